@@ -77,7 +77,10 @@ impl Client {
     /// Sends an Engine.IO packet that may be refused; says whether it was taken.
     pub async fn try_send(&mut self, text: impl Into<String>) -> bool {
         match &mut self.link {
-            Link::Polling { session, .. } => session.post(text.into()).await.status == 200,
+            Link::Polling { session, .. } => {
+                let response = session.try_post(text.into()).await;
+                response.is_some_and(|response| response.status == 200)
+            }
             Link::WebSocket(socket) => socket.try_send(text).await,
         }
     }

@@ -98,12 +98,38 @@ impl Polling {
         assert_eq!((response.status, response.text()), (200, "ok"));
     }
 
-    /// Posts a payload that the server refuses: 400, or it hangs up at once.
-    pub async fn send_refused(&mut self, payload: impl AsRef<[u8]>) {
+    /// Posts a payload; `None` if the server hung up instead of answering.
+    pub async fn try_post(&mut self, payload: impl AsRef<[u8]>) -> Option<Response> {
         let path = self.path();
         self.writer.send_post(&path, payload).await;
-        if let Some(response) = self.writer.response().await {
+        let response = self.writer.response().await;
+        if response.is_none() {
+            self.writer = Http::connect(self.target.addr).await;
+        }
+        response
+    }
+
+    /// Posts a payload that the server refuses: 400, or it hangs up at once.
+    pub async fn send_refused(&mut self, payload: impl AsRef<[u8]>) {
+        if let Some(response) = self.try_post(payload).await {
             assert_eq!(response.status, 400, "{}", response.text());
+        }
+    }
+
+    /// Polls until the session has gone; returns the packets that were still waiting.
+    pub async fn ended(&mut self) -> Vec<String> {
+        let mut packets = Vec::new();
+        loop {
+            let response = self.get().await;
+            if response.status != 200 {
+                response.assert_refused(1, "Session ID unknown");
+                return packets;
+            }
+            packets.extend(response.text().split(SEPARATOR).map(str::to_owned));
+            if packets.last().is_some_and(|packet| packet == "1") {
+                self.assert_gone().await;
+                return packets;
+            }
         }
     }
 
