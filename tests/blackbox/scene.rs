@@ -1,7 +1,10 @@
 //! A server with everything that the tests ask of it, and canaries beside them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use koio::{Args, CloseReason, Context, Io, Namespace, Next, Reply, State, handlers, on};
 use koio_tests::{Canaries, Client, Running, Target, Transport, client, within};
@@ -54,9 +57,34 @@ async fn file(bytes: koio::Bytes) -> usize {
 
 /// Waits until the test opens the gate.
 #[on("wait")]
-async fn wait(number: u64, gate: State<Gate>) -> u64 {
+async fn wait(number: u64, gate: State<Arc<Gate>>) -> u64 {
     gate.0.acquire().await.expect("an open gate").forget();
     number
+}
+
+/// Asks the client and answers with what it answered.
+#[on("ask")]
+async fn ask(ctx: Context, milliseconds: u64) -> koio::Result<serde_json::Value> {
+    let patience = Duration::from_millis(milliseconds);
+    ctx.socket().timeout(patience).emit_with_ack("question", ()).await
+}
+
+/// Asks so many questions at once and answers with how many were answered, were late, and were too
+/// many to be waited for.
+#[on("ask-many")]
+async fn ask_many(ctx: Context, count: usize) -> koio::Result<[usize; 3]> {
+    let socket = ctx.socket().timeout(SHORT);
+    let questions = (0..count).map(|_| socket.emit_with_ack::<serde_json::Value>("question", ()));
+    let mut outcomes = [0; 3];
+    for outcome in join_all(questions).await {
+        match outcome {
+            Ok(_) => outcomes[0] += 1,
+            Err(error) if error.is_timeout() => outcomes[1] += 1,
+            Err(error) if error.is_full() => outcomes[2] += 1,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(outcomes)
 }
 
 /// Answers with its name whatever nothing else takes.
@@ -68,9 +96,9 @@ async fn any(ctx: Context) -> String {
 /// Lets a connection into `/gated` only once the test opens the gate.
 async fn gated(ctx: Context, next: Next) -> koio::Result<Reply> {
     if ctx.event() == "connection" {
-        let knocks: State<Knocks> = ctx.state()?;
+        let knocks: State<Arc<Knocks>> = ctx.state()?;
         knocks.0.fetch_add(1, Ordering::SeqCst);
-        let gate: State<Gate> = ctx.state()?;
+        let gate: State<Arc<Gate>> = ctx.state()?;
         gate.0.acquire().await.expect("an open gate").forget();
     }
     next.run().await
@@ -87,6 +115,8 @@ async fn refuses(_ctx: Context, _next: Next) -> koio::Result<Reply> {
 /// A running server with two canaries.
 pub(crate) struct Scene {
     pub(crate) server: Running,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) knocks: Arc<Knocks>,
     canaries: Canaries,
     reports: UnboundedReceiver<Report>,
 }
@@ -100,19 +130,21 @@ impl Scene {
     /// A server with other limits.
     pub(crate) async fn with(limits: impl FnOnce(Io) -> Io) -> Self {
         let (sender, reports) = unbounded_channel();
+        let gate = Arc::new(Gate(Semaphore::new(0)));
+        let knocks = Arc::new(Knocks(AtomicUsize::new(0)));
         let common = || handlers![left, echo, bounce];
         let io = Io::new()
             .state(Reports(sender))
-            .state(Gate(Semaphore::new(0)))
-            .state(Knocks(AtomicUsize::new(0)))
-            .handlers(handlers![common(), file, wait, any])
+            .state(Arc::clone(&gate))
+            .state(Arc::clone(&knocks))
+            .handlers(handlers![common(), file, wait, ask, ask_many, any])
             .namespace("/custom", Namespace::new().handlers(common()))
             .namespace("/gated", Namespace::new().wrap(gated).handlers(common()))
             .namespace("/panics", Namespace::new().wrap(panics).handlers(common()))
             .namespace("/refuses", Namespace::new().wrap(refuses).handlers(common()));
         let server = koio_tests::serve(limits(io)).await;
         let canaries = Canaries::fly(server.target()).await;
-        Self { server, canaries, reports }
+        Self { server, gate, knocks, canaries, reports }
     }
 
     pub(crate) fn target(&self) -> Target {

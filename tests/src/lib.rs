@@ -6,20 +6,22 @@
 
 pub mod canary;
 pub mod client;
+pub mod engine;
 pub mod frames;
 pub mod http;
 pub mod polling;
-//pub mod server;
+pub mod server;
 pub mod target;
 pub mod websocket;
 pub mod within;
 
 pub use canary::Canaries;
 pub use client::{Client, Transport};
+pub use engine::EngineServer;
 pub use frames::{Frame, RawWebSocket};
 pub use http::{Http, Response};
 pub use polling::Polling;
-//pub use server::{Running, serve};
+pub use server::{Running, serve};
 pub use target::Target;
 pub use websocket::{Received, WebSocket};
 pub use within::{PATIENCE, within};

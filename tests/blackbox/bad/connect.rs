@@ -91,7 +91,7 @@ async fn a_thousand_times_while_the_first_is_decided_runs_the_middleware_once() 
         }
     }
     client.ended().await;
-    assert!(scene.knocks().load(Ordering::SeqCst) <= 1);
+    assert!(scene.knocks.0.load(Ordering::SeqCst) <= 1);
     scene.end().await;
 }
 

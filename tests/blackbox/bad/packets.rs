@@ -3,7 +3,7 @@
 use koio::CloseReason;
 use koio_tests::{Client, Transport, client};
 
-use crate::scene::{Scene, assert_answers, assert_ends};
+use crate::scene::{SHORT, Scene, assert_answers, assert_ends};
 
 #[tokio::test]
 async fn of_an_unknown_type_end_the_connection() {
@@ -223,16 +223,20 @@ async fn by_the_thousand_for_a_busy_handler_stop_the_reading_and_lose_nothing() 
     let mut scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     const EVENTS: usize = 20_000;
-    for number in 0..EVENTS {
-        // Once the server stops reading, the network's buffers fill up and sending waits.
-        let packet = format!(r#"42{number}["wait",{number}]"#);
-        let sent = tokio::time::timeout(std::time::Duration::from_millis(200), client.send(packet));
-        if number == 0 {
-            sent.await.expect("the first");
-            scene.gate().add_permits(EVENTS);
-        } else {
-            sent.await.expect("a server that reads again");
-        }
+    let padding = "x".repeat(1000);
+    let packet = |number| format!(r#"42{number}["wait",{number},"{padding}"]"#);
+    let mut sent = 0;
+    let mut stalled = false;
+    while sent < EVENTS && !stalled {
+        // A message that did not go out in time is on its way all the same.
+        stalled = tokio::time::timeout(SHORT, client.send(packet(sent))).await.is_err();
+        sent += 1;
+    }
+    assert!(stalled, "the server has read {EVENTS} events that nobody handles");
+    scene.gate.0.add_permits(EVENTS);
+    while sent < EVENTS {
+        client.send(packet(sent)).await;
+        sent += 1;
     }
     for number in 0..EVENTS {
         client.expect(&format!("43{number}[{number}]")).await;
