@@ -1,0 +1,296 @@
+//! The model into tokens.
+//!
+//! Generated tokens name koio only through its `__private` module, found by the path that
+//! `crate = ..` gave. They are located at the user's tokens, so that rustc's errors point there,
+//! but belong to the macro (`mixed_site`): lints stay quiet about them, and local names cannot
+//! clash with the user's.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Path;
+use syn::ext::IdentExt as _;
+use syn::parse::Parser as _;
+use syn::spanned::Spanned as _;
+
+use crate::diagnose::Errors;
+use crate::parse::{self, Target};
+use crate::validate::{self, Block, Function, Handler, Listed, Listing};
+
+/// `#[on(..)]`.
+pub(crate) fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let expansion = match parse::target(&item) {
+        Ok(Target::Function(parsed)) => {
+            let function = validate::function(attribute, parsed, &mut errors);
+            let carrier = carrier(&function);
+            quote!(#item #carrier)
+        }
+        Ok(Target::Block(parsed, methods)) => {
+            let is_inherent = parsed.trait_.is_none();
+            let block = validate::block(attribute, parsed, methods, &mut errors);
+            let routes = is_inherent.then(|| routes(&block));
+            let item = parse::without_on(item);
+            quote!(#item #routes)
+        }
+        Ok(Target::Other) => {
+            let message = "events are handled by an `async fn`, or by the methods of an `impl` \
+                           block: `#[on]` goes on one of these";
+            errors.take(syn::Error::new(Span::call_site(), message));
+            item
+        }
+        Err(error) => {
+            errors.take(error);
+            item
+        }
+    };
+    quote!(#expansion #errors)
+}
+
+/// `handlers![..]`.
+pub(crate) fn handlers(entries: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let list = match parse::list.parse2(entries) {
+        Ok(list) => validate::list(list, &mut errors),
+        Err(error) => return error.to_compile_error(),
+    };
+    let list = collection(&list);
+    quote!({ #errors #list })
+}
+
+/// The struct that shares the function's name and carries its route.
+///
+/// It has braces, and therefore lives among the types only, where no function is.
+fn carrier(function: &Function) -> Option<TokenStream> {
+    if function.is_method {
+        return None;
+    }
+    let Function {
+        krate,
+        visibility,
+        ident,
+        conditions,
+        handler,
+        ..
+    } = function;
+    let private = quote!(#krate::__private);
+    let lints = handler.iter().flat_map(|handler| &handler.lints);
+    let body = match handler {
+        Some(handler) => {
+            let name = ident.unraw().to_string();
+            route(handler, &private, &name, None)
+        }
+        // There is an error already; this one keeps `handlers![]` from adding another.
+        None => quote!(::core::unreachable!()),
+    };
+    let registered = handler.is_some().then(|| {
+        quote! {
+            #(#conditions)*
+            #private::register!(#ident);
+        }
+    });
+    let at = at(ident.span());
+    Some(quote_spanned! {at=>
+        #(#conditions)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        #visibility struct #ident {}
+
+        #(#conditions)*
+        #(#lints)*
+        #[automatically_derived]
+        impl #private::Routed for #ident {
+            fn route(self) -> #private::Route {
+                #body
+            }
+        }
+
+        #registered
+    })
+}
+
+/// What makes a value with handler methods fit for `.handlers(..)`.
+fn routes(block: &Block) -> TokenStream {
+    let Block {
+        krate,
+        generics,
+        ty,
+        conditions,
+        handlers,
+    } = block;
+    let private = quote!(#krate::__private);
+    let (generics, _, bounds) = generics.split_for_impl();
+    let at = at(ty.span());
+    let body = match handlers {
+        Some(handlers) => {
+            let this = Ident::new("this", at);
+            let type_name = validate::type_name(ty);
+            let pushes = handlers.iter().map(|handler| {
+                let name = format!("{type_name}::{}", handler.ident.unraw());
+                let route = route(handler, &private, &name, Some(&this));
+                let conditions = &handler.conditions;
+                let lints = &handler.lints;
+                quote_spanned! {at=>
+                    #(#conditions)*
+                    #(#lints)*
+                    routes.push({
+                        let #this = ::std::sync::Arc::clone(&#this);
+                        #route
+                    });
+                }
+            });
+            quote_spanned! {at=>
+                let #this = ::std::sync::Arc::new(self);
+                let mut routes = ::std::vec::Vec::new();
+                #(#pushes)*
+                routes
+            }
+        }
+        None => quote!(::core::unreachable!()),
+    };
+    quote_spanned! {at=>
+        #(#conditions)*
+        #[automatically_derived]
+        impl #generics #private::IntoRoutes for #ty #bounds {
+            fn into_routes(self) -> ::std::vec::Vec<#private::Route> {
+                #body
+            }
+        }
+    }
+}
+
+/// One handler's `Route`: reads the arguments, calls, and turns what came back into a reply.
+fn route(
+    handler: &Handler,
+    private: &TokenStream,
+    name: &str,
+    this: Option<&Ident>,
+) -> TokenStream {
+    let Handler {
+        event,
+        ident,
+        answer,
+        ..
+    } = handler;
+    let at = at(ident.span());
+    let context = Ident::new("context", at);
+    let arguments = Ident::new("arguments", at);
+    let read = handler
+        .arguments
+        .iter()
+        .enumerate()
+        .map(|(index, argument)| {
+            let (value, ty, name) = (value(index), &argument.ty, &argument.name);
+            quote_spanned! {self::at(ty.span())=>
+                let #value = #arguments.read::<#ty>(#name).await?;
+            }
+        });
+    let described = handler.arguments.iter().map(|argument| {
+        let (ty, name) = (&argument.ty, &argument.name);
+        quote_spanned!(self::at(ty.span())=> .arg::<#ty>(#name))
+    });
+    let values = (0..handler.arguments.len()).map(value);
+    let call = match this {
+        None => quote_spanned!(at=> #ident(#(#values),*)),
+        Some(this) => quote_spanned!(at=> Self::#ident(&#this, #(#values),*)),
+    };
+    let replied = quote_spanned! {self::at(answer.span())=>
+        #private::Out(#call.await).into_reply()
+    };
+    let run = quote_spanned! {at=>
+        async move {
+            use #private::IntoReply as _;
+            let mut #arguments = #private::Arguments::new(&#context);
+            #(#read)*
+            #arguments.finish()?;
+            #replied
+        }
+    };
+    // Every event takes its own share of the value whose methods are called.
+    let run = match this {
+        None => quote_spanned!(at=> |#context: #private::Context| #run),
+        Some(this) => quote_spanned! {at=>
+            move |#context: #private::Context| {
+                let #this = ::std::sync::Arc::clone(&#this);
+                #run
+            }
+        },
+    };
+    let options = options(handler);
+    let path = format!("::{name}");
+    quote_spanned! {at=>
+        #private::Route::new(
+            #private::Meta {
+                event: #event,
+                name: ::core::concat!(::core::module_path!(), #path),
+                file: ::core::file!(),
+                line: ::core::line!(),
+            },
+            #run,
+        )
+        #(#described)*
+        .answer::<#answer>()
+        #options
+    }
+}
+
+/// Only what the user wrote, each as a call on the route.
+fn options(handler: &Handler) -> TokenStream {
+    let mut calls = TokenStream::new();
+    if let Some(namespace) = &handler.namespace {
+        calls.extend(quote_spanned!(at(namespace.span())=> .namespace(#namespace)));
+    }
+    if handler.also {
+        calls.extend(quote_spanned!(at(handler.event.span())=> .also()));
+    }
+    if let Some(timeout) = handler.timeout {
+        // Read from a number of milliseconds that fits.
+        let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        calls.extend(quote_spanned! {at(handler.event.span())=>
+            .timeout(::core::time::Duration::from_millis(#milliseconds))
+        });
+    }
+    for middleware in &handler.wrap {
+        calls.extend(quote_spanned!(at(middleware.span())=> .wrap(#middleware)));
+    }
+    calls
+}
+
+/// The value of `handlers![..]`.
+fn collection(list: &Listed) -> TokenStream {
+    let Listed { krate, entries } = list;
+    let private = quote!(#krate::__private);
+    let handlers = Ident::new("handlers", Span::mixed_site());
+    let entries = entries.iter().map(|entry| match entry {
+        Listing::Handler(attributes, path) => {
+            let at = at(path.span());
+            // Located at the name, for "no such struct" is rustc's way to say "no #[on]".
+            let carrier = carrier_value(path, at);
+            quote_spanned! {at=>
+                #(#attributes)*
+                #handlers.route(#private::Routed::route(#carrier));
+            }
+        }
+        Listing::Value(attributes, value) => quote_spanned! {at(value.span())=>
+            #(#attributes)*
+            #handlers.routes(#value);
+        },
+    });
+    quote_spanned! {Span::mixed_site()=>
+        let mut #handlers = #private::Handlers::new();
+        #(#entries)*
+        #handlers
+    }
+}
+
+fn carrier_value(path: &Path, at: Span) -> TokenStream {
+    quote_spanned!(at=> #path {})
+}
+
+fn value(index: usize) -> Ident {
+    format_ident!("value{}", index, span = Span::mixed_site())
+}
+
+/// The user's place, the macro's hygiene.
+fn at(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}
