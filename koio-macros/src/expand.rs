@@ -7,10 +7,10 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::Path;
 use syn::ext::IdentExt as _;
 use syn::parse::Parser as _;
 use syn::spanned::Spanned as _;
+use syn::{Path, Type};
 
 use crate::diagnose::Errors;
 use crate::parse::{self, Target};
@@ -23,7 +23,8 @@ pub(crate) fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
         Ok(Target::Function(parsed)) => {
             let function = validate::function(attribute, parsed, &mut errors);
             let carrier = carrier(&function);
-            quote!(#item #carrier)
+            let lint = parse::async_for_us();
+            quote!(#lint #item #carrier)
         }
         Ok(Target::Block(parsed, methods)) => {
             let is_inherent = parsed.trait_.is_none();
@@ -72,23 +73,23 @@ fn carrier(function: &Function) -> Option<TokenStream> {
         handler,
         ..
     } = function;
-    let private = quote!(#krate::__private);
+    let at = at(ident.span());
+    let private = private(krate, at);
     let lints = handler.iter().flat_map(|handler| &handler.lints);
     let body = match handler {
         Some(handler) => {
             let name = ident.unraw().to_string();
-            route(handler, &private, &name, None)
+            route(handler, krate, &name, None)
         }
         // There is an error already; this one keeps `handlers![]` from adding another.
         None => quote!(::core::unreachable!()),
     };
     let registered = handler.is_some().then(|| {
-        quote! {
+        quote_spanned! {at=>
             #(#conditions)*
             #private::register!(#ident);
         }
     });
-    let at = at(ident.span());
     Some(quote_spanned! {at=>
         #(#conditions)*
         #[doc(hidden)]
@@ -117,16 +118,16 @@ fn routes(block: &Block) -> TokenStream {
         conditions,
         handlers,
     } = block;
-    let private = quote!(#krate::__private);
-    let (generics, _, bounds) = generics.split_for_impl();
     let at = at(ty.span());
+    let private = private(krate, at);
+    let (generics, _, bounds) = generics.split_for_impl();
     let body = match handlers {
         Some(handlers) => {
             let this = Ident::new("this", at);
             let type_name = validate::type_name(ty);
             let pushes = handlers.iter().map(|handler| {
                 let name = format!("{type_name}::{}", handler.ident.unraw());
-                let route = route(handler, &private, &name, Some(&this));
+                let route = route(handler, krate, &name, Some(&this));
                 let conditions = &handler.conditions;
                 let lints = &handler.lints;
                 quote_spanned! {at=>
@@ -159,19 +160,11 @@ fn routes(block: &Block) -> TokenStream {
 }
 
 /// One handler's `Route`: reads the arguments, calls, and turns what came back into a reply.
-fn route(
-    handler: &Handler,
-    private: &TokenStream,
-    name: &str,
-    this: Option<&Ident>,
-) -> TokenStream {
-    let Handler {
-        event,
-        ident,
-        answer,
-        ..
-    } = handler;
+fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> TokenStream {
+    let (event, answer) = (&handler.event, &handler.answer);
+    let ident = named(&handler.ident);
     let at = at(ident.span());
+    let private = private(krate, at);
     let context = Ident::new("context", at);
     let arguments = Ident::new("arguments", at);
     let read = handler
@@ -193,9 +186,7 @@ fn route(
         None => quote_spanned!(at=> #ident(#(#values),*)),
         Some(this) => quote_spanned!(at=> Self::#ident(&#this, #(#values),*)),
     };
-    let replied = quote_spanned! {self::at(answer.span())=>
-        #private::Out(#call.await).into_reply()
-    };
+    let replied = replied(krate, answer, &call);
     let run = quote_spanned! {at=>
         async move {
             use #private::IntoReply as _;
@@ -233,6 +224,13 @@ fn route(
     }
 }
 
+/// The call and what becomes of its value. What is wrong with that is the return type's fault.
+fn replied(krate: &Path, answer: &Type, call: &TokenStream) -> TokenStream {
+    let at = at(answer.span());
+    let private = private(krate, at);
+    quote_spanned!(at=> #private::Out(#call.await).into_reply())
+}
+
 /// Only what the user wrote, each as a call on the route.
 fn options(handler: &Handler) -> TokenStream {
     let mut calls = TokenStream::new();
@@ -258,16 +256,14 @@ fn options(handler: &Handler) -> TokenStream {
 /// The value of `handlers![..]`.
 fn collection(list: &Listed) -> TokenStream {
     let Listed { krate, entries } = list;
-    let private = quote!(#krate::__private);
     let handlers = Ident::new("handlers", Span::mixed_site());
     let entries = entries.iter().map(|entry| match entry {
         Listing::Handler(attributes, path) => {
             let at = at(path.span());
-            // Located at the name, for "no such struct" is rustc's way to say "no #[on]".
-            let carrier = carrier_value(path, at);
+            let private = private(krate, at);
             quote_spanned! {at=>
                 #(#attributes)*
-                #handlers.route(#private::Routed::route(#carrier));
+                #handlers.route(#private::Routed::route(#path {}));
             }
         }
         Listing::Value(attributes, value) => quote_spanned! {at(value.span())=>
@@ -275,19 +271,41 @@ fn collection(list: &Listed) -> TokenStream {
             #handlers.routes(#value);
         },
     });
-    quote_spanned! {Span::mixed_site()=>
+    let at = Span::mixed_site();
+    let private = private(krate, at);
+    quote_spanned! {at=>
         let mut #handlers = #private::Handlers::new();
         #(#entries)*
         #handlers
     }
 }
 
-fn carrier_value(path: &Path, at: Span) -> TokenStream {
-    quote_spanned!(at=> #path {})
-}
-
 fn value(index: usize) -> Ident {
     format_ident!("value{}", index, span = Span::mixed_site())
+}
+
+/// koio's hidden module, as a path whose tokens all stand at one place.
+///
+/// One token from elsewhere would make rustc point at the whole attribute.
+fn private(krate: &Path, at: Span) -> TokenStream {
+    let path = quote!(#krate::__private).into_iter();
+    path.map(|mut token| {
+        // `$crate` means what it means only with its own hygiene.
+        let hygiene = match token.to_string() == "$crate" {
+            true => token.span().located_at(at),
+            false => at,
+        };
+        token.set_span(hygiene);
+        token
+    })
+    .collect()
+}
+
+/// A user's name in the macro's hygiene, where functions and types are what they are outside.
+fn named(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(at(ident.span()));
+    ident
 }
 
 /// The user's place, the macro's hygiene.

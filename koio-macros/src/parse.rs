@@ -3,7 +3,7 @@
 //! Nothing is judged here but grammar. The bodies of functions are cut out before the parse:
 //! they are none of our business, and while somebody types they are often wrong.
 
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, ImplItemFn, Item, ItemFn, ItemImpl, Meta, Token};
@@ -163,6 +163,12 @@ pub(crate) fn inside(on: &Attribute) -> syn::Result<TokenStream> {
     }
 }
 
+/// The attribute that goes where `#[on(..)]` was. A handler is async because koio wants it so,
+/// whether it waits for anything or not, and clippy must not blame the user.
+pub(crate) fn async_for_us() -> TokenStream {
+    quote::quote_spanned!(Span::mixed_site()=> #[allow(clippy::unused_async)])
+}
+
 /// The block as the user wrote it, without the `#[on(..)]` of its methods.
 ///
 /// Works on tokens: what does not parse is given back as well.
@@ -183,7 +189,10 @@ fn strip(body: TokenStream) -> TokenStream {
     let mut trees = body.into_iter().peekable();
     while let Some(tree) = trees.next() {
         match starts_on(&tree, trees.peek()) {
-            true => drop(trees.next()),
+            true => {
+                trees.next();
+                kept.extend(async_for_us());
+            }
             false => kept.extend([tree]),
         }
     }

@@ -246,7 +246,7 @@ pub(crate) fn list(list: List, errors: &mut Errors) -> Listed {
 }
 
 fn krate(given: Option<Path>) -> Path {
-    given.unwrap_or_else(|| syn::parse_quote!(::koio))
+    given.unwrap_or_else(|| syn::parse_quote_spanned!(Span::mixed_site()=> ::koio))
 }
 
 /// `Chat` for `Chat<S>`: a name for people.

@@ -1,0 +1,12 @@
+use koio::{Context, Io, Next, on};
+
+async fn timing(_ctx: Context, next: Next) {
+    let _ = next.run().await;
+}
+
+#[on("sendMsg", wrap = [timing])]
+async fn send_msg(_ctx: Context) {}
+
+fn main() {
+    let _ = Io::new().wrap(timing);
+}
