@@ -6,7 +6,7 @@
 //! clash with the user's.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::Parser as _;
 use syn::spanned::Spanned as _;
@@ -14,7 +14,7 @@ use syn::{Path, Type};
 
 use crate::diagnose::Errors;
 use crate::parse::{self, Target};
-use crate::validate::{self, Block, Function, Handler, Listed, Listing};
+use crate::validate::{self, Argument, Block, Function, Handler, Listed, Listing};
 
 /// `#[on(..)]`.
 pub(crate) fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -24,6 +24,11 @@ pub(crate) fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
             let function = validate::function(attribute, parsed, &mut errors);
             let carrier = carrier(&function);
             let lint = parse::async_for_us();
+            // A second `#[on]` would define the struct again, and hide the message about itself.
+            let item = match function.is_stacked {
+                true => parse::strip(item),
+                false => item,
+            };
             quote!(#lint #item #carrier)
         }
         Ok(Target::Block(parsed, methods)) => {
@@ -87,7 +92,7 @@ fn carrier(function: &Function) -> Option<TokenStream> {
     let registered = handler.is_some().then(|| {
         quote_spanned! {at=>
             #(#conditions)*
-            #private::register!(#ident);
+            #private::register!(#ident {});
         }
     });
     Some(quote_spanned! {at=>
@@ -166,17 +171,9 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
     let at = at(ident.span());
     let private = private(krate, at);
     let context = Ident::new("context", at);
-    let arguments = Ident::new("arguments", at);
-    let read = handler
-        .arguments
-        .iter()
-        .enumerate()
-        .map(|(index, argument)| {
-            let (value, ty, name) = (value(index), &argument.ty, &argument.name);
-            quote_spanned! {self::at(ty.span())=>
-                let #value = #arguments.read::<#ty>(#name).await?;
-            }
-        });
+    let arguments = arguments(ident.span());
+    let numbered = handler.arguments.iter().enumerate();
+    let reads = numbered.map(|(index, argument)| read(index, argument));
     let described = handler.arguments.iter().map(|argument| {
         let (ty, name) = (&argument.ty, &argument.name);
         quote_spanned!(self::at(ty.span())=> .arg::<#ty>(#name))
@@ -191,7 +188,7 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
         async move {
             use #private::IntoReply as _;
             let mut #arguments = #private::Arguments::new(&#context);
-            #(#read)*
+            #(#reads)*
             #arguments.finish()?;
             #replied
         }
@@ -222,6 +219,28 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
         .answer::<#answer>()
         #options
     }
+}
+
+/// One argument into a variable.
+///
+/// rustc checks the bound on the type three times: where it is written, at the call and at the
+/// `await`. It reports once what it finds at one place, so all of it stands at the type, and in the
+/// user's hygiene as the type does.
+fn read(index: usize, argument: &Argument) -> TokenStream {
+    let Argument { name, ty } = argument;
+    let value = value(index);
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    let last = spans.last().unwrap_or(first);
+    let arguments = arguments(first);
+    let call = quote_spanned!(last=> .read::<#ty>(#name));
+    let waiting = quote_spanned!(first=> .await);
+    quote_spanned!(at(first)=> let #value = #arguments #call #waiting?;)
+}
+
+/// The variable that arguments are read from; see [`read`] for why it is not hidden from the user.
+fn arguments(span: Span) -> Ident {
+    Ident::new("koio_arguments", span.resolved_at(Span::call_site()))
 }
 
 /// The call and what becomes of its value. What is wrong with that is the return type's fault.
@@ -259,22 +278,20 @@ fn collection(list: &Listed) -> TokenStream {
     let handlers = Ident::new("handlers", Span::mixed_site());
     let entries = entries.iter().map(|entry| match entry {
         Listing::Handler(attributes, path) => {
-            let at = at(path.span());
-            let private = private(krate, at);
-            quote_spanned! {at=>
+            quote_spanned! {at(path.span())=>
                 #(#attributes)*
-                #handlers.route(#private::Routed::route(#path {}));
+                let #handlers = #handlers.one(#path {});
             }
         }
         Listing::Value(attributes, value) => quote_spanned! {at(value.span())=>
             #(#attributes)*
-            #handlers.routes(#value);
+            let #handlers = #handlers.add(#value);
         },
     });
     let at = Span::mixed_site();
     let private = private(krate, at);
     quote_spanned! {at=>
-        let mut #handlers = #private::Handlers::new();
+        let #handlers = #private::Handlers::new();
         #(#entries)*
         #handlers
     }

@@ -184,7 +184,8 @@ pub(crate) fn without_on(block: TokenStream) -> TokenStream {
     trees.into_iter().collect()
 }
 
-fn strip(body: TokenStream) -> TokenStream {
+/// Every `#[on(..)]` that stands among these tokens, though not inside braces, taken out.
+pub(crate) fn strip(body: TokenStream) -> TokenStream {
     let mut kept = TokenStream::new();
     let mut trees = body.into_iter().peekable();
     while let Some(tree) = trees.next() {

@@ -51,6 +51,8 @@ pub(crate) struct Function {
     pub(crate) conditions: Vec<Attribute>,
     /// A method is no place for the struct that carries a route.
     pub(crate) is_method: bool,
+    /// There is a second `#[on]`.
+    pub(crate) is_stacked: bool,
     pub(crate) handler: Option<Handler>,
 }
 
@@ -94,9 +96,8 @@ pub(crate) fn function(attribute: TokenStream, item: ItemFn, errors: &mut Errors
             "a method handles events only inside a block with `#[on]` of its own: \
              write `#[on]` on the `impl` as well",
         );
-    } else {
-        stacked(&item.attrs, errors);
     }
+    let is_stacked = stacked(&item.attrs, errors);
     let handler = handler(options, &item.attrs, &item.sig, errors);
     Function {
         krate,
@@ -104,6 +105,7 @@ pub(crate) fn function(attribute: TokenStream, item: ItemFn, errors: &mut Errors
         ident: item.sig.ident,
         conditions: signature::conditions(&item.attrs),
         is_method,
+        is_stacked,
         handler: handler.filter(|_| errors.is_empty()),
     }
 }
@@ -180,16 +182,18 @@ fn handler(
 }
 
 /// A second `#[on]` would want a second struct of the same name.
-fn stacked(attributes: &[Attribute], errors: &mut Errors) {
-    for second in attributes
+fn stacked(attributes: &[Attribute], errors: &mut Errors) -> bool {
+    let mut others = attributes
         .iter()
-        .filter(|attribute| parse::is_on(attribute))
-    {
+        .filter(|attribute| parse::is_on(attribute));
+    let second = others.next();
+    if let Some(second) = second {
         errors.push(
             second,
             "a handler has one `#[on(..)]`: write a second function that calls this one",
         );
     }
+    second.is_some()
 }
 
 /// With an `also` on the second, both are meant. A `cfg` may leave one of the two.

@@ -83,7 +83,11 @@ pub(super) fn read(
                 options.name(place, quote::quote!(#key), named, errors);
                 named = true;
             }
-            Entry::Option { key, value } => options.option(place, &key, value, errors),
+            Entry::Option { key, value } => {
+                // `event = ".."` is told how to write a name: no need to ask for one as well.
+                named |= key == "event" || key == "name";
+                options.option(place, &key, value, errors);
+            }
         }
     }
     if !named {

@@ -16,6 +16,6 @@ async fn cow(_text: Cow<'_, str>) {}
 
 // These borrow nothing from the packet.
 #[on("fine")]
-async fn fine(_text: Cow<'static, str>, _names: State<Vec<&'static str>>) {}
+async fn fine(_text: Cow<'static, str>) {}
 
 fn main() {}
