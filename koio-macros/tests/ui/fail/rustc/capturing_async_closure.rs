@@ -1,8 +1,8 @@
-use koio::{Context, Io, Next};
+use koio::{Context, Namespace, Next};
 
 fn main() {
     let name = String::from("koio");
-    let _ = Io::new().wrap(async move |_ctx: Context, next: Next| {
+    let _ = Namespace::new().wrap(async move |_ctx: Context, next: Next| {
         println!("{name}");
         next.run().await
     });

@@ -6,8 +6,8 @@ struct Session {
 }
 
 impl FromEvent for Session {
-    async fn from_event(_ctx: &Context, args: &mut Arguments<'_>) -> Result<Self> {
-        args.next().await
+    async fn from_event(_ctx: &Context, args: &mut Arguments) -> Result<Self> {
+        args.next()
     }
 }
 

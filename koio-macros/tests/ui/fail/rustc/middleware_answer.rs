@@ -1,4 +1,4 @@
-use koio::{Context, Io, Next, on};
+use koio::{Context, Namespace, Next, on};
 
 async fn timing(_ctx: Context, next: Next) {
     let _ = next.run().await;
@@ -8,5 +8,5 @@ async fn timing(_ctx: Context, next: Next) {
 async fn send_msg(_ctx: Context) {}
 
 fn main() {
-    let _ = Io::new().wrap(timing);
+    let _ = Namespace::new().wrap(timing);
 }

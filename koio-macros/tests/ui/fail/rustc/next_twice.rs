@@ -6,5 +6,5 @@ async fn twice(_ctx: Context, next: Next) -> Result<Reply> {
 }
 
 fn main() {
-    let _ = koio::Io::new().wrap(twice);
+    let _ = koio::Namespace::new().wrap(twice);
 }
