@@ -171,9 +171,9 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
     let at = at(ident.span());
     let private = private(krate, at);
     let context = Ident::new("context", at);
-    let arguments = arguments(ident.span());
+    let arguments = Ident::new("arguments", at);
     let numbered = handler.arguments.iter().enumerate();
-    let reads = numbered.map(|(index, argument)| read(index, argument));
+    let reads = numbered.map(|(index, argument)| read(index, argument, krate, &arguments));
     let described = handler.arguments.iter().map(|argument| {
         let (ty, name) = (&argument.ty, &argument.name);
         quote_spanned!(self::at(ty.span())=> .arg::<#ty>(#name))
@@ -225,22 +225,18 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
 ///
 /// rustc checks the bound on the type three times: where it is written, at the call and at the
 /// `await`. It reports once what it finds at one place, so all of it stands at the type, and in the
-/// user's hygiene as the type does.
-fn read(index: usize, argument: &Argument) -> TokenStream {
+/// type's own hygiene.
+fn read(index: usize, argument: &Argument, krate: &Path, arguments: &Ident) -> TokenStream {
     let Argument { name, ty } = argument;
     let value = value(index);
     let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
     let last = spans.last().unwrap_or(first);
-    let arguments = arguments(first);
-    let call = quote_spanned!(last=> .read::<#ty>(#name));
-    let waiting = quote_spanned!(first=> .await);
-    quote_spanned!(at(first)=> let #value = #arguments #call #waiting?;)
-}
-
-/// The variable that arguments are read from; see [`read`] for why it is not hidden from the user.
-fn arguments(span: Span) -> Ident {
-    Ident::new("koio_arguments", span.resolved_at(Span::call_site()))
+    let private = private(krate, first);
+    let called = quote_spanned!(first=> #private::Arguments::read);
+    let call = quote_spanned!(last=> ::<#ty>(&mut #arguments, #name));
+    let waiting = quote_spanned!(first=> .await?);
+    quote_spanned!(at(first)=> let #value = #called #call #waiting;)
 }
 
 /// The call and what becomes of its value. What is wrong with that is the return type's fault.

@@ -226,9 +226,12 @@ pub(crate) fn list(list: List, errors: &mut Errors) -> Listed {
     let mut seen: Vec<String> = Vec::new();
     let mut entries = Vec::new();
     for (attributes, entry) in list.entries {
-        let Expr::Path(path) = entry else {
-            entries.push(Listing::Value(attributes, Box::new(entry)));
-            continue;
+        let path = match bare(entry) {
+            Expr::Path(path) => path,
+            value => {
+                entries.push(Listing::Value(attributes, Box::new(value)));
+                continue;
+            }
         };
         let name = path.to_token_stream().to_string().replace(' ', "");
         // Of two entries with a `cfg`, one may be left.
@@ -246,6 +249,14 @@ pub(crate) fn list(list: List, errors: &mut Errors) -> Listed {
     Listed {
         krate: krate(list.krate),
         entries,
+    }
+}
+
+/// An expression without the invisible group that `macro_rules` puts around it.
+fn bare(entry: Expr) -> Expr {
+    match entry {
+        Expr::Group(group) => bare(*group.expr),
+        other => other,
     }
 }
 
