@@ -4,11 +4,11 @@ mod arguments;
 mod attachments;
 mod encoding;
 mod guard;
+mod noise;
 mod packets;
 mod relay;
 mod roundtrip;
 mod scanner;
-mod values;
 
 use bytes::Bytes;
 
@@ -28,7 +28,9 @@ fn decode(text: &str) -> Result<Packet, DecodeErrorKind> {
 }
 
 /// What the messages of a fresh connection amount to: its packets, and the error that ended it.
-fn receive(messages: impl IntoIterator<Item = Message>) -> (Vec<Incoming>, Option<DecodeErrorKind>) {
+fn receive(
+    messages: impl IntoIterator<Item = Message>,
+) -> (Vec<Incoming>, Option<DecodeErrorKind>) {
     let mut assembler = Assembler::new(PacketLimits::default());
     let mut packets = Vec::new();
     for message in messages {

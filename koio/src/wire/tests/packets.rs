@@ -5,7 +5,13 @@ use crate::wire::DecodeErrorKind as Kind;
 fn fields(text: &str) -> (PacketKind, String, Option<u64>, usize, String) {
     let packet = decode(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let data = String::from_utf8(packet.data.to_vec()).unwrap();
-    (packet.kind, packet.namespace().to_owned(), packet.id, packet.attachments, data)
+    (
+        packet.kind,
+        packet.namespace().to_owned(),
+        packet.id,
+        packet.attachments,
+        data,
+    )
 }
 
 #[test]
@@ -13,26 +19,124 @@ fn the_examples_of_the_protocol_papers_are_read() {
     let placeholder = r#"{"_placeholder":true,"num":0}"#;
     let cases = [
         ("0", PacketKind::Connect, "/", None, 0, ""),
-        (r#"0{"token":"123"}"#, PacketKind::Connect, "/", None, 0, r#"{"token":"123"}"#),
+        (
+            r#"0{"token":"123"}"#,
+            PacketKind::Connect,
+            "/",
+            None,
+            0,
+            r#"{"token":"123"}"#,
+        ),
         ("0/admin,", PacketKind::Connect, "/admin", None, 0, ""),
         ("0/admin", PacketKind::Connect, "/admin", None, 0, ""),
-        (r#"0/admin,{"sid":"x"}"#, PacketKind::Connect, "/admin", None, 0, r#"{"sid":"x"}"#),
-        (r#"0/custom,{"token":"abc"}"#, PacketKind::Connect, "/custom", None, 0, r#"{"token":"abc"}"#),
+        (
+            r#"0/admin,{"sid":"x"}"#,
+            PacketKind::Connect,
+            "/admin",
+            None,
+            0,
+            r#"{"sid":"x"}"#,
+        ),
+        (
+            r#"0/custom,{"token":"abc"}"#,
+            PacketKind::Connect,
+            "/custom",
+            None,
+            0,
+            r#"{"token":"abc"}"#,
+        ),
         ("1", PacketKind::Disconnect, "/", None, 0, ""),
         ("1/admin,", PacketKind::Disconnect, "/admin", None, 0, ""),
         (r#"2["foo"]"#, PacketKind::Event, "/", None, 0, r#"["foo"]"#),
-        (r#"2/admin,["bar"]"#, PacketKind::Event, "/admin", None, 0, r#"["bar"]"#),
-        (r#"212["foo"]"#, PacketKind::Event, "/", Some(12), 0, r#"["foo"]"#),
-        (r#"2/admin,13["bar"]"#, PacketKind::Event, "/admin", Some(13), 0, r#"["bar"]"#),
-        (r#"312["bar"]"#, PacketKind::Ack, "/", Some(12), 0, r#"["bar"]"#),
+        (
+            r#"2/admin,["bar"]"#,
+            PacketKind::Event,
+            "/admin",
+            None,
+            0,
+            r#"["bar"]"#,
+        ),
+        (
+            r#"212["foo"]"#,
+            PacketKind::Event,
+            "/",
+            Some(12),
+            0,
+            r#"["foo"]"#,
+        ),
+        (
+            r#"2/admin,13["bar"]"#,
+            PacketKind::Event,
+            "/admin",
+            Some(13),
+            0,
+            r#"["bar"]"#,
+        ),
+        (
+            r#"312["bar"]"#,
+            PacketKind::Ack,
+            "/",
+            Some(12),
+            0,
+            r#"["bar"]"#,
+        ),
         ("3/admin,13[]", PacketKind::Ack, "/admin", Some(13), 0, "[]"),
-        (r#"4{"message":"Not authorized"}"#, PacketKind::ConnectError, "/", None, 0, r#"{"message":"Not authorized"}"#),
-        (r#"4/admin,"no""#, PacketKind::ConnectError, "/admin", None, 0, r#""no""#),
-        (&format!(r#"51-["baz",{placeholder}]"#), PacketKind::Event, "/", None, 1, &format!(r#"["baz",{placeholder}]"#)),
-        (&format!(r#"51-/admin,["baz",{placeholder}]"#), PacketKind::Event, "/admin", None, 1, &format!(r#"["baz",{placeholder}]"#)),
-        (&format!(r#"51-/admin,7["baz",{placeholder}]"#), PacketKind::Event, "/admin", Some(7), 1, &format!(r#"["baz",{placeholder}]"#)),
-        (&format!("61-15[{placeholder}]"), PacketKind::Ack, "/", Some(15), 1, &format!("[{placeholder}]")),
-        (&format!("61-/admin,1[{placeholder}]"), PacketKind::Ack, "/admin", Some(1), 1, &format!("[{placeholder}]")),
+        (
+            r#"4{"message":"Not authorized"}"#,
+            PacketKind::ConnectError,
+            "/",
+            None,
+            0,
+            r#"{"message":"Not authorized"}"#,
+        ),
+        (
+            r#"4/admin,"no""#,
+            PacketKind::ConnectError,
+            "/admin",
+            None,
+            0,
+            r#""no""#,
+        ),
+        (
+            &format!(r#"51-["baz",{placeholder}]"#),
+            PacketKind::Event,
+            "/",
+            None,
+            1,
+            &format!(r#"["baz",{placeholder}]"#),
+        ),
+        (
+            &format!(r#"51-/admin,["baz",{placeholder}]"#),
+            PacketKind::Event,
+            "/admin",
+            None,
+            1,
+            &format!(r#"["baz",{placeholder}]"#),
+        ),
+        (
+            &format!(r#"51-/admin,7["baz",{placeholder}]"#),
+            PacketKind::Event,
+            "/admin",
+            Some(7),
+            1,
+            &format!(r#"["baz",{placeholder}]"#),
+        ),
+        (
+            &format!("61-15[{placeholder}]"),
+            PacketKind::Ack,
+            "/",
+            Some(15),
+            1,
+            &format!("[{placeholder}]"),
+        ),
+        (
+            &format!("61-/admin,1[{placeholder}]"),
+            PacketKind::Ack,
+            "/admin",
+            Some(1),
+            1,
+            &format!("[{placeholder}]"),
+        ),
     ];
     for (text, kind, namespace, id, attachments, data) in cases {
         let expected = (kind, namespace.to_owned(), id, attachments, data.to_owned());
@@ -50,10 +154,27 @@ fn unknown_types_are_refused() {
 
 #[test]
 fn events_need_a_list_that_begins_with_a_name() {
-    for text in ["2", "2{}", r#"2"x""#, "2true", "2/admin", r#"2/admin,"invalid"#, r#"2/admin["x"]"#] {
+    for text in [
+        "2",
+        "2{}",
+        r#"2"x""#,
+        "2true",
+        "2/admin",
+        r#"2/admin,"invalid"#,
+        r#"2/admin["x"]"#,
+    ] {
         assert_eq!(decode(text), Err(Kind::Payload), "{text}");
     }
-    for text in ["2[]", "2[ ]", "2[null]", "2[true]", r#"2[{"toString":"foo"}]"#, r#"2[["a"]]"#, r#"2[null,"x"]"#, r#"2[true,"x"]"#] {
+    for text in [
+        "2[]",
+        "2[ ]",
+        "2[null]",
+        "2[true]",
+        r#"2[{"toString":"foo"}]"#,
+        r#"2[["a"]]"#,
+        r#"2[null,"x"]"#,
+        r#"2[true,"x"]"#,
+    ] {
         let (packets, error) = receive([super::text(text)]);
         assert!(packets.is_empty());
         assert_eq!(error, Some(Kind::EventName), "{text}");
@@ -72,12 +193,20 @@ fn numbers_are_names_as_they_were_written() {
         assert_eq!(event_of([super::text(text)]).0, name);
     }
     for text in ["2[1e400]", "2[-1e400,1]"] {
-        assert_eq!(receive([super::text(text)]).1, Some(Kind::EventName), "{text}");
+        assert_eq!(
+            receive([super::text(text)]).1,
+            Some(Kind::EventName),
+            "{text}"
+        );
     }
-    for text in ["2[01]", "2[1.]", "2[-]", "2[+1]", "2[.5]", "2[NaN]", "2[1x]", "2[0x1]"] {
+    for text in [
+        "2[01]", "2[1.]", "2[-]", "2[+1]", "2[.5]", "2[NaN]", "2[1x]", "2[0x1]",
+    ] {
         let error = receive([super::text(text)]).1;
-        let later = || args_of(text, &[]).reader().finish().is_err();
-        assert!(error.is_some() || later(), "{text}");
+        assert!(
+            matches!(error, Some(Kind::Json | Kind::EventName)),
+            "{text}"
+        );
     }
 }
 
@@ -102,34 +231,80 @@ fn names_are_decoded_and_names_of_others_lives_are_plain_events() {
 
 #[test]
 fn reserved_names_are_refused_however_they_are_spelled() {
-    for name in ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"] {
+    for name in [
+        "connect",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+    ] {
         assert!(is_reserved(name));
-        assert_eq!(receive([super::text(&format!(r#"2["{name}",1]"#))]).1, Some(Kind::ReservedName));
+        assert_eq!(
+            receive([super::text(&format!(r#"2["{name}",1]"#))]).1,
+            Some(Kind::ReservedName)
+        );
     }
-    assert_eq!(receive([super::text(r#"2["\u0063onnect"]"#)]).1, Some(Kind::ReservedName));
-    assert_eq!(receive([super::text(r#"51-["connect"]"#)]).1, Some(Kind::ReservedName));
+    assert_eq!(
+        receive([super::text(r#"2["\u0063onnect"]"#)]).1,
+        Some(Kind::ReservedName)
+    );
+    assert_eq!(
+        receive([super::text(r#"51-["connect"]"#)]).1,
+        Some(Kind::ReservedName)
+    );
 }
 
 #[test]
 fn a_list_that_has_no_end_is_refused_at_once() {
-    for text in [r#"2["a""#, r#"2["some","data""#, r#"2["a"]x"#, r#"2["a"]["b"]x"#, "2[", "31[", r#"2["a]"#, r#"2["a\"]"#] {
+    for text in [
+        r#"2["a""#,
+        r#"2["some","data""#,
+        r#"2["a"]x"#,
+        r#"2["a"]["b"]x"#,
+        "2[",
+        "31[",
+        r#"2["a]"#,
+        r#"2["a\"]"#,
+        r#"2["a" 1]"#,
+        r#"2["a"}]"#,
+    ] {
         assert!(receive([super::text(text)]).1.is_some(), "{text}");
     }
 }
 
 #[test]
 fn nothing_may_stand_between_the_parts_of_a_packet() {
-    for text in [r#"2 ["a"]"#, "2\t[\"a\"]", "2\n[\"a\"]", r#"21 ["a"]"#, r#"2/n, ["a"]"#, "0 {}", r#"2abc["x"]"#, r#"2-1["x"]"#, "1 "] {
+    for text in [
+        r#"2 ["a"]"#,
+        "2\t[\"a\"]",
+        "2\n[\"a\"]",
+        r#"21 ["a"]"#,
+        r#"2/n, ["a"]"#,
+        "0 {}",
+        r#"2abc["x"]"#,
+        r#"2-1["x"]"#,
+        "1 ",
+    ] {
         assert_eq!(decode(text), Err(Kind::Payload), "{text}");
     }
 }
 
 #[test]
 fn ack_ids_are_integers_that_javascript_can_hold() {
-    assert_eq!(decode(r#"29007199254740991["x"]"#).unwrap().id, Some((1 << 53) - 1));
+    assert_eq!(
+        decode(r#"29007199254740991["x"]"#).unwrap().id,
+        Some((1 << 53) - 1)
+    );
     assert_eq!(decode(r#"20["x"]"#).unwrap().id, Some(0));
     let long = format!(r#"3{}[]"#, "9".repeat(400));
-    for text in [r#"29007199254740992["x"]"#, r#"300[]"#, r#"301[]"#, "399999999999999999999[]", &long] {
+    for text in [
+        r#"29007199254740992["x"]"#,
+        r#"300[]"#,
+        r#"301[]"#,
+        "399999999999999999999[]",
+        &long,
+    ] {
         assert_eq!(decode(text), Err(Kind::AckId), "{text}");
     }
     for text in ["3", "3[]", "3/admin,[]", "3{}", "3-1[]"] {
@@ -148,13 +323,37 @@ fn a_long_run_of_digits_is_read_in_one_pass() {
 
 #[test]
 fn connect_carries_an_object_or_nothing() {
-    for text in ["0null", "0[]", r#"0"x""#, "05{}", "01", r#"0/admin,"invalid"#, "0/admin,null", "0true"] {
+    for text in [
+        "0null",
+        "0[]",
+        r#"0"x""#,
+        "05{}",
+        "01",
+        r#"0/admin,"invalid"#,
+        "0/admin,null",
+        "0true",
+    ] {
         assert_eq!(decode(text), Err(Kind::Payload), "{text}");
     }
-    for text in ["0{", r#"0{"a":}"#, r#"0{"a":1,}"#, "0{}{}", r#"0{"a":1}x"#, "0{a:1}", r#"0{"a" 1}"#] {
+    for text in [
+        "0{",
+        r#"0{"a":}"#,
+        r#"0{"a":1,}"#,
+        "0{}{}",
+        r#"0{"a":1}x"#,
+        "0{a:1}",
+        r#"0{"a" 1}"#,
+    ] {
         assert_eq!(decode(text), Err(Kind::Json), "{text}");
     }
-    assert!(decode(&format!(r#"0{{"a":{}1{}}}"#, "[".repeat(99), "]".repeat(99))).is_ok());
+    assert!(
+        decode(&format!(
+            r#"0{{"a":{}1{}}}"#,
+            "[".repeat(99),
+            "]".repeat(99)
+        ))
+        .is_ok()
+    );
     let keys: Vec<_> = (0..5000).map(|n| format!(r#""{n}":{n}"#)).collect();
     assert!(decode(&format!("0{{{}}}", keys.join(","))).is_ok());
 }
@@ -178,8 +377,15 @@ fn disconnect_carries_nothing() {
 
 #[test]
 fn a_refusal_from_a_client_is_told_from_a_broken_one() {
-    for text in [r#"4{"message":"x"}"#, r#"4"x""#, r#"4/never,{"message":"x"}"#] {
-        assert!(matches!(one([super::text(text)]), Incoming::ConnectError { .. }), "{text}");
+    for text in [
+        r#"4{"message":"x"}"#,
+        r#"4"x""#,
+        r#"4/never,{"message":"x"}"#,
+    ] {
+        assert!(
+            matches!(one([super::text(text)]), Incoming::ConnectError { .. }),
+            "{text}"
+        );
     }
     for text in ["4", r#"4["x"]"#, "4null", "41", r#"4"x"#, "4{"] {
         assert!(decode(text).is_err(), "{text}");
@@ -202,7 +408,10 @@ fn a_namespace_ends_at_a_comma_or_with_the_packet() {
     assert_eq!(decode(&format!("0{name}")).unwrap().namespace(), name);
     assert_eq!(decode(&format!("0{name},{{}}")).unwrap().namespace(), name);
     assert_eq!(decode(&format!("0{name}n")), Err(Kind::NamespaceTooLong));
-    assert_eq!(decode(&format!("0{name}n,{{}}")), Err(Kind::NamespaceTooLong));
+    assert_eq!(
+        decode(&format!("0{name}n,{{}}")),
+        Err(Kind::NamespaceTooLong)
+    );
 }
 
 #[test]
@@ -213,18 +422,36 @@ fn an_event_name_is_bounded_by_what_it_says() {
     assert_eq!(event(&r"\u0041".repeat(255)), None);
     assert_eq!(event(&r"\u0041".repeat(256)), Some(Kind::EventNameTooLong));
     assert_eq!(event(&"n".repeat(1_000_000)), Some(Kind::EventNameTooLong));
-    assert_eq!(receive([super::text(&format!("2[{}]", "1".repeat(255)))]).1, None);
-    assert_eq!(receive([super::text(&format!("2[{}]", "1".repeat(256)))]).1, Some(Kind::EventNameTooLong));
+    assert_eq!(
+        receive([super::text(&format!("2[{}]", "1".repeat(255)))]).1,
+        None
+    );
+    assert_eq!(
+        receive([super::text(&format!("2[{}]", "1".repeat(256)))]).1,
+        Some(Kind::EventNameTooLong)
+    );
 }
 
 #[test]
 fn nesting_is_bounded_before_anything_reads_the_arguments() {
-    let deep = |depth: usize| format!(r#"2["x",{}{}]"#, "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let deep = |depth: usize| {
+        format!(
+            r#"2["x",{}{}]"#,
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
+    };
     assert!(decode(&deep(128)).is_ok());
     assert_eq!(decode(&deep(129)), Err(Kind::TooDeep));
     assert_eq!(decode(&deep(500_000)), Err(Kind::TooDeep));
-    assert_eq!(decode(&format!("31{}", "[".repeat(500_000) + "]")), Err(Kind::TooDeep));
-    assert_eq!(decode(&format!("31[{}]", r#"{"a":"#.repeat(500_000))), Err(Kind::TooDeep));
+    assert_eq!(
+        decode(&format!("31{}", "[".repeat(500_000) + "]")),
+        Err(Kind::TooDeep)
+    );
+    assert_eq!(
+        decode(&format!("31[{}]", r#"{"a":"#.repeat(500_000))),
+        Err(Kind::TooDeep)
+    );
     // Brackets that do not nest, or that are text, count for nothing.
     assert!(decode(&format!(r#"2["x",{}1]"#, "[],{},".repeat(1000))).is_ok());
     assert!(decode(&format!(r#"2["x","{}"]"#, "[{".repeat(1000))).is_ok());
@@ -242,7 +469,10 @@ fn limits_can_be_set() {
     };
     let kind = |text: &'static str| {
         let mut assembler = Assembler::new(limits.clone());
-        assembler.push(Message::Text(Bytes::from_static(text.as_bytes()))).map_err(|error| error.kind()).err()
+        assembler
+            .push(Message::Text(Bytes::from_static(text.as_bytes())))
+            .map_err(|error| error.kind())
+            .err()
     };
     assert_eq!(kind("0/ab"), None);
     assert_eq!(kind("0/abc"), Some(Kind::NamespaceTooLong));
@@ -258,7 +488,13 @@ fn limits_can_be_set() {
 
 #[test]
 fn errors_say_where_in_the_text_they_are() {
-    let at = |text: &'static str| Packet::decode(&Bytes::from_static(text.as_bytes()), &PacketLimits::default()).unwrap_err();
+    let at = |text: &'static str| {
+        Packet::decode(
+            &Bytes::from_static(text.as_bytes()),
+            &PacketLimits::default(),
+        )
+        .unwrap_err()
+    };
     assert_eq!(at(r#"0/a,{"a":x}"#), DecodeError::new(Kind::Json, 9));
     assert_eq!(at(r#"2/a,x["a"]"#), DecodeError::new(Kind::Payload, 4));
     assert_eq!(at("2/a,01[]"), DecodeError::new(Kind::AckId, 4));
