@@ -120,7 +120,7 @@ fn unit_is_no_argument_and_anything_else_is_one() {
         r#"42["e",{"1":"a","2":"b"}]"#
     );
     assert_eq!(
-        sent(&serde_json::json!({"z": 1, "a": [null]})),
+        sent(&serde_json::json!({"a": [null], "z": 1})),
         r#"42["e",{"a":[null],"z":1}]"#
     );
     assert_eq!(

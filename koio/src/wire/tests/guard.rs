@@ -387,3 +387,32 @@ fn nesting_as_deep_as_allowed_can_be_read() {
     assert!(read::<Value>(&json).is_ok());
     assert!(plain::<Value>(&json).is_ok());
 }
+
+#[test]
+fn objects_that_begin_like_placeholders_do_not_multiply_the_work() {
+    let nested = |levels: usize, inner: &str| {
+        format!(
+            "{}{inner}{}",
+            r#"{"num":"#.repeat(levels),
+            "}".repeat(levels)
+        )
+    };
+    // Each level is looked at twice, so only the first few are looked at.
+    assert!(read::<Value>(&nested(8, "#0")).is_err());
+    assert!(read::<Value>(&nested(9, "#0")).is_ok());
+    assert!(read::<Value>(&nested(120, "#0")).is_ok());
+    // Where bytes are wanted they are found nevertheless.
+    #[derive(Debug, Deserialize)]
+    struct Deep {
+        num: Option<Box<Deep>>,
+        data: Option<Blob>,
+    }
+    let mut deep = read::<Deep>(&nested(50, r##"{"data":#1}"##)).unwrap();
+    while let Some(next) = deep.num {
+        deep = *next;
+    }
+    assert_eq!(deep.data, Some(Blob(vec![3])));
+    // Other nesting is no replay.
+    let json = format!("{}#0{}", r#"{"a":"#.repeat(100), "}".repeat(100));
+    assert!(read::<Value>(&json).is_err());
+}
