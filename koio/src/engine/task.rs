@@ -60,6 +60,20 @@ impl WebSocket {
     }
 }
 
+impl Session {
+    /// Answers the POST that is under way, if one is.
+    fn end_post(&self, polling: &mut Polling, taken: bool) {
+        if let Some((_, reply)) = polling.post.take() {
+            self.shared().inbox.end_post();
+            let _ = reply.send(if taken {
+                PostReply::Taken
+            } else {
+                PostReply::Refused
+            });
+        }
+    }
+}
+
 /// A session's task.
 pub(crate) struct SessionTask {
     session: Session,
@@ -204,26 +218,23 @@ impl SessionTask {
                 }
             }
             Link::Polling(polling) => {
-                if let Some((_, reply)) = polling.post.take() {
-                    shared.inbox.end_post();
-                    // A client that said goodbye was understood; anything else in its post was not.
-                    let taken = flush || reason == CloseReason::TransportClose;
-                    let _ = reply.send(if taken {
-                        PostReply::Taken
-                    } else {
-                        PostReply::Refused
-                    });
+                // The client said goodbye in its post; the poll that it sent beside it may come a moment later,
+                // and the post is answered only then: who waits for its answer finds the session gone.
+                let farewell = reason == CloseReason::TransportClose && polling.post.is_some();
+                if farewell && polling.poll.is_none() {
+                    return;
                 }
+                self.session.end_post(polling, flush || farewell);
                 if flush {
                     return;
                 }
                 if let Some(poll) = polling.poll.take() {
-                    let last = if reason == CloseReason::TransportClose {
+                    let last = if farewell {
                         Frame::noop()
                     } else {
                         Frame::close()
                     };
-                    let _ = poll.send(PollReply::Payload(payload::encode(std::iter::once(&last))));
+                    let _ = poll.send(PollReply::Payload(payload::encode([last].iter())));
                 }
                 self.input(Input::Finished);
             }
@@ -231,6 +242,9 @@ impl SessionTask {
     }
 
     fn gone(&mut self) {
+        if let Link::Polling(polling) = &mut self.link {
+            self.session.end_post(polling, true);
+        }
         self.session.shared().outbox.close(true);
         self.session.shared().inbox.close();
         self.registration = None;
@@ -290,6 +304,10 @@ impl SessionTask {
         };
         if self.machine.is_gone() {
             let _ = reply.send(PollReply::Refused);
+        } else if self.ending.is_some_and(|ending| !ending.flush) {
+            let noop = payload::encode([Frame::noop()].iter());
+            let _ = reply.send(PollReply::Payload(noop));
+            self.input(Input::Finished);
         } else if polling.poll.is_some() {
             // The first is answered when the session closes.
             let _ = reply.send(PollReply::Refused);
@@ -354,10 +372,7 @@ impl SessionTask {
                         Some(Err(Gone(CloseReason::ParseError)))
                     }
                     None => {
-                        if let Some((_, reply)) = polling.post.take() {
-                            self.session.shared().inbox.end_post();
-                            let _ = reply.send(PostReply::Taken);
-                        }
+                        self.session.end_post(polling, true);
                         None
                     }
                 }
@@ -491,6 +506,15 @@ impl SessionTask {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = TURN;
+        // Before the requests, and by the clock: a request that comes at the deadline comes too late, although
+        // the timer itself may fire a millisecond after it.
+        while self
+            .machine
+            .deadline()
+            .is_some_and(|deadline| now() >= deadline)
+        {
+            self.input(Input::Tick);
+        }
         let was_ending = self.ending.is_some();
         let waited = self.has_poll() && !was_ending;
         self.requests();
@@ -504,9 +528,6 @@ impl SessionTask {
             if !(was_full && !self.upstream.is_full() && budget > 0 && self.machine.is_open()) {
                 break;
             }
-        }
-        while self.timer_is_due(cx) {
-            self.input(Input::Tick);
         }
         let writable = self.write(cx);
         self.finish_polling(waited);
