@@ -30,6 +30,8 @@ mod route;
 mod routes;
 mod setup;
 mod table;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use ack::Ack;
