@@ -2,13 +2,20 @@
 
 #[macro_use]
 mod error;
-pub mod ids;
+mod adapter;
+pub mod engine;
+mod ids;
+mod observe;
 mod router;
 mod socket;
-mod wire;
+pub mod transport;
+pub mod wire;
 
+pub use engine::CloseReason;
 pub use error::{BoxError, Error, Result};
-pub use ids::{Room, SocketId};
+pub use ids::{NotASocketId, Room, Sid, SocketId};
+
+pub use observe::Counts;
 #[doc(hidden)]
 pub use router::private as __private;
 pub use router::{
@@ -16,4 +23,5 @@ pub use router::{
     Namespace, Next, Panic, Pipeline, Reply, Requirements, Route, Row, Running, Setup, State,
     Table, Try, compose,
 };
-pub use socket::{CloseReason, Emit, Handshake, IoHandle, Socket};
+pub use socket::{AckFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
+pub use wire::Bytes;
