@@ -263,7 +263,9 @@ impl SessionTask {
                 Request::Probe(io) => {
                     let outputs = self.machine.handle(Input::ProbeOpened, now());
                     let mut offered = WebSocket::new(io);
-                    let refused = outputs.into_iter().any(|output| output == Output::DropProbe);
+                    let refused = outputs
+                        .into_iter()
+                        .any(|output| output == Output::DropProbe);
                     if refused {
                         offered.io.close(1000);
                         let waker = std::task::Waker::noop();

