@@ -66,7 +66,7 @@ impl Outbox {
     }
 
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
-        let mut state = self.state();
+        let state = self.state();
         if state.closed {
             return Err(SendError::Closed);
         }

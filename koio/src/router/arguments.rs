@@ -98,6 +98,8 @@ impl Arguments {
     ///
     /// # Errors
     /// `bad_request`, if it is no `T`; the message names the argument and the reason.
+    // No iterator: each argument has a type of its own.
+    #[allow(clippy::should_implement_trait)]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<T> {
         let position = self.position();
         let Some(reader) = &mut self.reader else {

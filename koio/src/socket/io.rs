@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{Dispatch, Emit, Socket, SocketConfig};
 use crate::{
@@ -30,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// Tells closing connections that their handlers are out of time.
     pub(super) abort: Arc<Notify>,
+    /// Turns true when a shutdown has ended.
+    stopped: watch::Sender<bool>,
 }
 
 struct Started {
@@ -61,6 +63,7 @@ impl Core {
             defaults: SocketConfig::default(),
             counters: Counters::default(),
             abort: Arc::new(Notify::new()),
+            stopped: watch::Sender::new(false),
         })
     }
 
@@ -247,12 +250,23 @@ impl IoHandle {
     /// Resolves when all of that is done, at the latest at the deadline: then what is left is cut, and its
     /// handlers are dropped. A second call may set an earlier deadline. Before the start it does nothing.
     pub async fn shutdown(&self, deadline: Duration) -> Drained {
-        let Some(engine) = self.core.engine() else {
-            return Drained {
+        let drained = match self.core.engine() {
+            Some(engine) => self.drain(engine, deadline).await,
+            None => Drained {
                 clean: 0,
                 forced: 0,
-            };
+            },
         };
+        self.core.stopped.send_replace(true);
+        drained
+    }
+
+    /// Tells when a shutdown has ended.
+    pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
+        self.core.stopped.subscribe()
+    }
+
+    async fn drain(&self, engine: &Engine, deadline: Duration) -> Drained {
         engine.refuse();
         let all = engine.tasks();
         tracing::info!(sessions = all, ?deadline, "shutting down");

@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::fake::Server;
+use crate::router::Setup;
 use crate::{
-    Ack, Context, Error, Result, Route, Setup,
+    Ack, Context, Error, Result, Route,
     router::{
         Arguments,
         private::{IntoReply as _, Meta, Out},

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::fake::{Notes, Server};
-use crate::{Error, Route, Setup};
+use crate::router::Setup;
+use crate::{Error, Route};
 
 fn noting(notes: &Notes, note: &'static str) -> Route {
     let notes = notes.clone();

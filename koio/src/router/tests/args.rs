@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::fake::{Notes, Server};
+use crate::router::Setup;
 use crate::{
-    Args, Arguments, Context, FromEvent, Handshake, Requirements, Result, Route, Setup, Socket,
-    State, Try,
+    Args, Arguments, Context, FromEvent, Handshake, Requirements, Result, Route, Socket, State,
+    Try,
     router::private::{IntoReply as _, Meta, Out},
 };
 

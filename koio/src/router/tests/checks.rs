@@ -1,8 +1,8 @@
 //! What the start refuses.
 
+use crate::router::Setup;
 use crate::{
-    Ack, Auth, CloseReason, Error, FromEvent, Namespace, Reply, Route, Setup, State,
-    router::private::Meta,
+    Ack, Auth, CloseReason, Error, FromEvent, Namespace, Reply, Route, State, router::private::Meta,
 };
 
 fn route(event: &'static str, name: &'static str) -> Route {

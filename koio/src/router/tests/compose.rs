@@ -14,7 +14,8 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 
 use super::fake::{Notes, Server};
-use crate::{Context, Error, Middleware, Next, Reply, Result, Setup, compose};
+use crate::router::Setup;
+use crate::{Context, Error, Middleware, Next, Reply, Result, compose};
 
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(1)).await;

@@ -5,7 +5,8 @@ use std::fmt;
 use serde_json::json;
 
 use super::fake::{Notes, Server};
-use crate::{BoxError, Error, Next, Panic, Result, Setup};
+use crate::router::Setup;
+use crate::{BoxError, Error, Next, Panic, Result};
 
 #[derive(Debug)]
 struct NoSuchUser(u32);

@@ -11,8 +11,9 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use serde_json::Value;
 
+use crate::router::Setup;
 use crate::{
-    CloseReason, Setup, Sid, Socket, SocketConfig,
+    CloseReason, Sid, Socket, SocketConfig,
     engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, Transport, Upstream},
     router::Routes,
     socket::{Accept, BoxFuture, Clients, Core, Dispatch, Event},

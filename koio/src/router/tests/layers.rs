@@ -14,7 +14,8 @@ use tower::{
 };
 
 use super::fake::{Notes, Server};
-use crate::{Context, Next, Setup};
+use crate::router::Setup;
+use crate::{Context, Next};
 
 /// A handler that waits until it is let go, and says when it has started.
 fn held() -> (Setup, Arc<Notify>, Arc<Notify>) {

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::fake::{Notes, Server};
+use crate::router::Setup;
 use crate::{
     Arguments, Auth, CloseReason, Context, Error, FromEvent as _, Namespace, Next, Reply, Route,
-    Setup, router::private::Meta,
+    router::private::Meta,
 };
 
 fn noting(notes: &Notes, event: &'static str, note: &'static str) -> Route {

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::fake::Server;
-use crate::{Context, Namespace, Next, Reply, Route, Setup};
+use crate::router::Setup;
+use crate::{Context, Namespace, Next, Reply, Route};
 
 fn answering(event: &'static str, answer: &'static str) -> Route {
     Route::closure(event, std::panic::Location::caller(), move |_| async move {
