@@ -1,13 +1,14 @@
-//! koa-compose's nineteen test names, each with its twin, or with the compile error that stands in its place.
+//! koa-compose's behaviours, by the names of its tests: the eighteen of its test file, and the check for a
+//! middleware that resolves before what is inside it. Four are compile errors here:
 //!
-//! | koa-compose | here |
+//! | koa-compose | koio |
 //! | --- | --- |
-//! | should only accept an array | `compose()` without a list: E0061, this function takes 1 argument |
-//! | should only accept middleware as functions | `wrap(1)`: E0277, expected an `Fn(Context, Next)` |
-//! | should throw if next() is called multiple times | E0382, use of moved value: `next` |
-//! | should throw if a middleware resolves before downstream does | `unused_must_use` on `next.run()`; see also [`dropping_the_inside_half_way_drops_the_handler`] |
+//! | should only accept an array | E0061: `compose` takes one argument, a list |
+//! | should only accept middleware as functions | E0277: `wrap` wants an `Fn(Context, Next)` |
+//! | should throw if next() is called multiple times | E0382: `next` was moved by its first `run` |
+//! | "Middleware resolved before downstream" | `unused_must_use`: `next.run()` that is not awaited does nothing, see [`nothing_inside_runs_unless_next_is_awaited`] |
 //!
-//! The other fifteen are the tests below, by their names.
+//! The other fifteen are tests of the same name.
 
 use std::{sync::Arc, time::Duration};
 

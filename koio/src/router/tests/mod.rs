@@ -9,8 +9,11 @@
 mod acks;
 mod also;
 mod args;
+mod auto_traits;
 mod checks;
 mod compose;
+#[cfg(feature = "discover")]
+mod discover;
 mod errors;
 mod fake;
 mod layers;
