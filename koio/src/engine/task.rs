@@ -115,10 +115,7 @@ impl SessionTask {
 
     fn apply(&mut self, output: Output) {
         match output {
-            Output::Deliver(message) => {
-                self.upstream_busy = true;
-                self.upstream.on_message(message);
-            }
+            Output::Deliver(message) => self.upstream.on_message(message),
             Output::Ping => {
                 let _ = self.session.reply(&Frame::ping());
             }
@@ -314,7 +311,12 @@ impl SessionTask {
                 Err(Gone(reason)) => self.input(Input::Lost(reason)),
             }
         }
+        let before = self.machine.transport();
         self.read_probe(cx);
+        if self.machine.transport() != before {
+            // Upgraded: what came right behind the `5` is the new transport's, and nobody has asked it yet.
+            return self.read(cx, budget);
+        }
         self.drain_closing(cx);
     }
 
@@ -495,9 +497,8 @@ impl SessionTask {
         loop {
             self.read(cx, &mut budget);
             let was_full = self.upstream.is_full();
-            if self.upstream_busy {
-                self.upstream_busy = self.upstream.poll(cx).is_pending();
-            }
+            // Always: its own timers and other tasks may have woken it.
+            self.upstream_busy = self.upstream.poll(cx).is_pending();
             // Finished handlers made room: what waits in the transport's buffer would otherwise wait for a
             // wake-up that does not come.
             if !(was_full && !self.upstream.is_full() && budget > 0 && self.machine.is_open()) {
@@ -510,7 +511,9 @@ impl SessionTask {
         let writable = self.write(cx);
         self.finish_polling(waited);
         self.drain_closing(cx);
-        if budget == 0 || (self.machine.is_open() && !self.reading && self.may_read()) {
+        // Writing may have set a deadline.
+        let due = self.timer_is_due(cx);
+        if due || budget == 0 || (self.machine.is_open() && !self.reading && self.may_read()) {
             cx.waker().wake_by_ref();
         }
         writable
@@ -612,3 +615,7 @@ impl Link {
 pub(crate) fn send_handshake(session: &Session, handshake: &Frame) {
     let _ = session.shared().outbox.push(handshake, Urgency::Reply);
 }
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;
