@@ -235,7 +235,7 @@ impl Context {
 
     /// Whether CONNECT has been answered.
     pub(super) fn is_accepted(&self) -> bool {
-        matches!(&self.0.occasion, Occasion::Connection(accept) if accept.is_answered())
+        matches!(&self.0.occasion, Occasion::Connection(accept) if accept.is_accepted())
     }
 
     /// The client sent what is no JSON: its connection is closed, and nobody answers any more.

@@ -45,6 +45,8 @@ impl Handlers {
     }
 
     /// Adds another list, or the methods of a value.
+    // A list grows; nothing is summed up.
+    #[allow(clippy::should_implement_trait)]
     pub fn add(mut self, handlers: impl IntoRoutes) -> Self {
         self.routes.extend(handlers.into_routes());
         self

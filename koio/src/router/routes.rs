@@ -176,10 +176,11 @@ impl Shared {
     }
 }
 
-/// What happens to errors while nobody observes them. What the client may see is no fault of the server's.
+/// What happens to errors while nobody observes them. What the client may see is no fault of the server's, and
+/// that clients go away is no fault at all.
 fn log(error: &Error, ctx: &Context) {
     let (event, namespace, socket) = (ctx.event(), ctx.namespace(), ctx.socket().id());
-    if error.is_shown() {
+    if error.is_shown() || error.is_closed() || error.is_disconnected() {
         tracing::debug!(event, namespace, %socket, code = error.code(), "{error}");
     } else {
         tracing::error!(event, namespace, %socket, "{error:?}");
