@@ -2,18 +2,28 @@
 
 #[macro_use]
 mod error;
-pub mod ids;
+mod adapter;
+pub mod engine;
+mod ids;
+mod observe;
 mod router;
+mod server;
 mod socket;
-mod wire;
+pub mod transport;
+pub mod wire;
 
+pub use engine::CloseReason;
 pub use error::{BoxError, Error, Result};
-pub use ids::{Room, SocketId};
+pub use ids::{NotASocketId, Room, Sid, SocketId};
+
+pub use observe::Counts;
 #[doc(hidden)]
 pub use router::private as __private;
 pub use router::{
     Ack, Answer, Args, Arguments, Auth, Context, FromEvent, Handlers, IntoRoutes, Middleware,
-    Namespace, Next, Panic, Pipeline, Reply, Requirements, Route, Row, Running, Setup, State,
-    Table, Try, compose,
+    Namespace, Next, Panic, Pipeline, Reply, Requirements, Route, Row, Running, State, Table, Try,
+    compose,
 };
-pub use socket::{CloseReason, Emit, Handshake, IoHandle, Socket};
+pub use server::{Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server};
+pub use socket::{AckFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
+pub use wire::Bytes;

@@ -181,7 +181,7 @@ impl Context {
     /// # Errors
     /// What makes the event unwritable.
     pub fn broadcast(&self, event: &str, args: impl Serialize) -> Result<()> {
-        self.0.socket.broadcast().emit(event, args)
+        self.0.socket.broadcast(event, args)
     }
 
     /// Tells the observers of errors about one that you have caught and that nobody else will see.
