@@ -16,6 +16,7 @@ pub use engine::CloseReason;
 pub use error::{BoxError, Error, Result};
 pub use ids::{NotASocketId, Room, Sid, SocketId};
 
+pub use koio_macros::{handlers, on};
 pub use observe::Counts;
 #[doc(hidden)]
 pub use router::private as __private;
