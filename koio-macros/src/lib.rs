@@ -152,6 +152,8 @@ pub fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A bare name is always a handler's. A value in a variable stands in parentheses: `(list)`. Entries
 /// may have a `#[cfg(..)]`. The same handler twice in one list does not compile.
+///
+/// Where koio has another name, say so first: `handlers![crate = that_name; send_msg]`.
 #[proc_macro]
 pub fn handlers(entries: TokenStream) -> TokenStream {
     expand::handlers(entries.into()).into()

@@ -8,7 +8,7 @@ use std::{env, fs};
 
 const MANIFEST: &str = r#"
 [package]
-name = "elsewhere"
+name = "elsewhere-NAME"
 version = "0.0.0"
 edition = "2024"
 
@@ -54,7 +54,7 @@ impl Chat {
 }
 
 fn all() -> Handlers {
-    handlers![send, chat::bare, (Chat)]
+    handlers![crate = ::sockets; send, chat::bare, (Chat)]
 }
 
 fn main() {
@@ -96,6 +96,8 @@ fn check(name: &str, features: &str, program: &str) -> Result<(bool, String), Bo
     fs::create_dir_all(root.join("src"))?;
     let koio = workspace.join("koio");
     let manifest = MANIFEST
+        // Or cargo would take one for the other in the directory that they share.
+        .replace("NAME", name)
         .replace("KOIO", &koio.display().to_string().replace('\\', "/"))
         .replace("FEATURES", features);
     fs::write(root.join("Cargo.toml"), manifest)?;
