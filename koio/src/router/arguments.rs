@@ -41,7 +41,9 @@ const LONGEST_TEXT: usize = 256;
     note = "a client can send whatever implements `serde::Deserialize` and owns its data: \
             `#[derive(serde::Deserialize)]`, and `String` instead of `&str`",
     note = "koio gives `Context`, `Socket`, `State<T>`, `Auth<T>`, `Handshake`, `CloseReason`, `Ack`, `Args` and \
-            `Try<T>`; a type of your own may implement `koio::FromEvent`"
+            `Try<T>`; a type of your own may implement `koio::FromEvent`",
+    note = "`Option<T>` is for what a client may leave out; what koio gives is always there, and an `Ack` says whether \
+            the client waits for it: `ack.is_wanted()`"
 )]
 pub trait FromEvent: Sized + Send {
     /// Makes the argument of what happened (`ctx`) and of the arguments that nobody has read yet (`args`).

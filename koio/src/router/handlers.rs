@@ -5,7 +5,8 @@ use super::Route;
 /// What `#[on]` makes of a function: something that knows its route.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
-    label = "write `#[on(\"event\")]` above the function"
+    label = "write `#[on(\"event\")]` above the function",
+    note = "a value whose methods are handlers stands in parentheses: `handlers![send_msg, (Chat)]`"
 )]
 pub trait Routed {
     /// The route.

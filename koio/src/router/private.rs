@@ -7,7 +7,7 @@ pub use super::{
     context::Context,
     handlers::{Handlers, IntoRoutes, Routed},
     onion::{Middleware, Next},
-    reply::{Answer, IntoReply, Out, Reply},
+    reply::{Answer, Failure, IntoReply, Out, Reply},
     route::{Meta, Route},
 };
 #[doc(inline)]
