@@ -1,0 +1,104 @@
+//! Acknowledgements.
+
+use koio::CloseReason;
+use koio_tests::Transport;
+
+use crate::scene::{Scene, assert_answers, assert_ends};
+
+#[tokio::test]
+async fn without_an_id_or_without_an_array_end_the_connection() {
+    let packets = ["43", "43[]", "431{}", r#"431"x""#, "431", "431null", "43[1]", "43x[]"];
+    assert_ends(&packets, CloseReason::ForcedClose).await;
+}
+
+#[tokio::test]
+async fn with_an_id_that_is_no_safe_integer_end_the_connection() {
+    let digits = format!("43{}[]", "9".repeat(400));
+    let packets = ["439007199254740992[]", &digits, "43-1[]", "431e3[]", "431.0[]", "430x1[]"];
+    assert_ends(&packets, CloseReason::ForcedClose).await;
+    let digits = format!(r#"42{}["echo"]"#, "9".repeat(400));
+    let packets =
+        [r#"429007199254740992["echo"]"#, &digits, r#"42-1["echo"]"#, r#"421e3["echo"]"#];
+    assert_ends(&packets, CloseReason::ForcedClose).await;
+}
+
+#[tokio::test]
+async fn that_nobody_waits_for_are_ignored() {
+    let scene = Scene::new().await;
+    let mut client = scene.client(Transport::WebSocket).await;
+    for id in [0, 999, 9_007_199_254_740_991_u64] {
+        client.send(format!("43{id}[]")).await;
+        client.send(format!("43{id}[1,2]")).await;
+    }
+    client.send(r#"421["echo",1]"#).await;
+    client.expect("431[1]").await;
+    client.close().await;
+    let mut scene = scene;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn with_the_biggest_safe_id_are_answered_with_it() {
+    let id = 9_007_199_254_740_991_u64;
+    assert_answers(&[(&format!(r#"42{id}["echo"]"#), &format!("43{id}[]"))]).await;
+    assert_answers(&[(r#"420["echo"]"#, "430[]")]).await;
+}
+
+#[tokio::test]
+async fn of_another_socket_or_another_namespace_answer_nobody() {
+    let scene = Scene::new().await;
+    let mut asked = scene.client(Transport::WebSocket).await;
+    let mut other = scene.client(Transport::WebSocket).await;
+    asked.send(r#"421["ask",60000]"#).await;
+    let question = asked.text().await;
+    let id = question
+        .strip_prefix("42")
+        .and_then(|rest| rest.split_once('['))
+        .map(|(id, _)| id.to_owned())
+        .unwrap_or_else(|| panic!("{question}"));
+    other.join("40/custom,").await;
+    asked.join("40/custom,").await;
+    other.send(format!(r#"43{id}["forged"]"#)).await;
+    other.send(format!(r#"43/custom,{id}["forged"]"#)).await;
+    asked.send(format!(r#"43/custom,{id}["elsewhere"]"#)).await;
+    for client in [&mut other, &mut asked] {
+        client.send(r#"42/custom,9["echo"]"#).await;
+        client.expect("43/custom,9[]").await;
+    }
+    asked.send(format!(r#"43{id}["mine"]"#)).await;
+    asked.expect(r#"431["mine"]"#).await;
+    asked.send(format!(r#"43{id}["twice"]"#)).await;
+    asked.send(r#"422["echo"]"#).await;
+    asked.expect("432[]").await;
+    asked.close().await;
+    other.close().await;
+    let mut scene = scene;
+    for _ in 0..4 {
+        scene.report().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn that_never_come_are_bounded_and_freed_by_their_timeout() {
+    let scene = Scene::new().await;
+    let mut client = scene.client(Transport::WebSocket).await;
+    // Asks 5,000 questions that this client never answers, and reports how they ended.
+    client.send(r#"421["ask-many",5000]"#).await;
+    let answer = loop {
+        let text = client.text().await;
+        if text.starts_with("431") {
+            break text;
+        }
+    };
+    let counts: [u64; 3] = serde_json::from_str(answer.strip_prefix("431[").and_then(|rest| rest.strip_suffix(']')).unwrap_or("")).expect("three counts");
+    let [answered, timed_out, full] = counts;
+    assert_eq!(answered, 0);
+    assert_eq!(timed_out + full, 5000);
+    assert!(timed_out <= 1024 && timed_out > 0, "{timed_out} were waited for at once");
+    client.close().await;
+    let mut scene = scene;
+    scene.report().await;
+    scene.end().await;
+}

@@ -1,0 +1,173 @@
+//! CONNECT and its auth.
+
+use std::sync::atomic::Ordering;
+
+use koio::CloseReason;
+use koio_tests::{Client, Transport, client};
+
+use crate::scene::{SHORT, Scene, assert_ends};
+
+async fn assert_ends_before_connect(packets: &[&str]) {
+    let scene = Scene::new().await;
+    for transport in client::BOTH {
+        for packet in packets {
+            let mut client = Client::open(scene.target(), transport).await;
+            client.try_send(*packet).await;
+            let texts = client.ended().await;
+            assert!(!texts.iter().any(|text| text.starts_with("40")), "{packet}: {texts:?}");
+        }
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn with_an_auth_that_is_no_object_ends_the_connection() {
+    let packets = [
+        "40null", "40[]", r#"40"x""#, "401", "405{}", "40true", "40{", "40{}x", "40{}{}",
+        r#"40{"a":}"#, "40/custom,[]", "40/custom,null", "40 {}",
+    ];
+    assert_ends_before_connect(&packets).await;
+}
+
+#[tokio::test]
+async fn with_an_auth_above_its_limit_ends_the_connection() {
+    let big = format!(r#"40{{"token":"{}"}}"#, "x".repeat(65_537));
+    let deep = format!(r#"40{{"a":{}{}}}"#, "[".repeat(128), "]".repeat(128));
+    assert_ends_before_connect(&[&big, &deep]).await;
+}
+
+#[tokio::test]
+async fn with_a_big_but_allowed_auth_is_taken() {
+    let mut scene = Scene::new().await;
+    for auth in [
+        format!(r#"{{"token":"{}"}}"#, "x".repeat(60_000)),
+        format!(r#"{{"a":{}{}}}"#, "[".repeat(100), "]".repeat(100)),
+        format!("{{{}}}", (0..5000).map(|n| format!(r#""{n}":1"#)).collect::<Vec<_>>().join(",")),
+    ] {
+        let mut client = Client::open(scene.target(), Transport::WebSocket).await;
+        client.join(&format!("40{auth}")).await;
+        client.close().await;
+        scene.report().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn to_a_namespace_that_nobody_declared_is_refused_and_the_connection_stays() {
+    let mut scene = Scene::new().await;
+    let mut client = scene.client(Transport::WebSocket).await;
+    let invalid = r#"{"message":"Invalid namespace"}"#;
+    for namespace in ["/unknown", "/custom/", "/custom?x=1", "/Custom", "/__proto__", "//"] {
+        client.send(format!("40{namespace},")).await;
+        client.expect(&format!("44{namespace},{invalid}")).await;
+    }
+    client.send("40/unknown").await;
+    client.expect(&format!("44/unknown,{invalid}")).await;
+    client.send(r#"421["echo"]"#).await;
+    client.expect("431[]").await;
+    client.close().await;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn to_a_namespace_whose_name_is_too_long_ends_the_connection() {
+    let long = format!("40/{},", "x".repeat(255));
+    assert_ends(&[&long], CloseReason::ForcedClose).await;
+}
+
+#[tokio::test]
+async fn twice_ends_the_connection() {
+    assert_ends(&["40", "40{}"], CloseReason::ForcedServerClose).await;
+}
+
+#[tokio::test]
+async fn a_thousand_times_while_the_first_is_decided_runs_the_middleware_once() {
+    let scene = Scene::new().await;
+    let mut client = Client::open(scene.target(), Transport::WebSocket).await;
+    for _ in 0..1000 {
+        if !client.try_send("40/gated,").await {
+            break;
+        }
+    }
+    client.ended().await;
+    assert!(scene.knocks.0.load(Ordering::SeqCst) <= 1);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn that_a_middleware_refuses_says_its_message_and_data_and_no_more() {
+    let scene = Scene::new().await;
+    for transport in client::BOTH {
+        let mut client = Client::open(scene.target(), transport).await;
+        client.send("40/refuses,").await;
+        client.expect(r#"44/refuses,{"message":"not you","data":{"why":"because"}}"#).await;
+        // Not connected, so an event is a violation.
+        client.try_send(r#"42/refuses,["echo"]"#).await;
+        client.ended().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn whose_middleware_panics_is_refused_without_a_detail() {
+    let scene = Scene::new().await;
+    for transport in client::BOTH {
+        let mut client = Client::open(scene.target(), transport).await;
+        client.send("40/panics,").await;
+        let answer = client.text().await;
+        assert!(answer.starts_with(r#"44/panics,{"message":""#), "{answer}");
+        assert!(!answer.contains("secret"), "{answer}");
+        // The connection lives.
+        client.join("40").await;
+        client.send("41").await;
+        client.close().await;
+    }
+    let mut scene = scene;
+    for _ in client::BOTH {
+        scene.report().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn that_never_comes_ends_the_connection_however_well_it_answers_pings() {
+    let scene = Scene::with(|io| io.connect_timeout(SHORT * 2).ping_interval(SHORT / 4)).await;
+    for transport in client::BOTH {
+        let mut client = Client::open(scene.target(), transport).await;
+        client.ended().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn and_disconnect_by_the_thousand_over_one_connection_leave_nothing() {
+    let mut scene = Scene::new().await;
+    let mut client = Client::open(scene.target(), Transport::WebSocket).await;
+    let mut ids = std::collections::HashSet::new();
+    for _ in 0..2000 {
+        assert!(ids.insert(client.join("40/custom,").await), "a socket id came twice");
+        client.send("41/custom,").await;
+        let report = scene.report().await;
+        assert_eq!(report.reason, CloseReason::ClientNamespaceDisconnect);
+        assert_eq!(report.namespace, "/custom");
+        assert!(ids.contains(&report.id));
+    }
+    client.close().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn to_more_namespaces_than_anybody_needs_is_bounded() {
+    let scene = Scene::new().await;
+    let mut client = scene.client(Transport::WebSocket).await;
+    // Names that were not declared are refused and cost nothing.
+    for number in 0..2000 {
+        client.send(format!("40/n{number},")).await;
+        client.expect(&format!(r#"44/n{number},{{"message":"Invalid namespace"}}"#)).await;
+    }
+    client.close().await;
+    let mut scene = scene;
+    scene.report().await;
+    scene.end().await;
+}

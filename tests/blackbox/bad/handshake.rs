@@ -1,0 +1,236 @@
+//! Engine.IO handshakes that are refused.
+
+use koio_tests::{Http, Polling, RawWebSocket, Response, WebSocket, http};
+
+use crate::scene::{SHORT, Scene};
+
+async fn assert_refused(queries: &[&str], code: u8, message: &str) {
+    let scene = Scene::new().await;
+    for query in queries {
+        let path = scene.target().with(query);
+        http::get(scene.server.addr, &path).await.assert_refused(code, message);
+        // Over WebSocket just so, before any 101.
+        assert_eq!(WebSocket::try_open(scene.target(), &path).await.err(), Some(400), "{query}");
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn without_a_query() {
+    let scene = Scene::new().await;
+    for path in ["/socket.io/", "/socket.io/?"] {
+        http::get(scene.server.addr, path).await.assert_refused(0, "Transport unknown");
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn with_an_unknown_transport() {
+    let queries = [
+        "EIO=4&transport=foo",
+        "EIO=4&transport=constructor",
+        "EIO=4&transport=__proto__",
+        "EIO=4&transport=",
+        "EIO=4&transport=webtransport",
+        "EIO=4&transport=Polling",
+        "EIO=4",
+    ];
+    assert_refused(&queries, 0, "Transport unknown").await;
+}
+
+#[tokio::test]
+async fn with_another_protocol_version() {
+    for version in ["", "EIO=&", "EIO=3&", "EIO=5&", "EIO=abc&", "EIO=44&", "EIO=4.0&", "EIO=+4&"] {
+        let scene = Scene::new().await;
+        let path = scene.target().with(&format!("{version}transport=polling"));
+        let response = http::get(scene.server.addr, &path).await;
+        response.assert_refused(5, "Unsupported protocol version");
+        let path = scene.target().with(&format!("{version}transport=websocket"));
+        assert_eq!(WebSocket::try_open(scene.target(), &path).await.err(), Some(400));
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn with_a_parameter_that_is_there_twice() {
+    let queries = [
+        "EIO=4&EIO=3&transport=polling",
+        "EIO=4&transport=polling&transport=websocket",
+        "EIO=4&transport=websocket&sid=a&sid=b",
+        "EIO=4&transport=polling&sid=a&sid=b",
+    ];
+    assert_refused(&queries, 3, "Bad request").await;
+}
+
+#[tokio::test]
+async fn for_websocket_without_an_upgrade() {
+    let scene = Scene::new().await;
+    let response = http::get(scene.server.addr, &scene.target().websocket()).await;
+    response.assert_refused(3, "Bad request");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn with_a_session_id_that_nobody_has() {
+    let scene = Scene::new().await;
+    let long = "x".repeat(4000);
+    let ids = ["", "constructor", "__proto__", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "%00", &long];
+    for id in ids {
+        let path = scene.target().polling_of(id);
+        http::get(scene.server.addr, &path).await.assert_refused(1, "Session ID unknown");
+        http::post(scene.server.addr, &path, "40").await.assert_refused(1, "Session ID unknown");
+        let path = scene.target().websocket_of(id);
+        assert_eq!(WebSocket::try_open(scene.target(), &path).await.err(), Some(400));
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn with_another_method() {
+    let scene = Scene::new().await;
+    let target = scene.target();
+    for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE"] {
+        let length = [("Content-Length", "0"), ("Connection", "close")];
+        let mut http = Http::connect(scene.server.addr).await;
+        http.head(method, &target.polling(), &length).await;
+        if method == "HEAD" {
+            // Its answer has a length and no body.
+            http.ended().await;
+            continue;
+        }
+        let response = http.response().await.expect("an answer");
+        response.assert_refused(2, "Bad handshake method");
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_method_that_is_no_poll_and_no_post_leaves_the_session_alone() {
+    let scene = Scene::new().await;
+    let mut session = Polling::open(scene.target()).await;
+    for method in ["PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"] {
+        let length = [("Content-Length", "0")];
+        let response = http::request(scene.server.addr, method, &session.path(), &length).await;
+        assert_eq!(response.status, 405, "{method}");
+    }
+    session.send("40").await;
+    assert!(session.get().await.text().starts_with("40{"));
+    session.send("1").await;
+    let mut scene = scene;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn polling_a_websocket_session_is_refused_and_the_session_goes_on() {
+    let scene = Scene::new().await;
+    let (mut socket, open) = WebSocket::session(scene.target()).await;
+    let path = scene.target().polling_of(&open.sid);
+    http::get(scene.server.addr, &path).await.assert_refused(3, "Bad request");
+    http::post(scene.server.addr, &path, "1").await.assert_refused(3, "Bad request");
+    let path = scene.target().websocket_of(&open.sid);
+    if let Ok(mut second) = WebSocket::try_open(scene.target(), &path).await {
+        second.ended().await;
+    }
+    socket.send("40").await;
+    assert!(socket.text().await.starts_with("40{"));
+    socket.close().await;
+    let mut scene = scene;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn for_jsonp_is_refused_and_the_name_is_not_reflected() {
+    let scene = Scene::new().await;
+    for name in ["1", "alert(1)"] {
+        let path = scene.target().with(&format!("EIO=4&transport=polling&j={name}"));
+        let response = http::get(scene.server.addr, &path).await;
+        response.assert_refused(3, "Bad request");
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_cookie_has_no_authority_over_a_session() {
+    let scene = Scene::new().await;
+    let victim = Polling::open(scene.target()).await;
+    let cookie = format!("io={}", victim.open.sid);
+    let path = scene.target().polling();
+    let response = http::request(scene.server.addr, "GET", &path, &[("Cookie", &cookie)]).await;
+    assert_eq!(response.status, 200);
+    assert!(!response.text().contains(&victim.open.sid));
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn sets_no_cookie_and_forbids_caching() {
+    let scene = Scene::new().await;
+    let response = http::get(scene.server.addr, &scene.target().polling()).await;
+    assert_eq!(response.header("set-cookie"), None);
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("content-type"), Some("text/plain; charset=UTF-8"));
+    assert_eq!(response.header("access-control-allow-origin"), None);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn sessions_that_are_opened_and_never_used_all_go_away() {
+    let scene = Scene::with(|io| io.ping_interval(SHORT).ping_timeout(SHORT)).await;
+    let mut sessions = Vec::new();
+    for _ in 0..200 {
+        sessions.push(Polling::open(scene.target()).await);
+    }
+    tokio::time::sleep(SHORT * 2).await;
+    for session in sessions {
+        session.assert_gone().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn of_a_websocket_with_a_bad_key_version_or_upgrade() {
+    let scene = Scene::new().await;
+    let without = |left_out: &str, more: &[(&'static str, &'static str)]| {
+        let kept = RawWebSocket::HEADERS.into_iter().filter(|(name, _)| *name != left_out);
+        kept.chain(more.iter().copied()).collect::<Vec<_>>()
+    };
+    let key = "Sec-WebSocket-Key";
+    let cases = [
+        without(key, &[]),
+        without(key, &[(key, "AAAAAAAAAAAAAAAAAAAA")]),
+        without(key, &[(key, "not base64, not at all!!")]),
+        without("Sec-WebSocket-Version", &[]),
+        without("Sec-WebSocket-Version", &[("Sec-WebSocket-Version", "12")]),
+        without("Upgrade", &[]),
+        without("Upgrade", &[("Upgrade", "h2c")]),
+        without("Connection", &[]),
+        without("Connection", &[("Connection", "keep-alive")]),
+    ];
+    for headers in cases {
+        let path = scene.target().websocket();
+        let (_, response) = RawWebSocket::ask(scene.target(), &path, &headers).await;
+        let status = response.as_ref().map(|response| response.status);
+        assert!(matches!(status, Some(400 | 426)), "{headers:?}: {response:?}");
+    }
+    let path = scene.target().websocket();
+    let headers = RawWebSocket::HEADERS;
+    let response = http::request(scene.server.addr, "POST", &path, &headers).await;
+    assert!(matches!(response.status, 400 | 405), "{response:?}");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn of_a_websocket_with_strange_subprotocols_does_no_harm() {
+    let scene = Scene::new().await;
+    let spaces = format!("a{}b", " ".repeat(30_000));
+    for protocols in ["a, a", "a,,b", "\"quoted\"", &spaces, "über"] {
+        let mut headers = RawWebSocket::HEADERS.to_vec();
+        headers.push(("Sec-WebSocket-Protocol", protocols));
+        let path = scene.target().websocket();
+        let (_, response) = RawWebSocket::ask(scene.target(), &path, &headers).await;
+        let status = response.map(|response: Response| response.status);
+        assert!(matches!(status, Some(101 | 400 | 431)), "{status:?}");
+    }
+    scene.end().await;
+}

@@ -1,0 +1,79 @@
+//! Pages of other sites.
+
+use koio_tests::{RawWebSocket, http};
+
+use crate::scene::Scene;
+
+async fn statuses(scene: &Scene, origins: &[&str]) -> (u16, u16) {
+    let polling = scene.target().polling();
+    let headers: Vec<_> = origins.iter().map(|origin| ("Origin", *origin)).collect();
+    let over_http = http::request(scene.server.addr, "GET", &polling, &headers).await;
+    assert_eq!(over_http.header("set-cookie"), None);
+    assert_eq!(over_http.header("access-control-allow-origin"), None);
+    if over_http.status != 200 {
+        over_http.assert_refused(4, "Forbidden");
+    }
+    let mut headers = headers;
+    headers.extend(RawWebSocket::HEADERS);
+    let path = scene.target().websocket();
+    let (_, response) = RawWebSocket::ask(scene.target(), &path, &headers).await;
+    (over_http.status, response.expect("an answer").status)
+}
+
+#[tokio::test]
+async fn are_refused_on_polling_and_websocket_alike() {
+    let scene = Scene::new().await;
+    let port = scene.server.addr.port();
+    let origins = [
+        "http://evil.example".to_owned(),
+        "null".to_owned(),
+        format!("http://127.0.0.1.evil.example:{port}"),
+        format!("http://evil.example:{port}"),
+        format!("http://127.0.0.1:{}", port ^ 1),
+        "http://127.0.0.1".to_owned(),
+        format!("http://127.0.0.1:{port}@evil.example"),
+        format!("http://x127.0.0.1:{port}"),
+        String::new(),
+    ];
+    for origin in origins {
+        let (polling, websocket) = statuses(&scene, &[&origin]).await;
+        assert!(polling == 403 && matches!(websocket, 400 | 403), "{origin}: {polling}, {websocket}");
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn are_refused_also_behind_the_right_one() {
+    let scene = Scene::new().await;
+    let ours = format!("http://{}", scene.server.addr);
+    for origins in [[ours.as_str(), "http://evil.example"], ["http://evil.example", &ours]] {
+        let (polling, websocket) = statuses(&scene, &origins).await;
+        assert_eq!((polling, matches!(websocket, 400 | 403)), (403, true));
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn the_page_of_the_same_host_is_let_in_and_so_is_no_page() {
+    let scene = Scene::new().await;
+    let ours = format!("http://{}", scene.server.addr);
+    assert_eq!(statuses(&scene, &[&ours]).await, (200, 101));
+    assert_eq!(statuses(&scene, &[]).await, (200, 101));
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_preflight_gets_no_permission() {
+    let scene = Scene::new().await;
+    let headers = [
+        ("Origin", "http://evil.example"),
+        ("Access-Control-Request-Method", "POST"),
+        ("Content-Length", "0"),
+    ];
+    let path = scene.target().polling();
+    let response = http::request(scene.server.addr, "OPTIONS", &path, &headers).await;
+    assert!(response.status >= 400, "{}", response.status);
+    assert_eq!(response.header("access-control-allow-origin"), None);
+    assert_eq!(response.header("access-control-allow-methods"), None);
+    scene.end().await;
+}

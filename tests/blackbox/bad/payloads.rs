@@ -1,0 +1,243 @@
+//! Bodies of polling requests.
+
+use koio::CloseReason;
+use koio_tests::{Http, Polling, http};
+
+use crate::scene::{SHORT, Scene};
+
+/// A session that is connected to `/`.
+async fn connected(scene: &Scene) -> Polling {
+    let mut session = Polling::open(scene.target()).await;
+    session.send("40").await;
+    assert!(session.get().await.text().starts_with("40{"));
+    session
+}
+
+async fn assert_refused(payloads: &[&str], reason: CloseReason) {
+    let mut scene = Scene::new().await;
+    for payload in payloads {
+        let mut session = connected(&scene).await;
+        session.send_refused(payload).await;
+        session.ended().await;
+        assert_eq!(scene.report().await.reason, reason, "{payload:?}");
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn that_are_no_engine_packets_end_the_session() {
+    let payloads = ["", "abc", "\x1e", "40\x1e", "7", "9x", "\u{1F600}", " 4", "b", "B"];
+    assert_refused(&payloads[..9], CloseReason::ParseError).await;
+}
+
+#[tokio::test]
+async fn with_bad_base64_end_the_session() {
+    let payloads = ["b!!!!", "bAAA", "bAA", "bA", "bAA=A", "bAAAA====", "bAAAA\n", "bAAB="];
+    assert_refused(&payloads[..7], CloseReason::ParseError).await;
+}
+
+#[tokio::test]
+async fn with_packets_that_only_a_server_sends_end_the_session() {
+    assert_refused(&["0{}", "5"], CloseReason::ParseError).await;
+    assert_refused(&["2", "2probe"], CloseReason::TransportError).await;
+}
+
+#[tokio::test]
+async fn that_are_not_utf8_end_the_session() {
+    let mut scene = Scene::new().await;
+    for bytes in [&b"4\xff"[..], b"42[\"echo\",\"\xc3\"]", b"4\xed\xa0\x80", b"\xff"] {
+        let mut session = connected(&scene).await;
+        session.send_refused(bytes).await;
+        session.ended().await;
+        assert_eq!(scene.report().await.reason, CloseReason::ParseError);
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn with_half_a_million_empty_messages_end_at_the_first() {
+    let mut scene = Scene::new().await;
+    let mut session = connected(&scene).await;
+    session.try_post("4\x1e".repeat(400_000)).await;
+    session.ended().await;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn with_a_close_drop_what_follows_it() {
+    let mut scene = Scene::new().await;
+    let mut session = connected(&scene).await;
+    session.begin_get().await;
+    session.send("1\x1e42[\"bounce\",1]\x1eabc").await;
+    let polled = session.polled().await;
+    assert_eq!((polled.status, polled.text()), (200, "6"));
+    session.assert_gone().await;
+    assert_eq!(scene.report().await.reason, CloseReason::TransportClose);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn above_the_limit_are_refused_without_being_read_to_their_end() {
+    let mut scene = Scene::new().await;
+    let mut session = connected(&scene).await;
+    let response = session.post("x".repeat(1_000_001)).await;
+    assert_eq!(response.status, 413);
+    // A hole has happened: the session can't go on as if it had not.
+    session.ended().await;
+    scene.report().await;
+
+    // In chunks, where no length says it beforehand; the server stops reading soon after the limit.
+    let session = connected(&scene).await;
+    let mut http = Http::connect(scene.server.addr).await;
+    http.head("POST", &session.path(), &[("Transfer-Encoding", "chunked")]).await;
+    let chunk = format!("{:x}\r\n{}\r\n", 65_536, "x".repeat(65_536));
+    for _ in 0..400 {
+        if !http.try_write(&chunk).await {
+            break;
+        }
+    }
+    if let Some(response) = http.response().await {
+        assert_eq!(response.status, 413);
+    }
+    session.assert_gone().await;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn of_exactly_the_limit_are_taken() {
+    let mut scene = Scene::new().await;
+    let mut session = connected(&scene).await;
+    let text = "x".repeat(1_000_000 - r#"42["echo",""]"#.len());
+    session.send(format!(r#"42["echo","{text}"]"#)).await;
+    session.send("1").await;
+    assert_eq!(scene.report().await.reason, CloseReason::TransportClose);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn that_stall_are_cut_off() {
+    let mut scene = Scene::with(|io| io.message_timeout(SHORT)).await;
+    let session = connected(&scene).await;
+    let mut http = Http::connect(scene.server.addr).await;
+    http.head("POST", &session.path(), &[("Content-Length", "100")]).await;
+    http.write("42[").await;
+    if let Some(response) = http.response().await {
+        assert!(matches!(response.status, 400 | 408), "{}", response.status);
+    }
+    session.assert_gone().await;
+    assert_eq!(scene.report().await.reason, CloseReason::TransportError);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn that_break_off_end_the_session() {
+    let mut scene = Scene::new().await;
+    let session = connected(&scene).await;
+    let mut http = Http::connect(scene.server.addr).await;
+    http.head("POST", &session.path(), &[("Content-Length", "100")]).await;
+    http.write("42[").await;
+    drop(http);
+    assert_eq!(scene.report().await.reason, CloseReason::TransportError);
+    session.assert_gone().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn two_at_once_end_the_session() {
+    let mut scene = Scene::new().await;
+    let session = connected(&scene).await;
+    let mut first = Http::connect(scene.server.addr).await;
+    first.head("POST", &session.path(), &[("Content-Length", "100")]).await;
+    first.write("42[").await;
+    // The second is refused once the first has begun; until then it is a request like any other.
+    loop {
+        let response = http::post(scene.server.addr, &session.path(), "3").await;
+        if response.status != 200 {
+            assert_eq!(response.status, 400);
+            break;
+        }
+    }
+    assert_eq!(scene.report().await.reason, CloseReason::TransportError);
+    session.assert_gone().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn two_polls_at_once_end_the_session() {
+    let mut scene = Scene::new().await;
+    let mut session = connected(&scene).await;
+    session.begin_get().await;
+    let mut second = Http::connect(scene.server.addr).await;
+    second.send_get(&session.path()).await;
+    // Which of the two came first is the server's to say: one hears `1`, the other is refused.
+    let (first, second) = (session.polled().await, second.response().await.expect("an answer"));
+    let mut answers = [(first.status, first.text().to_owned()), (second.status, second.text().to_owned())];
+    answers.sort();
+    assert_eq!(answers[0], (200, "1".to_owned()));
+    assert_eq!(answers[1].0, 400);
+    assert_eq!(scene.report().await.reason, CloseReason::TransportError);
+    session.assert_gone().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn of_a_type_that_no_client_uses_are_refused() {
+    let mut scene = Scene::new().await;
+    for _ in 0..50 {
+        let session = connected(&scene).await;
+        let headers = [("Content-Type", "application/octet-stream"), ("Content-Length", "2")];
+        let mut http = Http::connect(scene.server.addr).await;
+        http.head("POST", &session.path(), &headers).await;
+        http.try_write("40").await;
+        let response = http.response().await.expect("an answer");
+        assert!(matches!(response.status, 400 | 415), "{}", response.status);
+        session.assert_gone().await;
+        assert_eq!(scene.report().await.reason, CloseReason::TransportError);
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn that_are_compressed_are_refused_and_never_inflated() {
+    let scene = Scene::new().await;
+    let session = Polling::open(scene.target()).await;
+    let headers = [("Content-Encoding", "gzip"), ("Content-Length", "2")];
+    let mut http = Http::connect(scene.server.addr).await;
+    http.head("POST", &session.path(), &headers).await;
+    http.try_write("40").await;
+    assert_eq!(http.response().await.expect("an answer").status, 415);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn with_characters_split_over_chunks_are_put_together() {
+    let mut scene = Scene::new().await;
+    let mut session = connected(&scene).await;
+    let payload = "421[\"echo\",\"h\u{e9}\u{1F600}\u{20ac}\"]".as_bytes();
+    let mut http = Http::connect(scene.server.addr).await;
+    http.head("POST", &session.path(), &[("Transfer-Encoding", "chunked")]).await;
+    for byte in payload {
+        http.write([b"1\r\n", &[*byte][..], b"\r\n"].concat()).await;
+    }
+    http.write("0\r\n\r\n").await;
+    assert_eq!(http.response().await.expect("an answer").text(), "ok");
+    session.expect("431[\"h\u{e9}\u{1F600}\u{20ac}\"]").await;
+    session.send("1").await;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_poll_that_is_aborted_ends_the_session_at_once() {
+    let mut scene = Scene::new().await;
+    let mut session = connected(&scene).await;
+    session.begin_get().await;
+    // A round trip on the other connection: the poll before it has arrived, most likely.
+    session.send(r#"42["wait",1]"#).await;
+    session.abort_get().await;
+    assert_eq!(scene.report().await.reason, CloseReason::TransportError);
+    session.assert_gone().await;
+    scene.end().await;
+}

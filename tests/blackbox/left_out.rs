@@ -1,0 +1,19 @@
+//! Says what `cargo test` alone does not run.
+
+use std::io::Write;
+
+#[test]
+fn says_what_needs_the_command_tests_run() {
+    if std::env::var_os("KOIO_TESTS_RUN").is_some() {
+        return;
+    }
+    // Not `eprintln!`, which the test runner would keep to itself.
+    let mut stderr = std::io::stderr().lock();
+    let said = writeln!(
+        stderr,
+        "\nLEFT OUT: the official client (tests/node), the chat in a browser (tests/browser), \
+         formatting, lints, documentation and each feature alone. `tests/run` installs what they \
+         need and runs everything.\n"
+    );
+    said.expect("stderr");
+}

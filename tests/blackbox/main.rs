@@ -1,0 +1,8 @@
+//! koio as a client sees it: the official protocol suites, bad input, and what other servers got
+//! wrong. One binary, since linking is what costs; a module per subject.
+
+mod bad;
+mod defects;
+mod left_out;
+mod scene;
+mod suites;

@@ -1,0 +1,85 @@
+// Acknowledgements in both directions.
+import assert from "node:assert/strict";
+import { it } from "node:test";
+
+import { ask, once, settled } from "./support/client.js";
+import { overEachWay } from "./support/suite.js";
+
+overEachWay("acks", ({ connect, url, way }) => {
+  it("answers emitWithAck and timeout().emit of the client", async () => {
+    const client = await connect();
+    assert.equal(await client.emitWithAck("echo", "x"), "x");
+    assert.equal(await client.timeout(5000).emitWithAck("echo", "y"), "y");
+    const [error, value] = await new Promise((resolve) =>
+      client.timeout(5000).emit("echo", "z", (...args) => resolve(args)),
+    );
+    assert.deepEqual([error, value], [null, "z"]);
+  });
+
+  it("gives the server the answer of the client: none, one, several, with bytes", async () => {
+    const client = await connect();
+    const answers = { none: [], one: [{ x: [1] }], several: [1, { two: 2 }, null] };
+    client.on("question", (kind, answer) => answer(...answers[kind]));
+    assert.deepEqual(await ask(client, "ask", "none"), [null]);
+    assert.deepEqual(await ask(client, "ask", "one"), [{ x: [1] }]);
+    assert.deepEqual(await ask(client, "ask", "several"), [1]);
+    client.off("question");
+    const found = { bytes: Buffer.from([1, 2, 3]), deep: [Buffer.alloc(0), Buffer.from([4])] };
+    client.on("question", (_, answer) => answer(found));
+    assert.deepEqual(await ask(client, "ask-for-bytes"), [found]);
+  });
+
+  it("lets a handler wait for an answer of the very socket that it serves", async () => {
+    const client = await connect();
+    client.on("question", (_, answer) => setTimeout(() => answer("late but fine"), 50));
+    assert.deepEqual(await ask(client, "ask", "x"), ["late but fine"]);
+  });
+
+  it("tells the server when the answer is too late, and ignores it when it comes", async () => {
+    const client = await connect();
+    let late;
+    client.on("question", (_, answer) => (late = answer));
+    assert.deepEqual(await ask(client, "ask-within", 50), ["timeout"]);
+    late("too late");
+    late("and twice");
+    assert.deepEqual(await ask(client, "echo", 1), [1]);
+  });
+
+  it("tells the server at once when the client leaves instead of answering", async () => {
+    const [watcher, client] = [await connect("/watch"), await connect()];
+    client.on("question", () => client.disconnect());
+    const { id } = client;
+    const outcome = once(watcher, "unanswered");
+    client.emit("ask-and-report", 60_000);
+    assert.deepEqual(await outcome, [id, "disconnected"]);
+  });
+
+  it("answers unanswered when a handler drops its Ack, and takes only the first answer", async () => {
+    const client = await connect();
+    const [{ error }] = await ask(client, "drop-ack");
+    assert.equal(error.code, "unanswered");
+    assert.deepEqual(await ask(client, "late-ack"), ["later"]);
+  });
+
+  it("answers several events that are under way at once, each with its own", async () => {
+    const client = await connect();
+    const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => ask(client, "echo", n)));
+    assert.deepEqual(answers.flat(), Array.from({ length: 200 }, (_, n) => n));
+  });
+
+  it("keeps the acks of two namespaces of one connection apart", async () => {
+    const client = await connect();
+    const custom = client.io.socket("/custom");
+    await once(custom, "connect");
+    const answers = await Promise.all([ask(client, "where"), ask(custom, "where")]);
+    assert.deepEqual(answers, [["/"], ["/custom"]]);
+    await settled(client, custom);
+  });
+
+  it("acks the implicit acks of a client that retries", async () => {
+    const client = await connect("", { retries: 3, ackTimeout: 5000 });
+    for (let n = 0; n < 5; n++) client.emit("nothing");
+    assert.equal(await client.emitWithAck("one").then((answer) => answer.value), 1);
+    assert.equal(url().startsWith("http"), true, way);
+  });
+});

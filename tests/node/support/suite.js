@@ -1,0 +1,28 @@
+// A describe block with a fixture server, once for each way of connecting.
+import { after, afterEach, before, describe } from "node:test";
+
+import { WAYS, closeAll, connect } from "./client.js";
+import { fixture } from "./server.js";
+
+/**
+ * Runs `body({ url, way, connect })` for each way. `url()` is the server's address, `connect`
+ * opens a connected client that is disconnected after the test.
+ */
+export function overEachWay(title, body, options = {}, ways = Object.keys(WAYS)) {
+  for (const way of ways) {
+    describe(`${title}, over ${way}`, () => {
+      let server;
+      before(async () => {
+        server = await fixture(options);
+      });
+      after(() => server?.stop());
+      afterEach(closeAll);
+      body({
+        way,
+        url: (path = "") => server.url + path,
+        server: () => server,
+        connect: (path = "", more = {}) => connect(server.url + path, way, more),
+      });
+    });
+  }
+}

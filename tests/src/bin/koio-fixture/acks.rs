@@ -1,0 +1,79 @@
+//! Questions to the client, and answers that are given later or never.
+
+use std::time::Duration;
+
+use koio::{Ack, Args, Bytes, Context, Handlers, Result, args, handlers, on};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(crate) fn all() -> Handlers {
+    let questions = handlers![ask, ask_for_bytes, ask_within, ask_and_report];
+    handlers![questions, drop_ack, late_ack, eleven, relay_with_bytes]
+}
+
+/// Asks this socket and answers with what it answered.
+#[on("ask")]
+async fn ask(ctx: Context, kind: String) -> Result<Value> {
+    ctx.socket().emit_with_ack("question", kind).await
+}
+
+#[derive(Deserialize, Serialize)]
+struct Found {
+    bytes: Bytes,
+    deep: Vec<Bytes>,
+}
+
+#[on("ask-for-bytes")]
+async fn ask_for_bytes(ctx: Context) -> Result<Found> {
+    ctx.socket().emit_with_ack("question", "bytes").await
+}
+
+/// Asks, waits no longer than this, and answers with how that ended.
+#[on("ask-within")]
+async fn ask_within(ctx: Context, milliseconds: u64) -> String {
+    outcome(&ctx, milliseconds).await
+}
+
+/// As `ask-within`, but the watchers are told: this socket may be gone.
+#[on("ask-and-report")]
+async fn ask_and_report(ctx: Context, milliseconds: u64) -> Result<()> {
+    let outcome = outcome(&ctx, milliseconds).await;
+    ctx.io().of("/watch").emit("unanswered", args![ctx.socket().id(), outcome])
+}
+
+async fn outcome(ctx: &Context, milliseconds: u64) -> String {
+    let patience = Duration::from_millis(milliseconds);
+    let answer = ctx.socket().timeout(patience).emit_with_ack::<Value>("question", "in time").await;
+    match answer {
+        Ok(value) => value.to_string(),
+        Err(error) => error.code().to_owned(),
+    }
+}
+
+/// Promises to answer later and forgets.
+#[on("drop-ack")]
+async fn drop_ack(ack: Ack) {
+    drop(ack);
+}
+
+/// Answers after it has returned.
+#[on("late-ack")]
+async fn late_ack(ack: Ack) {
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        ack.send("later");
+    });
+}
+
+/// Tries to send more attachments than clients take.
+#[on("eleven")]
+async fn eleven(ctx: Context) -> Result<()> {
+    ctx.emit("eleven", vec![Bytes::from(vec![1]); 11])
+}
+
+/// Sends what a client has sent to everybody, with real bytes beside it.
+#[on("relay-with-bytes")]
+async fn relay_with_bytes(ctx: Context, args: Args) -> Result<()> {
+    let bytes = Bytes::from(vec![1, 2, 3]);
+    ctx.io().broadcast("relayed", args![args, bytes])
+}

@@ -1,0 +1,88 @@
+//! Namespaces whose connection is decided, delayed or wrapped.
+
+use std::time::Duration;
+
+use koio::{Context, Error, Handlers, Next, Reply, Result, State, handlers, on};
+use serde_json::{Value, json};
+
+use crate::life::Ready;
+
+/// Lets those in who know the token; the others are refused in different ways.
+pub(crate) async fn guard(ctx: Context, next: Next) -> Result<Reply> {
+    if ctx.event() != "connection" {
+        return next.run().await;
+    }
+    let auth: Value = ctx.socket().handshake().auth()?;
+    match auth["token"].as_str().unwrap_or_default() {
+        "secret" => next.run().await,
+        "hidden" => Err(std::io::Error::other("the password is hidden"))?,
+        "panic" => panic!("boom: the password is 1234"),
+        "silent" => Ok(Reply::none()),
+        _ => Err(Error::new("unauthorized", "not you").data(json!({ "reason": "token" }))),
+    }
+}
+
+#[on("connection")]
+pub(crate) async fn greet(ctx: Context) -> Result<()> {
+    for number in 0..3 {
+        ctx.emit("greeting", number)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn all_slow() -> Handlers {
+    handlers![prepare, ready]
+}
+
+/// A connection handler that takes its time.
+#[on("connection")]
+async fn prepare(ctx: Context, ready: State<Ready>) {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    ready.0.lock().expect("a lock").insert(ctx.socket().id());
+}
+
+/// Whether the connection handler had finished.
+#[on("ready")]
+async fn ready(ctx: Context, ready: State<Ready>) -> bool {
+    ready.0.lock().expect("a lock").contains(&ctx.socket().id())
+}
+
+#[derive(Clone)]
+struct Trail(Vec<&'static str>);
+
+fn step(ctx: &Context, step: &'static str) {
+    let mut trail = ctx.get().unwrap_or(Trail(Vec::new()));
+    trail.0.push(step);
+    ctx.set(trail);
+}
+
+pub(crate) async fn outer(ctx: Context, next: Next) -> Result<Reply> {
+    if ctx.event() != "peel" {
+        return next.run().await;
+    }
+    step(&ctx, "outer in");
+    next.run().await?;
+    step(&ctx, "outer out");
+    let Trail(steps) = ctx.get().unwrap_or(Trail(Vec::new()));
+    Ok(Reply::new(steps))
+}
+
+pub(crate) async fn inner(ctx: Context, next: Next) -> Result<Reply> {
+    step(&ctx, "inner in");
+    if ctx.event() == "blocked" {
+        return Err(Error::new("blocked", "no"));
+    }
+    let reply = next.run().await;
+    step(&ctx, "inner out");
+    reply
+}
+
+#[on("peel")]
+pub(crate) async fn peel(ctx: Context) {
+    step(&ctx, "handler");
+}
+
+#[on("blocked")]
+pub(crate) async fn blocked() {
+    unreachable!("the middleware does not let this through")
+}

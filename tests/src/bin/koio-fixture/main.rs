@@ -1,0 +1,79 @@
+//! The server that the tests with the official client talk to. It prints `listening on ADDRESS`.
+//!
+//! Flags, each with a number: `--port`, `--ping-interval`, `--ping-timeout`, `--connect-timeout`
+//! (milliseconds), `--max-payload`, `--max-queue` (bytes).
+
+mod acks;
+mod events;
+mod gates;
+mod life;
+mod rooms;
+mod sequences;
+
+use std::time::Duration;
+
+use koio::{Io, Namespace, handlers};
+
+#[tokio::main]
+async fn main() -> koio::Result<()> {
+    let (io, port) = with_flags(Io::new(), std::env::args().skip(1));
+    let io = io
+        .state(events::Typed::default())
+        .state(life::Online::default())
+        .state(life::Ready::default())
+        .state(sequences::Seen::default())
+        .wrap(life::watched)
+        .handlers(handlers![everywhere(), sequences::all(), life::kick_connection])
+        .namespace("/custom", Namespace::new().handlers(everywhere()))
+        .namespace("/any", Namespace::new().handlers(handlers![life::left, events::any]))
+        .namespace("/watch", Namespace::new().handlers(handlers![events::echo, life::online]))
+        .namespace("/greeting", Namespace::new().handlers(handlers![everywhere(), gates::greet]))
+        .namespace("/slow", Namespace::new().handlers(handlers![everywhere(), gates::all_slow()]))
+        .namespace(
+            "/guarded",
+            Namespace::new().wrap(gates::guard).handlers(everywhere()),
+        )
+        .namespace(
+            "/onion",
+            Namespace::new()
+                .wrap(gates::outer)
+                .wrap(gates::inner)
+                .handlers(handlers![gates::peel, gates::blocked]),
+        );
+    let server = io.bind(("127.0.0.1", port)).await?;
+    println!("listening on {}", server.local_addr());
+    let handle = server.handle();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            handle.shutdown(Duration::from_secs(5)).await;
+        }
+    });
+    server.run().await
+}
+
+/// What a client can do in every namespace that is not about something else.
+fn everywhere() -> koio::Handlers {
+    handlers![events::all(), acks::all(), rooms::all(), life::all()]
+}
+
+fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
+    let mut port = 0;
+    while let Some(flag) = args.next() {
+        let value: u64 = args.next().and_then(|value| value.parse().ok()).expect("a number");
+        let time = Duration::from_millis(value);
+        let bytes = usize::try_from(value).expect("a size");
+        io = match flag.as_str() {
+            "--port" => {
+                port = u16::try_from(value).expect("a port");
+                io
+            }
+            "--ping-interval" => io.ping_interval(time),
+            "--ping-timeout" => io.ping_timeout(time),
+            "--connect-timeout" => io.connect_timeout(time),
+            "--max-payload" => io.max_payload(bytes),
+            "--max-queue" => io.send_queue_bytes(bytes),
+            other => panic!("unknown flag {other}"),
+        };
+    }
+    (io, port)
+}

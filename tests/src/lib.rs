@@ -1,0 +1,27 @@
+//! Looks at koio from outside: clients that speak the wire byte by byte, servers that are built
+//! through the public API alone, and deadlines on everything that is waited for.
+//!
+//! The tests themselves are in `blackbox/` (Rust) and `node/` (the official client). Nothing here
+//! shares code with koio's own codec, so that a mistake can't hide on both sides.
+
+pub mod canary;
+pub mod client;
+pub mod engine;
+pub mod frames;
+pub mod http;
+pub mod polling;
+pub mod server;
+pub mod target;
+pub mod websocket;
+pub mod within;
+
+pub use canary::Canaries;
+pub use client::{Client, Transport};
+pub use engine::EngineServer;
+pub use frames::{Frame, RawWebSocket};
+pub use http::{Http, Response};
+pub use polling::Polling;
+pub use server::{Running, serve};
+pub use target::Target;
+pub use websocket::{Received, WebSocket};
+pub use within::{PATIENCE, within};

@@ -1,0 +1,18 @@
+//! The deadline that everything in these tests is under.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long a step may take before the test fails. It bounds a hang; no test waits for it to pass.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Waits for `future`.
+///
+/// # Panics
+/// Fails the test if it takes longer than [`PATIENCE`]; `what` says what was being waited for.
+pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("{PATIENCE:?} passed: {what}"),
+    }
+}
