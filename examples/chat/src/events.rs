@@ -1,25 +1,24 @@
-//! What clients may say, and what they hear. Limits are part of the types: a payload that does not
-//! fit them is answered `bad_request` and no handler runs.
+//! What clients may say and what they hear. A payload that does not fit its type, which has the
+//! limits, is answered `bad_request` without a line of code here.
 
 use crate::people::{Me, People};
 use crate::text::Text;
 use koio::{Bytes, Context, Error, Handlers, Result, SocketId, State, ensure, handlers, on};
 use serde::{Deserialize, Serialize};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-const ROOMS: usize = 8;
+use std::time::UNIX_EPOCH;
 
 pub(crate) fn all() -> Handlers {
     handlers![
-        login,
-        send_msg,
-        private,
-        join,
-        leave,
-        group,
-        image,
-        disconnected
+        login, send_msg, private, join, leave, group, image, disconnect
     ]
+}
+
+/// Something that somebody said: the fields of `what`, and `from`.
+#[derive(Serialize)]
+struct Said<T> {
+    from: String,
+    #[serde(flatten)]
+    what: T,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +46,7 @@ async fn login(ctx: Context, login: Login, people: State<People>) -> Result<Welc
 }
 
 #[on("disconnect")]
-async fn disconnected(ctx: Context, people: State<People>) -> Result<()> {
+async fn disconnect(ctx: Context, people: State<People>) -> Result<()> {
     let mut online = people.lock();
     if online.leave(ctx.socket().id()) {
         ctx.io().broadcast("users", online.names())?;
@@ -63,36 +62,28 @@ struct SendMsg {
 
 #[derive(Serialize)]
 struct Message {
-    from: String,
     text: Text<2000>,
-    /// Milliseconds since 1970, as JavaScript counts.
-    at: u128,
+    at: u128, // milliseconds, as JavaScript counts
 }
 
 #[on("sendMsg")]
-async fn send_msg(ctx: Context, me: Me, msg: SendMsg) -> Result<()> {
-    let at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+async fn send_msg(ctx: Context, me: Me, SendMsg { text }: SendMsg) -> Result<()> {
     ctx.io().broadcast("msg1", "I come from the server")?;
-    ctx.io().broadcast("allmessage", &msg.text)?;
+    ctx.io().broadcast("allmessage", &text)?;
+    let at = UNIX_EPOCH.elapsed()?.as_millis();
     ctx.io().broadcast(
         "message",
-        Message {
+        Said {
             from: me.0,
-            text: msg.text,
-            at,
+            what: Message { text, at },
         },
     )
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Private {
+    #[serde(skip_serializing)]
     to: String,
-    text: Text<2000>,
-}
-
-#[derive(Serialize)]
-struct Whisper {
-    from: String,
     text: Text<2000>,
 }
 
@@ -103,17 +94,19 @@ struct Receipt {
 
 #[on("private")]
 async fn private(ctx: Context, me: Me, msg: Private, people: State<People>) -> Result<Receipt> {
-    let Some(to) = people.lock().find(&msg.to) else {
-        return Ok(Receipt { delivered: false });
-    };
-    ctx.io().to(to).emit(
-        "private",
-        Whisper {
-            from: me.0,
-            text: msg.text,
-        },
-    )?;
-    Ok(Receipt { delivered: true })
+    let found = people.lock().find(&msg.to);
+    if let Some(id) = found {
+        ctx.io().to(id).emit(
+            "private",
+            Said {
+                from: me.0,
+                what: msg,
+            },
+        )?;
+    }
+    Ok(Receipt {
+        delivered: found.is_some(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -122,81 +115,67 @@ struct Named {
 }
 
 #[on("join")]
-async fn join(ctx: Context, _: Me, named: Named) -> Result<()> {
-    let (socket, room) = (ctx.socket(), named.room.as_room());
-    let groups = socket
+async fn join(ctx: Context, _: Me, Named { room }: Named) -> Result<()> {
+    let others = ctx
+        .socket()
         .rooms()
-        .into_iter()
-        .filter(|other| *other != room)
-        .count()
-        - 1; // its own room is none
+        .iter()
+        .filter(|other| **other != room.to_room())
+        .count();
     ensure!(
-        groups < ROOMS,
+        others <= 8,
         "too_many_rooms",
-        "Nobody can be in more than {ROOMS} groups."
-    );
-    socket.join(room)
+        "Nobody can be in more than 8 groups."
+    ); // and in the room of its id
+    ctx.socket().join(room.to_room())
 }
 
 #[on("leave")]
-async fn leave(ctx: Context, _: Me, named: Named) {
-    ctx.socket().leave(named.room.as_room());
+async fn leave(ctx: Context, _: Me, Named { room }: Named) {
+    ctx.socket().leave(room.to_room());
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct ToGroup {
     room: Text<32>,
     text: Text<2000>,
 }
 
-#[derive(Serialize)]
-struct InGroup {
-    room: Text<32>,
-    from: String,
-    text: Text<2000>,
-}
-
 #[on("group")]
 async fn group(ctx: Context, me: Me, msg: ToGroup) -> Result<()> {
-    let ToGroup { room, text } = msg;
+    let room = msg.room.to_room();
     ensure!(
-        ctx.socket().rooms().contains(&room.as_room()),
+        ctx.socket().rooms().contains(&room),
         "not_in_room",
         "Join the group first."
     );
-    ctx.io().to(room.as_room()).emit(
+    ctx.io().to(room).emit(
         "group",
-        InGroup {
-            room,
+        Said {
             from: me.0,
-            text,
+            what: msg,
         },
     )
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Image {
-    name: Text<100>,
-    bytes: Bytes,
-}
-
-#[derive(Serialize)]
-struct Picture {
-    from: String,
     name: Text<100>,
     bytes: Bytes,
 }
 
 #[on("image")]
 async fn image(ctx: Context, me: Me, image: Image) -> Result<()> {
-    let Image { name, bytes } = image;
-    ensure!(!bytes.is_empty(), Error::BAD_REQUEST, "An image has bytes.");
+    ensure!(
+        !image.bytes.is_empty(),
+        Error::BAD_REQUEST,
+        "An image has bytes."
+    );
     ctx.io().broadcast(
         "image",
-        Picture {
+        Said {
             from: me.0,
-            name,
-            bytes,
+            what: image,
         },
     )
 }

@@ -1,10 +1,8 @@
-//! A text with its limit in its type.
-
 use koio::Room;
 use serde::{Deserialize, Serialize};
 
-/// 1 to `MAX` characters that are not all white space. A payload with another text does not fit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// 1 to `MAX` characters that are not all white space: the limit is part of the type.
+#[derive(Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Text<const MAX: usize>(String);
 
@@ -12,16 +10,18 @@ impl<const MAX: usize> TryFrom<String> for Text<MAX> {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        if text.trim().is_empty() || text.chars().count() > MAX {
-            return Err(format!("expected 1 to {MAX} characters"));
+        let fits = !text.trim().is_empty() && text.chars().count() <= MAX;
+        if fits {
+            Ok(Self(text))
+        } else {
+            Err(format!("expected 1 to {MAX} characters"))
         }
-        Ok(Self(text))
     }
 }
 
 impl<const MAX: usize> Text<MAX> {
-    /// A group's room. The prefix keeps what clients name apart from all other rooms.
-    pub(crate) fn as_room(&self) -> Room {
+    /// The prefix keeps the rooms that clients name apart from all others.
+    pub(crate) fn to_room(&self) -> Room {
         Room::from(format!("group:{}", self.0))
     }
 }
