@@ -142,11 +142,51 @@ for (const [title, options] of Object.entries(transports)) {
       }
     });
 
+    test("people who come and go at the same moment are announced in order", async () => {
+      const names = Array.from({ length: 12 }, (_, at) => `crowd ${String(at).padStart(2, "0")}`);
+      const crowd = await Promise.all(names.map(() => person(chat.url, options)));
+      const answers = await Promise.all(crowd.map((one, at) => one.ask("login", { id: names[at] })));
+      const all = ["Ann", "Bob", ...names].sort();
+      await ann.next("users", (users) => users.length === all.length);
+      assert.deepEqual(ann.heard("users").at(-1), [all], "the last list has everybody");
+      assert.deepEqual(answers.map(([{ users }]) => users.length).sort((a, b) => a - b), names.map((_, at) => at + 3));
+      for (const one of crowd) one.leave();
+      await ann.next("users", (users) => users.length === 2);
+      assert.deepEqual(ann.heard("users").at(-1), [["Ann", "Bob"]]);
+    });
+
+    test("too much in one message ends its sender's connection and nobody else's", async () => {
+      const greedy = await person(chat.url, options);
+      await greedy.ask("login", { id: "Greedy" });
+      const gone = new Promise((resolve) => greedy.socket.once("disconnect", resolve));
+      await ann.next("users", (users) => users.includes("Greedy"));
+      ann.forget();
+      greedy.socket.emit("image", { name: "huge.png", bytes: Buffer.alloc(1_100_000) });
+      await gone;
+      assert.deepEqual(await ann.next("users"), [["Ann", "Bob"]]);
+      assert.deepEqual(await ann.ask("private", { to: "Bob", text: "did you see that?" }), [{ delivered: true }]);
+      assert.deepEqual(await bob.next("private", ({ text }) => text === "did you see that?"), [{ from: "Ann", text: "did you see that?" }]);
+      assert.equal(ann.heard("image").some(([{ from }]) => from === "Greedy"), false);
+    });
+
     test("somebody who leaves frees the name and the others see it", async () => {
+      ann.forget();
       bob.leave();
-      assert.deepEqual(await ann.next("users", (users) => users.length === 1), [["Ann"]]);
+      assert.deepEqual(await ann.next("users"), [["Ann"]]);
       assert.deepEqual(await ann.ask("private", { to: "Bob", text: "bye" }), [{ delivered: false }]);
       assert.deepEqual(await guest.ask("login", { id: "Bob" }), [{ id: guest.id, users: ["Ann", "Bob"] }]);
     });
   });
 }
+
+test("Ctrl-C ends the chat although people are in it", async () => {
+  const chat = await startChat();
+  const ann = await person(chat.url, transports["WebSocket only"]);
+  const gone = new Promise((resolve) => ann.socket.once("disconnect", resolve));
+  assert.equal(await chat.stop("SIGINT"), 0);
+  await gone;
+});
+
+test("a port that is none is an error and no panic", async () => {
+  await assert.rejects(startChat({ port: "http" }), (error) => /ended with 1/.test(error.message) && !/panicked/.test(error.message));
+});

@@ -45,6 +45,8 @@ export async function person(url, options) {
       });
       look();
     }),
+    /** Takes whatever came so far. */
+    forget: () => { for (const one of heard) one.taken = true; },
     /** Leaves as a closed tab does. */
     leave: () => socket.disconnect(),
   };

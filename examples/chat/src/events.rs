@@ -1,5 +1,5 @@
-//! What clients may say and what they hear. A payload that does not fit its type, which has the
-//! limits, is answered `bad_request` without a line of code here.
+//! What clients may say and what they hear. A payload that does not fit its type, limits included,
+//! is answered `bad_request` without a line of code here.
 
 use crate::people::{Me, People};
 use crate::text::Text;
@@ -9,16 +9,8 @@ use std::time::UNIX_EPOCH;
 
 pub(crate) fn all() -> Handlers {
     handlers![
-        login, send_msg, private, join, leave, group, image, disconnect
+        login, disconnect, send_msg, private, join, leave, group, image
     ]
-}
-
-/// Something that somebody said: the fields of `what`, and `from`.
-#[derive(Serialize)]
-struct Said<T> {
-    from: String,
-    #[serde(flatten)]
-    what: T,
 }
 
 #[derive(Deserialize)]
@@ -36,13 +28,11 @@ struct Welcome {
 async fn login(ctx: Context, login: Login, people: State<People>) -> Result<Welcome> {
     let id = ctx.socket().id();
     let mut online = people.lock();
-    if online.enter(id, login.id)? {
+    if online.enter(id, &login.id)? {
         ctx.io().broadcast("users", online.names())?;
     }
-    Ok(Welcome {
-        id,
-        users: online.names(),
-    })
+    let users = online.names();
+    Ok(Welcome { id, users })
 }
 
 #[on("disconnect")]
@@ -67,17 +57,11 @@ struct Message {
 }
 
 #[on("sendMsg")]
-async fn send_msg(ctx: Context, me: Me, SendMsg { text }: SendMsg) -> Result<()> {
+async fn send_msg(ctx: Context, me: Me, msg: SendMsg) -> Result<()> {
+    let (text, at) = (msg.text, UNIX_EPOCH.elapsed()?.as_millis());
     ctx.io().broadcast("msg1", "I come from the server")?;
     ctx.io().broadcast("allmessage", &text)?;
-    let at = UNIX_EPOCH.elapsed()?.as_millis();
-    ctx.io().broadcast(
-        "message",
-        Said {
-            from: me.0,
-            what: Message { text, at },
-        },
-    )
+    ctx.io().broadcast("message", me.says(Message { text, at }))
 }
 
 #[derive(Deserialize, Serialize)]
@@ -94,45 +78,34 @@ struct Receipt {
 
 #[on("private")]
 async fn private(ctx: Context, me: Me, msg: Private, people: State<People>) -> Result<Receipt> {
-    let found = people.lock().find(&msg.to);
-    if let Some(id) = found {
-        ctx.io().to(id).emit(
-            "private",
-            Said {
-                from: me.0,
-                what: msg,
-            },
-        )?;
+    let to = people.lock().find(&msg.to);
+    let delivered = to.is_some();
+    if let Some(id) = to {
+        ctx.io().to(id).emit("private", me.says(msg))?;
     }
-    Ok(Receipt {
-        delivered: found.is_some(),
-    })
+    Ok(Receipt { delivered })
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct Group {
     room: Text<32>,
 }
 
 #[on("join")]
-async fn join(ctx: Context, _: Me, Named { room }: Named) -> Result<()> {
-    let others = ctx
-        .socket()
-        .rooms()
-        .iter()
-        .filter(|other| **other != room.to_room())
-        .count();
+async fn join(ctx: Context, _me: Me, group: Group) -> Result<()> {
+    let rooms = ctx.socket().rooms(); // the one of its own id among them
+    let fits = rooms.len() <= 8 || rooms.contains(&group.room.to_room());
     ensure!(
-        others <= 8,
+        fits,
         "too_many_rooms",
         "Nobody can be in more than 8 groups."
-    ); // and in the room of its id
-    ctx.socket().join(room.to_room())
+    );
+    ctx.socket().join(group.room.to_room())
 }
 
 #[on("leave")]
-async fn leave(ctx: Context, _: Me, Named { room }: Named) {
-    ctx.socket().leave(room.to_room());
+async fn leave(ctx: Context, _me: Me, group: Group) {
+    ctx.socket().leave(group.room.to_room());
 }
 
 #[derive(Deserialize, Serialize)]
@@ -144,18 +117,9 @@ struct ToGroup {
 #[on("group")]
 async fn group(ctx: Context, me: Me, msg: ToGroup) -> Result<()> {
     let room = msg.room.to_room();
-    ensure!(
-        ctx.socket().rooms().contains(&room),
-        "not_in_room",
-        "Join the group first."
-    );
-    ctx.io().to(room).emit(
-        "group",
-        Said {
-            from: me.0,
-            what: msg,
-        },
-    )
+    let member = ctx.socket().rooms().contains(&room);
+    ensure!(member, "not_in_room", "Join the group first.");
+    ctx.io().to(room).emit("group", me.says(msg))
 }
 
 #[derive(Deserialize, Serialize)]
@@ -171,11 +135,5 @@ async fn image(ctx: Context, me: Me, image: Image) -> Result<()> {
         Error::BAD_REQUEST,
         "An image has bytes."
     );
-    ctx.io().broadcast(
-        "image",
-        Said {
-            from: me.0,
-            what: image,
-        },
-    )
+    ctx.io().broadcast("image", me.says(image))
 }
