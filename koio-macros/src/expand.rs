@@ -1,0 +1,327 @@
+//! The model into tokens.
+//!
+//! Generated tokens name koio only through its `__private` module, found by the path that
+//! `crate = ..` gave. They are located at the user's tokens, so that rustc's errors point there,
+//! but belong to the macro (`mixed_site`): lints stay quiet about them, and local names cannot
+//! clash with the user's.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::parse::Parser as _;
+use syn::spanned::Spanned as _;
+use syn::{Path, Type};
+
+use crate::diagnose::Errors;
+use crate::parse::{self, Target};
+use crate::validate::{self, Argument, Block, Function, Handler, Listed, Listing};
+
+/// `#[on(..)]`.
+pub(crate) fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let expansion = match parse::target(&item) {
+        Ok(Target::Function(parsed)) => {
+            let function = validate::function(attribute, parsed, &mut errors);
+            let carrier = carrier(&function);
+            let lint = parse::async_for_us();
+            // A second `#[on]` would define the struct again, and hide the message about itself.
+            let item = match function.is_stacked {
+                true => parse::strip(item),
+                false => item,
+            };
+            quote!(#lint #item #carrier)
+        }
+        Ok(Target::Block(parsed, methods)) => {
+            let is_inherent = parsed.trait_.is_none();
+            let block = validate::block(attribute, parsed, methods, &mut errors);
+            let routes = is_inherent.then(|| routes(&block));
+            let item = parse::without_on(item);
+            quote!(#item #routes)
+        }
+        Ok(Target::Other) => {
+            let message = "events are handled by an `async fn`, or by the methods of an `impl` \
+                           block: `#[on]` goes on one of these";
+            errors.take(syn::Error::new(Span::call_site(), message));
+            item
+        }
+        Err(error) => {
+            errors.take(error);
+            item
+        }
+    };
+    quote!(#expansion #errors)
+}
+
+/// `handlers![..]`.
+pub(crate) fn handlers(entries: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let list = match parse::list.parse2(entries) {
+        Ok(list) => validate::list(list, &mut errors),
+        Err(error) => return error.to_compile_error(),
+    };
+    let list = collection(&list);
+    quote!({ #errors #list })
+}
+
+/// The struct that shares the function's name and carries its route.
+///
+/// It has braces, and therefore lives among the types only, where no function is.
+fn carrier(function: &Function) -> Option<TokenStream> {
+    if function.is_method {
+        return None;
+    }
+    let Function {
+        krate,
+        visibility,
+        ident,
+        conditions,
+        handler,
+        ..
+    } = function;
+    let at = at(ident.span());
+    let private = private(krate, at);
+    let lints = handler.iter().flat_map(|handler| &handler.lints);
+    let body = match handler {
+        Some(handler) => {
+            let name = ident.unraw().to_string();
+            route(handler, krate, &name, None)
+        }
+        // There is an error already; this one keeps `handlers![]` from adding another.
+        None => quote!(::core::unreachable!()),
+    };
+    let registered = handler.is_some().then(|| {
+        quote_spanned! {at=>
+            #(#conditions)*
+            #private::register!(#ident {});
+        }
+    });
+    Some(quote_spanned! {at=>
+        #(#conditions)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        #visibility struct #ident {}
+
+        #(#conditions)*
+        #(#lints)*
+        #[automatically_derived]
+        impl #private::Routed for #ident {
+            fn route(self) -> #private::Route {
+                #body
+            }
+        }
+
+        #registered
+    })
+}
+
+/// What makes a value with handler methods fit for `.handlers(..)`.
+fn routes(block: &Block) -> TokenStream {
+    let Block {
+        krate,
+        generics,
+        ty,
+        conditions,
+        handlers,
+    } = block;
+    let at = at(ty.span());
+    let private = private(krate, at);
+    let (generics, _, bounds) = generics.split_for_impl();
+    let body = match handlers {
+        Some(handlers) => {
+            let this = Ident::new("this", at);
+            let type_name = validate::type_name(ty);
+            let pushes = handlers.iter().map(|handler| {
+                let name = format!("{type_name}::{}", handler.ident.unraw());
+                let route = route(handler, krate, &name, Some(&this));
+                let conditions = &handler.conditions;
+                let lints = &handler.lints;
+                quote_spanned! {at=>
+                    #(#conditions)*
+                    #(#lints)*
+                    routes.push({
+                        let #this = ::std::sync::Arc::clone(&#this);
+                        #route
+                    });
+                }
+            });
+            quote_spanned! {at=>
+                let #this = ::std::sync::Arc::new(self);
+                let mut routes = ::std::vec::Vec::new();
+                #(#pushes)*
+                routes
+            }
+        }
+        None => quote!(::core::unreachable!()),
+    };
+    quote_spanned! {at=>
+        #(#conditions)*
+        #[automatically_derived]
+        impl #generics #private::IntoRoutes for #ty #bounds {
+            fn into_routes(self) -> ::std::vec::Vec<#private::Route> {
+                #body
+            }
+        }
+    }
+}
+
+/// One handler's `Route`: reads the arguments, calls, and turns what came back into a reply.
+fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> TokenStream {
+    let (event, answer) = (&handler.event, &handler.answer);
+    let ident = named(&handler.ident);
+    let at = at(ident.span());
+    let private = private(krate, at);
+    let context = Ident::new("context", at);
+    let arguments = Ident::new("arguments", at);
+    let numbered = handler.arguments.iter().enumerate();
+    let reads = numbered.map(|(index, argument)| read(index, argument, krate, &arguments));
+    let described = handler.arguments.iter().map(|argument| {
+        let (ty, name) = (&argument.ty, &argument.name);
+        quote_spanned!(self::at(ty.span())=> .arg::<#ty>(#name))
+    });
+    let values = (0..handler.arguments.len()).map(value);
+    let call = match this {
+        None => quote_spanned!(at=> #ident(#(#values),*)),
+        Some(this) => quote_spanned!(at=> Self::#ident(&#this, #(#values),*)),
+    };
+    let replied = replied(krate, answer, &call);
+    let run = quote_spanned! {at=>
+        async move {
+            use #private::IntoReply as _;
+            let mut #arguments = #private::Arguments::new(&#context);
+            #(#reads)*
+            #arguments.finish()?;
+            #replied
+        }
+    };
+    // Every event takes its own share of the value whose methods are called.
+    let run = match this {
+        None => quote_spanned!(at=> |#context: #private::Context| #run),
+        Some(this) => quote_spanned! {at=>
+            move |#context: #private::Context| {
+                let #this = ::std::sync::Arc::clone(&#this);
+                #run
+            }
+        },
+    };
+    let options = options(handler);
+    let path = format!("::{name}");
+    quote_spanned! {at=>
+        #private::Route::new(
+            #private::Meta {
+                event: #event,
+                name: ::core::concat!(::core::module_path!(), #path),
+                file: ::core::file!(),
+                line: ::core::line!(),
+            },
+            #run,
+        )
+        #(#described)*
+        .answer::<#answer>()
+        #options
+    }
+}
+
+/// One argument into a variable.
+///
+/// rustc checks the bound on the type three times: where it is written, at the call and at the
+/// `await`. It reports once what it finds at one place, so all of it stands at the type, and in the
+/// type's own hygiene.
+fn read(index: usize, argument: &Argument, krate: &Path, arguments: &Ident) -> TokenStream {
+    let Argument { name, ty } = argument;
+    let value = value(index);
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    let last = spans.last().unwrap_or(first);
+    let private = private(krate, first);
+    let called = quote_spanned!(first=> #private::Arguments::read);
+    let call = quote_spanned!(last=> ::<#ty>(&mut #arguments, #name));
+    let waiting = quote_spanned!(first=> .await?);
+    quote_spanned!(at(first)=> let #value = #called #call #waiting;)
+}
+
+/// The call and what becomes of its value. What is wrong with that is the return type's fault.
+fn replied(krate: &Path, answer: &Type, call: &TokenStream) -> TokenStream {
+    let at = at(answer.span());
+    let private = private(krate, at);
+    quote_spanned!(at=> #private::Out(#call.await).into_reply())
+}
+
+/// Only what the user wrote, each as a call on the route.
+fn options(handler: &Handler) -> TokenStream {
+    let mut calls = TokenStream::new();
+    if let Some(namespace) = &handler.namespace {
+        calls.extend(quote_spanned!(at(namespace.span())=> .namespace(#namespace)));
+    }
+    if handler.also {
+        calls.extend(quote_spanned!(at(handler.event.span())=> .also()));
+    }
+    if let Some(timeout) = handler.timeout {
+        // Read from a number of milliseconds that fits.
+        let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        calls.extend(quote_spanned! {at(handler.event.span())=>
+            .timeout(::core::time::Duration::from_millis(#milliseconds))
+        });
+    }
+    for middleware in &handler.wrap {
+        calls.extend(quote_spanned!(at(middleware.span())=> .wrap(#middleware)));
+    }
+    calls
+}
+
+/// The value of `handlers![..]`.
+fn collection(list: &Listed) -> TokenStream {
+    let Listed { krate, entries } = list;
+    let handlers = Ident::new("handlers", Span::mixed_site());
+    let entries = entries.iter().map(|entry| match entry {
+        Listing::Handler(attributes, path) => {
+            quote_spanned! {at(path.span())=>
+                #(#attributes)*
+                let #handlers = #handlers.one(#path {});
+            }
+        }
+        Listing::Value(attributes, value) => quote_spanned! {at(value.span())=>
+            #(#attributes)*
+            let #handlers = #handlers.add(#value);
+        },
+    });
+    let at = Span::mixed_site();
+    let private = private(krate, at);
+    quote_spanned! {at=>
+        let #handlers = #private::Handlers::new();
+        #(#entries)*
+        #handlers
+    }
+}
+
+fn value(index: usize) -> Ident {
+    format_ident!("value{}", index, span = Span::mixed_site())
+}
+
+/// koio's hidden module, as a path whose tokens all stand at one place.
+///
+/// One token from elsewhere would make rustc point at the whole attribute.
+fn private(krate: &Path, at: Span) -> TokenStream {
+    let path = quote!(#krate::__private).into_iter();
+    path.map(|mut token| {
+        // `$crate` means what it means only with its own hygiene.
+        let hygiene = match token.to_string() == "$crate" {
+            true => token.span().located_at(at),
+            false => at,
+        };
+        token.set_span(hygiene);
+        token
+    })
+    .collect()
+}
+
+/// A user's name in the macro's hygiene, where functions and types are what they are outside.
+fn named(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(at(ident.span()));
+    ident
+}
+
+/// The user's place, the macro's hygiene.
+fn at(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}

@@ -1,0 +1,17 @@
+use koio::{Context, on};
+
+const SEND: &str = "sendMsg";
+
+#[on(SEND)]
+async fn constant(_ctx: Context) {}
+
+#[on(sendMsg, ns = "/chat")]
+async fn bare(_ctx: Context) {}
+
+#[on(concat!("send", "Msg"))]
+async fn computed(_ctx: Context) {}
+
+#[on(7)]
+async fn number(_ctx: Context) {}
+
+fn main() {}

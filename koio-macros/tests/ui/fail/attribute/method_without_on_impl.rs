@@ -1,0 +1,10 @@
+use koio::{Context, on};
+
+struct Chat;
+
+impl Chat {
+    #[on("join")]
+    async fn join(&self, _ctx: Context) {}
+}
+
+fn main() {}

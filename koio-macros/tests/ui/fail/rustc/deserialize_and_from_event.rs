@@ -1,0 +1,14 @@
+use koio::{Arguments, Context, FromEvent, Result};
+
+#[derive(serde::Deserialize)]
+struct Session {
+    _user: String,
+}
+
+impl FromEvent for Session {
+    async fn from_event(_ctx: &Context, args: &mut Arguments) -> Result<Self> {
+        args.next()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,57 @@
+//! Each option, alone and with the others.
+
+use koio::{Context, Handlers, Next, Reply, Result, handlers, on};
+
+async fn pass(_ctx: Context, next: Next) -> Result<Reply> {
+    next.run().await
+}
+
+type Running = std::pin::Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
+
+/// A middleware made by a function.
+fn labelled(label: &'static str) -> impl Fn(Context, Next) -> Running {
+    move |_ctx, next| {
+        Box::pin(async move {
+            let _ = label;
+            next.run().await
+        })
+    }
+}
+
+#[on("ns", ns = "/chat")]
+async fn namespace() {}
+
+#[on("wrap", wrap = [pass, self::pass, labelled("limit")])]
+async fn wrap() {}
+
+#[on("no wrap", wrap = [])]
+async fn no_wrap() {}
+
+#[on("also", also)]
+async fn also() {}
+
+#[on("timeout", timeout = "250ms")]
+async fn timeout() {}
+
+#[on("all", also, timeout = "1h", wrap = [pass], ns = "/", crate = koio,)]
+async fn all(_ctx: Context) {}
+
+#[on(r#"a "quoted" name"#)]
+async fn raw() {}
+
+#[on("*")]
+async fn anything() {}
+
+#[on("connection")]
+async fn connection(_ctx: Context) -> Result<()> {
+    Ok(())
+}
+
+#[test]
+fn options_stand_in_any_order() {
+    let listed: Handlers = handlers![
+        namespace, wrap, no_wrap, also, timeout, all, raw, anything, connection
+    ];
+    let described = format!("{listed:?}");
+    assert!(described.contains("/chat"), "{described}");
+}

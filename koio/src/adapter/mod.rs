@@ -1,0 +1,10 @@
+//! Rooms and delivery: whom an emit means.
+//!
+//! One node keeps its rooms in memory ([`Rooms`]). There is no adapter trait yet: the second implementation,
+//! the one that speaks to other nodes, will bring it.
+
+mod rooms;
+mod target;
+
+pub(crate) use rooms::{NotJoined, Rooms};
+pub(crate) use target::Target;

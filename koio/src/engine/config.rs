@@ -1,0 +1,121 @@
+//! What a session may do, and how long it may take.
+
+use std::{fmt, time::Duration};
+
+/// The limits of Engine.IO sessions. The defaults are those of the reference server where it has one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EngineConfig {
+    /// Time from one heartbeat to the next ping of the server. Default 25 s. Sent to the client in the
+    /// handshake, which gives up after `ping_interval + ping_timeout` without a ping.
+    pub ping_interval: Duration,
+    /// Time a client has to answer a ping. Default 20 s. A session that misses it ends with
+    /// [`CloseReason::PingTimeout`](crate::CloseReason::PingTimeout). The deadline rests while the server
+    /// itself is not reading, because a handler's queue is full.
+    pub ping_timeout: Duration,
+    /// Time that an upgrade from polling to WebSocket may take. Default 10 s. At the limit the WebSocket is
+    /// closed and the session goes on over polling.
+    pub upgrade_timeout: Duration,
+    /// Bytes of one message, one WebSocket frame and one polling request. Default 1,000,000; sent to the client
+    /// in the handshake. Above it a WebSocket is closed (1009) and a request answered 413; both end the session.
+    pub max_payload: usize,
+    /// Bytes that may wait to be sent to one client. Default 1 MiB. An emit to one socket then says
+    /// [full](crate::Error::is_full); a broadcast closes the slow client with
+    /// [`CloseReason::SlowConsumer`](crate::CloseReason::SlowConsumer).
+    pub send_queue_bytes: usize,
+    /// Messages that may wait to be sent to one client. Default 4,096; at the limit as for bytes.
+    pub send_queue_messages: usize,
+    /// Time without any progress in writing to a WebSocket that has something to write. Default 10 s. Then the
+    /// session ends as a slow consumer.
+    pub write_timeout: Duration,
+    /// Time that the parts of one incoming message may take: the frames of a WebSocket message, or the body of
+    /// a polling request. Default 10 s. Then the session ends with a transport error.
+    pub message_timeout: Duration,
+    /// Frames that one WebSocket message may be cut into. Default 1,024. Then it is closed (1008).
+    pub max_fragments: usize,
+    /// Time that a closing session waits for its client to fetch what is queued. Default 30 s over polling (as
+    /// the reference); a WebSocket waits a sixth of it for the client's close frame.
+    pub close_timeout: Duration,
+    /// Whether sessions may be opened over HTTP long-polling. Default yes.
+    pub polling: bool,
+    /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
+    pub websocket: bool,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            max_payload: 1_000_000,
+            send_queue_bytes: 1024 * 1024,
+            send_queue_messages: 4_096,
+            write_timeout: Duration::from_secs(10),
+            message_timeout: Duration::from_secs(10),
+            max_fragments: 1_024,
+            close_timeout: Duration::from_secs(30),
+            polling: true,
+            websocket: true,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Says what contradicts itself, before anybody connects.
+    pub(crate) fn check(&self) -> Result<(), BadConfig> {
+        let refuse = |name, why| Err(BadConfig { name, why });
+        for (name, time) in [
+            ("ping_interval", self.ping_interval),
+            ("ping_timeout", self.ping_timeout),
+            ("upgrade_timeout", self.upgrade_timeout),
+            ("write_timeout", self.write_timeout),
+            ("message_timeout", self.message_timeout),
+            ("close_timeout", self.close_timeout),
+        ] {
+            if time.is_zero() {
+                return refuse(name, "is zero, which would end every session at once");
+            }
+            if time > Duration::from_secs(86_400 * 365) {
+                return refuse(name, "is longer than a year");
+            }
+        }
+        if self.max_payload < 1_024 {
+            return refuse("max_payload", "is below 1,024 bytes");
+        }
+        if self.max_payload > 1 << 30 {
+            return refuse("max_payload", "is above 1 GiB");
+        }
+        if self.send_queue_bytes < 1_024 || self.send_queue_messages == 0 {
+            return refuse("send_queue", "holds less than one message");
+        }
+        if self.max_fragments == 0 {
+            return refuse("max_fragments", "is zero");
+        }
+        if !self.polling && !self.websocket {
+            return refuse("transports", "are all switched off");
+        }
+        Ok(())
+    }
+}
+
+/// A limit that contradicts itself or another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadConfig {
+    name: &'static str,
+    why: &'static str,
+}
+
+impl BadConfig {
+    pub(crate) const fn new(name: &'static str, why: &'static str) -> Self {
+        Self { name, why }
+    }
+}
+
+impl fmt::Display for BadConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the limit `{}` {}", self.name, self.why)
+    }
+}
+
+impl std::error::Error for BadConfig {}

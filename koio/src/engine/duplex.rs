@@ -1,0 +1,34 @@
+//! A connection in both directions that a session's task owns: a WebSocket, seen from below.
+
+use std::task::{Context, Poll};
+
+use super::CloseReason;
+use crate::wire::{Frame, Message};
+
+/// The connection is gone, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone(pub(crate) CloseReason);
+
+/// The transport seam: the WebSocket implements it, and scripted ones in the tests of the session's task.
+pub(crate) trait Duplex: Send {
+    /// The next message, whole: a text message with its Engine.IO type digit, or a binary one.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>>;
+
+    /// Writes what is pending, then asks `next` for more, until there is no more (`Ready`) or the connection
+    /// takes no more (`Pending`). A frame that was begun is always finished first.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        next: &mut dyn FnMut() -> Option<Frame>,
+    ) -> Poll<Result<(), Gone>>;
+
+    /// Bytes written so far: tells progress from a standstill.
+    fn written(&self) -> u64;
+
+    /// Whether a message has begun to arrive and is not complete.
+    fn is_partial(&self) -> bool;
+
+    /// Sends a close frame behind everything that was handed over so far. Reading goes on until the peer has
+    /// answered it.
+    fn close(&mut self, code: u16);
+}

@@ -1,0 +1,364 @@
+//! The rules of one Engine.IO session, as data: `(state, input, now) -> outputs`.
+//!
+//! No clock, no task, no bytes: time is an argument, so every race of the heartbeat and of the upgrade can be
+//! played in a test. [`Machine::deadline`] says when the next [`Input::Tick`] is due.
+
+use std::time::{Duration, Instant};
+
+use super::{CloseReason, EngineConfig, Transport};
+use crate::wire::{EnginePacket, Message};
+
+/// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
+/// one more poll before it pauses, so once is not enough; the reference repeats every 100 ms.
+const PROBE_NOOP: Duration = Duration::from_millis(50);
+
+/// What happens to a session.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A packet arrived on the transport in use.
+    Packet(EnginePacket),
+    /// A WebSocket came for this session.
+    ProbeOpened,
+    /// A packet arrived on that WebSocket.
+    ProbePacket(EnginePacket),
+    /// That WebSocket is gone.
+    ProbeLost,
+    /// The transport in use is gone, or broke its rules.
+    Lost(CloseReason),
+    /// The layer above ends the session; what is queued is still delivered.
+    Close(CloseReason),
+    /// The layer above ends the session; what is queued is not worth waiting for.
+    Cut(CloseReason),
+    /// A closing session has told its client everything.
+    Finished,
+    /// The server stopped (false) or resumed (true) reading, because the layer above was full.
+    Reading(bool),
+    /// A message has begun to arrive and is not complete (true), or nothing is under way (false).
+    Partial(bool),
+    /// Writing made progress, or there is nothing to write.
+    Wrote,
+    /// Something waits to be written and the transport does not take it.
+    Stalled,
+    /// The deadline has come.
+    Tick,
+}
+
+/// What a session must do about it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Output {
+    /// Hand a message to the layer above.
+    Deliver(Message),
+    /// Send a ping.
+    Ping,
+    /// Answer `3probe` on the probing WebSocket.
+    ProbePong,
+    /// Answer a waiting poll, with a noop if there is nothing else.
+    ReleasePoll,
+    /// The probing WebSocket becomes the transport.
+    Upgrade,
+    /// Close the probing WebSocket; the session goes on.
+    DropProbe,
+    /// The session is over. `flush`: deliver what is queued, then close; else close now.
+    Closed { reason: CloseReason, flush: bool },
+    /// Whatever is left of the transport is dropped.
+    Gone,
+}
+
+/// At most two things follow from one input.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs([Option<Output>; 2]);
+
+impl Outputs {
+    fn one(output: Output) -> Self {
+        Self([Some(output), None])
+    }
+
+    fn two(first: Output, second: Output) -> Self {
+        Self([Some(first), Some(second)])
+    }
+}
+
+impl IntoIterator for Outputs {
+    type Item = Output;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Output>, 2>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().flatten()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    Open,
+    /// The layer above knows that it is over; the transport is still being told, until then.
+    Closing(Instant),
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Heartbeat {
+    PingAt(Instant),
+    PongBy(Instant),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Probe {
+    None,
+    /// Accepted, `2probe` has not come yet.
+    Opened { by: Instant },
+    /// `3probe` was sent; polls are released until `5` comes.
+    Answered { by: Instant, noop_at: Instant },
+}
+
+/// The state of one session.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    times: Times,
+    phase: Phase,
+    transport: Transport,
+    heartbeat: Heartbeat,
+    probe: Probe,
+    paused_at: Option<Instant>,
+    message_by: Option<Instant>,
+    write_by: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    ping_interval: Duration,
+    ping_timeout: Duration,
+    upgrade: Duration,
+    write: Duration,
+    message: Duration,
+    close: Duration,
+}
+
+impl Machine {
+    /// A session that has just been opened. The heartbeat starts here, before the client has the handshake:
+    /// the protocol suites measure from it.
+    pub(crate) fn new(config: &EngineConfig, transport: Transport, now: Instant) -> Self {
+        Self {
+            times: Times {
+                ping_interval: config.ping_interval,
+                ping_timeout: config.ping_timeout,
+                upgrade: config.upgrade_timeout,
+                write: config.write_timeout,
+                message: config.message_timeout,
+                close: config.close_timeout,
+            },
+            phase: Phase::Open,
+            transport,
+            heartbeat: Heartbeat::PingAt(now + config.ping_interval),
+            probe: Probe::None,
+            paused_at: None,
+            message_by: None,
+            write_by: None,
+        }
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Whether messages are still taken from the client.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether nothing is left to do for the transport.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.phase == Phase::Gone
+    }
+
+    /// When the next [`Input::Tick`] is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let heartbeat = match (self.phase, self.heartbeat, self.paused_at) {
+            (Phase::Gone, ..) => return None,
+            (Phase::Closing(by), ..) => return Some(by),
+            // While the server does not read, it can't see the pong that may be waiting there.
+            (Phase::Open, Heartbeat::PongBy(_), Some(_)) => None,
+            (Phase::Open, Heartbeat::PongBy(at) | Heartbeat::PingAt(at), _) => Some(at),
+        };
+        let probe = match self.probe {
+            Probe::None => None,
+            Probe::Opened { by } => Some(by),
+            Probe::Answered { by, noop_at } => Some(by.min(noop_at)),
+        };
+        let message_by = self.message_by.filter(|_| self.paused_at.is_none());
+        [heartbeat, probe, message_by, self.write_by]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Applies one input.
+    pub(crate) fn handle(&mut self, input: Input, now: Instant) -> Outputs {
+        match self.phase {
+            Phase::Gone => Outputs::default(),
+            Phase::Closing(by) => match input {
+                Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
+                Input::Tick if now >= by => self.gone(),
+                // Only a WebSocket can be stuck here; over polling nothing is written without a request.
+                Input::ProbeOpened => Outputs::one(Output::DropProbe),
+                _ => Outputs::default(),
+            },
+            Phase::Open => self.open(input, now),
+        }
+    }
+
+    fn gone(&mut self) -> Outputs {
+        self.phase = Phase::Gone;
+        Outputs::one(Output::Gone)
+    }
+
+    fn open(&mut self, input: Input, now: Instant) -> Outputs {
+        match input {
+            Input::Packet(packet) => self.packet(packet, now),
+            Input::ProbeOpened => {
+                if self.transport == Transport::Polling && self.probe == Probe::None {
+                    self.probe = Probe::Opened {
+                        by: now + self.times.upgrade,
+                    };
+                    return Outputs::default();
+                }
+                Outputs::one(Output::DropProbe)
+            }
+            Input::ProbePacket(packet) => self.probe_packet(&packet, now),
+            Input::ProbeLost => {
+                self.probe = Probe::None;
+                Outputs::one(Output::DropProbe)
+            }
+            Input::Lost(reason) | Input::Cut(reason) => self.close(reason, false, now),
+            Input::Close(reason) => self.close(reason, true, now),
+            Input::Finished => Outputs::default(),
+            Input::Reading(true) => {
+                if let Some(paused_at) = self.paused_at.take() {
+                    let paused = now.saturating_duration_since(paused_at);
+                    if let Heartbeat::PongBy(by) = &mut self.heartbeat {
+                        *by += paused;
+                    }
+                    if let Some(by) = &mut self.message_by {
+                        *by += paused;
+                    }
+                }
+                Outputs::default()
+            }
+            Input::Reading(false) => {
+                self.paused_at.get_or_insert(now);
+                Outputs::default()
+            }
+            Input::Partial(true) => {
+                self.message_by.get_or_insert(now + self.times.message);
+                Outputs::default()
+            }
+            Input::Partial(false) => {
+                self.message_by = None;
+                Outputs::default()
+            }
+            Input::Wrote => {
+                self.write_by = None;
+                Outputs::default()
+            }
+            Input::Stalled => {
+                self.write_by.get_or_insert(now + self.times.write);
+                Outputs::default()
+            }
+            Input::Tick => self.tick(now),
+        }
+    }
+
+    fn packet(&mut self, packet: EnginePacket, now: Instant) -> Outputs {
+        match packet {
+            EnginePacket::Message(message) => Outputs::one(Output::Deliver(message)),
+            EnginePacket::Pong(_) => {
+                // Only the pong that was asked for counts: an unasked one must not move any timer.
+                if matches!(self.heartbeat, Heartbeat::PongBy(_)) {
+                    self.heartbeat = Heartbeat::PingAt(now + self.times.ping_interval);
+                }
+                Outputs::default()
+            }
+            EnginePacket::Close => self.close(CloseReason::TransportClose, false, now),
+            // Protocol section "Heartbeat": since revision 4 only the server sends pings.
+            EnginePacket::Ping(_) => self.close(CloseReason::TransportError, false, now),
+            EnginePacket::Open(_) | EnginePacket::Upgrade | EnginePacket::Noop => {
+                self.close(CloseReason::ParseError, false, now)
+            }
+        }
+    }
+
+    fn probe_packet(&mut self, packet: &EnginePacket, now: Instant) -> Outputs {
+        match (self.probe, packet) {
+            (Probe::Opened { by } | Probe::Answered { by, .. }, EnginePacket::Ping(data))
+                if data.as_ref() == b"probe" =>
+            {
+                self.probe = Probe::Answered {
+                    by,
+                    noop_at: now + PROBE_NOOP,
+                };
+                Outputs::two(Output::ProbePong, Output::ReleasePoll)
+            }
+            (Probe::Answered { .. }, EnginePacket::Upgrade) => {
+                self.probe = Probe::None;
+                self.transport = Transport::WebSocket;
+                Outputs::two(Output::ReleasePoll, Output::Upgrade)
+            }
+            _ => {
+                self.probe = Probe::None;
+                Outputs::one(Output::DropProbe)
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) -> Outputs {
+        let due = |at: Instant| now >= at;
+        if self.write_by.is_some_and(due) {
+            return self.close(CloseReason::SlowConsumer, false, now);
+        }
+        if self.paused_at.is_none() && self.message_by.is_some_and(due) {
+            return self.close(CloseReason::TransportError, false, now);
+        }
+        match self.heartbeat {
+            Heartbeat::PongBy(by) if due(by) && self.paused_at.is_none() => {
+                return self.close(CloseReason::PingTimeout, false, now);
+            }
+            Heartbeat::PingAt(at) if due(at) => {
+                self.heartbeat = Heartbeat::PongBy(now + self.times.ping_timeout);
+                return Outputs::one(Output::Ping);
+            }
+            _ => {}
+        }
+        match self.probe {
+            Probe::Opened { by } | Probe::Answered { by, .. } if due(by) => {
+                self.probe = Probe::None;
+                Outputs::one(Output::DropProbe)
+            }
+            Probe::Answered { by, noop_at } if due(noop_at) => {
+                self.probe = Probe::Answered {
+                    by,
+                    noop_at: now + PROBE_NOOP,
+                };
+                Outputs::one(Output::ReleasePoll)
+            }
+            _ => Outputs::default(),
+        }
+    }
+
+    fn close(&mut self, reason: CloseReason, flush: bool, now: Instant) -> Outputs {
+        let patience = match self.transport {
+            // A client over polling has to come and fetch what is left; a WebSocket need only answer.
+            Transport::Polling => self.times.close,
+            Transport::WebSocket => self.times.close / 6,
+        };
+        self.phase = Phase::Closing(now + patience);
+        let closed = Outputs::one(Output::Closed { reason, flush });
+        if self.probe == Probe::None {
+            return closed;
+        }
+        self.probe = Probe::None;
+        Outputs::two(Output::DropProbe, Output::Closed { reason, flush })
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -1,0 +1,272 @@
+use bytes::Bytes;
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn config() -> EngineConfig {
+    EngineConfig {
+        ping_interval: 300 * MS,
+        ping_timeout: 200 * MS,
+        ..EngineConfig::default()
+    }
+}
+
+struct Played {
+    machine: Machine,
+    now: Instant,
+}
+
+impl Played {
+    fn new(transport: Transport) -> Self {
+        let now = Instant::now();
+        Self {
+            machine: Machine::new(&config(), transport, now),
+            now,
+        }
+    }
+
+    fn give(&mut self, input: Input) -> Vec<Output> {
+        self.machine.handle(input, self.now).into_iter().collect()
+    }
+
+    /// Lets time pass, ticking at every deadline on the way.
+    fn wait(&mut self, time: Duration) -> Vec<Output> {
+        let end = self.now + time;
+        let mut all = Vec::new();
+        while let Some(at) = self.machine.deadline().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            all.extend(self.machine.handle(Input::Tick, self.now));
+        }
+        self.now = end;
+        all
+    }
+}
+
+fn closed(reason: CloseReason) -> Vec<Output> {
+    vec![Output::Closed {
+        reason,
+        flush: false,
+    }]
+}
+
+fn text(text: &str) -> EnginePacket {
+    EnginePacket::Message(Message::Text(Bytes::copy_from_slice(text.as_bytes())))
+}
+
+fn probe() -> EnginePacket {
+    EnginePacket::Ping(Bytes::from_static(b"probe"))
+}
+
+fn pong() -> Input {
+    Input::Packet(EnginePacket::Pong(Bytes::new()))
+}
+
+#[test]
+fn a_ping_follows_the_interval_and_the_next_one_follows_the_pong() {
+    let mut session = Played::new(Transport::WebSocket);
+    assert_eq!(session.wait(299 * MS), []);
+    assert_eq!(session.wait(MS), [Output::Ping]);
+    session.wait(100 * MS);
+    assert_eq!(session.give(pong()), []);
+    assert_eq!(session.wait(299 * MS), []);
+    assert_eq!(session.wait(MS), [Output::Ping]);
+}
+
+#[test]
+fn an_unanswered_ping_ends_the_session_in_time() {
+    let mut session = Played::new(Transport::Polling);
+    assert_eq!(session.wait(499 * MS), [Output::Ping]);
+    assert_eq!(session.wait(MS), closed(CloseReason::PingTimeout));
+}
+
+#[test]
+fn an_unasked_pong_moves_no_timer() {
+    let mut session = Played::new(Transport::WebSocket);
+    session.wait(200 * MS);
+    assert_eq!(session.give(pong()), []);
+    assert_eq!(session.wait(100 * MS), [Output::Ping]);
+}
+
+#[test]
+fn a_client_that_pings_ends_with_a_transport_error() {
+    let mut session = Played::new(Transport::WebSocket);
+    let ping = Input::Packet(EnginePacket::Ping(Bytes::new()));
+    assert_eq!(session.give(ping), closed(CloseReason::TransportError));
+}
+
+#[test]
+fn packets_that_only_a_server_sends_are_parse_errors() {
+    for packet in [
+        EnginePacket::Open(Bytes::from_static(b"{}")),
+        EnginePacket::Upgrade,
+        EnginePacket::Noop,
+    ] {
+        let mut session = Played::new(Transport::WebSocket);
+        assert_eq!(
+            session.give(Input::Packet(packet)),
+            closed(CloseReason::ParseError)
+        );
+    }
+}
+
+#[test]
+fn a_close_packet_closes_at_once_on_both_transports() {
+    for transport in [Transport::Polling, Transport::WebSocket] {
+        let mut session = Played::new(transport);
+        assert_eq!(
+            session.give(Input::Packet(EnginePacket::Close)),
+            closed(CloseReason::TransportClose)
+        );
+        assert_eq!(session.give(Input::Packet(text("late"))), []);
+    }
+}
+
+#[test]
+fn the_upgrade_releases_every_poll_until_the_client_says_upgrade() {
+    let mut session = Played::new(Transport::Polling);
+    assert_eq!(session.give(Input::ProbeOpened), []);
+    assert_eq!(
+        session.give(Input::ProbePacket(probe())),
+        [Output::ProbePong, Output::ReleasePoll]
+    );
+    assert_eq!(session.wait(50 * MS), [Output::ReleasePoll]);
+    assert_eq!(session.wait(50 * MS), [Output::ReleasePoll]);
+    assert_eq!(
+        session.give(Input::Packet(text("still polling"))),
+        [Output::Deliver(Message::Text(Bytes::from_static(
+            b"still polling"
+        )))]
+    );
+    assert_eq!(
+        session.give(Input::ProbePacket(EnginePacket::Upgrade)),
+        [Output::ReleasePoll, Output::Upgrade]
+    );
+    assert_eq!(session.machine.transport(), Transport::WebSocket);
+    assert_eq!(session.wait(100 * MS), []);
+}
+
+#[test]
+fn a_heartbeat_under_way_survives_the_upgrade() {
+    let mut session = Played::new(Transport::Polling);
+    assert_eq!(session.wait(300 * MS), [Output::Ping]);
+    session.give(Input::ProbeOpened);
+    session.give(Input::ProbePacket(probe()));
+    session.give(Input::ProbePacket(EnginePacket::Upgrade));
+    assert_eq!(session.wait(200 * MS), closed(CloseReason::PingTimeout));
+}
+
+#[test]
+fn a_failed_probe_leaves_polling_alone() {
+    let mut session = Played::new(Transport::Polling);
+    session.give(Input::ProbeOpened);
+    // An upgrade without a probe before it.
+    assert_eq!(
+        session.give(Input::ProbePacket(EnginePacket::Upgrade)),
+        [Output::DropProbe]
+    );
+    assert_eq!(session.machine.transport(), Transport::Polling);
+    assert!(session.machine.is_open());
+    // And another one may try.
+    assert_eq!(session.give(Input::ProbeOpened), []);
+    assert_eq!(session.give(Input::ProbeLost), [Output::DropProbe]);
+    assert!(session.machine.is_open());
+}
+
+#[test]
+fn a_silent_probe_is_cut_at_the_upgrade_timeout() {
+    let mut quiet = config();
+    quiet.ping_interval = Duration::from_secs(60);
+    let now = Instant::now();
+    let mut session = Played {
+        machine: Machine::new(&quiet, Transport::Polling, now),
+        now,
+    };
+    session.give(Input::ProbeOpened);
+    assert_eq!(session.wait(9_999 * MS), []);
+    assert_eq!(session.wait(MS), [Output::DropProbe]);
+    assert!(session.machine.is_open());
+}
+
+#[test]
+fn a_second_probe_and_a_probe_after_the_upgrade_are_dropped() {
+    let mut session = Played::new(Transport::Polling);
+    session.give(Input::ProbeOpened);
+    assert_eq!(session.give(Input::ProbeOpened), [Output::DropProbe]);
+    let mut session = Played::new(Transport::WebSocket);
+    assert_eq!(session.give(Input::ProbeOpened), [Output::DropProbe]);
+}
+
+#[test]
+fn closing_while_probing_drops_the_probe_first() {
+    let mut session = Played::new(Transport::Polling);
+    session.give(Input::ProbeOpened);
+    assert_eq!(
+        session.give(Input::Close(CloseReason::ForcedClose)),
+        [
+            Output::DropProbe,
+            Output::Closed {
+                reason: CloseReason::ForcedClose,
+                flush: true
+            }
+        ]
+    );
+}
+
+#[test]
+fn the_pong_deadline_rests_while_the_server_does_not_read() {
+    let mut session = Played::new(Transport::WebSocket);
+    assert_eq!(session.wait(400 * MS), [Output::Ping]);
+    session.give(Input::Reading(false));
+    assert_eq!(session.wait(5_000 * MS), []);
+    session.give(Input::Reading(true));
+    assert_eq!(session.wait(99 * MS), []);
+    assert_eq!(session.wait(MS), closed(CloseReason::PingTimeout));
+}
+
+#[test]
+fn a_message_that_does_not_end_is_cut() {
+    let mut quiet = config();
+    quiet.ping_interval = Duration::from_secs(60);
+    let now = Instant::now();
+    let mut session = Played {
+        machine: Machine::new(&quiet, Transport::WebSocket, now),
+        now,
+    };
+    session.give(Input::Partial(true));
+    session.wait(5_000 * MS);
+    session.give(Input::Partial(true));
+    assert_eq!(session.wait(5_000 * MS), closed(CloseReason::TransportError));
+}
+
+#[test]
+fn a_writer_without_progress_is_a_slow_consumer() {
+    let mut quiet = config();
+    quiet.ping_interval = Duration::from_secs(60);
+    let now = Instant::now();
+    let mut session = Played {
+        machine: Machine::new(&quiet, Transport::WebSocket, now),
+        now,
+    };
+    session.give(Input::Stalled);
+    session.wait(6_000 * MS);
+    session.give(Input::Wrote);
+    session.give(Input::Stalled);
+    assert_eq!(session.wait(9_000 * MS), []);
+    assert_eq!(session.wait(1_000 * MS), closed(CloseReason::SlowConsumer));
+}
+
+#[test]
+fn a_closing_session_is_gone_when_told_or_when_time_is_up() {
+    let mut session = Played::new(Transport::Polling);
+    session.give(Input::Close(CloseReason::ForcedClose));
+    assert!(!session.machine.is_open());
+    assert_eq!(session.give(Input::Finished), [Output::Gone]);
+    assert!(session.machine.is_gone());
+    assert_eq!(session.machine.deadline(), None);
+
+    let mut session = Played::new(Transport::Polling);
+    session.give(Input::Close(CloseReason::ForcedClose));
+    assert_eq!(session.wait(29_999 * MS), []);
+    assert_eq!(session.wait(MS), [Output::Gone]);
+}

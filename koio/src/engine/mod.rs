@@ -1,0 +1,29 @@
+//! Engine.IO sessions: what keeps a client connected over HTTP long-polling, WebSocket and the upgrade from
+//! one to the other.
+//!
+//! Below Socket.IO lies Engine.IO (protocol revision 4): a session that carries messages in both directions,
+//! in order, and notices when its peer is gone. This module has the rules of a session as a pure state machine
+//! ([`machine`]), the one task that drives it ([`task`]), the bounded queue of what waits to be sent
+//! ([`outbox`]) and the table of sessions ([`registry`]). HTTP and WebSocket themselves are
+//! [`transport`](crate::transport)'s business.
+//!
+//! The module is public so that raw Engine.IO servers can be built (see the example `engine-echo`), and outside
+//! the stability promise.
+
+mod close;
+mod config;
+pub(crate) mod duplex;
+pub(crate) mod machine;
+pub(crate) mod outbox;
+pub(crate) mod registry;
+pub(crate) mod requests;
+mod session;
+pub(crate) mod task;
+mod upstream;
+
+pub use close::CloseReason;
+pub use config::{BadConfig, EngineConfig};
+pub use outbox::SendError;
+pub use registry::Engine;
+pub use session::{Session, Transport};
+pub use upstream::{Acceptor, Opening, PeerAddr, Upstream};

@@ -1,0 +1,261 @@
+//! The sessions that exist, by id; and the engine that opens them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use serde::Serialize;
+use tokio::sync::Notify;
+use tracing::{debug, warn};
+
+use super::{
+    Acceptor, CloseReason, EngineConfig, Opening, Session, Transport,
+    config::BadConfig,
+    duplex::Duplex,
+    machine::Machine,
+    task::{Link, SessionTask, send_handshake},
+};
+use crate::{ids::Sid, wire::Frame};
+
+/// Parts of the session table, so that connects on different threads seldom meet.
+const SHARDS: usize = 16;
+
+/// All sessions of one server: opens them, finds them, ends them.
+///
+/// Outside the stability promise, like the whole [`engine`](crate::engine) module.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: EngineConfig,
+    acceptor: Arc<dyn Acceptor>,
+    shards: [Mutex<HashMap<Sid, Session>>; SHARDS],
+    /// Tasks that have not ended; more than the table's sessions while handlers of closed ones still run.
+    tasks: AtomicUsize,
+    refusing: AtomicBool,
+    ended: Notify,
+}
+
+/// Takes a session out of the table when its client can't reach it any more.
+pub(crate) struct Registration {
+    engine: Engine,
+    sid: Sid,
+}
+
+/// Counts a session's task for as long as it lives.
+struct Alive(Engine);
+
+/// No session could be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotOpened {
+    /// The server is shutting down.
+    Refusing,
+    /// The operating system gave no randomness for an id.
+    NoId,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HandshakeJson<'a> {
+    sid: &'a str,
+    upgrades: &'a [&'a str],
+    ping_interval: u128,
+    ping_timeout: u128,
+    max_payload: usize,
+}
+
+impl Engine {
+    /// An engine without sessions.
+    ///
+    /// # Errors
+    /// Says which limit contradicts itself.
+    pub fn new(config: EngineConfig, acceptor: Arc<dyn Acceptor>) -> Result<Self, BadConfig> {
+        config.check()?;
+        Ok(Self(Arc::new(Inner {
+            config,
+            acceptor,
+            shards: Default::default(),
+            tasks: AtomicUsize::new(0),
+            refusing: AtomicBool::new(false),
+            ended: Notify::new(),
+        })))
+    }
+
+    /// The limits of its sessions.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+
+    fn shard(&self, sid: &Sid) -> MutexGuard<'_, HashMap<Sid, Session>> {
+        // The id is random, so any of its characters spreads the sessions evenly.
+        let first = sid.expose().bytes().next().unwrap_or_default();
+        let shard = usize::from(first) % SHARDS;
+        #[allow(clippy::indexing_slicing, reason = "a remainder of SHARDS")]
+        let shard = &self.0.shards[shard];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a session and spawns its task. Returns the frame of the handshake, which a polling session's first
+    /// response carries; a WebSocket session sends it itself.
+    pub(crate) fn open(
+        &self,
+        opening: Opening,
+        websocket: Option<Box<dyn Duplex>>,
+    ) -> Result<Frame, NotOpened> {
+        if self.0.refusing.load(Ordering::Acquire) {
+            return Err(NotOpened::Refusing);
+        }
+        let sid = Sid::random().map_err(|_| NotOpened::NoId)?;
+        let link = Link::from(websocket);
+        let transport = link.transport();
+        let config = &self.0.config;
+        let session = Session::new(sid, config, transport);
+        let handshake = self.handshake(&sid, transport);
+        if transport == Transport::WebSocket {
+            send_handshake(&session, &handshake);
+        }
+        debug!(?sid, %transport, "session opened");
+        self.shard(&sid).insert(sid, session.clone());
+        self.0.tasks.fetch_add(1, Ordering::AcqRel);
+        let alive = Alive(self.clone());
+        let registration = Registration {
+            engine: self.clone(),
+            sid,
+        };
+        let now: Instant = tokio::time::Instant::now().into_std();
+        let machine = Machine::new(config, transport, now);
+        let upstream = self.0.acceptor.accept(session.clone(), opening);
+        let task = SessionTask::new(session, machine, upstream, link, registration);
+        tokio::spawn(async move {
+            task.await;
+            drop(alive);
+        });
+        Ok(handshake)
+    }
+
+    fn handshake(&self, sid: &Sid, transport: Transport) -> Frame {
+        let config = &self.0.config;
+        let upgrades: &[&str] = if transport == Transport::Polling && config.websocket {
+            &["websocket"]
+        } else {
+            &[]
+        };
+        let json = serde_json::to_vec(&HandshakeJson {
+            sid: sid.expose(),
+            upgrades,
+            ping_interval: config.ping_interval.as_millis(),
+            ping_timeout: config.ping_timeout.as_millis(),
+            max_payload: config.max_payload,
+        });
+        match json {
+            Ok(json) => Frame::open(&json),
+            Err(error) => {
+                warn!(%error, "the handshake does not serialise");
+                Frame::close()
+            }
+        }
+    }
+
+    /// The session with this id.
+    #[must_use]
+    pub fn get(&self, sid: &Sid) -> Option<Session> {
+        self.shard(sid).get(sid).cloned()
+    }
+
+    /// Sessions that are open or still closing.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0
+            .shards
+            .iter()
+            .map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len())
+            .sum()
+    }
+
+    /// Whether there is no session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn sessions(&self) -> Vec<Session> {
+        let mut all = Vec::new();
+        for shard in &self.0.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend(shard.values().cloned());
+        }
+        all
+    }
+
+    /// Whether new sessions are refused.
+    #[must_use]
+    pub fn is_refusing(&self) -> bool {
+        self.0.refusing.load(Ordering::Acquire)
+    }
+
+    /// Refuses new sessions from here on.
+    pub(crate) fn refuse(&self) {
+        self.0.refusing.store(true, Ordering::Release);
+    }
+
+    /// Ends every session, delivering what is queued first.
+    pub(crate) fn close_all(&self, reason: CloseReason) {
+        for session in self.sessions() {
+            session.close(reason);
+        }
+    }
+
+    /// Ends every session at once.
+    pub(crate) fn cut_all(&self, reason: CloseReason) {
+        for session in self.sessions() {
+            session.cut(reason);
+        }
+    }
+
+    /// Tasks of sessions that have not ended.
+    pub(crate) fn tasks(&self) -> usize {
+        self.0.tasks.load(Ordering::Acquire)
+    }
+
+    /// Waits until every session's task has ended, its handlers included.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let ended = self.0.ended.notified();
+            tokio::pin!(ended);
+            // Registered before the count is read, so the last end can't fall between the two.
+            ended.as_mut().enable();
+            if self.tasks() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("sessions", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.engine.shard(&self.sid).remove(&self.sid);
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if self.0.0.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.0.ended.notify_waiters();
+        }
+    }
+}

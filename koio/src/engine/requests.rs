@@ -1,0 +1,111 @@
+//! What HTTP requests ask of a session: the inbox that its task empties.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{CloseReason, duplex::Duplex};
+use crate::wire::payload::Packets;
+
+/// How a poll (GET) is answered.
+#[derive(Debug)]
+pub(crate) enum PollReply {
+    /// 200 with this payload.
+    Payload(Bytes),
+    /// 400: it overlapped with another one.
+    Refused,
+}
+
+/// How data (POST) is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PostReply {
+    /// 200 `ok`.
+    Taken,
+    /// 400.
+    Refused,
+}
+
+/// Something that another task asks of a session.
+pub(crate) enum Request {
+    Poll(oneshot::Sender<PollReply>),
+    Post(Packets, oneshot::Sender<PostReply>),
+    /// A WebSocket for this session, its 101 sent.
+    Probe(Box<dyn Duplex>),
+    /// The client broke the transport's rules, or aborted a request.
+    Lost(CloseReason),
+    /// The layer above ends the session; `flush`: what is queued is delivered first.
+    Close { reason: CloseReason, flush: bool },
+}
+
+/// Requests that may wait for one session. An honest client has at most one poll, one post and one WebSocket
+/// under way; each is taken at the session's next turn.
+const CAPACITY: usize = 64;
+
+#[derive(Default)]
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    requests: VecDeque<Request>,
+    posting: bool,
+    closed: bool,
+}
+
+/// The session takes no more requests.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotTaken;
+
+impl Inbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn push(&self, request: Request) -> Result<(), NotTaken> {
+        let mut state = self.state();
+        // An ending is never refused for want of room: it frees everything.
+        let ends = matches!(request, Request::Lost(_) | Request::Close { .. });
+        if state.closed || (state.requests.len() >= CAPACITY && !ends) {
+            return Err(NotTaken);
+        }
+        if ends && state.requests.len() >= CAPACITY {
+            state.requests.clear();
+        }
+        state.requests.push_back(request);
+        Ok(())
+    }
+
+    /// Marks the begin of a POST, from its head on: two at once break the protocol ("HTTP long-polling").
+    pub(crate) fn begin_post(&self) -> Result<(), NotTaken> {
+        let mut state = self.state();
+        if state.closed || state.posting {
+            return Err(NotTaken);
+        }
+        state.posting = true;
+        Ok(())
+    }
+
+    pub(crate) fn end_post(&self) {
+        self.state().posting = false;
+    }
+
+    pub(crate) fn take(&self) -> VecDeque<Request> {
+        std::mem::take(&mut self.state().requests)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state().requests.is_empty()
+    }
+
+    /// Refuses everything from here on, what waits included.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.requests = VecDeque::new();
+    }
+}

@@ -1,0 +1,79 @@
+//! The door from a session to the layer above it.
+
+use std::{
+    net::SocketAddr,
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, Uri};
+
+use super::{CloseReason, Session, Transport};
+use crate::wire::Message;
+
+/// How a session was opened: what its first HTTP request said.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Opening {
+    /// The headers of the first request.
+    pub headers: HeaderMap,
+    /// Path and query of the first request.
+    pub uri: Uri,
+    /// The peer's address, if the server in front has told it (see [`PeerAddr`]).
+    pub remote: Option<SocketAddr>,
+    /// The transport that the session starts with.
+    pub transport: Transport,
+}
+
+impl Opening {
+    pub(crate) fn new(
+        headers: HeaderMap,
+        uri: Uri,
+        remote: Option<SocketAddr>,
+        transport: Transport,
+    ) -> Self {
+        Self {
+            headers,
+            uri,
+            remote,
+            transport,
+        }
+    }
+}
+
+/// The address of the peer, put into the extensions of an HTTP request by whoever accepted the connection.
+///
+/// koio's own server does so. Inside another server, insert it yourself for
+/// [`Handshake::address`](crate::Handshake::address) to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddr(pub SocketAddr);
+
+/// Takes new sessions. One for the whole server.
+pub trait Acceptor: Send + Sync + 'static {
+    /// A session has been opened; what is returned is told everything about it. Nothing has been sent yet but
+    /// the handshake.
+    fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream>;
+}
+
+/// What a session tells the layer above: one value for each session, owned by the session's task.
+///
+/// Every method is called from that task, never two at once. None may block, and none may panic.
+pub trait Upstream: Send {
+    /// A message has arrived. Called only while [`is_full`](Self::is_full) says false.
+    fn on_message(&mut self, message: Message);
+
+    /// Does whatever is under way and can go on. Called after every message and whenever the task is woken.
+    /// `Ready` when nothing is under way: after [`on_close`](Self::on_close) the session's task then ends.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+
+    /// Whether no further message should come for now. The session stops reading its transport then, and the
+    /// client's network buffers fill up.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// The session is over. Called exactly once, and no message after it.
+    fn on_close(&mut self, reason: CloseReason);
+}

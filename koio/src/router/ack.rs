@@ -1,0 +1,176 @@
+//! Who answers an event, and that it is answered once.
+//!
+//! By default the onion answers, when it has unwound. A handler that takes an [`Ack`] takes that duty over; if
+//! it drops the `Ack` unsent, the duty falls back to the onion while that still runs, and else the answer is
+//! `unanswered`. A handler that takes the `Ack` and then fails is answered with its error.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU8, Ordering},
+};
+
+use serde::Serialize;
+
+use super::{Arguments, Context, FromEvent, Reply, Requirements};
+use crate::{Error, Result};
+
+/// An [`Ack`] was handed out.
+const TAKEN: u8 = 1;
+/// It was dropped unsent.
+const DROPPED: u8 = 1 << 1;
+/// The onion has unwound.
+const ENDED: u8 = 1 << 2;
+/// The answer has been sent, or may not be sent at all.
+const ANSWERED: u8 = 1 << 3;
+/// The client broke the protocol: its connection is closing, nobody is told anything.
+const BROKEN: u8 = 1 << 4;
+
+/// The life of one answer. Every step is one atomic operation, so that an `Ack` in another task and the end of
+/// the onion can't both answer, and can't both leave it to the other.
+#[derive(Debug, Default)]
+pub(super) struct AnswerState(AtomicU8);
+
+impl AnswerState {
+    fn set(&self, bit: u8) -> u8 {
+        self.0.fetch_or(bit, Ordering::AcqRel)
+    }
+
+    fn has(&self, bit: u8) -> bool {
+        self.0.load(Ordering::Acquire) & bit != 0
+    }
+
+    /// True for the first who asks: that one may send.
+    fn claim(&self) -> bool {
+        self.set(ANSWERED) & ANSWERED == 0
+    }
+
+    /// Nothing may be sent from now on.
+    pub(super) fn break_off(&self) {
+        self.set(ANSWERED | BROKEN);
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.has(BROKEN)
+    }
+}
+
+impl Context {
+    /// Sends the answer, unless it has been sent or nobody waits for one.
+    fn answer(&self, reply: &Reply) {
+        let Some(id) = self.ack_id() else { return };
+        if !self.answer_state().claim() {
+            // Both the handler's error and its `Ack` answered; the client gets the first.
+            tracing::debug!(event = self.event(), socket = %self.socket().id(), "a second answer was ignored");
+            return;
+        }
+        let Err(error) = reply.send(self.socket(), id) else {
+            return;
+        };
+        if error.is_closed() {
+            return;
+        }
+        // The value can't be written (a map with keys that are no strings, say). The client waits all the same.
+        self.report(&error);
+        if let Err(error) = self
+            .socket()
+            .answer(id, &Error::internal("unwritable").envelope())
+        {
+            tracing::debug!(%error, event = self.event(), "an error could not be answered");
+        }
+    }
+
+    /// Sends an error as the answer, unless one has been sent or nobody waits for one.
+    fn answer_error(&self, error: &Error) {
+        let Some(id) = self.ack_id() else { return };
+        if !self.answer_state().claim() {
+            return;
+        }
+        if let Err(error) = self.socket().answer(id, &error.envelope()) {
+            tracing::debug!(%error, event = self.event(), "an error could not be answered");
+        }
+    }
+
+    /// The onion has unwound: answers with what came out of it.
+    pub(super) fn end_with(&self, result: &Result<Reply>) {
+        let before = self.answer_state().set(ENDED);
+        match result {
+            Err(error) => self.answer_error(error),
+            Ok(_) if before & TAKEN != 0 => {
+                if before & DROPPED != 0 {
+                    self.answer_error(&Error::unanswered());
+                }
+            }
+            Ok(reply) => self.answer(reply),
+        }
+    }
+}
+
+/// The answer, for a handler that does not know it yet when it returns.
+///
+/// ```
+/// use koio::{on, Ack, Context};
+///
+/// #[on("slow")]
+/// async fn slow(_: Context, ack: Ack, number: u64) {
+///     tokio::spawn(async move { ack.send(number * 2) });
+/// }
+/// ```
+///
+/// Such a handler returns nothing. If it fails, its error is the answer; if the `Ack` is dropped unsent, the
+/// answer is `unanswered`.
+#[must_use = "an `Ack` that is dropped answers `unanswered`"]
+pub struct Ack {
+    ctx: Context,
+}
+
+impl Ack {
+    /// Sends the answer: `()` is no argument, [`args!`](crate::args) several, anything else one. Does nothing if
+    /// the client asked for no acknowledgement.
+    pub fn send<T>(self, value: T)
+    where
+        T: Serialize + Send + 'static,
+    {
+        self.ctx.answer(&Reply::new(value));
+    }
+
+    /// Sends an error as the answer.
+    pub fn fail(self, error: impl Into<Error>) {
+        let error = self.ctx.mapped(error.into());
+        self.ctx.answer_error(&error);
+    }
+
+    /// Whether the client asked for an acknowledgement.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.ctx.ack_id().is_some()
+    }
+}
+
+impl Drop for Ack {
+    fn drop(&mut self) {
+        let before = self.ctx.answer_state().set(DROPPED);
+        // While the onion runs, it answers at its end: the handler may be dropping this because it fails.
+        if before & ENDED != 0 && before & ANSWERED == 0 {
+            self.ctx.answer_error(&Error::unanswered());
+        }
+    }
+}
+
+impl fmt::Debug for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ack")
+            .field("event", &self.ctx.event())
+            .finish_non_exhaustive()
+    }
+}
+
+impl FromEvent for Ack {
+    async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
+        ctx.answer_state().set(TAKEN);
+        Ok(Self { ctx: ctx.clone() })
+    }
+
+    fn requires(requirements: &mut Requirements) {
+        requirements.ack();
+    }
+}

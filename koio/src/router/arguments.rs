@@ -1,0 +1,188 @@
+//! How the arguments of a handler come out of an event: by position, each parsed where the last one ended.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    future::{Future, ready},
+};
+
+use serde::de::DeserializeOwned;
+
+use super::{Context, Requirements};
+use crate::{
+    Error, Result,
+    wire::{ArgError, ArgsReader},
+};
+
+/// The longest text of a client's making that goes into an error message, in bytes.
+const LONGEST_TEXT: usize = 256;
+
+/// A type that a handler may take as an argument.
+///
+/// Every type that is [`DeserializeOwned`] is one: it reads the next argument that the client sent. The others
+/// are koio's own ([`Context`], [`State`](crate::State), [`Ack`](crate::Ack) …) and yours:
+///
+/// ```
+/// use koio::{Arguments, Context, FromEvent, Result, SocketId};
+///
+/// struct Sender(SocketId);
+///
+/// impl FromEvent for Sender {
+///     async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
+///         Ok(Self(ctx.socket().id()))
+///     }
+/// }
+/// ```
+///
+/// A type can't be both: if yours derives `Deserialize`, it is read from the event.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be an argument of a handler",
+    label = "neither something that koio gives, nor something that a client can send",
+    note = "a client can send whatever implements `serde::Deserialize` and owns its data: \
+            `#[derive(serde::Deserialize)]`, and `String` instead of `&str`",
+    note = "koio gives `Context`, `Socket`, `State<T>`, `Auth<T>`, `Handshake`, `CloseReason`, `Ack`, `Args` and \
+            `Try<T>`; a type of your own may implement `koio::FromEvent`"
+)]
+pub trait FromEvent: Sized + Send {
+    /// Makes the argument of what happened (`ctx`) and of the arguments that nobody has read yet (`args`).
+    ///
+    /// # Errors
+    /// The handler does not run, and a client that waits gets the error as its answer.
+    fn from_event(ctx: &Context, args: &mut Arguments)
+    -> impl Future<Output = Result<Self>> + Send;
+
+    /// Says what it needs, so that the start can check it. By default nothing.
+    fn requires(requirements: &mut Requirements) {
+        let _ = requirements;
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> FromEvent for T
+where
+    T: DeserializeOwned + Send,
+{
+    fn from_event(_: &Context, args: &mut Arguments) -> impl Future<Output = Result<Self>> + Send {
+        ready(args.next())
+    }
+
+    fn requires(requirements: &mut Requirements) {
+        requirements.argument::<T>();
+    }
+}
+
+/// The arguments that a client sent, to be read one after the other.
+pub struct Arguments {
+    ctx: Context,
+    /// `None` on the life cycle, where nobody sent anything.
+    reader: Option<ArgsReader>,
+    /// The name of the handler's argument that is being read, for error messages.
+    name: Option<&'static str>,
+}
+
+impl Arguments {
+    /// Starts at the first argument.
+    #[must_use]
+    pub fn new(ctx: &Context) -> Self {
+        Self {
+            ctx: ctx.clone(),
+            reader: ctx.raw().map(|args| args.reader()),
+            name: None,
+        }
+    }
+
+    /// Reads the next argument. One that is missing counts as `null`, so that an `Option<T>` is `None` then.
+    ///
+    /// # Errors
+    /// `bad_request`, if it is no `T`; the message names the argument and the reason.
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let position = self.position();
+        let Some(reader) = &mut self.reader else {
+            return Err(Error::bad_request("nobody sends arguments here"));
+        };
+        match reader.next::<T>() {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => serde_json::from_slice(b"null").map_err(|_| {
+                Error::bad_request(format!("{} is missing", self.described(position)))
+            }),
+            Err(error) => Err(self.refused(error, position)),
+        }
+    }
+
+    /// How many arguments have been read.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.reader.as_ref().map_or(0, ArgsReader::position)
+    }
+
+    /// Reads one argument of a handler; `name` is what the handler calls it.
+    ///
+    /// # Errors
+    /// Whatever the type's [`FromEvent`] says.
+    #[doc(hidden)]
+    pub async fn read<T: FromEvent>(&mut self, name: &'static str) -> Result<T> {
+        self.name = Some(name);
+        let ctx = self.ctx.clone();
+        T::from_event(&ctx, self).await
+    }
+
+    /// Says that the handler is about to run: what nobody has read is checked, and CONNECT is answered.
+    ///
+    /// It is the last thing before the handler, so that a connection whose arguments do not fit is refused
+    /// rather than let in and thrown out.
+    ///
+    /// # Errors
+    /// The rest of the arguments is no JSON (then the connection is closed), or the connection is gone.
+    pub fn finish(&mut self) -> Result<()> {
+        self.validate()?;
+        self.ctx.accept()
+    }
+
+    /// Checks what nobody has read.
+    pub(super) fn validate(&mut self) -> Result<()> {
+        let Some(Err(error)) = self.reader.as_mut().map(ArgsReader::finish) else {
+            return Ok(());
+        };
+        Err(self.refused(error, self.position()))
+    }
+
+    fn refused(&self, error: ArgError, position: usize) -> Error {
+        match error {
+            ArgError::Type { reason, .. } => Error::bad_request(format!(
+                "{} does not fit: {}",
+                self.described(position),
+                shorten(&reason)
+            )),
+            ArgError::Syntax(error) => self.ctx.broken(error),
+        }
+    }
+
+    /// "argument 1 (`msg`)". People count from one.
+    fn described(&self, position: usize) -> String {
+        let number = position.saturating_add(1);
+        match self.name {
+            Some(name) => format!("argument {number} (`{name}`)"),
+            None => format!("argument {number}"),
+        }
+    }
+}
+
+impl fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arguments")
+            .field("position", &self.position())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Cuts a text that a client had a hand in, so that it can't fill logs and answers.
+pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST_TEXT {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=LONGEST_TEXT)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or_default();
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
+}

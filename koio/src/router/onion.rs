@@ -1,0 +1,210 @@
+//! The onion: middleware around middleware around the handler.
+
+use std::{
+    any::type_name,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+};
+
+use super::{Context, Reply};
+use crate::{Error, Result};
+
+/// What a middleware or a handler runs as, once its type is forgotten.
+pub(super) type Boxed = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
+
+/// A middleware as a value, so that several can be kept in a list: see [`compose`].
+///
+/// `wrap` takes the function itself and needs none of this.
+#[derive(Clone)]
+pub struct Middleware {
+    name: &'static str,
+    run: Arc<dyn Fn(Context, Next) -> Boxed + Send + Sync>,
+}
+
+impl Middleware {
+    /// Makes a value of an `async fn(Context, Next) -> Result<Reply>`, or of a closure of that kind.
+    pub fn new<F, Fut>(middleware: F) -> Self
+    where
+        F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply>> + Send + 'static,
+    {
+        Self {
+            name: type_name::<F>(),
+            run: Arc::new(move |ctx, next| Box::pin(middleware(ctx, next))),
+        }
+    }
+
+    /// The path of the function.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl fmt::Debug for Middleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Middleware({})", self.name)
+    }
+}
+
+/// The rest of the onion: everything inside the middleware that was given it, the handler at its centre.
+///
+/// It can be run once only, since [`run`](Self::run) consumes it; koa finds out at run time. A middleware that
+/// does not run it answers the event in the handler's place.
+#[must_use = "a middleware that drops `next` answers the event itself: the handler does not run"]
+pub struct Next {
+    ctx: Context,
+    place: Place,
+}
+
+/// Where in the onion a [`Next`] stands.
+enum Place {
+    /// Before the middleware with this number, of those around all handlers of the event.
+    Around(usize),
+    /// Before the middleware with the second number, of those around the handler with the first.
+    Handler(usize, usize),
+    /// Inside a composition, with what comes after it.
+    Composed(Arc<[Middleware]>, usize, Box<Place>),
+}
+
+impl Next {
+    /// The whole onion of an event.
+    pub(super) fn first(ctx: Context) -> Self {
+        Self {
+            ctx,
+            place: Place::Around(0),
+        }
+    }
+
+    /// One handler with the middleware of its own.
+    pub(super) fn handler(ctx: Context, handler: usize) -> Self {
+        Self {
+            ctx,
+            place: Place::Handler(handler, 0),
+        }
+    }
+
+    /// Runs what is inside, and gives its answer. koa's `await next()`.
+    pub fn run(self) -> Running {
+        Running(Stage::Waiting(self))
+    }
+
+    /// Enters the next ring.
+    pub(super) fn step(self) -> Boxed {
+        let Self { ctx, place } = self;
+        match place {
+            Place::Around(at) => {
+                let line = Arc::clone(ctx.line());
+                match line.around.get(at) {
+                    Some(middleware) => middleware.enter(ctx, Place::Around(at.saturating_add(1))),
+                    None => line.centre(ctx),
+                }
+            }
+            Place::Handler(handler, at) => {
+                let line = Arc::clone(ctx.line());
+                match line
+                    .handlers
+                    .get(handler)
+                    .and_then(|handler| handler.wraps.get(at))
+                {
+                    Some(middleware) => {
+                        middleware.enter(ctx, Place::Handler(handler, at.saturating_add(1)))
+                    }
+                    None => line.invoke(ctx, handler),
+                }
+            }
+            Place::Composed(list, at, then) => match list.get(at).cloned() {
+                Some(middleware) => {
+                    middleware.enter(ctx, Place::Composed(list, at.saturating_add(1), then))
+                }
+                None => Self { ctx, place: *then }.step(),
+            },
+        }
+    }
+}
+
+impl Middleware {
+    fn enter(&self, ctx: Context, place: Place) -> Boxed {
+        let next = Next {
+            ctx: ctx.clone(),
+            place,
+        };
+        (self.run)(ctx, next)
+    }
+}
+
+impl fmt::Debug for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Next")
+            .field("event", &self.ctx.event())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`Next::run`] gives: the rest of the onion as a future.
+///
+/// Dropping it before it has finished drops whatever runs inside, the handler included. That is what a
+/// timeout does; nothing else should.
+#[must_use = "nothing inside runs until it is awaited: write `next.run().await`"]
+pub struct Running(Stage);
+
+enum Stage {
+    Waiting(Next),
+    Going(Boxed),
+    Over,
+}
+
+impl Future for Running {
+    type Output = Result<Reply>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let mut future = match std::mem::replace(&mut self.0, Stage::Over) {
+            Stage::Waiting(next) => next.step(),
+            Stage::Going(future) => future,
+            Stage::Over => {
+                return Poll::Ready(Err(Error::internal(
+                    "`next` was polled after it had finished",
+                )));
+            }
+        };
+        let poll = future.as_mut().poll(cx);
+        if poll.is_pending() {
+            self.0 = Stage::Going(future);
+        }
+        poll
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Running")
+    }
+}
+
+/// Makes one middleware of several, the first outermost: koa-compose.
+///
+/// ```
+/// use koio::{compose, Context, Middleware, Next, Reply, Result, Setup};
+///
+/// async fn first(_: Context, next: Next) -> Result<Reply> { next.run().await }
+/// async fn second(_: Context, next: Next) -> Result<Reply> { next.run().await }
+///
+/// let both = compose([Middleware::new(first), Middleware::new(second)]);
+/// let setup = Setup::new().wrap(both);
+/// ```
+pub fn compose(
+    middleware: impl IntoIterator<Item = Middleware>,
+) -> impl Fn(Context, Next) -> Running + Clone + Send + Sync + 'static {
+    let list: Arc<[Middleware]> = middleware.into_iter().collect();
+    move |_, next: Next| {
+        let Next { ctx, place } = next;
+        Next {
+            ctx,
+            place: Place::Composed(Arc::clone(&list), 0, Box::new(place)),
+        }
+        .run()
+    }
+}

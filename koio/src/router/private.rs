@@ -1,0 +1,42 @@
+//! What the macros expand to. Not part of the promise: it may change in any release.
+
+pub use crate::wire::ArgList;
+
+pub use super::{
+    arguments::{Arguments, FromEvent},
+    context::Context,
+    handlers::{Handlers, IntoRoutes, Routed},
+    onion::{Middleware, Next},
+    reply::{Answer, IntoReply, Out, Reply},
+    route::{Meta, Route},
+};
+#[doc(inline)]
+pub use crate::{Error, Result};
+
+#[cfg(feature = "discover")]
+pub use super::registry::Registered;
+#[cfg(feature = "discover")]
+pub use inventory;
+
+#[doc(inline)]
+pub use crate::__koio_register as register;
+
+/// Puts a handler into the link-time list that `discover` reads.
+#[cfg(feature = "discover")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __koio_register {
+    ($routed:expr) => {
+        $crate::__private::inventory::submit! {
+            $crate::__private::Registered::new(|| $crate::__private::Routed::route($routed))
+        }
+    };
+}
+
+/// Without `discover` there is no list.
+#[cfg(not(feature = "discover"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __koio_register {
+    ($routed:expr) => {};
+}

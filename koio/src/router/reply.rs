@@ -1,0 +1,158 @@
+//! What a handler answers, on its way back through the onion.
+
+use std::{
+    any::{Any, type_name},
+    fmt,
+};
+
+use serde::Serialize;
+
+use crate::{Error, Result, Socket};
+
+/// The answer to an event, while it passes back through the onion.
+///
+/// It is written as JSON only when it has arrived outside and only if the client asked for an
+/// acknowledgement. Until then it is the value itself, which a middleware may look at or replace:
+///
+/// ```
+/// use koio::{Context, Next, Reply, Result};
+///
+/// async fn shout(_: Context, next: Next) -> Result<Reply> {
+///     let reply = next.run().await?;
+///     Ok(match reply.downcast_ref::<String>() {
+///         Some(text) => Reply::new(text.to_uppercase()),
+///         None => reply,
+///     })
+/// }
+/// ```
+pub struct Reply(Box<dyn Payload>);
+
+impl Reply {
+    /// An answer. `()` is an acknowledgement without arguments, [`args!`](crate::args) one with several,
+    /// anything else one with one.
+    pub fn new<T>(value: T) -> Self
+    where
+        T: Serialize + Send + 'static,
+    {
+        // Boxing a `()` allocates nothing.
+        Self(Box::new(value))
+    }
+
+    /// An acknowledgement without arguments.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(())
+    }
+
+    /// The value, if it is a `T`.
+    #[must_use]
+    pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
+        let value: &dyn Any = &*self.0;
+        value.downcast_ref()
+    }
+
+    /// Writes the acknowledgement.
+    pub(super) fn send(&self, socket: &Socket, id: u64) -> Result<()> {
+        self.0.send(socket, id)
+    }
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({})", self.0.name())
+    }
+}
+
+/// A value whose type is forgotten, but not how to write it.
+trait Payload: Any + Send {
+    fn send(&self, socket: &Socket, id: u64) -> Result<()>;
+    fn name(&self) -> &'static str;
+}
+
+impl<T: Serialize + Send + 'static> Payload for T {
+    fn send(&self, socket: &Socket, id: u64) -> Result<()> {
+        socket.answer(id, self)
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<T>()
+    }
+}
+
+/// What a handler may return, alone or in a `Result`: anything that serde can write, or a [`Reply`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the answer of a handler",
+    label = "can't be written as JSON",
+    note = "an answer implements `serde::Serialize` and owns its data: `#[derive(serde::Serialize)]`"
+)]
+pub trait Answer {
+    /// Makes a reply of it.
+    fn into_reply(self) -> Reply;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + Send + 'static> Answer for T {
+    fn into_reply(self) -> Reply {
+        Reply::new(self)
+    }
+}
+
+impl Answer for Reply {
+    fn into_reply(self) -> Reply {
+        self
+    }
+}
+
+/// What a handler returned, before it is known whether it is a `Result`.
+///
+/// serde can write a `Result` as a value, and nobody ever wants that. So the method for `Result` is inherent:
+/// it wins over the trait's, whatever the bounds, and an error that does not convert is a compile error
+/// instead of an answer that says `{"Err": ..}`.
+#[derive(Debug)]
+pub struct Out<T>(pub T);
+
+impl<T, E> Out<Result<T, E>> {
+    /// The answer of a handler that may fail.
+    ///
+    /// # Errors
+    /// The handler's own error.
+    pub fn into_reply(self) -> Result<Reply>
+    where
+        T: Answer,
+        E: Into<Error>,
+    {
+        self.0.map(Answer::into_reply).map_err(Into::into)
+    }
+}
+
+/// The answer of a handler that can't fail. See [`Out`].
+pub trait IntoReply {
+    /// What the handler returned.
+    type Value;
+
+    /// Makes a reply of it. The bound is here and not on the impl, so that rustc names the type that is to
+    /// blame.
+    ///
+    /// # Errors
+    /// Never.
+    fn into_reply(self) -> Result<Reply>
+    where
+        Self::Value: Answer;
+}
+
+impl<T> IntoReply for Out<T> {
+    type Value = T;
+
+    fn into_reply(self) -> Result<Reply>
+    where
+        T: Answer,
+    {
+        Ok(self.0.into_reply())
+    }
+}

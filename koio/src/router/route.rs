@@ -1,0 +1,195 @@
+//! One handler: which event it takes, where it was written, what it needs, and how to run it.
+
+use std::{any::type_name, fmt, future::Future, panic::Location, sync::Arc, time::Duration};
+
+use super::{
+    Answer, Arguments, Context, FromEvent, Middleware, Next, Reply, Requirements,
+    guard::{guard, guard_call},
+    onion::Boxed,
+};
+use crate::{Error, Result};
+
+/// Where a handler was written, and the event it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// The event: a name, `connection`, `disconnect` or `*`.
+    pub event: &'static str,
+    /// The path of the function.
+    pub name: &'static str,
+    /// Its file.
+    pub file: &'static str,
+    /// Its line.
+    pub line: u32,
+}
+
+/// "`app::chat::join` (src/chat.rs:12)".
+impl fmt::Display for Meta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ({}:{})", self.name, self.file, self.line)
+    }
+}
+
+/// Runs a handler.
+pub(super) type Run = Arc<dyn Fn(Context) -> Boxed + Send + Sync>;
+
+/// An argument of a handler, as the start-up checks and the table see it.
+#[derive(Debug)]
+pub(super) struct Argument {
+    pub(super) name: &'static str,
+    pub(super) type_name: &'static str,
+    pub(super) requirements: Requirements,
+}
+
+/// A handler on its way into the event table. `#[on]` makes them; so do closures given to `on`.
+#[must_use = "a route does nothing until it is given to `.handlers(..)`"]
+pub struct Route {
+    pub(super) meta: Meta,
+    pub(super) run: Run,
+    pub(super) arguments: Vec<Argument>,
+    pub(super) answer: &'static str,
+    pub(super) namespace: Option<&'static str>,
+    pub(super) also: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) wraps: Vec<Middleware>,
+}
+
+impl Route {
+    /// A route. `handler` reads its own arguments and calls [`Arguments::finish`] before it does anything else.
+    pub fn new<F, Fut>(meta: Meta, handler: F) -> Self
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply>> + Send + 'static,
+    {
+        let run = move |ctx: Context| -> Boxed {
+            let called = guard_call(|| handler(ctx.clone()));
+            // One box for the handler, its guard and the mapping of its error.
+            Box::pin(async move {
+                let result = match called {
+                    Ok(future) => guard(future).await,
+                    Err(error) => Err(error),
+                };
+                result.map_err(|error| ctx.mapped(error))
+            })
+        };
+        Self {
+            meta,
+            run: Arc::new(run),
+            arguments: Vec::new(),
+            answer: type_name::<()>(),
+            namespace: None,
+            also: false,
+            timeout: None,
+            wraps: Vec::new(),
+        }
+    }
+
+    /// A route whose handler is a closure, which takes the context and nothing else.
+    pub(super) fn closure<F, Fut, T>(
+        event: &'static str,
+        written: &'static Location<'static>,
+        handler: F,
+    ) -> Self
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+        T: Answer + 'static,
+    {
+        let meta = Meta {
+            event,
+            name: type_name::<F>(),
+            file: written.file(),
+            line: written.line(),
+        };
+        let handler = Arc::new(handler);
+        Self::new(meta, move |ctx| {
+            let handler = Arc::clone(&handler);
+            async move {
+                Arguments::new(&ctx).finish()?;
+                handler(ctx).await.map(Answer::into_reply)
+            }
+        })
+        .answer::<T>()
+    }
+
+    /// Says what an argument is called, and of which type it is.
+    pub fn arg<T: FromEvent>(mut self, name: &'static str) -> Self {
+        let mut requirements = Requirements::default();
+        T::requires(&mut requirements);
+        self.arguments.push(Argument {
+            name,
+            type_name: type_name::<T>(),
+            requirements,
+        });
+        self
+    }
+
+    /// Says what the handler returns.
+    pub fn answer<T>(mut self) -> Self {
+        self.answer = type_name::<T>();
+        self
+    }
+
+    /// Puts the handler into a namespace.
+    pub fn namespace(mut self, namespace: &'static str) -> Self {
+        self.namespace = Some(namespace);
+        self
+    }
+
+    /// Lets the handler run after the event's first one; it does not answer.
+    pub fn also(mut self) -> Self {
+        self.also = true;
+        self
+    }
+
+    /// Gives the handler this long. After that it is dropped, and the answer is `timeout`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        let run = self.run;
+        self.run = Arc::new(move |ctx| {
+            let running = run(ctx);
+            Box::pin(async move {
+                tokio::time::timeout(timeout, running)
+                    .await
+                    .unwrap_or_else(|_| {
+                        Err(Error::timeout(format!(
+                            "the handler took longer than {timeout:?}"
+                        )))
+                    })
+            })
+        });
+        self
+    }
+
+    /// Puts a middleware around this handler only, inside all others.
+    pub fn wrap<F, Fut>(mut self, middleware: F) -> Self
+    where
+        F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply>> + Send + 'static,
+    {
+        self.wraps.push(Middleware::new(middleware));
+        self
+    }
+
+    /// Where the handler was written, and the event it takes.
+    #[must_use]
+    pub fn meta(&self) -> Meta {
+        self.meta
+    }
+
+    /// Whether the handler returns something that an acknowledgement would carry.
+    ///
+    /// The macro can name the type but not look into an alias, and a type can't be asked whether it is
+    /// `Result<(), _>`; its name can.
+    pub(super) fn returns_value(&self) -> bool {
+        self.answer != "()" && !self.answer.starts_with("core::result::Result<(), ")
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route")
+            .field("meta", &self.meta)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}

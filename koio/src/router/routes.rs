@@ -1,0 +1,195 @@
+//! The frozen event table: built once, shared by all sockets, never changed.
+
+use std::{
+    any::{Any, TypeId, type_name},
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+};
+
+use super::{
+    Arguments, Context, Middleware, Next, Pipeline, Reply, State,
+    context::Occasion,
+    guard::{guard, guard_call},
+    onion::Boxed,
+    route::Run,
+    types::TypeMap,
+};
+use crate::{Error, Result};
+
+/// Everything that was set up, ready to run.
+pub(crate) struct Routes {
+    pub(super) namespaces: HashMap<Box<str>, Lines>,
+    /// The tower layers; `None` if there are none, and then they cost nothing.
+    pub(super) pipeline: Option<Pipeline>,
+}
+
+/// The lines of one namespace.
+pub(super) struct Lines {
+    pub(super) events: HashMap<&'static str, Arc<Line>>,
+    /// For events that nothing else takes: `*`, or no handler at all.
+    pub(super) rest: Arc<Line>,
+    pub(super) connection: Arc<Line>,
+    pub(super) disconnect: Arc<Line>,
+}
+
+impl Lines {
+    pub(super) fn event(&self, name: &str) -> &Arc<Line> {
+        self.events.get(name).unwrap_or(&self.rest)
+    }
+}
+
+/// The way of one event: what is around its handlers, and the handlers.
+pub(super) struct Line {
+    pub(super) around: Arc<[Middleware]>,
+    /// The first answers; the others run after it.
+    pub(super) handlers: Box<[Handler]>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// A handler, with the middleware that is around it alone.
+pub(super) struct Handler {
+    pub(super) run: Run,
+    pub(super) wraps: Box<[Middleware]>,
+}
+
+impl Line {
+    /// The centre of the onion.
+    pub(super) fn centre(self: Arc<Self>, ctx: Context) -> Boxed {
+        match ctx.occasion() {
+            Occasion::Event(_) => match &*self.handlers {
+                [] => Box::pin(async move {
+                    Arguments::new(&ctx).validate()?;
+                    Err(Error::no_handler(ctx.event()))
+                }),
+                [_] => Next::handler(ctx, 0).step(),
+                _ => Box::pin(self.all(ctx)),
+            },
+            Occasion::Connection(_) => Box::pin(self.connect(ctx)),
+            Occasion::Disconnect(_) => Box::pin(self.disconnect(ctx)),
+        }
+    }
+
+    /// The handler that answers, then the others. They do not depend on each other: what goes wrong in one is
+    /// no reason to keep the event from the next.
+    async fn all(self: Arc<Self>, ctx: Context) -> Result<Reply> {
+        let reply = guard(Next::handler(ctx.clone(), 0).run()).await;
+        self.others(&ctx).await;
+        reply
+    }
+
+    async fn others(&self, ctx: &Context) {
+        for handler in 1..self.handlers.len() {
+            if let Err(error) = guard(Next::handler(ctx.clone(), handler).run()).await {
+                ctx.report(&ctx.mapped(error));
+            }
+        }
+    }
+
+    /// CONNECT is answered just before the first handler runs: by [`Arguments::finish`], or here if there is
+    /// none.
+    async fn connect(self: Arc<Self>, ctx: Context) -> Result<Reply> {
+        if self.handlers.is_empty() {
+            ctx.accept()?;
+            return Ok(Reply::none());
+        }
+        let reply = guard(Next::handler(ctx.clone(), 0).run()).await?;
+        if ctx.is_accepted() {
+            self.others(&ctx).await;
+        }
+        Ok(reply)
+    }
+
+    /// Every disconnect handler runs, whatever the middleware around it does.
+    async fn disconnect(self: Arc<Self>, ctx: Context) -> Result<Reply> {
+        for handler in 0..self.handlers.len() {
+            let mut result = guard(Next::handler(ctx.clone(), handler).run()).await;
+            if ctx.started() <= handler {
+                if let Err(error) = result {
+                    ctx.report(&ctx.mapped(error));
+                }
+                result = self.invoke(ctx.clone(), handler).await;
+            }
+            if let Err(error) = result {
+                ctx.report(&ctx.mapped(error));
+            }
+        }
+        Ok(Reply::none())
+    }
+
+    /// Runs one handler, without anything around it.
+    pub(super) fn invoke(&self, ctx: Context, handler: usize) -> Boxed {
+        ctx.starts(handler);
+        match self.handlers.get(handler) {
+            Some(handler) => (handler.run)(ctx),
+            None => Box::pin(async { Ok(Reply::none()) }),
+        }
+    }
+}
+
+/// Told of every error that leaves an onion.
+pub(super) type Observer = Box<dyn Fn(&Error, &Context) + Send + Sync>;
+
+/// Gives an error its code, if it is of the right type.
+pub(super) type ErrorMap = Box<dyn Fn(&Error) -> Option<Error> + Send + Sync>;
+
+/// What all namespaces share.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) states: TypeMap<Arc<dyn Any + Send + Sync>>,
+    pub(super) observers: Vec<Observer>,
+    pub(super) maps: Vec<ErrorMap>,
+}
+
+impl Shared {
+    pub(super) fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
+        self.states
+            .get(&TypeId::of::<T>())
+            .and_then(|state| Arc::clone(state).downcast::<T>().ok())
+            .map(State::new)
+            .ok_or_else(|| {
+                Error::internal(format!("there is no state of type `{}`", type_name::<T>()))
+            })
+    }
+
+    pub(super) fn mapped(&self, error: Error) -> Error {
+        // Only what `?` made has a source and no code of its own.
+        if !error.is_internal() || error.source().is_none() {
+            return error;
+        }
+        match self.maps.iter().find_map(|map| map(&error)) {
+            Some(mapped) => mapped.instead_of(error),
+            None => error,
+        }
+    }
+
+    pub(super) fn observe(&self, error: &Error, ctx: &Context) {
+        if self.observers.is_empty() {
+            log(error, ctx);
+        }
+        for observer in &self.observers {
+            // The answer and the other observers do not depend on this one.
+            if let Err(panic) = guard_call(|| observer(error, ctx)) {
+                tracing::error!(error = %panic, "an error observer failed");
+            }
+        }
+    }
+}
+
+/// What happens to errors while nobody observes them. What the client may see is no fault of the server's.
+fn log(error: &Error, ctx: &Context) {
+    let (event, namespace, socket) = (ctx.event(), ctx.namespace(), ctx.socket().id());
+    if error.is_shown() {
+        tracing::debug!(event, namespace, %socket, code = error.code(), "{error}");
+    } else {
+        tracing::error!(event, namespace, %socket, "{error:?}");
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes")
+            .field("namespaces", &self.namespaces.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,396 @@
+//! Putting a server together.
+
+use std::{error::Error as StdError, future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tower::{Layer, Service};
+
+use super::{
+    Config, KoioLayer, KoioService, Server,
+    listen::{self, Attached},
+};
+use crate::{
+    Answer, Context, Error, IntoRoutes, Namespace, Next, Pipeline, Reply, Result, Table,
+    engine::Engine,
+    error::BoxError,
+    router::Setup,
+    socket::{Clients, Core, IoHandle},
+    transport::{EngineService, Origins},
+};
+
+/// A server before it starts: state, middleware, handlers, limits. Consumed by
+/// [`listen`](Self::listen), [`bind`](Self::bind), [`into_layer`](Self::into_layer) or
+/// [`into_service`](Self::into_service), which check all of it.
+///
+/// ```no_run
+/// use koio::{handlers, on, Context, Io, Next, Reply, Result};
+///
+/// #[on("sendMsg")]
+/// async fn send_msg(ctx: Context, text: String) -> Result<()> {
+///     ctx.io().broadcast("allmessage", text)
+/// }
+///
+/// async fn log(ctx: Context, next: Next) -> Result<Reply> {
+///     println!("-> {}", ctx.event());
+///     let reply = next.run().await;
+///     println!("<- {}", ctx.event());
+///     reply
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> Result<()> {
+///     Io::new().wrap(log).handlers(handlers![send_msg]).listen("127.0.0.1:3000").await
+/// }
+/// ```
+#[must_use = "a server does nothing until it listens"]
+pub struct Io {
+    setup: Setup,
+    core: Arc<Core>,
+    config: Config,
+    origins: Origins,
+    path: String,
+    attached: Option<Attached>,
+}
+
+impl Default for Io {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Io {
+    /// A server without handlers, under the path `/socket.io`.
+    pub fn new() -> Self {
+        Self::of(Setup::new())
+    }
+
+    /// A server with every `#[on]` function of the program, wherever it stands. Start-up logs the table of them.
+    ///
+    /// Methods of `#[on] impl` blocks need a value: give it with [`handlers`](Self::handlers).
+    #[cfg(feature = "discover")]
+    pub fn discover() -> Self {
+        Self::of(Setup::discover())
+    }
+
+    fn of(setup: Setup) -> Self {
+        Self {
+            setup,
+            core: Core::new(),
+            config: Config::default(),
+            origins: Origins::default(),
+            path: "/socket.io".to_owned(),
+            attached: None,
+        }
+    }
+
+    fn set_up(mut self, change: impl FnOnce(Setup) -> Setup) -> Self {
+        self.setup = change(self.setup);
+        self
+    }
+
+    /// Shares a value with all handlers, which take it as [`State<T>`](crate::State). One for each type; a second
+    /// one of a type is an error at the start.
+    #[track_caller]
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.setup = self.setup.state(value);
+        self
+    }
+
+    /// Puts a middleware around every event of every namespace, connection and disconnect included. The first is
+    /// the outermost. koa's `app.use`.
+    ///
+    /// ```
+    /// # use koio::{Io, Context, Next};
+    /// let io = Io::new().wrap(|ctx: Context, next: Next| async move {
+    ///     let reply = next.run().await;
+    ///     if let Err(error) = &reply {
+    ///         println!("{} failed: {error}", ctx.event());
+    ///     }
+    ///     reply
+    /// });
+    /// ```
+    pub fn wrap<F, Fut>(self, middleware: F) -> Self
+    where
+        F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply>> + Send + 'static,
+    {
+        self.set_up(|setup| setup.wrap(middleware))
+    }
+
+    /// Puts a tower layer around every event and connection of every namespace, outside all middleware. The first
+    /// is the outermost. It is shared by all sockets.
+    ///
+    /// A client whose event a layer turns away is answered `timeout`, `overloaded` or `internal`.
+    pub fn layer<L>(self, layer: L) -> Self
+    where
+        L: Layer<Pipeline> + Send + 'static,
+        L::Service: Service<Context, Response = Reply> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Context>>::Error: Into<BoxError>,
+        <L::Service as Service<Context>>::Future: Send + 'static,
+    {
+        self.set_up(|setup| setup.layer(layer))
+    }
+
+    /// Adds handlers: a list made by [`handlers!`](crate::handlers), or a value whose methods are handlers. They
+    /// belong to `/` unless they say otherwise (`#[on("event", ns = "/chat")]`).
+    pub fn handlers(self, handlers: impl IntoRoutes) -> Self {
+        self.set_up(|setup| setup.handlers(handlers))
+    }
+
+    /// Handles an event of `/` with a closure, which reads its arguments from the context.
+    #[track_caller]
+    pub fn on<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+        T: Answer + 'static,
+    {
+        self.setup = self.setup.on(event, handler);
+        self
+    }
+
+    /// Adds a namespace. Its middleware is inside the server's. Clients that ask for one that nobody added are
+    /// refused.
+    pub fn namespace(self, path: impl Into<String>, namespace: Namespace) -> Self {
+        self.set_up(|setup| setup.namespace(path, namespace))
+    }
+
+    /// Tells a function of every error that leaves an onion. Without one, errors are logged.
+    pub fn on_error(self, observer: impl Fn(&Error, &Context) + Send + Sync + 'static) -> Self {
+        self.set_up(|setup| setup.on_error(observer))
+    }
+
+    /// Gives an error of your own its code: instead of `internal`, the client gets what `map` makes of it.
+    ///
+    /// ```
+    /// # #[derive(Debug)] struct NoSuchUser;
+    /// # impl std::fmt::Display for NoSuchUser {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("no such user") }
+    /// # }
+    /// # impl std::error::Error for NoSuchUser {}
+    /// let io = koio::Io::new()
+    ///     .map_error::<NoSuchUser>(|error| koio::Error::new("no_such_user", error.to_string()));
+    /// ```
+    pub fn map_error<E>(self, map: impl Fn(&E) -> Error + Send + Sync + 'static) -> Self
+    where
+        E: StdError + 'static,
+    {
+        self.set_up(|setup| setup.map_error(map))
+    }
+
+    /// All that the server will react to, as a table that prints itself.
+    #[must_use]
+    pub fn describe(&self) -> Table {
+        self.setup.describe()
+    }
+
+    /// Changes limits; see [`Config`] for what there is.
+    ///
+    /// ```
+    /// # use koio::Io;
+    /// let io = Io::new().config(|config| config.socket.rooms = 10);
+    /// ```
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Time from one heartbeat to the next ping. Default 25 s. See
+    /// [`EngineConfig::ping_interval`](crate::engine::EngineConfig::ping_interval).
+    pub fn ping_interval(self, time: Duration) -> Self {
+        self.config(|config| config.engine.ping_interval = time)
+    }
+
+    /// Time that a client has to answer a ping. Default 20 s. See
+    /// [`EngineConfig::ping_timeout`](crate::engine::EngineConfig::ping_timeout).
+    pub fn ping_timeout(self, time: Duration) -> Self {
+        self.config(|config| config.engine.ping_timeout = time)
+    }
+
+    /// Time that a client has to connect to a namespace. Default 10 s. See
+    /// [`SocketConfig::connect_timeout`](crate::SocketConfig::connect_timeout).
+    pub fn connect_timeout(self, time: Duration) -> Self {
+        self.config(|config| config.socket.connect_timeout = time)
+    }
+
+    /// Bytes of one message. Default 1,000,000. Attachments of one packet together may have as many. See
+    /// [`EngineConfig::max_payload`](crate::engine::EngineConfig::max_payload).
+    pub fn max_payload(self, bytes: usize) -> Self {
+        self.config(|config| {
+            config.engine.max_payload = bytes;
+            config.socket.packets.attachment_bytes = bytes;
+        })
+    }
+
+    /// The path that clients connect to. Default `/socket.io`, as in the official clients.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Lets pages of one more origin connect, as a browser spells it: `https://app.example.com`. By default only
+    /// pages of the host that is asked may, and clients that are no browsers.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.allow(origin);
+        self
+    }
+
+    /// Lets every page on the web connect, with its visitor's cookies. Only for servers where those mean nothing.
+    pub fn allow_any_origin(mut self) -> Self {
+        self.origins.allow_any();
+        self
+    }
+
+    /// Serves what is not under koio's path by another service, on the same port. koa-socket's word.
+    ///
+    /// ```no_run
+    /// # use koio::{Io, Result};
+    /// # use std::convert::Infallible;
+    /// # async fn run() -> Result<()> {
+    /// let page = tower::service_fn(|_request: http::Request<hyper::body::Incoming>| async {
+    ///     Ok::<_, Infallible>(http::Response::new("hello".to_owned()))
+    /// });
+    /// Io::new().attach(page).listen("127.0.0.1:3000").await
+    /// # }
+    /// ```
+    pub fn attach<S, B>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.attached = Some(listen::boxed(service));
+        self
+    }
+
+    /// A handle to emit by, from anywhere. It may be used before the start: then nobody is there to hear.
+    #[must_use]
+    pub fn handle(&self) -> IoHandle {
+        IoHandle::root(Arc::clone(&self.core))
+    }
+
+    /// Checks everything and makes the engine of it.
+    fn start(self) -> Result<Started> {
+        let Self {
+            setup,
+            core,
+            config,
+            origins,
+            path,
+            attached,
+        } = self;
+        config.check()?;
+        if !path.starts_with('/') || path.contains(['?', '#']) {
+            return Err(Error::setup(format!(
+                "the path `{path}` must begin with a slash and have neither query nor fragment"
+            )));
+        }
+        let routes = setup.freeze()?;
+        let engine = Engine::new(config.engine.clone(), Arc::new(Clients(Arc::clone(&core))))?;
+        let service = EngineService::new(engine.clone(), &path, origins);
+        core.start(config.socket.clone(), routes, engine);
+        Ok(Started {
+            service,
+            handle: IoHandle::root(core),
+            config,
+            attached,
+        })
+    }
+
+    /// Checks everything and binds an address. [`Server::run`] then serves.
+    ///
+    /// # Errors
+    /// Everything that contradicts itself, naming file and line ([`is_setup`](Error::is_setup)): two handlers of
+    /// an event, a state that nobody gave, limits. Or the address can't be bound.
+    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
+        let started = self.start()?;
+        let listener = TcpListener::bind(address).await?;
+        Server::new(
+            listener,
+            started.handle,
+            listen::served(started.service, started.attached),
+            started.config.header_timeout,
+            started.config.shutdown_timeout,
+        )
+    }
+
+    /// Binds an address and serves until Ctrl-C, then drains; see [`Server::run_until_signal`].
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub async fn listen(self, address: impl ToSocketAddrs) -> Result<()> {
+        let server = self.bind(address).await?;
+        tracing::info!(address = %server.local_addr(), "listening");
+        server.run_until_signal().await
+    }
+
+    /// A tower layer for another server: `Router::new().route(..).layer(io.into_layer())` in axum.
+    ///
+    /// That server ends by its own means: call [`IoHandle::shutdown`] first. What was given to
+    /// [`attach`](Self::attach) is not used.
+    ///
+    /// # Panics
+    /// If something contradicts itself, as in [`bind`](Self::bind); [`try_into_layer`](Self::try_into_layer)
+    /// returns it instead. Also outside a tokio runtime, if a tower layer needs one.
+    #[track_caller]
+    #[must_use]
+    pub fn into_layer(self) -> KoioLayer {
+        match self.try_into_layer() {
+            Ok(layer) => layer,
+            #[allow(clippy::panic, reason = "a mistake of the program, shown at its start")]
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As [`into_layer`](Self::into_layer), without the panic.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn try_into_layer(self) -> Result<KoioLayer> {
+        Ok(KoioLayer::new(self.start()?.service))
+    }
+
+    /// A tower service that serves koio's path and answers 404 to the rest.
+    ///
+    /// # Panics
+    /// As [`into_layer`](Self::into_layer).
+    #[track_caller]
+    #[must_use]
+    pub fn into_service(self) -> KoioService {
+        match self.try_into_service() {
+            Ok(service) => service,
+            #[allow(clippy::panic, reason = "a mistake of the program, shown at its start")]
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As [`into_service`](Self::into_service), without the panic.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn try_into_service(self) -> Result<KoioService> {
+        Ok(KoioService::new(self.start()?.service))
+    }
+}
+
+struct Started {
+    service: EngineService,
+    handle: IoHandle,
+    config: Config,
+    attached: Option<Attached>,
+}
+
+impl std::fmt::Debug for Io {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Io")
+            .field("setup", &self.setup)
+            .field("path", &self.path)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! koio's own HTTP/1.1 server.
+
+use std::{fmt, io, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
+use tracing::{debug, info, warn};
+
+use super::{KoioLayer, KoioService};
+use crate::{
+    Result,
+    engine::PeerAddr,
+    error::BoxError,
+    socket::{Drained, IoHandle},
+    transport::EngineService,
+};
+
+/// A service beside koio, whatever its type.
+pub(super) type Attached =
+    BoxCloneSyncService<Request<Incoming>, Response<UnsyncBoxBody<Bytes, Failed>>, Failed>;
+
+/// The attached service failed, or its body. A type of its own: with a bare boxed error the compiler can't see
+/// that a connection's future is `Send`.
+#[derive(Debug)]
+pub(super) struct Failed(BoxError);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the attached service failed")
+    }
+}
+
+impl std::error::Error for Failed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+/// A server that is bound to its address and not yet running. See [`Io::bind`](crate::Io::bind).
+#[derive(Debug)]
+#[must_use = "a server serves nobody until `run` is awaited"]
+pub struct Server {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    handle: IoHandle,
+    served: Attached,
+    header_timeout: Duration,
+    shutdown_timeout: Duration,
+}
+
+/// Puts koio in front of what is attached, with one type of body for both.
+pub(super) fn served(engine: EngineService, attached: Option<Attached>) -> Attached {
+    match attached {
+        None => boxed(KoioService::new(engine)),
+        Some(attached) => boxed(KoioLayer::new(engine).layer(attached)),
+    }
+}
+
+/// Forgets the types of a service's body and error.
+pub(super) fn boxed<S, B>(service: S) -> Attached
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    BoxCloneSyncService::new(
+        service
+            .map_response(|response: Response<B>| {
+                response.map(|body| body.map_err(|error| Failed(error.into())).boxed_unsync())
+            })
+            .map_err(|error: S::Error| Failed(error.into())),
+    )
+}
+
+impl Server {
+    pub(super) fn new(
+        listener: TcpListener,
+        handle: IoHandle,
+        served: Attached,
+        header_timeout: Duration,
+        shutdown_timeout: Duration,
+    ) -> Result<Self> {
+        Ok(Self {
+            local_addr: listener.local_addr()?,
+            listener,
+            handle,
+            served,
+            header_timeout,
+            shutdown_timeout,
+        })
+    }
+
+    /// The address it is bound to: with port 0, the port that the system chose.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// A handle to emit by, and to shut the server down.
+    #[must_use]
+    pub fn handle(&self) -> IoHandle {
+        self.handle.clone()
+    }
+
+    /// Serves until [`IoHandle::shutdown`] has ended.
+    ///
+    /// # Errors
+    /// None today: a connection that can't be accepted is tried again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops accepting; sessions that are open go on.
+    pub async fn run(self) -> Result<()> {
+        let Self {
+            listener,
+            handle,
+            served,
+            header_timeout,
+            ..
+        } = self;
+        let mut stopped = handle.stopped();
+        loop {
+            tokio::select! {
+                () = ended(&mut stopped) => return Ok(()),
+                accepted = accept(&listener) => {
+                    let (stream, peer) = accepted;
+                    let connection = serve(stream, peer, served.clone(), header_timeout, stopped.clone());
+                    tokio::spawn(connection);
+                }
+            }
+        }
+    }
+
+    /// Serves until Ctrl-C (or SIGTERM), then drains: new clients are refused, and everybody else gets what is
+    /// queued, within [`Config::shutdown_timeout`](crate::Config::shutdown_timeout). A second Ctrl-C ends it at
+    /// once.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); and if the system does not tell of signals.
+    pub async fn run_until_signal(self) -> Result<()> {
+        let handle = self.handle();
+        let patience = self.shutdown_timeout;
+        let running = self.run();
+        tokio::pin!(running);
+        tokio::select! {
+            ended = &mut running => return ended,
+            asked = signalled() => asked?,
+        }
+        info!("draining; once more to stop at once");
+        tokio::select! {
+            _ = async { tokio::join!(handle.shutdown(patience), &mut running) } => {}
+            _ = signalled() => {
+                let _: Drained = handle.shutdown(Duration::ZERO).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the end of a shutdown.
+async fn ended(stopped: &mut watch::Receiver<bool>) {
+    // An error means that every handle is gone, and so is whoever could shut the server down.
+    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(unix)]
+async fn signalled() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => asked,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// The next connection. Whatever goes wrong on the way concerns one peer, or will pass: with no file left to
+/// open, the loop must neither end nor spin.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_the_peer(&error) => {}
+            Err(error) => {
+                warn!(%error, ?pause, "can't accept a connection");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+fn is_of_the_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    served: Attached,
+    header_timeout: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // Messages are small and somebody waits for each: they must not be held back to fill a packet.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(PeerAddr(peer));
+        served.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = &mut connection => result,
+        () = ended(&mut stopped) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        debug!(%peer, %error, "http connection ended");
+    }
+}

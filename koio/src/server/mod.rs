@@ -1,0 +1,11 @@
+//! The front door: putting a server together, and letting it listen, alone or inside another server.
+
+mod config;
+mod io;
+mod listen;
+mod service;
+
+pub use config::Config;
+pub use io::Io;
+pub use listen::Server;
+pub use service::{KoioLayer, KoioService, NotFound, ResponseFuture};

@@ -1,0 +1,110 @@
+//! koio as a tower layer and service, for servers that have more to do.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Either;
+use tower::{Layer, Service};
+
+use crate::{
+    error::BoxError,
+    transport::{Body, EngineService},
+};
+
+/// Puts koio in front of another service: requests under its path go to koio, the rest to the service.
+///
+/// Made by [`Io::into_layer`](crate::Io::into_layer).
+#[derive(Clone, Debug)]
+pub struct KoioLayer {
+    engine: EngineService,
+}
+
+impl KoioLayer {
+    pub(super) fn new(engine: EngineService) -> Self {
+        Self { engine }
+    }
+}
+
+impl<S> Layer<S> for KoioLayer {
+    type Service = KoioService<S>;
+
+    fn layer(&self, inner: S) -> KoioService<S> {
+        KoioService {
+            engine: self.engine.clone(),
+            inner,
+        }
+    }
+}
+
+/// A tower service: requests under koio's path go to koio, the rest to the service inside.
+#[derive(Clone, Debug)]
+pub struct KoioService<S = NotFound> {
+    engine: EngineService,
+    inner: S,
+}
+
+impl KoioService<NotFound> {
+    pub(super) fn new(engine: EngineService) -> Self {
+        Self {
+            engine,
+            inner: NotFound,
+        }
+    }
+}
+
+/// What a [`KoioService`] answers with, in a while.
+pub type ResponseFuture<B, E> =
+    Pin<Box<dyn Future<Output = Result<Response<Either<Body, B>>, E>> + Send>>;
+
+impl<S, B, R> Service<Request<B>> for KoioService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+    R: http_body::Body<Data = Bytes>,
+{
+    type Response = Response<Either<Body, R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<R, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if self.engine.is_mine(request.uri().path()) {
+            let engine = self.engine.clone();
+            return Box::pin(async move { Ok(engine.respond(request).await.map(Either::Left)) });
+        }
+        let response = self.inner.call(request);
+        Box::pin(async move { Ok(response.await?.map(Either::Right)) })
+    }
+}
+
+/// Answers 404 to everything: what is inside a [`KoioService`] that stands alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NotFound;
+
+impl<B> Service<Request<B>> for NotFound {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        std::future::ready(Ok(response))
+    }
+}

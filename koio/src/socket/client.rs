@@ -1,0 +1,368 @@
+//! One connection and its sockets: Socket.IO's part of a session's task.
+//!
+//! Packets come in through [`Upstream`]; what they mean is done here, in the order of arrival. Acks are resolved
+//! at once: a handler may be waiting for one. Events wait in their socket's queue until the handler before them
+//! has finished.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::time::{Instant, Sleep};
+use tracing::debug;
+
+use super::{
+    Accept, Handshake, Socket,
+    connection::Connection,
+    dispatch::Event,
+    handshake::Request,
+    io::Core,
+    lane::{Lane, Turn},
+};
+use crate::{
+    engine::{Acceptor, CloseReason, Opening, Session, Upstream},
+    ids::SocketId,
+    wire::{self, Assembler, Incoming, Message, RawArgs},
+};
+
+/// Sockets that may be finishing (their handlers still run) beside the connected ones, before the connection
+/// is not read any more.
+const FINISHING: usize = 64;
+/// Namespaces that the server has put this client out of, and whose late packets are therefore forgiven.
+const FORGIVEN: usize = 32;
+
+/// Takes the sessions of a Socket.IO server.
+pub(crate) struct Clients(pub(crate) Arc<Core>);
+
+impl Acceptor for Clients {
+    fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream> {
+        Box::new(Client::new(Arc::clone(&self.0), session, opening))
+    }
+}
+
+struct Client {
+    core: Arc<Core>,
+    connection: Arc<Connection>,
+    request: Arc<Request>,
+    assembler: Assembler,
+    lanes: Vec<Lane>,
+    left: Vec<Arc<str>>,
+    /// Until when a namespace must have been joined; then until when attachments must be complete.
+    connect_by: Option<Pin<Box<Sleep>>>,
+    attachments_by: Option<Pin<Box<Sleep>>>,
+    /// The client broke the protocol, or the session is over: nothing it says counts any more.
+    deaf: bool,
+    closed: bool,
+    abort: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// How a client broke the protocol.
+enum Violation {
+    /// Bytes that are no packet.
+    Undecodable(wire::DecodeError),
+    /// A packet that may not come now.
+    OutOfOrder(&'static str),
+}
+
+impl Client {
+    fn new(core: Arc<Core>, session: Session, opening: Opening) -> Self {
+        let config = core.config();
+        let assembler = Assembler::new(config.packets.clone());
+        let connect_by = Box::pin(tokio::time::sleep(config.connect_timeout));
+        Self {
+            connection: Arc::new(Connection::new(Arc::clone(&core), session)),
+            request: Arc::new(Request::new(opening)),
+            assembler,
+            lanes: Vec::new(),
+            left: Vec::new(),
+            connect_by: Some(connect_by),
+            attachments_by: None,
+            deaf: false,
+            closed: false,
+            abort: None,
+            core,
+        }
+    }
+
+    fn lane(&mut self, namespace: &str) -> Option<&mut Lane> {
+        self.lanes
+            .iter_mut()
+            .find(|lane| lane.is_open() && lane.socket().namespace() == namespace)
+    }
+
+    fn packet(&mut self, message: Message) -> Result<(), Violation> {
+        let incoming = self.assembler.push(message);
+        let incoming = incoming.map_err(Violation::Undecodable)?;
+        self.watch_attachments()?;
+        match incoming {
+            None => Ok(()),
+            Some(Incoming::Connect { namespace, auth }) => self.connect(&text(&namespace), auth),
+            Some(Incoming::Disconnect { namespace }) => self.disconnect(&text(&namespace)),
+            Some(Incoming::Event {
+                namespace,
+                id,
+                name,
+                args,
+            }) => {
+                let event = Event {
+                    name,
+                    args,
+                    ack: id,
+                };
+                self.event(&text(&namespace), event)
+            }
+            Some(Incoming::Ack {
+                namespace,
+                id,
+                args,
+            }) => self.ack(&text(&namespace), id, args),
+            Some(Incoming::ConnectError { .. }) => {
+                Err(Violation::OutOfOrder("CONNECT_ERROR comes from servers"))
+            }
+        }
+    }
+
+    /// A binary packet must be complete in time, and nothing is collected for a namespace that was not joined.
+    fn watch_attachments(&mut self) -> Result<(), Violation> {
+        let Some(namespace) = self.assembler.partial_namespace() else {
+            self.attachments_by = None;
+            return Ok(());
+        };
+        if self.attachments_by.is_some() {
+            return Ok(());
+        }
+        let namespace = namespace.to_owned();
+        if self.lane(&namespace).is_none() && !self.is_forgiven(&namespace) {
+            return Err(Violation::OutOfOrder("attachments before CONNECT"));
+        }
+        let time = self.core.config().attachments_timeout;
+        self.attachments_by = Some(Box::pin(tokio::time::sleep(time)));
+        Ok(())
+    }
+
+    fn connect(&mut self, name: &str, auth: bytes::Bytes) -> Result<(), Violation> {
+        let Some(dispatch) = self.core.dispatch().map(Arc::clone) else {
+            return Err(Violation::OutOfOrder("the server has not started"));
+        };
+        if self.lane(name).is_some() {
+            return Err(Violation::OutOfOrder("second CONNECT"));
+        }
+        let refuse = |message: &str| {
+            let refusal = wire::connect_error(name, message, None);
+            let _ = self.connection.session.reply(&refusal);
+        };
+        if !dispatch.has_namespace(name) {
+            debug!(namespace = name, "namespace refused: nobody declared it");
+            refuse("Invalid namespace");
+            return Ok(());
+        }
+        let open = self.lanes.iter().filter(|lane| lane.is_open()).count();
+        if open >= self.core.config().namespaces {
+            refuse("Too many namespaces");
+            return Ok(());
+        }
+        let Ok(id) = SocketId::random() else {
+            refuse("internal error");
+            return Ok(());
+        };
+        self.left.retain(|left| **left != *name);
+        let namespace = self.core.enter(name);
+        let handshake = Handshake::new(Arc::clone(&self.request), auth);
+        let connection = Arc::clone(&self.connection);
+        let socket = Socket::new(id, namespace, connection, handshake);
+        let accept = Accept::new(socket.clone());
+        let connecting = dispatch.connect(socket.clone(), accept.clone());
+        self.lanes.push(Lane::new(socket, accept, connecting));
+        Ok(())
+    }
+
+    fn disconnect(&mut self, namespace: &str) -> Result<(), Violation> {
+        match self.lane(namespace) {
+            Some(lane) => {
+                lane.close(CloseReason::ClientNamespaceDisconnect);
+                Ok(())
+            }
+            None => self.late(namespace, "DISCONNECT before CONNECT"),
+        }
+    }
+
+    fn event(&mut self, namespace: &str, event: Event) -> Result<(), Violation> {
+        match self.lane(namespace) {
+            Some(lane) if lane.is_accepted() => {
+                lane.push(event);
+                Ok(())
+            }
+            _ => self.late(namespace, "event before CONNECT"),
+        }
+    }
+
+    fn ack(&mut self, namespace: &str, id: u64, args: RawArgs) -> Result<(), Violation> {
+        match self.lane(namespace) {
+            Some(lane) => {
+                if !lane.socket().acks().resolve(id, args) {
+                    self.core.counters.unexpected_acks.add();
+                }
+                Ok(())
+            }
+            None => self.late(namespace, "ack before CONNECT"),
+        }
+    }
+
+    /// A packet for a namespace that this client is not in. If it was the server that put it out, the client
+    /// could not know: the packet is dropped. Otherwise it broke the protocol.
+    fn late(&self, namespace: &str, what: &'static str) -> Result<(), Violation> {
+        if self.is_forgiven(namespace) {
+            self.core.counters.late_events.add();
+            return Ok(());
+        }
+        Err(Violation::OutOfOrder(what))
+    }
+
+    fn is_forgiven(&self, namespace: &str) -> bool {
+        self.left.iter().any(|left| **left == *namespace)
+    }
+
+    fn violation(&mut self, violation: &Violation) {
+        self.deaf = true;
+        self.core.counters.protocol_errors.add();
+        let sid = self.connection.session.sid();
+        let reason = match violation {
+            Violation::Undecodable(error) => {
+                debug!(?sid, %error, "undecodable packet: is the other side a Socket.IO 5 client?");
+                CloseReason::ForcedClose
+            }
+            Violation::OutOfOrder(what) => {
+                debug!(?sid, what, "packet out of order");
+                CloseReason::ForcedServerClose
+            }
+        };
+        self.connection.session.close(reason);
+    }
+
+    /// Does what handlers and other tasks have asked of this connection.
+    fn asked(&mut self) {
+        let Some(asks) = self.connection.take() else {
+            return;
+        };
+        for (socket, reason) in asks.closing {
+            if self.left.len() < FORGIVEN {
+                self.left.push(Arc::clone(&socket.live_namespace().name));
+            }
+            if let Some(lane) = self.lanes.iter_mut().find(|lane| *lane.socket() == socket) {
+                lane.close(reason);
+            }
+        }
+        if asks.leave_all && !self.closed {
+            self.deaf = true;
+            let reason = CloseReason::ServerNamespaceDisconnect;
+            for lane in self.lanes.iter_mut().filter(|lane| lane.is_accepted()) {
+                let socket = lane.socket();
+                socket.reply(&wire::disconnect(socket.namespace()));
+                lane.close(reason);
+            }
+            self.connection.session.close(reason);
+        }
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) {
+        if self.closed {
+            return;
+        }
+        if self.connect_by.is_some() && self.lanes.iter().any(Lane::is_accepted) {
+            self.connect_by = None;
+        }
+        let due = |timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>| {
+            let due = timer
+                .as_mut()
+                .is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+            if due {
+                *timer = None;
+            }
+            due
+        };
+        if due(&mut self.connect_by, cx) {
+            self.violation(&Violation::OutOfOrder("no CONNECT in time"));
+        }
+        if due(&mut self.attachments_by, cx) {
+            let kind = wire::DecodeErrorKind::Attachments;
+            self.violation(&Violation::Undecodable(wire::DecodeError::new(kind, 0)));
+        }
+    }
+
+    /// Whether the server is out of patience with handlers that outlive a shutdown.
+    fn is_aborted(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.closed {
+            return false;
+        }
+        let notify = Arc::clone(&self.core.abort);
+        let abort = self
+            .abort
+            .get_or_insert_with(|| Box::pin(async move { notify.notified().await }));
+        abort.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl Upstream for Client {
+    fn on_message(&mut self, message: Message) {
+        if self.deaf {
+            return;
+        }
+        // A handler's `disconnect` comes before whatever the client said after it.
+        self.asked();
+        if let Err(violation) = self.packet(message) {
+            self.violation(&violation);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.asked();
+        self.poll_deadlines(cx);
+        if self.is_aborted(cx) {
+            for lane in &self.lanes {
+                lane.give_up(&self.core.counters);
+            }
+            self.lanes.clear();
+        }
+        let Some(dispatch) = self.core.dispatch().map(Arc::clone) else {
+            return Poll::Ready(());
+        };
+        let grace = self.core.config().handler_grace;
+        let now = Instant::now();
+        let counters = &self.core.counters;
+        self.lanes.retain_mut(|lane| {
+            lane.poll(cx, &*dispatch, counters, now, grace) == Turn::Running
+        });
+        if self.lanes.is_empty() {
+            self.lanes = Vec::new();
+        }
+        let idle = self.lanes.iter().all(Lane::is_idle);
+        if idle { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn is_full(&self) -> bool {
+        let config = self.core.config();
+        self.lanes.len() >= config.namespaces + FINISHING
+            || self
+                .lanes
+                .iter()
+                .any(|lane| lane.waiting() >= config.event_queue)
+    }
+
+    fn on_close(&mut self, reason: CloseReason) {
+        self.deaf = true;
+        self.closed = true;
+        self.connect_by = None;
+        self.attachments_by = None;
+        for lane in &mut self.lanes {
+            lane.close(reason);
+        }
+    }
+}
+
+/// Namespaces are UTF-8 by the time they get here; a few bytes, read again.
+fn text(name: &bytes::Bytes) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}

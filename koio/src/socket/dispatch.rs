@@ -1,0 +1,111 @@
+//! The door from a socket to the router above it.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+use serde_json::value::RawValue;
+
+use super::Socket;
+use crate::{
+    engine::CloseReason,
+    wire::{self, EventName, RawArgs},
+};
+
+/// What the session's task runs for a socket.
+pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An event as it arrived.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) name: EventName,
+    pub(crate) args: RawArgs,
+    /// The id under which the client waits for an answer.
+    pub(crate) ack: Option<u64>,
+}
+
+/// What is done about what a client sends. The session's task polls one of these futures at a time for each
+/// socket, in the order of arrival.
+pub(crate) trait Dispatch: Send + Sync + 'static {
+    /// A client asks to connect. A future that ends without an answer refuses.
+    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture;
+    /// An event has arrived.
+    fn event(&self, socket: Socket, event: Event) -> BoxFuture;
+    /// A socket that had been accepted is closed.
+    fn disconnect(&self, socket: Socket, reason: CloseReason) -> BoxFuture;
+    /// Whether there is such a namespace.
+    fn has_namespace(&self, namespace: &str) -> bool;
+}
+
+const PENDING: u8 = 0;
+const ACCEPTED: u8 = 1;
+const REFUSED: u8 = 2;
+
+/// The answer to a CONNECT, given once.
+#[derive(Clone)]
+pub(crate) struct Accept(Arc<Inner>);
+
+struct Inner {
+    answer: AtomicU8,
+    socket: Socket,
+}
+
+impl Accept {
+    pub(crate) fn new(socket: Socket) -> Self {
+        Self(Arc::new(Inner {
+            answer: AtomicU8::new(PENDING),
+            socket,
+        }))
+    }
+
+    fn answer(&self, answer: u8) -> bool {
+        let order = Ordering::AcqRel;
+        self.0
+            .answer
+            .compare_exchange(PENDING, answer, order, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Answers CONNECT. From here on the socket receives what is sent to its rooms. False if the connection is
+    /// gone, or an answer has been given.
+    pub(crate) fn accept(&self) -> bool {
+        let socket = &self.0.socket;
+        if !socket.is_open() || !self.answer(ACCEPTED) {
+            return false;
+        }
+        let connected = wire::connect(socket.namespace(), socket.id().as_str());
+        socket.open(&connected)
+    }
+
+    /// Answers CONNECT_ERROR.
+    pub(crate) fn refuse(&self, message: &str, data: Option<Box<RawValue>>) {
+        if self.answer(REFUSED) {
+            let socket = &self.0.socket;
+            let data = data.as_ref().map(|data| data.get().as_bytes());
+            let refusal = wire::connect_error(socket.namespace(), message, data);
+            socket.reply(&refusal);
+        }
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.0.answer.load(Ordering::Acquire) != PENDING
+    }
+
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.0.answer.load(Ordering::Acquire) == ACCEPTED
+    }
+}
+
+impl fmt::Debug for Accept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept")
+            .field("answered", &self.is_answered())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! What a client brought along when it connected.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Uri};
+use serde::de::DeserializeOwned;
+
+use crate::{Error, Result, engine::Opening};
+
+/// What the client said when it connected: the first HTTP request of its connection, and the auth payload of
+/// its CONNECT packet (protocol section "Connection to a namespace").
+///
+/// Headers, query and address belong to the connection and are the same for all its namespaces; they never
+/// change, also not by an upgrade. The auth payload belongs to the namespace. Cloning costs two reference
+/// counts.
+#[derive(Clone)]
+pub struct Handshake {
+    request: Arc<Request>,
+    auth: Bytes,
+}
+
+/// The part that all namespaces of a connection share.
+pub(crate) struct Request {
+    headers: HeaderMap,
+    uri: Uri,
+    query: Vec<(String, String)>,
+    address: Option<SocketAddr>,
+    issued: SystemTime,
+}
+
+impl Request {
+    pub(crate) fn new(opening: Opening) -> Self {
+        let query = opening.uri.query().unwrap_or_default();
+        let query = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        Self {
+            headers: opening.headers,
+            uri: opening.uri,
+            query,
+            address: opening.remote,
+            issued: SystemTime::now(),
+        }
+    }
+}
+
+impl Handshake {
+    pub(crate) fn new(request: Arc<Request>, auth: Bytes) -> Self {
+        Self { request, auth }
+    }
+
+    /// The headers of the first request.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.request.headers
+    }
+
+    /// Path and query of the first request. The query of an upgraded connection holds no session id.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.request.uri
+    }
+
+    /// A parameter of the query, decoded; the last one if it is there more than once.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let mut found = self.request.query.iter().rev();
+        found
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All parameters of the query, decoded, in their order.
+    #[must_use]
+    pub fn queries(&self) -> &[(String, String)] {
+        &self.request.query
+    }
+
+    /// The address that the connection came from: the proxy's, behind one. `None` if the server in front has not
+    /// told it (see [`PeerAddr`](crate::engine::PeerAddr)).
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.request.address
+    }
+
+    /// When the connection was opened.
+    #[must_use]
+    pub fn issued(&self) -> SystemTime {
+        self.request.issued
+    }
+
+    /// The auth payload as the client sent it: a JSON object, `{}` if it sent none.
+    #[must_use]
+    pub fn auth_json(&self) -> &[u8] {
+        if self.auth.is_empty() {
+            b"{}"
+        } else {
+            &self.auth
+        }
+    }
+
+    /// The auth payload, read into a type.
+    ///
+    /// # Errors
+    /// `bad_request` if it does not fit.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(self.auth_json())
+            .map_err(|error| Error::bad_request(format!("auth: {error}")))
+    }
+}
+
+impl fmt::Debug for Handshake {
+    /// Without headers and auth, which hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("path", &self.request.uri.path())
+            .field("address", &self.request.address)
+            .field("issued", &self.request.issued)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+//! The life of one socket inside its connection's task: connect, events one at a time, disconnect.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep};
+use tracing::{error, warn};
+
+use super::{
+    Accept, Dispatch, Socket,
+    dispatch::{BoxFuture, Event},
+};
+use crate::{engine::CloseReason, observe::Counters};
+
+/// Events that one socket handles in one turn, before its connection reads and writes again.
+const TURN: usize = 64;
+
+/// A socket, its queue, and the one future that runs for it.
+pub(super) struct Lane {
+    socket: Socket,
+    accept: Accept,
+    running: Option<BoxFuture>,
+    queue: VecDeque<Event>,
+    closing: Option<Closing>,
+}
+
+struct Closing {
+    reason: CloseReason,
+    /// When what still runs is dropped.
+    until: Option<Pin<Box<Sleep>>>,
+    /// The disconnect handler has been started.
+    told: bool,
+}
+
+/// Whether a lane is still needed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Running,
+    Ended,
+}
+
+impl Lane {
+    pub(super) fn new(socket: Socket, accept: Accept, connecting: BoxFuture) -> Self {
+        Self {
+            socket,
+            accept,
+            running: Some(connecting),
+            queue: VecDeque::new(),
+            closing: None,
+        }
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Whether it is connecting or connected.
+    pub(super) fn is_open(&self) -> bool {
+        self.closing.is_none()
+    }
+
+    /// Whether its CONNECT was answered, and events may come.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.is_open() && self.accept.is_accepted()
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_none() && self.queue.is_empty() && self.closing.is_none()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn push(&mut self, event: Event) {
+        self.queue.push_back(event);
+    }
+
+    /// The socket is over. Events that came before are still handled, unless it was the server that ended it:
+    /// who was put out has nothing more to say.
+    pub(super) fn close(&mut self, reason: CloseReason) {
+        if self.closing.is_some() {
+            return;
+        }
+        self.socket.close();
+        if !matches!(
+            reason,
+            CloseReason::ClientNamespaceDisconnect
+                | CloseReason::TransportClose
+                | CloseReason::TransportError
+                | CloseReason::PingTimeout
+        ) {
+            self.queue = VecDeque::new();
+        }
+        self.closing = Some(Closing {
+            reason,
+            until: None,
+            told: false,
+        });
+    }
+
+    /// The server will not wait any longer for what runs here.
+    pub(super) fn give_up(&self, counters: &Counters) {
+        self.socket.close();
+        counters.handlers_dropped.add();
+        warn!(socket = %self.socket.id(), "handler dropped at shutdown");
+    }
+
+    /// Runs whatever can run.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        dispatch: &dyn Dispatch,
+        counters: &Counters,
+        now: Instant,
+        grace: Duration,
+    ) -> Turn {
+        for _ in 0..TURN {
+            if self.running.is_none() && !self.start_next(dispatch) {
+                return self.rest();
+            }
+            let Some(running) = &mut self.running else {
+                return self.rest();
+            };
+            // The router reports panics of handlers itself; this keeps the connection alive whatever happens.
+            let polled =
+                std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
+            match polled {
+                Ok(Poll::Pending) => {
+                    if !self.is_out_of_time(cx, now, grace) {
+                        return Turn::Running;
+                    }
+                    counters.handlers_dropped.add();
+                    warn!(socket = %self.socket.id(), ?grace, "handler dropped: it outlived its socket");
+                }
+                Ok(Poll::Ready(())) => {}
+                Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
+            }
+            self.finish_running();
+        }
+        cx.waker().wake_by_ref();
+        Turn::Running
+    }
+
+    fn finish_running(&mut self) {
+        self.running = None;
+        if let Some(closing) = &mut self.closing {
+            // Each future that runs after the end gets the whole grace.
+            closing.until = None;
+        }
+        if !self.accept.is_answered() {
+            self.accept.refuse("internal error", None);
+        }
+        if !self.accept.is_accepted() {
+            // Refused: it was never there.
+            self.close(CloseReason::ServerNamespaceDisconnect);
+        }
+    }
+
+    /// Starts what comes next in the life of the socket; false if there is nothing.
+    fn start_next(&mut self, dispatch: &dyn Dispatch) -> bool {
+        let socket = self.socket.clone();
+        if self.accept.is_accepted()
+            && let Some(event) = self.queue.pop_front()
+        {
+            self.running = Some(dispatch.event(socket, event));
+            return true;
+        }
+        if self.queue.capacity() > 0 && self.queue.is_empty() {
+            // An idle socket keeps no queue.
+            self.queue = VecDeque::new();
+        }
+        match &mut self.closing {
+            // Who was accepted is told about the end, once, after everything else.
+            Some(closing) if self.accept.is_accepted() && !closing.told => {
+                closing.told = true;
+                self.running = Some(dispatch.disconnect(socket, closing.reason));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn rest(&self) -> Turn {
+        if self.closing.is_some() {
+            Turn::Ended
+        } else {
+            Turn::Running
+        }
+    }
+
+    fn is_out_of_time(&mut self, cx: &mut Context<'_>, now: Instant, grace: Duration) -> bool {
+        let Some(closing) = &mut self.closing else {
+            return false;
+        };
+        let until = closing
+            .until
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(now + grace)));
+        until.as_mut().poll(cx).is_ready()
+    }
+}

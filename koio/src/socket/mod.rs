@@ -1,0 +1,24 @@
+//! Socket.IO: what the packets of a session mean.
+//!
+//! A [`client`](client::Client) is one connection; it has a [`Socket`] for each namespace that it is connected
+//! to. What arrives goes up through [`Dispatch`]; what is sent goes down through [`Emit`].
+
+mod acks;
+mod client;
+mod config;
+mod connection;
+mod dispatch;
+mod emit;
+mod handle;
+mod handshake;
+mod io;
+mod lane;
+
+pub(crate) use client::Clients;
+pub use config::SocketConfig;
+pub(crate) use dispatch::{Accept, BoxFuture, Dispatch, Event};
+pub use emit::{AckFuture, Emit};
+pub use handle::Socket;
+pub use handshake::Handshake;
+pub(crate) use io::Core;
+pub use io::{Drained, IoHandle};

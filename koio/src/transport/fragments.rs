@@ -1,0 +1,171 @@
+//! Follows the borders of incoming WebSocket frames (RFC 6455 section 5.2), and nothing else.
+//!
+//! tungstenite reads the frames; it neither tells whether a message is half read nor bounds the number of
+//! frames a message may be cut into. Both are needed here: a deadline for the first, a limit for the second.
+
+/// Where in a frame the next byte belongs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum At {
+    /// The first byte: FIN and opcode.
+    Start,
+    /// The second: mask bit and short length.
+    Length,
+    /// So many bytes of a long length are missing; what has been read of it so far.
+    LongLength { missing: u8, length: u64 },
+    /// So many bytes of mask and payload are missing.
+    Payload { missing: u64 },
+}
+
+/// Counts the frames of the message under way.
+#[derive(Debug)]
+pub(super) struct Fragments {
+    at: At,
+    masked: bool,
+    /// Frames of the unfinished data message; 0 when none is under way.
+    open: usize,
+    limit: usize,
+}
+
+/// A message was cut into more frames than the limit.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+impl Fragments {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            at: At::Start,
+            masked: false,
+            open: 0,
+            limit,
+        }
+    }
+
+    /// Whether a frame or a fragmented message is under way.
+    pub(super) fn is_partial(&self) -> bool {
+        self.at != At::Start || self.open > 0
+    }
+
+    /// Follows the next bytes of the stream. Malformed frames are tungstenite's to refuse.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), TooMany> {
+        while let Some((&first, rest)) = bytes.split_first() {
+            match self.at {
+                At::Start => {
+                    let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
+                    // Control frames (8 and above) may stand between the fragments of a message.
+                    if opcode < 8 {
+                        self.open = if fin { 0 } else { self.open + 1 };
+                        if self.open > self.limit {
+                            return Err(TooMany);
+                        }
+                    }
+                    self.at = At::Length;
+                    bytes = rest;
+                }
+                At::Length => {
+                    self.masked = first & 0x80 != 0;
+                    self.at = match first & 0x7f {
+                        126 => At::LongLength {
+                            missing: 2,
+                            length: 0,
+                        },
+                        127 => At::LongLength {
+                            missing: 8,
+                            length: 0,
+                        },
+                        short => self.payload(u64::from(short)),
+                    };
+                    bytes = rest;
+                }
+                At::LongLength { missing, length } => {
+                    let length = length << 8 | u64::from(first);
+                    self.at = if missing == 1 {
+                        self.payload(length)
+                    } else {
+                        At::LongLength {
+                            missing: missing - 1,
+                            length,
+                        }
+                    };
+                    bytes = rest;
+                }
+                At::Payload { missing } => {
+                    let here = bytes
+                        .len()
+                        .min(usize::try_from(missing).unwrap_or(usize::MAX));
+                    let (_, rest) = bytes.split_at(here);
+                    self.at = match missing - here as u64 {
+                        0 => At::Start,
+                        missing => At::Payload { missing },
+                    };
+                    bytes = rest;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn payload(&self, length: u64) -> At {
+        match length.saturating_add(if self.masked { 4 } else { 0 }) {
+            0 => At::Start,
+            missing => At::Payload { missing },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(fin: bool, opcode: u8, payload: usize) -> Vec<u8> {
+        let mut bytes = vec![if fin { 0x80 | opcode } else { opcode }];
+        match payload {
+            0..126 => bytes.push(0x80 | payload as u8),
+            126..65_536 => {
+                bytes.push(0x80 | 126);
+                bytes.extend((payload as u16).to_be_bytes());
+            }
+            _ => {
+                bytes.push(0x80 | 127);
+                bytes.extend((payload as u64).to_be_bytes());
+            }
+        }
+        bytes.extend(std::iter::repeat_n(0xff, 4 + payload));
+        bytes
+    }
+
+    #[test]
+    fn every_cut_of_every_length_ends_at_the_border() {
+        for payload in [0, 1, 125, 126, 65_535, 65_536] {
+            let bytes = frame(true, 1, payload);
+            for cut in [0, 1, 2, 3, 6, 10, 13, bytes.len() - 1] {
+                let cut = cut.min(bytes.len() - 1);
+                let mut fragments = Fragments::new(4);
+                let (head, tail) = bytes.split_at(cut);
+                fragments.feed(head).unwrap();
+                assert_eq!(fragments.is_partial(), cut > 0, "{payload} cut at {cut}");
+                fragments.feed(tail).unwrap();
+                assert!(!fragments.is_partial(), "{payload} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_is_under_way_until_its_last_fragment() {
+        let mut fragments = Fragments::new(4);
+        fragments.feed(&frame(false, 1, 3)).unwrap();
+        assert!(fragments.is_partial());
+        fragments.feed(&frame(true, 9, 0)).unwrap();
+        assert!(fragments.is_partial(), "a ping between does not end it");
+        fragments.feed(&frame(true, 0, 3)).unwrap();
+        assert!(!fragments.is_partial());
+    }
+
+    #[test]
+    fn empty_continuations_are_counted() {
+        let mut fragments = Fragments::new(3);
+        fragments.feed(&frame(false, 2, 0)).unwrap();
+        fragments.feed(&frame(false, 0, 0)).unwrap();
+        fragments.feed(&frame(false, 0, 0)).unwrap();
+        assert_eq!(fragments.feed(&frame(false, 0, 0)), Err(TooMany));
+    }
+}

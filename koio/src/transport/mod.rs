@@ -1,0 +1,14 @@
+//! HTTP long-polling and WebSocket: the only rooms that know of HTTP and of tungstenite.
+
+mod body;
+mod fragments;
+mod origin;
+mod polling;
+mod request;
+mod response;
+mod service;
+mod websocket;
+
+pub use body::Body;
+pub use origin::Origins;
+pub use service::EngineService;

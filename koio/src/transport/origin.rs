@@ -1,0 +1,175 @@
+//! Which web pages may connect.
+//!
+//! A browser sends its cookies along with a WebSocket or a poll to any server, and names the page it came from
+//! in the `Origin` header. A server that does not look at it lets every page on the web act as its visitor
+//! (cross-site WebSocket hijacking), so koio looks, over both transports, before anything else is done.
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, HOST, ORIGIN, VARY,
+    },
+    uri::{Authority, Uri},
+};
+
+/// Who may connect from a browser. By default only pages of the host that is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    listed: Vec<String>,
+    any: bool,
+}
+
+/// What the `Origin` header of a request means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// No browser, or a page of the same host.
+    Same,
+    /// Another host's page that may connect: its browser must be told so.
+    Listed(HeaderValue),
+    /// Refused.
+    Foreign,
+}
+
+impl Origins {
+    /// Lets pages of one more origin connect, as a browser spells it: `https://app.example.com`, with a port if
+    /// it is not the scheme's own, without a slash at the end.
+    pub fn allow(&mut self, origin: impl Into<String>) {
+        let mut origin = origin.into();
+        origin.make_ascii_lowercase();
+        self.listed.push(origin);
+    }
+
+    /// Lets every page on the web connect. Only for servers where a visitor's cookies mean nothing.
+    pub fn allow_any(&mut self) {
+        self.any = true;
+    }
+
+    pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return Verdict::Same;
+        };
+        let (None, Ok(text)) = (origins.next(), origin.to_str()) else {
+            return Verdict::Foreign;
+        };
+        let text = text.to_ascii_lowercase();
+        let mut hosts = headers.get_all(HOST).iter();
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host.to_str().ok(),
+            _ => None,
+        };
+        if host.is_some_and(|host| is_same_host(&text, host)) {
+            return Verdict::Same;
+        }
+        if self.any || self.listed.contains(&text) {
+            return Verdict::Listed(origin.clone());
+        }
+        Verdict::Foreign
+    }
+}
+
+/// Whether a page of `origin` was served by `host`. The scheme is not compared: behind a proxy that ends TLS it
+/// is not known here. A port left out is the scheme's own.
+fn is_same_host(origin: &str, host: &str) -> bool {
+    let Ok(uri) = origin.parse::<Uri>() else {
+        return false;
+    };
+    let default = match uri.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return false,
+    };
+    let (Some(theirs), Ok(ours)) = (uri.authority(), host.parse::<Authority>()) else {
+        return false;
+    };
+    theirs.host().eq_ignore_ascii_case(ours.host())
+        && theirs.port_u16().unwrap_or(default) == ours.port_u16().unwrap_or(default)
+}
+
+/// Tells a browser that its page may read the response. Never `*`, which would exclude cookies.
+pub(super) fn allow_in(headers: &mut HeaderMap, origin: HeaderValue) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        HeaderValue::from_static("true"),
+    );
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+}
+
+/// Answers what a browser asks before a request that is not simple (a preflight).
+pub(super) fn allow_preflight(headers: &mut HeaderMap, asked: Option<HeaderValue>) {
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST"),
+    );
+    if let Some(asked) = asked {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(origin: &str, host: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ORIGIN, origin.parse().unwrap());
+        headers.insert(HOST, host.parse().unwrap());
+        headers
+    }
+
+    fn judge(origin: &str, host: &str) -> Verdict {
+        Origins::default().judge(&headers(origin, host))
+    }
+
+    #[test]
+    fn a_page_of_the_same_host_may_connect() {
+        assert_eq!(judge("http://127.0.0.1:3000", "127.0.0.1:3000"), Verdict::Same);
+        assert_eq!(judge("https://Chat.example", "chat.example"), Verdict::Same);
+        assert_eq!(judge("https://chat.example", "chat.example:443"), Verdict::Same);
+        assert_eq!(judge("http://[::1]:3000", "[::1]:3000"), Verdict::Same);
+    }
+
+    #[test]
+    fn a_client_without_an_origin_is_no_browser() {
+        assert_eq!(Origins::default().judge(&HeaderMap::new()), Verdict::Same);
+    }
+
+    #[test]
+    fn other_pages_are_refused() {
+        for origin in [
+            "http://evil.example",
+            "null",
+            "https://127.0.0.1.evil.example:3000",
+            "http://127.0.0.1:3001",
+            "http://127.0.0.1",
+            "file://127.0.0.1:3000",
+            "",
+        ] {
+            assert_eq!(judge(origin, "127.0.0.1:3000"), Verdict::Foreign, "{origin}");
+        }
+    }
+
+    #[test]
+    fn two_origins_are_refused() {
+        let mut headers = headers("http://a.example", "a.example");
+        headers.append(ORIGIN, "http://b.example".parse().unwrap());
+        assert_eq!(Origins::default().judge(&headers), Verdict::Foreign);
+    }
+
+    #[test]
+    fn a_listed_origin_must_match_exactly() {
+        let mut origins = Origins::default();
+        origins.allow("https://app.example");
+        let judge = |origin| origins.judge(&headers(origin, "api.example"));
+        assert!(matches!(judge("https://app.example"), Verdict::Listed(_)));
+        for origin in [
+            "http://app.example",
+            "https://app.example:8443",
+            "https://app.example.evil",
+        ] {
+            assert_eq!(judge(origin), Verdict::Foreign, "{origin}");
+        }
+    }
+}

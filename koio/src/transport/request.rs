@@ -1,0 +1,260 @@
+//! What an Engine.IO request asks for, and every way to refuse it (protocol section "Protocol", error codes).
+
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+
+use crate::{engine::Transport, ids::Sid};
+
+/// A refusal, with the protocol's code and words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    TransportUnknown,
+    SessionUnknown,
+    BadHandshakeMethod,
+    BadRequest,
+    Forbidden,
+    UnsupportedVersion,
+    /// The session's method is neither GET nor POST. Not an error of the protocol, so it has no code there.
+    MethodNotAllowed,
+    /// The server is shutting down, or out of ids.
+    Unavailable,
+}
+
+impl Refusal {
+    pub(super) const fn code(self) -> Option<u8> {
+        Some(match self {
+            Self::TransportUnknown => 0,
+            Self::SessionUnknown => 1,
+            Self::BadHandshakeMethod => 2,
+            Self::BadRequest => 3,
+            Self::Forbidden => 4,
+            Self::UnsupportedVersion => 5,
+            Self::MethodNotAllowed | Self::Unavailable => return None,
+        })
+    }
+
+    pub(super) const fn message(self) -> &'static str {
+        match self {
+            Self::TransportUnknown => "Transport unknown",
+            Self::SessionUnknown => "Session ID unknown",
+            Self::BadHandshakeMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::Forbidden => "Forbidden",
+            Self::UnsupportedVersion => "Unsupported protocol version",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::Unavailable => "Unavailable",
+        }
+    }
+
+    pub(super) const fn status(self) -> StatusCode {
+        match self {
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// What to tell the person who reads the log.
+    pub(super) const fn hint(self) -> &'static str {
+        match self {
+            Self::TransportUnknown => "is this a Socket.IO client, and is its transport switched on?",
+            Self::SessionUnknown => {
+                "the session has ended, or a balancer sent the request to another server (sticky sessions)"
+            }
+            Self::BadHandshakeMethod => {
+                "a session is opened with GET; for pages of other hosts see allow_origin"
+            }
+            Self::BadRequest => {
+                "does a proxy strip the Upgrade header, or was the session upgraded before?"
+            }
+            Self::Forbidden => "the page's origin is not allowed; see allow_origin",
+            Self::UnsupportedVersion => "clients before Socket.IO 3 are not supported",
+            Self::MethodNotAllowed => "polling uses GET and POST",
+            Self::Unavailable => "the server is shutting down",
+        }
+    }
+}
+
+/// What a request that may be served asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// A new session.
+    Open(Transport),
+    /// Something of a session: a poll, a post, or (with the WebSocket transport) an upgrade.
+    Session(Sid, Transport),
+}
+
+#[derive(Default)]
+struct Query<'a> {
+    version: Option<std::borrow::Cow<'a, str>>,
+    transport: Option<std::borrow::Cow<'a, str>>,
+    sid: Option<std::borrow::Cow<'a, str>>,
+    ambiguous: bool,
+    jsonp: bool,
+}
+
+impl<'a> Query<'a> {
+    fn parse(query: &'a str) -> Self {
+        let mut parsed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let slot = match &*name {
+                "EIO" => &mut parsed.version,
+                "transport" => &mut parsed.transport,
+                "sid" => &mut parsed.sid,
+                "j" => {
+                    parsed.jsonp = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            parsed.ambiguous |= slot.replace(value).is_some();
+        }
+        parsed
+    }
+}
+
+/// Whether a request wants to become a WebSocket.
+pub(super) fn wants_websocket(headers: &HeaderMap) -> bool {
+    let has = |name, word: &str| {
+        headers.get_all(name).iter().any(|value| {
+            value.to_str().is_ok_and(|value| {
+                value
+                    .split(',')
+                    .any(|part| part.trim().eq_ignore_ascii_case(word))
+            })
+        })
+    };
+    has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
+}
+
+/// Judges a request by its head alone. The order of the checks is the reference's.
+pub(super) fn judge(
+    method: &Method,
+    uri: &Uri,
+    upgrade: bool,
+    enabled: impl Fn(Transport) -> bool,
+) -> Result<Ask, Refusal> {
+    let query = Query::parse(uri.query().unwrap_or_default());
+    let transport = match query.transport.as_deref() {
+        Some("polling") => Transport::Polling,
+        Some("websocket") => Transport::WebSocket,
+        _ => return Err(Refusal::TransportUnknown),
+    };
+    if !enabled(transport) {
+        return Err(Refusal::TransportUnknown);
+    }
+    // Two values for one of these make the request mean different things to different readers. JSONP belongs
+    // to older revisions of the protocol.
+    if query.ambiguous || query.jsonp {
+        return Err(Refusal::BadRequest);
+    }
+    if let Some(sid) = query.sid {
+        let sid = Sid::parse(&sid).ok_or(Refusal::SessionUnknown)?;
+        // A WebSocket needs an upgrade and a poll is none; a proxy that strips the header shows up here.
+        if upgrade != (transport == Transport::WebSocket) {
+            return Err(Refusal::BadRequest);
+        }
+        return Ok(Ask::Session(sid, transport));
+    }
+    if method != Method::GET {
+        return Err(Refusal::BadHandshakeMethod);
+    }
+    if upgrade != (transport == Transport::WebSocket) {
+        return Err(Refusal::BadRequest);
+    }
+    if query.version.as_deref() != Some("4") {
+        return Err(Refusal::UnsupportedVersion);
+    }
+    Ok(Ask::Open(transport))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SID: &str = "abcdefghijklmnopqrstuvwxyz012345";
+
+    fn ask(method: &Method, query: &str, upgrade: bool) -> Result<Ask, Refusal> {
+        let uri = format!("/socket.io/?{query}").parse().unwrap();
+        judge(method, &uri, upgrade, |_| true)
+    }
+
+    fn get(query: &str) -> Result<Ask, Refusal> {
+        ask(&Method::GET, query, false)
+    }
+
+    #[test]
+    fn a_handshake_names_its_version_and_transport() {
+        assert_eq!(get("EIO=4&transport=polling"), Ok(Ask::Open(Transport::Polling)));
+        assert_eq!(
+            ask(&Method::GET, "EIO=4&transport=websocket&t=abc", true),
+            Ok(Ask::Open(Transport::WebSocket))
+        );
+    }
+
+    #[test]
+    fn unknown_transports_are_refused_first() {
+        for query in [
+            "",
+            "EIO=4",
+            "EIO=4&transport=",
+            "EIO=4&transport=abc",
+            "EIO=4&transport=constructor",
+            "EIO=4&transport=__proto__",
+            "EIO=4&transport=webtransport",
+            "transport=foo&sid=x",
+        ] {
+            assert_eq!(get(query), Err(Refusal::TransportUnknown), "{query}");
+        }
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        for query in ["", "EIO=3&", "EIO=abc&", "EIO=44&", "EIO=&"] {
+            let query = format!("{query}transport=polling");
+            assert_eq!(get(&query), Err(Refusal::UnsupportedVersion), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_is_a_get() {
+        for method in [Method::POST, Method::PUT, Method::OPTIONS] {
+            assert_eq!(
+                ask(&method, "EIO=4&transport=polling", false),
+                Err(Refusal::BadHandshakeMethod)
+            );
+        }
+    }
+
+    #[test]
+    fn a_websocket_needs_an_upgrade_and_a_poll_is_none() {
+        for (query, upgrade) in [
+            ("EIO=4&transport=websocket", false),
+            ("EIO=4&transport=polling", true),
+        ] {
+            assert_eq!(ask(&Method::GET, query, upgrade), Err(Refusal::BadRequest));
+            let query = format!("{query}&sid={SID}");
+            assert_eq!(ask(&Method::GET, &query, upgrade), Err(Refusal::BadRequest));
+        }
+    }
+
+    #[test]
+    fn a_session_id_without_the_shape_of_one_is_unknown() {
+        for sid in ["", "x", "__proto__", "..%2f"] {
+            let query = format!("EIO=4&transport=polling&sid={sid}");
+            assert_eq!(get(&query), Err(Refusal::SessionUnknown), "{sid}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        for query in [
+            "EIO=4&EIO=3&transport=polling",
+            "EIO=4&transport=polling&transport=polling",
+            "EIO=4&transport=polling&sid=a&sid=b",
+            "EIO=4&transport=polling&j=1",
+        ] {
+            assert_eq!(get(query), Err(Refusal::BadRequest), "{query}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! From an HTTP request to a session: the entrance of the engine.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_PROTOCOL,
+    },
+};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tracing::debug;
+
+use super::{
+    Body, Origins, origin,
+    origin::Verdict,
+    polling,
+    request::{self, Ask, Refusal},
+    response,
+    websocket::WebSocket,
+};
+use crate::{
+    engine::{Engine, Opening, PeerAddr, Transport, duplex::Duplex, registry::NotOpened},
+    ids::Sid,
+    wire::payload,
+};
+
+/// Serves Engine.IO under one path: a tower service that answers 404 to everything else.
+///
+/// Cloning costs a reference count.
+#[derive(Clone, Debug)]
+pub struct EngineService {
+    engine: Engine,
+    /// Without a slash at the end.
+    path: Arc<str>,
+    origins: Arc<Origins>,
+}
+
+impl EngineService {
+    /// Serves `engine` under `path` (`/socket.io` and whatever is below it) to the pages that may connect.
+    #[must_use]
+    pub fn new(engine: Engine, path: &str, origins: Origins) -> Self {
+        Self {
+            engine,
+            path: path.trim_end_matches('/').into(),
+            origins: Arc::new(origins),
+        }
+    }
+
+    /// Whether a request for this path is the engine's: the path itself, or something below it.
+    #[must_use]
+    pub fn is_mine(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Answers one request. A poll is answered when there is something to fetch.
+    ///
+    /// # Cancel safety
+    /// Dropping the future means that the client has gone: its session ends.
+    pub async fn respond<B>(&self, mut request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let upgrade = request::wants_websocket(request.headers());
+        let listed = match self.origins.judge(request.headers()) {
+            Verdict::Same => None,
+            Verdict::Listed(origin) => Some(origin),
+            Verdict::Foreign => return self.refuse(Refusal::Forbidden, upgrade, &request),
+        };
+        if let Some(origin) = &listed
+            && request.method() == Method::OPTIONS
+            && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        {
+            return preflight(request.headers(), origin.clone());
+        }
+        let config = self.engine.config();
+        let asked = request::judge(request.method(), request.uri(), upgrade, |transport| {
+            match transport {
+                Transport::Polling => config.polling,
+                Transport::WebSocket => config.websocket,
+            }
+        });
+        let mut response = match asked {
+            Ok(Ask::Open(Transport::Polling)) => self.open_polling(&request),
+            Ok(Ask::Open(Transport::WebSocket)) => self.open_websocket(&mut request, None),
+            Ok(Ask::Session(sid, transport)) => self.session(sid, transport, request).await,
+            Err(refusal) => self.refuse(refusal, upgrade, &request),
+        };
+        if let Some(origin) = listed {
+            origin::allow_in(response.headers_mut(), origin);
+        }
+        response
+    }
+
+    fn refuse<B>(&self, refusal: Refusal, upgrade: bool, request: &Request<B>) -> Response<Body> {
+        debug!(
+            code = refusal.code(),
+            message = refusal.message(),
+            hint = refusal.hint(),
+            method = %request.method(),
+            upgrade,
+            "connection refused"
+        );
+        if upgrade {
+            response::refused_upgrade(refusal)
+        } else {
+            response::refused(refusal)
+        }
+    }
+
+    fn open_polling<B>(&self, request: &Request<B>) -> Response<Body> {
+        let opening = opening(request, Transport::Polling);
+        match self.engine.open(opening, None) {
+            Ok(handshake) => response::payload(payload::encode([handshake].iter())),
+            Err(NotOpened::Refusing | NotOpened::NoId) => {
+                self.refuse(Refusal::Unavailable, false, request)
+            }
+        }
+    }
+
+    async fn session<B>(
+        &self,
+        sid: Sid,
+        transport: Transport,
+        mut request: Request<B>,
+    ) -> Response<Body>
+    where
+        B: http_body::Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let upgrade = transport == Transport::WebSocket;
+        let Some(session) = self.engine.get(&sid) else {
+            return self.refuse(Refusal::SessionUnknown, upgrade, &request);
+        };
+        if upgrade {
+            return self.open_websocket(&mut request, Some(sid));
+        }
+        if session.transport() != transport {
+            return self.refuse(Refusal::BadRequest, upgrade, &request);
+        }
+        polling::serve(&session, self.engine.config(), request).await
+    }
+
+    /// Answers 101 and spawns what waits for the connection: a new session, or an upgrade of the one named.
+    fn open_websocket<B>(&self, request: &mut Request<B>, sid: Option<Sid>) -> Response<Body> {
+        if request.method() != Method::GET {
+            return response::bare(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        if sid.is_none() && self.engine.is_refusing() {
+            return self.refuse(Refusal::Unavailable, true, request);
+        }
+        let accepted = has_good_key(request.headers())
+            .then(|| switching_protocols(request))
+            .flatten();
+        let Some(response) = accepted else {
+            return self.refuse(Refusal::BadRequest, true, request);
+        };
+        let opening = opening(request, Transport::WebSocket);
+        let upgrading = hyper::upgrade::on(&mut *request);
+        tokio::spawn(connect(self.engine.clone(), upgrading, opening, sid));
+        response
+    }
+}
+
+/// Waits for the connection behind a 101, then hands it to a session's task and ends, so that nothing of the
+/// HTTP request outlives the upgrade.
+async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Option<Sid>) {
+    let connection = match upgrading.await {
+        Ok(connection) => connection,
+        Err(error) => {
+            debug!(%error, "websocket upgrade did not complete");
+            return;
+        }
+    };
+    let websocket = websocket(connection, &engine);
+    match sid {
+        None => {
+            // Refused only while shutting down: the dropped connection tells the client to come back.
+            let _ = engine.open(opening, Some(websocket));
+        }
+        Some(sid) => {
+            if let Some(session) = engine.get(&sid) {
+                let _ = session.probe(websocket);
+            }
+        }
+    }
+}
+
+/// Takes hyper's connection apart where it can, to read and write the socket itself.
+fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
+    let config = engine.config();
+    match connection.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => Box::new(WebSocket::new(
+            parts.io.into_inner(),
+            parts.read_buf,
+            config,
+        )),
+        // Behind TLS or somebody else's listener.
+        Err(connection) => Box::new(WebSocket::new(
+            TokioIo::new(connection),
+            Bytes::new(),
+            config,
+        )),
+    }
+}
+
+fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    let mut response = create_response_with_body(&head, Body::empty).ok()?;
+    // The first subprotocol that a client offers is echoed: without an answer some clients hang up.
+    let offered = request
+        .headers()
+        .get(SEC_WEBSOCKET_PROTOCOL)
+        .and_then(|offered| offered.to_str().ok()?.split(',').next())
+        .and_then(|first| HeaderValue::from_str(first.trim()).ok());
+    if let Some(offered) = offered {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, offered);
+    }
+    Some(response)
+}
+
+/// RFC 6455 section 4.1: the key is 16 bytes in base64. tungstenite takes any.
+fn has_good_key(headers: &HeaderMap) -> bool {
+    headers
+        .get(SEC_WEBSOCKET_KEY)
+        .and_then(|key| STANDARD.decode(key.as_bytes()).ok())
+        .is_some_and(|key| key.len() == 16)
+}
+
+fn opening<B>(request: &Request<B>, transport: Transport) -> Opening {
+    let remote = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+    Opening::new(
+        request.headers().clone(),
+        request.uri().clone(),
+        remote,
+        transport,
+    )
+}
+
+fn preflight(headers: &HeaderMap, origin: HeaderValue) -> Response<Body> {
+    let mut response = response::bare(StatusCode::NO_CONTENT);
+    let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    origin::allow_preflight(response.headers_mut(), asked);
+    origin::allow_in(response.headers_mut(), origin);
+    response
+}
+
+impl<B> tower::Service<Request<B>> for EngineService
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            if !service.is_mine(request.uri().path()) {
+                return Ok(response::bare(StatusCode::NOT_FOUND));
+            }
+            Ok(service.respond(request).await)
+        })
+    }
+}

@@ -1,0 +1,348 @@
+//! WebSocket: reading is tungstenite's, writing is ours.
+//!
+//! tungstenite's `WebSocketContext` reads messages out of a buffer that is filled here, and whatever it wants to
+//! write (pongs, the answer to a close) is collected as whole frames. Frames to the client come ready-made,
+//! header included, and shared with every other recipient: they are written as they are, small ones put
+//! together into one write, big ones without a copy.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    io::{self, Read, Write},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio_tungstenite::tungstenite::{
+    self,
+    error::{CapacityError, Error},
+    protocol::{Role, WebSocketConfig, WebSocketContext},
+};
+use tracing::debug;
+
+use super::fragments::{Fragments, TooMany};
+use crate::{
+    engine::{
+        CloseReason, EngineConfig,
+        duplex::{Duplex, Gone},
+    },
+    wire::{Frame, Message},
+};
+
+/// Bytes read from the socket at once. Given back as soon as they are used up.
+const READ: usize = 16 * 1024;
+/// Frames up to this size are copied together into one write; above it a copy costs more than a write call.
+const COALESCE: usize = 4 * 1024;
+/// Bytes gathered for one write.
+const WRITE: usize = 64 * 1024;
+
+/// A WebSocket over any byte stream.
+pub(super) struct WebSocket<S> {
+    io: S,
+    context: WebSocketContext,
+    fragments: Fragments,
+    /// Bytes read from the socket that the context has not taken.
+    unread: BytesMut,
+    /// Whole control frames that the context wants written.
+    control: Vec<u8>,
+    /// Frames on their way out; the first may be partly written.
+    outgoing: VecDeque<Bytes>,
+    written: u64,
+    close_sent: bool,
+    shut: bool,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    Open,
+    /// The peer broke the protocol, or has closed: what it still sends is read and dropped, so that closing the
+    /// socket does not reset the connection before our close frame has arrived.
+    Draining,
+    Ended,
+}
+
+impl<S> WebSocket<S> {
+    /// A WebSocket whose handshake is done. `unread`: bytes that came right behind it.
+    pub(super) fn new(io: S, unread: Bytes, config: &EngineConfig) -> Self {
+        let limits = WebSocketConfig::default()
+            .read_buffer_size(4 * 1024)
+            .write_buffer_size(0)
+            .max_message_size(Some(config.max_payload))
+            .max_frame_size(Some(config.max_payload));
+        let mut websocket = Self {
+            io,
+            context: WebSocketContext::new(Role::Server, Some(limits)),
+            fragments: Fragments::new(config.max_fragments),
+            unread: BytesMut::new(),
+            control: Vec::new(),
+            outgoing: VecDeque::new(),
+            written: 0,
+            close_sent: false,
+            shut: false,
+            phase: Phase::Open,
+        };
+        if !unread.is_empty() {
+            if websocket.fragments.feed(&unread).is_err() {
+                websocket.violation(1008);
+            }
+            websocket.unread = BytesMut::from(unread);
+        }
+        websocket
+    }
+
+    /// The peer broke the protocol: tells it so, and stops listening. tungstenite itself only reports.
+    fn violation(&mut self, code: u16) {
+        self.close_frame(code);
+        self.phase = Phase::Draining;
+        self.unread = BytesMut::new();
+    }
+
+    fn close_frame(&mut self, code: u16) {
+        if !self.close_sent {
+            self.close_sent = true;
+            let [high, low] = code.to_be_bytes();
+            self.outgoing
+                .push_back(Bytes::copy_from_slice(&[0x88, 2, high, low]));
+        }
+    }
+
+    /// Moves the context's own frames behind those that are already on their way.
+    fn take_control(&mut self) {
+        if self.control.is_empty() {
+            return;
+        }
+        let frames = std::mem::take(&mut self.control);
+        // After our close frame nothing may follow, tungstenite's answer to the peer's close included.
+        if !self.close_sent {
+            self.outgoing.push_back(frames.into());
+        }
+    }
+
+    /// The next message from what has been read; `None` when more bytes are needed.
+    fn decode(&mut self) -> Option<Result<Message, Gone>> {
+        loop {
+            let mut pipe = Pipe {
+                unread: &mut self.unread,
+                control: &mut self.control,
+            };
+            let read = self.context.read(&mut pipe);
+            self.take_control();
+            match read {
+                Ok(tungstenite::Message::Text(text)) => {
+                    return Some(Ok(Message::Text(Bytes::from(text))));
+                }
+                Ok(tungstenite::Message::Binary(data)) => return Some(Ok(Message::Binary(data))),
+                // Pings are answered by the context; nothing asks for pongs.
+                Ok(
+                    tungstenite::Message::Ping(_)
+                    | tungstenite::Message::Pong(_)
+                    | tungstenite::Message::Frame(_),
+                ) => {}
+                Ok(tungstenite::Message::Close(_)) => {
+                    // Reading once more makes the context write its answer.
+                    let mut pipe = Pipe {
+                        unread: &mut self.unread,
+                        control: &mut self.control,
+                    };
+                    let _ = self.context.flush(&mut pipe);
+                    self.take_control();
+                    self.close_sent = true;
+                    self.phase = Phase::Draining;
+                    return Some(Err(Gone(CloseReason::TransportClose)));
+                }
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) => {
+                    debug!(%error, "websocket violation");
+                    self.violation(violation_code(&error));
+                    return Some(Err(Gone(CloseReason::TransportError)));
+                }
+            }
+        }
+    }
+}
+
+/// RFC 6455 section 7.4.1.
+fn violation_code(error: &Error) -> u16 {
+    match error {
+        Error::Utf8(_) => 1007,
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => 1009,
+        _ => 1002,
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Reads from the socket into `unread`; `Ready(0)` at its end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.unread.capacity() == 0 {
+            self.unread.reserve(READ);
+        }
+        // Reads into the buffer's spare room without clearing it first.
+        let poll = pin!(self.io.read_buf(&mut self.unread)).poll(cx);
+        if poll.is_pending() && self.unread.is_empty() {
+            // An idle connection keeps no buffer.
+            self.unread = BytesMut::new();
+        }
+        poll
+    }
+
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.unread.clear();
+            match self.poll_fill(cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => {
+                    self.phase = Phase::Ended;
+                    return Poll::Ready(());
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn gather(&mut self, next: &mut dyn FnMut() -> Option<Frame>) {
+        let mut gathered: usize = self.outgoing.iter().map(Bytes::len).sum();
+        while gathered < WRITE && !self.close_sent {
+            let Some(frame) = next() else { return };
+            gathered += frame.len();
+            self.outgoing.push_back(frame.bytes().clone());
+        }
+    }
+
+    /// Copies runs of small frames together, so that they leave in one write.
+    fn coalesce(&mut self) {
+        let run = self
+            .outgoing
+            .iter()
+            .take_while(|bytes| bytes.len() <= COALESCE)
+            .count();
+        if run < 2 {
+            return;
+        }
+        let total = self.outgoing.iter().take(run).map(Bytes::len).sum();
+        let mut together = BytesMut::with_capacity(total);
+        for bytes in self.outgoing.drain(..run) {
+            together.extend_from_slice(&bytes);
+        }
+        self.outgoing.push_front(together.freeze());
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for WebSocket<S> {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
+        match self.phase {
+            Phase::Open => {}
+            Phase::Draining => {
+                return self
+                    .poll_drain(cx)
+                    .map(|()| Err(Gone(CloseReason::TransportError)));
+            }
+            Phase::Ended => return Poll::Ready(Err(Gone(CloseReason::TransportClose))),
+        }
+        loop {
+            if let Some(message) = self.decode() {
+                return Poll::Ready(message);
+            }
+            let before = self.unread.len();
+            match self.poll_fill(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(1..)) => {
+                    let new = self.unread.get(before..).unwrap_or_default();
+                    if let Err(TooMany) = self.fragments.feed(new) {
+                        debug!("websocket message cut into too many frames");
+                        self.violation(1008);
+                        return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+                    }
+                }
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.phase = Phase::Ended;
+                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                }
+            }
+        }
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        next: &mut dyn FnMut() -> Option<Frame>,
+    ) -> Poll<Result<(), Gone>> {
+        loop {
+            self.gather(next);
+            self.coalesce();
+            let Some(first) = self.outgoing.front_mut() else {
+                self.outgoing = VecDeque::new();
+                let io = Pin::new(&mut self.io);
+                // With both close frames exchanged, or nothing worth hearing any more, it is the server that
+                // ends the connection (RFC 6455 section 7.1.1): clients wait for that.
+                let flushed = if self.close_sent && self.phase != Phase::Open && !self.shut {
+                    let shut = io.poll_shutdown(cx);
+                    self.shut = shut.is_ready();
+                    shut
+                } else {
+                    io.poll_flush(cx)
+                };
+                return flushed.map_err(|_| Gone(CloseReason::TransportClose));
+            };
+            match Pin::new(&mut self.io).poll_write(cx, first) {
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                }
+                Poll::Ready(Ok(written)) => {
+                    self.written += written as u64;
+                    first.advance(written);
+                    if first.is_empty() {
+                        self.outgoing.pop_front();
+                    }
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn written(&self) -> u64 {
+        self.written
+    }
+
+    fn is_partial(&self) -> bool {
+        self.phase == Phase::Open && self.fragments.is_partial()
+    }
+
+    fn close(&mut self, code: u16) {
+        self.close_frame(code);
+    }
+}
+
+/// What the context reads from and writes to.
+struct Pipe<'a> {
+    unread: &'a mut BytesMut,
+    control: &'a mut Vec<u8>,
+}
+
+impl Read for Pipe<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = buf.len().min(self.unread.len());
+        if length == 0 {
+            // The end of the stream is noticed where it is read.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.unread.split_to(length).copy_to_slice(
+            buf.get_mut(..length)
+                .ok_or(io::ErrorKind::UnexpectedEof)?,
+        );
+        Ok(length)
+    }
+}
+
+impl Write for Pipe<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.control.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

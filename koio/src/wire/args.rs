@@ -1,0 +1,148 @@
+//! The arguments of an event or an ack, not yet decoded.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::json;
+use super::{ArgsReader, DecodeError, DecodeErrorKind};
+
+/// The undecoded arguments of an event or an ack, and its attachments.
+///
+/// Cloning costs a reference count or two. Serialized as the arguments of an event or an ack of
+/// ours, it passes them all on as they were received.
+#[derive(Clone)]
+pub struct RawArgs {
+    /// The whole list, an event's name included.
+    data: Bytes,
+    /// Where the arguments start: behind the `[`, or behind the name.
+    start: usize,
+    /// Whether a name comes before the first argument.
+    named: bool,
+    /// Nothing in a packet that is not binary, where what looks like a placeholder is plain data.
+    attachments: Option<Arc<[Bytes]>>,
+    /// Whether `data` is known to be JSON.
+    checked: bool,
+}
+
+impl RawArgs {
+    /// The arguments in the list `data`: behind the name that ends at `name`, or all of its items.
+    pub(super) fn new(
+        data: Bytes,
+        name: Option<usize>,
+        attachments: Option<Vec<Bytes>>,
+        checked: bool,
+    ) -> Self {
+        Self {
+            data,
+            start: name.unwrap_or(1),
+            named: name.is_some(),
+            attachments: attachments.map(Arc::from),
+            checked,
+        }
+    }
+
+    /// No arguments.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(Bytes::from_static(b"[]"), None, None, true)
+    }
+
+    /// The items of a JSON list. If there are attachments, placeholders in it stand for them.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no such list.
+    pub fn from_list(list: impl Into<Bytes>, attachments: Vec<Bytes>) -> Result<Self, DecodeError> {
+        let list = list.into();
+        if list.first() != Some(&b'[') {
+            return Err(DecodeError::new(DecodeErrorKind::Payload, 0));
+        }
+        if let Err(error) = std::str::from_utf8(&list) {
+            return Err(DecodeError::new(
+                DecodeErrorKind::NotUtf8,
+                error.valid_up_to(),
+            ));
+        }
+        let attachments = (!attachments.is_empty()).then_some(attachments);
+        match &attachments {
+            Some(some) => json::document(
+                &list,
+                json::MAX_DEPTH,
+                &mut json::Placeholders::new(some.len()),
+            )?,
+            None => json::document(&list, json::MAX_DEPTH, &mut json::Unwatched)?,
+        }
+        Ok(Self::new(list, None, attachments, true))
+    }
+
+    /// Reads them one by one.
+    #[must_use]
+    pub fn reader(&self) -> ArgsReader {
+        ArgsReader::new(self.clone())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.json().is_empty()
+    }
+
+    /// Their JSON text, with commas between them and without the brackets around them. It may not
+    /// have been checked yet: see [`ArgsReader::finish`].
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        let text = self.data.get(self.start..).unwrap_or_default().trim_ascii();
+        let text = text.strip_suffix(b"]").unwrap_or(text);
+        let text = if self.named {
+            text.strip_prefix(b",").unwrap_or(text)
+        } else {
+            text
+        };
+        text.trim_ascii()
+    }
+
+    /// The binary data that came with them.
+    #[must_use]
+    pub fn attachments(&self) -> &[Bytes] {
+        self.attachments.as_deref().unwrap_or_default()
+    }
+
+    /// The attachments if the packet was binary, even if it had none.
+    pub(super) fn binaries(&self) -> Option<&[Bytes]> {
+        self.attachments.as_deref()
+    }
+
+    pub(super) fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    pub(super) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    pub(super) fn is_checked(&self) -> bool {
+        self.checked
+    }
+}
+
+impl Default for RawArgs {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl fmt::Debug for RawArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Sizes only: what a client sends does not belong into logs.
+        f.debug_struct("RawArgs")
+            .field("json", &self.json().len())
+            .field("attachments", &self.attachments().len())
+            .finish()
+    }
+}

@@ -1,0 +1,153 @@
+//! Socket.IO packets on their way out.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::EncodeError;
+use super::frame::{Frame, HEADER};
+use super::json;
+use super::name::is_reserved;
+use super::ser::Output;
+
+/// How many binaries one packet can have. Official clients drop a connection that sends more.
+pub const MAX_ATTACHMENTS: usize = 10;
+
+/// What most packets fit into, header included.
+const ROOM: usize = 128;
+
+/// An event.
+///
+/// `()` is no argument, [`ArgList`](super::ArgList) and [`RawArgs`](super::RawArgs) are several, and
+/// anything else is one.
+///
+/// # Errors
+///
+/// When the name is reserved, or the arguments have no form on the wire: see [`EncodeError`].
+pub fn event(
+    namespace: &str,
+    id: Option<u64>,
+    name: &str,
+    args: &(impl Serialize + ?Sized),
+) -> Result<Frame, EncodeError> {
+    if is_reserved(name) {
+        return Err(EncodeError::ReservedName);
+    }
+    let mut output = Output::default();
+    let start = begin(&mut output.text, b'2', namespace, id);
+    let list = output.text.len();
+    output.text.push(b'[');
+    push_string(&mut output.text, name);
+    output.comma = true;
+    finish(output, start, list, args)
+}
+
+/// The answer to an event, its arguments as those of [`event`].
+///
+/// # Errors
+///
+/// When the arguments have no form on the wire: see [`EncodeError`].
+pub fn ack(
+    namespace: &str,
+    id: u64,
+    args: &(impl Serialize + ?Sized),
+) -> Result<Frame, EncodeError> {
+    let mut output = Output::default();
+    let start = begin(&mut output.text, b'3', namespace, Some(id));
+    let list = output.text.len();
+    output.text.push(b'[');
+    finish(output, start, list, args)
+}
+
+/// A namespace is granted, under this socket id.
+#[must_use]
+pub fn connect(namespace: &str, sid: &str) -> Frame {
+    let mut text = Vec::new();
+    begin(&mut text, b'0', namespace, None);
+    text.extend_from_slice(br#"{"sid":"#);
+    push_string(&mut text, sid);
+    text.push(b'}');
+    Frame::seal(text, &[], 0)
+}
+
+/// A namespace is refused. `data` is JSON.
+#[must_use]
+pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
+    let mut text = Vec::new();
+    begin(&mut text, b'4', namespace, None);
+    text.extend_from_slice(br#"{"message":"#);
+    push_string(&mut text, message);
+    if let Some(data) = data {
+        text.extend_from_slice(br#","data":"#);
+        text.extend_from_slice(data);
+    }
+    text.push(b'}');
+    Frame::seal(text, &[], 0)
+}
+
+/// The server leaves a namespace on the client's behalf.
+#[must_use]
+pub fn disconnect(namespace: &str) -> Frame {
+    let mut text = Vec::new();
+    begin(&mut text, b'1', namespace, None);
+    Frame::seal(text, &[], 0)
+}
+
+/// Writes what comes before the data, and says where the packet's type is.
+fn begin(text: &mut Vec<u8>, kind: u8, namespace: &str, id: Option<u64>) -> usize {
+    text.reserve(ROOM + namespace.len());
+    text.resize(HEADER, 0);
+    text.push(b'4');
+    let start = text.len();
+    text.push(kind);
+    if namespace != "/" {
+        text.extend_from_slice(namespace.as_bytes());
+        text.push(b',');
+    }
+    if let Some(id) = id {
+        push(text, id);
+    }
+    start
+}
+
+/// Appends the list of a packet's data, and turns the packet into a binary one if it has binaries.
+fn finish(
+    mut output: Output,
+    start: usize,
+    list: usize,
+    args: &(impl Serialize + ?Sized),
+) -> Result<Frame, EncodeError> {
+    let result = output.arguments(args);
+    let Output {
+        mut text, binaries, ..
+    } = output;
+    let count = match u16::try_from(binaries.count) {
+        Ok(count) if binaries.count <= MAX_ATTACHMENTS => count,
+        _ => return Err(EncodeError::TooManyAttachments),
+    };
+    result.map_err(EncodeError::Serialize)?;
+    text.push(b']');
+    if count > 0 {
+        let keys = json::count_keys(text.get(list..).unwrap_or_default())
+            .map_err(|error| EncodeError::Serialize(serde::ser::Error::custom(error)))?;
+        if keys != binaries.count {
+            return Err(EncodeError::PlaceholderKey);
+        }
+        if let Some(kind) = text.get_mut(start) {
+            // From EVENT and ACK to their binary kinds.
+            *kind += 3;
+        }
+        text.splice(start + 1..start + 1, format!("{count}-").into_bytes());
+    }
+    Ok(Frame::seal(text, &binaries.frames, count))
+}
+
+fn push(text: &mut Vec<u8>, number: impl std::fmt::Display) {
+    // Writing to a `Vec` cannot fail.
+    let _ = write!(text, "{number}");
+}
+
+fn push_string(text: &mut Vec<u8>, string: &str) {
+    // Neither can making JSON of a string.
+    let _ = serde_json::to_writer(text, string);
+}

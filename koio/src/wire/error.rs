@@ -1,0 +1,210 @@
+//! What can be wrong with bytes that came in, and with values that should go out.
+
+use std::fmt;
+
+/// Why bytes from the peer are not a packet, and where.
+///
+/// Every one of these ends the connection: nothing that follows an undecodable packet can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    kind: DecodeErrorKind,
+    offset: usize,
+}
+
+impl DecodeError {
+    /// An error of this kind, at this byte of the text that was being read.
+    #[must_use]
+    pub const fn new(kind: DecodeErrorKind, offset: usize) -> Self {
+        Self { kind, offset }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub const fn kind(&self) -> DecodeErrorKind {
+        self.kind
+    }
+
+    /// The byte at which it was noticed, counted from the start of the text that was being read.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.kind.text(), self.offset)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// The ways in which bytes fail to be a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// A packet of no bytes.
+    Empty,
+    /// Text that is not UTF-8.
+    NotUtf8,
+    /// A type digit that does not exist.
+    UnknownType,
+    /// A `b` packet of a polling payload that is not padded base64.
+    Base64,
+    /// The count of attachments is missing, malformed, or given where there can be none.
+    Attachments,
+    /// More attachments than the limit.
+    TooManyAttachments,
+    /// The attachments of one packet together are longer than the limit.
+    AttachmentsTooLong,
+    /// Text while attachments were outstanding.
+    TextWithinBinary,
+    /// Binary that no packet announced.
+    UnexpectedBinary,
+    /// A namespace longer than the limit.
+    NamespaceTooLong,
+    /// An ack id that is missing, out of place, or not an integer below 2^53.
+    AckId,
+    /// Data of a shape that the packet's type does not have.
+    Payload,
+    /// An event name that is neither a string nor a finite number.
+    EventName,
+    /// An event name longer than the limit.
+    EventNameTooLong,
+    /// An event name that the protocol keeps for itself.
+    ReservedName,
+    /// CONNECT data longer than the limit.
+    AuthTooLong,
+    /// A placeholder that points at no attachment.
+    Placeholder,
+    /// Text that is not JSON.
+    Json,
+    /// JSON nested deeper than the limit.
+    TooDeep,
+}
+
+impl DecodeErrorKind {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Empty => "empty packet",
+            Self::NotUtf8 => "text is not utf-8",
+            Self::UnknownType => "unknown packet type",
+            Self::Base64 => "invalid base64",
+            Self::Attachments => "invalid attachment count",
+            Self::TooManyAttachments => "too many attachments",
+            Self::AttachmentsTooLong => "attachments too long",
+            Self::TextWithinBinary => "text while attachments are outstanding",
+            Self::UnexpectedBinary => "binary that no packet announced",
+            Self::NamespaceTooLong => "namespace too long",
+            Self::AckId => "invalid ack id",
+            Self::Payload => "data does not fit the packet type",
+            Self::EventName => "invalid event name",
+            Self::EventNameTooLong => "event name too long",
+            Self::ReservedName => "reserved event name",
+            Self::AuthTooLong => "connect data too long",
+            Self::Placeholder => "placeholder without an attachment",
+            Self::Json => "invalid json",
+            Self::TooDeep => "json nested too deep",
+        }
+    }
+}
+
+impl fmt::Display for DecodeErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// Why an argument could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArgError {
+    /// The text is not JSON: the peer is broken, and its session must end.
+    Syntax(DecodeError),
+    /// The text is JSON, but not of the type that was asked for.
+    Type {
+        /// Which argument, counted from 0.
+        position: usize,
+        /// What serde had to say, cut to 256 bytes.
+        reason: String,
+    },
+}
+
+/// Longest reason in bytes. It quotes the peer's own data, which may be a megabyte long.
+const REASON: usize = 256;
+
+impl ArgError {
+    pub(super) fn from_serde(position: usize, error: &serde_json::Error) -> Self {
+        let mut reason = error.to_string();
+        // serde_json's line and column count from the start of the argument, not of what the peer sent.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        if let Some(bare) = reason.strip_suffix(&place) {
+            reason.truncate(bare.len());
+        }
+        let cut = (0..=REASON)
+            .rev()
+            .find(|&end| reason.is_char_boundary(end.min(reason.len())));
+        reason.truncate(cut.unwrap_or(0));
+        Self::Type { position, reason }
+    }
+}
+
+impl fmt::Display for ArgError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(error) => write!(f, "arguments: {error}"),
+            Self::Type { position, reason } => write!(f, "argument {position}: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for ArgError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Syntax(error) => Some(error),
+            Self::Type { .. } => None,
+        }
+    }
+}
+
+impl From<DecodeError> for ArgError {
+    fn from(error: DecodeError) -> Self {
+        Self::Syntax(error)
+    }
+}
+
+/// Why a value cannot be sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The event name is one that the protocol keeps for itself.
+    ReservedName,
+    /// More than [`MAX_ATTACHMENTS`](super::MAX_ATTACHMENTS) binaries: official clients drop the connection.
+    TooManyAttachments,
+    /// The value has binaries and also an object with a `_placeholder` key of its own, which the
+    /// receiver would take for one of the binaries.
+    PlaceholderKey,
+    /// The value's own `Serialize` failed, or it has no JSON form.
+    Serialize(serde_json::Error),
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReservedName => f.write_str("reserved event name"),
+            Self::TooManyAttachments => f.write_str("too many attachments"),
+            Self::PlaceholderKey => {
+                f.write_str("a `_placeholder` key cannot travel beside binary data")
+            }
+            Self::Serialize(error) => write!(f, "cannot serialize: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Serialize(error) => Some(error),
+            _ => None,
+        }
+    }
+}

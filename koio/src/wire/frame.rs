@@ -1,0 +1,267 @@
+//! Messages on their way out, already in the form that a WebSocket writes.
+
+use bytes::{Buf, Bytes};
+
+use super::Message;
+
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+
+/// Longest header of an unmasked frame: two bytes and a 64-bit length.
+pub(super) const HEADER: usize = 10;
+
+/// One or more Engine.IO messages that must stay next to each other: a Socket.IO packet and its
+/// attachments.
+///
+/// They are held as unmasked WebSocket frames, end to end, headers included. Those bytes are the
+/// same for every recipient, so that a broadcast is encoded once and a clone costs a reference
+/// count. Polling takes it apart with [`parts`](Self::parts).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    bytes: Bytes,
+    messages: u16,
+}
+
+/// One message of a [`Frame`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Whether it is text, which starts with the Engine.IO type digit. Binary has no digit.
+    pub text: bool,
+    /// What is in it.
+    pub payload: Bytes,
+}
+
+impl Frame {
+    /// The frames as a WebSocket writes them.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// How many bytes a WebSocket writes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is nothing to write, which no constructor makes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// How many messages are in it.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        usize::from(self.messages)
+    }
+
+    /// The messages one by one.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        Parts {
+            rest: self.bytes.clone(),
+        }
+    }
+
+    /// `0` and the handshake.
+    #[must_use]
+    pub fn open(json: &[u8]) -> Self {
+        Self::text(b'0', json)
+    }
+
+    /// `1`: the session ends.
+    #[must_use]
+    pub fn close() -> Self {
+        Self::fixed(b"\x81\x011")
+    }
+
+    /// `2`: is the peer there?
+    #[must_use]
+    pub fn ping() -> Self {
+        Self::fixed(b"\x81\x012")
+    }
+
+    /// `3` and the data of the ping.
+    #[must_use]
+    pub fn pong(data: &[u8]) -> Self {
+        Self::text(b'3', data)
+    }
+
+    /// `6`: ends a poll that has nothing to say.
+    #[must_use]
+    pub fn noop() -> Self {
+        Self::fixed(b"\x81\x016")
+    }
+
+    /// `4` and text, or binary.
+    #[must_use]
+    pub fn message(message: &Message) -> Self {
+        match message {
+            Message::Text(text) => Self::text(b'4', text),
+            Message::Binary(data) => {
+                let mut bytes = Vec::with_capacity(HEADER + data.len());
+                push_binary(&mut bytes, data);
+                Self {
+                    bytes: bytes.into(),
+                    messages: 1,
+                }
+            }
+        }
+    }
+
+    fn fixed(bytes: &'static [u8]) -> Self {
+        Self {
+            bytes: Bytes::from_static(bytes),
+            messages: 1,
+        }
+    }
+
+    fn text(digit: u8, data: &[u8]) -> Self {
+        let mut buffer = Vec::with_capacity(HEADER + 1 + data.len());
+        buffer.resize(HEADER, 0);
+        buffer.push(digit);
+        buffer.extend_from_slice(data);
+        Self::seal(buffer, &[], 0)
+    }
+
+    /// Makes a frame of a buffer whose first [`HEADER`] bytes are free and whose rest is the text,
+    /// type digit included. `binaries` are whole frames already, and follow the text.
+    ///
+    /// The header is written right before the text, wherever that leaves its start, so that the
+    /// length need not be known before the text is.
+    pub(super) fn seal(mut buffer: Vec<u8>, binaries: &[u8], count: u16) -> Self {
+        let (header, used) = header(TEXT, buffer.len().saturating_sub(HEADER));
+        let start = HEADER - used;
+        if let (Some(room), Some(header)) = (buffer.get_mut(start..HEADER), header.get(..used)) {
+            room.copy_from_slice(header);
+        }
+        buffer.extend_from_slice(binaries);
+        let mut bytes = Bytes::from(buffer);
+        bytes.advance(start);
+        Self {
+            bytes,
+            messages: count.saturating_add(1),
+        }
+    }
+}
+
+/// Appends one binary message as a whole frame.
+pub(super) fn push_binary(frames: &mut Vec<u8>, data: &[u8]) {
+    let (header, used) = header(BINARY, data.len());
+    frames.extend_from_slice(header.get(..used).unwrap_or_default());
+    frames.extend_from_slice(data);
+}
+
+/// The header of an unmasked, unfragmented frame, and how many bytes of it count.
+fn header(opcode: u8, len: usize) -> ([u8; HEADER], usize) {
+    let mut header = [0; HEADER];
+    let [first, short, rest @ ..] = &mut header;
+    *first = opcode;
+    let used = if let Ok(len @ 0..=125) = u8::try_from(len) {
+        *short = len;
+        2
+    } else if let Ok(len) = u16::try_from(len) {
+        *short = 126;
+        for (to, from) in rest.iter_mut().zip(len.to_be_bytes()) {
+            *to = from;
+        }
+        4
+    } else {
+        *short = 127;
+        *rest = (len as u64).to_be_bytes();
+        10
+    };
+    (header, used)
+}
+
+/// The messages of a [`Frame`], in order.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    rest: Bytes,
+}
+
+impl Iterator for Parts {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        let rest = &mut self.rest;
+        // `try_get_*` end the iteration at a frame that is cut short, which `Frame` never holds.
+        let opcode = rest.try_get_u8().ok()?;
+        let len = match rest.try_get_u8().ok()? {
+            126 => usize::from(rest.try_get_u16().ok()?),
+            127 => usize::try_from(rest.try_get_u64().ok()?).ok()?,
+            short => usize::from(short),
+        };
+        if len > rest.len() {
+            return None;
+        }
+        Some(Part {
+            text: opcode == TEXT,
+            payload: rest.split_to(len),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(frame: &Frame) -> Part {
+        let parts: Vec<_> = frame.parts().collect();
+        assert_eq!(parts.len(), 1);
+        assert_eq!(frame.messages(), 1);
+        parts.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn the_small_packets_are_single_text_frames() {
+        for (frame, payload) in [
+            (Frame::ping(), &b"2"[..]),
+            (Frame::close(), b"1"),
+            (Frame::noop(), b"6"),
+            (Frame::pong(b"probe"), b"3probe"),
+            (Frame::open(b"{}"), b"0{}"),
+            (
+                Frame::message(&Message::Text(Bytes::from_static(b"hi"))),
+                b"4hi",
+            ),
+        ] {
+            assert_eq!(frame.bytes().first(), Some(&0x81));
+            assert_eq!(frame.len(), payload.len() + 2);
+            let part = only(&frame);
+            assert!(part.text);
+            assert_eq!(part.payload, payload);
+        }
+    }
+
+    #[test]
+    fn a_binary_message_has_no_type_digit() {
+        let frame = Frame::message(&Message::Binary(Bytes::from_static(&[1, 2, 3])));
+        assert_eq!(&frame.bytes()[..], [0x82, 3, 1, 2, 3]);
+        assert_eq!(only(&frame).payload, &[1, 2, 3][..]);
+    }
+
+    #[test]
+    fn lengths_around_every_header_size_survive_the_trip() {
+        for (len, header) in [
+            (0, 2),
+            (124, 2),
+            (125, 4),
+            (126, 4),
+            (65_534, 4),
+            (65_535, 10),
+            (70_000, 10),
+        ] {
+            let data = vec![b'x'; len];
+            let frame = Frame::message(&Message::Text(data.clone().into()));
+            assert_eq!(frame.len(), header + 1 + len, "{len}");
+            assert_eq!(only(&frame).payload[1..], data[..]);
+        }
+        for (len, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let frame = Frame::message(&Message::Binary(vec![7; len].into()));
+            assert_eq!(frame.len(), header + len, "{len}");
+            assert_eq!(only(&frame).payload.len(), len);
+        }
+    }
+}

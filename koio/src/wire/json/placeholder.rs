@@ -1,0 +1,158 @@
+//! The objects that stand for attachments in the JSON of a binary packet.
+
+use super::MAX_DEPTH;
+use super::scan::{Unwatched, Watch, document, string, value, whitespace};
+use super::text::unescape;
+use crate::wire::{DecodeError, DecodeErrorKind};
+
+/// The key that marks a placeholder.
+pub(in crate::wire) const KEY: &str = "_placeholder";
+
+/// The key of the attachment's number.
+pub(in crate::wire) const NUM: &str = "num";
+
+/// The attachment that a placeholder's `num` means: an integer in plain digits, within the count.
+pub(in crate::wire) fn index(num: &[u8], count: usize) -> Option<usize> {
+    // "00" and the like are no JSON, so the scanner has refused them; "-0", "0.0" and "1e0" end here.
+    if num.is_empty() || !num.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let index = std::str::from_utf8(num).ok()?.parse().ok()?;
+    (index < count).then_some(index)
+}
+
+/// Checks every placeholder of a binary packet.
+///
+/// A placeholder is an object of the two keys alone, in any order, with `_placeholder` exactly
+/// `true`. With other keys beside them it is the user's own data.
+pub(in crate::wire) struct Placeholders {
+    count: usize,
+    open: Vec<Object>,
+}
+
+/// What has been seen of an open object (or list, of which nothing is).
+#[derive(Default)]
+struct Object {
+    marked: bool,
+    num: Num,
+    /// The key whose value comes next.
+    next: Key,
+    /// A key that is neither, or either of them twice.
+    other: bool,
+    seen_key: bool,
+}
+
+#[derive(Default, PartialEq)]
+enum Num {
+    #[default]
+    Missing,
+    Good,
+    Bad,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Key {
+    #[default]
+    Other,
+    Placeholder,
+    Num,
+}
+
+impl Placeholders {
+    /// For a packet of so many attachments.
+    pub(in crate::wire) fn new(count: usize) -> Self {
+        Self {
+            count,
+            open: Vec::new(),
+        }
+    }
+}
+
+impl Watch for Placeholders {
+    fn open(&mut self, _object: bool) {
+        if let Some(outer) = self.open.last_mut()
+            && outer.next == Key::Num
+        {
+            outer.num = Num::Bad;
+        }
+        self.open.push(Object::default());
+    }
+
+    fn key(&mut self, raw: &[u8]) {
+        let Some(object) = self.open.last_mut() else {
+            return;
+        };
+        object.next = match &*unescape(raw) {
+            KEY if !object.seen_key => {
+                object.seen_key = true;
+                Key::Placeholder
+            }
+            NUM if object.num == Num::Missing => Key::Num,
+            _ => {
+                object.other = true;
+                Key::Other
+            }
+        };
+    }
+
+    fn scalar(&mut self, text: &[u8]) {
+        let Some(object) = self.open.last_mut() else {
+            return;
+        };
+        match object.next {
+            Key::Placeholder => object.marked = text == b"true",
+            Key::Num if index(text, self.count).is_some() => object.num = Num::Good,
+            Key::Num => object.num = Num::Bad,
+            Key::Other => {}
+        }
+    }
+
+    fn close(&mut self, _object: bool) -> Result<(), DecodeErrorKind> {
+        match self.open.pop() {
+            Some(object) if object.marked && !object.other && object.num != Num::Good => {
+                Err(DecodeErrorKind::Placeholder)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many keys of this JSON are `_placeholder`, however they are spelled.
+pub(in crate::wire) fn count_keys(json: &[u8]) -> Result<usize, DecodeError> {
+    struct Count(usize);
+    impl Watch for Count {
+        fn key(&mut self, raw: &[u8]) {
+            self.0 += usize::from(unescape(raw) == KEY);
+        }
+    }
+    let mut count = Count(0);
+    document(json, MAX_DEPTH, &mut count)?;
+    Ok(count.0)
+}
+
+/// Which of `count` attachments the object at `at` stands for, and where it ends. Nothing if it is
+/// an object of the user's.
+pub(in crate::wire) fn placeholder(json: &[u8], at: usize, count: usize) -> Option<(usize, usize)> {
+    let (mut at, mut marked, mut num) = (whitespace(json, at) + 1, false, None);
+    for last in [false, true] {
+        let key = whitespace(json, at);
+        let start = string(json, key + 1).ok()?;
+        let key = unescape(json.get(key + 1..start - 1)?);
+        let start = whitespace(json, whitespace(json, start) + 1);
+        if matches!(json.get(start), Some(b'{' | b'[')) {
+            return None;
+        }
+        let end = value(json, start, 0, &mut Unwatched).ok()?;
+        match (&*key, json.get(start..end)?) {
+            (KEY, b"true") => marked = true,
+            (NUM, digits) => num = index(digits, count),
+            _ => return None,
+        }
+        at = whitespace(json, end);
+        if json.get(at) != Some(if last { &b'}' } else { &b',' }) {
+            return None;
+        }
+        at += 1;
+    }
+    marked.then_some((num?, at))
+}

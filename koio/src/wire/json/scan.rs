@@ -1,0 +1,295 @@
+//! A strict JSON scanner that neither recurses nor allocates.
+
+use crate::wire::{DecodeError, DecodeErrorKind};
+
+/// Deepest nesting ever allowed: serde_json's own limit, and the width of the scanner's stack.
+pub(in crate::wire) const MAX_DEPTH: usize = 128;
+
+/// Sees what a scan passes.
+pub(in crate::wire) trait Watch {
+    /// A list or an object begins.
+    fn open(&mut self, _object: bool) {}
+    /// A key, without its quotes, escapes as they are.
+    fn key(&mut self, _raw: &[u8]) {}
+    /// A value that is neither list nor object.
+    fn scalar(&mut self, _text: &[u8]) {}
+    /// The innermost list or object ends.
+    fn close(&mut self, _object: bool) -> Result<(), DecodeErrorKind> {
+        Ok(())
+    }
+}
+
+/// Only the syntax matters.
+pub(in crate::wire) struct Unwatched;
+
+impl Watch for Unwatched {}
+
+/// The start of the first byte that is not white space, from `at` on.
+pub(in crate::wire) fn whitespace(json: &[u8], at: usize) -> usize {
+    let rest = json.get(at..).unwrap_or_default();
+    let spaces = rest
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    at + spaces.count()
+}
+
+/// How many brackets open, in strings or not: an upper bound of the depth that is found at memory speed.
+pub(in crate::wire) fn brackets(json: &[u8]) -> usize {
+    // '[' and '{' differ in this one bit, and no other bytes fall together with them.
+    json.iter().filter(|&&byte| byte | 0x20 == b'{').count()
+}
+
+/// The end of the value that starts at `at`, inside of `outer` lists and objects.
+pub(in crate::wire) fn value(
+    json: &[u8],
+    at: usize,
+    outer: usize,
+    watch: &mut impl Watch,
+) -> Result<usize, DecodeError> {
+    Scan::new(json, at, outer, MAX_DEPTH).run(State::Value, watch)
+}
+
+/// The end of the list that `at` is in, behind its `]`. `first` says that no item came before `at`;
+/// otherwise `at` is behind an item.
+pub(in crate::wire) fn elements(
+    json: &[u8],
+    at: usize,
+    first: bool,
+    watch: &mut impl Watch,
+) -> Result<usize, DecodeError> {
+    let mut scan = Scan::new(json, at, 0, MAX_DEPTH);
+    scan.depth = 1;
+    scan.run(if first { State::First } else { State::Behind }, watch)
+}
+
+/// Checks that the text is one value and nothing else.
+pub(in crate::wire) fn document(
+    json: &[u8],
+    depth: usize,
+    watch: &mut impl Watch,
+) -> Result<(), DecodeError> {
+    let end = Scan::new(json, 0, 0, depth.min(MAX_DEPTH)).run(State::Value, watch)?;
+    let end = whitespace(json, end);
+    if end == json.len() {
+        Ok(())
+    } else {
+        Err(DecodeError::new(DecodeErrorKind::Json, end))
+    }
+}
+
+/// The end of the string whose first quote is before `at`, behind its last quote.
+pub(in crate::wire) fn string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
+    loop {
+        at += plain(json.get(at..).unwrap_or_default());
+        match json.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => at = escape(json, at)?,
+            Some(0x20..) => at += 1,
+            _ => return Err(DecodeError::new(DecodeErrorKind::Json, at)),
+        }
+    }
+}
+
+/// How many of the first bytes can be skipped eight at a time: no quote, backslash or control among them.
+fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The classic test for a zero byte; a false alarm only ends the skipping early.
+    const fn zero(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word & HIGH
+    }
+    let (words, _) = text.as_chunks::<8>();
+    let clean = words.iter().take_while(|word| {
+        let word = u64::from_le_bytes(**word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        control | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64)) == 0
+    });
+    clean.count() * 8
+}
+
+fn escape(json: &[u8], at: usize) -> Result<usize, DecodeError> {
+    match json.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => match json.get(at + 2..at + 6) {
+            Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
+            _ => Err(DecodeError::new(DecodeErrorKind::Json, at)),
+        },
+        _ => Err(DecodeError::new(DecodeErrorKind::Json, at)),
+    }
+}
+
+enum State {
+    /// A value must come.
+    Value,
+    /// A list has begun: a value or its end.
+    First,
+    /// A value has ended.
+    Behind,
+}
+
+struct Scan<'a> {
+    json: &'a [u8],
+    at: usize,
+    /// One bit for each open list (0) or object (1), the innermost lowest.
+    stack: u128,
+    depth: usize,
+    /// The depth at which the scan is done.
+    floor: usize,
+    limit: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn new(json: &'a [u8], at: usize, floor: usize, limit: usize) -> Self {
+        Self {
+            json,
+            at,
+            stack: 0,
+            depth: floor,
+            floor,
+            limit,
+        }
+    }
+
+    fn error<T>(&self) -> Result<T, DecodeError> {
+        Err(DecodeError::new(DecodeErrorKind::Json, self.at))
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        self.at = whitespace(self.json, self.at);
+        self.json.get(self.at).copied()
+    }
+
+    fn run(mut self, mut state: State, watch: &mut impl Watch) -> Result<usize, DecodeError> {
+        loop {
+            state = match state {
+                State::Value => self.value(watch)?,
+                State::First => {
+                    if self.peek() == Some(b']') {
+                        self.close(watch)?
+                    } else {
+                        State::Value
+                    }
+                }
+                State::Behind if self.depth == self.floor => return Ok(self.at),
+                State::Behind => match (self.peek(), self.stack & 1 == 1) {
+                    (Some(b','), false) => {
+                        self.at += 1;
+                        State::Value
+                    }
+                    (Some(b','), true) => {
+                        self.at += 1;
+                        self.key(watch)?
+                    }
+                    (Some(b']'), false) | (Some(b'}'), true) => self.close(watch)?,
+                    _ => return self.error(),
+                },
+            };
+        }
+    }
+
+    fn value(&mut self, watch: &mut impl Watch) -> Result<State, DecodeError> {
+        let peek = self.peek();
+        let start = self.at;
+        match peek {
+            Some(b'[') => {
+                self.open(false, watch)?;
+                return Ok(State::First);
+            }
+            Some(b'{') => {
+                self.open(true, watch)?;
+                return if self.peek() == Some(b'}') {
+                    self.close(watch)
+                } else {
+                    self.key(watch)
+                };
+            }
+            Some(b'"') => self.at = string(self.json, start + 1)?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.word(b"true")?,
+            Some(b'f') => self.word(b"false")?,
+            Some(b'n') => self.word(b"null")?,
+            _ => return self.error(),
+        }
+        watch.scalar(self.json.get(start..self.at).unwrap_or_default());
+        Ok(State::Behind)
+    }
+
+    fn open(&mut self, object: bool, watch: &mut impl Watch) -> Result<(), DecodeError> {
+        if self.depth >= self.limit {
+            return Err(DecodeError::new(DecodeErrorKind::TooDeep, self.at));
+        }
+        self.at += 1;
+        self.depth += 1;
+        self.stack = self.stack << 1 | u128::from(object);
+        watch.open(object);
+        Ok(())
+    }
+
+    fn close(&mut self, watch: &mut impl Watch) -> Result<State, DecodeError> {
+        watch
+            .close(self.stack & 1 == 1)
+            .map_err(|kind| DecodeError::new(kind, self.at))?;
+        self.at += 1;
+        self.depth -= 1;
+        self.stack >>= 1;
+        Ok(State::Behind)
+    }
+
+    fn key(&mut self, watch: &mut impl Watch) -> Result<State, DecodeError> {
+        if self.peek() != Some(b'"') {
+            return self.error();
+        }
+        let start = self.at + 1;
+        self.at = string(self.json, start)?;
+        watch.key(self.json.get(start..self.at - 1).unwrap_or_default());
+        if self.peek() != Some(b':') {
+            return self.error();
+        }
+        self.at += 1;
+        Ok(State::Value)
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), DecodeError> {
+        if !self
+            .json
+            .get(self.at..)
+            .unwrap_or_default()
+            .starts_with(word)
+        {
+            return self.error();
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), DecodeError> {
+        if self.json.get(self.at) == Some(&b'-') {
+            self.at += 1;
+        }
+        if self.json.get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.json.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.json.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.json.get(self.at) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Result<(), DecodeError> {
+        let rest = self.json.get(self.at..).unwrap_or_default();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += digits;
+        if digits == 0 { self.error() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,136 @@
+//! Event names.
+
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+
+use super::json;
+use super::{DecodeError, DecodeErrorKind};
+
+/// Whether an event of this name can be neither sent nor received.
+///
+/// Official implementations use these names for what happens to a socket, so an event could pass
+/// for something that it is not.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "connect"
+            | "connect_error"
+            | "disconnect"
+            | "disconnecting"
+            | "newListener"
+            | "removeListener"
+    )
+}
+
+/// The name of an event that came in.
+///
+/// A part of the packet wherever it was written without escapes. A number keeps the text that the
+/// client wrote.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EventName(Bytes);
+
+impl EventName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Always UTF-8: it is cut out of text at quotes, and never longer than the limit, so that
+        // to check it again is cheaper than to keep a second copy.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Reads the first item of an event's list, whose `[` is at 0, and says where it ends.
+    pub(super) fn decode(data: &Bytes, limit: usize) -> Result<(Self, usize), DecodeError> {
+        let start = json::whitespace(data, 1);
+        let error = |kind| Err(DecodeError::new(kind, start));
+        let (name, end) = match data.get(start) {
+            Some(b'"') => {
+                let end = json::string(data, start + 1)?;
+                let raw = data.slice(start + 1..end - 1);
+                if raw.len() > limit.saturating_mul(6) {
+                    // Even if it were all `\u` escapes, which are six bytes for one.
+                    return error(DecodeErrorKind::EventNameTooLong);
+                }
+                let name = if raw.contains(&b'\\') {
+                    Bytes::from(json::unescape(&raw).into_owned())
+                } else {
+                    raw
+                };
+                (name, end)
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                let end = json::value(data, start, 1, &mut json::Unwatched)?;
+                let number = data.slice(start..end);
+                let finite = std::str::from_utf8(&number)
+                    .ok()
+                    .and_then(|text| text.parse().ok())
+                    .is_some_and(f64::is_finite);
+                if !finite {
+                    return error(DecodeErrorKind::EventName);
+                }
+                (number, end)
+            }
+            _ => return error(DecodeErrorKind::EventName),
+        };
+        if name.len() > limit {
+            return error(DecodeErrorKind::EventNameTooLong);
+        }
+        let name = Self(name);
+        if is_reserved(&name) {
+            return error(DecodeErrorKind::ReservedName);
+        }
+        Ok((name, end))
+    }
+}
+
+impl From<&str> for EventName {
+    fn from(name: &str) -> Self {
+        Self(Bytes::copy_from_slice(name.as_bytes()))
+    }
+}
+
+impl From<String> for EventName {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl Deref for EventName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for EventName {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl PartialEq<str> for EventName {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for EventName {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}

@@ -1,0 +1,256 @@
+//! The text of a Socket.IO packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`.
+
+use bytes::Bytes;
+
+use super::json;
+use super::{DecodeError, DecodeErrorKind};
+
+/// What a packet is for. Events and acks with attachments are not kinds of their own here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PacketKind {
+    /// `0`: a client asks for a namespace, or a server grants it.
+    Connect,
+    /// `1`: one side leaves a namespace.
+    Disconnect,
+    /// `2`, or `5` with attachments.
+    Event,
+    /// `3`, or `6` with attachments.
+    Ack,
+    /// `4`: a server refuses a namespace.
+    ConnectError,
+}
+
+/// What a peer may send at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PacketLimits {
+    /// Attachments of one packet (10).
+    pub attachments: usize,
+    /// Bytes of all attachments of one packet together (1,000,000).
+    pub attachment_bytes: usize,
+    /// Bytes of a namespace (255).
+    pub namespace: usize,
+    /// Bytes of an event name (255).
+    pub event: usize,
+    /// Bytes of the data of a CONNECT packet (64 KiB).
+    pub auth: usize,
+    /// Lists and objects inside each other (128, which is also the most there can be).
+    pub depth: usize,
+}
+
+impl Default for PacketLimits {
+    fn default() -> Self {
+        Self {
+            attachments: 10,
+            attachment_bytes: 1_000_000,
+            namespace: 255,
+            event: 255,
+            auth: 64 * 1024,
+            depth: json::MAX_DEPTH,
+        }
+    }
+}
+
+/// A Socket.IO packet, its data still text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// What it is for.
+    pub kind: PacketKind,
+    /// Its namespace, `/` where none was written.
+    pub namespace: Bytes,
+    /// The ack id of an event that wants an answer, or of the answer.
+    pub id: Option<u64>,
+    /// How many binary messages belong to it.
+    pub attachments: usize,
+    /// Whether it was sent as a binary packet, where placeholders stand for attachments.
+    pub binary: bool,
+    /// The data as JSON. Empty where there is none.
+    pub data: Bytes,
+    /// Whether the data has been found to be JSON already; otherwise only its edges have been looked at.
+    pub(super) checked: bool,
+}
+
+/// Ack ids are JavaScript numbers: above this they are no longer exact.
+const MAX_ID: u64 = (1 << 53) - 1;
+
+impl Packet {
+    /// The namespace as text.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        std::str::from_utf8(&self.namespace).unwrap_or_default()
+    }
+
+    /// Reads a packet from the text of an Engine.IO message, which must be UTF-8.
+    ///
+    /// The data of events and acks is not parsed, for an argument's type will do that: only its
+    /// depth is checked, and that it looks like a list. Other data is checked entirely, and so are
+    /// the placeholders of binary packets.
+    ///
+    /// # Errors
+    ///
+    /// When the text breaks the grammar, its type's shape of data, or a limit.
+    pub fn decode(text: &Bytes, limits: &PacketLimits) -> Result<Self, DecodeError> {
+        let mut cursor = Cursor { text, at: 0 };
+        let (kind, binary) = cursor.kind()?;
+        let attachments = if binary {
+            cursor.attachments(limits)?
+        } else {
+            0
+        };
+        let namespace = cursor.namespace(limits)?;
+        let id = match kind {
+            PacketKind::Event | PacketKind::Ack => cursor.id()?,
+            _ => None,
+        };
+        let start = cursor.at;
+        let data = text.slice(start..);
+        let checked = shape(kind, &data, id, limits)
+            .and_then(|()| check(kind, &data, binary.then_some(attachments), limits))
+            .map_err(|error| DecodeError::new(error.kind(), start + error.offset()))?;
+        Ok(Self {
+            kind,
+            namespace,
+            id,
+            attachments,
+            binary,
+            data,
+            checked,
+        })
+    }
+}
+
+/// Looks at the first and the last byte, which say whether the data can be what the kind needs.
+fn shape(
+    kind: PacketKind,
+    data: &[u8],
+    id: Option<u64>,
+    limits: &PacketLimits,
+) -> Result<(), DecodeError> {
+    let error = |kind| Err(DecodeError::new(kind, 0));
+    match kind {
+        PacketKind::Connect if data.len() > limits.auth => error(DecodeErrorKind::AuthTooLong),
+        PacketKind::Connect if data.is_empty() || data.starts_with(b"{") => Ok(()),
+        PacketKind::ConnectError if matches!(data.first(), Some(b'{' | b'"')) => Ok(()),
+        PacketKind::Disconnect if data.is_empty() => Ok(()),
+        PacketKind::Ack if id.is_none() => error(DecodeErrorKind::AckId),
+        PacketKind::Event | PacketKind::Ack if data.starts_with(b"[") => {
+            if data.trim_ascii_end().ends_with(b"]") {
+                Ok(())
+            } else {
+                Err(DecodeError::new(DecodeErrorKind::Json, data.len()))
+            }
+        }
+        _ => error(DecodeErrorKind::Payload),
+    }
+}
+
+/// Checks the data as far as no type will, and says whether that was all of it.
+fn check(
+    kind: PacketKind,
+    data: &[u8],
+    attachments: Option<usize>,
+    limits: &PacketLimits,
+) -> Result<bool, DecodeError> {
+    if let Some(count) = attachments {
+        let mut placeholders = json::Placeholders::new(count);
+        json::document(data, limits.depth, &mut placeholders)?;
+        return Ok(true);
+    }
+    let lazy = matches!(kind, PacketKind::Event | PacketKind::Ack);
+    if data.is_empty() || lazy && json::brackets(data) <= limits.depth {
+        return Ok(!lazy);
+    }
+    json::document(data, limits.depth, &mut json::Unwatched)?;
+    Ok(true)
+}
+
+struct Cursor<'a> {
+    text: &'a Bytes,
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn error<T>(&self, kind: DecodeErrorKind) -> Result<T, DecodeError> {
+        Err(DecodeError::new(kind, self.at))
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn kind(&mut self) -> Result<(PacketKind, bool), DecodeError> {
+        let kind = match self.text.first() {
+            Some(b'0') => (PacketKind::Connect, false),
+            Some(b'1') => (PacketKind::Disconnect, false),
+            Some(b'2') => (PacketKind::Event, false),
+            Some(b'3') => (PacketKind::Ack, false),
+            Some(b'4') => (PacketKind::ConnectError, false),
+            Some(b'5') => (PacketKind::Event, true),
+            Some(b'6') => (PacketKind::Ack, true),
+            Some(_) => return self.error(DecodeErrorKind::UnknownType),
+            None => return self.error(DecodeErrorKind::Empty),
+        };
+        self.at = 1;
+        Ok(kind)
+    }
+
+    /// An integer without leading zeros, or nothing if there is no digit.
+    fn integer(&mut self, error: DecodeErrorKind) -> Result<Option<u64>, DecodeError> {
+        let rest = self.rest();
+        let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = rest.get(..len).unwrap_or_default();
+        let value = match digits {
+            [] => return Ok(None),
+            [b'0', _, ..] => return self.error(error),
+            _ => std::str::from_utf8(digits)
+                .ok()
+                .and_then(|digits| digits.parse().ok()),
+        };
+        let Some(value) = value else {
+            return self.error(error);
+        };
+        self.at += len;
+        Ok(Some(value))
+    }
+
+    fn attachments(&mut self, limits: &PacketLimits) -> Result<usize, DecodeError> {
+        let start = self.at;
+        let count = self.integer(DecodeErrorKind::Attachments)?;
+        if self.rest().first() != Some(&b'-') {
+            return self.error(DecodeErrorKind::Attachments);
+        }
+        self.at += 1;
+        match count.map(usize::try_from) {
+            Some(Ok(count)) if count <= limits.attachments => Ok(count),
+            Some(_) => Err(DecodeError::new(DecodeErrorKind::TooManyAttachments, start)),
+            None => Err(DecodeError::new(DecodeErrorKind::Attachments, start)),
+        }
+    }
+
+    fn namespace(&mut self, limits: &PacketLimits) -> Result<Bytes, DecodeError> {
+        let rest = self.rest();
+        if rest.first() != Some(&b'/') {
+            return Ok(Bytes::from_static(b"/"));
+        }
+        // A comma further away than the limit allows is of no interest.
+        let comma = rest
+            .iter()
+            .take(limits.namespace.saturating_add(1))
+            .position(|&byte| byte == b',');
+        let len = comma.unwrap_or(rest.len());
+        if len > limits.namespace {
+            return self.error(DecodeErrorKind::NamespaceTooLong);
+        }
+        let namespace = self.text.slice(self.at..self.at + len);
+        self.at += len + usize::from(comma.is_some());
+        Ok(namespace)
+    }
+
+    fn id(&mut self) -> Result<Option<u64>, DecodeError> {
+        let start = self.at;
+        match self.integer(DecodeErrorKind::AckId)? {
+            Some(id) if id > MAX_ID => Err(DecodeError::new(DecodeErrorKind::AckId, start)),
+            id => Ok(id),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Arguments read by position.
+
+use std::cell::Cell;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::de::{Guarded, Scope};
+use super::json;
+use super::{ArgError, DecodeError, DecodeErrorKind, RawArgs};
+
+/// Reads arguments one after the other, each parsed from where the last one ended.
+///
+/// Whoever uses the arguments must call [`finish`](Self::finish) before, for only that looks at
+/// what no type has read.
+#[derive(Clone, Debug)]
+pub struct ArgsReader {
+    args: RawArgs,
+    /// Behind the last argument that was read, or where they start.
+    at: usize,
+    position: usize,
+    /// Whether no item of the list comes before `at`.
+    first: bool,
+    /// Whether the rest is known to be JSON.
+    checked: bool,
+    /// Whether the end of the list has been reached and looked at.
+    ended: bool,
+}
+
+impl ArgsReader {
+    pub(super) fn new(args: RawArgs) -> Self {
+        Self {
+            at: args.start(),
+            position: 0,
+            first: !args.is_named(),
+            checked: args.is_checked(),
+            ended: false,
+            args,
+        }
+    }
+
+    /// How many arguments have been read.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The next argument, or nothing if there are no more.
+    ///
+    /// After [`ArgError::Type`] the argument counts as read, and the next call goes on behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`ArgError::Type`] if the argument is not of this type, and [`ArgError::Syntax`] if the text
+    /// is not JSON from here on.
+    // No iterator: each item has a type of its own.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ArgError> {
+        let Some(start) = self.seek()? else {
+            return Ok(None);
+        };
+        let text = self.args.data().get(start..).unwrap_or_default();
+        let failed = Cell::new(false);
+        let scope = Scope::new(self.args.binaries(), &failed);
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let result = T::deserialize(Guarded::new(&mut json, scope));
+        let used = json.into_iter::<IgnoredAny>().byte_offset();
+        match result {
+            // A type may swallow an error, or not look at its input at all. Then serde_json stands
+            // in the middle of the argument, and what it would read next is not the next one.
+            Ok(value) if used > 0 && !failed.get() => {
+                self.advance(start + used);
+                Ok(Some(value))
+            }
+            Ok(value) => {
+                let end = self.skip(start)?;
+                self.advance(end);
+                Ok(Some(value))
+            }
+            Err(error) => {
+                let end = self.skip(start)?;
+                self.advance(end);
+                self.check()?;
+                self.mended(start, end)
+                    .unwrap_or(Err(error))
+                    .map(Some)
+                    .map_err(|error| ArgError::from_serde(self.position - 1, &error))
+            }
+        }
+    }
+
+    /// The next argument; a missing one reads as `null`, as it would in JavaScript.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_or_null<T: DeserializeOwned>(&mut self) -> Result<T, ArgError> {
+        if let Some(value) = self.next()? {
+            return Ok(value);
+        }
+        let position = self.position;
+        self.position += 1;
+        serde_json::from_slice(b"null").map_err(|error| ArgError::from_serde(position, &error))
+    }
+
+    /// Checks all that has not been read, up to the end of the list: its syntax and its depth.
+    ///
+    /// # Errors
+    ///
+    /// [`ArgError::Syntax`] if it is not JSON.
+    pub fn finish(&mut self) -> Result<(), ArgError> {
+        self.check()?;
+        Ok(())
+    }
+
+    /// The start of the next argument, if there is one.
+    fn seek(&mut self) -> Result<Option<usize>, DecodeError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let data = self.args.data();
+        let at = json::whitespace(data, self.at);
+        match data.get(at) {
+            Some(b']') => {
+                let end = json::whitespace(data, at + 1);
+                if end != data.len() {
+                    return Err(DecodeError::new(DecodeErrorKind::Json, end));
+                }
+                self.ended = true;
+                Ok(None)
+            }
+            Some(b',') if !self.first => Ok(Some(json::whitespace(data, at + 1))),
+            Some(_) if self.first => Ok(Some(at)),
+            _ => Err(DecodeError::new(DecodeErrorKind::Json, at)),
+        }
+    }
+
+    fn advance(&mut self, end: usize) {
+        self.at = end;
+        self.first = false;
+        self.position += 1;
+    }
+
+    /// The end of the argument that starts here.
+    fn skip(&self, start: usize) -> Result<usize, DecodeError> {
+        json::value(self.args.data(), start, 1, &mut json::Unwatched)
+    }
+
+    fn check(&mut self) -> Result<(), DecodeError> {
+        if self.checked || self.ended {
+            return Ok(());
+        }
+        let data = self.args.data();
+        let end = json::elements(data, self.at, self.first, &mut json::Unwatched)?;
+        let end = json::whitespace(data, end);
+        if end != data.len() {
+            return Err(DecodeError::new(DecodeErrorKind::Json, end));
+        }
+        self.checked = true;
+        Ok(())
+    }
+
+    /// Tries again if the argument holds halves of surrogate pairs, which are the one thing in valid
+    /// JSON that serde_json refuses whatever the type.
+    fn mended<T: DeserializeOwned>(
+        &self,
+        start: usize,
+        end: usize,
+    ) -> Option<serde_json::Result<T>> {
+        let text = json::mend_surrogates(self.args.data().get(start..end)?)?;
+        let failed = Cell::new(false);
+        let scope = Scope::new(self.args.binaries(), &failed);
+        let mut json = serde_json::Deserializer::from_slice(&text);
+        Some(T::deserialize(Guarded::new(&mut json, scope)))
+    }
+}

@@ -1,0 +1,3 @@
+//! Bytes in, values out.
+
+mod relay;
