@@ -3,7 +3,7 @@
 
 use crate::people::{Me, People};
 use crate::text::Text;
-use koio::{Bytes, Context, Error, Handlers, Result, SocketId, State, ensure, handlers, on};
+use koio::{Bytes, Context, Error, Handlers, Result, Room, SocketId, State, ensure, handlers, on};
 use serde::{Deserialize, Serialize};
 use std::time::UNIX_EPOCH;
 
@@ -93,19 +93,19 @@ struct Group {
 
 #[on("join")]
 async fn join(ctx: Context, _me: Me, group: Group) -> Result<()> {
-    let rooms = ctx.socket().rooms(); // the one of its own id among them
-    let fits = rooms.len() <= 8 || rooms.contains(&group.room.to_room());
+    let (room, rooms) = (Room::from(group.room.0), ctx.socket().rooms());
+    let fits = rooms.len() < 8 || rooms.contains(&room);
     ensure!(
         fits,
         "too_many_rooms",
         "Nobody can be in more than 8 groups."
     );
-    ctx.socket().join(group.room.to_room())
+    ctx.socket().join(room)
 }
 
 #[on("leave")]
 async fn leave(ctx: Context, _me: Me, group: Group) {
-    ctx.socket().leave(group.room.to_room());
+    ctx.socket().leave(group.room.0);
 }
 
 #[derive(Deserialize, Serialize)]
@@ -116,7 +116,7 @@ struct ToGroup {
 
 #[on("group")]
 async fn group(ctx: Context, me: Me, msg: ToGroup) -> Result<()> {
-    let room = msg.room.to_room();
+    let room = Room::from(&msg.room.0);
     let member = ctx.socket().rooms().contains(&room);
     ensure!(member, "not_in_room", "Join the group first.");
     ctx.io().to(room).emit("group", me.says(msg))

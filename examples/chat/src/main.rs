@@ -31,5 +31,5 @@ async fn main() -> Result<()> {
         .bind(("127.0.0.1", port))
         .await?;
     println!("http://{}", server.local_addr());
-    server.run().await
+    server.run_until_signal().await
 }

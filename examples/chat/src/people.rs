@@ -1,6 +1,6 @@
 //! Who is online under which name: one name for a socket, one socket for a name.
 
-use koio::{Arguments, Context, Error, FromEvent, Result, SocketId, State, bail};
+use koio::{Arguments, Context, Error, FromEvent, Result, SocketId, bail};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -85,8 +85,8 @@ impl Me {
 }
 
 impl FromEvent for Me {
-    async fn from_event(ctx: &Context, args: &mut Arguments) -> Result<Self> {
-        let people = State::<People>::from_event(ctx, args).await?;
+    async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
+        let people = ctx.state::<People>()?;
         let name = people.lock().name_of(ctx.socket().id()).map(str::to_owned);
         name.map(Me)
             .ok_or_else(|| Error::new("not_logged_in", "Log in first."))

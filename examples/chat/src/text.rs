@@ -1,10 +1,9 @@
-use koio::Room;
 use serde::{Deserialize, Serialize};
 
 /// 1 to `MAX` characters that are not all white space: the limit is part of the type.
 #[derive(Deserialize, Serialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Text<const MAX: usize>(String);
+pub(crate) struct Text<const MAX: usize>(pub(crate) String);
 
 impl<const MAX: usize> TryFrom<String> for Text<MAX> {
     type Error = String;
@@ -16,12 +15,5 @@ impl<const MAX: usize> TryFrom<String> for Text<MAX> {
         } else {
             Err(format!("expected 1 to {MAX} characters"))
         }
-    }
-}
-
-impl<const MAX: usize> Text<MAX> {
-    /// The prefix keeps the rooms that clients name apart from all others.
-    pub(crate) fn to_room(&self) -> Room {
-        Room::from(format!("group:{}", self.0))
     }
 }
