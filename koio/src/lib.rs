@@ -25,6 +25,6 @@ pub use router::{
     Namespace, Next, Panic, Pipeline, Reply, Requirements, Route, Row, Running, State, Table, Try,
     compose,
 };
-pub use server::{Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server};
+pub use server::{Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve};
 pub use socket::{AckFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
 pub use wire::Bytes;

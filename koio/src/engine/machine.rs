@@ -105,9 +105,14 @@ enum Heartbeat {
 enum Probe {
     None,
     /// Accepted, `2probe` has not come yet.
-    Opened { by: Instant },
+    Opened {
+        by: Instant,
+    },
     /// `3probe` was sent; polls are released until `5` comes.
-    Answered { by: Instant, noop_at: Instant },
+    Answered {
+        by: Instant,
+        noop_at: Instant,
+    },
 }
 
 /// The state of one session.

@@ -263,7 +263,9 @@ impl SessionTask {
                 Request::Probe(io) => {
                     let outputs = self.machine.handle(Input::ProbeOpened, now());
                     let mut offered = WebSocket::new(io);
-                    let refused = outputs.into_iter().any(|output| output == Output::DropProbe);
+                    let refused = outputs
+                        .into_iter()
+                        .any(|output| output == Output::DropProbe);
                     if refused {
                         offered.io.close(1000);
                         let waker = std::task::Waker::noop();
@@ -312,7 +314,12 @@ impl SessionTask {
                 Err(Gone(reason)) => self.input(Input::Lost(reason)),
             }
         }
+        let before = self.machine.transport();
         self.read_probe(cx);
+        if self.machine.transport() != before {
+            // Upgraded: what came right behind the `5` is the new transport's, and nobody has asked it yet.
+            return self.read(cx, budget);
+        }
         self.drain_closing(cx);
     }
 

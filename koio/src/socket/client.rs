@@ -332,9 +332,8 @@ impl Upstream for Client {
         let grace = self.core.config().handler_grace;
         let now = Instant::now();
         let counters = &self.core.counters;
-        self.lanes.retain_mut(|lane| {
-            lane.poll(cx, &*dispatch, counters, now, grace) == Turn::Running
-        });
+        self.lanes
+            .retain_mut(|lane| lane.poll(cx, &*dispatch, counters, now, grace) == Turn::Running);
         if self.lanes.is_empty() {
             self.lanes = Vec::new();
         }
