@@ -4,6 +4,7 @@ mod arguments;
 mod attachments;
 mod encoding;
 mod guard;
+mod limits;
 mod noise;
 mod packets;
 mod relay;
