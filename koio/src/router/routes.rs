@@ -102,6 +102,7 @@ impl Line {
 
     /// Every disconnect handler runs, whatever the middleware around it does.
     async fn disconnect(self: Arc<Self>, ctx: Context) -> Result<Reply> {
+        let mut first = Ok(Reply::none());
         for handler in 0..self.handlers.len() {
             let mut result = guard(Next::handler(ctx.clone(), handler).run()).await;
             if ctx.started() <= handler {
@@ -110,11 +111,13 @@ impl Line {
                 }
                 result = self.invoke(ctx.clone(), handler).await;
             }
-            if let Err(error) = result {
+            if handler == 0 {
+                first = result;
+            } else if let Err(error) = result {
                 ctx.report(&ctx.mapped(error));
             }
         }
-        Ok(Reply::none())
+        first
     }
 
     /// Runs one handler, without anything around it.

@@ -242,3 +242,20 @@ async fn a_disconnect_handler_runs_once_and_its_failure_is_reported() {
     Server::start(setup).disconnect().await;
     assert_eq!(notes.all(), ["ran", "no"]);
 }
+
+#[tokio::test]
+async fn a_middleware_may_catch_the_failure_of_a_disconnect_handler() {
+    let notes = Notes::default();
+    let seen = notes.clone();
+    let setup = Setup::new()
+        .wrap(|_, next: Next| async {
+            assert_eq!(next.run().await.unwrap_err().code(), "no");
+            Ok(Reply::none())
+        })
+        .on("disconnect", |_| async {
+            Err::<(), _>(Error::new("no", "no"))
+        })
+        .on_error(move |error, _| seen.add(error.code()));
+    Server::start(setup).disconnect().await;
+    assert!(notes.all().is_empty());
+}
