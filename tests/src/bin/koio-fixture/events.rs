@@ -49,14 +49,25 @@ async fn typed(
     extra: Option<Extra>,
     typed: State<Typed>,
 ) -> String {
-    *typed.0.lock().expect("a lock").entry(ctx.socket().id()).or_default() += 1;
+    *typed
+        .0
+        .lock()
+        .expect("a lock")
+        .entry(ctx.socket().id())
+        .or_default() += 1;
     let mark = extra.map_or_else(|| "-".to_owned(), |extra| extra.mark);
     format!("{name}/{age}/{mark}")
 }
 
 #[on("ran")]
 async fn ran(ctx: Context, typed: State<Typed>) -> u32 {
-    typed.0.lock().expect("a lock").get(&ctx.socket().id()).copied().unwrap_or(0)
+    typed
+        .0
+        .lock()
+        .expect("a lock")
+        .get(&ctx.socket().id())
+        .copied()
+        .unwrap_or(0)
 }
 
 #[on("length")]
@@ -82,7 +93,12 @@ struct Stored {
 #[on("file")]
 async fn file(file: File) -> Stored {
     let size = file.bytes.len() + file.pages.iter().map(|page| page.len()).sum::<usize>();
-    Stored { name: file.name, bytes: file.bytes, pages: file.pages, size }
+    Stored {
+        name: file.name,
+        bytes: file.bytes,
+        pages: file.pages,
+        size,
+    }
 }
 
 #[derive(Deserialize, Serialize)]
@@ -191,4 +207,3 @@ async fn count(ctx: Context, to: u32) -> Result<()> {
     }
     Ok(())
 }
-

@@ -21,13 +21,20 @@ async fn leave(ctx: Context, room: String) {
 
 #[on("rooms")]
 async fn rooms(ctx: Context) -> Vec<String> {
-    ctx.socket().rooms().iter().map(ToString::to_string).collect()
+    ctx.socket()
+        .rooms()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[on("members")]
 async fn members(ctx: Context, room: String) -> Vec<String> {
     let sockets = ctx.io().to(room).fetch_sockets().await;
-    sockets.iter().map(|socket| socket.id().to_string()).collect()
+    sockets
+        .iter()
+        .map(|socket| socket.id().to_string())
+        .collect()
 }
 
 #[on("tell-all")]
