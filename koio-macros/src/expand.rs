@@ -139,7 +139,7 @@ fn routes(block: &Block) -> TokenStream {
                     #(#conditions)*
                     #(#lints)*
                     routes.push({
-                        let #this = ::std::sync::Arc::clone(&#this);
+                        let #this = ::core::clone::Clone::clone(&#this);
                         #route
                     });
                 }
@@ -198,7 +198,7 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
         None => quote_spanned!(at=> |#context: #private::Context| #run),
         Some(this) => quote_spanned! {at=>
             move |#context: #private::Context| {
-                let #this = ::std::sync::Arc::clone(&#this);
+                let #this = ::core::clone::Clone::clone(&#this);
                 #run
             }
         },
@@ -324,4 +324,65 @@ fn named(ident: &Ident) -> Ident {
 /// The user's place, the macro's hygiene.
 fn at(span: Span) -> Span {
     Span::mixed_site().located_at(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is wrong with the attribute, editors still need the item.
+    #[test]
+    fn the_item_is_given_back_untouched() {
+        let item = quote! {
+            /// Documented.
+            #[inline]
+            pub async fn send(text: String) -> u32 { broken + }
+        };
+        for attribute in [
+            quote!("send"),
+            quote!(),
+            quote!(9, =, ns),
+            quote!("connect"),
+        ] {
+            let expansion = on(attribute, item.clone()).to_string();
+            assert!(expansion.contains(&item.to_string()), "{expansion}");
+        }
+    }
+
+    #[test]
+    fn a_block_is_given_back_without_the_attributes_of_its_methods() {
+        let expansion = on(
+            quote!(ns = "/chat"),
+            quote! {
+                impl Chat {
+                    #[on("join")]
+                    #[koio::on("enter")]
+                    async fn join(&self) { half typed
+                    }
+                }
+            },
+        )
+        .to_string();
+        let kept = quote!(async fn join(&self) { half typed }).to_string();
+        assert!(expansion.contains(&kept), "{expansion}");
+        assert!(!expansion.contains("# [on"), "{expansion}");
+        assert!(!expansion.contains("koio :: on"), "{expansion}");
+    }
+
+    #[test]
+    fn what_is_no_handler_is_given_back_with_an_error() {
+        for item in [
+            quote!(
+                struct Send;
+            ),
+            quote!(
+                mod send {}
+            ),
+            quote!(fn),
+        ] {
+            let expansion = on(quote!("send"), item.clone()).to_string();
+            assert!(expansion.starts_with(&item.to_string()), "{expansion}");
+            assert!(expansion.contains("compile_error"), "{expansion}");
+        }
+    }
 }

@@ -18,12 +18,142 @@ mod validate;
 use proc_macro::TokenStream;
 
 /// Makes a function, or the methods of a value, handle events.
+///
+/// ```
+/// use koio::{Context, Result, handlers, on};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Deserialize)]
+/// struct SendMsg {
+///     text: String,
+/// }
+///
+/// #[derive(Serialize)]
+/// struct Receipt {
+///     length: usize,
+/// }
+///
+/// #[on("sendMsg")]
+/// async fn send_msg(ctx: Context, msg: SendMsg) -> Result<Receipt> {
+///     Ok(Receipt { length: msg.text.len() }) // the acknowledgement
+/// }
+///
+/// let listed = handlers![send_msg];
+/// # let _ = listed;
+/// ```
+///
+/// The function stays as it was: any visibility, callable, testable. Beside it stands a hidden
+/// struct of the same name (`struct send_msg {}`), which [`handlers!`] and `Io::discover()` find.
+///
+/// # The event
+///
+/// A string literal, and first. Three names mean something of their own: `"connection"` and
+/// `"disconnect"` are the life of a connection, `"*"` is every event that nothing else takes. The
+/// names that Socket.IO keeps for itself (`connect`, `connect_error`, `disconnecting`,
+/// `newListener`, `removeListener`) are refused.
+///
+/// # Arguments and answer
+///
+/// Any number of arguments in any order, each read by its type: what koio gives (`Context`,
+/// `State<T>`, `Ack` …), or the next thing that the client sent. They are owned; patterns are fine
+/// (`Point { x, y }: Point`). The return value is the answer: anything that serde can write, nothing,
+/// or a `Result` of these whose error converts into `koio::Error`.
+///
+/// # Options
+///
+/// | Option | Meaning |
+/// |---|---|
+/// | `ns = "/chat"` | The handler belongs to this namespace. |
+/// | `wrap = [auth, limit(10)]` | Middleware around this handler only, the first outermost, inside that of the namespace and the server. |
+/// | `also` | Another handler has this event as well; this one runs after it and does not answer. |
+/// | `timeout = "5s"` | The handler is dropped after this time, and the answer is `timeout`. Units are `ms`, `s`, `m` and `h`. |
+/// | `crate = path` | Where koio is, if not at `::koio`. |
+///
+/// # Methods
+///
+/// On an impl block, `#[on]` makes the methods that have an `#[on("event")]` of their own handlers
+/// of the value: `.handlers(Chat::new(db))`. They take `&self`, since one value serves all sockets.
+/// The block may have `ns` and `wrap` for all its methods, and `crate`; a method's own `ns` wins, its
+/// own `wrap` is inside the block's.
+///
+/// ```
+/// use koio::{Context, on};
+/// use std::sync::Mutex;
+///
+/// #[derive(Default)]
+/// struct Chat {
+///     names: Mutex<Vec<String>>,
+/// }
+///
+/// #[on(ns = "/chat")]
+/// impl Chat {
+///     #[on("join")]
+///     async fn join(&self, ctx: Context, name: String) {
+///         self.names.lock().unwrap().push(name);
+///     }
+/// }
+/// ```
+///
+/// One value has one such block.
+///
+/// # Compile errors
+///
+/// What the macro can see it tells with what to write instead. The rest is rustc's to tell:
+///
+/// | rustc says | It means |
+/// |---|---|
+/// | ``the name `chat` is defined multiple times`` | A handler's struct lives among the types, where modules and crates live as well: a handler cannot be called like a module beside it. Rename one. |
+/// | ``expected struct, variant or union type, found function `typing` `` | [`handlers!`] lists a function without `#[on]`. |
+/// | ``expected struct, variant or union type, found local variable `list` `` | A bare name in [`handlers!`] is a handler's; a value stands in parentheses: `handlers![(list)]`. |
+/// | ``cannot find struct, variant or union type `typing` ``, ``struct `typing` is private`` | [`handlers!`] lists something that cannot be named here: name its module, `handlers![chat::typing]`, and make the function visible, or let the module return a list of its own. |
+/// | `future cannot be sent between threads safely` | The handler keeps something across an `.await` that must stay on one thread. The note names it: often an `Rc`, or a lock guard that wants a block of its own. |
+/// | ``expected `impl Future<Output = ()>` to be a future that resolves to `Result<Reply, Error>` `` | A middleware returns `Result<Reply>`: what `next.run().await` gave it, or an answer of its own. |
+/// | ``use of moved value: `next` `` | What is inside a middleware can run once only, so `run` takes `next` away. |
+/// | ``expected `Result<Reply, Error>`, found `Running` ``, ``unused `Running` that must be used`` | `next.run()` without `.await`: nothing inside has run. |
+/// | ``async closure does not implement `Fn` because it captures state from its environment`` | A middleware that captures is a closure which returns an async block: `move \|ctx, next\| { let name = name.clone(); async move { .. } }`. |
+/// | ``conflicting implementations of trait `FromEvent` `` | The type derives `Deserialize`, so it is read from what the client sent. To make it of something else, wrap it in a type that does not. |
+/// | ``conflicting implementations of trait `IntoRoutes` `` | A value has two `#[on] impl` blocks: join them. |
+/// | ``the trait bound `RateLimit<Pipeline>: Clone` is not satisfied`` | tower's rate limit counts for one owner: put a `tower::buffer::BufferLayer` outside of it, whose copies share it. |
+/// | `` implementation of `Send` is not general enough `` | An argument's type holds a `'static` reference inside of one of koio's types, such as `State<Vec<&'static str>>`, which rustc cannot follow through an `.await`. Give it a name: `struct Names(Vec<&'static str>)`. |
+/// | ``could not find `koio` in the list of imported crates`` | koio has another name here: `#[on(.., crate = that_name)]`. |
 #[proc_macro_attribute]
 pub fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::on(attribute.into(), item.into()).into()
 }
 
-/// Lists handlers.
+/// Lists handlers, for `.handlers(..)`.
+///
+/// An entry is the path of an [`#[on]`](macro@on) function, or a value: another list, or one whose
+/// methods are handlers. Lists nest, and a module can keep its handlers private and return a list:
+///
+/// ```
+/// use koio::{handlers, on};
+///
+/// mod chat {
+///     use koio::{Handlers, handlers, on};
+///
+///     #[on("typing")]
+///     async fn typing() {}
+///
+///     #[on("history")]
+///     pub async fn history() {}
+///
+///     pub fn all() -> Handlers {
+///         handlers![typing]
+///     }
+/// }
+///
+/// #[on("sendMsg")]
+/// async fn send_msg() {}
+///
+/// let listed = handlers![send_msg, chat::history, chat::all()];
+/// # let _ = listed;
+/// ```
+///
+/// A bare name is always a handler's. A value in a variable stands in parentheses: `(list)`. Entries
+/// may have a `#[cfg(..)]`. The same handler twice in one list does not compile.
+///
+/// Where koio has another name, say so first: `handlers![crate = that_name; send_msg]`.
 #[proc_macro]
 pub fn handlers(entries: TokenStream) -> TokenStream {
     expand::handlers(entries.into()).into()

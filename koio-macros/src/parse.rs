@@ -214,7 +214,7 @@ fn starts_on(tree: &TokenTree, next: Option<&TokenTree>) -> bool {
 
 /// The inside of `handlers![..]`.
 pub(crate) struct List {
-    /// `crate = path;` in front of the entries, which is how koio's own wrapper names itself.
+    /// `crate = path;` in front of the entries: where koio is, if not at `::koio`.
     pub(crate) krate: Option<syn::Path>,
     /// Entries with their attributes, each a path or an expression.
     pub(crate) entries: Vec<(Vec<Attribute>, syn::Expr)>,
@@ -222,16 +222,14 @@ pub(crate) struct List {
 
 /// Reads the inside of `handlers![..]`.
 pub(crate) fn list(input: ParseStream<'_>) -> syn::Result<List> {
-    let krate = match input.peek(Token![crate]) && input.peek2(Token![=]) {
-        true => {
-            input.parse::<Token![crate]>()?;
-            input.parse::<Token![=]>()?;
-            let path = input.call(syn::Path::parse_mod_style)?;
-            input.parse::<Token![;]>()?;
-            Some(path)
-        }
-        false => None,
-    };
+    let mut krate = None;
+    // A second one is the user's, inside a macro that has written the first.
+    while input.peek(Token![crate]) && input.peek2(Token![=]) {
+        input.parse::<Token![crate]>()?;
+        input.parse::<Token![=]>()?;
+        krate = Some(input.call(syn::Path::parse_mod_style)?);
+        input.parse::<Token![;]>()?;
+    }
     let mut entries = Vec::new();
     while !input.is_empty() {
         let attributes = input.call(Attribute::parse_outer)?;

@@ -18,7 +18,7 @@ const HIDDEN_MESSAGE: &str = "internal error";
 /// An error with a code for programs and a message for people.
 ///
 /// It is either *shown* to the client that waits for an answer, or *hidden*: then the client is told
-/// `internal` and nothing else, while the observers of [`on_error`](crate::Setup::on_error) see all of it.
+/// `internal` and nothing else, while the observers of [`on_error`](crate::Io::on_error) see all of it.
 ///
 /// - [`Error::new`] makes a shown one.
 /// - `?` makes a hidden one of any [`std::error::Error`], and keeps that as its source.
@@ -227,7 +227,7 @@ impl Error {
         self
     }
 
-    /// Takes over the source of another error: [`map_error`](crate::Setup::map_error) gives an error a code, and
+    /// Takes over the source of another error: [`map_error`](crate::Io::map_error) gives an error a code, and
     /// must not lose what it was made of.
     pub(crate) fn instead_of(mut self, other: Self) -> Self {
         if self.0.source.is_none() {

@@ -63,7 +63,7 @@ impl fmt::Debug for Sid {
 
 /// The operating system had no randomness to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoRandomness;
+pub(crate) struct NoRandomness;
 
 /// The public id of one socket: one client in one namespace, until it disconnects.
 ///

@@ -228,6 +228,11 @@ pub(crate) fn list(list: List, errors: &mut Errors) -> Listed {
     for (attributes, entry) in list.entries {
         let path = match bare(entry) {
             Expr::Path(path) => path,
+            // The parentheses have told us that it is a value; rustc would call them needless.
+            Expr::Paren(value) => {
+                entries.push(Listing::Value(attributes, value.expr));
+                continue;
+            }
             value => {
                 entries.push(Listing::Value(attributes, Box::new(value)));
                 continue;

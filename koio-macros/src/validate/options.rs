@@ -299,3 +299,29 @@ fn literal(key: &Ident, value: Option<TokenStream>, example: &str) -> syn::Resul
         syn::Error::new_spanned(value, format!("`{key}` takes a string literal: {example}"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(duration("5s"), Some(Duration::from_secs(5)));
+        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(duration("1h"), Some(Duration::from_secs(3600)));
+        for wrong in ["", "5", "s", "-5s", "5 s", "1.5s", "5S", "5sec", "５s"] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_duration_too_long_for_milliseconds_is_none() {
+        assert_eq!(
+            duration("18446744073709551615ms"),
+            Some(Duration::from_millis(u64::MAX))
+        );
+        assert_eq!(duration("18446744073709551616ms"), None);
+        assert_eq!(duration("18446744073709551615s"), None);
+    }
+}

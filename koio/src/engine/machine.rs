@@ -12,6 +12,13 @@ use crate::wire::{EnginePacket, Message};
 /// one more poll before it pauses, so once is not enough; the reference repeats every 100 ms.
 const PROBE_NOOP: Duration = Duration::from_millis(50);
 
+/// How long a session whose client said goodbye in a POST waits for the poll that the client sent beside it: the
+/// two race on different connections, and the poll is to be answered with a noop all the same.
+const FAREWELL: Duration = Duration::from_millis(20);
+/// Lateness of a ping that counts as none. A timer is a millisecond or two late; a starved machine is more, and
+/// then the client gets its whole time from the moment when the ping was sent.
+const PUNCTUAL: Duration = Duration::from_millis(10);
+
 /// What happens to a session.
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -105,9 +112,14 @@ enum Heartbeat {
 enum Probe {
     None,
     /// Accepted, `2probe` has not come yet.
-    Opened { by: Instant },
+    Opened {
+        by: Instant,
+    },
     /// `3probe` was sent; polls are released until `5` comes.
-    Answered { by: Instant, noop_at: Instant },
+    Answered {
+        by: Instant,
+        noop_at: Instant,
+    },
 }
 
 /// The state of one session.
@@ -277,7 +289,13 @@ impl Machine {
                 }
                 Outputs::default()
             }
-            EnginePacket::Close => self.close(CloseReason::TransportClose, false, now),
+            EnginePacket::Close => {
+                let closed = self.close(CloseReason::TransportClose, false, now);
+                if self.transport == Transport::Polling {
+                    self.phase = Phase::Closing(now + FAREWELL);
+                }
+                closed
+            }
             // Protocol section "Heartbeat": since revision 4 only the server sends pings.
             EnginePacket::Ping(_) => self.close(CloseReason::TransportError, false, now),
             EnginePacket::Open(_) | EnginePacket::Upgrade | EnginePacket::Noop => {
@@ -322,7 +340,9 @@ impl Machine {
                 return self.close(CloseReason::PingTimeout, false, now);
             }
             Heartbeat::PingAt(at) if due(at) => {
-                self.heartbeat = Heartbeat::PongBy(now + self.times.ping_timeout);
+                let late = now.saturating_duration_since(at);
+                let sent = if late <= PUNCTUAL { at } else { now };
+                self.heartbeat = Heartbeat::PongBy(sent + self.times.ping_timeout);
                 return Outputs::one(Output::Ping);
             }
             _ => {}

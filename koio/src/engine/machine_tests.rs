@@ -236,7 +236,10 @@ fn a_message_that_does_not_end_is_cut() {
     session.give(Input::Partial(true));
     session.wait(5_000 * MS);
     session.give(Input::Partial(true));
-    assert_eq!(session.wait(5_000 * MS), closed(CloseReason::TransportError));
+    assert_eq!(
+        session.wait(5_000 * MS),
+        closed(CloseReason::TransportError)
+    );
 }
 
 #[test]

@@ -70,10 +70,7 @@ impl Outbox {
         if state.closed {
             return Err(SendError::Closed);
         }
-        let (bytes, messages) = (
-            state.bytes + frame.len(),
-            state.messages + frame.messages(),
-        );
+        let (bytes, messages) = (state.bytes + frame.len(), state.messages + frame.messages());
         // A single frame above the limit is still let through an empty queue: it could never go otherwise.
         let full = bytes > self.max_bytes || messages > self.max_messages;
         if full && urgency == Urgency::Normal && !state.queue.is_empty() {
@@ -277,6 +274,9 @@ mod tests {
         outbox.take_all();
         outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert!(!outbox.uncork(&waker, true), "something was queued meanwhile");
+        assert!(
+            !outbox.uncork(&waker, true),
+            "something was queued meanwhile"
+        );
     }
 }

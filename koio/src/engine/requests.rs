@@ -38,7 +38,10 @@ pub(crate) enum Request {
     /// The client broke the transport's rules, or aborted a request.
     Lost(CloseReason),
     /// The layer above ends the session; `flush`: what is queued is delivered first.
-    Close { reason: CloseReason, flush: bool },
+    Close {
+        reason: CloseReason,
+        flush: bool,
+    },
 }
 
 /// Requests that may wait for one session. An honest client has at most one poll, one post and one WebSocket

@@ -60,6 +60,20 @@ impl WebSocket {
     }
 }
 
+impl Session {
+    /// Answers the POST that is under way, if one is.
+    fn end_post(&self, polling: &mut Polling, taken: bool) {
+        if let Some((_, reply)) = polling.post.take() {
+            self.shared().inbox.end_post();
+            let _ = reply.send(if taken {
+                PostReply::Taken
+            } else {
+                PostReply::Refused
+            });
+        }
+    }
+}
+
 /// A session's task.
 pub(crate) struct SessionTask {
     session: Session,
@@ -115,10 +129,7 @@ impl SessionTask {
 
     fn apply(&mut self, output: Output) {
         match output {
-            Output::Deliver(message) => {
-                self.upstream_busy = true;
-                self.upstream.on_message(message);
-            }
+            Output::Deliver(message) => self.upstream.on_message(message),
             Output::Ping => {
                 let _ = self.session.reply(&Frame::ping());
             }
@@ -207,26 +218,23 @@ impl SessionTask {
                 }
             }
             Link::Polling(polling) => {
-                if let Some((_, reply)) = polling.post.take() {
-                    shared.inbox.end_post();
-                    // A client that said goodbye was understood; anything else in its post was not.
-                    let taken = flush || reason == CloseReason::TransportClose;
-                    let _ = reply.send(if taken {
-                        PostReply::Taken
-                    } else {
-                        PostReply::Refused
-                    });
+                // The client said goodbye in its post; the poll that it sent beside it may come a moment later,
+                // and the post is answered only then: who waits for its answer finds the session gone.
+                let farewell = reason == CloseReason::TransportClose && polling.post.is_some();
+                if farewell && polling.poll.is_none() {
+                    return;
                 }
+                self.session.end_post(polling, flush || farewell);
                 if flush {
                     return;
                 }
                 if let Some(poll) = polling.poll.take() {
-                    let last = if reason == CloseReason::TransportClose {
+                    let last = if farewell {
                         Frame::noop()
                     } else {
                         Frame::close()
                     };
-                    let _ = poll.send(PollReply::Payload(payload::encode(std::iter::once(&last))));
+                    let _ = poll.send(PollReply::Payload(payload::encode([last].iter())));
                 }
                 self.input(Input::Finished);
             }
@@ -234,6 +242,9 @@ impl SessionTask {
     }
 
     fn gone(&mut self) {
+        if let Link::Polling(polling) = &mut self.link {
+            self.session.end_post(polling, true);
+        }
         self.session.shared().outbox.close(true);
         self.session.shared().inbox.close();
         self.registration = None;
@@ -263,7 +274,9 @@ impl SessionTask {
                 Request::Probe(io) => {
                     let outputs = self.machine.handle(Input::ProbeOpened, now());
                     let mut offered = WebSocket::new(io);
-                    let refused = outputs.into_iter().any(|output| output == Output::DropProbe);
+                    let refused = outputs
+                        .into_iter()
+                        .any(|output| output == Output::DropProbe);
                     if refused {
                         offered.io.close(1000);
                         let waker = std::task::Waker::noop();
@@ -291,6 +304,10 @@ impl SessionTask {
         };
         if self.machine.is_gone() {
             let _ = reply.send(PollReply::Refused);
+        } else if self.ending.is_some_and(|ending| !ending.flush) {
+            let noop = payload::encode([Frame::noop()].iter());
+            let _ = reply.send(PollReply::Payload(noop));
+            self.input(Input::Finished);
         } else if polling.poll.is_some() {
             // The first is answered when the session closes.
             let _ = reply.send(PollReply::Refused);
@@ -312,7 +329,12 @@ impl SessionTask {
                 Err(Gone(reason)) => self.input(Input::Lost(reason)),
             }
         }
+        let before = self.machine.transport();
         self.read_probe(cx);
+        if self.machine.transport() != before {
+            // Upgraded: what came right behind the `5` is the new transport's, and nobody has asked it yet.
+            return self.read(cx, budget);
+        }
         self.drain_closing(cx);
     }
 
@@ -350,10 +372,7 @@ impl SessionTask {
                         Some(Err(Gone(CloseReason::ParseError)))
                     }
                     None => {
-                        if let Some((_, reply)) = polling.post.take() {
-                            self.session.shared().inbox.end_post();
-                            let _ = reply.send(PostReply::Taken);
-                        }
+                        self.session.end_post(polling, true);
                         None
                     }
                 }
@@ -487,28 +506,35 @@ impl SessionTask {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = TURN;
+        // Before the requests, and by the clock: a request that comes at the deadline comes too late, although
+        // the timer itself may fire a millisecond after it.
+        while self
+            .machine
+            .deadline()
+            .is_some_and(|deadline| now() >= deadline)
+        {
+            self.input(Input::Tick);
+        }
         let was_ending = self.ending.is_some();
         let waited = self.has_poll() && !was_ending;
         self.requests();
         loop {
             self.read(cx, &mut budget);
             let was_full = self.upstream.is_full();
-            if self.upstream_busy {
-                self.upstream_busy = self.upstream.poll(cx).is_pending();
-            }
+            // Always: its own timers and other tasks may have woken it.
+            self.upstream_busy = self.upstream.poll(cx).is_pending();
             // Finished handlers made room: what waits in the transport's buffer would otherwise wait for a
             // wake-up that does not come.
             if !(was_full && !self.upstream.is_full() && budget > 0 && self.machine.is_open()) {
                 break;
             }
         }
-        while self.timer_is_due(cx) {
-            self.input(Input::Tick);
-        }
         let writable = self.write(cx);
         self.finish_polling(waited);
         self.drain_closing(cx);
-        if budget == 0 || (self.machine.is_open() && !self.reading && self.may_read()) {
+        // Writing may have set a deadline.
+        let due = self.timer_is_due(cx);
+        if due || budget == 0 || (self.machine.is_open() && !self.reading && self.may_read()) {
             cx.waker().wake_by_ref();
         }
         writable
@@ -610,3 +636,7 @@ impl Link {
 pub(crate) fn send_handshake(session: &Session, handshake: &Frame) {
     let _ = session.shared().outbox.push(handshake, Urgency::Reply);
 }
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

@@ -41,7 +41,9 @@ const LONGEST_TEXT: usize = 256;
     note = "a client can send whatever implements `serde::Deserialize` and owns its data: \
             `#[derive(serde::Deserialize)]`, and `String` instead of `&str`",
     note = "koio gives `Context`, `Socket`, `State<T>`, `Auth<T>`, `Handshake`, `CloseReason`, `Ack`, `Args` and \
-            `Try<T>`; a type of your own may implement `koio::FromEvent`"
+            `Try<T>`; a type of your own may implement `koio::FromEvent`",
+    note = "`Option<T>` is for what a client may leave out; what koio gives is always there, and an `Ack` says whether \
+            the client waits for it: `ack.is_wanted()`"
 )]
 pub trait FromEvent: Sized + Send {
     /// Makes the argument of what happened (`ctx`) and of the arguments that nobody has read yet (`args`).
@@ -76,6 +78,8 @@ pub struct Arguments {
     ctx: Context,
     /// `None` on the life cycle, where nobody sent anything.
     reader: Option<ArgsReader>,
+    /// How many were asked for beyond the last.
+    missing: usize,
     /// The name of the handler's argument that is being read, for error messages.
     name: Option<&'static str>,
 }
@@ -87,6 +91,7 @@ impl Arguments {
         Self {
             ctx: ctx.clone(),
             reader: ctx.raw().map(|args| args.reader()),
+            missing: 0,
             name: None,
         }
     }
@@ -95,6 +100,8 @@ impl Arguments {
     ///
     /// # Errors
     /// `bad_request`, if it is no `T`; the message names the argument and the reason.
+    // No iterator: each argument has a type of its own.
+    #[allow(clippy::should_implement_trait)]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<T> {
         let position = self.position();
         let Some(reader) = &mut self.reader else {
@@ -102,17 +109,21 @@ impl Arguments {
         };
         match reader.next::<T>() {
             Ok(Some(value)) => Ok(value),
-            Ok(None) => serde_json::from_slice(b"null").map_err(|_| {
-                Error::bad_request(format!("{} is missing", self.described(position)))
-            }),
+            Ok(None) => {
+                self.missing = self.missing.saturating_add(1);
+                serde_json::from_slice(b"null").map_err(|_| {
+                    Error::bad_request(format!("{} is missing", self.described(position)))
+                })
+            }
             Err(error) => Err(self.refused(error, position)),
         }
     }
 
-    /// How many arguments have been read.
+    /// How many arguments have been read, missing ones included.
     #[must_use]
     pub fn position(&self) -> usize {
-        self.reader.as_ref().map_or(0, ArgsReader::position)
+        let sent = self.reader.as_ref().map_or(0, ArgsReader::position);
+        sent.saturating_add(self.missing)
     }
 
     /// Reads one argument of a handler; `name` is what the handler calls it.

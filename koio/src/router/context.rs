@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Args, Arguments, State, ack::AnswerState, routes::Line, types::TypeMap};
 use crate::{
-    CloseReason, Emit, Error, IoHandle, Result, Room, Socket,
+    CloseReason, Emit, Error, Handshake, IoHandle, Result, Room, Socket,
     socket::{Accept, Event},
     wire::{DecodeError, RawArgs},
 };
@@ -62,6 +62,12 @@ impl Context {
     #[must_use]
     pub fn socket(&self) -> &Socket {
         &self.0.socket
+    }
+
+    /// What the client said when it connected.
+    #[must_use]
+    pub fn handshake(&self) -> &Handshake {
+        self.0.socket.handshake()
     }
 
     /// The server.
@@ -235,7 +241,7 @@ impl Context {
 
     /// Whether CONNECT has been answered.
     pub(super) fn is_accepted(&self) -> bool {
-        matches!(&self.0.occasion, Occasion::Connection(accept) if accept.is_answered())
+        matches!(&self.0.occasion, Occasion::Connection(accept) if accept.is_accepted())
     }
 
     /// The client sent what is no JSON: its connection is closed, and nobody answers any more.

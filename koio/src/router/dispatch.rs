@@ -36,7 +36,7 @@ impl Dispatch for Routes {
                 }
                 Err(error) => {
                     ctx.report(&error);
-                    if accept.is_answered() {
+                    if accept.is_accepted() {
                         ctx.socket().disconnect();
                     } else {
                         let (message, data) = error.refusal();

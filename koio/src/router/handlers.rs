@@ -5,7 +5,8 @@ use super::Route;
 /// What `#[on]` makes of a function: something that knows its route.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
-    label = "write `#[on(\"event\")]` above the function"
+    label = "write `#[on(\"event\")]` above the function",
+    note = "a value whose methods are handlers stands in parentheses: `handlers![send_msg, (Chat)]`"
 )]
 pub trait Routed {
     /// The route.
@@ -45,6 +46,8 @@ impl Handlers {
     }
 
     /// Adds another list, or the methods of a value.
+    // A list grows; nothing is summed up.
+    #[allow(clippy::should_implement_trait)]
     pub fn add(mut self, handlers: impl IntoRoutes) -> Self {
         self.routes.extend(handlers.into_routes());
         self
@@ -67,4 +70,39 @@ impl IntoRoutes for Route {
     fn into_routes(self) -> Vec<Route> {
         vec![self]
     }
+}
+
+/// Lists handlers, for [`Io::handlers`](crate::Io::handlers) and [`Namespace::handlers`](crate::Namespace::handlers).
+///
+/// An entry is the path of an [`#[on]`](macro@crate::on) function, or a value: another list, or one whose methods
+/// are handlers. Lists nest, and a module can keep its handlers private and return a list:
+///
+/// ```
+/// use koio::{Handlers, handlers, on};
+///
+/// mod chat {
+///     use koio::{Handlers, handlers, on};
+///
+///     #[on("typing")]
+///     async fn typing() {}
+///
+///     pub fn all() -> Handlers {
+///         handlers![typing]
+///     }
+/// }
+///
+/// #[on("sendMsg")]
+/// async fn send_msg() {}
+///
+/// let listed: Handlers = handlers![send_msg, chat::all()];
+/// # let _ = listed;
+/// ```
+///
+/// A bare name is always a handler's. A value in a variable stands in parentheses: `(list)`. Entries may have a
+/// `#[cfg(..)]`. The same handler twice in one list does not compile.
+#[macro_export]
+macro_rules! handlers {
+    ($($entries:tt)*) => {
+        $crate::__private::handlers!(crate = $crate; $($entries)*)
+    };
 }

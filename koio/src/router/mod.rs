@@ -2,13 +2,13 @@
 //!
 //! In the order in which an event meets them:
 //!
-//! 1. [`routes`](Routes) finds the line of the event: what is around its handlers, and the handlers.
-//! 2. [`layers`](layer) are the tower layers around everything, [`onion`](Middleware) the middleware inside them.
-//! 3. [`arguments`](Arguments) decode what the client sent into exactly the types that the handler takes.
+//! 1. `routes` finds the line of the event: what is around its handlers, and the handlers.
+//! 2. [`layer`](Pipeline) has the tower layers around everything, [`onion`](Next) the middleware inside them.
+//! 3. [`arguments`](Arguments) decodes what the client sent into exactly the types that the handler takes.
 //! 4. [`reply`](Reply) carries the answer back out through the onion.
-//! 5. [`dispatch`] acknowledges, or tells the observers what went wrong.
+//! 5. `dispatch` acknowledges, or tells the observers what went wrong.
 //!
-//! Everything is put together in [`Setup`], checked once at the start, and shared by all sockets after that.
+//! Everything is put together in `Setup`, checked once at the start, and shared by all sockets after that.
 
 mod ack;
 mod arguments;
@@ -30,6 +30,8 @@ mod route;
 mod routes;
 mod setup;
 mod table;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use ack::Ack;
@@ -45,7 +47,7 @@ pub use reply::{Answer, Reply};
 pub use requirements::Requirements;
 pub use route::Route;
 pub(crate) use routes::Routes;
-pub use setup::Setup;
+pub(crate) use setup::Setup;
 pub use table::{Row, Table};
 
 pub(crate) use arguments::shorten;

@@ -10,7 +10,7 @@ use crate::Result;
 /// It is a plain value, which a module can build and return:
 ///
 /// ```
-/// use koio::{Context, Namespace, Next, Reply, Result, Setup};
+/// use koio::{Context, Io, Namespace, Next, Reply, Result};
 ///
 /// async fn members_only(ctx: Context, next: Next) -> Result<Reply> {
 ///     koio::ensure!(ctx.socket().handshake().query("member").is_some(), "members_only", "join first");
@@ -23,7 +23,7 @@ use crate::Result;
 ///         .on("hello", |_: Context| async move { Ok("welcome") })
 /// }
 ///
-/// let setup = Setup::new().namespace("/club", club());
+/// let io = Io::new().namespace("/club", club());
 /// ```
 #[derive(Debug, Default)]
 #[must_use = "a namespace does nothing until it is given to `.namespace(..)`"]

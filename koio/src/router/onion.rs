@@ -187,13 +187,13 @@ impl fmt::Debug for Running {
 /// Makes one middleware of several, the first outermost: koa-compose.
 ///
 /// ```
-/// use koio::{compose, Context, Middleware, Next, Reply, Result, Setup};
+/// use koio::{compose, Context, Io, Middleware, Next, Reply, Result};
 ///
 /// async fn first(_: Context, next: Next) -> Result<Reply> { next.run().await }
 /// async fn second(_: Context, next: Next) -> Result<Reply> { next.run().await }
 ///
 /// let both = compose([Middleware::new(first), Middleware::new(second)]);
-/// let setup = Setup::new().wrap(both);
+/// let io = Io::new().wrap(both);
 /// ```
 pub fn compose(
     middleware: impl IntoIterator<Item = Middleware>,

@@ -1,5 +1,7 @@
 //! What the macros expand to. Not part of the promise: it may change in any release.
 
+pub use koio_macros::handlers;
+
 pub use crate::wire::ArgList;
 
 pub use super::{
@@ -7,7 +9,7 @@ pub use super::{
     context::Context,
     handlers::{Handlers, IntoRoutes, Routed},
     onion::{Middleware, Next},
-    reply::{Answer, IntoReply, Out, Reply},
+    reply::{Answer, Failure, IntoReply, Out, Reply},
     route::{Meta, Route},
 };
 #[doc(inline)]

@@ -109,6 +109,27 @@ impl Answer for Reply {
     }
 }
 
+/// What a handler may fail with: a [`koio::Error`](Error), or whatever converts into one.
+///
+/// It is `Into<Error>` by another name, under which rustc can say what to do about it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the error of a handler",
+    label = "does not convert into `koio::Error`",
+    note = "implement `std::error::Error` for it: the client is then told `internal`, unless `map_error` gives it a code",
+    note = "or return `koio::Result<_>`, and say what the client may know: `Error::new(\"name_taken\", \"..\")`"
+)]
+pub trait Failure {
+    /// Makes a koio error of it.
+    fn into_error(self) -> Error;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Error>> Failure for E {
+    fn into_error(self) -> Error {
+        self.into()
+    }
+}
+
 /// What a handler returned, before it is known whether it is a `Result`.
 ///
 /// serde can write a `Result` as a value, and nobody ever wants that. So the method for `Result` is inherent:
@@ -125,9 +146,9 @@ impl<T, E> Out<Result<T, E>> {
     pub fn into_reply(self) -> Result<Reply>
     where
         T: Answer,
-        E: Into<Error>,
+        E: Failure,
     {
-        self.0.map(Answer::into_reply).map_err(Into::into)
+        self.0.map(Answer::into_reply).map_err(Failure::into_error)
     }
 }
 

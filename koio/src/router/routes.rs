@@ -102,6 +102,7 @@ impl Line {
 
     /// Every disconnect handler runs, whatever the middleware around it does.
     async fn disconnect(self: Arc<Self>, ctx: Context) -> Result<Reply> {
+        let mut first = Ok(Reply::none());
         for handler in 0..self.handlers.len() {
             let mut result = guard(Next::handler(ctx.clone(), handler).run()).await;
             if ctx.started() <= handler {
@@ -110,11 +111,13 @@ impl Line {
                 }
                 result = self.invoke(ctx.clone(), handler).await;
             }
-            if let Err(error) = result {
+            if handler == 0 {
+                first = result;
+            } else if let Err(error) = result {
                 ctx.report(&ctx.mapped(error));
             }
         }
-        Ok(Reply::none())
+        first
     }
 
     /// Runs one handler, without anything around it.
@@ -176,10 +179,11 @@ impl Shared {
     }
 }
 
-/// What happens to errors while nobody observes them. What the client may see is no fault of the server's.
+/// What happens to errors while nobody observes them. What the client may see is no fault of the server's, and
+/// that clients go away is no fault at all.
 fn log(error: &Error, ctx: &Context) {
     let (event, namespace, socket) = (ctx.event(), ctx.namespace(), ctx.socket().id());
-    if error.is_shown() {
+    if error.is_shown() || error.is_closed() || error.is_disconnected() {
         tracing::debug!(event, namespace, %socket, code = error.code(), "{error}");
     } else {
         tracing::error!(event, namespace, %socket, "{error:?}");

@@ -24,10 +24,12 @@ use crate::{Error, Result, error::BoxError};
 /// The namespace of clients that name none. It always exists.
 pub(super) const ROOT: &str = "/";
 
-/// State, middleware, handlers and namespaces: the half of `Io` that is about events.
+/// State, middleware, handlers and namespaces: the half of [`Io`](crate::Io) that is about events.
+///
+/// The methods are documented there.
 #[derive(Default)]
 #[must_use = "a setup does nothing until a server is made of it"]
-pub struct Setup {
+pub(crate) struct Setup {
     pub(super) states: Vec<StateValue>,
     pub(super) root: Namespace,
     pub(super) namespaces: Vec<(String, Namespace)>,
@@ -48,14 +50,14 @@ pub(super) struct StateValue {
 
 impl Setup {
     /// Nothing yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Takes every `#[on]` function of the program. Methods of `#[on] impl` blocks need a value, and so are to
     /// be listed still.
     #[cfg(feature = "discover")]
-    pub fn discover() -> Self {
+    pub(crate) fn discover() -> Self {
         let mut setup = Self::default();
         setup.root.routes = super::registry::all();
         setup.discovered = true;
@@ -64,7 +66,7 @@ impl Setup {
 
     /// Shares a value with all handlers, which take it as [`State<T>`](crate::State). One for each type.
     #[track_caller]
-    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+    pub(crate) fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.push(StateValue {
             id: TypeId::of::<T>(),
             name: type_name::<T>(),
@@ -76,7 +78,7 @@ impl Setup {
 
     /// Puts a middleware around every event of every namespace, connection and disconnect included. The first
     /// is the outermost. koa's `app.use`.
-    pub fn wrap<F, Fut>(mut self, middleware: F) -> Self
+    pub(crate) fn wrap<F, Fut>(mut self, middleware: F) -> Self
     where
         F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
@@ -89,7 +91,7 @@ impl Setup {
     /// first is the outermost. It is shared by all sockets.
     ///
     /// A client whose event a layer turns away is answered `timeout`, `overloaded`, or `internal`.
-    pub fn layer<L>(mut self, layer: L) -> Self
+    pub(crate) fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Pipeline> + Send + 'static,
         L::Service: Service<Context, Response = Reply> + Clone + Send + Sync + 'static,
@@ -102,14 +104,14 @@ impl Setup {
 
     /// Adds handlers: a list made by `handlers![]`, or a value whose methods are handlers. They belong to `/`
     /// unless they say otherwise (`#[on("event", ns = "/chat")]`).
-    pub fn handlers(mut self, handlers: impl IntoRoutes) -> Self {
+    pub(crate) fn handlers(mut self, handlers: impl IntoRoutes) -> Self {
         self.root = self.root.handlers(handlers);
         self
     }
 
     /// Handles an event of `/` with a closure, which reads its arguments from the context.
     #[track_caller]
-    pub fn on<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
+    pub(crate) fn on<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
     where
         F: Fn(Context) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T>> + Send + 'static,
@@ -120,29 +122,22 @@ impl Setup {
     }
 
     /// Adds a namespace. Its middleware is inside the server's.
-    pub fn namespace(mut self, path: impl Into<String>, namespace: Namespace) -> Self {
+    pub(crate) fn namespace(mut self, path: impl Into<String>, namespace: Namespace) -> Self {
         self.namespaces.push((path.into(), namespace));
         self
     }
 
     /// Tells a function of every error that leaves an onion. Without one, errors are logged.
-    pub fn on_error(mut self, observer: impl Fn(&Error, &Context) + Send + Sync + 'static) -> Self {
+    pub(crate) fn on_error(
+        mut self,
+        observer: impl Fn(&Error, &Context) + Send + Sync + 'static,
+    ) -> Self {
         self.observers.push(Box::new(observer));
         self
     }
 
     /// Gives an error of your own its code: instead of `internal`, the client gets what `map` makes of it.
-    ///
-    /// ```
-    /// # #[derive(Debug)] struct NoSuchUser;
-    /// # impl std::fmt::Display for NoSuchUser {
-    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("no such user") }
-    /// # }
-    /// # impl std::error::Error for NoSuchUser {}
-    /// let setup = koio::Setup::new()
-    ///     .map_error::<NoSuchUser>(|error| koio::Error::new("no_such_user", error.to_string()));
-    /// ```
-    pub fn map_error<E>(mut self, map: impl Fn(&E) -> Error + Send + Sync + 'static) -> Self
+    pub(crate) fn map_error<E>(mut self, map: impl Fn(&E) -> Error + Send + Sync + 'static) -> Self
     where
         E: StdError + 'static,
     {
@@ -153,7 +148,7 @@ impl Setup {
 
     /// All that the server will react to.
     #[must_use]
-    pub fn describe(&self) -> Table {
+    pub(crate) fn describe(&self) -> Table {
         Table::of(self)
     }
 

@@ -143,6 +143,7 @@ impl Row {
         self.also
     }
 
+    #[cfg(feature = "discover")]
     pub(super) fn meta(&self) -> Meta {
         self.meta
     }

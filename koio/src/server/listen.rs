@@ -14,7 +14,7 @@ use tokio::{
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::{debug, info, warn};
 
-use super::{KoioLayer, KoioService};
+use super::{Config, KoioLayer, KoioService};
 use crate::{
     Result,
     engine::PeerAddr,
@@ -127,17 +127,8 @@ impl Server {
             header_timeout,
             ..
         } = self;
-        let mut stopped = handle.stopped();
-        loop {
-            tokio::select! {
-                () = ended(&mut stopped) => return Ok(()),
-                accepted = accept(&listener) => {
-                    let (stream, peer) = accepted;
-                    let connection = serve(stream, peer, served.clone(), header_timeout, stopped.clone());
-                    tokio::spawn(connection);
-                }
-            }
-        }
+        accept_all(listener, served, header_timeout, handle.stopped()).await;
+        Ok(())
     }
 
     /// Serves until Ctrl-C (or SIGTERM), then drains: new clients are refused, and everybody else gets what is
@@ -189,6 +180,41 @@ async fn signalled() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+/// Serves a tower service over HTTP/1.1, upgrades included, until the future is dropped: for an
+/// [`EngineService`], or a [`KoioService`] with something of yours inside.
+///
+/// Requests carry the [`PeerAddr`] of their connection. The head of a request may take 10 s.
+pub async fn serve<S, B>(listener: TcpListener, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let never = watch::Sender::new(false);
+    let header_timeout = Config::default().header_timeout;
+    accept_all(listener, boxed(service), header_timeout, never.subscribe()).await;
+}
+
+async fn accept_all(
+    listener: TcpListener,
+    served: Attached,
+    header_timeout: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            () = ended(&mut stopped) => return,
+            (stream, peer) = accept(&listener) => {
+                let connection =
+                    connection(stream, peer, served.clone(), header_timeout, stopped.clone());
+                tokio::spawn(connection);
+            }
+        }
+    }
+}
+
 /// The next connection. Whatever goes wrong on the way concerns one peer, or will pass: with no file left to
 /// open, the loop must neither end nor spin.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
@@ -215,7 +241,7 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
-async fn serve(
+async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     served: Attached,

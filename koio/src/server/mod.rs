@@ -7,5 +7,5 @@ mod service;
 
 pub use config::Config;
 pub use io::Io;
-pub use listen::Server;
+pub use listen::{Server, serve};
 pub use service::{KoioLayer, KoioService, NotFound, ResponseFuture};

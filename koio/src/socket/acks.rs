@@ -35,11 +35,7 @@ impl Acks {
     }
 
     /// Waits for the ack with this id.
-    pub(crate) fn wait(
-        &self,
-        id: u64,
-        limit: usize,
-    ) -> Result<oneshot::Receiver<RawArgs>, NoWait> {
+    pub(crate) fn wait(&self, id: u64, limit: usize) -> Result<oneshot::Receiver<RawArgs>, NoWait> {
         let mut state = self.state();
         if state.closed {
             return Err(NoWait::Closed);

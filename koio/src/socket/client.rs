@@ -99,8 +99,8 @@ impl Client {
         self.watch_attachments()?;
         match incoming {
             None => Ok(()),
-            Some(Incoming::Connect { namespace, auth }) => self.connect(&text(&namespace), auth),
-            Some(Incoming::Disconnect { namespace }) => self.disconnect(&text(&namespace)),
+            Some(Incoming::Connect { namespace, auth }) => self.connect(text(&namespace), auth),
+            Some(Incoming::Disconnect { namespace }) => self.disconnect(text(&namespace)),
             Some(Incoming::Event {
                 namespace,
                 id,
@@ -112,13 +112,13 @@ impl Client {
                     args,
                     ack: id,
                 };
-                self.event(&text(&namespace), event)
+                self.event(text(&namespace), event)
             }
             Some(Incoming::Ack {
                 namespace,
                 id,
                 args,
-            }) => self.ack(&text(&namespace), id, args),
+            }) => self.ack(text(&namespace), id, args),
             Some(Incoming::ConnectError { .. }) => {
                 Err(Violation::OutOfOrder("CONNECT_ERROR comes from servers"))
             }
@@ -332,9 +332,8 @@ impl Upstream for Client {
         let grace = self.core.config().handler_grace;
         let now = Instant::now();
         let counters = &self.core.counters;
-        self.lanes.retain_mut(|lane| {
-            lane.poll(cx, &*dispatch, counters, now, grace) == Turn::Running
-        });
+        self.lanes
+            .retain_mut(|lane| lane.poll(cx, &*dispatch, counters, now, grace) == Turn::Running);
         if self.lanes.is_empty() {
             self.lanes = Vec::new();
         }
@@ -362,7 +361,7 @@ impl Upstream for Client {
     }
 }
 
-/// Namespaces are UTF-8 by the time they get here; a few bytes, read again.
-fn text(name: &bytes::Bytes) -> String {
-    String::from_utf8_lossy(name).into_owned()
+/// Namespaces are UTF-8 by the time they get here; what is not would be nobody's.
+fn text(name: &bytes::Bytes) -> &str {
+    std::str::from_utf8(name).unwrap_or_default()
 }

@@ -354,7 +354,9 @@ impl<T: DeserializeOwned> Future for AckFuture<T> {
             Poll::Ready(Ok(args)) => first(&args),
             Poll::Ready(Err(_)) => Err(disconnected()),
             Poll::Pending => match waiting.timer.as_mut().poll(cx) {
-                Poll::Ready(()) => Err(Error::new(Error::TIMEOUT, "the client did not answer in time").hide()),
+                Poll::Ready(()) => {
+                    Err(Error::new(Error::TIMEOUT, "the client did not answer in time").hide())
+                }
                 Poll::Pending => return Poll::Pending,
             },
         };
@@ -372,7 +374,11 @@ fn first<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
 }
 
 fn disconnected() -> Error {
-    Error::new(Error::DISCONNECTED, "the client disconnected before it answered").hide()
+    Error::new(
+        Error::DISCONNECTED,
+        "the client disconnected before it answered",
+    )
+    .hide()
 }
 
 impl Drop for Waiting {

@@ -160,37 +160,31 @@ impl Socket {
 
     /// An emit to this client alone that can be [volatile](Emit::volatile) or have a
     /// [timeout](Emit::timeout).
-    #[must_use]
     pub fn only(&self) -> Emit {
         Emit::to_socket(self.clone())
     }
 
     /// An emit to this client alone whose answer is waited for so long.
-    #[must_use]
     pub fn timeout(&self, time: Duration) -> Emit {
         self.only().timeout(time)
     }
 
     /// An emit to this client alone that is dropped if it can't go out at once.
-    #[must_use]
     pub fn volatile(&self) -> Emit {
         self.only().volatile()
     }
 
     /// An emit to a room, or to another socket by its id, of this namespace; never to this socket itself.
-    #[must_use]
     pub fn to(&self, room: impl Into<Room>) -> Emit {
         self.others().to(room)
     }
 
     /// An emit to everybody in this namespace but this socket and those in `room`.
-    #[must_use]
     pub fn except(&self, room: impl Into<Room>) -> Emit {
         self.others().except(room)
     }
 
     /// An emit to everybody in this namespace but this socket.
-    #[must_use]
     pub fn others(&self) -> Emit {
         Emit::new(Arc::clone(self.core()), Arc::clone(&self.0.namespace.name)).except(self.id())
     }

@@ -112,15 +112,13 @@ impl Core {
         let namespaces = self.namespaces.write();
         let mut namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
         let name: Arc<str> = name.into();
-        let namespace = namespaces
-            .entry(Arc::clone(&name))
-            .or_insert_with(|| {
-                Arc::new(LiveNamespace {
-                    name,
-                    rooms: Rooms::default(),
-                    acks: AtomicU64::new(0),
-                })
-            });
+        let namespace = namespaces.entry(Arc::clone(&name)).or_insert_with(|| {
+            Arc::new(LiveNamespace {
+                name,
+                rooms: Rooms::default(),
+                acks: AtomicU64::new(0),
+            })
+        });
         Arc::clone(namespace)
     }
 }

@@ -130,8 +130,7 @@ impl Lane {
                 return self.rest();
             };
             // The router reports panics of handlers itself; this keeps the connection alive whatever happens.
-            let polled =
-                std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
+            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
             match polled {
                 Ok(Poll::Pending) => {
                     if !self.is_out_of_time(cx, now, grace) {

@@ -125,9 +125,15 @@ mod tests {
 
     #[test]
     fn a_page_of_the_same_host_may_connect() {
-        assert_eq!(judge("http://127.0.0.1:3000", "127.0.0.1:3000"), Verdict::Same);
+        assert_eq!(
+            judge("http://127.0.0.1:3000", "127.0.0.1:3000"),
+            Verdict::Same
+        );
         assert_eq!(judge("https://Chat.example", "chat.example"), Verdict::Same);
-        assert_eq!(judge("https://chat.example", "chat.example:443"), Verdict::Same);
+        assert_eq!(
+            judge("https://chat.example", "chat.example:443"),
+            Verdict::Same
+        );
         assert_eq!(judge("http://[::1]:3000", "[::1]:3000"), Verdict::Same);
     }
 
@@ -147,7 +153,11 @@ mod tests {
             "file://127.0.0.1:3000",
             "",
         ] {
-            assert_eq!(judge(origin, "127.0.0.1:3000"), Verdict::Foreign, "{origin}");
+            assert_eq!(
+                judge(origin, "127.0.0.1:3000"),
+                Verdict::Foreign,
+                "{origin}"
+            );
         }
     }
 

@@ -83,7 +83,13 @@ where
     if let Some(status) = unreadable(&request, config) {
         return response::bare(status);
     }
-    let body = match read(request.into_body(), config.max_payload, config.message_timeout).await {
+    let body = match read(
+        request.into_body(),
+        config.max_payload,
+        config.message_timeout,
+    )
+    .await
+    {
         Ok(body) => body,
         // A hole in the client's stream: the armed guard ends the session.
         Err(status) => return response::bare(status),
@@ -166,7 +172,11 @@ where
                 rest.extend_from_slice(&data);
             }
         }
-        Ok(if rest.is_empty() { first } else { rest.freeze() })
+        Ok(if rest.is_empty() {
+            first
+        } else {
+            rest.freeze()
+        })
     };
     tokio::time::timeout(time, gather)
         .await

@@ -57,7 +57,9 @@ impl Refusal {
     /// What to tell the person who reads the log.
     pub(super) const fn hint(self) -> &'static str {
         match self {
-            Self::TransportUnknown => "is this a Socket.IO client, and is its transport switched on?",
+            Self::TransportUnknown => {
+                "is this a Socket.IO client, and is its transport switched on?"
+            }
             Self::SessionUnknown => {
                 "the session has ended, or a balancer sent the request to another server (sticky sessions)"
             }
@@ -185,7 +187,10 @@ mod tests {
 
     #[test]
     fn a_handshake_names_its_version_and_transport() {
-        assert_eq!(get("EIO=4&transport=polling"), Ok(Ask::Open(Transport::Polling)));
+        assert_eq!(
+            get("EIO=4&transport=polling"),
+            Ok(Ask::Open(Transport::Polling))
+        );
         assert_eq!(
             ask(&Method::GET, "EIO=4&transport=websocket&t=abc", true),
             Ok(Ask::Open(Transport::WebSocket))

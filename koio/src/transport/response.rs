@@ -8,7 +8,11 @@ use http::{
 
 use super::{Body, request::Refusal};
 
-fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Body>,
+) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -25,7 +29,11 @@ fn never_stored(mut response: Response<Body>) -> Response<Body> {
 
 /// The answer to a poll.
 pub(super) fn payload(payload: Bytes) -> Response<Body> {
-    never_stored(respond(StatusCode::OK, "text/plain; charset=UTF-8", payload))
+    never_stored(respond(
+        StatusCode::OK,
+        "text/plain; charset=UTF-8",
+        payload,
+    ))
 }
 
 /// The answer to data that was taken.

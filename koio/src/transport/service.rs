@@ -83,17 +83,23 @@ impl EngineService {
         };
         if let Some(origin) = &listed
             && request.method() == Method::OPTIONS
-            && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+            && request
+                .headers()
+                .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
         {
             return preflight(request.headers(), origin.clone());
         }
         let config = self.engine.config();
-        let asked = request::judge(request.method(), request.uri(), upgrade, |transport| {
-            match transport {
-                Transport::Polling => config.polling,
-                Transport::WebSocket => config.websocket,
-            }
-        });
+        let asked =
+            request::judge(
+                request.method(),
+                request.uri(),
+                upgrade,
+                |transport| match transport {
+                    Transport::Polling => config.polling,
+                    Transport::WebSocket => config.websocket,
+                },
+            );
         let mut response = match asked {
             Ok(Ask::Open(Transport::Polling)) => self.open_polling(&request),
             Ok(Ask::Open(Transport::WebSocket)) => self.open_websocket(&mut request, None),
@@ -231,7 +237,9 @@ fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
         .and_then(|offered| offered.to_str().ok()?.split(',').next())
         .and_then(|first| HeaderValue::from_str(first.trim()).ok());
     if let Some(offered) = offered {
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, offered);
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, offered);
     }
     Some(response)
 }

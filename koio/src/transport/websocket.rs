@@ -328,10 +328,9 @@ impl Read for Pipe<'_> {
             // The end of the stream is noticed where it is read.
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.unread.split_to(length).copy_to_slice(
-            buf.get_mut(..length)
-                .ok_or(io::ErrorKind::UnexpectedEof)?,
-        );
+        self.unread
+            .split_to(length)
+            .copy_to_slice(buf.get_mut(..length).ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(length)
     }
 }

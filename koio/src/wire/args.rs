@@ -95,12 +95,11 @@ impl RawArgs {
     pub fn json(&self) -> &[u8] {
         let text = self.data.get(self.start..).unwrap_or_default().trim_ascii();
         let text = text.strip_suffix(b"]").unwrap_or(text);
-        let text = if self.named {
-            text.strip_prefix(b",").unwrap_or(text)
-        } else {
-            text
-        };
-        text.trim_ascii()
+        let text = text.trim_ascii();
+        match text.strip_prefix(b",") {
+            Some(rest) if self.named && !rest.is_empty() => rest.trim_ascii_start(),
+            _ => text,
+        }
     }
 
     /// The binary data that came with them.

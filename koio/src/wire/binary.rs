@@ -12,6 +12,9 @@ use serde::ser::{Serialize, Serializer};
 /// `Buffer` (Node); both of those, typed arrays and blobs can be read into it. A string cannot: text where
 /// binary data is wanted is a mistake of the sender.
 ///
+/// In an untagged enum, put it before a `String`: serde makes a string of bytes that happen to be
+/// UTF-8.
+///
 /// ```
 /// # use koio::wire::Bytes;
 /// #[derive(serde::Serialize, serde::Deserialize)]

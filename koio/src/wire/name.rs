@@ -77,6 +77,10 @@ impl EventName {
         if name.len() > limit {
             return error(DecodeErrorKind::EventNameTooLong);
         }
+        let behind = json::whitespace(data, end);
+        if !matches!(data.get(behind), Some(b',' | b']')) {
+            return Err(DecodeError::new(DecodeErrorKind::Json, behind));
+        }
         let name = Self(name);
         if is_reserved(&name) {
             return error(DecodeErrorKind::ReservedName);

@@ -113,7 +113,7 @@ impl ArgsReader {
     }
 
     /// The start of the next argument, if there is one.
-    fn seek(&mut self) -> Result<Option<usize>, DecodeError> {
+    pub(super) fn seek(&mut self) -> Result<Option<usize>, DecodeError> {
         if self.ended {
             return Ok(None);
         }
@@ -134,7 +134,8 @@ impl ArgsReader {
         }
     }
 
-    fn advance(&mut self, end: usize) {
+    /// Counts the argument that ends here as read.
+    pub(super) fn advance(&mut self, end: usize) {
         self.at = end;
         self.first = false;
         self.position += 1;

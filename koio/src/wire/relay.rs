@@ -33,19 +33,15 @@ struct Plain<'a>(&'a RawArgs);
 impl Serialize for Plain<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        let mut rest = self.0.json();
-        while !rest.is_empty() {
-            let mut json = serde_json::Deserializer::from_slice(rest);
+        let mut reader = self.0.reader();
+        while let Some(start) = reader.seek().map_err(S::Error::custom)? {
+            let text = self.0.data().get(start..).unwrap_or_default();
+            let mut json = serde_json::Deserializer::from_slice(text);
             // This checks the syntax; the depth was checked when the packet came in.
             let value = <&RawValue>::deserialize(&mut json).map_err(S::Error::custom)?;
-            let end = json.into_iter::<&RawValue>().byte_offset();
+            let used = json.into_iter::<&RawValue>().byte_offset();
             list.serialize_element(value)?;
-            rest = rest.get(end..).unwrap_or_default().trim_ascii_start();
-            rest = match rest.split_first() {
-                None => break,
-                Some((b',', rest)) if !rest.trim_ascii_start().is_empty() => rest,
-                _ => return Err(bad(self.0.json().len() - rest.len())),
-            };
+            reader.advance(start + used);
         }
         list.end()
     }
@@ -100,12 +96,8 @@ impl Cursor<'_> {
     }
 
     fn error<E: Error>(&self) -> E {
-        bad(self.at.get())
+        E::custom(DecodeError::new(DecodeErrorKind::Json, self.at.get()))
     }
-}
-
-fn bad<E: Error>(at: usize) -> E {
-    E::custom(DecodeError::new(DecodeErrorKind::Json, at))
 }
 
 /// The value at the cursor.

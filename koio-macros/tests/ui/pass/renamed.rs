@@ -21,6 +21,6 @@ impl Chat {
 
 #[test]
 fn the_path_is_used_for_everything() {
-    let listed = sockets::handlers![ping, (Chat)];
+    let listed = sockets::handlers![crate = sockets; ping, (Chat)];
     assert_eq!(listed.into_routes().len(), 2);
 }

@@ -126,10 +126,12 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Replay<'_, 'de, A> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        let seed = Guarded::new(seed, self.scope);
         let value = match self.value.take() {
-            Some(raw) => seed.deserialize(raw).map_err(A::Error::custom),
-            None => self.access.next_value_seed(seed),
+            Some(raw) => {
+                let seed = Guarded::new(seed, self.scope.replay());
+                seed.deserialize(raw).map_err(A::Error::custom)
+            }
+            None => self.access.next_value_seed(Guarded::new(seed, self.scope)),
         };
         self.scope.note(value)
     }

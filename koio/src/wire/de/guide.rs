@@ -6,7 +6,7 @@ use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpecte
 
 use super::access::Replay;
 use super::head::{Head, Seen};
-use super::{Guarded, Scope};
+use super::{Guarded, REPLAYS, Scope};
 
 /// What the type asked for.
 #[derive(Clone, Copy, PartialEq)]
@@ -109,6 +109,9 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guide<'_, V> {
                 self.visitor.visit_map(Guarded::new(access, self.scope))
             };
         };
+        if self.scope.replays > REPLAYS && self.hint != Hint::Bytes {
+            return self.visitor.visit_map(Guarded::new(access, self.scope));
+        }
         match (Head::read(&mut access, attachments)?, self.hint) {
             (Seen::Attachment(data), Hint::Any | Hint::Bytes) => self.visitor.visit_bytes(data),
             (Seen::Attachment(data), _) => Err(A::Error::invalid_type(

@@ -26,7 +26,14 @@ pub(super) struct Scope<'s> {
     /// Nothing in a packet that is not binary.
     attachments: Option<&'s [Bytes]>,
     failed: &'s Cell<bool>,
+    /// How many objects that looked like placeholders at first this value is inside of.
+    replays: u8,
 }
+
+/// The text of a value that begins like a placeholder is gone through twice. Where such values are
+/// nested in each other that multiplies, which nobody's data needs and an attacker could use, so
+/// below this level only a type that asks for bytes finds an attachment.
+const REPLAYS: u8 = 8;
 
 impl<'s> Scope<'s> {
     /// `failed` becomes true if any part of the value fails, even if its type makes up for that.
@@ -34,6 +41,14 @@ impl<'s> Scope<'s> {
         Self {
             attachments,
             failed,
+            replays: 0,
+        }
+    }
+
+    fn replay(self) -> Self {
+        Self {
+            replays: self.replays.saturating_add(1),
+            ..self
         }
     }
 

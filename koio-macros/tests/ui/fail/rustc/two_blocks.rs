@@ -1,0 +1,17 @@
+use koio::on;
+
+struct Chat;
+
+#[on]
+impl Chat {
+    #[on("join")]
+    async fn join(&self) {}
+}
+
+#[on(ns = "/admin")]
+impl Chat {
+    #[on("kick")]
+    async fn kick(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,427 @@
+//! The session's task with a scripted WebSocket and a recording layer above: paused time, no network.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::{
+    engine::{
+        Acceptor, Engine, EngineConfig, Opening, SendError,
+        duplex::{Duplex, Gone},
+    },
+    ids::Sid,
+    wire::payload,
+};
+
+/// The client's end of a scripted connection.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    incoming: VecDeque<Message>,
+    written: Vec<String>,
+    closed: Option<u16>,
+    gone: bool,
+    blocked: bool,
+    bytes: u64,
+    waker: Option<Waker>,
+}
+
+impl Wire {
+    fn with<T>(&self, change: impl FnOnce(&mut Script) -> T) -> T {
+        let mut script = self.0.lock().unwrap();
+        let result = change(&mut script);
+        if let Some(waker) = script.waker.take() {
+            waker.wake();
+        }
+        result
+    }
+
+    fn send(&self, text: &str) {
+        let message = Message::Text(Bytes::copy_from_slice(text.as_bytes()));
+        self.with(|script| script.incoming.push_back(message));
+    }
+
+    fn hang_up(&self) {
+        self.with(|script| script.gone = true);
+    }
+
+    fn written(&self) -> Vec<String> {
+        self.with(|script| std::mem::take(&mut script.written))
+    }
+
+    fn closed(&self) -> Option<u16> {
+        self.with(|script| script.closed)
+    }
+}
+
+impl Duplex for Wire {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
+        let mut script = self.0.lock().unwrap();
+        if let Some(message) = script.incoming.pop_front() {
+            return Poll::Ready(Ok(message));
+        }
+        if script.gone {
+            return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+        }
+        script.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        next: &mut dyn FnMut() -> Option<Frame>,
+    ) -> Poll<Result<(), Gone>> {
+        let mut script = self.0.lock().unwrap();
+        if script.blocked {
+            script.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        while let Some(frame) = next() {
+            script.bytes += frame.len() as u64;
+            for part in frame.parts() {
+                let text = String::from_utf8_lossy(&part.payload).into_owned();
+                script.written.push(text);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn written(&self) -> u64 {
+        self.0.lock().unwrap().bytes
+    }
+
+    fn is_partial(&self) -> bool {
+        false
+    }
+
+    fn close(&mut self, code: u16) {
+        self.0.lock().unwrap().closed = Some(code);
+    }
+}
+
+/// The layer above: records, and echoes.
+#[derive(Clone, Default)]
+struct Above(Arc<Mutex<Record>>);
+
+#[derive(Default)]
+struct Record {
+    session: Option<Session>,
+    heard: Vec<String>,
+    closed: Vec<CloseReason>,
+    full: bool,
+}
+
+struct Recorder(Above, Session);
+
+impl Acceptor for Above {
+    fn accept(&self, session: Session, _: Opening) -> Box<dyn Upstream> {
+        self.0.lock().unwrap().session = Some(session.clone());
+        Box::new(Recorder(self.clone(), session))
+    }
+}
+
+impl Upstream for Recorder {
+    fn on_message(&mut self, message: Message) {
+        let Message::Text(text) = &message else {
+            return;
+        };
+        let text = String::from_utf8_lossy(text).into_owned();
+        self.0.0.lock().unwrap().heard.push(text);
+        let _ = self.1.send(&message);
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.0.lock().unwrap().full
+    }
+
+    fn on_close(&mut self, reason: CloseReason) {
+        self.0.0.lock().unwrap().closed.push(reason);
+    }
+}
+
+impl Above {
+    fn session(&self) -> Session {
+        self.0.lock().unwrap().session.clone().unwrap()
+    }
+
+    fn heard(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().heard)
+    }
+
+    fn closed(&self) -> Vec<CloseReason> {
+        self.0.lock().unwrap().closed.clone()
+    }
+}
+
+fn config() -> EngineConfig {
+    EngineConfig {
+        ping_interval: Duration::from_secs(1000),
+        ..EngineConfig::default()
+    }
+}
+
+fn opening(transport: Transport) -> Opening {
+    Opening::new(Default::default(), Default::default(), None, transport)
+}
+
+fn engine(config: EngineConfig) -> (Engine, Above) {
+    let above = Above::default();
+    let engine = Engine::new(config, Arc::new(above.clone())).unwrap();
+    (engine, above)
+}
+
+fn websocket(config: EngineConfig) -> (Engine, Above, Wire) {
+    let (engine, above) = engine(config);
+    let wire = Wire::default();
+    let open = opening(Transport::WebSocket);
+    engine.open(open, Some(Box::new(wire.clone()))).unwrap();
+    (engine, above, wire)
+}
+
+fn polling(config: EngineConfig) -> (Engine, Above, Session) {
+    let (engine, above) = engine(config);
+    engine.open(opening(Transport::Polling), None).unwrap();
+    let session = above.session();
+    (engine, above, session)
+}
+
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn polled(session: &Session) -> String {
+    match session.poll().unwrap().await.unwrap() {
+        PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+        PollReply::Refused => "refused".to_owned(),
+    }
+}
+
+fn packets(body: &'static str) -> payload::Packets {
+    payload::decode(Bytes::from_static(body.as_bytes())).unwrap()
+}
+
+async fn posted(session: &Session, body: &'static str) -> PostReply {
+    session.begin_post().unwrap();
+    session.post(packets(body)).unwrap().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_session_begins_with_its_handshake_and_echoes_in_order() {
+    let (_engine, above, wire) = websocket(config());
+    for text in ["4a", "4b", "4c"] {
+        wire.send(text);
+    }
+    settle().await;
+    let written = wire.written();
+    assert!(written[0].starts_with("0{\"sid\":\""), "{written:?}");
+    assert!(written[0].contains("\"upgrades\":[]"));
+    assert_eq!(written[1..], ["4a", "4b", "4c"]);
+    assert_eq!(above.heard(), ["a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_waits_for_something_and_a_post_is_answered_after_it_was_heard() {
+    let (_engine, above, session) = polling(config());
+    let poll = session.poll().unwrap();
+    assert_eq!(posted(&session, "4a\x1e4b").await, PostReply::Taken);
+    assert_eq!(above.heard(), ["a", "b"]);
+    let PollReply::Payload(payload) = poll.await.unwrap() else {
+        panic!("refused")
+    };
+    assert_eq!(payload, "4a\x1e4b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_polls_at_once_the_first_is_closed_and_the_second_refused() {
+    let (engine, above, session) = polling(config());
+    let first = session.poll().unwrap();
+    settle().await;
+    assert_eq!(polled(&session).await, "refused");
+    assert!(matches!(first.await.unwrap(), PollReply::Payload(payload) if payload == "1"));
+    settle().await;
+    assert_eq!(above.closed(), [CloseReason::TransportError]);
+    assert!(engine.get(&session.sid()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graceful_end_delivers_first_and_then_says_noop_and_close() {
+    let (engine, above, session) = polling(config());
+    let message = Message::Text(Bytes::from_static(b"last"));
+    session.send(&message).unwrap();
+    session.close(CloseReason::ForcedClose);
+    assert_eq!(session.send(&message), Err(SendError::Closed));
+    assert_eq!(polled(&session).await, "4last");
+    assert_eq!(above.closed(), [CloseReason::ForcedClose]);
+    assert!(engine.get(&session.sid()).is_some());
+    assert_eq!(polled(&session).await, "6\x1e1");
+    settle().await;
+    assert!(engine.get(&session.sid()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graceful_end_answers_a_waiting_poll_with_a_close() {
+    let (_engine, _above, session) = polling(config());
+    let poll = session.poll().unwrap();
+    settle().await;
+    session.close(CloseReason::ForcedClose);
+    assert!(matches!(poll.await.unwrap(), PollReply::Payload(payload) if payload == "1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_packet_answers_the_waiting_poll_with_a_noop() {
+    let (engine, above, session) = polling(config());
+    let poll = session.poll().unwrap();
+    settle().await;
+    assert_eq!(posted(&session, "1\x1e4late").await, PostReply::Taken);
+    assert!(matches!(poll.await.unwrap(), PollReply::Payload(payload) if payload == "6"));
+    settle().await;
+    assert_eq!(above.heard(), [""; 0]);
+    assert_eq!(above.closed(), [CloseReason::TransportClose]);
+    assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_undecodable_post_is_refused_and_ends_the_session() {
+    let (engine, above, session) = polling(config());
+    assert_eq!(
+        posted(&session, "4a\x1eabc\x1e4b").await,
+        PostReply::Refused
+    );
+    settle().await;
+    assert_eq!(above.heard(), ["a"]);
+    assert_eq!(above.closed(), [CloseReason::ParseError]);
+    assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_keeps_the_order_of_what_was_sent() {
+    let (_engine, above, session) = polling(config());
+    let poll = session.poll().unwrap();
+    settle().await;
+    let wire = Wire::default();
+    session.probe(Box::new(wire.clone())).unwrap();
+    wire.send("2probe");
+    settle().await;
+    assert_eq!(wire.written(), ["3probe"]);
+    assert!(matches!(poll.await.unwrap(), PollReply::Payload(payload) if payload == "6"));
+    assert_eq!(posted(&session, "4a").await, PostReply::Taken);
+    assert_eq!(session.transport(), Transport::Polling);
+    // `5` and what follows it arrive in one read.
+    wire.with(|script| {
+        for text in ["5", "4b"] {
+            let text = Bytes::from_static(text.as_bytes());
+            script.incoming.push_back(Message::Text(text));
+        }
+    });
+    settle().await;
+    assert_eq!(session.transport(), Transport::WebSocket);
+    assert_eq!(above.heard(), ["a", "b"]);
+    assert_eq!(wire.written(), ["4a", "4b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_that_come_while_probing_are_answered_again_and_again() {
+    let (_engine, _above, session) = polling(config());
+    let wire = Wire::default();
+    session.probe(Box::new(wire.clone())).unwrap();
+    wire.send("2probe");
+    settle().await;
+    for _ in 0..5 {
+        assert_eq!(polled(&session).await, "6");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_websocket_is_closed_and_the_first_goes_on() {
+    let (_engine, above, wire) = websocket(config());
+    let second = Wire::default();
+    above.session().probe(Box::new(second.clone())).unwrap();
+    settle().await;
+    assert_eq!(second.closed(), Some(1000));
+    wire.send("4still here");
+    settle().await;
+    assert_eq!(above.heard(), ["still here"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_layer_above_stops_the_reading_and_the_deadline() {
+    let mut impatient = config();
+    impatient.ping_interval = Duration::from_secs(1);
+    impatient.ping_timeout = Duration::from_secs(1);
+    let (_engine, above, wire) = websocket(impatient);
+    above.0.lock().unwrap().full = true;
+    wire.send("4a");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(above.heard(), [""; 0]);
+    assert_eq!(above.closed(), []);
+    above.0.lock().unwrap().full = false;
+    above.session().wake();
+    settle().await;
+    assert_eq!(above.heard(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_a_slow_consumer() {
+    let (engine, above, wire) = websocket(config());
+    settle().await;
+    wire.with(|script| script.blocked = true);
+    above
+        .session()
+        .send(&Message::Text(Bytes::from_static(b"x")))
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(above.closed(), [CloseReason::SlowConsumer]);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(engine.is_empty());
+    assert_eq!(engine.tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_is_lost_ends_everything_at_once() {
+    let (engine, above, wire) = websocket(config());
+    settle().await;
+    wire.hang_up();
+    settle().await;
+    assert_eq!(above.closed(), [CloseReason::TransportClose]);
+    assert!(engine.is_empty());
+    assert_eq!(engine.tasks(), 0);
+    assert!(!above.session().is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graceful_end_of_a_websocket_waits_for_the_client_to_answer() {
+    let (engine, above, wire) = websocket(config());
+    settle().await;
+    above.session().close(CloseReason::ServerShuttingDown);
+    settle().await;
+    assert_eq!(wire.closed(), Some(1001));
+    assert_eq!(engine.tasks(), 1);
+    wire.hang_up();
+    settle().await;
+    assert_eq!(engine.tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_session_is_gone_after_interval_and_timeout() {
+    let (engine, above, _session) = polling(EngineConfig::default());
+    tokio::time::sleep(Duration::from_millis(45_001)).await;
+    assert_eq!(above.closed(), [CloseReason::PingTimeout]);
+    assert!(engine.is_empty());
+}
+
+#[tokio::test]
+async fn ids_of_ended_sessions_are_forgotten() {
+    let (engine, _above) = engine(config());
+    assert!(engine.get(&Sid::random().unwrap()).is_none());
+}

@@ -1,0 +1,187 @@
+//! Who answers, and with what.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::fake::Server;
+use crate::router::Setup;
+use crate::{
+    Ack, Context, Error, Result, Route,
+    router::{
+        Arguments,
+        private::{IntoReply as _, Meta, Out},
+    },
+};
+
+#[derive(Serialize)]
+struct Receipt {
+    delivered: bool,
+}
+
+/// A handler that takes an `Ack`, as the macro would write it.
+fn with_ack<F, Fut>(handler: F) -> Setup
+where
+    F: Fn(Ack) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<()>> + Send + 'static,
+{
+    let meta = Meta {
+        event: "event",
+        name: "with_ack",
+        file: "acks.rs",
+        line: 1,
+    };
+    let route = Route::new(meta, move |ctx: Context| {
+        let handler = handler.clone();
+        async move {
+            let mut args = Arguments::new(&ctx);
+            let ack = args.read::<Ack>("ack").await?;
+            args.finish()?;
+            Out(handler(ack).await).into_reply()
+        }
+    });
+    Setup::new().handlers(route.arg::<Ack>("ack").answer::<Result<()>>())
+}
+
+#[tokio::test]
+async fn the_return_value_is_the_answer() {
+    let setup = Setup::new().on("event", |_| async { Ok(Receipt { delivered: true }) });
+    assert_eq!(
+        Server::start(setup).ask("event", json!([])).await,
+        Some(json!({"delivered": true}))
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_sent_if_nobody_asked() {
+    let server = Server::start(Setup::new().on("event", |_| async { Ok(1) }));
+    server.tell("event", json!([])).await;
+    assert!(server.told().is_empty());
+}
+
+#[tokio::test]
+async fn a_value_that_can_not_be_written_answers_internal() {
+    // JSON has no keys that are lists.
+    let setup = Setup::new().on("event", |_| async {
+        Ok(std::collections::HashMap::from([(vec![1], 1)]))
+    });
+    let answer = Server::start(setup).ask("event", json!([])).await;
+    assert_eq!(
+        answer,
+        Some(json!({"error": {"code": "internal", "message": "internal error"}}))
+    );
+}
+
+#[tokio::test]
+async fn a_result_is_never_written_as_a_value() {
+    let failed: std::result::Result<u8, Error> = Err(Error::new("no", "no"));
+    assert_eq!(Out(failed).into_reply().unwrap_err().code(), "no");
+    assert!(
+        Out(Ok::<u8, Error>(1))
+            .into_reply()
+            .unwrap()
+            .downcast_ref::<u8>()
+            .is_some()
+    );
+    assert!(
+        Out(1_u8)
+            .into_reply()
+            .unwrap()
+            .downcast_ref::<u8>()
+            .is_some()
+    );
+    // A reply that a handler made itself passes through.
+    assert!(
+        Out(crate::Reply::new(1_u8))
+            .into_reply()
+            .unwrap()
+            .downcast_ref::<u8>()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn an_ack_may_answer_while_the_handler_runs() {
+    let setup = with_ack(|ack| async {
+        ack.send("early");
+        Ok(())
+    });
+    assert_eq!(
+        Server::start(setup).ask("event", json!([])).await,
+        Some(json!("early"))
+    );
+}
+
+#[tokio::test]
+async fn an_ack_may_answer_after_the_handler_has_returned() {
+    let (give, mut take) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::start(with_ack(move |ack| {
+        give.send(ack).unwrap();
+        async { Ok(()) }
+    }));
+    assert_eq!(server.ask("event", json!([])).await, None);
+    take.recv().await.unwrap().send("late");
+    assert_eq!(server.answer_to(0), Some(json!("late")));
+}
+
+#[tokio::test]
+async fn an_ack_dropped_unsent_answers_unanswered() {
+    let server = Server::start(with_ack(|ack| async {
+        drop(ack);
+        Ok(())
+    }));
+    let answer = server.ask("event", json!([])).await.unwrap();
+    assert_eq!(answer["error"]["code"], "unanswered");
+
+    let (give, mut take) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::start(with_ack(move |ack| {
+        give.send(ack).unwrap();
+        async { Ok(()) }
+    }));
+    assert_eq!(server.ask("event", json!([])).await, None);
+    drop(take.recv().await);
+    assert_eq!(server.answer_to(0).unwrap()["error"]["code"], "unanswered");
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_with_its_ack_in_hand_answers_its_error() {
+    let setup = with_ack(|_ack| async { Err(Error::new("no", "changed my mind")) });
+    let answer = Server::start(setup).ask("event", json!([])).await.unwrap();
+    assert_eq!(answer["error"]["code"], "no");
+}
+
+#[tokio::test]
+async fn a_second_answer_is_ignored() {
+    let setup = with_ack(|ack| async {
+        ack.send("first");
+        Err(Error::new("second", "second"))
+    });
+    assert_eq!(
+        Server::start(setup).ask("event", json!([])).await,
+        Some(json!("first"))
+    );
+}
+
+#[tokio::test]
+async fn an_ack_may_fail() {
+    let setup = with_ack(|ack| async {
+        ack.fail(Error::new("full", "no seats left").data(3));
+        Ok(())
+    });
+    let answer = Server::start(setup).ask("event", json!([])).await;
+    assert_eq!(
+        answer,
+        Some(json!({"error": {"code": "full", "message": "no seats left", "data": 3}}))
+    );
+}
+
+#[tokio::test]
+async fn an_ack_that_nobody_asked_for_does_nothing() {
+    let setup = with_ack(|ack| async {
+        assert!(!ack.is_wanted());
+        ack.send("to nobody");
+        Ok(())
+    });
+    let server = Server::start(setup);
+    server.tell("event", json!([])).await;
+    assert!(server.told().is_empty());
+}

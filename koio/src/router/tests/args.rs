@@ -1,0 +1,209 @@
+//! What a handler takes, and what becomes of a payload that does not fit.
+
+use serde_json::json;
+
+use super::fake::{Notes, Server};
+use crate::router::Setup;
+use crate::{
+    Args, Arguments, Context, FromEvent, Handshake, Requirements, Result, Route, Socket, State,
+    Try,
+    router::private::{IntoReply as _, Meta, Out},
+};
+
+/// A handler with one argument, as the macro would write it.
+fn taking<T, F, A>(name: &'static str, handler: F) -> Route
+where
+    T: FromEvent + 'static,
+    F: Fn(T) -> A + Copy + Send + Sync + 'static,
+    A: serde::Serialize + Send + 'static,
+{
+    let meta = Meta {
+        event: "event",
+        name: "taking",
+        file: "args.rs",
+        line: 1,
+    };
+    Route::new(meta, move |ctx: Context| async move {
+        let mut args = Arguments::new(&ctx);
+        let value = args.read::<T>(name).await?;
+        args.finish()?;
+        Out(handler(value)).into_reply()
+    })
+    .arg::<T>(name)
+    .answer::<A>()
+}
+
+fn one<T, A>(name: &'static str, handler: impl Fn(T) -> A + Copy + Send + Sync + 'static) -> Server
+where
+    T: FromEvent + 'static,
+    A: serde::Serialize + Send + 'static,
+{
+    Server::start(Setup::new().handlers(taking(name, handler)))
+}
+
+#[tokio::test]
+async fn arguments_are_read_by_position() {
+    let setup = Setup::new().on("event", |ctx| async move {
+        let mut args = ctx.arguments();
+        let (text, number): (String, u8) = (args.next()?, args.next()?);
+        assert_eq!(args.position(), 2);
+        Ok(format!("{text}{number}"))
+    });
+    assert_eq!(
+        Server::start(setup)
+            .ask("event", json!(["a", 1, "more"]))
+            .await,
+        Some(json!("a1"))
+    );
+}
+
+#[tokio::test]
+async fn an_option_is_none_for_an_argument_that_is_missing_or_null() {
+    let server = one("text", |text: Option<String>| text.is_none());
+    assert_eq!(server.ask("event", json!([])).await, Some(json!(true)));
+    assert_eq!(server.ask("event", json!([null])).await, Some(json!(true)));
+    assert_eq!(server.ask("event", json!(["a"])).await, Some(json!(false)));
+}
+
+#[tokio::test]
+async fn a_missing_argument_is_a_bad_request_that_names_it() {
+    let answer = one("text", |text: String| text)
+        .ask("event", json!([]))
+        .await
+        .unwrap();
+    assert_eq!(
+        answer["error"],
+        json!({"code": "bad_request", "message": "argument 1 (`text`) is missing"})
+    );
+}
+
+#[tokio::test]
+async fn missing_arguments_count_too() {
+    let setup = Setup::new().on("event", |ctx| async move {
+        let mut args = ctx.arguments();
+        let _: (Option<u8>, Option<u8>) = (args.next()?, args.next()?);
+        args.next::<u8>()
+    });
+    let answer = Server::start(setup).ask("event", json!([1])).await.unwrap();
+    assert_eq!(answer["error"]["message"], "argument 3 is missing");
+}
+
+#[tokio::test]
+async fn an_argument_that_does_not_fit_is_a_bad_request_that_names_it_and_the_reason() {
+    let answer = one("number", |number: u8| number)
+        .ask("event", json!(["seven"]))
+        .await
+        .unwrap();
+    assert_eq!(answer["error"]["code"], "bad_request");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("argument 1 (`number`) does not fit: invalid type"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn the_reason_is_cut_before_it_fills_logs_and_answers() {
+    let long = "ä".repeat(5_000);
+    let answer = one("number", |number: u8| number)
+        .ask("event", json!([long]))
+        .await
+        .unwrap();
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.len() < 350, "{} bytes", message.len());
+}
+
+#[tokio::test]
+async fn the_handler_does_not_run_when_an_argument_does_not_fit() {
+    let notes = Notes::default();
+    let seen = notes.clone();
+    let setup = Setup::new()
+        .handlers(taking("number", |_: u8| -> () { panic!("it ran") }))
+        .on_error(move |error, _| seen.add(error.code()));
+    Server::start(setup).tell("event", json!(["seven"])).await;
+    assert_eq!(notes.all(), ["bad_request"]);
+}
+
+#[tokio::test]
+async fn arguments_that_are_no_json_close_the_connection_without_an_answer_or_a_report() {
+    let notes = Notes::default();
+    let setup = || {
+        let seen = notes.clone();
+        Setup::new()
+            .on("event", |_| async { Ok("never") })
+            .on_error(move |error, _| seen.add(error.code()))
+    };
+    for event in ["event", "unknown"] {
+        let server = Server::start(setup());
+        assert_eq!(server.ask_raw(event, ",nope").await, None);
+        assert!(server.told().is_empty());
+        assert_eq!(server.protocol_errors(), 1);
+    }
+    assert!(notes.all().is_empty());
+}
+
+#[tokio::test]
+async fn try_shows_the_error_to_the_handler() {
+    let server = one("age", |age: Try<u8>| age.0.is_err());
+    assert_eq!(server.ask("event", json!([12])).await, Some(json!(false)));
+    assert_eq!(server.ask("event", json!([-1])).await, Some(json!(true)));
+}
+
+#[tokio::test]
+async fn args_pass_on_what_arrived() {
+    let server = one("all", |all: Args| all);
+    assert_eq!(
+        server.ask("event", json!([1, {"a": "b"}])).await,
+        Some(json!([1, {"a": "b"}]))
+    );
+}
+
+#[tokio::test]
+async fn context_socket_and_handshake_are_arguments() {
+    let server = one("ctx", |ctx: Context| ctx.event().to_owned());
+    assert_eq!(server.ask("event", json!([])).await, Some(json!("event")));
+    let server = one("socket", |socket: Socket| socket.id().to_string());
+    assert_eq!(
+        server.ask("event", json!([])).await,
+        Some(json!(server.socket.id().to_string()))
+    );
+    let server = one("handshake", |handshake: Handshake| {
+        handshake.auth::<serde_json::Value>().unwrap()
+    });
+    assert_eq!(server.ask("event", json!([])).await, Some(json!({})));
+}
+
+struct Db(&'static str);
+struct Repository(State<Db>);
+
+impl FromEvent for Repository {
+    async fn from_event(ctx: &Context, args: &mut Arguments) -> Result<Self> {
+        State::from_event(ctx, args).await.map(Self)
+    }
+
+    fn requires(requirements: &mut Requirements) {
+        State::<Db>::requires(requirements);
+    }
+}
+
+#[tokio::test]
+async fn a_type_of_the_users_own_may_be_an_argument() {
+    let route = taking("repository", |repository: Repository| repository.0.0);
+    let server = Server::start(Setup::new().state(Db("here")).handlers(route));
+    assert_eq!(server.ask("event", json!([])).await, Some(json!("here")));
+}
+
+#[test]
+fn what_an_argument_needs_is_found_missing_at_the_start_through_aliases_and_wrappers() {
+    type Alias = Try<Repository>;
+    let setup = Setup::new().handlers(taking("db", |_: Alias| ()));
+    let error = setup.freeze().unwrap_err();
+    assert!(error.is_setup());
+    assert!(
+        error
+            .message()
+            .contains("`taking` (args.rs:1) takes the state"),
+        "{error}"
+    );
+    assert!(error.message().contains("Db"), "{error}");
+}

@@ -1,0 +1,243 @@
+//! What the start refuses.
+
+use crate::router::Setup;
+use crate::{
+    Ack, Auth, CloseReason, Error, FromEvent, Namespace, Reply, Route, State, router::private::Meta,
+};
+
+fn route(event: &'static str, name: &'static str) -> Route {
+    let meta = Meta {
+        event,
+        name,
+        file: "src/app.rs",
+        line: 7,
+    };
+    Route::new(meta, |_| async { Ok(Reply::none()) })
+}
+
+fn taking<T: FromEvent>(event: &'static str) -> Route {
+    route(event, "app::handler").arg::<T>("it")
+}
+
+fn refused(setup: Setup) -> String {
+    let error = setup.freeze().unwrap_err();
+    assert!(error.is_setup());
+    error.message().to_owned()
+}
+
+/// The start refuses it, naming the handler, its file and its line.
+#[track_caller]
+fn assert_refused(route: Route, reason: &str) {
+    let problem = refused(Setup::new().handlers(route));
+    assert!(
+        problem.contains("`app::handler` (src/app.rs:7)"),
+        "{problem}"
+    );
+    assert!(problem.contains(reason), "{problem}");
+}
+
+#[test]
+fn a_second_handler_for_an_event_names_both() {
+    let setup = Setup::new().handlers(vec![route("join", "app::a"), route("join", "app::b")]);
+    let problem = refused(setup);
+    assert!(
+        problem.contains("`join` has two handlers in `/`"),
+        "{problem}"
+    );
+    assert!(
+        problem.contains("`app::a` (src/app.rs:7)") && problem.contains("`app::b` (src/app.rs:7)"),
+        "{problem}"
+    );
+    assert!(problem.contains("#[on(\"join\", also)]"), "{problem}");
+}
+
+#[test]
+fn a_second_handler_is_fine_elsewhere_and_with_also() {
+    let elsewhere = route("join", "app::b").namespace("/chat");
+    let also = route("join", "app::c").also();
+    assert!(
+        Setup::new()
+            .handlers(vec![route("join", "app::a"), elsewhere, also])
+            .freeze()
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_handler_listed_twice_is_found() {
+    let problem =
+        refused(Setup::new().handlers(vec![route("join", "app::a"), route("join", "app::a")]));
+    assert!(
+        problem.contains("`app::a` (src/app.rs:7) is listed twice in `/`"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn the_life_cycle_has_one_handler_unless_also_too() {
+    let twice = |event| Setup::new().handlers(vec![route(event, "app::a"), route(event, "app::b")]);
+    for event in ["connection", "disconnect", "*"] {
+        assert!(refused(twice(event)).contains("two handlers"));
+    }
+}
+
+#[test]
+fn a_missing_state_is_found() {
+    struct Db;
+    assert_refused(taking::<State<Db>>("event"), "but there is none");
+    assert!(
+        Setup::new()
+            .state(Db)
+            .handlers(taking::<State<Db>>("event"))
+            .freeze()
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_second_value_of_one_state_type_names_both_places() {
+    let problem = refused(Setup::new().state(1_u8).state(2_u8));
+    assert!(
+        problem.contains("two values of the state type `u8`"),
+        "{problem}"
+    );
+    assert_eq!(problem.matches("checks.rs").count(), 2, "{problem}");
+}
+
+#[test]
+fn plain_arguments_on_the_life_cycle_are_found() {
+    assert_refused(
+        taking::<String>("connection"),
+        "no client sends arguments with `connection`",
+    );
+    assert_refused(
+        taking::<String>("disconnect"),
+        "no client sends arguments with `disconnect`",
+    );
+    assert_refused(
+        taking::<crate::Args>("disconnect"),
+        "no client sends arguments",
+    );
+}
+
+#[test]
+fn auth_outside_of_connection_is_found() {
+    assert_refused(
+        taking::<Auth<String>>("event"),
+        "there is one in `connection` only",
+    );
+    assert_refused(
+        taking::<Auth<String>>("disconnect"),
+        "there is one in `connection` only",
+    );
+    assert!(
+        Setup::new()
+            .handlers(taking::<Auth<String>>("connection"))
+            .freeze()
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_close_reason_outside_of_disconnect_is_found() {
+    assert_refused(
+        taking::<CloseReason>("event"),
+        "there is one in `disconnect` only",
+    );
+    assert!(
+        Setup::new()
+            .handlers(taking::<CloseReason>("disconnect"))
+            .freeze()
+            .is_ok()
+    );
+}
+
+#[test]
+fn an_ack_where_nobody_waits_is_found() {
+    assert_refused(taking::<Ack>("connection"), "nobody waits for an answer");
+    assert_refused(taking::<Ack>("disconnect"), "nobody waits for an answer");
+    assert_refused(taking::<Ack>("event").also(), "does not answer");
+}
+
+#[test]
+fn two_acks_are_found() {
+    assert_refused(taking::<Ack>("event").arg::<Ack>("other"), "takes 2 `Ack`s");
+}
+
+#[test]
+fn an_ack_with_a_return_value_is_found() {
+    assert_refused(taking::<Ack>("event").answer::<u8>(), "returns `u8`");
+    assert_refused(
+        taking::<Ack>("event").answer::<crate::Result<u8>>(),
+        "returns `core::result::Result<u8",
+    );
+    assert!(
+        Setup::new()
+            .handlers(taking::<Ack>("event").answer::<crate::Result<()>>())
+            .freeze()
+            .is_ok()
+    );
+    assert!(
+        Setup::new()
+            .handlers(taking::<Ack>("event").answer::<Result<(), u8>>())
+            .freeze()
+            .is_ok()
+    );
+}
+
+#[test]
+fn an_answer_that_nobody_gets_is_found() {
+    assert_refused(
+        route("event", "app::handler").also().answer::<u8>(),
+        "does not answer",
+    );
+    assert_refused(
+        route("connection", "app::handler").answer::<u8>(),
+        "nobody waits",
+    );
+}
+
+#[test]
+fn reserved_and_empty_names_are_found() {
+    for name in [
+        "connect",
+        "connect_error",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+    ] {
+        assert_refused(route(name, "app::handler"), "reserved name");
+    }
+    assert_refused(route("", "app::handler"), "has no event name");
+}
+
+#[test]
+fn namespaces_that_contradict_each_other_are_found() {
+    let twice = Setup::new()
+        .namespace("/a", Namespace::new())
+        .namespace("a", Namespace::new());
+    assert!(refused(twice).contains("declared twice"));
+    assert!(refused(Setup::new().namespace("/", Namespace::new())).contains("the server itself"));
+    let strange = Namespace::new().handlers(route("event", "app::handler").namespace("/b"));
+    assert!(refused(Setup::new().namespace("/a", strange)).contains("but is listed in `/a`"));
+    assert!(
+        refused(Setup::new().namespace("/room/{id}", Namespace::new()))
+            .contains("not supported yet")
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let problem =
+        refused(Setup::new().handlers(vec![route("connect", "app::a"), route("", "app::b")]));
+    assert!(problem.starts_with("2 problems:\n- "), "{problem}");
+}
+
+#[test]
+fn the_start_fails_with_an_error_that_main_can_print() {
+    let error: Error = Setup::new()
+        .handlers(route("connect", "app::a"))
+        .freeze()
+        .unwrap_err();
+    assert!(format!("{error:?}").starts_with("setup: `app::a` (src/app.rs:7) takes `connect`"));
+}

@@ -1,0 +1,212 @@
+//! What becomes of errors: the answer, the observers, the codes.
+
+use std::fmt;
+
+use serde_json::json;
+
+use super::fake::{Notes, Server};
+use crate::router::Setup;
+use crate::{BoxError, Error, Next, Panic, Result};
+
+#[derive(Debug)]
+struct NoSuchUser(u32);
+
+impl fmt::Display for NoSuchUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no user {}", self.0)
+    }
+}
+
+impl std::error::Error for NoSuchUser {}
+
+fn find(id: u32) -> Result<(), NoSuchUser> {
+    Err(NoSuchUser(id))
+}
+
+#[test]
+fn an_error_is_one_pointer() {
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+    assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+}
+
+#[tokio::test]
+async fn an_error_of_ones_own_is_shown_with_its_data() {
+    let setup = Setup::new().on("event", |_| async {
+        Err::<(), _>(Error::new("taken", "by ann").data(["ann"]))
+    });
+    let answer = Server::start(setup).ask("event", json!([])).await;
+    assert_eq!(
+        answer,
+        Some(json!({"error": {"code": "taken", "message": "by ann", "data": ["ann"]}}))
+    );
+}
+
+#[tokio::test]
+async fn any_error_converts_and_is_hidden_and_kept() {
+    let notes = Notes::default();
+    let seen = notes.clone();
+    let setup = Setup::new()
+        .on("event", |_| async { Ok(find(3)?) })
+        .on_error(move |error, ctx| {
+            seen.add(format!(
+                "{} {:?} {error}",
+                ctx.event(),
+                error.downcast_ref::<NoSuchUser>()
+            ));
+        });
+    let answer = Server::start(setup).ask("event", json!([])).await;
+    assert_eq!(
+        answer,
+        Some(json!({"error": {"code": "internal", "message": "internal error"}}))
+    );
+    assert_eq!(notes.all(), ["event Some(NoSuchUser(3)) no user 3"]);
+}
+
+#[tokio::test]
+async fn a_hidden_error_tells_the_client_nothing() {
+    let hidden = || Error::new("db_down", "pg-1 is gone").data("secret").hide();
+    let setup = Setup::new().on("event", move |_| async move { Err::<(), _>(hidden()) });
+    let answer = Server::start(setup).ask("event", json!([])).await;
+    assert_eq!(
+        answer,
+        Some(json!({"error": {"code": "internal", "message": "internal error"}}))
+    );
+}
+
+#[tokio::test]
+async fn map_error_gives_a_domain_error_its_code_before_the_middleware_sees_it() {
+    let notes = Notes::default();
+    let seen = notes.clone();
+    let setup = Setup::new()
+        .map_error::<NoSuchUser>(|error| Error::new("no_such_user", error.to_string()))
+        .wrap(move |_, next: Next| {
+            let notes = seen.clone();
+            async move {
+                let result = next.run().await;
+                if let Err(error) = &result {
+                    notes.add(error.code());
+                    assert!(
+                        error.downcast_ref::<NoSuchUser>().is_some(),
+                        "the source is kept"
+                    );
+                }
+                result
+            }
+        })
+        .on("event", |_| async { Ok(find(3)?) });
+    let answer = Server::start(setup).ask("event", json!([])).await;
+    assert_eq!(
+        answer,
+        Some(json!({"error": {"code": "no_such_user", "message": "no user 3"}}))
+    );
+    assert_eq!(notes.all(), ["no_such_user"]);
+}
+
+#[tokio::test]
+async fn map_error_also_sees_what_a_middleware_fails_with() {
+    let setup = Setup::new()
+        .map_error::<NoSuchUser>(|_| Error::new("no_such_user", "nobody"))
+        .wrap(|_, _| async { find(1).map(|()| crate::Reply::none()).map_err(Error::from) });
+    let answer = Server::start(setup).ask("event", json!([])).await.unwrap();
+    assert_eq!(answer["error"]["code"], "no_such_user");
+}
+
+#[tokio::test]
+async fn every_observer_hears_of_an_error_and_none_can_spoil_the_answer() {
+    let notes = Notes::default();
+    let (first, second) = (notes.clone(), notes.clone());
+    let setup = Setup::new()
+        .on("event", |_| async { Err::<(), _>(Error::new("no", "no")) })
+        .on_error(move |_, _| {
+            first.add("first");
+            panic!("an observer's own bug");
+        })
+        .on_error(move |_, _| second.add("second"));
+    let answer = Server::start(setup).ask("event", json!([])).await.unwrap();
+    assert_eq!(answer["error"]["code"], "no");
+    assert_eq!(notes.all(), ["first", "second"]);
+}
+
+#[tokio::test]
+async fn an_error_that_a_middleware_caught_is_not_reported_unless_it_says_so() {
+    let notes = Notes::default();
+    let seen = notes.clone();
+    let setup = Setup::new()
+        .wrap(|ctx: crate::Context, next: Next| async move {
+            match next.run().await {
+                Err(error) if error.code() == "report" => {
+                    ctx.report(&error);
+                    Ok(crate::Reply::none())
+                }
+                Err(_) => Ok(crate::Reply::none()),
+                reply => reply,
+            }
+        })
+        .on("silent", |_| async {
+            Err::<(), _>(Error::new("silent", ""))
+        })
+        .on("report", |_| async {
+            Err::<(), _>(Error::new("report", ""))
+        })
+        .on_error(move |error, _| seen.add(error.code()));
+    let server = Server::start(setup);
+    server.tell("silent", json!([])).await;
+    server.tell("report", json!([])).await;
+    assert_eq!(notes.all(), ["report"]);
+}
+
+#[tokio::test]
+async fn a_panic_is_caught_in_any_poll_and_the_next_event_is_handled() {
+    let notes = Notes::default();
+    let seen = notes.clone();
+    let setup = Setup::new()
+        .on("event", |_| async {
+            tokio::task::yield_now().await;
+            if true {
+                panic!("in the second poll");
+            }
+            Ok(())
+        })
+        .on("next", |_| async { Ok("fine") })
+        .on_error(move |error, _| seen.add(error.downcast_ref::<Panic>().unwrap().message()));
+    let server = Server::start(setup);
+    let answer = server.ask("event", json!([])).await;
+    assert_eq!(
+        answer,
+        Some(json!({"error": {"code": "internal", "message": "internal error"}}))
+    );
+    assert_eq!(notes.all(), ["in the second poll"]);
+    assert_eq!(server.ask("next", json!([])).await, Some(json!("fine")));
+}
+
+#[test]
+fn a_boxed_error_comes_out_as_it_went_in() {
+    let boxed: BoxError = Error::new("taken", "by ann").into();
+    assert_eq!(boxed.to_string(), "by ann");
+    assert_eq!(Error::from_boxed(boxed).code(), "taken");
+    let other: BoxError = Box::new(NoSuchUser(1));
+    let error = Error::from_boxed(other);
+    assert!(error.is_internal() && error.downcast_ref::<NoSuchUser>().is_some());
+}
+
+#[test]
+fn debug_names_the_sources_once() {
+    let error = Error::from(NoSuchUser(1));
+    assert_eq!(format!("{error:?}"), "internal: no user 1");
+    let error = Error::new("a", "b").because(Box::new(NoSuchUser(1)));
+    assert_eq!(format!("{error:?}"), "a: b\n  because: no user 1");
+}
+
+#[test]
+fn bail_and_ensure_return_early() {
+    fn seat(number: u32) -> Result<u32> {
+        crate::ensure!(number > 0, "no_such_seat", "seats start at {}", 1);
+        if number > 40 {
+            crate::bail!("no_such_seat", "there is no seat {number}");
+        }
+        Ok(number)
+    }
+    assert_eq!(seat(0).unwrap_err().message(), "seats start at 1");
+    assert_eq!(seat(41).unwrap_err().message(), "there is no seat 41");
+    assert_eq!(seat(40).unwrap(), 40);
+}

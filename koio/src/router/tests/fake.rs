@@ -1,0 +1,254 @@
+//! A server without a network: packets go in by hand, and what the client would be told comes out.
+//!
+//! The socket is a real one, of a real connection; between it and the routes under test stands a [`Door`] that
+//! hands over whatever arrives, so that a test decides when the routes get it.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use serde_json::Value;
+
+use crate::router::Setup;
+use crate::{
+    CloseReason, Sid, Socket, SocketConfig,
+    engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, Transport, Upstream},
+    router::Routes,
+    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Event},
+    wire::Message,
+};
+
+/// Notes that several handlers and middlewares write into.
+#[derive(Clone, Default)]
+pub(super) struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    pub(super) fn add(&self, note: impl ToString) {
+        self.0.lock().unwrap().push(note.to_string());
+    }
+
+    pub(super) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Keeps what the socket layer brings, until the test asks for it.
+#[derive(Default)]
+struct Door {
+    connected: Mutex<Option<(Socket, Accept)>>,
+    /// The connection handler has finished: events may come.
+    open: AtomicBool,
+    event: Mutex<Option<Event>>,
+}
+
+struct Behind(Arc<Door>);
+
+impl Dispatch for Behind {
+    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture {
+        *self.0.connected.lock().unwrap() = Some((socket, accept));
+        let door = Arc::clone(&self.0);
+        Box::pin(std::future::poll_fn(move |_| {
+            if door.open.load(Ordering::Acquire) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        }))
+    }
+
+    fn event(&self, _: Socket, event: Event) -> BoxFuture {
+        *self.0.event.lock().unwrap() = Some(event);
+        Box::pin(async {})
+    }
+
+    fn disconnect(&self, _: Socket, _: CloseReason) -> BoxFuture {
+        Box::pin(async {})
+    }
+
+    fn has_namespace(&self, _: &str) -> bool {
+        true
+    }
+}
+
+/// A frozen setup and one socket in it.
+pub(super) struct Server {
+    routes: Arc<Routes>,
+    pub(super) socket: Socket,
+    accept: Accept,
+    door: Arc<Door>,
+    core: Arc<Core>,
+    session: Session,
+    upstream: Mutex<Box<dyn Upstream>>,
+    told: Mutex<Vec<String>>,
+    /// The next event that asks for an acknowledgement, from 0.
+    ids: AtomicU64,
+}
+
+impl Server {
+    pub(super) fn start(setup: Setup) -> Self {
+        Self::start_in("/", setup)
+    }
+
+    pub(super) fn start_in(namespace: &str, setup: Setup) -> Self {
+        Self::start_with(namespace, "{}", setup)
+    }
+
+    pub(super) fn start_with(namespace: &str, auth: &str, setup: Setup) -> Self {
+        let routes = setup.freeze().unwrap();
+        let door = Arc::new(Door::default());
+        let core = Core::new();
+        let clients = Clients(Arc::clone(&core));
+        let config = EngineConfig::default();
+        let engine = Engine::new(config.clone(), Arc::new(Clients(Arc::clone(&core)))).unwrap();
+        core.start(
+            SocketConfig::default(),
+            Arc::new(Behind(Arc::clone(&door))),
+            engine,
+        );
+        let session = Session::new(Sid::random().unwrap(), &config, Transport::WebSocket);
+        let uri = http::Uri::from_static("/socket.io/?member=1");
+        let opening = Opening::new(http::HeaderMap::new(), uri, None, Transport::WebSocket);
+        let mut upstream = clients.accept(session.clone(), opening);
+        push(&mut *upstream, format!("0{namespace},{auth}"));
+        let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();
+        Self {
+            routes,
+            socket,
+            accept,
+            door,
+            core,
+            session,
+            upstream: Mutex::new(upstream),
+            told: Mutex::default(),
+            ids: AtomicU64::new(0),
+        }
+    }
+
+    /// Sends an event. Gives the answer: the one argument of the acknowledgement, all of them as a list if
+    /// they are not one, `None` if there was no acknowledgement.
+    pub(super) async fn ask(&self, event: &str, args: Value) -> Option<Value> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        self.event(event, &text(&args), Some(id)).await;
+        self.answer_to(id)
+    }
+
+    /// Sends arguments that may be no JSON.
+    pub(super) async fn ask_raw(&self, event: &str, args: &str) -> Option<Value> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        self.event(event, args, Some(id)).await;
+        self.answer_to(id)
+    }
+
+    /// Sends an event without asking for an acknowledgement.
+    pub(super) async fn tell(&self, event: &str, args: Value) {
+        self.event(event, &text(&args), None).await;
+    }
+
+    async fn event(&self, event: &str, args: &str, ack: Option<u64>) {
+        let event = {
+            if !self.accept.is_answered() {
+                assert!(self.accept.accept());
+                self.session.shared().outbox.pop();
+            }
+            self.door.open.store(true, Ordering::Release);
+            let id = ack.map(|id| id.to_string()).unwrap_or_default();
+            let packet = format!("2{},{id}[\"{event}\"{args}]", self.socket.namespace());
+            push(&mut **self.upstream.lock().unwrap(), packet);
+            self.door
+                .event
+                .lock()
+                .unwrap()
+                .take()
+                .expect("the event arrived")
+        };
+        self.routes.event(self.socket.clone(), event).await;
+    }
+
+    /// The one answer to the event with this number.
+    pub(super) fn answer_to(&self, id: u64) -> Option<Value> {
+        let prefix = format!("ack {id} ");
+        let told = self.told();
+        let mut answers = told.iter().filter_map(|line| line.strip_prefix(&prefix));
+        let answer = answers
+            .next()
+            .map(|answer| serde_json::from_str(answer).unwrap());
+        assert_eq!(answers.next(), None, "more than one answer");
+        match answer {
+            Some(Value::Array(mut one)) if one.len() == 1 => one.pop(),
+            answer => answer,
+        }
+    }
+
+    /// Connects, and gives what the client is told.
+    pub(super) async fn connect(&self) -> Vec<String> {
+        self.routes
+            .connect(self.socket.clone(), self.accept.clone())
+            .await;
+        self.told()
+    }
+
+    pub(super) async fn disconnect(&self) {
+        self.routes
+            .disconnect(self.socket.clone(), CloseReason::TransportClose)
+            .await;
+    }
+
+    pub(super) fn has_namespace(&self, namespace: &str) -> bool {
+        self.routes.has_namespace(namespace)
+    }
+
+    /// How often the client was found to break the protocol.
+    pub(super) fn protocol_errors(&self) -> u64 {
+        self.core.counters.snapshot().protocol_errors
+    }
+
+    /// Everything that the client is told.
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut told = self.told.lock().unwrap();
+        while let Some(frame) = self.session.shared().outbox.pop() {
+            told.extend(frame.parts().map(|part| {
+                let packet = String::from_utf8(part.payload.to_vec()).unwrap();
+                readable(&packet, self.socket.namespace())
+            }));
+        }
+        told.clone()
+    }
+}
+
+fn push(upstream: &mut dyn Upstream, packet: String) {
+    upstream.on_message(Message::Text(packet.into()));
+    let _ = upstream.poll(&mut TaskContext::from_waker(Waker::noop()));
+}
+
+/// The arguments, with a comma in front of each.
+fn text(args: &Value) -> String {
+    let Value::Array(args) = args else {
+        panic!("arguments are a list")
+    };
+    args.iter().map(|arg| format!(",{arg}")).collect()
+}
+
+/// A packet in words.
+fn readable(packet: &str, namespace: &str) -> String {
+    let (kind, rest) = packet.split_at(2);
+    let rest = rest.strip_prefix(&format!("{namespace},")).unwrap_or(rest);
+    match kind {
+        "40" => "accepted".to_owned(),
+        "41" => "disconnect".to_owned(),
+        "43" => {
+            let (id, args) = rest.split_at(rest.find('[').unwrap());
+            format!("ack {id} {args}")
+        }
+        "44" => {
+            let refusal: Value = serde_json::from_str(rest).unwrap();
+            let message = refusal["message"].as_str().unwrap();
+            match refusal.get("data") {
+                Some(data) => format!("refused: {message} {data}"),
+                None => format!("refused: {message}"),
+            }
+        }
+        _ => packet.to_owned(),
+    }
+}

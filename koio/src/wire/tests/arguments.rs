@@ -1,0 +1,321 @@
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::wire::DecodeErrorKind as Kind;
+
+fn event(json: &str) -> RawArgs {
+    args_of(&format!("2{json}"), &[])
+}
+
+fn reason(error: ArgError) -> (usize, String) {
+    match error {
+        ArgError::Type { position, reason } => (position, reason),
+        ArgError::Syntax(error) => panic!("{error}"),
+    }
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Point {
+    x: i32,
+    y: Option<i32>,
+}
+
+#[test]
+fn arguments_are_read_one_after_the_other() {
+    let args = event(r#"["e",1,"two",{"x":3,"z":[{}]},[4,5],null,true]"#);
+    let mut reader = args.reader();
+    assert_eq!(reader.position(), 0);
+    assert_eq!(reader.next::<u8>().unwrap(), Some(1));
+    assert_eq!(reader.next::<String>().unwrap().as_deref(), Some("two"));
+    assert_eq!(
+        reader.next::<Point>().unwrap(),
+        Some(Point { x: 3, y: None })
+    );
+    assert_eq!(reader.next::<Vec<u8>>().unwrap(), Some(vec![4, 5]));
+    assert_eq!(reader.position(), 4);
+    assert_eq!(reader.next::<Option<u8>>().unwrap(), Some(None));
+    assert_eq!(reader.next::<bool>().unwrap(), Some(true));
+    assert_eq!(reader.next::<bool>().unwrap(), None);
+    assert_eq!(reader.next::<bool>().unwrap(), None);
+    reader.finish().unwrap();
+}
+
+#[test]
+fn white_space_between_arguments_means_nothing() {
+    let mut reader = event("[ \"e\" ,\n1 ,\t\"2\"\r, [ 3 ] ] ").reader();
+    assert_eq!(reader.next::<u8>().unwrap(), Some(1));
+    assert_eq!(reader.next::<String>().unwrap().as_deref(), Some("2"));
+    assert_eq!(reader.next::<Vec<u8>>().unwrap(), Some(vec![3]));
+    assert_eq!(reader.next::<u8>().unwrap(), None);
+    reader.finish().unwrap();
+}
+
+#[test]
+fn the_items_of_an_ack_are_all_arguments() {
+    let Incoming::Ack { args, .. } = one([text("35[1,2]")]) else {
+        panic!();
+    };
+    let mut reader = args.reader();
+    assert_eq!(reader.next::<u8>().unwrap(), Some(1));
+    assert_eq!(reader.next::<u8>().unwrap(), Some(2));
+    assert_eq!(reader.next::<u8>().unwrap(), None);
+    let Incoming::Ack { args, .. } = one([text("35[]")]) else {
+        panic!();
+    };
+    assert!(args.is_empty());
+    assert_eq!(args.reader().next::<u8>().unwrap(), None);
+}
+
+#[test]
+fn the_text_of_the_arguments_leaves_out_the_name() {
+    for (json, text) in [
+        (r#"["e"]"#, ""),
+        (r#"["e" ] "#, ""),
+        (r#"["e",1,[2]]"#, "1,[2]"),
+        (r#"["e" , {"a": 1} ]"#, r#"{"a": 1}"#),
+    ] {
+        let args = event(json);
+        assert_eq!(args.json(), text.as_bytes());
+        assert_eq!(args.is_empty(), text.is_empty());
+    }
+}
+
+#[test]
+fn a_missing_argument_reads_as_null() {
+    let mut reader = event(r#"["e",1]"#).reader();
+    assert_eq!(reader.next_or_null::<Option<u8>>().unwrap(), Some(1));
+    assert_eq!(reader.next_or_null::<Option<u8>>().unwrap(), None);
+    assert_eq!(
+        reader.next_or_null::<serde_json::Value>().unwrap(),
+        serde_json::Value::Null
+    );
+    let (position, reason) = reason(reader.next_or_null::<String>().unwrap_err());
+    assert_eq!(position, 3);
+    assert_eq!(reason, "invalid type: null, expected a string");
+}
+
+#[test]
+fn a_value_of_another_type_says_which_and_why_and_the_next_can_be_read() {
+    let mut reader = event(r#"["e","no",{"x":"y"},3]"#).reader();
+    assert_eq!(
+        reason(reader.next::<u8>().unwrap_err()),
+        (0, r#"invalid type: string "no", expected u8"#.to_owned())
+    );
+    let (position, text) = reason(reader.next::<Point>().unwrap_err());
+    assert_eq!(
+        (position, text.as_str()),
+        (1, r#"invalid type: string "y", expected i32"#)
+    );
+    assert_eq!(reader.next::<u8>().unwrap(), Some(3));
+    assert_eq!(reader.position(), 3);
+    reader.finish().unwrap();
+}
+
+#[test]
+fn a_reason_is_cut_between_characters() {
+    let mut reader = event(&format!(r#"["e","{}"]"#, "é".repeat(500_000))).reader();
+    let (_, text) = reason(reader.next::<u8>().unwrap_err());
+    assert!((250..=256).contains(&text.len()), "{}", text.len());
+    assert!(text.starts_with("invalid type: string \"éé"));
+}
+
+#[test]
+fn numbers_beyond_a_type_are_no_syntax_errors() {
+    for json in ["1e400", "-1e400", "256", "-1", "1.5", &"9".repeat(1000)] {
+        let mut reader = event(&format!(r#"["e",{json},7]"#)).reader();
+        assert!(
+            matches!(reader.next::<u8>(), Err(ArgError::Type { position: 0, .. })),
+            "{json}"
+        );
+        assert_eq!(reader.next::<u8>().unwrap(), Some(7));
+    }
+    assert!(matches!(
+        event(r#"["e",1e400]"#).reader().next::<f64>(),
+        Err(ArgError::Type { .. })
+    ));
+}
+
+#[test]
+fn integers_stay_integers_and_big_ones_stay_exact() {
+    let mut reader = event(
+        r#"["e",9007199254740993,18446744073709551615,-170141183460469231731687303715884105728]"#,
+    )
+    .reader();
+    assert_eq!(reader.next::<i64>().unwrap(), Some(9_007_199_254_740_993));
+    assert_eq!(reader.next::<u64>().unwrap(), Some(u64::MAX));
+    assert_eq!(reader.next::<i128>().unwrap(), Some(i128::MIN));
+}
+
+#[test]
+fn halves_of_surrogate_pairs_read_as_replacement_characters() {
+    let args = event(r#"["e","a\ud800b",{"k":"\ude00"},"fine"]"#);
+    let mut reader = args.reader();
+    assert_eq!(
+        reader.next::<String>().unwrap().as_deref(),
+        Some("a\u{fffd}b")
+    );
+    assert_eq!(
+        reader.next::<serde_json::Value>().unwrap().unwrap(),
+        serde_json::json!({"k": "\u{fffd}"})
+    );
+    assert_eq!(reader.next::<String>().unwrap().as_deref(), Some("fine"));
+    let (position, text) = reason(args.reader().next::<u8>().unwrap_err());
+    assert_eq!(
+        (position, text.as_str()),
+        (0, "invalid type: string \"a\u{fffd}b\", expected u8")
+    );
+}
+
+#[test]
+fn syntax_errors_are_told_from_type_errors_wherever_they_are() {
+    // The first argument is of a wrong type, and the error stands in, before or behind it.
+    for json in [
+        r#"["e",x]"#,
+        r#"["e",]"#,
+        r#"["e",,1]"#,
+        r#"["e","a" 1]"#,
+        r#"["e","a",1 2]"#,
+        r#"["e","a",]"#,
+        r#"["e","a"]]"#,
+        r#"["e","a"],[]"#,
+        r#"["e",["a"]"#,
+        r#"["e","a",{"b":}]"#,
+        r#"["e","a","\x"]"#,
+        r#"["e","a","\u12g4"]"#,
+        "[\"e\",\"a\",\"\u{1}\"]",
+        "[\"e\",\"a\",\"\n\"]",
+        r#"["e","a",01]"#,
+        r#"["e","a",1.]"#,
+        r#"["e","a",1e]"#,
+        r#"["e","a",-]"#,
+        r#"["e","a",nul]"#,
+        r#"["e","a",'b']"#,
+        r#"["e","a",{b:1}]"#,
+        r#"["e","a",{"b":1,}]"#,
+        r#"["e","a",{"b":1}}]"#,
+        r#"["e","a",[1}]"#,
+        r#"["e","a",undefined]"#,
+        r#"["e","a",/**/1]"#,
+    ] {
+        let args = event(json);
+        assert!(
+            matches!(args.reader().next::<u8>(), Err(ArgError::Syntax(_))),
+            "{json}"
+        );
+        assert!(
+            matches!(args.reader().finish(), Err(ArgError::Syntax(_))),
+            "{json}"
+        );
+        let mut reader = args.reader();
+        let all = || -> Result<(), ArgError> {
+            while reader.next::<IgnoredAny>()?.is_some() {}
+            Ok(())
+        };
+        assert!(matches!({ all }(), Err(ArgError::Syntax(_))), "{json}");
+    }
+}
+
+#[test]
+fn what_nobody_reads_is_checked_by_finish() {
+    let mut reader = event(r#"["e",1,{"a":[x]}]"#).reader();
+    assert_eq!(reader.next::<u8>().unwrap(), Some(1));
+    assert_eq!(
+        reader.finish(),
+        Err(ArgError::Syntax(DecodeError::new(Kind::Json, 13)))
+    );
+    let mut reader = event(r#"["e",1,{"a":[2]},3]"#).reader();
+    assert_eq!(reader.next::<u8>().unwrap(), Some(1));
+    reader.finish().unwrap();
+    reader.finish().unwrap();
+    assert!(reader.next::<serde_json::Value>().unwrap().is_some());
+    reader.finish().unwrap();
+}
+
+#[test]
+fn raw_json_can_be_asked_for() {
+    let mut reader = event(r#"["e", {"a": 1.0} ,[1 ],2]"#).reader();
+    assert_eq!(
+        reader.next::<Box<RawValue>>().unwrap().unwrap().get(),
+        r#"{"a": 1.0}"#
+    );
+    assert_eq!(
+        reader.next::<Vec<Box<RawValue>>>().unwrap().unwrap()[0].get(),
+        "1"
+    );
+    assert_eq!(
+        reader
+            .next::<Option<Box<RawValue>>>()
+            .unwrap()
+            .unwrap()
+            .unwrap()
+            .get(),
+        "2"
+    );
+}
+
+/// A type that never looks.
+#[derive(Debug, PartialEq)]
+struct Blind;
+
+impl<'de> Deserialize<'de> for Blind {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Ok(Self)
+    }
+}
+
+/// A type that makes do with whatever it gets.
+#[derive(Debug, PartialEq)]
+struct Lenient(Option<Vec<u8>>);
+
+impl<'de> Deserialize<'de> for Lenient {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Vec::deserialize(deserializer).ok()))
+    }
+}
+
+#[test]
+fn a_type_that_does_not_read_its_argument_to_the_end_does_not_shift_the_next() {
+    let args = event(r#"["e",[1,"x",3,4],5]"#);
+    let mut reader = args.reader();
+    assert_eq!(reader.next::<Blind>().unwrap(), Some(Blind));
+    assert_eq!(reader.next::<u8>().unwrap(), Some(5));
+    let mut reader = args.reader();
+    assert_eq!(reader.next::<Lenient>().unwrap(), Some(Lenient(None)));
+    assert_eq!(reader.next::<u8>().unwrap(), Some(5));
+    assert_eq!(reader.next::<u8>().unwrap(), None);
+    let mut reader = event(r#"["e",[[1,"x",3],[2]],5]"#).reader();
+    assert!(matches!(
+        reader.next::<Vec<Lenient>>(),
+        Err(ArgError::Type { position: 0, .. })
+    ));
+    assert_eq!(reader.next::<u8>().unwrap(), Some(5));
+    // Not even where the text it has left behind is broken.
+    assert!(matches!(
+        event(r#"["e",[1,"x",}],5]"#).reader().next::<Lenient>(),
+        Err(ArgError::Syntax(_))
+    ));
+    assert!(matches!(
+        event(r#"["e",x]"#).reader().next::<Blind>(),
+        Err(ArgError::Syntax(_))
+    ));
+}
+
+#[test]
+fn a_list_can_be_made_of_ones_own_text() {
+    let args = RawArgs::from_list(
+        r#"[1,{"_placeholder":true,"num":0}]"#,
+        vec![Bytes::from_static(&[7])],
+    )
+    .unwrap();
+    let mut reader = args.reader();
+    assert_eq!(reader.next::<u8>().unwrap(), Some(1));
+    assert_eq!(reader.next::<crate::wire::Bytes>().unwrap().unwrap(), [7]);
+    for list in ["", "{}", "1", "[", "[1", "[1]]", "[x]"] {
+        assert!(RawArgs::from_list(list, Vec::new()).is_err(), "{list}");
+    }
+    assert!(RawArgs::from_list(&b"[\"\xff\"]"[..], Vec::new()).is_err());
+    assert!(RawArgs::empty().is_empty());
+    assert_eq!(RawArgs::default().reader().next::<u8>().unwrap(), None);
+}

@@ -1,0 +1,260 @@
+use std::fmt;
+
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+
+use super::noise::Noise;
+use super::*;
+use crate::wire::Bytes as Data;
+
+/// Any value that can travel.
+#[derive(Clone, Debug, PartialEq)]
+enum Tree {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    Data(Vec<u8>),
+    List(Vec<Tree>),
+    Map(Vec<(String, Tree)>),
+}
+
+impl Tree {
+    /// With no more than `binaries` binaries, which are counted down.
+    fn grow(noise: &mut Noise, depth: usize, binaries: &mut usize) -> Self {
+        const TEXTS: [&str; 6] = [
+            "",
+            "plain",
+            "é€😀",
+            "\"\\\n\u{1}\u{7f}",
+            "_placeholder",
+            "[{,",
+        ];
+        match noise.below(if depth == 0 { 6 } else { 9 }) {
+            0 => Self::Null,
+            1 => Self::Bool(noise.below(2) == 0),
+            2 => Self::Int(noise.below(usize::MAX >> 12) as i64 - (1 << 50)),
+            3 => Self::Text((*noise.one(&TEXTS)).to_owned()),
+            4 | 5 if *binaries > 0 => {
+                *binaries -= 1;
+                let len = *noise.one(&[0, 1, 2, 3, 125, 126, 300]);
+                Self::Data((0..len).map(|_| noise.below(256) as u8).collect())
+            }
+            6 => Self::List(
+                (0..noise.below(4))
+                    .map(|_| Self::grow(noise, depth - 1, binaries))
+                    .collect(),
+            ),
+            7 | 8 => {
+                let entries = (0..noise.below(4)).map(|_| {
+                    let key = *noise.one(&["a", "num", "\"é\n", ""]);
+                    (key.to_owned(), Self::grow(noise, depth - 1, binaries))
+                });
+                Self::Map(entries.collect())
+            }
+            _ => Self::Text("x".repeat(noise.below(200))),
+        }
+    }
+}
+
+impl Serialize for Tree {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_none(),
+            Self::Bool(value) => value.serialize(serializer),
+            Self::Int(value) => value.serialize(serializer),
+            Self::Text(value) => value.serialize(serializer),
+            Self::Data(value) => serializer.serialize_bytes(value),
+            Self::List(items) => items.serialize(serializer),
+            Self::Map(entries) => {
+                let mut map = serializer.serialize_map(None)?;
+                for (key, value) in entries {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TreeVisitor;
+        impl<'de> Visitor<'de> for TreeVisitor {
+            type Value = Tree;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+            fn visit_unit<E: Error>(self) -> Result<Tree, E> {
+                Ok(Tree::Null)
+            }
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Tree, E> {
+                Ok(Tree::Bool(value))
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Tree, E> {
+                Ok(Tree::Int(value))
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Tree, E> {
+                Ok(Tree::Int(value as i64))
+            }
+            fn visit_str<E: Error>(self, value: &str) -> Result<Tree, E> {
+                Ok(Tree::Text(value.to_owned()))
+            }
+            fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<Tree, E> {
+                Ok(Tree::Data(value.to_vec()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = access.next_element()? {
+                    items.push(item);
+                }
+                Ok(Tree::List(items))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = access.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Tree::Map(entries))
+            }
+        }
+        deserializer.deserialize_any(TreeVisitor)
+    }
+}
+
+/// Reads all arguments as trees.
+fn trees(args: &RawArgs) -> Vec<Tree> {
+    let mut reader = args.reader();
+    let mut trees = Vec::new();
+    while let Some(tree) = reader.next().unwrap() {
+        trees.push(tree);
+    }
+    reader.finish().unwrap();
+    trees
+}
+
+fn polled(frame: &Frame) -> Vec<Message> {
+    let packets = payload::decode(payload::encode(std::iter::once(frame))).unwrap();
+    let messages = packets.map(|packet| match packet {
+        Ok(EnginePacket::Message(message)) => message,
+        other => panic!("{other:?}"),
+    });
+    messages.collect()
+}
+
+#[test]
+fn what_is_sent_is_what_is_received_on_either_transport_and_when_passed_on() {
+    let mut noise = Noise::new(4);
+    for _ in 0..5_000 {
+        let mut binaries = MAX_ATTACHMENTS;
+        let values: Vec<_> = (0..noise.below(4))
+            .map(|_| Tree::grow(&mut noise, 4, &mut binaries))
+            .collect();
+        let namespace = *noise.one(&["/", "/admin", "/é?x=1"]);
+        let id = *noise.one(&[None, Some(0), Some(13), Some((1 << 53) - 1)]);
+        let name = *noise.one(&["e", "", "é\"\n", "message"]);
+        let frame = event(namespace, id, name, &ArgList(&values)).unwrap();
+        assert_eq!(sent(&frame), polled(&frame));
+        assert_eq!(sent(&frame).len(), 1 + MAX_ATTACHMENTS - binaries);
+        let Incoming::Event {
+            namespace: in_namespace,
+            id: in_id,
+            name: in_name,
+            args,
+        } = one(sent(&frame))
+        else {
+            panic!();
+        };
+        assert_eq!(
+            (in_namespace, in_id, &*in_name),
+            (namespace.into(), id, name)
+        );
+        assert_eq!(trees(&args), values);
+        // Passed on, it is the very same again.
+        assert_eq!(event(namespace, id, name, &args).unwrap(), frame);
+        let Incoming::Ack { args, .. } = one(sent(&ack(namespace, 5, &args).unwrap())) else {
+            panic!();
+        };
+        assert_eq!(trees(&args), values);
+        assert_eq!(event(namespace, id, name, &args).unwrap(), frame);
+    }
+}
+
+#[test]
+fn nothing_that_a_peer_can_say_does_harm() {
+    let mut noise = Noise::new(5);
+    let placeholder = r#"{"_placeholder":true,"num":0}"#;
+    for round in 0..40_000 {
+        let json = noise.json(3);
+        let valid = match noise.below(8) {
+            0 => format!("0/n,{{\"a\":{json}}}"),
+            1 => format!("213[\"e\",{json},{json}]"),
+            2 => format!("3/n,7[{json}]"),
+            3 => format!("51-/n,[\"e\",{json},{placeholder}]"),
+            4 => format!("61-7[[{placeholder},{json}]]"),
+            5 => format!("4{{\"message\":{json}}}"),
+            6 => "1/n,".to_owned(),
+            _ => format!("2[\"e\",{json}]"),
+        };
+        let packet = if round % 4 == 0 {
+            valid
+        } else {
+            noise.spoil(&valid)
+        };
+        let (packets, _) = receive([text(&packet), binary(&[1]), text(&packet)]);
+        for packet in packets {
+            let (Incoming::Event { args, .. } | Incoming::Ack { args, .. }) = packet else {
+                continue;
+            };
+            let valid = args.reader().finish().is_ok();
+            // Passing on succeeds if and only if the arguments are JSON.
+            let relayed = event("/", None, "e", &args);
+            assert_eq!(
+                valid,
+                !matches!(relayed, Err(EncodeError::Serialize(_))),
+                "{args:?}"
+            );
+            // So does reading, whatever the types, as far as syntax goes.
+            let mut reader = args.reader();
+            let result = loop {
+                let read = match reader.position() % 4 {
+                    0 => reader
+                        .next::<serde_json::Value>()
+                        .map(|value| value.is_some()),
+                    1 => reader.next::<Data>().map(|value| value.is_some()),
+                    2 => reader
+                        .next::<Vec<Option<String>>>()
+                        .map(|value| value.is_some()),
+                    _ => reader
+                        .next::<Box<serde_json::value::RawValue>>()
+                        .map(|value| value.is_some()),
+                };
+                match read {
+                    Ok(true) | Err(ArgError::Type { .. }) => {}
+                    Ok(false) => break Ok(()),
+                    Err(ArgError::Syntax(error)) => break Err(error),
+                }
+            };
+            assert_eq!(
+                valid,
+                result.is_ok(),
+                "{:?}",
+                std::str::from_utf8(args.json())
+            );
+        }
+    }
+}
+
+#[test]
+fn polling_bodies_of_noise_do_no_harm() {
+    let mut noise = Noise::new(6);
+    for _ in 0..20_000 {
+        let body = noise.spoil("4hello\u{1e}bAQIDBA==\u{1e}2\u{1e}42[\"e\"]\u{1e}6");
+        for packet in payload::decode(body.into()).unwrap() {
+            if let Ok(EnginePacket::Message(message)) = packet {
+                let _ = receive([message]);
+            }
+        }
+    }
+}

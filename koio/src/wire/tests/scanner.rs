@@ -1,0 +1,168 @@
+use serde::de::IgnoredAny;
+
+use super::noise::Noise;
+use crate::wire::DecodeErrorKind as Kind;
+use crate::wire::json::{self, Placeholders, Unwatched, document, value};
+
+fn is_json(text: &str) -> bool {
+    document(text.as_bytes(), 128, &mut Unwatched).is_ok()
+}
+
+/// serde_json's opinion. Skipping a value, it looks at the grammar alone.
+fn serde_is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+#[test]
+fn every_short_text_is_judged_as_serde_json_judges_it() {
+    const ALPHABET: &[u8] = b"[]{},:\"\\01-.e tn\x01";
+    for len in 0..=4_u32 {
+        for number in 0..ALPHABET.len().pow(len) {
+            let text: Vec<u8> = (0..len)
+                .map(|place| ALPHABET[number / ALPHABET.len().pow(place) % ALPHABET.len()])
+                .collect();
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(is_json(&text), serde_is_json(&text), "{text:?}");
+            // The same within a string, within a number, and at the end of a list.
+            for text in [
+                format!("\"{text}\""),
+                format!("1{text}"),
+                format!("[0{text}]"),
+                format!("{{\"\":{text}"),
+            ] {
+                assert_eq!(is_json(&text), serde_is_json(&text), "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_texts_are_judged_as_serde_json_judges_them() {
+    let mut noise = Noise::new(1);
+    for _ in 0..20_000 {
+        let text = noise.json(5);
+        assert!(is_json(&text), "{text}");
+        let spoiled = noise.spoil(&text);
+        assert_eq!(is_json(&spoiled), serde_is_json(&spoiled), "{spoiled:?}");
+    }
+}
+
+#[test]
+fn a_value_ends_where_serde_json_says() {
+    let mut noise = Noise::new(2);
+    for _ in 0..5_000 {
+        let first = noise.json(4);
+        let both = format!(" {first} ,{}", noise.json(2));
+        assert_eq!(
+            value(both.as_bytes(), 0, 0, &mut Unwatched),
+            Ok(first.len() + 1),
+            "{both}"
+        );
+    }
+}
+
+#[test]
+fn a_character_is_noticed_at_every_place_of_a_string() {
+    for at in 0..40 {
+        let text = |character: &str| {
+            format!(
+                "\"{}{character}{}\"",
+                "é".repeat(at / 2) + &"x".repeat(at % 2),
+                "y".repeat(40 - at)
+            )
+        };
+        for bad in ["\u{0}", "\u{1}", "\u{1f}", "\n", "\"", "\\", "\\x", "\\u12"] {
+            assert!(!is_json(&text(bad)), "{:?}", text(bad));
+        }
+        for good in [
+            " ", "!", "#", "[", "]", "\u{7f}", "\u{80}", "\u{a2}", "\u{dc}", "\u{ffff}", "\\\"",
+            "\\\\", "\\u12aF",
+        ] {
+            assert!(is_json(&text(good)), "{:?}", text(good));
+        }
+    }
+}
+
+#[test]
+fn depth_is_bounded_without_a_stack() {
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":"#, "}]")] {
+        let levels = if open.len() > 5 { 2 } else { 1 };
+        let nested = |count: usize| format!("{}1{}", open.repeat(count), close.repeat(count));
+        assert!(is_json(&nested(128 / levels)));
+        let error = document(nested(128 / levels + 1).as_bytes(), 128, &mut Unwatched).unwrap_err();
+        assert_eq!(error.kind(), Kind::TooDeep);
+        let error = document(nested(1_000_000).as_bytes(), usize::MAX, &mut Unwatched).unwrap_err();
+        assert_eq!(error.kind(), Kind::TooDeep);
+    }
+}
+
+#[test]
+fn closing_brackets_match_their_opening_ones_at_every_depth() {
+    let mut noise = Noise::new(3);
+    for _ in 0..2_000 {
+        let kinds: Vec<bool> = (0..=noise.below(127))
+            .map(|_| noise.below(2) == 0)
+            .collect();
+        let open: String = kinds
+            .iter()
+            .map(|&object| if object { r#"{"a":"# } else { "[" })
+            .collect();
+        let close = |kinds: &[bool]| {
+            kinds
+                .iter()
+                .rev()
+                .map(|&object| if object { '}' } else { ']' })
+                .collect::<String>()
+        };
+        assert!(is_json(&format!("{open}1{}", close(&kinds))));
+        let mut wrong = kinds.clone();
+        let at = noise.below(wrong.len());
+        wrong[at] = !wrong[at];
+        assert!(!is_json(&format!("{open}1{}", close(&wrong))));
+    }
+}
+
+#[test]
+fn brackets_are_counted_and_nothing_else_is() {
+    let all: Vec<u8> = (0..=255).collect();
+    assert_eq!(json::brackets(&all), 2);
+    assert_eq!(json::brackets(b"[[{}]]()<>"), 3);
+}
+
+#[test]
+fn both_readings_of_a_placeholder_agree() {
+    // What the check of a packet takes for a placeholder is what the relay takes for one.
+    const PARTS: [&str; 12] = [
+        r#""_placeholder":true"#,
+        r#""_placeholder" : true"#,
+        r#""\u005fplaceholder":true"#,
+        r#""_placeholder":false"#,
+        r#""_placeholder":"true""#,
+        r#""_placeholder":[true]"#,
+        r#""num":0"#,
+        r#""num": 1 "#,
+        r#""num":-0"#,
+        r#""num":0.0"#,
+        r#""num":{}"#,
+        r#""x":1"#,
+    ];
+    for count in 0..=3_u32 {
+        for number in 0..PARTS.len().pow(count) {
+            let parts: Vec<_> = (0..count)
+                .map(|place| PARTS[number / PARTS.len().pow(place) % PARTS.len()])
+                .collect();
+            let text = format!("{{{}}}", parts.join(","));
+            let passes =
+                |count| document(text.as_bytes(), 128, &mut Placeholders::new(count)).is_ok();
+            match json::placeholder(text.as_bytes(), 0, 1) {
+                // Right with one attachment, wrong with none.
+                Some((index, end)) => {
+                    assert_eq!((index, end), (0, text.len()), "{text}");
+                    assert!(passes(1) && !passes(0), "{text}");
+                }
+                // No placeholder, or one that is wrong with one attachment.
+                None => assert!(!passes(1) || passes(0), "{text}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// Starts the chat as its users do: the binary, its environment, and the address that it prints.
+// Build it first (`cargo build -p chat`); CHAT_BIN names another one.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const binary = process.env.CHAT_BIN ?? fileURLToPath(new URL("../../target/debug/chat", import.meta.url));
+export const officialClient = fileURLToPath(new URL("node_modules/socket.io-client/dist", import.meta.url));
+
+/** The same port again, for a server that comes back: `port` of the one that went. */
+export async function startChat({ port = 0, env = {} } = {}) {
+  const child = spawn(binary, { env: { ...process.env, CLIENT_DIR: officialClient, ...env, PORT: String(port) } });
+  const exited = once(child, "exit");
+  let complaint = "";
+  child.stderr.on("data", (text) => { complaint += text; });
+  const url = await Promise.race([
+    firstAddress(child.stdout),
+    exited.then(([code]) => { throw new Error(`${binary} ended with ${code}: ${complaint}`); }),
+  ]);
+  return {
+    url,
+    port: Number(new URL(url).port),
+    complaint: () => complaint,
+    /** Ends the server as `signal` does and waits until it is gone; answers its exit code. */
+    async stop(signal = "SIGKILL") {
+      child.kill(signal);
+      const [code] = await exited;
+      return code;
+    },
+  };
+}
+
+async function firstAddress(stdout) {
+  for await (const line of createInterface(stdout)) {
+    const address = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
+    if (address) {
+      stdout.resume(); // a full pipe would block whatever the server prints later
+      return address;
+    }
+  }
+  throw new Error("the chat printed no address");
+}
