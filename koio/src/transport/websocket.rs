@@ -141,7 +141,8 @@ impl<S> WebSocket<S> {
                     | tungstenite::Message::Pong(_)
                     | tungstenite::Message::Frame(_),
                 ) => {}
-                Ok(tungstenite::Message::Close(_)) => {
+                Ok(tungstenite::Message::Close(close)) => {
+                    let lawful = close.is_none_or(|close| close.code.is_allowed());
                     // Reading once more makes the context write its answer.
                     let mut pipe = Pipe {
                         unread: &mut self.unread,
@@ -151,7 +152,11 @@ impl<S> WebSocket<S> {
                     self.take_control();
                     self.close_sent = true;
                     self.phase = Phase::Draining;
-                    return Some(Err(Gone(CloseReason::TransportClose)));
+                    return Some(Err(Gone(if lawful {
+                        CloseReason::TransportClose
+                    } else {
+                        CloseReason::TransportError
+                    })));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 Err(error) => {

@@ -201,7 +201,10 @@ async fn that_are_empty_or_as_big_as_allowed_are_taken() {
         .map(|n| format!(r#"{{"_placeholder":true,"num":{n}}}"#))
         .collect();
     client
-        .send_with(&format!(r#"4510-1["echo",{}]"#, ten.join(",")), &[&b""[..]; 10])
+        .send_with(
+            &format!(r#"4510-1["echo",{}]"#, ten.join(",")),
+            &[&b""[..]; 10],
+        )
         .await;
     client.expect(&format!("4610-1[{}]", ten.join(","))).await;
     for _ in 0..10 {
