@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_tungstenite::tungstenite::{
     self,
     error::{CapacityError, Error},
-    protocol::{Role, WebSocketConfig, WebSocketContext},
+    protocol::{Role, WebSocketConfig, WebSocketContext, frame::coding::CloseCode},
 };
 use tracing::debug;
 
@@ -142,7 +142,8 @@ impl<S> WebSocket<S> {
                     | tungstenite::Message::Frame(_),
                 ) => {}
                 Ok(tungstenite::Message::Close(close)) => {
-                    let lawful = close.is_none_or(|close| close.code.is_allowed());
+                    // What tungstenite makes of a code that may not be sent (RFC 6455 section 7.4).
+                    let lawful = close.is_none_or(|close| close.code != CloseCode::Protocol);
                     // Reading once more makes the context write its answer.
                     let mut pipe = Pipe {
                         unread: &mut self.unread,
