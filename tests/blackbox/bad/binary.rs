@@ -160,7 +160,8 @@ async fn before_connect_end_the_connection_at_once() {
 
 #[tokio::test]
 async fn that_do_not_come_end_the_connection() {
-    let mut scene = Scene::with(|io| io.message_timeout(SHORT)).await;
+    let mut scene =
+        Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     for transport in client::BOTH {
         for sent in [0, 2] {
             let mut client = scene.client(transport).await;
@@ -200,7 +201,10 @@ async fn that_are_empty_or_as_big_as_allowed_are_taken() {
         .map(|n| format!(r#"{{"_placeholder":true,"num":{n}}}"#))
         .collect();
     client
-        .send_with(&format!(r#"4510-1["echo",{}]"#, ten.join(",")), &[b""; 10])
+        .send_with(
+            &format!(r#"4510-1["echo",{}]"#, ten.join(",")),
+            &[&b""[..]; 10],
+        )
         .await;
     client.expect(&format!("4610-1[{}]", ten.join(","))).await;
     for _ in 0..10 {

@@ -122,7 +122,8 @@ async fn that_never_end_are_answered_with_1008() {
 
 #[tokio::test]
 async fn whose_bytes_never_come_are_cut_off() {
-    let mut scene = Scene::with(|io| io.message_timeout(SHORT)).await;
+    let mut scene =
+        Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     let mut sockets = Vec::new();
     for _ in 0..50 {
         let mut socket = connected(scene.target()).await;
@@ -257,7 +258,7 @@ async fn behind_a_close_frame_are_dropped() {
 
 #[tokio::test]
 async fn a_close_that_the_client_never_answers_ends_the_connection_all_the_same() {
-    let scene = Scene::with(|io| io.close_timeout(SHORT)).await;
+    let scene = Scene::with(|io| io.config(|config| config.engine.close_timeout = SHORT)).await;
     let mut socket = connected(scene.target()).await;
     socket.send(&Frame::text("4abc")).await;
     // `ended` reads to the end of the connection and answers nothing.

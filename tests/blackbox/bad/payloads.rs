@@ -144,7 +144,8 @@ async fn of_exactly_the_limit_are_taken() {
 
 #[tokio::test]
 async fn that_stall_are_cut_off() {
-    let mut scene = Scene::with(|io| io.message_timeout(SHORT)).await;
+    let mut scene =
+        Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     let session = connected(&scene).await;
     let mut http = Http::connect(scene.server.addr).await;
     http.head("POST", &session.path(), &[("Content-Length", "100")])

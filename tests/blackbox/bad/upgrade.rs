@@ -60,7 +60,8 @@ async fn a_binary_probe_loses_the_websocket_and_keeps_the_session() {
 #[tokio::test]
 async fn a_silent_probe_is_cut_off_and_the_session_goes_on() {
     for probe in [None, Some("2probe")] {
-        let scene = Scene::with(|io| io.upgrade_timeout(SHORT)).await;
+        let scene =
+            Scene::with(|io| io.config(|config| config.engine.upgrade_timeout = SHORT)).await;
         let (mut session, mut socket) = probing(&scene).await;
         if let Some(probe) = probe {
             socket.send(probe).await;

@@ -11,7 +11,7 @@ use super::{CONNECT_TIMEOUT, PING_INTERVAL, PING_TIMEOUT};
 
 #[on("connection")]
 async fn connected(ctx: Context) -> koio::Result<()> {
-    let auth: serde_json::Value = ctx.handshake().auth()?;
+    let auth: serde_json::Value = ctx.socket().handshake().auth()?;
     ctx.emit("auth", auth)
 }
 

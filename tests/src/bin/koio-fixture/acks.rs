@@ -7,8 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) fn all() -> Handlers {
-    let questions = handlers![ask, ask_for_bytes, ask_within, ask_and_report];
-    handlers![questions, drop_ack, late_ack, eleven, relay_with_bytes]
+    handlers![
+        ask,
+        ask_for_bytes,
+        ask_within,
+        ask_and_report,
+        drop_ack,
+        late_ack,
+        eleven,
+        relay_with_bytes,
+    ]
 }
 
 /// Asks this socket and answers with what it answered.

@@ -14,10 +14,31 @@ use serde_json::{Value, json};
 pub(crate) struct Typed(Mutex<HashMap<SocketId, u32>>);
 
 pub(crate) fn all() -> Handlers {
-    let arguments = handlers![echo, bounce, typed, ran, length, file, picture];
-    let answers = handlers![nothing, one, several, list, null, fail, fail_inside, panics];
-    let facts = handlers![whoami, auth, query, header, place];
-    handlers![arguments, answers, facts, slow, overlaps, count]
+    handlers![
+        echo,
+        bounce,
+        typed,
+        ran,
+        length,
+        file,
+        picture,
+        nothing,
+        one,
+        several,
+        list,
+        null,
+        fail,
+        fail_inside,
+        panics,
+        whoami,
+        auth,
+        query,
+        header,
+        place,
+        slow,
+        overlaps,
+        count,
+    ]
 }
 
 #[on("echo")]

@@ -58,13 +58,7 @@ async fn main() -> koio::Result<()> {
         );
     let server = io.bind(("127.0.0.1", port)).await?;
     println!("listening on {}", server.local_addr());
-    let handle = server.handle();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            handle.shutdown(Duration::from_secs(5)).await;
-        }
-    });
-    server.run().await
+    server.run_until_signal().await
 }
 
 /// What a client can do in every namespace that is not about something else.
@@ -90,7 +84,7 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--ping-timeout" => io.ping_timeout(time),
             "--connect-timeout" => io.connect_timeout(time),
             "--max-payload" => io.max_payload(bytes),
-            "--max-queue" => io.send_queue_bytes(bytes),
+            "--max-queue" => io.config(|config| config.engine.send_queue_bytes = bytes),
             other => panic!("unknown flag {other}"),
         };
     }
