@@ -6,3 +6,4 @@ mod defects;
 mod left_out;
 mod scene;
 mod suites;
+mod upstream;
