@@ -30,6 +30,10 @@ struct Script {
     closed: Option<u16>,
     gone: bool,
     blocked: bool,
+    /// Writing fails from here on.
+    broken: bool,
+    /// Half of a message has arrived, whatever came before it.
+    partial: bool,
     bytes: u64,
     waker: Option<Waker>,
 }
@@ -81,6 +85,9 @@ impl Duplex for Wire {
         next: &mut dyn FnMut() -> Option<Frame>,
     ) -> Poll<Result<(), Gone>> {
         let mut script = self.0.lock().unwrap();
+        if script.broken {
+            return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+        }
         if script.blocked {
             script.waker = Some(cx.waker().clone());
             return Poll::Pending;
@@ -100,7 +107,7 @@ impl Duplex for Wire {
     }
 
     fn is_partial(&self) -> bool {
-        false
+        self.0.lock().unwrap().partial
     }
 
     fn close(&mut self, code: u16) {
@@ -118,6 +125,11 @@ struct Record {
     heard: Vec<String>,
     closed: Vec<CloseReason>,
     full: bool,
+    /// Has something to do at its end, for which it needs one more turn.
+    farewell: bool,
+    /// Wakes its session when it is polled, as another thread may at that moment.
+    wakes: usize,
+    polled: usize,
 }
 
 struct Recorder(Above, Session);
@@ -137,6 +149,19 @@ impl Upstream for Recorder {
         let text = String::from_utf8_lossy(text).into_owned();
         self.0.0.lock().unwrap().heard.push(text);
         let _ = self.1.send(&message);
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        let mut record = self.0.0.lock().unwrap();
+        record.polled += 1;
+        if record.wakes > 0 {
+            record.wakes -= 1;
+            self.1.wake();
+        }
+        if record.farewell && record.closed.is_empty() {
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 
     fn is_full(&self) -> bool {
@@ -418,6 +443,19 @@ async fn a_silent_session_is_gone_after_interval_and_timeout() {
     tokio::time::sleep(Duration::from_millis(45_001)).await;
     assert_eq!(above.closed(), [CloseReason::PingTimeout]);
     assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_comes_with_the_end_of_its_session_is_closed() {
+    let (_engine, above, session) = polling(config());
+    settle().await;
+    above.0.lock().unwrap().farewell = true;
+    // Both are there when the session's task gets its turn.
+    session.lost(CloseReason::TransportError);
+    let wire = Wire::default();
+    session.probe(Box::new(wire.clone())).unwrap();
+    settle().await;
+    assert_eq!(wire.closed(), Some(1000));
 }
 
 #[tokio::test]
