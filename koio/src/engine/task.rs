@@ -529,12 +529,20 @@ impl SessionTask {
                 break;
             }
         }
+        let told = self.ending.is_some();
         let writable = self.write(cx);
         self.finish_polling(waited);
         self.drain_closing(cx);
         // Writing may have set a deadline.
         let due = self.timer_is_due(cx);
-        if due || budget == 0 || (self.machine.is_open() && !self.reading && self.may_read()) {
+        // A write that failed has ended the session after the layer above had its turn: it has another one, for
+        // nothing else may ever wake it.
+        let ended = self.ending.is_some() && !told;
+        if due
+            || ended
+            || budget == 0
+            || (self.machine.is_open() && !self.reading && self.may_read())
+        {
             cx.waker().wake_by_ref();
         }
         writable

@@ -458,6 +458,16 @@ async fn a_websocket_that_comes_with_the_end_of_its_session_is_closed() {
     assert_eq!(wire.closed(), Some(1000));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_layer_above_that_has_work_at_the_end_gets_its_turn_after_a_failed_write() {
+    let (engine, above, wire) = websocket(config());
+    settle().await;
+    wire.with(|script| script.broken = true);
+    settle().await;
+    assert_eq!(above.closed(), [CloseReason::TransportClose]);
+    assert_eq!(engine.tasks(), 0);
+}
+
 #[tokio::test]
 async fn ids_of_ended_sessions_are_forgotten() {
     let (engine, _above) = engine(config());
