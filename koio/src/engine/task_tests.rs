@@ -468,6 +468,19 @@ async fn a_layer_above_that_has_work_at_the_end_gets_its_turn_after_a_failed_wri
     assert_eq!(engine.tasks(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_wake_up_during_a_turn_is_not_lost() {
+    let (_engine, above, session) = polling(config());
+    settle().await;
+    above.0.lock().unwrap().polled = 0;
+    above.0.lock().unwrap().wakes = 1;
+    // The first wake-up uses the waker up, so that the one during the turn finds none.
+    session.wake();
+    settle().await;
+    assert_eq!(above.0.lock().unwrap().wakes, 0);
+    assert!(above.0.lock().unwrap().polled >= 2);
+}
+
 #[tokio::test]
 async fn ids_of_ended_sessions_are_forgotten() {
     let (engine, _above) = engine(config());
