@@ -84,6 +84,8 @@ pub(crate) struct SessionTask {
     probe: Option<WebSocket>,
     timer: Pin<Box<Sleep>>,
     reading: bool,
+    /// The deadlines of what must be read rest, for it is the server that does not read.
+    resting: bool,
     partial: bool,
     /// How the end is told to the client: what is queued first, or at once.
     ending: Option<Ending>,
@@ -114,6 +116,7 @@ impl SessionTask {
             probe: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
             reading: true,
+            resting: false,
             partial: false,
             ending: None,
             registration: Some(registration),
@@ -339,11 +342,19 @@ impl SessionTask {
     }
 
     fn may_read(&mut self) -> bool {
-        let may = !self.upstream.is_full() && !self.session.shared().outbox.is_over_limit();
+        let full = self.upstream.is_full();
+        let over_limit = self.session.shared().outbox.is_over_limit();
+        let may = !full && !over_limit;
         if may != self.reading {
             self.reading = may;
             trace!(sid = ?self.session.sid(), reading = may, "backpressure");
-            self.input(Input::Reading(may));
+        }
+        // Over a WebSocket the pong may wait behind what is not read, and a client that fetches nothing runs into
+        // the write timeout. Over polling one GET empties the queue: who sends none has only the ping to miss.
+        let rests = full || (over_limit && matches!(self.link, Link::WebSocket(_)));
+        if rests != self.resting {
+            self.resting = rests;
+            self.input(Input::Reading(!rests));
         }
         may
     }

@@ -481,6 +481,16 @@ async fn a_wake_up_during_a_turn_is_not_lost() {
     assert!(above.0.lock().unwrap().polled >= 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_polling_client_that_fetches_nothing_any_more_misses_its_ping() {
+    let (engine, above, session) = polling(EngineConfig::default());
+    let big = vec![b'x'; 2 * 1024 * 1024];
+    session.send(&Message::Text(big.into())).unwrap();
+    tokio::time::sleep(Duration::from_secs(46)).await;
+    assert_eq!(above.closed(), [CloseReason::PingTimeout]);
+    assert!(engine.is_empty());
+}
+
 #[tokio::test]
 async fn ids_of_ended_sessions_are_forgotten() {
     let (engine, _above) = engine(config());
