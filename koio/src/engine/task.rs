@@ -368,6 +368,11 @@ impl SessionTask {
                     Poll::Pending => None,
                 };
                 let partial = websocket.io.is_partial();
+                if self.partial && matches!(next, Some(Ok(_))) {
+                    // That one is complete. The next has begun behind it and has a deadline of its own.
+                    self.partial = false;
+                    self.input(Input::Partial(false));
+                }
                 if partial != self.partial {
                     self.partial = partial;
                     self.input(Input::Partial(partial));

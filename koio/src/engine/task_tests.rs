@@ -491,6 +491,20 @@ async fn a_polling_client_that_fetches_nothing_any_more_misses_its_ping() {
     assert!(engine.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn messages_that_follow_each_other_without_a_gap_each_have_their_own_deadline() {
+    let (_engine, above, wire) = websocket(config());
+    // Every read ends in the middle of the next message, as it does while a client sends all it can.
+    wire.with(|script| script.partial = true);
+    for _ in 0..20 {
+        wire.send("4x");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(above.closed(), []);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(above.closed(), [CloseReason::TransportError]);
+}
+
 #[tokio::test]
 async fn ids_of_ended_sessions_are_forgotten() {
     let (engine, _above) = engine(config());
