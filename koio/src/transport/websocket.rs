@@ -58,6 +58,8 @@ pub(super) struct WebSocket<S> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     Open,
+    /// The peer broke the protocol before anybody listened: the first read says so.
+    Broken,
     /// The peer broke the protocol, or has closed: what it still sends is read and dropped, so that closing the
     /// socket does not reset the connection before our close frame has arrived.
     Draining,
@@ -87,8 +89,10 @@ impl<S> WebSocket<S> {
         if !unread.is_empty() {
             if websocket.fragments.feed(&unread).is_err() {
                 websocket.violation(1008);
+                websocket.phase = Phase::Broken;
+            } else {
+                websocket.unread = BytesMut::from(unread);
             }
-            websocket.unread = BytesMut::from(unread);
         }
         websocket
     }
@@ -234,6 +238,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for WebSocket<S> {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
         match self.phase {
             Phase::Open => {}
+            Phase::Broken => {
+                self.phase = Phase::Draining;
+                return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+            }
             Phase::Draining => {
                 return self
                     .poll_drain(cx)
@@ -343,5 +351,44 @@ impl Write for Pipe<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    /// A frame as a client sends it, masked with zeroes.
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+        frame.extend_from_slice(payload);
+        frame
+    }
+
+    fn open(unread: Vec<u8>) -> (WebSocket<DuplexStream>, DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let config = EngineConfig::default();
+        (WebSocket::new(ours, unread.into(), &config), theirs)
+    }
+
+    fn read(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<Message, Gone>> {
+        websocket.poll_message(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
+        let mut flood = masked(0x01, b"4");
+        for _ in 0..EngineConfig::default().max_fragments {
+            flood.extend(masked(0x00, b""));
+        }
+        let (mut websocket, _theirs) = open(flood);
+        assert_eq!(
+            read(&mut websocket),
+            Poll::Ready(Err(Gone(CloseReason::TransportError)))
+        );
     }
 }
