@@ -35,6 +35,9 @@ use crate::{
 const READ: usize = 16 * 1024;
 /// Frames up to this size are copied together into one write; above it a copy costs more than a write call.
 const COALESCE: usize = 4 * 1024;
+/// Bytes of pongs that wait to be written. Above it the older ones are dropped: only the last ping need be
+/// answered (RFC 6455 section 5.5.3), and who sends pings without reading must not fill the memory with them.
+const PONGS: usize = 4 * 1024;
 /// Bytes gathered for one write.
 const WRITE: usize = 64 * 1024;
 
@@ -45,7 +48,7 @@ pub(super) struct WebSocket<S> {
     fragments: Fragments,
     /// Bytes read from the socket that the context has not taken.
     unread: BytesMut,
-    /// Whole control frames that the context wants written.
+    /// Whole control frames that the context wants written, at most [`PONGS`] bytes of them.
     control: Vec<u8>,
     /// Frames on their way out; the first may be partly written.
     outgoing: VecDeque<Bytes>,
@@ -105,6 +108,7 @@ impl<S> WebSocket<S> {
     }
 
     fn close_frame(&mut self, code: u16) {
+        self.take_control();
         if !self.close_sent {
             self.close_sent = true;
             let [high, low] = code.to_be_bytes();
@@ -113,7 +117,8 @@ impl<S> WebSocket<S> {
         }
     }
 
-    /// Moves the context's own frames behind those that are already on their way.
+    /// Moves the context's own frames behind those that are already on their way, when there is room: what the
+    /// peer asks for must not grow with what it does not read.
     fn take_control(&mut self) {
         if self.control.is_empty() {
             return;
@@ -132,9 +137,7 @@ impl<S> WebSocket<S> {
                 unread: &mut self.unread,
                 control: &mut self.control,
             };
-            let read = self.context.read(&mut pipe);
-            self.take_control();
-            match read {
+            match self.context.read(&mut pipe) {
                 Ok(tungstenite::Message::Text(text)) => {
                     return Some(Ok(Message::Text(Bytes::from(text))));
                 }
@@ -208,6 +211,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     fn gather(&mut self, next: &mut dyn FnMut() -> Option<Frame>) {
         let mut gathered: usize = self.outgoing.iter().map(Bytes::len).sum();
+        if gathered < WRITE {
+            gathered += self.control.len();
+            self.take_control();
+        }
         while gathered < WRITE && !self.close_sent {
             let Some(frame) = next() else { return };
             gathered += frame.len();
@@ -345,6 +352,10 @@ impl Read for Pipe<'_> {
 
 impl Write for Pipe<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        // Always whole frames: tungstenite hands over its buffer, and all of it is taken.
+        if self.control.len().saturating_add(buf.len()) > PONGS {
+            self.control.clear();
+        }
         self.control.extend_from_slice(buf);
         Ok(buf.len())
     }
@@ -358,7 +369,7 @@ impl Write for Pipe<'_> {
 mod tests {
     use std::task::Waker;
 
-    use tokio::io::DuplexStream;
+    use tokio::io::{AsyncWriteExt, DuplexStream};
 
     use super::*;
 
@@ -379,6 +390,10 @@ mod tests {
         websocket.poll_message(&mut Context::from_waker(Waker::noop()))
     }
 
+    fn write(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<(), Gone>> {
+        websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut || None)
+    }
+
     #[tokio::test]
     async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
         let mut flood = masked(0x01, b"4");
@@ -390,5 +405,34 @@ mod tests {
             read(&mut websocket),
             Poll::Ready(Err(Gone(CloseReason::TransportError)))
         );
+    }
+
+    #[tokio::test]
+    async fn a_few_pings_are_all_answered_in_order() {
+        let (mut websocket, mut theirs) = open(Vec::new());
+        for number in 0..10 {
+            theirs.write_all(&masked(0x89, &[number])).await.unwrap();
+        }
+        assert!(read(&mut websocket).is_pending());
+        assert!(write(&mut websocket).is_ready());
+        let mut pongs = [0; 30];
+        theirs.read_exact(&mut pongs).await.unwrap();
+        for (number, pong) in pongs.chunks(3).enumerate() {
+            assert_eq!(pong, [0x8a, 1, number as u8]);
+        }
+    }
+
+    #[tokio::test]
+    async fn pongs_that_nobody_reads_do_not_pile_up() {
+        let (mut websocket, mut theirs) = open(Vec::new());
+        for _ in 0..100 {
+            for _ in 0..100 {
+                theirs.write_all(&masked(0x89, &[7; 125])).await.unwrap();
+            }
+            assert!(read(&mut websocket).is_pending());
+            tokio::task::yield_now().await;
+        }
+        let waiting = websocket.outgoing.iter().map(Bytes::len).sum::<usize>();
+        assert!(waiting + websocket.control.len() <= 2 * PONGS);
     }
 }
