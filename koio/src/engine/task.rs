@@ -5,14 +5,14 @@
 //! at an upgrade the same task takes over the WebSocket, so no order is ever handed from one task to another.
 
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::atomic::Ordering,
     task::{Context, Poll},
     time::Instant,
 };
 
-use tokio::{sync::oneshot, time::Sleep};
+use tokio::{sync::oneshot, task::coop::unconstrained, time::Sleep};
 use tracing::{debug, trace};
 
 use super::{
@@ -27,6 +27,8 @@ use crate::wire::{EnginePacket, Frame, Message, payload, payload::Packets};
 
 /// Messages that one turn reads before the other tasks of the thread get theirs.
 const TURN: usize = 128;
+/// Frames that one turn writes: emitters on other threads may queue as fast as the client reads.
+const SHARE: usize = 4_096;
 
 /// What the session's client is connected by.
 pub(crate) enum Link {
@@ -434,7 +436,20 @@ impl SessionTask {
         let outbox = &self.session.shared().outbox;
         match &mut self.link {
             Link::WebSocket(websocket) => {
-                let result = websocket.io.poll_write(cx, &mut || outbox.pop());
+                // A turn that has read much has used up what tokio lets a task do at once. Without a share of its
+                // own the writing would wait for a client to stop sending, and look like one that does not read.
+                let mut share = if self.ending.is_some() {
+                    usize::MAX
+                } else {
+                    SHARE
+                };
+                let mut next = || {
+                    share = share.checked_sub(1)?;
+                    outbox.pop()
+                };
+                let io = &mut websocket.io;
+                let write = poll_fn(|cx| io.poll_write(cx, &mut next));
+                let result = pin!(unconstrained(write)).poll(cx);
                 let progress = websocket.io.written() != websocket.written;
                 websocket.written = websocket.io.written();
                 match result {

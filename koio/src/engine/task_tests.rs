@@ -34,6 +34,8 @@ struct Script {
     broken: bool,
     /// Half of a message has arrived, whatever came before it.
     partial: bool,
+    /// Big messages without an end, which take many reads each.
+    flood: bool,
     bytes: u64,
     waker: Option<Waker>,
 }
@@ -69,6 +71,12 @@ impl Wire {
 impl Duplex for Wire {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
         let mut script = self.0.lock().unwrap();
+        if script.flood {
+            for _ in 0..50 {
+                std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            }
+            return Poll::Ready(Ok(Message::Text(Bytes::from_static(b"4flood"))));
+        }
         if let Some(message) = script.incoming.pop_front() {
             return Poll::Ready(Ok(message));
         }
@@ -92,7 +100,9 @@ impl Duplex for Wire {
             script.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        while let Some(frame) = next() {
+        loop {
+            std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            let Some(frame) = next() else { break };
             script.bytes += frame.len() as u64;
             for part in frame.parts() {
                 let text = String::from_utf8_lossy(&part.payload).into_owned();
@@ -503,6 +513,17 @@ async fn messages_that_follow_each_other_without_a_gap_each_have_their_own_deadl
     assert_eq!(above.closed(), []);
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(above.closed(), [CloseReason::TransportError]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_without_a_pause_is_still_answered() {
+    let (_engine, _above, wire) = websocket(config());
+    settle().await;
+    wire.written();
+    wire.with(|script| script.flood = true);
+    settle().await;
+    wire.with(|script| script.flood = false);
+    assert!(!wire.written().is_empty());
 }
 
 #[tokio::test]
