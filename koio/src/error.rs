@@ -245,8 +245,7 @@ impl Error {
     }
 
     pub(crate) fn no_handler(event: &str) -> Self {
-        let message =
-            crate::router::shorten(&format!("no handler takes the event `{event}`")).into_owned();
+        let message = crate::wire::shorten(format!("no handler takes the event `{event}`"));
         Self::new(Self::NO_HANDLER, message)
     }
 

@@ -14,6 +14,8 @@ pub struct Counts {
     pub protocol_errors: u64,
     /// Acks of clients that came too late, twice, or for nothing that was asked.
     pub unexpected_acks: u64,
+    /// Answers that a handler gave after its event had been answered.
+    pub second_answers: u64,
     /// Events that were dropped unread because their namespace had just been left.
     pub late_events: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
@@ -27,6 +29,7 @@ pub(crate) struct Counters {
     pub(crate) slow_consumers: Counter,
     pub(crate) protocol_errors: Counter,
     pub(crate) unexpected_acks: Counter,
+    pub(crate) second_answers: Counter,
     pub(crate) late_events: Counter,
     pub(crate) handlers_dropped: Counter,
 }
@@ -51,6 +54,7 @@ impl Counters {
             slow_consumers: self.slow_consumers.get(),
             protocol_errors: self.protocol_errors.get(),
             unexpected_acks: self.unexpected_acks.get(),
+            second_answers: self.second_answers.get(),
             late_events: self.late_events.get(),
             handlers_dropped: self.handlers_dropped.get(),
         }

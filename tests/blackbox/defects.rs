@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use koio::{CloseReason, Context, Io, Namespace, handlers, on};
-use koio_tests::{Client, Frame, RawWebSocket, Received, Target, Transport, WebSocket, client, serve};
+use koio_tests::{
+    Client, Frame, RawWebSocket, Received, Target, Transport, WebSocket, client, serve,
+};
 
 use crate::scene::{SHORT, Scene};
 
@@ -45,7 +47,12 @@ async fn b_a_socket_in_two_of_the_rooms_gets_an_event_once() {
     for room in ["a", "b", "c"] {
         socket.join(room).expect("a room");
     }
-    io.to("a").to("b").to("c").to(id.as_str()).emit("once", 1).expect("an emit");
+    io.to("a")
+        .to("b")
+        .to("c")
+        .to(id.as_str())
+        .emit("once", 1)
+        .expect("an emit");
     assert_eq!(io.to("a").to("b").fetch_sockets().await.len(), 1);
     client.expect(r#"42["once",1]"#).await;
     client.send(r#"421["echo"]"#).await;
@@ -71,12 +78,17 @@ async fn prepared(ctx: Context) -> bool {
 #[tokio::test]
 async fn c_an_event_right_behind_connect_finds_its_handler_and_a_prepared_socket() {
     let io = Io::new().handlers(handlers![prepare, prepared]);
-    let server = serve(io.namespace("/late", Namespace::new().handlers(handlers![prepare, prepared]))).await;
+    let server = serve(io.namespace(
+        "/late",
+        Namespace::new().handlers(handlers![prepare, prepared]),
+    ))
+    .await;
     for transport in client::BOTH {
         let mut client = Client::open(server.target(), transport).await;
-        for (connect, event) in
-            [("40", r#"421["prepared"]"#), ("40/late,", r#"42/late,1["prepared"]"#)]
-        {
+        for (connect, event) in [
+            ("40", r#"421["prepared"]"#),
+            ("40/late,", r#"42/late,1["prepared"]"#),
+        ] {
             client.join(connect).await;
             client.send(event).await;
             let answer = client.text().await;
@@ -140,7 +152,12 @@ async fn f_a_client_that_does_not_read_is_ended_as_what_it_is() {
     // The canaries read what is broadcast; this socket does not.
     let report = loop {
         for _ in 0..10 {
-            scene.server.handle.except("nobody").emit("noise", &text).expect("an emit");
+            scene
+                .server
+                .handle
+                .except("nobody")
+                .emit("noise", &text)
+                .expect("an emit");
         }
         if let Ok(report) = tokio::time::timeout(Duration::from_millis(5), scene.report()).await {
             break report;
@@ -170,8 +187,15 @@ async fn g_a_client_whose_queue_is_full_can_be_disconnected() {
     };
     assert!(full.is_full(), "{full:?}");
     stuck.disconnect();
-    assert!(stuck.emit("noise", &text).is_err_and(|error| error.is_closed()));
-    assert_eq!(scene.report().await.reason, CloseReason::ServerNamespaceDisconnect);
+    assert!(
+        stuck
+            .emit("noise", &text)
+            .is_err_and(|error| error.is_closed())
+    );
+    assert_eq!(
+        scene.report().await.reason,
+        CloseReason::ServerNamespaceDisconnect
+    );
     scene.end().await;
 }
 
@@ -182,7 +206,10 @@ async fn h_a_connection_that_can_not_be_written_ends_its_session() {
     socket.reset();
     let report = scene.report().await;
     assert!(
-        matches!(report.reason, CloseReason::TransportClose | CloseReason::TransportError),
+        matches!(
+            report.reason,
+            CloseReason::TransportClose | CloseReason::TransportError
+        ),
         "{report:?}"
     );
     scene.end().await;
@@ -197,7 +224,12 @@ async fn j_an_ack_that_timed_out_is_forgotten_and_its_answer_is_counted() {
     let before = scene.server.handle.counts().unexpected_acks;
     client.send(r#"421["ask",10]"#).await;
     let question = client.text().await;
-    let id = question.trim_start_matches("42").split('[').next().expect("an id").to_owned();
+    let id = question
+        .trim_start_matches("42")
+        .split('[')
+        .next()
+        .expect("an id")
+        .to_owned();
     let answer = client.text().await;
     assert!(answer.starts_with(r#"431[{"error":{"code":"#), "{answer}");
     client.send(format!("43{id}[1]")).await;
@@ -224,7 +256,10 @@ async fn l_the_handlers_of_a_namespace_are_there_for_every_socket_at_once() {
         client.send(format!(r#"42{number}["echo",{number}]"#)).await;
     }
     for (number, client) in clients.iter_mut().enumerate() {
-        assert_eq!(client.next().await, Received::Text(format!("43{number}[{number}]")));
+        assert_eq!(
+            client.next().await,
+            Received::Text(format!("43{number}[{number}]"))
+        );
     }
     let count = clients.len();
     drop(clients);

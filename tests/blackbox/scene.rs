@@ -66,7 +66,10 @@ async fn wait(number: u64, gate: State<Arc<Gate>>) -> u64 {
 #[on("ask")]
 async fn ask(ctx: Context, milliseconds: u64) -> koio::Result<serde_json::Value> {
     let patience = Duration::from_millis(milliseconds);
-    ctx.socket().timeout(patience).emit_with_ack("question", ()).await
+    ctx.socket()
+        .timeout(patience)
+        .emit_with_ack("question", ())
+        .await
 }
 
 /// Asks so many questions at once and answers with how many were answered, were late, and were too
@@ -141,10 +144,19 @@ impl Scene {
             .namespace("/custom", Namespace::new().handlers(common()))
             .namespace("/gated", Namespace::new().wrap(gated).handlers(common()))
             .namespace("/panics", Namespace::new().wrap(panics).handlers(common()))
-            .namespace("/refuses", Namespace::new().wrap(refuses).handlers(common()));
+            .namespace(
+                "/refuses",
+                Namespace::new().wrap(refuses).handlers(common()),
+            );
         let server = koio_tests::serve(limits(io)).await;
         let canaries = Canaries::fly(server.target()).await;
-        Self { server, gate, knocks, canaries, reports }
+        Self {
+            server,
+            gate,
+            knocks,
+            canaries,
+            reports,
+        }
     }
 
     pub(crate) fn target(&self) -> Target {
@@ -158,7 +170,9 @@ impl Scene {
 
     /// The next socket that leaves.
     pub(crate) async fn report(&mut self) -> Report {
-        within("a disconnect handler", self.reports.recv()).await.expect("a report")
+        within("a disconnect handler", self.reports.recv())
+            .await
+            .expect("a report")
     }
 
     /// Nobody has left but those who were reported.

@@ -1,24 +1,25 @@
 // Starts the chat as its users do: the binary, its environment, and the address that it prints.
-// Build it first (`cargo build -p chat`); CHAT_BIN names another one.
+// Build it first (`cargo build -p chat`). KOIO_BINARIES is the folder of the binaries, CHAT_BIN this one.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const binary = process.env.CHAT_BIN ?? fileURLToPath(new URL("../../target/debug/chat", import.meta.url));
+const binaries = process.env.KOIO_BINARIES ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
+const binary = process.env.CHAT_BIN ?? join(binaries, "chat");
 export const officialClient = fileURLToPath(new URL("node_modules/socket.io-client/dist", import.meta.url));
 
 /** The same port again, for a server that comes back: `port` of the one that went. */
 export async function startChat({ port = 0, env = {} } = {}) {
   const child = spawn(binary, { env: { ...process.env, CLIENT_DIR: officialClient, ...env, PORT: String(port) } });
   const exited = once(child, "exit");
+  process.once("exit", () => child.kill("SIGKILL")); // a test that was given up leaves no server behind
   let complaint = "";
   child.stderr.on("data", (text) => { complaint += text; });
-  const url = await Promise.race([
-    firstAddress(child.stdout),
-    exited.then(([code]) => { throw new Error(`${binary} ended with ${code}: ${complaint}`); }),
-  ]);
+  const url = await firstAddress(child.stdout);
+  if (!url) throw new Error(`${binary} ended with ${(await exited)[0]}: ${complaint}`);
   return {
     url,
     port: Number(new URL(url).port),
@@ -40,5 +41,4 @@ async function firstAddress(stdout) {
       return address;
     }
   }
-  throw new Error("the chat printed no address");
 }

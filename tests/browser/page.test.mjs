@@ -86,6 +86,7 @@ for (const [client, query] of [["the page's own client", ""], ["the official cli
     afterEach(() => { for (const { faults } of [ann, bob]) assert.deepEqual(faults.splice(0), []); });
 
     test("the page runs on this client and on no other", async () => {
+      for (const { page } of [ann, bob]) await page.locator("#enter:enabled").waitFor();
       assert.equal(await ann.page.evaluate(() => typeof window.io), query ? "function" : "undefined");
     });
 
@@ -165,22 +166,25 @@ for (const [client, query] of [["the page's own client", ""], ["the official cli
       assert.equal(await bob.page.getByText("The roses are out.").count(), 0);
     });
 
-    test("a page that came back after the server went enters again by itself", async () => {
-      await chat.stop("SIGKILL");
-      for (const one of [ann, bob]) {
-        await one.page.getByRole("status").filter({ hasNotText: "Online" }).waitFor();
-        assert.equal(await one.page.getByRole("button", { name: "Send" }).isDisabled(), true);
-      }
-      chat = await startChat({ port: chat.port });
-      for (const one of [ann, bob]) await one.online();
-      for (const one of [ann, bob]) await one.page.waitForFunction(() => document.querySelectorAll("#people li:not(.away)").length === 2);
-      await ann.open("garden");
-      await ann.say("Still here.");
-      await bob.line("garden", "Ann", "Still here.").waitFor();
-      for (const one of [bob, ann]) await one.open("Everyone");
-      await bob.say("So am I.");
-      for (const one of [ann, bob]) await one.line("Everyone", "Bob", "So am I.").waitFor();
-    });
+    for (const [how, signal] of [["fell", "SIGKILL"], ["was stopped", "SIGINT"]]) {
+      test(`the page enters again by itself after the server ${how} and came back`, async () => {
+        await chat.stop(signal);
+        for (const one of [ann, bob]) {
+          await one.page.getByRole("status").filter({ hasNotText: "Online" }).waitFor();
+          assert.equal(await one.page.getByRole("button", { name: "Send" }).isDisabled(), true);
+        }
+        chat = await startChat({ port: chat.port });
+        for (const one of [ann, bob]) await one.online();
+        await ann.sees(["Ann", "Bob"]);
+        await ann.open("garden");
+        await ann.say(`Still here after it ${how}.`);
+        await bob.open("garden");
+        await bob.line("garden", "Ann", `Still here after it ${how}.`).waitFor();
+        for (const one of [bob, ann]) await one.open("Everyone");
+        await bob.say(`So am I, after it ${how}.`);
+        for (const one of [ann, bob]) await one.line("Everyone", "Bob", `So am I, after it ${how}.`).waitFor();
+      });
+    }
 
     test("names and messages are shown as the text they are", async () => {
       const evil = '<img src=x onerror=pwned=1>';

@@ -43,7 +43,9 @@ impl Canaries {
         self.stop.send_replace(true);
         let mut answers = 0;
         for canary in self.running {
-            answers += within("a canary to land", canary).await.expect("a canary that lives");
+            answers += within("a canary to land", canary)
+                .await
+                .expect("a canary that lives");
         }
         answers
     }
@@ -57,7 +59,10 @@ async fn sing(mut client: Client, transport: Transport, stopped: watch::Receiver
         let started = Instant::now();
         ask(&mut client, number).await;
         let took = started.elapsed();
-        assert!(took < NOTICEABLE, "the {transport:?} canary waited {took:?}");
+        assert!(
+            took < NOTICEABLE,
+            "the {transport:?} canary waited {took:?}"
+        );
         if last {
             client.close().await;
             return number;

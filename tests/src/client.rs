@@ -29,7 +29,10 @@ pub struct Client {
 
 #[derive(Debug)]
 enum Link {
-    Polling { session: Box<Polling>, waiting: VecDeque<Received> },
+    Polling {
+        session: Box<Polling>,
+        waiting: VecDeque<Received>,
+    },
     WebSocket(Box<WebSocket>),
 }
 
@@ -41,9 +44,7 @@ impl Client {
                 session: Box::new(Polling::open(target).await),
                 waiting: VecDeque::new(),
             },
-            Transport::WebSocket => {
-                Link::WebSocket(Box::new(WebSocket::session(target).await.0))
-            }
+            Transport::WebSocket => Link::WebSocket(Box::new(WebSocket::session(target).await.0)),
         };
         Self { link }
     }

@@ -53,7 +53,10 @@ impl EngineServer {
         let service = EngineService::new(engine, "/engine.io", Origins::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("an address");
-        Self { addr, task: tokio::spawn(run(listener, service)) }
+        Self {
+            addr,
+            task: tokio::spawn(run(listener, service)),
+        }
     }
 
     /// What the clients connect to.

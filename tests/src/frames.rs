@@ -22,7 +22,12 @@ impl Frame {
     /// A whole message of this opcode.
     pub fn new(opcode: u8, payload: impl AsRef<[u8]>) -> Self {
         let payload = payload.as_ref().to_owned();
-        Self { first: 0x80 | opcode, mask: Some([1, 2, 3, 4]), length: None, payload }
+        Self {
+            first: 0x80 | opcode,
+            mask: Some([1, 2, 3, 4]),
+            length: None,
+            payload,
+        }
     }
 
     /// A text message.
@@ -67,17 +72,25 @@ impl Frame {
 
     /// The bytes of the frame.
     pub fn bytes(&self) -> Vec<u8> {
-        let length = self.length.clone().unwrap_or_else(|| match self.payload.len() {
-            short @ 0..=125 => vec![short as u8],
-            middle @ 126..=0xffff => [&[126], &(middle as u16).to_be_bytes()[..]].concat(),
-            long => [&[127], &(long as u64).to_be_bytes()[..]].concat(),
-        });
+        let length = self
+            .length
+            .clone()
+            .unwrap_or_else(|| match self.payload.len() {
+                short @ 0..=125 => vec![short as u8],
+                middle @ 126..=0xffff => [&[126], &(middle as u16).to_be_bytes()[..]].concat(),
+                long => [&[127], &(long as u64).to_be_bytes()[..]].concat(),
+            });
         let mut bytes = vec![self.first];
         bytes.extend(length);
         if let Some(mask) = self.mask {
             bytes[1] |= 0x80;
             bytes.extend(mask);
-            bytes.extend(self.payload.iter().zip(mask.iter().cycle()).map(|(b, m)| b ^ m));
+            bytes.extend(
+                self.payload
+                    .iter()
+                    .zip(mask.iter().cycle())
+                    .map(|(b, m)| b ^ m),
+            );
         } else {
             bytes.extend(&self.payload);
         }
@@ -111,7 +124,11 @@ impl RawWebSocket {
     ];
 
     /// Asks for an upgrade with these headers and reads the answer.
-    pub async fn ask(target: Target, path: &str, headers: &[(&str, &str)]) -> (Http, Option<Response>) {
+    pub async fn ask(
+        target: Target,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (Http, Option<Response>) {
         let mut http = Http::connect(target.addr).await;
         http.head("GET", path, headers).await;
         let response = http.response().await;
@@ -123,7 +140,10 @@ impl RawWebSocket {
         let (http, response) = Self::ask(target, path, &Self::HEADERS).await;
         let response = response.expect("an answer to the upgrade");
         assert_eq!(response.status, 101, "{}", response.text());
-        assert_eq!(response.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        assert_eq!(
+            response.header("sec-websocket-accept"),
+            Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+        );
         let (stream, ahead) = http.into_stream();
         Self { stream, ahead }
     }
@@ -149,7 +169,9 @@ impl RawWebSocket {
 
     /// Sends bytes; the server may have hung up.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        within("writing a frame", self.stream.write_all(bytes.as_ref())).await.is_ok()
+        within("writing a frame", self.stream.write_all(bytes.as_ref()))
+            .await
+            .is_ok()
     }
 
     /// The next frame, or `None` at the end of the connection.
@@ -163,7 +185,13 @@ impl RawWebSocket {
     /// Expects exactly this text next.
     pub async fn expect(&mut self, text: &str) {
         let frame = self.next().await.expect("a frame");
-        assert_eq!((frame.opcode, String::from_utf8_lossy(&frame.payload).as_ref()), (1, text));
+        assert_eq!(
+            (
+                frame.opcode,
+                String::from_utf8_lossy(&frame.payload).as_ref()
+            ),
+            (1, text)
+        );
     }
 
     /// Reads up to the close frame and then to the end of the connection. The code is 1005 for a
@@ -172,7 +200,10 @@ impl RawWebSocket {
         let mut code = None;
         while let Some(frame) = self.next().await {
             if frame.opcode == 8 {
-                let said = frame.payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+                let said = frame
+                    .payload
+                    .first_chunk()
+                    .map(|code| u16::from_be_bytes(*code));
                 code = code.or(Some(said.unwrap_or(1005)));
             }
         }
@@ -201,7 +232,10 @@ impl RawWebSocket {
         };
         assert!(length < 64 << 20, "a frame of {length} bytes");
         let payload = self.take(length as usize).await?;
-        Some(ServerFrame { opcode: first & 0x0f, payload })
+        Some(ServerFrame {
+            opcode: first & 0x0f,
+            payload,
+        })
     }
 
     async fn array<const N: usize>(&mut self) -> Option<[u8; N]> {

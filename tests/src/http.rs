@@ -50,9 +50,14 @@ impl Response {
 impl Http {
     /// Opens a connection.
     pub async fn connect(addr: SocketAddr) -> Self {
-        let stream = within("connecting", TcpStream::connect(addr)).await.expect("a connection");
+        let stream = within("connecting", TcpStream::connect(addr))
+            .await
+            .expect("a connection");
         stream.set_nodelay(true).expect("TCP_NODELAY");
-        Self { addr, stream: BufReader::new(stream) }
+        Self {
+            addr,
+            stream: BufReader::new(stream),
+        }
     }
 
     /// Writes these bytes as they are.
@@ -63,7 +68,9 @@ impl Http {
 
     /// Writes these bytes; the server may have hung up.
     pub async fn try_write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        within("writing", self.stream.write_all(bytes.as_ref())).await.is_ok()
+        within("writing", self.stream.write_all(bytes.as_ref()))
+            .await
+            .is_ok()
     }
 
     /// Writes the head of a request: `Host` and then these headers.
@@ -85,7 +92,8 @@ impl Http {
     pub async fn send_post(&mut self, target: &str, body: impl AsRef<[u8]>) {
         let length = body.as_ref().len().to_string();
         let kind = ("Content-type", "text/plain;charset=UTF-8");
-        self.head("POST", target, &[kind, ("Content-Length", &length)]).await;
+        self.head("POST", target, &[kind, ("Content-Length", &length)])
+            .await;
         self.write(body).await;
     }
 
@@ -110,7 +118,9 @@ impl Http {
     pub async fn ended(&mut self) {
         let mut rest = Vec::new();
         // A reset is an end as well.
-        within("the server to hang up", self.stream.read_to_end(&mut rest)).await.ok();
+        within("the server to hang up", self.stream.read_to_end(&mut rest))
+            .await
+            .ok();
     }
 
     /// Takes the connection back, with what has been read ahead.
@@ -131,7 +141,11 @@ impl Http {
             let (name, value) = line.split_once(':').expect("a header");
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut response = Response { status, headers, body: Vec::new() };
+        let mut response = Response {
+            status,
+            headers,
+            body: Vec::new(),
+        };
         if status == 101 || status == 204 || status == 304 {
             return Some(response);
         }

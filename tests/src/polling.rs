@@ -27,7 +27,9 @@ impl Open {
     /// Reads an open packet.
     #[track_caller]
     pub fn read(packet: &str) -> Self {
-        let json = packet.strip_prefix('0').unwrap_or_else(|| panic!("an open packet: {packet}"));
+        let json = packet
+            .strip_prefix('0')
+            .unwrap_or_else(|| panic!("an open packet: {packet}"));
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"))
     }
 }
@@ -50,7 +52,12 @@ impl Polling {
         let response = reader.get(&target.polling()).await;
         assert_eq!(response.status, 200, "{}", response.text());
         let writer = Http::connect(target.addr).await;
-        Self { target, open: Open::read(response.text()), reader, writer }
+        Self {
+            target,
+            open: Open::read(response.text()),
+            reader,
+            writer,
+        }
     }
 
     /// The path and query of this session's requests.

@@ -25,7 +25,9 @@ impl Running {
 
     /// Waits for the server to end by itself.
     pub async fn ended(mut self) -> koio::Result<()> {
-        within("the server to end", &mut self.task).await.expect("a server that does not panic")
+        within("the server to end", &mut self.task)
+            .await
+            .expect("a server that does not panic")
     }
 }
 
@@ -40,5 +42,9 @@ pub async fn serve(io: Io) -> Running {
     let server = io.bind("127.0.0.1:0").await.expect("a server that starts");
     let addr = server.local_addr();
     let handle = server.handle();
-    Running { addr, handle, task: tokio::spawn(server.run()) }
+    Running {
+        addr,
+        handle,
+        task: tokio::spawn(server.run()),
+    }
 }

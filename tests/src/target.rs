@@ -14,12 +14,18 @@ pub struct Target {
 impl Target {
     /// A Socket.IO server at its usual path.
     pub fn socket_io(addr: SocketAddr) -> Self {
-        Self { addr, path: "/socket.io/" }
+        Self {
+            addr,
+            path: "/socket.io/",
+        }
     }
 
     /// A raw Engine.IO server at its usual path.
     pub fn engine_io(addr: SocketAddr) -> Self {
-        Self { addr, path: "/engine.io/" }
+        Self {
+            addr,
+            path: "/engine.io/",
+        }
     }
 
     /// The path with this query.

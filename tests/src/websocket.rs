@@ -30,9 +30,13 @@ impl WebSocket {
     /// Opens a connection, or says that it was refused: with this status, or by hanging up (0).
     pub async fn try_open(target: Target, path: &str) -> Result<Self, u16> {
         use tokio_tungstenite::tungstenite::Error;
-        let tcp = within("connecting", TcpStream::connect(target.addr)).await.expect("a connection");
+        let tcp = within("connecting", TcpStream::connect(target.addr))
+            .await
+            .expect("a connection");
         tcp.set_nodelay(true).expect("TCP_NODELAY");
-        let request = format!("ws://{}{path}", target.addr).into_client_request().expect("a URL");
+        let request = format!("ws://{}{path}", target.addr)
+            .into_client_request()
+            .expect("a URL");
         match within("the WebSocket handshake", client_async(request, tcp)).await {
             Ok((stream, _)) => Ok(Self { stream }),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
@@ -58,18 +62,24 @@ impl WebSocket {
     /// Sends a text message.
     pub async fn send(&mut self, text: impl Into<String>) {
         let sent = self.stream.send(Message::text(text.into()));
-        within("sending a text", sent).await.expect("the server to read");
+        within("sending a text", sent)
+            .await
+            .expect("the server to read");
     }
 
     /// Sends a binary message.
     pub async fn send_binary(&mut self, bytes: impl Into<Vec<u8>>) {
         let sent = self.stream.send(Message::binary(bytes.into()));
-        within("sending bytes", sent).await.expect("the server to read");
+        within("sending bytes", sent)
+            .await
+            .expect("the server to read");
     }
 
     /// Sends a text message; the server may have hung up.
     pub async fn try_send(&mut self, text: impl Into<String>) -> bool {
-        within("sending", self.stream.send(Message::text(text.into()))).await.is_ok()
+        within("sending", self.stream.send(Message::text(text.into())))
+            .await
+            .is_ok()
     }
 
     /// The next message, or the end.

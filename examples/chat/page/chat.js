@@ -163,7 +163,7 @@ function render() {
   $("join").hidden = group !== null;
   $("attach").hidden = current !== everyone;
   $("text").placeholder = current === everyone ? "Say something to everyone" : `Say something to ${current.title}`;
-  for (const id of ["send", "text", "image"]) $(id).disabled = !socket.connected;
+  for (const id of ["enter", "send", "text", "image"]) $(id).disabled = !socket.connected;
   const unread = [...conversations.values()].reduce((sum, conversation) => sum + conversation.unread, 0);
   document.title = unread ? `(${unread}) koio chat` : "koio chat";
 }
@@ -180,6 +180,11 @@ function status(text, isOnline) {
   $("status").textContent = text;
   $("status").classList.toggle("online", isOnline);
   render();
+}
+
+function offline(text) {
+  status(text, false);
+  $("login-error").textContent = text;
 }
 
 // ---- What a person does.
@@ -248,6 +253,8 @@ document.addEventListener("visibilitychange", () => {
 // ---- What the server says.
 
 socket.on("connect", async () => {
+  $("login-error").textContent = "";
+  render();
   if (me === null) return;
   // The server may take a while to see that our old connection is gone and to free the name.
   for (let tries = 0; socket.connected; tries += 1) {
@@ -264,14 +271,12 @@ socket.on("connect", async () => {
 });
 
 socket.on("disconnect", (reason) => {
-  status("Reconnecting …", false);
+  offline("Reconnecting …");
   // The one end that neither client comes back from by itself: the server asked us to go.
   if (reason === "io server disconnect") setTimeout(() => socket.connect(), 1_000 + Math.random() * 2_000);
 });
 
-socket.on("connect_error", () => {
-  if (me !== null) status("No connection; trying again …", false);
-});
+socket.on("connect_error", () => offline("No connection; trying again …"));
 
 socket.on("users", (users) => { online = users; render(); });
 socket.on("message", ({ from, text, at }) => everyone.say(from, paragraph(text), at));

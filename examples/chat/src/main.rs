@@ -1,4 +1,7 @@
 //! A chat: names, public and private messages, groups, images.
+//!
+//! `PORT` is where it listens, 3000 if not set. With `CLIENT_DIR`, the `dist` folder of the npm package
+//! `socket.io-client`, the page also runs on the official client: open it with `?client=official`.
 #![expect(clippy::print_stdout, reason = "it says where it listens")]
 
 mod events;
@@ -20,7 +23,7 @@ async fn timing(ctx: Context, next: Next) -> Result<Reply> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
+    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let page = page::Page::load(env::var_os("CLIENT_DIR"))?;
     let server = Io::new()
         .max_payload(1_000_000) // bytes of a message, and so of an image
@@ -28,7 +31,7 @@ async fn main() -> Result<()> {
         .wrap(timing)
         .handlers(events::all())
         .attach(service_fn(move |request| page.clone().answer(request)))
-        .bind(("127.0.0.1", port))
+        .bind(format!("127.0.0.1:{port}"))
         .await?;
     println!("http://{}", server.local_addr());
     server.run_until_signal().await

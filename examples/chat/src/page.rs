@@ -30,7 +30,9 @@ impl Page {
             ("/icon.svg", (SVG, include_str!("../page/icon.svg").into())),
         ]);
         if let Some(dir) = client_dir.filter(|dir| !dir.is_empty()) {
-            let script = fs::read(Path::new(&dir).join("socket.io.min.js"))?;
+            let path = Path::new(&dir).join("socket.io.min.js");
+            let absent = |error| io::Error::other(format!("{}: {error}", path.display()));
+            let script = fs::read(&path).map_err(absent)?;
             files.insert("/socket.io.min.js", (SCRIPT, script.into()));
         }
         Ok(Self(Arc::new(files)))

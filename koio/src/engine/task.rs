@@ -330,7 +330,10 @@ impl SessionTask {
             };
             *budget -= 1;
             match packet {
-                Ok(packet) => self.input(Input::Packet(packet)),
+                Ok(packet) => {
+                    self.input(Input::Packet(packet));
+                    self.upstream.start(cx);
+                }
                 Err(Gone(reason)) => self.input(Input::Lost(reason)),
             }
         }

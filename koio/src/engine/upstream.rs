@@ -61,8 +61,14 @@ pub trait Upstream: Send {
     /// A message has arrived. Called only while [`is_full`](Self::is_full) says false.
     fn on_message(&mut self, message: Message);
 
-    /// Does whatever is under way and can go on. Called after every message and whenever the task is woken.
-    /// `Ready` when nothing is under way: after [`on_close`](Self::on_close) the session's task then ends.
+    /// Starts what has just arrived, if nothing of the same kind is under way. Called after every message, so
+    /// that what came first is done before what came next is even looked at.
+    fn start(&mut self, cx: &mut Context<'_>) {
+        let _ = self.poll(cx);
+    }
+
+    /// Does whatever is under way and can go on. Called whenever the task is woken. `Ready` when nothing is
+    /// under way: after [`on_close`](Self::on_close) the session's task then ends.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())

@@ -60,6 +60,7 @@ impl Context {
         let Some(id) = self.ack_id() else { return };
         if !self.answer_state().claim() {
             // Both the handler's error and its `Ack` answered; the client gets the first.
+            self.socket().counters().second_answers.add();
             tracing::debug!(event = self.event(), socket = %self.socket().id(), "a second answer was ignored");
             return;
         }
@@ -83,6 +84,7 @@ impl Context {
     fn answer_error(&self, error: &Error) {
         let Some(id) = self.ack_id() else { return };
         if !self.answer_state().claim() {
+            self.socket().counters().second_answers.add();
             return;
         }
         if let Err(error) = self.socket().answer(id, &error.envelope()) {

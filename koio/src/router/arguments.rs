@@ -1,7 +1,6 @@
 //! How the arguments of a handler come out of an event: by position, each parsed where the last one ended.
 
 use std::{
-    borrow::Cow,
     fmt,
     future::{Future, ready},
 };
@@ -13,9 +12,6 @@ use crate::{
     Error, Result,
     wire::{ArgError, ArgsReader},
 };
-
-/// The longest text of a client's making that goes into an error message, in bytes.
-const LONGEST_TEXT: usize = 256;
 
 /// A type that a handler may take as an argument.
 ///
@@ -162,7 +158,7 @@ impl Arguments {
             ArgError::Type { reason, .. } => Error::bad_request(format!(
                 "{} does not fit: {}",
                 self.described(position),
-                shorten(&reason)
+                reason
             )),
             ArgError::Syntax(error) => self.ctx.broken(error),
         }
@@ -184,16 +180,4 @@ impl fmt::Debug for Arguments {
             .field("position", &self.position())
             .finish_non_exhaustive()
     }
-}
-
-/// Cuts a text that a client had a hand in, so that it can't fill logs and answers.
-pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST_TEXT {
-        return Cow::Borrowed(text);
-    }
-    let end = (0..=LONGEST_TEXT)
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or_default();
-    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }

@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Args, Arguments, State, ack::AnswerState, routes::Line, types::TypeMap};
 use crate::{
-    CloseReason, Emit, Error, IoHandle, Result, Room, Socket,
+    CloseReason, Emit, Error, Handshake, IoHandle, Result, Room, Socket,
     socket::{Accept, Event},
     wire::{DecodeError, RawArgs},
 };
@@ -62,6 +62,12 @@ impl Context {
     #[must_use]
     pub fn socket(&self) -> &Socket {
         &self.0.socket
+    }
+
+    /// What the client said when it connected.
+    #[must_use]
+    pub fn handshake(&self) -> &Handshake {
+        self.0.socket.handshake()
     }
 
     /// The server.

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tracing::{Instrument, Span};
+
 use super::{Context, Next, Reply, Routes, context::Occasion, guard::guard, routes::Lines};
 use crate::{
     CloseReason, Error, Result, Socket,
@@ -23,7 +25,8 @@ impl Dispatch for Routes {
             Arc::clone(&lines.connection),
         );
         let running = self.run(ctx.clone());
-        Box::pin(async move {
+        let span = span(&ctx);
+        let connecting = async move {
             let result = guard(running).await.map_err(|error| ctx.mapped(error));
             if ctx.answer_state().is_broken() {
                 return;
@@ -44,7 +47,8 @@ impl Dispatch for Routes {
                     }
                 }
             }
-        })
+        };
+        Box::pin(connecting.instrument(span))
     }
 
     fn event(&self, socket: Socket, event: Event) -> BoxFuture {
@@ -54,7 +58,8 @@ impl Dispatch for Routes {
         let line = Arc::clone(lines.event(&event.name));
         let ctx = Context::new(socket, Occasion::Event(event), line);
         let running = self.run(ctx.clone());
-        Box::pin(async move {
+        let span = span(&ctx);
+        let handling = async move {
             let result = guard(running).await.map_err(|error| ctx.mapped(error));
             if ctx.answer_state().is_broken() {
                 return;
@@ -63,7 +68,8 @@ impl Dispatch for Routes {
                 ctx.report(error);
             }
             ctx.end_with(&result);
-        })
+        };
+        Box::pin(handling.instrument(span))
     }
 
     fn disconnect(&self, socket: Socket, reason: CloseReason) -> BoxFuture {
@@ -72,7 +78,8 @@ impl Dispatch for Routes {
         };
         let line = Arc::clone(&lines.disconnect);
         let ctx = Context::new(socket, Occasion::Disconnect(reason), Arc::clone(&line));
-        Box::pin(async move {
+        let span = span(&ctx);
+        let leaving = async move {
             // Not through the tower layers: a layer that sheds load would shed the end of sockets too.
             let mut result = guard(Next::first(ctx.clone()).run()).await;
             loop {
@@ -84,9 +91,10 @@ impl Dispatch for Routes {
                 if handler >= line.handlers.len() {
                     break;
                 }
-                result = line.invoke(ctx.clone(), handler).await;
+                result = guard(line.invoke(ctx.clone(), handler)).await;
             }
-        })
+        };
+        Box::pin(leaving.instrument(span))
     }
 
     fn has_namespace(&self, namespace: &str) -> bool {
@@ -116,6 +124,17 @@ impl Routes {
             }
         }
     }
+}
+
+/// What handlers and middleware log is theirs to find: by event, namespace and socket. Nobody listening, it costs
+/// one load.
+fn span(ctx: &Context) -> Span {
+    tracing::debug_span!(
+        "koio",
+        event = ctx.event(),
+        namespace = ctx.namespace(),
+        socket = %ctx.socket().id()
+    )
 }
 
 fn nothing() -> BoxFuture {

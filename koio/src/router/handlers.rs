@@ -71,3 +71,38 @@ impl IntoRoutes for Route {
         vec![self]
     }
 }
+
+/// Lists handlers, for [`Io::handlers`](crate::Io::handlers) and [`Namespace::handlers`](crate::Namespace::handlers).
+///
+/// An entry is the path of an [`#[on]`](macro@crate::on) function, or a value: another list, or one whose methods
+/// are handlers. Lists nest, and a module can keep its handlers private and return a list:
+///
+/// ```
+/// use koio::{Handlers, handlers, on};
+///
+/// mod chat {
+///     use koio::{Handlers, handlers, on};
+///
+///     #[on("typing")]
+///     async fn typing() {}
+///
+///     pub fn all() -> Handlers {
+///         handlers![typing]
+///     }
+/// }
+///
+/// #[on("sendMsg")]
+/// async fn send_msg() {}
+///
+/// let listed: Handlers = handlers![send_msg, chat::all()];
+/// # let _ = listed;
+/// ```
+///
+/// A bare name is always a handler's. A value in a variable stands in parentheses: `(list)`. Entries may have a
+/// `#[cfg(..)]`. The same handler twice in one list does not compile.
+#[macro_export]
+macro_rules! handlers {
+    ($($entries:tt)*) => {
+        $crate::__private::handlers!(crate = $crate; $($entries)*)
+    };
+}

@@ -49,5 +49,3 @@ pub use route::Route;
 pub(crate) use routes::Routes;
 pub(crate) use setup::Setup;
 pub use table::{Row, Table};
-
-pub(crate) use arguments::shorten;

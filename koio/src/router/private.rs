@@ -1,5 +1,7 @@
 //! What the macros expand to. Not part of the promise: it may change in any release.
 
+pub use koio_macros::handlers;
+
 pub use crate::wire::ArgList;
 
 pub use super::{

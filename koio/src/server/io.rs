@@ -1,11 +1,13 @@
 //! Putting a server together.
 
-use std::{error::Error as StdError, future::Future, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError, future::Future, io, net::SocketAddr, sync::Arc, time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tower::{Layer, Service};
 
 use super::{
@@ -309,7 +311,10 @@ impl Io {
     /// an event, a state that nobody gave, limits. Or the address can't be bound.
     pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
         let started = self.start()?;
-        let listener = TcpListener::bind(address).await?;
+        let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
+        let listener = TcpListener::bind(addresses.as_slice())
+            .await
+            .map_err(|error| io::Error::new(error.kind(), format!("{addresses:?}: {error}")))?;
         Server::new(
             listener,
             started.handle,

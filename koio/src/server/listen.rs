@@ -23,6 +23,10 @@ use crate::{
     transport::EngineService,
 };
 
+/// Bytes that hyper keeps of what it reads, and so the longest head of a request (431 above it). Cookies and
+/// tokens fit; bodies are not bound by it.
+const HEAD: usize = 64 * 1024;
+
 /// A service beside koio, whatever its type.
 pub(super) type Attached =
     BoxCloneSyncService<Request<Incoming>, Response<UnsyncBoxBody<Bytes, Failed>>, Failed>;
@@ -257,6 +261,7 @@ async fn connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
+        .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tracing::debug;
 
 use super::{
@@ -56,6 +56,8 @@ struct Client {
     /// The client broke the protocol, or the session is over: nothing it says counts any more.
     deaf: bool,
     closed: bool,
+    /// Something has arrived that may be started.
+    fresh: bool,
     abort: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -82,6 +84,7 @@ impl Client {
             attachments_by: None,
             deaf: false,
             closed: false,
+            fresh: false,
             abort: None,
             core,
         }
@@ -292,6 +295,21 @@ impl Client {
         }
     }
 
+    /// Runs those of the sockets that are meant, and drops those that have ended.
+    fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&Lane) -> bool) {
+        let Some(dispatch) = self.core.dispatch() else {
+            return;
+        };
+        let grace = self.core.config().handler_grace;
+        let counters = &self.core.counters;
+        self.lanes.retain_mut(|lane| {
+            !which(lane) || lane.poll(cx, &**dispatch, counters, grace) == Turn::Running
+        });
+        if self.lanes.is_empty() {
+            self.lanes = Vec::new();
+        }
+    }
+
     /// Whether the server is out of patience with handlers that outlive a shutdown.
     fn is_aborted(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.closed {
@@ -312,8 +330,16 @@ impl Upstream for Client {
         }
         // A handler's `disconnect` comes before whatever the client said after it.
         self.asked();
+        self.fresh = true;
         if let Err(violation) = self.packet(message) {
             self.violation(&violation);
+        }
+    }
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        // What is under way already will be polled in its turn; polling it for every message would be waste.
+        if std::mem::take(&mut self.fresh) {
+            self.run(cx, Lane::is_startable);
         }
     }
 
@@ -326,17 +352,7 @@ impl Upstream for Client {
             }
             self.lanes.clear();
         }
-        let Some(dispatch) = self.core.dispatch().map(Arc::clone) else {
-            return Poll::Ready(());
-        };
-        let grace = self.core.config().handler_grace;
-        let now = Instant::now();
-        let counters = &self.core.counters;
-        self.lanes
-            .retain_mut(|lane| lane.poll(cx, &*dispatch, counters, now, grace) == Turn::Running);
-        if self.lanes.is_empty() {
-            self.lanes = Vec::new();
-        }
+        self.run(cx, |_| true);
         let idle = self.lanes.iter().all(Lane::is_idle);
         if idle { Poll::Ready(()) } else { Poll::Pending }
     }

@@ -25,6 +25,7 @@ use crate::{
     adapter::NotJoined,
     engine::{CloseReason, SendError, Session, Transport},
     ids::{Room, SocketId},
+    observe::Counters,
     wire::{self, Frame},
 };
 
@@ -299,6 +300,11 @@ impl Socket {
             self.reply(&frame);
         }
         Ok(())
+    }
+
+    /// What is counted about the server that it belongs to.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.core().counters
     }
 
     /// The client broke the protocol in something that was read late: its session ends.

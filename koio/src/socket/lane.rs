@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tracing::{error, warn};
 
 use super::{
@@ -28,6 +28,8 @@ pub(super) struct Lane {
     running: Option<BoxFuture>,
     queue: VecDeque<Event>,
     closing: Option<Closing>,
+    /// Its CONNECT has not been looked at.
+    is_new: bool,
 }
 
 struct Closing {
@@ -53,6 +55,7 @@ impl Lane {
             running: Some(connecting),
             queue: VecDeque::new(),
             closing: None,
+            is_new: true,
         }
     }
 
@@ -73,6 +76,12 @@ impl Lane {
     /// Whether nothing is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_none() && self.queue.is_empty() && self.closing.is_none()
+    }
+
+    /// Whether something waits and nothing is under way before it. A CONNECT that has just arrived is under way
+    /// from the start.
+    pub(super) fn is_startable(&self) -> bool {
+        self.is_new || self.running.is_none()
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -119,9 +128,9 @@ impl Lane {
         cx: &mut Context<'_>,
         dispatch: &dyn Dispatch,
         counters: &Counters,
-        now: Instant,
         grace: Duration,
     ) -> Turn {
+        self.is_new = false;
         for _ in 0..TURN {
             if self.running.is_none() && !self.start_next(dispatch) {
                 return self.rest();
@@ -133,7 +142,7 @@ impl Lane {
             let polled = std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
             match polled {
                 Ok(Poll::Pending) => {
-                    if !self.is_out_of_time(cx, now, grace) {
+                    if !self.is_out_of_time(cx, grace) {
                         return Turn::Running;
                     }
                     counters.handlers_dropped.add();
@@ -195,13 +204,13 @@ impl Lane {
         }
     }
 
-    fn is_out_of_time(&mut self, cx: &mut Context<'_>, now: Instant, grace: Duration) -> bool {
+    fn is_out_of_time(&mut self, cx: &mut Context<'_>, grace: Duration) -> bool {
         let Some(closing) = &mut self.closing else {
             return false;
         };
         let until = closing
             .until
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(now + grace)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(grace)));
         until.as_mut().poll(cx).is_ready()
     }
 }

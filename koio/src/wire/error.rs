@@ -129,8 +129,16 @@ pub enum ArgError {
     },
 }
 
-/// Longest reason in bytes. It quotes the peer's own data, which may be a megabyte long.
-const REASON: usize = 256;
+/// Longest text in bytes that quotes the peer's own data, which may be a megabyte long.
+const QUOTE: usize = 256;
+
+/// Cuts a text that a peer had a hand in, so that it can fill neither logs nor answers.
+pub(crate) fn shorten(mut text: String) -> String {
+    if text.len() > QUOTE {
+        text.truncate(text.floor_char_boundary(QUOTE));
+    }
+    text
+}
 
 impl ArgError {
     pub(super) fn from_serde(position: usize, error: &serde_json::Error) -> Self {
@@ -140,11 +148,10 @@ impl ArgError {
         if let Some(bare) = reason.strip_suffix(&place) {
             reason.truncate(bare.len());
         }
-        let cut = (0..=REASON)
-            .rev()
-            .find(|&end| reason.is_char_boundary(end.min(reason.len())));
-        reason.truncate(cut.unwrap_or(0));
-        Self::Type { position, reason }
+        Self::Type {
+            position,
+            reason: shorten(reason),
+        }
     }
 }
 

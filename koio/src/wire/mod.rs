@@ -30,6 +30,7 @@ pub use assembler::{Assembler, Incoming};
 pub use binary::Bytes;
 pub use encode::{MAX_ATTACHMENTS, ack, connect, connect_error, disconnect, event};
 pub use engine::{EnginePacket, Message};
+pub(crate) use error::shorten;
 pub use error::{ArgError, DecodeError, DecodeErrorKind, EncodeError};
 pub use frame::{Frame, Part, Parts};
 pub use name::{EventName, is_reserved};

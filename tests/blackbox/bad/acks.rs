@@ -7,18 +7,38 @@ use crate::scene::{Scene, assert_answers, assert_ends};
 
 #[tokio::test]
 async fn without_an_id_or_without_an_array_end_the_connection() {
-    let packets = ["43", "43[]", "431{}", r#"431"x""#, "431", "431null", "43[1]", "43x[]"];
+    let packets = [
+        "43",
+        "43[]",
+        "431{}",
+        r#"431"x""#,
+        "431",
+        "431null",
+        "43[1]",
+        "43x[]",
+    ];
     assert_ends(&packets, CloseReason::ForcedClose).await;
 }
 
 #[tokio::test]
 async fn with_an_id_that_is_no_safe_integer_end_the_connection() {
     let digits = format!("43{}[]", "9".repeat(400));
-    let packets = ["439007199254740992[]", &digits, "43-1[]", "431e3[]", "431.0[]", "430x1[]"];
+    let packets = [
+        "439007199254740992[]",
+        &digits,
+        "43-1[]",
+        "431e3[]",
+        "431.0[]",
+        "430x1[]",
+    ];
     assert_ends(&packets, CloseReason::ForcedClose).await;
     let digits = format!(r#"42{}["echo"]"#, "9".repeat(400));
-    let packets =
-        [r#"429007199254740992["echo"]"#, &digits, r#"42-1["echo"]"#, r#"421e3["echo"]"#];
+    let packets = [
+        r#"429007199254740992["echo"]"#,
+        &digits,
+        r#"42-1["echo"]"#,
+        r#"421e3["echo"]"#,
+    ];
     assert_ends(&packets, CloseReason::ForcedClose).await;
 }
 
@@ -92,11 +112,20 @@ async fn that_never_come_are_bounded_and_freed_by_their_timeout() {
             break text;
         }
     };
-    let counts: [u64; 3] = serde_json::from_str(answer.strip_prefix("431[").and_then(|rest| rest.strip_suffix(']')).unwrap_or("")).expect("three counts");
+    let counts: [u64; 3] = serde_json::from_str(
+        answer
+            .strip_prefix("431[")
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(""),
+    )
+    .expect("three counts");
     let [answered, timed_out, full] = counts;
     assert_eq!(answered, 0);
     assert_eq!(timed_out + full, 5000);
-    assert!(timed_out <= 1024 && timed_out > 0, "{timed_out} were waited for at once");
+    assert!(
+        timed_out <= 1024 && timed_out > 0,
+        "{timed_out} were waited for at once"
+    );
     client.close().await;
     let mut scene = scene;
     scene.report().await;

@@ -13,12 +13,20 @@ async fn whose_count_is_not_a_plain_number_end_the_connection() {
         "", "-", "4-1-", "x-", "1", "1e1-", "0x5-", " 5-", "1.0-", "05-", "00-", "+1-", "1-1-",
     ];
     let packets = counts.map(|count| format!(r#"45{count}["echo"]"#));
-    assert_ends(&packets.each_ref().map(String::as_str), CloseReason::ForcedClose).await;
+    assert_ends(
+        &packets.each_ref().map(String::as_str),
+        CloseReason::ForcedClose,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn of_more_than_ten_end_the_connection_before_anything_is_kept() {
-    let packets = [r#"4511-["echo"]"#, r#"45100000000000000000000-["echo"]"#, r#"4611-1[]"#];
+    let packets = [
+        r#"4511-["echo"]"#,
+        r#"45100000000000000000000-["echo"]"#,
+        r#"4611-1[]"#,
+    ];
     assert_ends(&packets, CloseReason::ForcedClose).await;
 }
 
@@ -28,17 +36,23 @@ async fn of_a_packet_that_has_none_end_the_connection() {
     for transport in client::BOTH {
         let mut client = scene.client(transport).await;
         // `50-` is complete at once; the bytes behind it belong to nothing.
-        client.send(r#"451-["echo",{"_placeholder":true,"num":0}]"#).await;
+        client
+            .send(r#"451-["echo",{"_placeholder":true,"num":0}]"#)
+            .await;
         client.try_send(r#"42["echo"]"#).await;
         client.ended().await;
         assert_eq!(scene.report().await.reason, CloseReason::ForcedClose);
     }
     let mut client = scene.client(Transport::WebSocket).await;
-    client.send_with(r#"4501["echo",1]"#.replace("4501", "450-1").as_str(), &[]).await;
+    client
+        .send_with(r#"4501["echo",1]"#.replace("4501", "450-1").as_str(), &[])
+        .await;
     client.expect("431[1]").await;
     client.send(r#"422["echo",2]"#).await;
     client.expect("432[2]").await;
-    client.send_with(r#"423["echo",3]"#, &[b"nobody asked for these"]).await;
+    client
+        .send_with(r#"423["echo",3]"#, &[b"nobody asked for these"])
+        .await;
     client.expect("433[3]").await;
     client.ended().await;
     assert_eq!(scene.report().await.reason, CloseReason::ForcedClose);
@@ -48,16 +62,31 @@ async fn of_a_packet_that_has_none_end_the_connection() {
 #[tokio::test]
 async fn whose_placeholders_point_nowhere_end_the_connection() {
     let mut scene = Scene::new().await;
-    let numbers = ["-1", "1.5", "\"0\"", "null", "1", "18446744073709551616", "true", "[0]"];
+    let numbers = [
+        "-1",
+        "1.5",
+        "\"0\"",
+        "null",
+        "1",
+        "18446744073709551616",
+        "true",
+        "[0]",
+    ];
     for number in numbers {
         let packet = format!(r#"451-1["echo",{{"_placeholder":true,"num":{number}}}]"#);
         let mut client = scene.client(Transport::WebSocket).await;
         client.send_with(&packet, &[b"x"]).await;
         client.ended().await;
-        assert_eq!(scene.report().await.reason, CloseReason::ForcedClose, "{number}");
+        assert_eq!(
+            scene.report().await.reason,
+            CloseReason::ForcedClose,
+            "{number}"
+        );
     }
     let mut client = scene.client(Transport::WebSocket).await;
-    client.send_with(r#"451-1["echo",{"_placeholder":true}]"#, &[b"x"]).await;
+    client
+        .send_with(r#"451-1["echo",{"_placeholder":true}]"#, &[b"x"])
+        .await;
     client.ended().await;
     scene.report().await;
     scene.end().await;
@@ -81,7 +110,10 @@ async fn that_are_pointed_at_twice_or_out_of_order_are_delivered_so() {
                 other => panic!("{other:?}"),
             }
         }
-        let array = header.split_once("-1").map(|(_, array)| array).expect("an array");
+        let array = header
+            .split_once("-1")
+            .map(|(_, array)| array)
+            .expect("an array");
         let values: Vec<serde_json::Value> = serde_json::from_str(array).expect("JSON");
         let seen: Vec<_> = values
             .iter()
@@ -128,15 +160,21 @@ async fn before_connect_end_the_connection_at_once() {
 
 #[tokio::test]
 async fn that_do_not_come_end_the_connection() {
-    let mut scene = Scene::with(|io| io.message_timeout(SHORT)).await;
+    let mut scene =
+        Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     for transport in client::BOTH {
         for sent in [0, 2] {
             let mut client = scene.client(transport).await;
-            client.send_with(r#"453-["echo"]"#, &vec![&b"x"[..]; sent]).await;
+            client
+                .send_with(r#"453-["echo"]"#, &vec![&b"x"[..]; sent])
+                .await;
             client.ended().await;
             let reason = scene.report().await.reason;
             assert!(
-                matches!(reason, CloseReason::ForcedClose | CloseReason::TransportError),
+                matches!(
+                    reason,
+                    CloseReason::ForcedClose | CloseReason::TransportError
+                ),
                 "{reason}"
             );
         }
@@ -159,14 +197,23 @@ async fn that_are_too_big_together_end_the_connection() {
 async fn that_are_empty_or_as_big_as_allowed_are_taken() {
     let mut scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
-    let ten: Vec<_> = (0..10).map(|n| format!(r#"{{"_placeholder":true,"num":{n}}}"#)).collect();
-    client.send_with(&format!(r#"4510-1["echo",{}]"#, ten.join(",")), &[b""; 10]).await;
+    let ten: Vec<_> = (0..10)
+        .map(|n| format!(r#"{{"_placeholder":true,"num":{n}}}"#))
+        .collect();
+    client
+        .send_with(
+            &format!(r#"4510-1["echo",{}]"#, ten.join(",")),
+            &[&b""[..]; 10],
+        )
+        .await;
     client.expect(&format!("4610-1[{}]", ten.join(","))).await;
     for _ in 0..10 {
         client.expect_binary(b"").await;
     }
     let bytes = vec![7; 1_000_000];
-    client.send_with(&format!(r#"451-2["file",{PLACEHOLDER}]"#), &[&bytes]).await;
+    client
+        .send_with(&format!(r#"451-2["file",{PLACEHOLDER}]"#), &[&bytes])
+        .await;
     client.expect("432[1000000]").await;
     client.close().await;
     scene.report().await;
@@ -178,7 +225,9 @@ async fn of_a_connection_that_goes_away_half_way_leave_nothing() {
     let mut scene = Scene::new().await;
     for _ in 0..20 {
         let mut client = scene.client(Transport::WebSocket).await;
-        client.send_with(r#"4510-["echo"]"#, &[&[0; 1000][..]; 5]).await;
+        client
+            .send_with(r#"4510-["echo"]"#, &[&[0; 1000][..]; 5])
+            .await;
         client.close().await;
         scene.report().await;
     }
@@ -189,14 +238,26 @@ async fn of_a_connection_that_goes_away_half_way_leave_nothing() {
 async fn where_text_is_wanted_or_text_where_they_are_is_a_bad_request() {
     let scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
-    for packet in [r#"421["file","AQID"]"#, r#"421["file",{}]"#, r#"421["file"]"#] {
+    for packet in [
+        r#"421["file","AQID"]"#,
+        r#"421["file",{}]"#,
+        r#"421["file"]"#,
+    ] {
         client.send(packet).await;
         let answer = client.text().await;
-        assert!(answer.starts_with(r#"431[{"error":{"code":"bad_request""#), "{answer}");
+        assert!(
+            answer.starts_with(r#"431[{"error":{"code":"bad_request""#),
+            "{answer}"
+        );
     }
-    client.send_with(&format!(r#"451-1["wait",{PLACEHOLDER}]"#), &[b"1"]).await;
+    client
+        .send_with(&format!(r#"451-1["wait",{PLACEHOLDER}]"#), &[b"1"])
+        .await;
     let answer = client.text().await;
-    assert!(answer.starts_with(r#"431[{"error":{"code":"bad_request""#), "{answer}");
+    assert!(
+        answer.starts_with(r#"431[{"error":{"code":"bad_request""#),
+        "{answer}"
+    );
     client.close().await;
     let mut scene = scene;
     scene.report().await;

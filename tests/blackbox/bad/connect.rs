@@ -14,7 +14,10 @@ async fn assert_ends_before_connect(packets: &[&str]) {
             let mut client = Client::open(scene.target(), transport).await;
             client.try_send(*packet).await;
             let texts = client.ended().await;
-            assert!(!texts.iter().any(|text| text.starts_with("40")), "{packet}: {texts:?}");
+            assert!(
+                !texts.iter().any(|text| text.starts_with("40")),
+                "{packet}: {texts:?}"
+            );
         }
     }
     scene.end().await;
@@ -23,8 +26,19 @@ async fn assert_ends_before_connect(packets: &[&str]) {
 #[tokio::test]
 async fn with_an_auth_that_is_no_object_ends_the_connection() {
     let packets = [
-        "40null", "40[]", r#"40"x""#, "401", "405{}", "40true", "40{", "40{}x", "40{}{}",
-        r#"40{"a":}"#, "40/custom,[]", "40/custom,null", "40 {}",
+        "40null",
+        "40[]",
+        r#"40"x""#,
+        "401",
+        "405{}",
+        "40true",
+        "40{",
+        "40{}x",
+        "40{}{}",
+        r#"40{"a":}"#,
+        "40/custom,[]",
+        "40/custom,null",
+        "40 {}",
     ];
     assert_ends_before_connect(&packets).await;
 }
@@ -42,7 +56,13 @@ async fn with_a_big_but_allowed_auth_is_taken() {
     for auth in [
         format!(r#"{{"token":"{}"}}"#, "x".repeat(60_000)),
         format!(r#"{{"a":{}{}}}"#, "[".repeat(100), "]".repeat(100)),
-        format!("{{{}}}", (0..5000).map(|n| format!(r#""{n}":1"#)).collect::<Vec<_>>().join(",")),
+        format!(
+            "{{{}}}",
+            (0..5000)
+                .map(|n| format!(r#""{n}":1"#))
+                .collect::<Vec<_>>()
+                .join(",")
+        ),
     ] {
         let mut client = Client::open(scene.target(), Transport::WebSocket).await;
         client.join(&format!("40{auth}")).await;
@@ -57,7 +77,14 @@ async fn to_a_namespace_that_nobody_declared_is_refused_and_the_connection_stays
     let mut scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     let invalid = r#"{"message":"Invalid namespace"}"#;
-    for namespace in ["/unknown", "/custom/", "/custom?x=1", "/Custom", "/__proto__", "//"] {
+    for namespace in [
+        "/unknown",
+        "/custom/",
+        "/custom?x=1",
+        "/Custom",
+        "/__proto__",
+        "//",
+    ] {
         client.send(format!("40{namespace},")).await;
         client.expect(&format!("44{namespace},{invalid}")).await;
     }
@@ -101,7 +128,9 @@ async fn that_a_middleware_refuses_says_its_message_and_data_and_no_more() {
     for transport in client::BOTH {
         let mut client = Client::open(scene.target(), transport).await;
         client.send("40/refuses,").await;
-        client.expect(r#"44/refuses,{"message":"not you","data":{"why":"because"}}"#).await;
+        client
+            .expect(r#"44/refuses,{"message":"not you","data":{"why":"because"}}"#)
+            .await;
         // Not connected, so an event is a violation.
         client.try_send(r#"42/refuses,["echo"]"#).await;
         client.ended().await;
@@ -146,7 +175,10 @@ async fn and_disconnect_by_the_thousand_over_one_connection_leave_nothing() {
     let mut client = Client::open(scene.target(), Transport::WebSocket).await;
     let mut ids = std::collections::HashSet::new();
     for _ in 0..2000 {
-        assert!(ids.insert(client.join("40/custom,").await), "a socket id came twice");
+        assert!(
+            ids.insert(client.join("40/custom,").await),
+            "a socket id came twice"
+        );
         client.send("41/custom,").await;
         let report = scene.report().await;
         assert_eq!(report.reason, CloseReason::ClientNamespaceDisconnect);
@@ -164,7 +196,11 @@ async fn to_more_namespaces_than_anybody_needs_is_bounded() {
     // Names that were not declared are refused and cost nothing.
     for number in 0..2000 {
         client.send(format!("40/n{number},")).await;
-        client.expect(&format!(r#"44/n{number},{{"message":"Invalid namespace"}}"#)).await;
+        client
+            .expect(&format!(
+                r#"44/n{number},{{"message":"Invalid namespace"}}"#
+            ))
+            .await;
     }
     client.close().await;
     let mut scene = scene;

@@ -22,7 +22,10 @@ async fn assert_closed(cases: &[&[Frame]], codes: &[u16], reason: CloseReason) {
             socket.send(frame).await;
         }
         let code = socket.ended().await;
-        assert!(code.is_some_and(|code| codes.contains(&code)), "{code:?} for {frames:?}");
+        assert!(
+            code.is_some_and(|code| codes.contains(&code)),
+            "{code:?} for {frames:?}"
+        );
         assert_eq!(scene.report().await.reason, reason, "{frames:?}");
     }
     scene.end().await;
@@ -69,7 +72,10 @@ async fn of_text_that_is_not_utf8_are_answered_with_1007() {
         &[Frame::text(b"4\xff")],
         &[Frame::text(b"4\xe2\x82")],
         &[Frame::text(b"4\xed\xa0\x80")],
-        &[Frame::text(b"4\xe2").unfinished(), Frame::new(0, b"\x28\xac")],
+        &[
+            Frame::text(b"4\xe2").unfinished(),
+            Frame::new(0, b"\x28\xac"),
+        ],
     ];
     assert_closed(cases, &[1007], CloseReason::TransportError).await;
 }
@@ -77,8 +83,12 @@ async fn of_text_that_is_not_utf8_are_answered_with_1007() {
 #[tokio::test]
 async fn whose_length_is_absurd_are_refused_before_anything_is_allocated() {
     let huge = |length| Frame::text("4").length64(length);
-    let cases: &[&[Frame]] =
-        &[&[huge(1 << 63)], &[huge((1 << 63) + 1)], &[huge(u64::MAX)], &[huge(1 << 40)]];
+    let cases: &[&[Frame]] = &[
+        &[huge(1 << 63)],
+        &[huge((1 << 63) + 1)],
+        &[huge(u64::MAX)],
+        &[huge(1 << 40)],
+    ];
     assert_closed(cases, &[1002, 1009], CloseReason::TransportError).await;
 }
 
@@ -87,7 +97,10 @@ async fn above_the_limit_are_answered_with_1009() {
     let cases: &[&[Frame]] = &[
         &[Frame::text("4").length64(1_000_001)],
         &[Frame::text("4".repeat(1_000_001))],
-        &[Frame::binary("4".repeat(600_000)).unfinished(), Frame::new(0, "4".repeat(600_000))],
+        &[
+            Frame::binary("4".repeat(600_000)).unfinished(),
+            Frame::new(0, "4".repeat(600_000)),
+        ],
     ];
     assert_closed(cases, &[1009], CloseReason::TransportError).await;
 }
@@ -109,7 +122,8 @@ async fn that_never_end_are_answered_with_1008() {
 
 #[tokio::test]
 async fn whose_bytes_never_come_are_cut_off() {
-    let mut scene = Scene::with(|io| io.message_timeout(SHORT)).await;
+    let mut scene =
+        Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     let mut sockets = Vec::new();
     for _ in 0..50 {
         let mut socket = connected(scene.target()).await;
@@ -157,7 +171,10 @@ async fn that_come_byte_by_byte_are_put_together() {
     socket.send(&Frame::new(9, "between")).await;
     socket.send(&Frame::new(0, parts[2])).await;
     let pong = socket.next().await.expect("a pong");
-    assert_eq!((pong.opcode, pong.payload.as_slice()), (10, &b"between"[..]));
+    assert_eq!(
+        (pong.opcode, pong.payload.as_slice()),
+        (10, &b"between"[..])
+    );
     socket.expect("432[\"h\u{e9}llo\"]").await;
     drop(socket);
     scene.report().await;
@@ -178,8 +195,22 @@ async fn behind_the_upgrade_request_are_kept_in_their_order() {
     http.write(bytes).await;
     assert_eq!(http.response().await.expect("an answer").status, 101);
     let mut socket = RawWebSocket::upgraded(http);
-    assert!(socket.next().await.expect("an open packet").payload.starts_with(b"0{"));
-    assert!(socket.next().await.expect("an answer").payload.starts_with(b"40{"));
+    assert!(
+        socket
+            .next()
+            .await
+            .expect("an open packet")
+            .payload
+            .starts_with(b"0{")
+    );
+    assert!(
+        socket
+            .next()
+            .await
+            .expect("an answer")
+            .payload
+            .starts_with(b"40{")
+    );
     socket.send(&Frame::text("421[\"echo\",1]")).await;
     socket.expect("431[1]").await;
     drop(socket);
@@ -194,13 +225,21 @@ async fn that_are_no_engine_packets_end_the_session() {
         let mut socket = connected(scene.target()).await;
         socket.send(&Frame::text(text)).await;
         socket.ended().await;
-        assert_eq!(scene.report().await.reason, CloseReason::ParseError, "{text:?}");
+        assert_eq!(
+            scene.report().await.reason,
+            CloseReason::ParseError,
+            "{text:?}"
+        );
     }
     for text in ["2", "2probe"] {
         let mut socket = connected(scene.target()).await;
         socket.send(&Frame::text(text)).await;
         socket.ended().await;
-        assert_eq!(scene.report().await.reason, CloseReason::TransportError, "{text:?}");
+        assert_eq!(
+            scene.report().await.reason,
+            CloseReason::TransportError,
+            "{text:?}"
+        );
     }
     scene.end().await;
 }
@@ -219,7 +258,7 @@ async fn behind_a_close_frame_are_dropped() {
 
 #[tokio::test]
 async fn a_close_that_the_client_never_answers_ends_the_connection_all_the_same() {
-    let scene = Scene::with(|io| io.close_timeout(SHORT)).await;
+    let scene = Scene::with(|io| io.config(|config| config.engine.close_timeout = SHORT)).await;
     let mut socket = connected(scene.target()).await;
     socket.send(&Frame::text("4abc")).await;
     // `ended` reads to the end of the connection and answers nothing.
@@ -240,7 +279,10 @@ async fn a_reset_inside_a_frame_ends_the_session() {
         socket.reset();
         let reason = scene.report().await.reason;
         assert!(
-            matches!(reason, CloseReason::TransportClose | CloseReason::TransportError),
+            matches!(
+                reason,
+                CloseReason::TransportClose | CloseReason::TransportError
+            ),
             "{reason}"
         );
     }

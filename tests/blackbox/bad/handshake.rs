@@ -8,9 +8,15 @@ async fn assert_refused(queries: &[&str], code: u8, message: &str) {
     let scene = Scene::new().await;
     for query in queries {
         let path = scene.target().with(query);
-        http::get(scene.server.addr, &path).await.assert_refused(code, message);
+        http::get(scene.server.addr, &path)
+            .await
+            .assert_refused(code, message);
         // Over WebSocket just so, before any 101.
-        assert_eq!(WebSocket::try_open(scene.target(), &path).await.err(), Some(400), "{query}");
+        assert_eq!(
+            WebSocket::try_open(scene.target(), &path).await.err(),
+            Some(400),
+            "{query}"
+        );
     }
     scene.end().await;
 }
@@ -19,7 +25,9 @@ async fn assert_refused(queries: &[&str], code: u8, message: &str) {
 async fn without_a_query() {
     let scene = Scene::new().await;
     for path in ["/socket.io/", "/socket.io/?"] {
-        http::get(scene.server.addr, path).await.assert_refused(0, "Transport unknown");
+        http::get(scene.server.addr, path)
+            .await
+            .assert_refused(0, "Transport unknown");
     }
     scene.end().await;
 }
@@ -40,13 +48,20 @@ async fn with_an_unknown_transport() {
 
 #[tokio::test]
 async fn with_another_protocol_version() {
-    for version in ["", "EIO=&", "EIO=3&", "EIO=5&", "EIO=abc&", "EIO=44&", "EIO=4.0&", "EIO=+4&"] {
+    for version in [
+        "", "EIO=&", "EIO=3&", "EIO=5&", "EIO=abc&", "EIO=44&", "EIO=4.0&", "EIO=+4&",
+    ] {
         let scene = Scene::new().await;
         let path = scene.target().with(&format!("{version}transport=polling"));
         let response = http::get(scene.server.addr, &path).await;
         response.assert_refused(5, "Unsupported protocol version");
-        let path = scene.target().with(&format!("{version}transport=websocket"));
-        assert_eq!(WebSocket::try_open(scene.target(), &path).await.err(), Some(400));
+        let path = scene
+            .target()
+            .with(&format!("{version}transport=websocket"));
+        assert_eq!(
+            WebSocket::try_open(scene.target(), &path).await.err(),
+            Some(400)
+        );
         scene.end().await;
     }
 }
@@ -74,13 +89,27 @@ async fn for_websocket_without_an_upgrade() {
 async fn with_a_session_id_that_nobody_has() {
     let scene = Scene::new().await;
     let long = "x".repeat(4000);
-    let ids = ["", "constructor", "__proto__", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "%00", &long];
+    let ids = [
+        "",
+        "constructor",
+        "__proto__",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "%00",
+        &long,
+    ];
     for id in ids {
         let path = scene.target().polling_of(id);
-        http::get(scene.server.addr, &path).await.assert_refused(1, "Session ID unknown");
-        http::post(scene.server.addr, &path, "40").await.assert_refused(1, "Session ID unknown");
+        http::get(scene.server.addr, &path)
+            .await
+            .assert_refused(1, "Session ID unknown");
+        http::post(scene.server.addr, &path, "40")
+            .await
+            .assert_refused(1, "Session ID unknown");
         let path = scene.target().websocket_of(id);
-        assert_eq!(WebSocket::try_open(scene.target(), &path).await.err(), Some(400));
+        assert_eq!(
+            WebSocket::try_open(scene.target(), &path).await.err(),
+            Some(400)
+        );
     }
     scene.end().await;
 }
@@ -126,8 +155,12 @@ async fn polling_a_websocket_session_is_refused_and_the_session_goes_on() {
     let scene = Scene::new().await;
     let (mut socket, open) = WebSocket::session(scene.target()).await;
     let path = scene.target().polling_of(&open.sid);
-    http::get(scene.server.addr, &path).await.assert_refused(3, "Bad request");
-    http::post(scene.server.addr, &path, "1").await.assert_refused(3, "Bad request");
+    http::get(scene.server.addr, &path)
+        .await
+        .assert_refused(3, "Bad request");
+    http::post(scene.server.addr, &path, "1")
+        .await
+        .assert_refused(3, "Bad request");
     let path = scene.target().websocket_of(&open.sid);
     if let Ok(mut second) = WebSocket::try_open(scene.target(), &path).await {
         second.ended().await;
@@ -144,7 +177,9 @@ async fn polling_a_websocket_session_is_refused_and_the_session_goes_on() {
 async fn for_jsonp_is_refused_and_the_name_is_not_reflected() {
     let scene = Scene::new().await;
     for name in ["1", "alert(1)"] {
-        let path = scene.target().with(&format!("EIO=4&transport=polling&j={name}"));
+        let path = scene
+            .target()
+            .with(&format!("EIO=4&transport=polling&j={name}"));
         let response = http::get(scene.server.addr, &path).await;
         response.assert_refused(3, "Bad request");
     }
@@ -169,7 +204,10 @@ async fn sets_no_cookie_and_forbids_caching() {
     let response = http::get(scene.server.addr, &scene.target().polling()).await;
     assert_eq!(response.header("set-cookie"), None);
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    assert_eq!(response.header("content-type"), Some("text/plain; charset=UTF-8"));
+    assert_eq!(
+        response.header("content-type"),
+        Some("text/plain; charset=UTF-8")
+    );
     assert_eq!(response.header("access-control-allow-origin"), None);
     scene.end().await;
 }
@@ -192,7 +230,9 @@ async fn sessions_that_are_opened_and_never_used_all_go_away() {
 async fn of_a_websocket_with_a_bad_key_version_or_upgrade() {
     let scene = Scene::new().await;
     let without = |left_out: &str, more: &[(&'static str, &'static str)]| {
-        let kept = RawWebSocket::HEADERS.into_iter().filter(|(name, _)| *name != left_out);
+        let kept = RawWebSocket::HEADERS
+            .into_iter()
+            .filter(|(name, _)| *name != left_out);
         kept.chain(more.iter().copied()).collect::<Vec<_>>()
     };
     let key = "Sec-WebSocket-Key";
@@ -211,7 +251,10 @@ async fn of_a_websocket_with_a_bad_key_version_or_upgrade() {
         let path = scene.target().websocket();
         let (_, response) = RawWebSocket::ask(scene.target(), &path, &headers).await;
         let status = response.as_ref().map(|response| response.status);
-        assert!(matches!(status, Some(400 | 426)), "{headers:?}: {response:?}");
+        assert!(
+            matches!(status, Some(400 | 426)),
+            "{headers:?}: {response:?}"
+        );
     }
     let path = scene.target().websocket();
     let headers = RawWebSocket::HEADERS;

@@ -19,7 +19,10 @@ async fn more_headers_than_anybody_sends_are_refused() {
     for count in [101, 2000] {
         let headers = "X: y\r\n".repeat(count);
         let status = status_of(&scene, &format!("{LINE}{headers}\r\n")).await;
-        assert!(matches!(status, 431 | 400 | 0), "{status} for {count} headers");
+        assert!(
+            matches!(status, 431 | 400 | 0),
+            "{status} for {count} headers"
+        );
     }
     scene.end().await;
 }
@@ -98,7 +101,11 @@ async fn a_length_and_chunks_at_once_never_smuggle_a_request() {
 #[tokio::test]
 async fn a_peer_that_resets_while_it_is_answered_harms_nobody() {
     let scene = Scene::new().await;
-    for path in [scene.target().polling(), scene.target().websocket(), "/nowhere".to_owned()] {
+    for path in [
+        scene.target().polling(),
+        scene.target().websocket(),
+        "/nowhere".to_owned(),
+    ] {
         for _ in 0..20 {
             let mut http = Http::connect(scene.server.addr).await;
             http.send_get(&path).await;
@@ -112,7 +119,11 @@ async fn a_peer_that_resets_while_it_is_answered_harms_nobody() {
 #[tokio::test]
 async fn a_path_that_is_not_ours_is_not_found() {
     let scene = Scene::new().await;
-    for path in ["/", "/socket.iofoo/?EIO=4&transport=polling", "/engine.io/?EIO=4&transport=polling"] {
+    for path in [
+        "/",
+        "/socket.iofoo/?EIO=4&transport=polling",
+        "/engine.io/?EIO=4&transport=polling",
+    ] {
         let status = koio_tests::http::get(scene.server.addr, path).await.status;
         assert_eq!(status, 404, "{path}");
     }
@@ -122,7 +133,10 @@ async fn a_path_that_is_not_ours_is_not_found() {
 #[tokio::test]
 async fn the_path_works_with_and_without_its_slash() {
     let scene = Scene::new().await;
-    for path in ["/socket.io?EIO=4&transport=polling", "/socket.io/?EIO=4&transport=polling"] {
+    for path in [
+        "/socket.io?EIO=4&transport=polling",
+        "/socket.io/?EIO=4&transport=polling",
+    ] {
         let status = koio_tests::http::get(scene.server.addr, path).await.status;
         assert_eq!(status, 200, "{path}");
     }
@@ -138,7 +152,13 @@ async fn two_requests_sent_at_once_are_answered_in_order() {
     http.send_get(&session.path()).await;
     http.send_post(&session.path(), r#"421["echo",1]"#).await;
     assert_eq!(http.response().await.expect("an answer").text(), "ok");
-    assert!(http.response().await.expect("an answer").text().starts_with("40{"));
+    assert!(
+        http.response()
+            .await
+            .expect("an answer")
+            .text()
+            .starts_with("40{")
+    );
     assert_eq!(http.response().await.expect("an answer").text(), "ok");
     let mut scene = scene;
     http.send_post(&session.path(), "1").await;

@@ -37,7 +37,10 @@ async fn are_refused_on_polling_and_websocket_alike() {
     ];
     for origin in origins {
         let (polling, websocket) = statuses(&scene, &[&origin]).await;
-        assert!(polling == 403 && matches!(websocket, 400 | 403), "{origin}: {polling}, {websocket}");
+        assert!(
+            polling == 403 && matches!(websocket, 400 | 403),
+            "{origin}: {polling}, {websocket}"
+        );
     }
     scene.end().await;
 }
@@ -46,7 +49,10 @@ async fn are_refused_on_polling_and_websocket_alike() {
 async fn are_refused_also_behind_the_right_one() {
     let scene = Scene::new().await;
     let ours = format!("http://{}", scene.server.addr);
-    for origins in [[ours.as_str(), "http://evil.example"], ["http://evil.example", &ours]] {
+    for origins in [
+        [ours.as_str(), "http://evil.example"],
+        ["http://evil.example", &ours],
+    ] {
         let (polling, websocket) = statuses(&scene, &origins).await;
         assert_eq!((polling, matches!(websocket, 400 | 403)), (403, true));
     }

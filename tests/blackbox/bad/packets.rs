@@ -7,7 +7,15 @@ use crate::scene::{SHORT, Scene, assert_answers, assert_ends};
 
 #[tokio::test]
 async fn of_an_unknown_type_end_the_connection() {
-    let packets = ["4", "47", "49", "4abc", "4 2[\"echo\"]", "4-1", "4\u{1F600}"];
+    let packets = [
+        "4",
+        "47",
+        "49",
+        "4abc",
+        "4 2[\"echo\"]",
+        "4-1",
+        "4\u{1F600}",
+    ];
     assert_ends(&packets, CloseReason::ForcedClose).await;
 }
 
@@ -58,16 +66,30 @@ async fn whose_json_is_broken_end_the_connection() {
 #[tokio::test]
 async fn whose_broken_json_no_type_would_have_read_end_the_connection_all_the_same() {
     // `file` reads one argument; what is wrong is behind it, or in a part that it ignores.
-    let packets = [r#"421["wait",1,{]"#, r#"421["wait",1,2"#, r#"421["nobody",{"a":}]"#];
+    let packets = [
+        r#"421["wait",1,{]"#,
+        r#"421["wait",1,2"#,
+        r#"421["nobody",{"a":}]"#,
+    ];
     assert_ends(&packets, CloseReason::ForcedClose).await;
 }
 
 #[tokio::test]
 async fn with_reserved_names_end_the_connection() {
-    let names =
-        ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+    let names = [
+        "connect",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+    ];
     let packets = names.map(|name| format!(r#"42["{name}"]"#));
-    assert_ends(&packets.each_ref().map(String::as_str), CloseReason::ForcedClose).await;
+    assert_ends(
+        &packets.each_ref().map(String::as_str),
+        CloseReason::ForcedClose,
+    )
+    .await;
     // Spelled with an escape they are the same names.
     assert_ends(&[r#"42["\u0063onnect"]"#], CloseReason::ForcedClose).await;
 }
@@ -88,7 +110,11 @@ async fn with_names_that_mean_something_elsewhere_are_plain_events() {
 
 #[tokio::test]
 async fn with_a_number_for_a_name_are_events_of_that_name() {
-    assert_answers(&[(r#"421[1,"x"]"#, r#"431["1"]"#), ("422[-1.5]", r#"432["-1.5"]"#)]).await;
+    assert_answers(&[
+        (r#"421[1,"x"]"#, r#"431["1"]"#),
+        ("422[-1.5]", r#"432["-1.5"]"#),
+    ])
+    .await;
 }
 
 #[tokio::test]
@@ -115,7 +141,11 @@ async fn that_are_nested_deeper_than_128_end_the_connection() {
         let unclosed = format!(r#"42["echo",{}"#, "[".repeat(depth));
         assert_ends(&[&arrays, &unclosed], CloseReason::ForcedClose).await;
     }
-    let objects = format!(r#"42["echo",{}1{}]"#, r#"{"a":"#.repeat(129), "}".repeat(129));
+    let objects = format!(
+        r#"42["echo",{}1{}]"#,
+        r#"{"a":"#.repeat(129),
+        "}".repeat(129)
+    );
     assert_ends(&[&objects], CloseReason::ForcedClose).await;
 }
 
@@ -127,7 +157,11 @@ async fn that_are_nested_as_deep_as_allowed_are_passed_on() {
     assert_answers(&[(&format!(r#"421["echo",{value}]"#), &format!("431[{value}]"))]).await;
     // Brackets in a string nest nothing.
     let text = "[{".repeat(1000);
-    assert_answers(&[(&format!(r#"421["echo","{text}"]"#), &format!(r#"431["{text}"]"#))]).await;
+    assert_answers(&[(
+        &format!(r#"421["echo","{text}"]"#),
+        &format!(r#"431["{text}"]"#),
+    )])
+    .await;
 }
 
 #[tokio::test]
@@ -160,7 +194,12 @@ async fn with_a_lone_surrogate_end_at_most_their_own_connection() {
 
 #[tokio::test]
 async fn with_blanks_before_their_json_end_the_connection() {
-    let packets = [r#"42 ["echo"]"#, "42\t[\"echo\"]", "42\n[\"echo\"]", r#"421 ["echo"]"#];
+    let packets = [
+        r#"42 ["echo"]"#,
+        "42\t[\"echo\"]",
+        "42\n[\"echo\"]",
+        r#"421 ["echo"]"#,
+    ];
     assert_ends(&packets, CloseReason::ForcedClose).await;
 }
 
@@ -199,7 +238,10 @@ async fn behind_ones_own_disconnect_are_not_dispatched() {
     session.get().await;
     session.try_post("41\x1e42[\"bounce\",1]").await;
     let packets = session.ended().await;
-    assert!(!packets.iter().any(|packet| packet.contains("bounced")), "{packets:?}");
+    assert!(
+        !packets.iter().any(|packet| packet.contains("bounced")),
+        "{packets:?}"
+    );
     let report = scene.report().await;
     assert_eq!(report.reason, CloseReason::ClientNamespaceDisconnect);
     scene.end().await;
@@ -211,7 +253,10 @@ async fn leaving_twice_ends_the_connection() {
         let mut scene = Scene::new().await;
         let mut client = scene.client(transport).await;
         client.send("41").await;
-        assert_eq!(scene.report().await.reason, CloseReason::ClientNamespaceDisconnect);
+        assert_eq!(
+            scene.report().await.reason,
+            CloseReason::ClientNamespaceDisconnect
+        );
         client.try_send("41").await;
         client.ended().await;
         scene.end().await;
@@ -229,10 +274,15 @@ async fn by_the_thousand_for_a_busy_handler_stop_the_reading_and_lose_nothing() 
     let mut stalled = false;
     while sent < EVENTS && !stalled {
         // A message that did not go out in time is on its way all the same.
-        stalled = tokio::time::timeout(SHORT, client.send(packet(sent))).await.is_err();
+        stalled = tokio::time::timeout(SHORT, client.send(packet(sent)))
+            .await
+            .is_err();
         sent += 1;
     }
-    assert!(stalled, "the server has read {EVENTS} events that nobody handles");
+    assert!(
+        stalled,
+        "the server has read {EVENTS} events that nobody handles"
+    );
     scene.gate.0.add_permits(EVENTS);
     while sent < EVENTS {
         client.send(packet(sent)).await;

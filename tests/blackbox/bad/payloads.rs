@@ -26,13 +26,33 @@ async fn assert_refused(payloads: &[&str], reason: CloseReason) {
 
 #[tokio::test]
 async fn that_are_no_engine_packets_end_the_session() {
-    let payloads = ["", "abc", "\x1e", "40\x1e", "7", "9x", "\u{1F600}", " 4", "b", "B"];
+    let payloads = [
+        "",
+        "abc",
+        "\x1e",
+        "40\x1e",
+        "7",
+        "9x",
+        "\u{1F600}",
+        " 4",
+        "b",
+        "B",
+    ];
     assert_refused(&payloads[..9], CloseReason::ParseError).await;
 }
 
 #[tokio::test]
 async fn with_bad_base64_end_the_session() {
-    let payloads = ["b!!!!", "bAAA", "bAA", "bA", "bAA=A", "bAAAA====", "bAAAA\n", "bAAB="];
+    let payloads = [
+        "b!!!!",
+        "bAAA",
+        "bAA",
+        "bA",
+        "bAA=A",
+        "bAAAA====",
+        "bAAAA\n",
+        "bAAB=",
+    ];
     assert_refused(&payloads[..7], CloseReason::ParseError).await;
 }
 
@@ -45,7 +65,12 @@ async fn with_packets_that_only_a_server_sends_end_the_session() {
 #[tokio::test]
 async fn that_are_not_utf8_end_the_session() {
     let mut scene = Scene::new().await;
-    for bytes in [&b"4\xff"[..], b"42[\"echo\",\"\xc3\"]", b"4\xed\xa0\x80", b"\xff"] {
+    for bytes in [
+        &b"4\xff"[..],
+        b"42[\"echo\",\"\xc3\"]",
+        b"4\xed\xa0\x80",
+        b"\xff",
+    ] {
         let mut session = connected(&scene).await;
         session.send_refused(bytes).await;
         session.ended().await;
@@ -90,7 +115,8 @@ async fn above_the_limit_are_refused_without_being_read_to_their_end() {
     // In chunks, where no length says it beforehand; the server stops reading soon after the limit.
     let session = connected(&scene).await;
     let mut http = Http::connect(scene.server.addr).await;
-    http.head("POST", &session.path(), &[("Transfer-Encoding", "chunked")]).await;
+    http.head("POST", &session.path(), &[("Transfer-Encoding", "chunked")])
+        .await;
     let chunk = format!("{:x}\r\n{}\r\n", 65_536, "x".repeat(65_536));
     for _ in 0..400 {
         if !http.try_write(&chunk).await {
@@ -118,10 +144,12 @@ async fn of_exactly_the_limit_are_taken() {
 
 #[tokio::test]
 async fn that_stall_are_cut_off() {
-    let mut scene = Scene::with(|io| io.message_timeout(SHORT)).await;
+    let mut scene =
+        Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     let session = connected(&scene).await;
     let mut http = Http::connect(scene.server.addr).await;
-    http.head("POST", &session.path(), &[("Content-Length", "100")]).await;
+    http.head("POST", &session.path(), &[("Content-Length", "100")])
+        .await;
     http.write("42[").await;
     if let Some(response) = http.response().await {
         assert!(matches!(response.status, 400 | 408), "{}", response.status);
@@ -136,7 +164,8 @@ async fn that_break_off_end_the_session() {
     let mut scene = Scene::new().await;
     let session = connected(&scene).await;
     let mut http = Http::connect(scene.server.addr).await;
-    http.head("POST", &session.path(), &[("Content-Length", "100")]).await;
+    http.head("POST", &session.path(), &[("Content-Length", "100")])
+        .await;
     http.write("42[").await;
     drop(http);
     assert_eq!(scene.report().await.reason, CloseReason::TransportError);
@@ -149,7 +178,9 @@ async fn two_at_once_end_the_session() {
     let mut scene = Scene::new().await;
     let session = connected(&scene).await;
     let mut first = Http::connect(scene.server.addr).await;
-    first.head("POST", &session.path(), &[("Content-Length", "100")]).await;
+    first
+        .head("POST", &session.path(), &[("Content-Length", "100")])
+        .await;
     first.write("42[").await;
     // The second is refused once the first has begun; until then it is a request like any other.
     loop {
@@ -172,8 +203,14 @@ async fn two_polls_at_once_end_the_session() {
     let mut second = Http::connect(scene.server.addr).await;
     second.send_get(&session.path()).await;
     // Which of the two came first is the server's to say: one hears `1`, the other is refused.
-    let (first, second) = (session.polled().await, second.response().await.expect("an answer"));
-    let mut answers = [(first.status, first.text().to_owned()), (second.status, second.text().to_owned())];
+    let (first, second) = (
+        session.polled().await,
+        second.response().await.expect("an answer"),
+    );
+    let mut answers = [
+        (first.status, first.text().to_owned()),
+        (second.status, second.text().to_owned()),
+    ];
     answers.sort();
     assert_eq!(answers[0], (200, "1".to_owned()));
     assert_eq!(answers[1].0, 400);
@@ -187,7 +224,10 @@ async fn of_a_type_that_no_client_uses_are_refused() {
     let mut scene = Scene::new().await;
     for _ in 0..50 {
         let session = connected(&scene).await;
-        let headers = [("Content-Type", "application/octet-stream"), ("Content-Length", "2")];
+        let headers = [
+            ("Content-Type", "application/octet-stream"),
+            ("Content-Length", "2"),
+        ];
         let mut http = Http::connect(scene.server.addr).await;
         http.head("POST", &session.path(), &headers).await;
         http.try_write("40").await;
@@ -217,7 +257,8 @@ async fn with_characters_split_over_chunks_are_put_together() {
     let mut session = connected(&scene).await;
     let payload = "421[\"echo\",\"h\u{e9}\u{1F600}\u{20ac}\"]".as_bytes();
     let mut http = Http::connect(scene.server.addr).await;
-    http.head("POST", &session.path(), &[("Transfer-Encoding", "chunked")]).await;
+    http.head("POST", &session.path(), &[("Transfer-Encoding", "chunked")])
+        .await;
     for byte in payload {
         http.write([b"1\r\n", &[*byte][..], b"\r\n"].concat()).await;
     }

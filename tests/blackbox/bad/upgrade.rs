@@ -35,7 +35,9 @@ async fn leave(mut session: Polling, mut scene: Scene) {
 
 #[tokio::test]
 async fn a_wrong_probe_loses_the_websocket_and_keeps_the_session() {
-    for text in ["5", "2prob", "2", "2probes", "3probe", "4hello", "1", "0", "abc", "6"] {
+    for text in [
+        "5", "2prob", "2", "2probes", "3probe", "4hello", "1", "0", "abc", "6",
+    ] {
         let scene = Scene::new().await;
         let (mut session, mut socket) = probing(&scene).await;
         socket.send(text).await;
@@ -58,7 +60,8 @@ async fn a_binary_probe_loses_the_websocket_and_keeps_the_session() {
 #[tokio::test]
 async fn a_silent_probe_is_cut_off_and_the_session_goes_on() {
     for probe in [None, Some("2probe")] {
-        let scene = Scene::with(|io| io.upgrade_timeout(SHORT)).await;
+        let scene =
+            Scene::with(|io| io.config(|config| config.engine.upgrade_timeout = SHORT)).await;
         let (mut session, mut socket) = probing(&scene).await;
         if let Some(probe) = probe {
             socket.send(probe).await;
@@ -153,8 +156,14 @@ async fn polls_during_the_upgrade_are_answered_again_and_again_but_not_in_a_hot_
     }
     // One every 20 ms at the most, save the first, which may be answered at once.
     let took = started.elapsed();
-    assert!(took >= (POLLS - 1) * std::time::Duration::from_millis(20), "{took:?}");
-    assert!(took < POLLS * std::time::Duration::from_millis(300), "{took:?}");
+    assert!(
+        took >= (POLLS - 1) * std::time::Duration::from_millis(20),
+        "{took:?}"
+    );
+    assert!(
+        took < POLLS * std::time::Duration::from_millis(300),
+        "{took:?}"
+    );
     drop(socket);
     leave(session, scene).await;
 }

@@ -47,13 +47,19 @@ pub(super) async fn websocket_opens_a_session(target: Target) {
 
 pub(super) async fn websocket_fails_with_an_invalid_eio(target: Target) {
     for query in ["transport=websocket", "EIO=abc&transport=websocket"] {
-        assert_eq!(WebSocket::try_open(target, &target.with(query)).await.err(), Some(400));
+        assert_eq!(
+            WebSocket::try_open(target, &target.with(query)).await.err(),
+            Some(400)
+        );
     }
 }
 
 pub(super) async fn websocket_fails_with_an_invalid_transport(target: Target) {
     for query in ["EIO=4", "EIO=4&transport=abc"] {
-        assert_eq!(WebSocket::try_open(target, &target.with(query)).await.err(), Some(400));
+        assert_eq!(
+            WebSocket::try_open(target, &target.with(query)).await.err(),
+            Some(400)
+        );
     }
 }
 
@@ -145,7 +151,9 @@ async fn refused(session: &Polling) -> http::Response {
 pub(super) async fn upgrade_ignores_websocket_with_same_sid(target: Target) -> WebSocket {
     let (session, mut socket) = probed(target).await;
     socket.send("5").await;
-    if let Ok(mut second) = WebSocket::try_open(target, &session.target.websocket_of(&session.open.sid)).await {
+    if let Ok(mut second) =
+        WebSocket::try_open(target, &session.target.websocket_of(&session.open.sid)).await
+    {
         second.ended().await;
     }
     socket
@@ -154,5 +162,8 @@ pub(super) async fn upgrade_ignores_websocket_with_same_sid(target: Target) -> W
 /// What the Engine.IO suite asks of a WebSocket after an upgrade: that it echoes.
 pub(super) async fn assert_echoes(mut socket: WebSocket) {
     socket.send("4hello").await;
-    assert_eq!(socket.next_but_pings().await, Received::Text("4hello".to_owned()));
+    assert_eq!(
+        socket.next_but_pings().await,
+        Received::Text("4hello".to_owned())
+    );
 }

@@ -12,7 +12,11 @@ mod handshake {
     mod http_long_polling {
         use crate::suites::case;
 
-        case!(engine, successfully_opens_a_session, polling_opens_a_session);
+        case!(
+            engine,
+            successfully_opens_a_session,
+            polling_opens_a_session
+        );
         case!(
             engine,
             fails_with_an_invalid_eio_query_parameter,
@@ -33,7 +37,11 @@ mod handshake {
     mod websocket {
         use crate::suites::case;
 
-        case!(engine, successfully_opens_a_session, websocket_opens_a_session);
+        case!(
+            engine,
+            successfully_opens_a_session,
+            websocket_opens_a_session
+        );
         case!(
             engine,
             fails_with_an_invalid_eio_query_parameter,
@@ -147,15 +155,31 @@ mod heartbeat {
     mod http_long_polling {
         use crate::suites::case;
 
-        case!(engine, sends_ping_pong_packets, polling_sends_ping_pong_packets);
-        case!(engine, closes_the_session_upon_ping_timeout, polling_closes_upon_ping_timeout);
+        case!(
+            engine,
+            sends_ping_pong_packets,
+            polling_sends_ping_pong_packets
+        );
+        case!(
+            engine,
+            closes_the_session_upon_ping_timeout,
+            polling_closes_upon_ping_timeout
+        );
     }
 
     mod websocket {
         use crate::suites::case;
 
-        case!(engine, sends_ping_pong_packets, websocket_sends_ping_pong_packets);
-        case!(engine, closes_the_session_upon_ping_timeout, websocket_closes_upon_ping_timeout);
+        case!(
+            engine,
+            sends_ping_pong_packets,
+            websocket_sends_ping_pong_packets
+        );
+        case!(
+            engine,
+            closes_the_session_upon_ping_timeout,
+            websocket_closes_upon_ping_timeout
+        );
     }
 }
 
@@ -163,13 +187,21 @@ mod close {
     mod http_long_polling {
         use crate::suites::case;
 
-        case!(engine, forcefully_closes_the_session, polling_forcefully_closes);
+        case!(
+            engine,
+            forcefully_closes_the_session,
+            polling_forcefully_closes
+        );
     }
 
     mod websocket {
         use crate::suites::case;
 
-        case!(engine, forcefully_closes_the_session, websocket_forcefully_closes);
+        case!(
+            engine,
+            forcefully_closes_the_session,
+            websocket_forcefully_closes
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use super::{CONNECT_TIMEOUT, PING_INTERVAL, PING_TIMEOUT};
 
 #[on("connection")]
 async fn connected(ctx: Context) -> koio::Result<()> {
-    let auth: serde_json::Value = ctx.handshake().auth()?;
+    let auth: serde_json::Value = ctx.socket().handshake().auth()?;
     ctx.emit("auth", auth)
 }
 
@@ -48,7 +48,9 @@ async fn session() -> (Running, WebSocket) {
 async fn join(socket: &mut WebSocket, connect: &str, answer: &str) -> String {
     socket.send(connect).await;
     let text = socket.text().await;
-    let json = text.strip_prefix(answer).unwrap_or_else(|| panic!("{connect} was answered {text}"));
+    let json = text
+        .strip_prefix(answer)
+        .unwrap_or_else(|| panic!("{connect} was answered {text}"));
     let fields: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(json).expect("an object");
     assert_eq!(fields.keys().collect::<Vec<_>>(), ["sid"]);

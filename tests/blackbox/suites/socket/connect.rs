@@ -34,7 +34,9 @@ mod connect {
     async fn should_disallow_connection_to_an_unknown_namespace() {
         let (_server, mut socket) = session().await;
         socket.send("40/random").await;
-        socket.expect(r#"44/random,{"message":"Invalid namespace"}"#).await;
+        socket
+            .expect(r#"44/random,{"message":"Invalid namespace"}"#)
+            .await;
     }
 
     #[tokio::test]
@@ -68,7 +70,11 @@ mod disconnect {
         // The ping stays unanswered, so all of this has to fit into the ping timeout.
         join(&mut socket, "40/custom", "40/custom,").await;
         socket.send("41/custom").await;
-        socket.send(r#"42["message","message to main namespace"]"#).await;
-        socket.expect(r#"42["message-back","message to main namespace"]"#).await;
+        socket
+            .send(r#"42["message","message to main namespace"]"#)
+            .await;
+        socket
+            .expect(r#"42["message-back","message to main namespace"]"#)
+            .await;
     }
 }

@@ -4,7 +4,11 @@ mod handshake {
     mod http_long_polling {
         use crate::suites::case;
 
-        case!(socket, should_successfully_open_a_session, polling_opens_a_session);
+        case!(
+            socket,
+            should_successfully_open_a_session,
+            polling_opens_a_session
+        );
         case!(
             socket,
             should_fail_with_an_invalid_eio_query_parameter,
@@ -25,7 +29,11 @@ mod handshake {
     mod websocket {
         use crate::suites::case;
 
-        case!(socket, should_successfully_open_a_session, websocket_opens_a_session);
+        case!(
+            socket,
+            should_successfully_open_a_session,
+            websocket_opens_a_session
+        );
         case!(
             socket,
             should_fail_with_an_invalid_eio_query_parameter,
@@ -43,7 +51,11 @@ mod heartbeat {
     mod http_long_polling {
         use crate::suites::case;
 
-        case!(socket, should_send_ping_pong_packets, polling_sends_ping_pong_packets);
+        case!(
+            socket,
+            should_send_ping_pong_packets,
+            polling_sends_ping_pong_packets
+        );
         case!(
             socket,
             should_close_the_session_upon_ping_timeout,
@@ -54,7 +66,11 @@ mod heartbeat {
     mod websocket {
         use crate::suites::case;
 
-        case!(socket, should_send_ping_pong_packets, websocket_sends_ping_pong_packets);
+        case!(
+            socket,
+            should_send_ping_pong_packets,
+            websocket_sends_ping_pong_packets
+        );
         case!(
             socket,
             should_close_the_session_upon_ping_timeout,
@@ -67,13 +83,21 @@ mod close {
     mod http_long_polling {
         use crate::suites::case;
 
-        case!(socket, should_forcefully_close_the_session, polling_forcefully_closes);
+        case!(
+            socket,
+            should_forcefully_close_the_session,
+            polling_forcefully_closes
+        );
     }
 
     mod websocket {
         use crate::suites::case;
 
-        case!(socket, should_forcefully_close_the_session, websocket_forcefully_closes);
+        case!(
+            socket,
+            should_forcefully_close_the_session,
+            websocket_forcefully_closes
+        );
     }
 }
 

@@ -12,16 +12,27 @@ async fn send_with_two_attachments(socket: &mut WebSocket, header: &str) {
 }
 
 async fn expect_with_two_attachments(socket: &mut WebSocket, header: &str) {
-    assert_eq!(socket.next_but_pings().await, Received::Text(header.to_owned()));
-    assert_eq!(socket.next_but_pings().await, Received::Binary(vec![1, 2, 3]));
-    assert_eq!(socket.next_but_pings().await, Received::Binary(vec![4, 5, 6]));
+    assert_eq!(
+        socket.next_but_pings().await,
+        Received::Text(header.to_owned())
+    );
+    assert_eq!(
+        socket.next_but_pings().await,
+        Received::Binary(vec![1, 2, 3])
+    );
+    assert_eq!(
+        socket.next_but_pings().await,
+        Received::Binary(vec![4, 5, 6])
+    );
 }
 
 #[tokio::test]
 async fn should_send_a_plain_text_packet() {
     let (_server, mut socket) = connection().await;
     socket.send(r#"42["message",1,"2",{"3":[true]}]"#).await;
-    socket.expect(r#"42["message-back",1,"2",{"3":[true]}]"#).await;
+    socket
+        .expect(r#"42["message-back",1,"2",{"3":[true]}]"#)
+        .await;
 }
 
 #[tokio::test]
@@ -36,7 +47,9 @@ async fn should_send_a_packet_with_binary_attachments() {
 #[tokio::test]
 async fn should_send_a_plain_text_packet_with_an_ack() {
     let (_server, mut socket) = connection().await;
-    socket.send(r#"42456["message-with-ack",1,"2",{"3":[false]}]"#).await;
+    socket
+        .send(r#"42456["message-with-ack",1,"2",{"3":[false]}]"#)
+        .await;
     socket.expect(r#"43456[1,"2",{"3":[false]}]"#).await;
 }
 

@@ -7,8 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) fn all() -> Handlers {
-    let questions = handlers![ask, ask_for_bytes, ask_within, ask_and_report];
-    handlers![questions, drop_ack, late_ack, eleven, relay_with_bytes]
+    handlers![
+        ask,
+        ask_for_bytes,
+        ask_within,
+        ask_and_report,
+        drop_ack,
+        late_ack,
+        eleven,
+        relay_with_bytes,
+    ]
 }
 
 /// Asks this socket and answers with what it answered.
@@ -38,12 +46,18 @@ async fn ask_within(ctx: Context, milliseconds: u64) -> String {
 #[on("ask-and-report")]
 async fn ask_and_report(ctx: Context, milliseconds: u64) -> Result<()> {
     let outcome = outcome(&ctx, milliseconds).await;
-    ctx.io().of("/watch").emit("unanswered", args![ctx.socket().id(), outcome])
+    ctx.io()
+        .of("/watch")
+        .emit("unanswered", args![ctx.socket().id(), outcome])
 }
 
 async fn outcome(ctx: &Context, milliseconds: u64) -> String {
     let patience = Duration::from_millis(milliseconds);
-    let answer = ctx.socket().timeout(patience).emit_with_ack::<Value>("question", "in time").await;
+    let answer = ctx
+        .socket()
+        .timeout(patience)
+        .emit_with_ack::<Value>("question", "in time")
+        .await;
     match answer {
         Ok(value) => value.to_string(),
         Err(error) => error.code().to_owned(),

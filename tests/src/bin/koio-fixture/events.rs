@@ -14,10 +14,31 @@ use serde_json::{Value, json};
 pub(crate) struct Typed(Mutex<HashMap<SocketId, u32>>);
 
 pub(crate) fn all() -> Handlers {
-    let arguments = handlers![echo, bounce, typed, ran, length, file, picture];
-    let answers = handlers![nothing, one, several, list, null, fail, fail_inside, panics];
-    let facts = handlers![whoami, auth, query, header, place];
-    handlers![arguments, answers, facts, slow, overlaps, count]
+    handlers![
+        echo,
+        bounce,
+        typed,
+        ran,
+        length,
+        file,
+        picture,
+        nothing,
+        one,
+        several,
+        list,
+        null,
+        fail,
+        fail_inside,
+        panics,
+        whoami,
+        auth,
+        query,
+        header,
+        place,
+        slow,
+        overlaps,
+        count,
+    ]
 }
 
 #[on("echo")]
@@ -49,14 +70,25 @@ async fn typed(
     extra: Option<Extra>,
     typed: State<Typed>,
 ) -> String {
-    *typed.0.lock().expect("a lock").entry(ctx.socket().id()).or_default() += 1;
+    *typed
+        .0
+        .lock()
+        .expect("a lock")
+        .entry(ctx.socket().id())
+        .or_default() += 1;
     let mark = extra.map_or_else(|| "-".to_owned(), |extra| extra.mark);
     format!("{name}/{age}/{mark}")
 }
 
 #[on("ran")]
 async fn ran(ctx: Context, typed: State<Typed>) -> u32 {
-    typed.0.lock().expect("a lock").get(&ctx.socket().id()).copied().unwrap_or(0)
+    typed
+        .0
+        .lock()
+        .expect("a lock")
+        .get(&ctx.socket().id())
+        .copied()
+        .unwrap_or(0)
 }
 
 #[on("length")]
@@ -82,7 +114,12 @@ struct Stored {
 #[on("file")]
 async fn file(file: File) -> Stored {
     let size = file.bytes.len() + file.pages.iter().map(|page| page.len()).sum::<usize>();
-    Stored { name: file.name, bytes: file.bytes, pages: file.pages, size }
+    Stored {
+        name: file.name,
+        bytes: file.bytes,
+        pages: file.pages,
+        size,
+    }
 }
 
 #[derive(Deserialize, Serialize)]
@@ -191,4 +228,3 @@ async fn count(ctx: Context, to: u32) -> Result<()> {
     }
     Ok(())
 }
-

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use koio::{CloseReason, Context, Handlers, Next, Reply, Result, SocketId, State, args, handlers, on};
+use koio::{
+    CloseReason, Context, Handlers, Next, Reply, Result, SocketId, State, args, handlers, on,
+};
 
 /// How many sockets are in each namespace.
 #[derive(Default)]
@@ -38,13 +40,25 @@ pub(crate) async fn watched(ctx: Context, next: Next) -> Result<Reply> {
 /// How many sockets are in a namespace.
 #[on("online")]
 pub(crate) async fn online(namespace: String, online: State<Online>) -> i64 {
-    online.0.lock().expect("a lock").get(&namespace).copied().unwrap_or(0)
+    online
+        .0
+        .lock()
+        .expect("a lock")
+        .get(&namespace)
+        .copied()
+        .unwrap_or(0)
 }
 
 /// How often somebody has connected to this namespace.
 #[on("connections")]
 async fn connections(ctx: Context, online: State<Online>) -> i64 {
-    online.0.lock().expect("a lock").get(ctx.namespace()).copied().unwrap_or(0)
+    online
+        .0
+        .lock()
+        .expect("a lock")
+        .get(ctx.namespace())
+        .copied()
+        .unwrap_or(0)
 }
 
 /// Tells the watchers who left and why.

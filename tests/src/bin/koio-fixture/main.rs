@@ -23,12 +23,28 @@ async fn main() -> koio::Result<()> {
         .state(life::Ready::default())
         .state(sequences::Seen::default())
         .wrap(life::watched)
-        .handlers(handlers![everywhere(), sequences::all(), life::kick_connection])
+        .handlers(handlers![
+            everywhere(),
+            sequences::all(),
+            life::kick_connection
+        ])
         .namespace("/custom", Namespace::new().handlers(everywhere()))
-        .namespace("/any", Namespace::new().handlers(handlers![life::left, events::any]))
-        .namespace("/watch", Namespace::new().handlers(handlers![events::echo, life::online]))
-        .namespace("/greeting", Namespace::new().handlers(handlers![everywhere(), gates::greet]))
-        .namespace("/slow", Namespace::new().handlers(handlers![everywhere(), gates::all_slow()]))
+        .namespace(
+            "/any",
+            Namespace::new().handlers(handlers![life::left, events::any]),
+        )
+        .namespace(
+            "/watch",
+            Namespace::new().handlers(handlers![events::echo, life::online]),
+        )
+        .namespace(
+            "/greeting",
+            Namespace::new().handlers(handlers![everywhere(), gates::greet]),
+        )
+        .namespace(
+            "/slow",
+            Namespace::new().handlers(handlers![everywhere(), gates::all_slow()]),
+        )
         .namespace(
             "/guarded",
             Namespace::new().wrap(gates::guard).handlers(everywhere()),
@@ -42,13 +58,7 @@ async fn main() -> koio::Result<()> {
         );
     let server = io.bind(("127.0.0.1", port)).await?;
     println!("listening on {}", server.local_addr());
-    let handle = server.handle();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            handle.shutdown(Duration::from_secs(5)).await;
-        }
-    });
-    server.run().await
+    server.run_until_signal().await
 }
 
 /// What a client can do in every namespace that is not about something else.
@@ -59,7 +69,10 @@ fn everywhere() -> koio::Handlers {
 fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
     let mut port = 0;
     while let Some(flag) = args.next() {
-        let value: u64 = args.next().and_then(|value| value.parse().ok()).expect("a number");
+        let value: u64 = args
+            .next()
+            .and_then(|value| value.parse().ok())
+            .expect("a number");
         let time = Duration::from_millis(value);
         let bytes = usize::try_from(value).expect("a size");
         io = match flag.as_str() {
@@ -71,7 +84,7 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--ping-timeout" => io.ping_timeout(time),
             "--connect-timeout" => io.connect_timeout(time),
             "--max-payload" => io.max_payload(bytes),
-            "--max-queue" => io.send_queue_bytes(bytes),
+            "--max-queue" => io.config(|config| config.engine.send_queue_bytes = bytes),
             other => panic!("unknown flag {other}"),
         };
     }

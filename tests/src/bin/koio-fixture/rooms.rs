@@ -4,9 +4,19 @@ use koio::{Context, Handlers, Result, handlers, on};
 use serde::Deserialize;
 
 pub(crate) fn all() -> Handlers {
-    let own = handlers![join, leave, rooms, members];
-    let tell = handlers![tell_all, tell_all_here, tell_others, tell, tell_room_mates];
-    handlers![own, tell, tell_namespace, tell_a_then_b]
+    handlers![
+        join,
+        leave,
+        rooms,
+        members,
+        tell_all,
+        tell_all_here,
+        tell_others,
+        tell,
+        tell_room_mates,
+        tell_namespace,
+        tell_a_then_b,
+    ]
 }
 
 #[on("join")]
@@ -21,13 +31,20 @@ async fn leave(ctx: Context, room: String) {
 
 #[on("rooms")]
 async fn rooms(ctx: Context) -> Vec<String> {
-    ctx.socket().rooms().iter().map(ToString::to_string).collect()
+    ctx.socket()
+        .rooms()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[on("members")]
 async fn members(ctx: Context, room: String) -> Vec<String> {
     let sockets = ctx.io().to(room).fetch_sockets().await;
-    sockets.iter().map(|socket| socket.id().to_string()).collect()
+    sockets
+        .iter()
+        .map(|socket| socket.id().to_string())
+        .collect()
 }
 
 #[on("tell-all")]
@@ -56,7 +73,7 @@ struct Whom {
 
 #[on("tell")]
 async fn tell(ctx: Context, whom: Whom, text: String) -> Result<()> {
-    let mut emit = ctx.io().of(ctx.namespace());
+    let mut emit = ctx.io().of(ctx.namespace()).local();
     for room in whom.to {
         emit = emit.to(room);
     }
@@ -82,7 +99,7 @@ async fn tell_namespace(ctx: Context, namespace: String, text: String) -> Result
 /// Uses one builder for two audiences.
 #[on("tell-a-then-b")]
 async fn tell_a_then_b(ctx: Context, text: String) -> Result<()> {
-    let everybody = ctx.io().of(ctx.namespace());
+    let everybody = ctx.io().of(ctx.namespace()).local();
     let (a, b) = (everybody.clone().to("a"), everybody.to("b"));
     a.emit("message", format!("{text} to a"))?;
     b.emit("message", format!("{text} to b"))

@@ -34,7 +34,12 @@ async fn sequence(ctx: Context, number: u64, seen: State<Seen>) -> u64 {
 
 #[on("sequence-seen")]
 async fn sequence_seen(ctx: Context, seen: State<Seen>) -> Progress {
-    seen.0.lock().expect("a lock").get(&ctx.socket().id()).cloned().unwrap_or_default()
+    seen.0
+        .lock()
+        .expect("a lock")
+        .get(&ctx.socket().id())
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Broadcasts so many numbers.
