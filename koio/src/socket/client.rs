@@ -381,3 +381,7 @@ impl Upstream for Client {
 fn text(name: &bytes::Bytes) -> &str {
     std::str::from_utf8(name).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,0 +1,145 @@
+//! Clients over scripted polling sessions, with a scripted router above: paused time, no network.
+
+use std::{
+    future::pending,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::*;
+use crate::{
+    engine::{Engine, EngineConfig, Transport, requests::PollReply},
+    ids::Sid,
+    socket::{Dispatch, IoHandle, SocketConfig, dispatch::BoxFuture},
+    wire::payload,
+};
+
+/// The router: accepts in `/` at once, in `/slow` when the gate opens; never finishes the event `stuck`.
+#[derive(Clone, Default)]
+struct Above {
+    gate: Arc<Notify>,
+    log: Arc<Mutex<Vec<String>>>,
+    sockets: Arc<Mutex<Vec<Socket>>>,
+}
+
+impl Above {
+    fn note(&self, line: String) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push(line);
+    }
+
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+
+    fn socket(&self) -> Socket {
+        self.sockets.lock().unwrap()[0].clone()
+    }
+}
+
+impl Dispatch for Above {
+    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture {
+        let above = self.clone();
+        Box::pin(async move {
+            if socket.namespace() == "/slow" {
+                above.gate.notified().await;
+            }
+            if accept.accept() {
+                above.note(format!("connected {}", socket.namespace()));
+                above.sockets.lock().unwrap().push(socket);
+            }
+        })
+    }
+
+    fn event(&self, _: Socket, event: Event) -> BoxFuture {
+        let above = self.clone();
+        Box::pin(async move {
+            above.note(event.name.to_string());
+            if &*event.name == "stuck" {
+                pending::<()>().await;
+            }
+        })
+    }
+
+    fn disconnect(&self, _: Socket, reason: CloseReason) -> BoxFuture {
+        self.note(format!("disconnected: {reason}"));
+        Box::pin(async {})
+    }
+
+    fn has_namespace(&self, namespace: &str) -> bool {
+        matches!(namespace, "/" | "/slow")
+    }
+}
+
+struct Scene {
+    above: Above,
+    core: Arc<Core>,
+    engine: Engine,
+    session: Session,
+}
+
+fn scene() -> Scene {
+    let above = Above::default();
+    let core = Core::new();
+    let engine = Engine::new(
+        EngineConfig::default(),
+        Arc::new(Clients(Arc::clone(&core))),
+    )
+    .unwrap();
+    let dispatch = Arc::new(above.clone());
+    core.start(SocketConfig::default(), dispatch, engine.clone());
+    let opening = Opening::new(
+        Default::default(),
+        Default::default(),
+        None,
+        Transport::Polling,
+    );
+    let handshake = engine.open(opening, None).unwrap();
+    let handshake = payload::encode([handshake].iter());
+    let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
+    let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
+    let session = engine.get(&sid).unwrap();
+    Scene {
+        above,
+        core,
+        engine,
+        session,
+    }
+}
+
+impl Scene {
+    async fn post(&self, body: &'static str) {
+        self.session.begin_post().unwrap();
+        let packets = payload::decode(bytes::Bytes::from_static(body.as_bytes())).unwrap();
+        self.session.post(packets).unwrap().await.unwrap();
+        settle().await;
+    }
+
+    async fn get(&self) -> String {
+        match self.session.poll().unwrap().await.unwrap() {
+            PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+            PollReply::Refused => "refused".to_owned(),
+        }
+    }
+}
+
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_left_while_its_connect_was_pending_hears_nothing_of_it_any_more() {
+    let scene = scene();
+    scene.post("40/slow,").await;
+    scene.post("41/slow,").await;
+    scene.above.gate.notify_one();
+    settle().await;
+    scene.post("40").await;
+    let heard = scene.get().await;
+    assert!(heard.starts_with("40{\"sid\":"), "{heard}");
+    assert_eq!(scene.above.log(), ["connected /"]);
+}
