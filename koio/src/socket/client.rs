@@ -367,6 +367,8 @@ impl Upstream for Client {
     }
 
     fn on_close(&mut self, reason: CloseReason) {
+        // Whoever was put out before this was not put out by it.
+        self.asked();
         self.deaf = true;
         self.closed = true;
         self.connect_by = None;

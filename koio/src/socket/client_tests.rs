@@ -143,3 +143,17 @@ async fn who_left_while_its_connect_was_pending_hears_nothing_of_it_any_more() {
     assert!(heard.starts_with("40{\"sid\":"), "{heard}");
     assert_eq!(scene.above.log(), ["connected /"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_the_server_put_out_before_its_connection_was_lost_hears_the_first_reason() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.above.log();
+    scene.above.socket().disconnect();
+    scene.session.lost(CloseReason::TransportError);
+    settle().await;
+    assert_eq!(
+        scene.above.log(),
+        ["disconnected: server namespace disconnect"]
+    );
+}
