@@ -274,7 +274,7 @@ impl Client {
         if self.closed {
             return;
         }
-        if self.connect_by.is_some() && self.lanes.iter().any(Lane::is_accepted) {
+        if self.connect_by.is_some() && self.lanes.iter().any(Lane::was_accepted) {
             self.connect_by = None;
         }
         let due = |timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>| {

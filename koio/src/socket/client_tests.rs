@@ -157,3 +157,12 @@ async fn a_socket_that_the_server_put_out_before_its_connection_was_lost_hears_t
         ["disconnected: server namespace disconnect"]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_joined_once_has_met_the_connect_deadline() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.post("41").await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert!(scene.session.is_open());
+}

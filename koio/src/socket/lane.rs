@@ -70,7 +70,12 @@ impl Lane {
 
     /// Whether its CONNECT was answered, and events may come.
     pub(super) fn is_accepted(&self) -> bool {
-        self.is_open() && self.accept.is_accepted()
+        self.is_open() && self.was_accepted()
+    }
+
+    /// Whether its CONNECT was answered, even if it has closed since.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.accept.is_accepted()
     }
 
     /// Whether nothing is under way.
