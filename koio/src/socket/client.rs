@@ -315,11 +315,19 @@ impl Client {
         if !self.closed {
             return false;
         }
-        let notify = Arc::clone(&self.core.abort);
-        let abort = self
-            .abort
-            .get_or_insert_with(|| Box::pin(async move { notify.notified().await }));
-        abort.as_mut().poll(cx).is_ready()
+        let core = &self.core;
+        let next = || -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            let notify = Arc::clone(&core.abort);
+            Box::pin(async move { notify.notified().await })
+        };
+        let abort = self.abort.get_or_insert_with(next);
+        let aborted = abort.as_mut().poll(cx).is_ready();
+        if aborted {
+            // The word is said again, for disconnect handlers that take too long in their turn.
+            *abort = next();
+            let _ = abort.as_mut().poll(cx);
+        }
+        aborted
     }
 }
 
@@ -347,10 +355,8 @@ impl Upstream for Client {
         self.asked();
         self.poll_deadlines(cx);
         if self.is_aborted(cx) {
-            for lane in &self.lanes {
-                lane.give_up(&self.core.counters);
-            }
-            self.lanes.clear();
+            let counters = &self.core.counters;
+            self.lanes.retain_mut(|lane| lane.give_up(counters));
         }
         self.run(cx, |_| true);
         let idle = self.lanes.iter().all(Lane::is_idle);

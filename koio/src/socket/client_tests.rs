@@ -166,3 +166,20 @@ async fn a_client_that_has_joined_once_has_met_the_connect_deadline() {
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert!(scene.session.is_open());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.post("42[\"stuck\"]").await;
+    let drained = IoHandle::root(Arc::clone(&scene.core))
+        .shutdown(Duration::from_millis(1))
+        .await;
+    assert_eq!(drained.forced, 1);
+    assert_eq!(scene.engine.tasks(), 0);
+    assert_eq!(
+        scene.above.log(),
+        ["connected /", "stuck", "disconnected: server shutting down"]
+    );
+    assert_eq!(scene.core.counters.snapshot().handlers_dropped, 1);
+}
