@@ -375,6 +375,9 @@ impl Upstream for Client {
     fn on_close(&mut self, reason: CloseReason) {
         // Whoever was put out before this was not put out by it.
         self.asked();
+        if reason == CloseReason::SlowConsumer {
+            self.core.counters.slow_consumers.add();
+        }
         self.deaf = true;
         self.closed = true;
         self.connect_by = None;

@@ -183,3 +183,13 @@ async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
     );
     assert_eq!(scene.core.counters.snapshot().handlers_dropped, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_slow_consumer_is_counted_whoever_noticed_it() {
+    let scene = scene();
+    scene.post("40").await;
+    // As the session itself does when a write makes no progress.
+    scene.session.lost(CloseReason::SlowConsumer);
+    settle().await;
+    assert_eq!(scene.core.counters.snapshot().slow_consumers, 1);
+}
