@@ -526,6 +526,25 @@ async fn a_client_that_sends_without_a_pause_is_still_answered() {
     assert!(!wire.written().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_slips_in_while_a_shutdown_begins() {
+    for _ in 0..200 {
+        let (engine, _above) = engine(config());
+        let opener = engine.clone();
+        let opening = tokio::task::spawn_blocking(move || {
+            while opener.open(opening(Transport::Polling), None).is_ok() {}
+        });
+        while engine.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        engine.refuse();
+        engine.cut_all(CloseReason::ServerShuttingDown);
+        opening.await.unwrap();
+        let drained = tokio::time::timeout(Duration::from_secs(5), engine.drained());
+        assert!(drained.await.is_ok(), "{} sessions are left", engine.len());
+    }
+}
+
 #[tokio::test]
 async fn ids_of_ended_sessions_are_forgotten() {
     let (engine, _above) = engine(config());
