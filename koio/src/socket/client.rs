@@ -263,7 +263,9 @@ impl Client {
             let reason = CloseReason::ServerNamespaceDisconnect;
             for lane in self.lanes.iter_mut().filter(|lane| lane.is_accepted()) {
                 let socket = lane.socket();
-                socket.reply(&wire::disconnect(socket.namespace()));
+                if socket.close() {
+                    socket.reply(&wire::disconnect(socket.namespace()));
+                }
                 lane.close(reason);
             }
             self.connection.session.close(reason);

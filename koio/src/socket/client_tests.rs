@@ -193,3 +193,25 @@ async fn every_slow_consumer_is_counted_whoever_noticed_it() {
     settle().await;
     assert_eq!(scene.core.counters.snapshot().slow_consumers, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_disconnects_at_once_are_said_once() {
+    for _ in 0..300 {
+        let scene = scene();
+        scene.post("40").await;
+        scene.get().await;
+        let socket = scene.above.socket();
+        let start = Arc::new(std::sync::Barrier::new(2));
+        let both = [socket.clone(), socket].map(|socket| {
+            let start = Arc::clone(&start);
+            tokio::task::spawn_blocking(move || {
+                start.wait();
+                socket.disconnect();
+            })
+        });
+        for one in both {
+            one.await.unwrap();
+        }
+        assert_eq!(scene.get().await, "41");
+    }
+}
