@@ -19,9 +19,22 @@ struct Played {
 
 impl Played {
     fn new(transport: Transport) -> Self {
+        Self::of(&config(), transport)
+    }
+
+    /// With a heartbeat so slow that it stays out of the way.
+    fn quiet(transport: Transport) -> Self {
+        let config = EngineConfig {
+            ping_interval: Duration::from_secs(60),
+            ..config()
+        };
+        Self::of(&config, transport)
+    }
+
+    fn of(config: &EngineConfig, transport: Transport) -> Self {
         let now = Instant::now();
         Self {
-            machine: Machine::new(&config(), transport, now),
+            machine: Machine::new(config, transport, now),
             now,
         }
     }
@@ -175,13 +188,7 @@ fn a_failed_probe_leaves_polling_alone() {
 
 #[test]
 fn a_silent_probe_is_cut_at_the_upgrade_timeout() {
-    let mut quiet = config();
-    quiet.ping_interval = Duration::from_secs(60);
-    let now = Instant::now();
-    let mut session = Played {
-        machine: Machine::new(&quiet, Transport::Polling, now),
-        now,
-    };
+    let mut session = Played::quiet(Transport::Polling);
     session.give(Input::ProbeOpened);
     assert_eq!(session.wait(9_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::DropProbe]);
@@ -226,13 +233,7 @@ fn the_pong_deadline_rests_while_the_server_does_not_read() {
 
 #[test]
 fn a_message_that_does_not_end_is_cut() {
-    let mut quiet = config();
-    quiet.ping_interval = Duration::from_secs(60);
-    let now = Instant::now();
-    let mut session = Played {
-        machine: Machine::new(&quiet, Transport::WebSocket, now),
-        now,
-    };
+    let mut session = Played::quiet(Transport::WebSocket);
     session.give(Input::Partial(true));
     session.wait(5_000 * MS);
     session.give(Input::Partial(true));
@@ -244,13 +245,7 @@ fn a_message_that_does_not_end_is_cut() {
 
 #[test]
 fn a_writer_without_progress_is_a_slow_consumer() {
-    let mut quiet = config();
-    quiet.ping_interval = Duration::from_secs(60);
-    let now = Instant::now();
-    let mut session = Played {
-        machine: Machine::new(&quiet, Transport::WebSocket, now),
-        now,
-    };
+    let mut session = Played::quiet(Transport::WebSocket);
     session.give(Input::Stalled);
     session.wait(6_000 * MS);
     session.give(Input::Wrote);
