@@ -113,15 +113,17 @@ impl SessionTask {
         let (Some(ending), Link::WebSocket(websocket)) = (self.ending, &mut self.link) else {
             return;
         };
+        let read_done = websocket.read_done;
         if !websocket.close_sent {
             websocket.close_sent = true;
             websocket.io.close(close_code(ending.reason));
             let written = websocket.io.poll_write(cx, &mut || None);
+            self.input(Input::Told);
             if written.is_pending() {
                 return;
             }
         }
-        if websocket.read_done {
+        if read_done {
             self.input(Input::Finished);
         }
     }
