@@ -80,13 +80,20 @@ impl Accept {
             return false;
         }
         let connected = wire::connect(socket.namespace(), socket.id().as_str());
-        socket.open(&connected)
+        let opened = socket.open(&connected);
+        if !opened {
+            // The session was closed in this very moment. No connection handler runs, so nobody is to hear of a
+            // disconnect either.
+            self.0.answer.store(REFUSED, Ordering::Release);
+        }
+        opened
     }
 
-    /// Answers CONNECT_ERROR.
+    /// Answers CONNECT_ERROR. A client that has left meanwhile hears nothing: it may have asked anew, and would
+    /// take this for the answer to that.
     pub(crate) fn refuse(&self, message: &str, data: Option<Box<RawValue>>) {
-        if self.answer(REFUSED) {
-            let socket = &self.0.socket;
+        let socket = &self.0.socket;
+        if self.answer(REFUSED) && socket.is_open() {
             let data = data.as_ref().map(|data| data.get().as_bytes());
             let refusal = wire::connect_error(socket.namespace(), message, data);
             socket.reply(&refusal);

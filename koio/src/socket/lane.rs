@@ -70,7 +70,12 @@ impl Lane {
 
     /// Whether its CONNECT was answered, and events may come.
     pub(super) fn is_accepted(&self) -> bool {
-        self.is_open() && self.accept.is_accepted()
+        self.is_open() && self.was_accepted()
+    }
+
+    /// Whether its CONNECT was answered, even if it has closed since.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.accept.is_accepted()
     }
 
     /// Whether nothing is under way.
@@ -115,11 +120,16 @@ impl Lane {
         });
     }
 
-    /// The server will not wait any longer for what runs here.
-    pub(super) fn give_up(&self, counters: &Counters) {
+    /// The server will not wait any longer for what runs here. True if the disconnect handler is still due: nothing
+    /// suppresses it, but it has only the time until this is called again.
+    pub(super) fn give_up(&mut self, counters: &Counters) -> bool {
         self.socket.close();
-        counters.handlers_dropped.add();
-        warn!(socket = %self.socket.id(), "handler dropped at shutdown");
+        self.queue = VecDeque::new();
+        if self.running.take().is_some() {
+            counters.handlers_dropped.add();
+            warn!(socket = %self.socket.id(), "handler dropped at shutdown");
+        }
+        self.was_accepted() && self.closing.as_ref().is_some_and(|closing| !closing.told)
     }
 
     /// Runs whatever can run.
@@ -146,7 +156,12 @@ impl Lane {
                         return Turn::Running;
                     }
                     counters.handlers_dropped.add();
-                    warn!(socket = %self.socket.id(), ?grace, "handler dropped: it outlived its socket");
+                    warn!(
+                        socket = %self.socket.id(), ?grace, queued = self.queue.len(),
+                        "handler dropped: it outlived its socket"
+                    );
+                    // The grace is for all of them together.
+                    self.queue = VecDeque::new();
                 }
                 Ok(Poll::Ready(())) => {}
                 Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
@@ -158,10 +173,10 @@ impl Lane {
     }
 
     fn finish_running(&mut self) {
-        self.running = None;
-        if let Some(closing) = &mut self.closing {
-            // Each future that runs after the end gets the whole grace.
-            closing.until = None;
+        let finished = self.running.take();
+        // What a user's future holds may panic when it is dropped.
+        if std::panic::catch_unwind(AssertUnwindSafe(|| drop(finished))).is_err() {
+            error!(socket = %self.socket.id(), "panic while a handler was dropped");
         }
         if !self.accept.is_answered() {
             self.accept.refuse("internal error", None);
@@ -189,6 +204,8 @@ impl Lane {
             // Who was accepted is told about the end, once, after everything else.
             Some(closing) if self.accept.is_accepted() && !closing.told => {
                 closing.told = true;
+                // The last handler gets a grace of its own.
+                closing.until = None;
                 self.running = Some(dispatch.disconnect(socket, closing.reason));
                 true
             }

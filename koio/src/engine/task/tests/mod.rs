@@ -1,220 +1,20 @@
 //! The session's task with a scripted WebSocket and a recording layer above: paused time, no network.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+mod script;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::*;
+use self::script::*;
 use crate::{
     engine::{
-        Acceptor, Engine, EngineConfig, Opening, SendError,
-        duplex::{Duplex, Gone},
+        CloseReason, EngineConfig, SendError, Transport,
+        requests::{PollReply, PostReply},
     },
     ids::Sid,
-    wire::payload,
+    wire::Message,
 };
-
-/// The client's end of a scripted connection.
-#[derive(Clone, Default)]
-struct Wire(Arc<Mutex<Script>>);
-
-#[derive(Default)]
-struct Script {
-    incoming: VecDeque<Message>,
-    written: Vec<String>,
-    closed: Option<u16>,
-    gone: bool,
-    blocked: bool,
-    bytes: u64,
-    waker: Option<Waker>,
-}
-
-impl Wire {
-    fn with<T>(&self, change: impl FnOnce(&mut Script) -> T) -> T {
-        let mut script = self.0.lock().unwrap();
-        let result = change(&mut script);
-        if let Some(waker) = script.waker.take() {
-            waker.wake();
-        }
-        result
-    }
-
-    fn send(&self, text: &str) {
-        let message = Message::Text(Bytes::copy_from_slice(text.as_bytes()));
-        self.with(|script| script.incoming.push_back(message));
-    }
-
-    fn hang_up(&self) {
-        self.with(|script| script.gone = true);
-    }
-
-    fn written(&self) -> Vec<String> {
-        self.with(|script| std::mem::take(&mut script.written))
-    }
-
-    fn closed(&self) -> Option<u16> {
-        self.with(|script| script.closed)
-    }
-}
-
-impl Duplex for Wire {
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
-        let mut script = self.0.lock().unwrap();
-        if let Some(message) = script.incoming.pop_front() {
-            return Poll::Ready(Ok(message));
-        }
-        if script.gone {
-            return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
-        }
-        script.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        next: &mut dyn FnMut() -> Option<Frame>,
-    ) -> Poll<Result<(), Gone>> {
-        let mut script = self.0.lock().unwrap();
-        if script.blocked {
-            script.waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        while let Some(frame) = next() {
-            script.bytes += frame.len() as u64;
-            for part in frame.parts() {
-                let text = String::from_utf8_lossy(&part.payload).into_owned();
-                script.written.push(text);
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn written(&self) -> u64 {
-        self.0.lock().unwrap().bytes
-    }
-
-    fn is_partial(&self) -> bool {
-        false
-    }
-
-    fn close(&mut self, code: u16) {
-        self.0.lock().unwrap().closed = Some(code);
-    }
-}
-
-/// The layer above: records, and echoes.
-#[derive(Clone, Default)]
-struct Above(Arc<Mutex<Record>>);
-
-#[derive(Default)]
-struct Record {
-    session: Option<Session>,
-    heard: Vec<String>,
-    closed: Vec<CloseReason>,
-    full: bool,
-}
-
-struct Recorder(Above, Session);
-
-impl Acceptor for Above {
-    fn accept(&self, session: Session, _: Opening) -> Box<dyn Upstream> {
-        self.0.lock().unwrap().session = Some(session.clone());
-        Box::new(Recorder(self.clone(), session))
-    }
-}
-
-impl Upstream for Recorder {
-    fn on_message(&mut self, message: Message) {
-        let Message::Text(text) = &message else {
-            return;
-        };
-        let text = String::from_utf8_lossy(text).into_owned();
-        self.0.0.lock().unwrap().heard.push(text);
-        let _ = self.1.send(&message);
-    }
-
-    fn is_full(&self) -> bool {
-        self.0.0.lock().unwrap().full
-    }
-
-    fn on_close(&mut self, reason: CloseReason) {
-        self.0.0.lock().unwrap().closed.push(reason);
-    }
-}
-
-impl Above {
-    fn session(&self) -> Session {
-        self.0.lock().unwrap().session.clone().unwrap()
-    }
-
-    fn heard(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap().heard)
-    }
-
-    fn closed(&self) -> Vec<CloseReason> {
-        self.0.lock().unwrap().closed.clone()
-    }
-}
-
-fn config() -> EngineConfig {
-    EngineConfig {
-        ping_interval: Duration::from_secs(1000),
-        ..EngineConfig::default()
-    }
-}
-
-fn opening(transport: Transport) -> Opening {
-    Opening::new(Default::default(), Default::default(), None, transport)
-}
-
-fn engine(config: EngineConfig) -> (Engine, Above) {
-    let above = Above::default();
-    let engine = Engine::new(config, Arc::new(above.clone())).unwrap();
-    (engine, above)
-}
-
-fn websocket(config: EngineConfig) -> (Engine, Above, Wire) {
-    let (engine, above) = engine(config);
-    let wire = Wire::default();
-    let open = opening(Transport::WebSocket);
-    engine.open(open, Some(Box::new(wire.clone()))).unwrap();
-    (engine, above, wire)
-}
-
-fn polling(config: EngineConfig) -> (Engine, Above, Session) {
-    let (engine, above) = engine(config);
-    engine.open(opening(Transport::Polling), None).unwrap();
-    let session = above.session();
-    (engine, above, session)
-}
-
-async fn settle() {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn polled(session: &Session) -> String {
-    match session.poll().unwrap().await.unwrap() {
-        PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
-        PollReply::Refused => "refused".to_owned(),
-    }
-}
-
-fn packets(body: &'static str) -> payload::Packets {
-    payload::decode(Bytes::from_static(body.as_bytes())).unwrap()
-}
-
-async fn posted(session: &Session, body: &'static str) -> PostReply {
-    session.begin_post().unwrap();
-    session.post(packets(body)).unwrap().await.unwrap()
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_websocket_session_begins_with_its_handshake_and_echoes_in_order() {
@@ -418,6 +218,96 @@ async fn a_silent_session_is_gone_after_interval_and_timeout() {
     tokio::time::sleep(Duration::from_millis(45_001)).await;
     assert_eq!(above.closed(), [CloseReason::PingTimeout]);
     assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_comes_with_the_end_of_its_session_is_closed() {
+    let (_engine, above, session) = polling(config());
+    settle().await;
+    above.0.lock().unwrap().farewell = true;
+    // Both are there when the session's task gets its turn.
+    session.lost(CloseReason::TransportError);
+    let wire = Wire::default();
+    session.probe(Box::new(wire.clone())).unwrap();
+    settle().await;
+    assert_eq!(wire.closed(), Some(1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_above_that_has_work_at_the_end_gets_its_turn_after_a_failed_write() {
+    let (engine, above, wire) = websocket(config());
+    settle().await;
+    wire.with(|script| script.broken = true);
+    settle().await;
+    assert_eq!(above.closed(), [CloseReason::TransportClose]);
+    assert_eq!(engine.tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wake_up_during_a_turn_is_not_lost() {
+    let (_engine, above, session) = polling(config());
+    settle().await;
+    above.0.lock().unwrap().polled = 0;
+    above.0.lock().unwrap().wakes = 1;
+    // The first wake-up uses the waker up, so that the one during the turn finds none.
+    session.wake();
+    settle().await;
+    assert_eq!(above.0.lock().unwrap().wakes, 0);
+    assert!(above.0.lock().unwrap().polled >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_polling_client_that_fetches_nothing_any_more_misses_its_ping() {
+    let (engine, above, session) = polling(EngineConfig::default());
+    let big = vec![b'x'; 2 * 1024 * 1024];
+    session.send(&Message::Text(big.into())).unwrap();
+    tokio::time::sleep(Duration::from_secs(46)).await;
+    assert_eq!(above.closed(), [CloseReason::PingTimeout]);
+    assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_follow_each_other_without_a_gap_each_have_their_own_deadline() {
+    let (_engine, above, wire) = websocket(config());
+    // Every read ends in the middle of the next message, as it does while a client sends all it can.
+    wire.with(|script| script.partial = true);
+    for _ in 0..20 {
+        wire.send("4x");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(above.closed(), []);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(above.closed(), [CloseReason::TransportError]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_without_a_pause_is_still_answered() {
+    let (_engine, _above, wire) = websocket(config());
+    settle().await;
+    wire.written();
+    wire.with(|script| script.flood = true);
+    settle().await;
+    wire.with(|script| script.flood = false);
+    assert!(!wire.written().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_slips_in_while_a_shutdown_begins() {
+    for _ in 0..200 {
+        let (engine, _above) = engine(config());
+        let opener = engine.clone();
+        let opening = tokio::task::spawn_blocking(move || {
+            while opener.open(opening(Transport::Polling), None).is_ok() {}
+        });
+        while engine.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        engine.refuse();
+        engine.cut_all(CloseReason::ServerShuttingDown);
+        opening.await.unwrap();
+        let drained = tokio::time::timeout(Duration::from_secs(5), engine.drained());
+        assert!(drained.await.is_ok(), "{} sessions are left", engine.len());
+    }
 }
 
 #[tokio::test]
