@@ -117,7 +117,7 @@ async fn panics(_ctx: Context, _next: Next) -> koio::Result<Reply> {
 }
 
 async fn refuses(_ctx: Context, _next: Next) -> koio::Result<Reply> {
-    Err(koio::Error::new("refused", "not you").data(&serde_json::json!({ "why": "because" })))
+    Err(koio::Error::new("refused", "not you").data(serde_json::json!({ "why": "because" })))
 }
 
 async fn joins_and_refuses(ctx: Context, _next: Next) -> koio::Result<Reply> {
