@@ -206,7 +206,11 @@ impl Machine {
     /// Applies one input.
     pub(crate) fn handle(&mut self, input: Input, now: Instant) -> Outputs {
         match self.phase {
-            Phase::Gone => Outputs::default(),
+            Phase::Gone => match input {
+                // It may have come together with what ended the session.
+                Input::ProbeOpened => Outputs::one(Output::DropProbe),
+                _ => Outputs::default(),
+            },
             Phase::Closing(by) => match input {
                 Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
                 Input::Tick if now >= by => self.gone(),

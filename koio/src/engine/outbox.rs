@@ -48,6 +48,8 @@ struct State {
     writable: bool,
     /// The session's task is in its turn and flushes at the end: nobody needs to wake it.
     corked: bool,
+    /// Somebody woke the task during its turn, maybe after it had looked at what they wanted.
+    woken: bool,
     waker: Option<Waker>,
 }
 
@@ -108,7 +110,14 @@ impl Outbox {
 
     /// Wakes the session's task, for reasons other than a frame.
     pub(crate) fn wake(&self) {
-        let waker = self.state().waker.take();
+        let mut state = self.state();
+        // The waker may have been used up to begin this very turn.
+        if state.corked {
+            state.woken = true;
+            return;
+        }
+        let waker = state.waker.take();
+        drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -116,14 +125,17 @@ impl Outbox {
 
     /// The session's turn begins: pushes need not wake it.
     pub(crate) fn cork(&self) {
-        self.state().corked = true;
+        let mut state = self.state();
+        state.corked = true;
+        state.woken = false;
     }
 
-    /// The session's turn ends; from here on a push wakes it. False if something was queued since the caller
-    /// looked last: then it must look again.
+    /// The session's turn ends; from here on a push wakes it. False if something was queued or somebody woke it
+    /// since the caller looked last: then it must look again.
     pub(crate) fn uncork(&self, waker: &Waker, writable: bool) -> bool {
         let mut state = self.state();
-        if writable && !state.queue.is_empty() {
+        let woken = std::mem::take(&mut state.woken);
+        if woken || (writable && !state.queue.is_empty()) {
             return false;
         }
         state.corked = false;
@@ -278,5 +290,9 @@ mod tests {
             !outbox.uncork(&waker, true),
             "something was queued meanwhile"
         );
+        outbox.take_all();
+        outbox.wake();
+        assert!(!outbox.uncork(&waker, true), "somebody woke it meanwhile");
+        assert!(outbox.uncork(&waker, true));
     }
 }

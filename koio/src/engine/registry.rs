@@ -120,14 +120,18 @@ impl Engine {
         if transport == Transport::WebSocket {
             send_handshake(&session, &handshake);
         }
-        debug!(?sid, %transport, "session opened");
-        self.shard(&sid).insert(sid, session.clone());
-        self.0.tasks.fetch_add(1, Ordering::AcqRel);
+        self.0.tasks.fetch_add(1, Ordering::SeqCst);
         let alive = Alive(self.clone());
+        self.shard(&sid).insert(sid, session.clone());
         let registration = Registration {
             engine: self.clone(),
             sid,
         };
+        // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.
+        if self.0.refusing.load(Ordering::SeqCst) {
+            return Err(NotOpened::Refusing);
+        }
+        debug!(?sid, %transport, "session opened");
         let now: Instant = tokio::time::Instant::now().into_std();
         let machine = Machine::new(config, transport, now);
         let upstream = self.0.acceptor.accept(session.clone(), opening);
@@ -201,7 +205,7 @@ impl Engine {
 
     /// Refuses new sessions from here on.
     pub(crate) fn refuse(&self) {
-        self.0.refusing.store(true, Ordering::Release);
+        self.0.refusing.store(true, Ordering::SeqCst);
     }
 
     /// Ends every session, delivering what is queued first.
@@ -220,7 +224,7 @@ impl Engine {
 
     /// Tasks of sessions that have not ended.
     pub(crate) fn tasks(&self) -> usize {
-        self.0.tasks.load(Ordering::Acquire)
+        self.0.tasks.load(Ordering::SeqCst)
     }
 
     /// Waits until every session's task has ended, its handlers included.

@@ -5,14 +5,14 @@
 //! at an upgrade the same task takes over the WebSocket, so no order is ever handed from one task to another.
 
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::atomic::Ordering,
     task::{Context, Poll},
     time::Instant,
 };
 
-use tokio::{sync::oneshot, time::Sleep};
+use tokio::{sync::oneshot, task::coop::unconstrained, time::Sleep};
 use tracing::{debug, trace};
 
 use super::{
@@ -27,6 +27,8 @@ use crate::wire::{EnginePacket, Frame, Message, payload, payload::Packets};
 
 /// Messages that one turn reads before the other tasks of the thread get theirs.
 const TURN: usize = 128;
+/// Frames that one turn writes: emitters on other threads may queue as fast as the client reads.
+const SHARE: usize = 4_096;
 
 /// What the session's client is connected by.
 pub(crate) enum Link {
@@ -84,6 +86,8 @@ pub(crate) struct SessionTask {
     probe: Option<WebSocket>,
     timer: Pin<Box<Sleep>>,
     reading: bool,
+    /// The deadlines of what must be read rest, for it is the server that does not read.
+    resting: bool,
     partial: bool,
     /// How the end is told to the client: what is queued first, or at once.
     ending: Option<Ending>,
@@ -114,6 +118,7 @@ impl SessionTask {
             probe: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
             reading: true,
+            resting: false,
             partial: false,
             ending: None,
             registration: Some(registration),
@@ -342,11 +347,19 @@ impl SessionTask {
     }
 
     fn may_read(&mut self) -> bool {
-        let may = !self.upstream.is_full() && !self.session.shared().outbox.is_over_limit();
+        let full = self.upstream.is_full();
+        let over_limit = self.session.shared().outbox.is_over_limit();
+        let may = !full && !over_limit;
         if may != self.reading {
             self.reading = may;
             trace!(sid = ?self.session.sid(), reading = may, "backpressure");
-            self.input(Input::Reading(may));
+        }
+        // Over a WebSocket the pong may wait behind what is not read, and a client that fetches nothing runs into
+        // the write timeout. Over polling one GET empties the queue: who sends none has only the ping to miss.
+        let rests = full || (over_limit && matches!(self.link, Link::WebSocket(_)));
+        if rests != self.resting {
+            self.resting = rests;
+            self.input(Input::Reading(!rests));
         }
         may
     }
@@ -360,6 +373,11 @@ impl SessionTask {
                     Poll::Pending => None,
                 };
                 let partial = websocket.io.is_partial();
+                if self.partial && matches!(next, Some(Ok(_))) {
+                    // That one is complete. The next has begun behind it and has a deadline of its own.
+                    self.partial = false;
+                    self.input(Input::Partial(false));
+                }
                 if partial != self.partial {
                     self.partial = partial;
                     self.input(Input::Partial(partial));
@@ -421,7 +439,20 @@ impl SessionTask {
         let outbox = &self.session.shared().outbox;
         match &mut self.link {
             Link::WebSocket(websocket) => {
-                let result = websocket.io.poll_write(cx, &mut || outbox.pop());
+                // A turn that has read much has used up what tokio lets a task do at once. Without a share of its
+                // own the writing would wait for a client to stop sending, and look like one that does not read.
+                let mut share = if self.ending.is_some() {
+                    usize::MAX
+                } else {
+                    SHARE
+                };
+                let mut next = || {
+                    share = share.checked_sub(1)?;
+                    outbox.pop()
+                };
+                let io = &mut websocket.io;
+                let write = poll_fn(|cx| io.poll_write(cx, &mut next));
+                let result = pin!(unconstrained(write)).poll(cx);
                 let progress = websocket.io.written() != websocket.written;
                 websocket.written = websocket.io.written();
                 match result {
@@ -532,12 +563,20 @@ impl SessionTask {
                 break;
             }
         }
+        let told = self.ending.is_some();
         let writable = self.write(cx);
         self.finish_polling(waited);
         self.drain_closing(cx);
         // Writing may have set a deadline.
         let due = self.timer_is_due(cx);
-        if due || budget == 0 || (self.machine.is_open() && !self.reading && self.may_read()) {
+        // A write that failed has ended the session after the layer above had its turn: it has another one, for
+        // nothing else may ever wake it.
+        let ended = self.ending.is_some() && !told;
+        if due
+            || ended
+            || budget == 0
+            || (self.machine.is_open() && !self.reading && self.may_read())
+        {
             cx.waker().wake_by_ref();
         }
         writable

@@ -30,6 +30,12 @@ struct Script {
     closed: Option<u16>,
     gone: bool,
     blocked: bool,
+    /// Writing fails from here on.
+    broken: bool,
+    /// Half of a message has arrived, whatever came before it.
+    partial: bool,
+    /// Big messages without an end, which take many reads each.
+    flood: bool,
     bytes: u64,
     waker: Option<Waker>,
 }
@@ -65,6 +71,12 @@ impl Wire {
 impl Duplex for Wire {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
         let mut script = self.0.lock().unwrap();
+        if script.flood {
+            for _ in 0..50 {
+                std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            }
+            return Poll::Ready(Ok(Message::Text(Bytes::from_static(b"4flood"))));
+        }
         if let Some(message) = script.incoming.pop_front() {
             return Poll::Ready(Ok(message));
         }
@@ -81,11 +93,16 @@ impl Duplex for Wire {
         next: &mut dyn FnMut() -> Option<Frame>,
     ) -> Poll<Result<(), Gone>> {
         let mut script = self.0.lock().unwrap();
+        if script.broken {
+            return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+        }
         if script.blocked {
             script.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        while let Some(frame) = next() {
+        loop {
+            std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            let Some(frame) = next() else { break };
             script.bytes += frame.len() as u64;
             for part in frame.parts() {
                 let text = String::from_utf8_lossy(&part.payload).into_owned();
@@ -100,7 +117,7 @@ impl Duplex for Wire {
     }
 
     fn is_partial(&self) -> bool {
-        false
+        self.0.lock().unwrap().partial
     }
 
     fn close(&mut self, code: u16) {
@@ -118,6 +135,11 @@ struct Record {
     heard: Vec<String>,
     closed: Vec<CloseReason>,
     full: bool,
+    /// Has something to do at its end, for which it needs one more turn.
+    farewell: bool,
+    /// Wakes its session when it is polled, as another thread may at that moment.
+    wakes: usize,
+    polled: usize,
 }
 
 struct Recorder(Above, Session);
@@ -137,6 +159,19 @@ impl Upstream for Recorder {
         let text = String::from_utf8_lossy(text).into_owned();
         self.0.0.lock().unwrap().heard.push(text);
         let _ = self.1.send(&message);
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        let mut record = self.0.0.lock().unwrap();
+        record.polled += 1;
+        if record.wakes > 0 {
+            record.wakes -= 1;
+            self.1.wake();
+        }
+        if record.farewell && record.closed.is_empty() {
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 
     fn is_full(&self) -> bool {
@@ -418,6 +453,96 @@ async fn a_silent_session_is_gone_after_interval_and_timeout() {
     tokio::time::sleep(Duration::from_millis(45_001)).await;
     assert_eq!(above.closed(), [CloseReason::PingTimeout]);
     assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_comes_with_the_end_of_its_session_is_closed() {
+    let (_engine, above, session) = polling(config());
+    settle().await;
+    above.0.lock().unwrap().farewell = true;
+    // Both are there when the session's task gets its turn.
+    session.lost(CloseReason::TransportError);
+    let wire = Wire::default();
+    session.probe(Box::new(wire.clone())).unwrap();
+    settle().await;
+    assert_eq!(wire.closed(), Some(1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_above_that_has_work_at_the_end_gets_its_turn_after_a_failed_write() {
+    let (engine, above, wire) = websocket(config());
+    settle().await;
+    wire.with(|script| script.broken = true);
+    settle().await;
+    assert_eq!(above.closed(), [CloseReason::TransportClose]);
+    assert_eq!(engine.tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wake_up_during_a_turn_is_not_lost() {
+    let (_engine, above, session) = polling(config());
+    settle().await;
+    above.0.lock().unwrap().polled = 0;
+    above.0.lock().unwrap().wakes = 1;
+    // The first wake-up uses the waker up, so that the one during the turn finds none.
+    session.wake();
+    settle().await;
+    assert_eq!(above.0.lock().unwrap().wakes, 0);
+    assert!(above.0.lock().unwrap().polled >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_polling_client_that_fetches_nothing_any_more_misses_its_ping() {
+    let (engine, above, session) = polling(EngineConfig::default());
+    let big = vec![b'x'; 2 * 1024 * 1024];
+    session.send(&Message::Text(big.into())).unwrap();
+    tokio::time::sleep(Duration::from_secs(46)).await;
+    assert_eq!(above.closed(), [CloseReason::PingTimeout]);
+    assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_follow_each_other_without_a_gap_each_have_their_own_deadline() {
+    let (_engine, above, wire) = websocket(config());
+    // Every read ends in the middle of the next message, as it does while a client sends all it can.
+    wire.with(|script| script.partial = true);
+    for _ in 0..20 {
+        wire.send("4x");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(above.closed(), []);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(above.closed(), [CloseReason::TransportError]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_without_a_pause_is_still_answered() {
+    let (_engine, _above, wire) = websocket(config());
+    settle().await;
+    wire.written();
+    wire.with(|script| script.flood = true);
+    settle().await;
+    wire.with(|script| script.flood = false);
+    assert!(!wire.written().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_slips_in_while_a_shutdown_begins() {
+    for _ in 0..200 {
+        let (engine, _above) = engine(config());
+        let opener = engine.clone();
+        let opening = tokio::task::spawn_blocking(move || {
+            while opener.open(opening(Transport::Polling), None).is_ok() {}
+        });
+        while engine.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        engine.refuse();
+        engine.cut_all(CloseReason::ServerShuttingDown);
+        opening.await.unwrap();
+        let drained = tokio::time::timeout(Duration::from_secs(5), engine.drained());
+        assert!(drained.await.is_ok(), "{} sessions are left", engine.len());
+    }
 }
 
 #[tokio::test]

@@ -263,7 +263,9 @@ impl Client {
             let reason = CloseReason::ServerNamespaceDisconnect;
             for lane in self.lanes.iter_mut().filter(|lane| lane.is_accepted()) {
                 let socket = lane.socket();
-                socket.reply(&wire::disconnect(socket.namespace()));
+                if socket.close() {
+                    socket.reply(&wire::disconnect(socket.namespace()));
+                }
                 lane.close(reason);
             }
             self.connection.session.close(reason);
@@ -274,7 +276,7 @@ impl Client {
         if self.closed {
             return;
         }
-        if self.connect_by.is_some() && self.lanes.iter().any(Lane::is_accepted) {
+        if self.connect_by.is_some() && self.lanes.iter().any(Lane::was_accepted) {
             self.connect_by = None;
         }
         let due = |timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>| {
@@ -315,11 +317,19 @@ impl Client {
         if !self.closed {
             return false;
         }
-        let notify = Arc::clone(&self.core.abort);
-        let abort = self
-            .abort
-            .get_or_insert_with(|| Box::pin(async move { notify.notified().await }));
-        abort.as_mut().poll(cx).is_ready()
+        let core = &self.core;
+        let next = || -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            let notify = Arc::clone(&core.abort);
+            Box::pin(async move { notify.notified().await })
+        };
+        let abort = self.abort.get_or_insert_with(next);
+        let aborted = abort.as_mut().poll(cx).is_ready();
+        if aborted {
+            // The word is said again, for disconnect handlers that take too long in their turn.
+            *abort = next();
+            let _ = abort.as_mut().poll(cx);
+        }
+        aborted
     }
 }
 
@@ -347,10 +357,8 @@ impl Upstream for Client {
         self.asked();
         self.poll_deadlines(cx);
         if self.is_aborted(cx) {
-            for lane in &self.lanes {
-                lane.give_up(&self.core.counters);
-            }
-            self.lanes.clear();
+            let counters = &self.core.counters;
+            self.lanes.retain_mut(|lane| lane.give_up(counters));
         }
         self.run(cx, |_| true);
         let idle = self.lanes.iter().all(Lane::is_idle);
@@ -367,6 +375,11 @@ impl Upstream for Client {
     }
 
     fn on_close(&mut self, reason: CloseReason) {
+        // Whoever was put out before this was not put out by it.
+        self.asked();
+        if reason == CloseReason::SlowConsumer {
+            self.core.counters.slow_consumers.add();
+        }
         self.deaf = true;
         self.closed = true;
         self.connect_by = None;
@@ -381,3 +394,7 @@ impl Upstream for Client {
 fn text(name: &bytes::Bytes) -> &str {
     std::str::from_utf8(name).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -83,10 +83,11 @@ impl Accept {
         socket.open(&connected)
     }
 
-    /// Answers CONNECT_ERROR.
+    /// Answers CONNECT_ERROR. A client that has left meanwhile hears nothing: it may have asked anew, and would
+    /// take this for the answer to that.
     pub(crate) fn refuse(&self, message: &str, data: Option<Box<RawValue>>) {
-        if self.answer(REFUSED) {
-            let socket = &self.0.socket;
+        let socket = &self.0.socket;
+        if self.answer(REFUSED) && socket.is_open() {
             let data = data.as_ref().map(|data| data.get().as_bytes());
             let refusal = wire::connect_error(socket.namespace(), message, data);
             socket.reply(&refusal);

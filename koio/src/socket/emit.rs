@@ -244,7 +244,6 @@ impl Emit {
                 // One that has closed since it was chosen misses nothing that it could have seen.
                 Ok(()) | Err(SendError::Closed) => {}
                 Err(SendError::Full) => {
-                    self.core.counters.slow_consumers.add();
                     tracing::debug!(socket = %socket.id(), "slow consumer");
                     socket.session().cut(CloseReason::SlowConsumer);
                 }

@@ -249,8 +249,9 @@ impl Socket {
         if !self.is_connected() {
             return;
         }
-        self.reply(&wire::disconnect(self.namespace()));
+        // Closed first: only one of two who do this at once says so, and nothing is accepted behind it.
         if self.close() {
+            self.reply(&wire::disconnect(self.namespace()));
             let reason = CloseReason::ServerNamespaceDisconnect;
             self.0.connection.ask_to_close(self.clone(), reason);
         }

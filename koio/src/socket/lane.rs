@@ -70,7 +70,12 @@ impl Lane {
 
     /// Whether its CONNECT was answered, and events may come.
     pub(super) fn is_accepted(&self) -> bool {
-        self.is_open() && self.accept.is_accepted()
+        self.is_open() && self.was_accepted()
+    }
+
+    /// Whether its CONNECT was answered, even if it has closed since.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.accept.is_accepted()
     }
 
     /// Whether nothing is under way.
@@ -115,11 +120,16 @@ impl Lane {
         });
     }
 
-    /// The server will not wait any longer for what runs here.
-    pub(super) fn give_up(&self, counters: &Counters) {
+    /// The server will not wait any longer for what runs here. True if the disconnect handler is still due: nothing
+    /// suppresses it, but it has only the time until this is called again.
+    pub(super) fn give_up(&mut self, counters: &Counters) -> bool {
         self.socket.close();
-        counters.handlers_dropped.add();
-        warn!(socket = %self.socket.id(), "handler dropped at shutdown");
+        self.queue = VecDeque::new();
+        if self.running.take().is_some() {
+            counters.handlers_dropped.add();
+            warn!(socket = %self.socket.id(), "handler dropped at shutdown");
+        }
+        self.was_accepted() && self.closing.as_ref().is_some_and(|closing| !closing.told)
     }
 
     /// Runs whatever can run.

@@ -35,6 +35,9 @@ use crate::{
 const READ: usize = 16 * 1024;
 /// Frames up to this size are copied together into one write; above it a copy costs more than a write call.
 const COALESCE: usize = 4 * 1024;
+/// Bytes of pongs that wait to be written. Above it the older ones are dropped: only the last ping need be
+/// answered (RFC 6455 section 5.5.3), and who sends pings without reading must not fill the memory with them.
+const PONGS: usize = 4 * 1024;
 /// Bytes gathered for one write.
 const WRITE: usize = 64 * 1024;
 
@@ -45,7 +48,7 @@ pub(super) struct WebSocket<S> {
     fragments: Fragments,
     /// Bytes read from the socket that the context has not taken.
     unread: BytesMut,
-    /// Whole control frames that the context wants written.
+    /// Whole control frames that the context wants written, at most [`PONGS`] bytes of them.
     control: Vec<u8>,
     /// Frames on their way out; the first may be partly written.
     outgoing: VecDeque<Bytes>,
@@ -58,6 +61,8 @@ pub(super) struct WebSocket<S> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     Open,
+    /// The peer broke the protocol before anybody listened: the first read says so.
+    Broken,
     /// The peer broke the protocol, or has closed: what it still sends is read and dropped, so that closing the
     /// socket does not reset the connection before our close frame has arrived.
     Draining,
@@ -87,8 +92,10 @@ impl<S> WebSocket<S> {
         if !unread.is_empty() {
             if websocket.fragments.feed(&unread).is_err() {
                 websocket.violation(1008);
+                websocket.phase = Phase::Broken;
+            } else {
+                websocket.unread = BytesMut::from(unread);
             }
-            websocket.unread = BytesMut::from(unread);
         }
         websocket
     }
@@ -101,6 +108,7 @@ impl<S> WebSocket<S> {
     }
 
     fn close_frame(&mut self, code: u16) {
+        self.take_control();
         if !self.close_sent {
             self.close_sent = true;
             let [high, low] = code.to_be_bytes();
@@ -109,7 +117,8 @@ impl<S> WebSocket<S> {
         }
     }
 
-    /// Moves the context's own frames behind those that are already on their way.
+    /// Moves the context's own frames behind those that are already on their way, when there is room: what the
+    /// peer asks for must not grow with what it does not read.
     fn take_control(&mut self) {
         if self.control.is_empty() {
             return;
@@ -128,9 +137,7 @@ impl<S> WebSocket<S> {
                 unread: &mut self.unread,
                 control: &mut self.control,
             };
-            let read = self.context.read(&mut pipe);
-            self.take_control();
-            match read {
+            match self.context.read(&mut pipe) {
                 Ok(tungstenite::Message::Text(text)) => {
                     return Some(Ok(Message::Text(Bytes::from(text))));
                 }
@@ -210,6 +217,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     fn gather(&mut self, next: &mut dyn FnMut() -> Option<Frame>) {
         let mut gathered: usize = self.outgoing.iter().map(Bytes::len).sum();
+        if gathered < WRITE {
+            gathered += self.control.len();
+            self.take_control();
+        }
         while gathered < WRITE && !self.close_sent {
             let Some(frame) = next() else { return };
             gathered += frame.len();
@@ -240,6 +251,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for WebSocket<S> {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
         match self.phase {
             Phase::Open => {}
+            Phase::Broken => {
+                self.phase = Phase::Draining;
+                return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+            }
             Phase::Draining => {
                 return self
                     .poll_drain(cx)
@@ -343,11 +358,87 @@ impl Read for Pipe<'_> {
 
 impl Write for Pipe<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        // Always whole frames: tungstenite hands over its buffer, and all of it is taken.
+        if self.control.len().saturating_add(buf.len()) > PONGS {
+            self.control.clear();
+        }
         self.control.extend_from_slice(buf);
         Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::io::{AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    /// A frame as a client sends it, masked with zeroes.
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+        frame.extend_from_slice(payload);
+        frame
+    }
+
+    fn open(unread: Vec<u8>) -> (WebSocket<DuplexStream>, DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let config = EngineConfig::default();
+        (WebSocket::new(ours, unread.into(), &config), theirs)
+    }
+
+    fn read(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<Message, Gone>> {
+        websocket.poll_message(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn write(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<(), Gone>> {
+        websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut || None)
+    }
+
+    #[tokio::test]
+    async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
+        let mut flood = masked(0x01, b"4");
+        for _ in 0..EngineConfig::default().max_fragments {
+            flood.extend(masked(0x00, b""));
+        }
+        let (mut websocket, _theirs) = open(flood);
+        assert_eq!(
+            read(&mut websocket),
+            Poll::Ready(Err(Gone(CloseReason::TransportError)))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_few_pings_are_all_answered_in_order() {
+        let (mut websocket, mut theirs) = open(Vec::new());
+        for number in 0..10 {
+            theirs.write_all(&masked(0x89, &[number])).await.unwrap();
+        }
+        assert!(read(&mut websocket).is_pending());
+        assert!(write(&mut websocket).is_ready());
+        let mut pongs = [0; 30];
+        theirs.read_exact(&mut pongs).await.unwrap();
+        for (number, pong) in pongs.chunks(3).enumerate() {
+            assert_eq!(pong, [0x8a, 1, number as u8]);
+        }
+    }
+
+    #[tokio::test]
+    async fn pongs_that_nobody_reads_do_not_pile_up() {
+        let (mut websocket, mut theirs) = open(Vec::new());
+        for _ in 0..100 {
+            for _ in 0..100 {
+                theirs.write_all(&masked(0x89, &[7; 125])).await.unwrap();
+            }
+            assert!(read(&mut websocket).is_pending());
+            tokio::task::yield_now().await;
+        }
+        let waiting = websocket.outgoing.iter().map(Bytes::len).sum::<usize>();
+        assert!(waiting + websocket.control.len() <= 2 * PONGS);
     }
 }

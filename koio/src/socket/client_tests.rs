@@ -1,0 +1,217 @@
+//! Clients over scripted polling sessions, with a scripted router above: paused time, no network.
+
+use std::{
+    future::pending,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::*;
+use crate::{
+    engine::{Engine, EngineConfig, Transport, requests::PollReply},
+    ids::Sid,
+    socket::{Dispatch, IoHandle, SocketConfig, dispatch::BoxFuture},
+    wire::payload,
+};
+
+/// The router: accepts in `/` at once, in `/slow` when the gate opens; never finishes the event `stuck`.
+#[derive(Clone, Default)]
+struct Above {
+    gate: Arc<Notify>,
+    log: Arc<Mutex<Vec<String>>>,
+    sockets: Arc<Mutex<Vec<Socket>>>,
+}
+
+impl Above {
+    fn note(&self, line: String) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push(line);
+    }
+
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+
+    fn socket(&self) -> Socket {
+        self.sockets.lock().unwrap()[0].clone()
+    }
+}
+
+impl Dispatch for Above {
+    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture {
+        let above = self.clone();
+        Box::pin(async move {
+            if socket.namespace() == "/slow" {
+                above.gate.notified().await;
+            }
+            if accept.accept() {
+                above.note(format!("connected {}", socket.namespace()));
+                above.sockets.lock().unwrap().push(socket);
+            }
+        })
+    }
+
+    fn event(&self, _: Socket, event: Event) -> BoxFuture {
+        let above = self.clone();
+        Box::pin(async move {
+            above.note(event.name.to_string());
+            if &*event.name == "stuck" {
+                pending::<()>().await;
+            }
+        })
+    }
+
+    fn disconnect(&self, _: Socket, reason: CloseReason) -> BoxFuture {
+        self.note(format!("disconnected: {reason}"));
+        Box::pin(async {})
+    }
+
+    fn has_namespace(&self, namespace: &str) -> bool {
+        matches!(namespace, "/" | "/slow")
+    }
+}
+
+struct Scene {
+    above: Above,
+    core: Arc<Core>,
+    engine: Engine,
+    session: Session,
+}
+
+fn scene() -> Scene {
+    let above = Above::default();
+    let core = Core::new();
+    let engine = Engine::new(
+        EngineConfig::default(),
+        Arc::new(Clients(Arc::clone(&core))),
+    )
+    .unwrap();
+    let dispatch = Arc::new(above.clone());
+    core.start(SocketConfig::default(), dispatch, engine.clone());
+    let opening = Opening::new(
+        Default::default(),
+        Default::default(),
+        None,
+        Transport::Polling,
+    );
+    let handshake = engine.open(opening, None).unwrap();
+    let handshake = payload::encode([handshake].iter());
+    let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
+    let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
+    let session = engine.get(&sid).unwrap();
+    Scene {
+        above,
+        core,
+        engine,
+        session,
+    }
+}
+
+impl Scene {
+    async fn post(&self, body: &'static str) {
+        self.session.begin_post().unwrap();
+        let packets = payload::decode(bytes::Bytes::from_static(body.as_bytes())).unwrap();
+        self.session.post(packets).unwrap().await.unwrap();
+        settle().await;
+    }
+
+    async fn get(&self) -> String {
+        match self.session.poll().unwrap().await.unwrap() {
+            PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+            PollReply::Refused => "refused".to_owned(),
+        }
+    }
+}
+
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_left_while_its_connect_was_pending_hears_nothing_of_it_any_more() {
+    let scene = scene();
+    scene.post("40/slow,").await;
+    scene.post("41/slow,").await;
+    scene.above.gate.notify_one();
+    settle().await;
+    scene.post("40").await;
+    let heard = scene.get().await;
+    assert!(heard.starts_with("40{\"sid\":"), "{heard}");
+    assert_eq!(scene.above.log(), ["connected /"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_the_server_put_out_before_its_connection_was_lost_hears_the_first_reason() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.above.log();
+    scene.above.socket().disconnect();
+    scene.session.lost(CloseReason::TransportError);
+    settle().await;
+    assert_eq!(
+        scene.above.log(),
+        ["disconnected: server namespace disconnect"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_joined_once_has_met_the_connect_deadline() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.post("41").await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert!(scene.session.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.post("42[\"stuck\"]").await;
+    let drained = IoHandle::root(Arc::clone(&scene.core))
+        .shutdown(Duration::from_millis(1))
+        .await;
+    assert_eq!(drained.forced, 1);
+    assert_eq!(scene.engine.tasks(), 0);
+    assert_eq!(
+        scene.above.log(),
+        ["connected /", "stuck", "disconnected: server shutting down"]
+    );
+    assert_eq!(scene.core.counters.snapshot().handlers_dropped, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_slow_consumer_is_counted_whoever_noticed_it() {
+    let scene = scene();
+    scene.post("40").await;
+    // As the session itself does when a write makes no progress.
+    scene.session.lost(CloseReason::SlowConsumer);
+    settle().await;
+    assert_eq!(scene.core.counters.snapshot().slow_consumers, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_disconnects_at_once_are_said_once() {
+    for _ in 0..300 {
+        let scene = scene();
+        scene.post("40").await;
+        scene.get().await;
+        let socket = scene.above.socket();
+        let start = Arc::new(std::sync::Barrier::new(2));
+        let both = [socket.clone(), socket].map(|socket| {
+            let start = Arc::clone(&start);
+            tokio::task::spawn_blocking(move || {
+                start.wait();
+                socket.disconnect();
+            })
+        });
+        for one in both {
+            one.await.unwrap();
+        }
+        assert_eq!(scene.get().await, "41");
+    }
+}
