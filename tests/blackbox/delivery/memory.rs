@@ -1,6 +1,7 @@
 //! A server without a network, and clients to it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use koio::{Io, IoHandle, KoioService, Socket};
-use koio_tests::{Received, Transport, within};
+use koio_tests::{Received, Transport};
 use tokio::io::DuplexStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -21,7 +22,19 @@ use tower::ServiceExt;
 /// What the pipe of a WebSocket holds in each direction, unless the test says otherwise.
 const PIPE: usize = 64 * 1024;
 
+/// How long a step may take. The clock stands still, so it costs nothing to be patient; what never comes fails
+/// the test at once.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
 const PATH: &str = "/socket.io/?EIO=4&transport=";
+
+/// Waits for `future`; the test fails if it does not come.
+pub(super) async fn within<F: Future>(what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("it does not come: {what}"),
+    }
+}
 
 /// A server that is reached by function calls and pipes.
 pub(super) struct Memory {
@@ -243,6 +256,16 @@ impl Peer {
     /// Expects exactly this text next.
     pub(super) async fn expect(&mut self, text: &str) {
         assert_eq!(self.next().await, Received::Text(text.to_owned()));
+    }
+
+    /// Waits for a ping and answers it, over a WebSocket.
+    pub(super) async fn expect_ping_and_answer(&mut self) {
+        let Self::WebSocket(socket) = self else {
+            panic!("a polling session");
+        };
+        assert_eq!(next(socket).await, Received::Text("2".to_owned()));
+        let pong = socket.send(Message::text("3"));
+        within("sending", pong).await.expect("a server that reads");
     }
 
     /// Reads up to the end and returns the texts before it, and the WebSocket's close code.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 use koio::{Args, Context, Io, Namespace, Socket, State, handlers, on};
-use koio_tests::{Http, Polling, Received, Transport, WebSocket, client, serve, within};
+use koio_tests::{Http, Polling, Received, Transport, WebSocket, client, serve};
 
-use super::memory::{Memory, Peer};
+use super::memory::{Memory, Peer, within};
 use super::record::{self, Record};
 
 /// Every fifth message is binary.

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use koio::{CloseReason, Context, State, handlers, on};
-use koio_tests::within;
 use tokio::sync::Notify;
+
+use super::memory::within;
 
 /// The lines so far. A clone is the same record.
 #[derive(Clone, Default)]

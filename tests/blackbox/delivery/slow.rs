@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use koio::{Io, Room};
-use koio_tests::{Received, Transport, client, within};
+use koio_tests::{Received, Transport, client};
 use tokio::time::Instant;
 
-use super::memory::Memory;
+use super::memory::{Memory, within};
 use super::record::{self, Record};
 
 /// A server whose clients may have so many messages waiting.
