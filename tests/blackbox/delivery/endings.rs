@@ -83,7 +83,7 @@ async fn the_disconnect_handler_runs_once_and_last_when_the_client_closes() {
             // `1` in a POST.
             Peer::Polling(session) => assert_eq!(session.post("1").await.0, 200),
             // A close frame.
-            Peer::WebSocket(socket) => socket.close(None).await.expect("an open socket"),
+            Peer::WebSocket(socket) => (**socket).close(None).await.expect("an open socket"),
         }
         assert_eq!(life.lines().await, heard_out("transport close"));
     }

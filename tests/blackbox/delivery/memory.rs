@@ -84,6 +84,13 @@ impl Memory {
         Ok(Peer::WebSocket(Box::new(socket)))
     }
 
+    /// A WebSocket that comes for a polling session.
+    pub(super) async fn probe(&self, session: &Polling) -> Peer {
+        let path = session.path.replace("polling", "websocket");
+        let socket = self.upgraded(&path, PIPE).await.expect("an upgrade");
+        Peer::WebSocket(Box::new(socket))
+    }
+
     async fn upgraded(
         &self,
         path: &str,
@@ -147,6 +154,11 @@ pub(super) struct Polling {
 }
 
 impl Polling {
+    /// The session's id.
+    pub(super) fn sid(&self) -> &str {
+        self.path.rsplit('=').next().unwrap_or_default()
+    }
+
     /// Polls, and returns the status and the payload.
     pub(super) async fn get(&self) -> (u16, String) {
         request(&self.service, "GET", &self.path, "").await
@@ -287,7 +299,9 @@ impl Peer {
                 session.post("1").await;
             }
             Self::WebSocket(mut socket) => {
-                within("closing", socket.close(None)).await.ok();
+                within("closing", WebSocketStream::close(&mut socket, None))
+                    .await
+                    .ok();
             }
         }
     }

@@ -16,6 +16,7 @@ mod prefix;
 mod record;
 mod rooms;
 mod shutdown;
+#[cfg(unix)]
 mod signals;
 mod slow;
 mod volatile;
