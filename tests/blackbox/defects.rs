@@ -147,30 +147,24 @@ async fn f_two_quick_pongs_do_no_harm() {
 #[tokio::test]
 async fn f_a_client_that_does_not_read_is_ended_as_what_it_is() {
     let mut scene = Scene::new().await;
-    let socket = joined(scene.target()).await;
+    let (stuck, _socket) = stuck(&scene).await;
+    stuck.join("noisy").expect("a room");
     let text = "x".repeat(10_000);
-    // The canaries read what is broadcast; this socket does not.
-    let report = loop {
-        for _ in 0..10 {
-            scene
-                .server
-                .handle
-                .except("nobody")
-                .emit("noise", &text)
-                .expect("an emit");
-        }
-        if let Ok(report) = tokio::time::timeout(Duration::from_millis(5), scene.report()).await {
-            break report;
-        }
-    };
-    assert_eq!(report.reason, CloseReason::SlowConsumer);
-    assert!(scene.server.handle.counts().slow_consumers >= 1);
-    drop(socket);
+    while scene.server.handle.counts().slow_consumers == 0 {
+        scene
+            .server
+            .handle
+            .to("noisy")
+            .emit("noise", &text)
+            .expect("an emit");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(scene.report().await.reason, CloseReason::SlowConsumer);
+    scene.end().await;
 }
 
-#[tokio::test]
-async fn g_a_client_whose_queue_is_full_can_be_disconnected() {
-    let mut scene = Scene::new().await;
+/// A client that connects to `/` and reads no more, and its socket.
+async fn stuck(scene: &Scene) -> (koio::Socket, RawWebSocket) {
     let (mut socket, _) = RawWebSocket::session(scene.target()).await;
     socket.send(&Frame::text("40")).await;
     let answer = socket.next().await.expect("an answer");
@@ -178,6 +172,13 @@ async fn g_a_client_whose_queue_is_full_can_be_disconnected() {
     let (_, id) = answer.split_once(r#""sid":""#).expect("a sid");
     let id = id.trim_end_matches(['"', '}']).parse().expect("an id");
     let stuck = scene.server.handle.socket(id).expect("a socket");
+    (stuck, socket)
+}
+
+#[tokio::test]
+async fn g_a_client_whose_queue_is_full_can_be_disconnected() {
+    let mut scene = Scene::new().await;
+    let (stuck, _socket) = stuck(&scene).await;
     let text = "x".repeat(10_000);
     let full = loop {
         match stuck.emit("noise", &text) {

@@ -20,9 +20,9 @@ overEachWay("acks", ({ connect, url, way }) => {
     const client = await connect();
     const answers = { none: [], one: [{ x: [1] }], several: [1, { two: 2 }, null] };
     client.on("question", (kind, answer) => answer(...answers[kind]));
-    assert.deepEqual(await ask(client, "ask", "none"), [null]);
-    assert.deepEqual(await ask(client, "ask", "one"), [{ x: [1] }]);
-    assert.deepEqual(await ask(client, "ask", "several"), [1]);
+    assert.deepEqual(await ask(client, "ask", "none"), [[null]]);
+    assert.deepEqual(await ask(client, "ask", "one"), [[{ x: [1] }]]);
+    assert.deepEqual(await ask(client, "ask", "several"), [[1]]);
     client.off("question");
     const found = { bytes: Buffer.from([1, 2, 3]), deep: [Buffer.alloc(0), Buffer.from([4])] };
     client.on("question", (_, answer) => answer(found));
@@ -32,7 +32,7 @@ overEachWay("acks", ({ connect, url, way }) => {
   it("lets a handler wait for an answer of the very socket that it serves", async () => {
     const client = await connect();
     client.on("question", (_, answer) => setTimeout(() => answer("late but fine"), 50));
-    assert.deepEqual(await ask(client, "ask", "x"), ["late but fine"]);
+    assert.deepEqual(await ask(client, "ask", "x"), [["late but fine"]]);
   });
 
   it("tells the server when the answer is too late, and ignores it when it comes", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 
 import { WAYS, ask, closeAll, connect, once } from "./support/client.js";
-import { start } from "./support/server.js";
+import { startAt } from "./support/server.js";
 
 // The program is compiled as printed, and what is printed says port 3000.
 const url = "http://127.0.0.1:3000";
@@ -11,7 +11,7 @@ const url = "http://127.0.0.1:3000";
 describe("the program of the documentation", () => {
   let server;
   before(async () => {
-    server = await start("hello", [], /3000/);
+    server = await startAt(3000, "hello");
   });
   after(() => server?.stop());
   afterEach(closeAll);
@@ -57,5 +57,14 @@ describe("the program of the documentation", () => {
     await ask(ann, "login", { id: "ann" });
     assert.ok(server.lines.includes(`${ann.id} connected`), server.lines.join("\n"));
     assert.ok(server.lines.some((line) => /^login took /.test(line)));
+  });
+
+  it("drains on Ctrl-C: its clients are told, and it ends cleanly", async () => {
+    const ann = await connect(url, "websocket");
+    const gone = once(ann, "disconnect");
+    const ended = server.stop("SIGINT");
+    // Not `io server disconnect`: a client that was not kicked comes back by itself.
+    assert.equal((await gone)[0], "transport close");
+    assert.deepEqual(await ended, [0, null]);
   });
 });

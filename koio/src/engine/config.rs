@@ -33,8 +33,8 @@ pub struct EngineConfig {
     pub message_timeout: Duration,
     /// Frames that one WebSocket message may be cut into. Default 1,024. Then it is closed (1008).
     pub max_fragments: usize,
-    /// Time that a closing session waits for its client to fetch what is queued. Default 30 s over polling (as
-    /// the reference); a WebSocket waits a sixth of it for the client's close frame.
+    /// Time that a closing session waits for its client to take what is queued. Default 30 s, as in the
+    /// reference. A WebSocket then waits a sixth of it for the client's close frame.
     pub close_timeout: Duration,
     /// Whether sessions may be opened over HTTP long-polling. Default yes.
     pub polling: bool,

@@ -36,6 +36,8 @@ pub(crate) enum Input {
     Close(CloseReason),
     /// The layer above ends the session; what is queued is not worth waiting for.
     Cut(CloseReason),
+    /// A closing WebSocket has been sent its close frame, behind everything else.
+    Told,
     /// A closing session has told its client everything.
     Finished,
     /// The server stopped (false) or resumed (true) reading, because the layer above was full.
@@ -145,6 +147,13 @@ struct Times {
     close: Duration,
 }
 
+impl Times {
+    /// How long a client may take to answer a close frame.
+    fn answer(&self) -> Duration {
+        self.close / 6
+    }
+}
+
 impl Machine {
     /// A session that has just been opened. The heartbeat starts here, before the client has the handshake:
     /// the protocol suites measure from it.
@@ -213,6 +222,10 @@ impl Machine {
             },
             Phase::Closing(by) => match input {
                 Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
+                Input::Told => {
+                    self.phase = Phase::Closing(by.min(now + self.times.answer()));
+                    Outputs::default()
+                }
                 Input::Tick if now >= by => self.gone(),
                 // Only a WebSocket can be stuck here; over polling nothing is written without a request.
                 Input::ProbeOpened => Outputs::one(Output::DropProbe),
@@ -246,7 +259,7 @@ impl Machine {
             }
             Input::Lost(reason) | Input::Cut(reason) => self.close(reason, false, now),
             Input::Close(reason) => self.close(reason, true, now),
-            Input::Finished => Outputs::default(),
+            Input::Told | Input::Finished => Outputs::default(),
             Input::Reading(true) => {
                 if let Some(paused_at) = self.paused_at.take() {
                     let paused = now.saturating_duration_since(paused_at);
@@ -369,9 +382,9 @@ impl Machine {
 
     fn close(&mut self, reason: CloseReason, flush: bool, now: Instant) -> Outputs {
         let patience = match self.transport {
-            // A client over polling has to come and fetch what is left; a WebSocket need only answer.
-            Transport::Polling => self.times.close,
-            Transport::WebSocket => self.times.close / 6,
+            // Nothing is left to deliver: the client need only answer the close frame.
+            Transport::WebSocket if !flush => self.times.answer(),
+            Transport::Polling | Transport::WebSocket => self.times.close,
         };
         self.phase = Phase::Closing(now + patience);
         let closed = Outputs::one(Output::Closed { reason, flush });

@@ -268,3 +268,13 @@ fn a_closing_session_is_gone_when_told_or_when_time_is_up() {
     assert_eq!(session.wait(29_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::Gone]);
 }
+
+#[test]
+fn a_closing_websocket_has_its_time_to_flush_and_a_sixth_of_it_to_answer() {
+    let mut session = Played::quiet(Transport::WebSocket);
+    session.give(Input::Close(CloseReason::ForcedClose));
+    assert_eq!(session.wait(20_000 * MS), []);
+    session.give(Input::Told);
+    assert_eq!(session.wait(4_999 * MS), []);
+    assert_eq!(session.wait(MS), [Output::Gone]);
+}

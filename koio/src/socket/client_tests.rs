@@ -215,3 +215,34 @@ async fn two_disconnects_at_once_are_said_once() {
         assert_eq!(scene.get().await, "41");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_never_told_that_it_is_connected_has_no_disconnect() {
+    for round in 0..3_000_u32 {
+        let scene = scene();
+        scene.post("40/slow,").await;
+        let session = scene.session.clone();
+        let gate = Arc::clone(&scene.above.gate);
+        let start = Arc::new(std::sync::Barrier::new(2));
+        let cut = tokio::task::spawn_blocking({
+            let start = Arc::clone(&start);
+            move || {
+                start.wait();
+                for _ in 0..round % 300 * 20 {
+                    std::hint::spin_loop();
+                }
+                session.cut(CloseReason::SlowConsumer);
+            }
+        });
+        tokio::task::spawn_blocking(move || {
+            start.wait();
+            gate.notify_one();
+        })
+        .await
+        .unwrap();
+        cut.await.unwrap();
+        scene.engine.drained().await;
+        let log = scene.above.log();
+        assert!(log.is_empty() || log.len() == 2, "{log:?}");
+    }
+}

@@ -14,8 +14,9 @@ pub struct SocketConfig {
     /// Events of one socket that may wait for its handlers. Default 256. At the limit the connection is not
     /// read, all its namespaces included, until a handler has finished; the ping deadline rests meanwhile.
     pub event_queue: usize,
-    /// Time that a handler may go on running after its socket has closed. Default 10 s. Then its future is
-    /// dropped.
+    /// Time that handlers may go on running after their socket has closed, those of events that were queued
+    /// included. Default 10 s. Then what runs is dropped, and what is queued with it. The disconnect handler has
+    /// as long again.
     pub handler_grace: Duration,
     /// Answers of one client that may be waited for at once. Default 1,024. At the limit an emit with ack says
     /// [full](crate::Error::is_full).

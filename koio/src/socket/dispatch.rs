@@ -80,7 +80,13 @@ impl Accept {
             return false;
         }
         let connected = wire::connect(socket.namespace(), socket.id().as_str());
-        socket.open(&connected)
+        let opened = socket.open(&connected);
+        if !opened {
+            // The session was closed in this very moment. No connection handler runs, so nobody is to hear of a
+            // disconnect either.
+            self.0.answer.store(REFUSED, Ordering::Release);
+        }
+        opened
     }
 
     /// Answers CONNECT_ERROR. A client that has left meanwhile hears nothing: it may have asked anew, and would

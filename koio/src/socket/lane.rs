@@ -156,7 +156,12 @@ impl Lane {
                         return Turn::Running;
                     }
                     counters.handlers_dropped.add();
-                    warn!(socket = %self.socket.id(), ?grace, "handler dropped: it outlived its socket");
+                    warn!(
+                        socket = %self.socket.id(), ?grace, queued = self.queue.len(),
+                        "handler dropped: it outlived its socket"
+                    );
+                    // The grace is for all of them together.
+                    self.queue = VecDeque::new();
                 }
                 Ok(Poll::Ready(())) => {}
                 Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
@@ -168,10 +173,10 @@ impl Lane {
     }
 
     fn finish_running(&mut self) {
-        self.running = None;
-        if let Some(closing) = &mut self.closing {
-            // Each future that runs after the end gets the whole grace.
-            closing.until = None;
+        let finished = self.running.take();
+        // What a user's future holds may panic when it is dropped.
+        if std::panic::catch_unwind(AssertUnwindSafe(|| drop(finished))).is_err() {
+            error!(socket = %self.socket.id(), "panic while a handler was dropped");
         }
         if !self.accept.is_answered() {
             self.accept.refuse("internal error", None);
@@ -199,6 +204,8 @@ impl Lane {
             // Who was accepted is told about the end, once, after everything else.
             Some(closing) if self.accept.is_accepted() && !closing.told => {
                 closing.told = true;
+                // The last handler gets a grace of its own.
+                closing.until = None;
                 self.running = Some(dispatch.disconnect(socket, closing.reason));
                 true
             }

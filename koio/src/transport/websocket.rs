@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_tungstenite::tungstenite::{
     self,
     error::{CapacityError, Error},
-    protocol::{Role, WebSocketConfig, WebSocketContext, frame::coding::CloseCode},
+    protocol::{Role, WebSocketConfig, WebSocketContext},
 };
 use tracing::debug;
 
@@ -148,9 +148,7 @@ impl<S> WebSocket<S> {
                     | tungstenite::Message::Pong(_)
                     | tungstenite::Message::Frame(_),
                 ) => {}
-                Ok(tungstenite::Message::Close(close)) => {
-                    // What tungstenite makes of a code that may not be sent (RFC 6455 section 7.4).
-                    let lawful = close.is_none_or(|close| close.code != CloseCode::Protocol);
+                Ok(tungstenite::Message::Close(_)) => {
                     // Reading once more makes the context write its answer.
                     let mut pipe = Pipe {
                         unread: &mut self.unread,
@@ -160,11 +158,7 @@ impl<S> WebSocket<S> {
                     self.take_control();
                     self.close_sent = true;
                     self.phase = Phase::Draining;
-                    return Some(Err(Gone(if lawful {
-                        CloseReason::TransportClose
-                    } else {
-                        CloseReason::TransportError
-                    })));
+                    return Some(Err(Gone(CloseReason::TransportClose)));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 Err(error) => {

@@ -48,10 +48,16 @@ async fn that_break_the_framing_are_answered_with_1002() {
         &[Frame::new(3, "x")],
         &[Frame::new(7, "x")],
         &[Frame::new(11, "x")],
-        &[Frame::new(8, 999_u16.to_be_bytes())],
-        &[Frame::new(8, 1005_u16.to_be_bytes())],
     ];
     assert_closed(cases, &[1002], CloseReason::TransportError).await;
+}
+
+#[tokio::test]
+async fn that_close_with_a_code_that_nobody_may_send_are_answered_with_1002() {
+    let close = |code: u16| Frame::new(8, code.to_be_bytes());
+    // The client has gone all the same, and that is the reason.
+    let cases: &[&[Frame]] = &[&[close(999)], &[close(1005)], &[close(1006)]];
+    assert_closed(cases, &[1002], CloseReason::TransportClose).await;
 }
 
 #[tokio::test]

@@ -30,15 +30,14 @@ async fn that_are_no_engine_packets_end_the_session() {
         "",
         "abc",
         "\x1e",
-        "40\x1e",
+        "3\x1e",
         "7",
         "9x",
         "\u{1F600}",
         " 4",
-        "b",
         "B",
     ];
-    assert_refused(&payloads[..9], CloseReason::ParseError).await;
+    assert_refused(&payloads, CloseReason::ParseError).await;
 }
 
 #[tokio::test]
@@ -51,9 +50,8 @@ async fn with_bad_base64_end_the_session() {
         "bAA=A",
         "bAAAA====",
         "bAAAA\n",
-        "bAAB=",
     ];
-    assert_refused(&payloads[..7], CloseReason::ParseError).await;
+    assert_refused(&payloads, CloseReason::ParseError).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 // Starts a server under test as a process of its own.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -13,22 +14,61 @@ export const binaries = process.env.KOIO_BINARIES ?? `${root}target/debug`;
 
 /** Starts `binary` and waits until it prints a line that `ready` (a regular expression) matches. */
 export async function start(binary, args, ready) {
+  const server = launch(binary, args);
+  const line = (text) => ready.exec(text);
+  const match = await within(`${binary} to start`, server.wait(line));
+  return { ...server, match };
+}
+
+/**
+ * Starts `binary`, which says nothing when it is ready, and waits until its port answers. Nobody
+ * else may listen there: a server that is left over would be tested in its place.
+ */
+export async function startAt(port, binary, args = []) {
+  await within(`port ${port} to be free`, until(async () => !(await answers(port))), 60_000);
+  const server = launch(binary, args);
+  const ready = until(() => answers(port));
+  await within(`${binary} to start`, Promise.race([ready, server.wait(() => false)]));
+  return server;
+}
+
+async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: "127.0.0.1", port });
+    socket.once("connect", () => resolve(socket.destroy() && true));
+    socket.once("error", () => resolve(false));
+  });
+}
+
+function launch(binary, args) {
   const child = spawn(`${binaries}/${binary}`, args, { stdio: ["ignore", "pipe", "inherit"] });
   const gone = once(child, "exit");
   const lines = [];
-  const started = new Promise((resolve, reject) => {
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      lines.push(line);
-      const match = ready.exec(line);
-      if (match) resolve(match);
-    });
-    child.once("error", reject);
-    gone.then(([code]) => reject(new Error(`${binary} ended with ${code}: ${lines.join("\n")}`)));
-  });
-  const match = await within(`${binary} to start`, started);
+  const output = createInterface({ input: child.stdout });
+  output.on("line", (line) => lines.push(line));
   return {
-    match,
+    /** What it has printed. */
     lines,
+    /** The first line of its output for which `wanted` is true, or an error if it ends. */
+    async wait(wanted) {
+      const found = new Promise((resolve, reject) => {
+        output.on("line", (line) => {
+          const match = wanted(line);
+          if (match) resolve(match);
+        });
+        child.once("error", reject);
+      });
+      const early = gone.then(([code]) => {
+        throw new Error(`${binary} ended with ${code}: ${lines.join("\n")}`);
+      });
+      const match = await Promise.race([found, early]);
+      early.catch(() => {});
+      return match;
+    },
     /** Sends a signal and waits for the end; returns [exit code, signal]. */
     async stop(signal = "SIGKILL") {
       child.kill(signal);

@@ -19,10 +19,10 @@ pub(crate) fn all() -> Handlers {
     ]
 }
 
-/// Asks this socket and answers with what it answered.
+/// Asks this socket and answers with a list of what it answered.
 #[on("ask")]
-async fn ask(ctx: Context, kind: String) -> Result<Value> {
-    ctx.socket().emit_with_ack("question", kind).await
+async fn ask(ctx: Context, kind: String) -> Result<[Value; 1]> {
+    Ok([ctx.socket().emit_with_ack("question", kind).await?])
 }
 
 #[derive(Deserialize, Serialize)]

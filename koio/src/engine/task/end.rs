@@ -1,0 +1,167 @@
+//! Swapping the transport, and ending: what the client is told, and when the session can be forgotten.
+
+use std::{sync::atomic::Ordering, task::Context};
+
+use tracing::{debug, trace};
+
+use super::{
+    SessionTask,
+    link::{Link, Polling},
+};
+use crate::{
+    engine::{
+        CloseReason,
+        machine::Input,
+        requests::{PollReply, PostReply},
+    },
+    wire::{Frame, payload},
+};
+
+/// How a session ends.
+#[derive(Clone, Copy)]
+pub(super) struct Ending {
+    pub(super) reason: CloseReason,
+    pub(super) flush: bool,
+}
+
+impl SessionTask {
+    pub(super) fn upgrade(&mut self) {
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
+        let old = std::mem::replace(&mut self.link, Link::WebSocket(probe));
+        self.session
+            .shared()
+            .is_websocket
+            .store(true, Ordering::Relaxed);
+        trace!(sid = ?self.session.sid(), "upgraded to websocket");
+        if let Link::Polling(Polling {
+            post: Some((packets, reply)),
+            ..
+        }) = old
+        {
+            // The client waits for its posts before it says upgrade, so an honest one has none under way. What
+            // such a post still holds came before the upgrade and is taken in that order.
+            for packet in packets {
+                match packet {
+                    Ok(packet) if self.machine.is_open() => self.input(Input::Packet(packet)),
+                    Ok(_) => break,
+                    Err(_) => self.input(Input::Lost(CloseReason::ParseError)),
+                }
+            }
+            self.session.shared().inbox.end_post();
+            let _ = reply.send(PostReply::Taken);
+        }
+    }
+
+    pub(super) fn drop_probe(&mut self) {
+        if let Some(probe) = self.probe.take() {
+            probe.turn_away();
+        }
+    }
+
+    pub(super) fn closed(&mut self, reason: CloseReason, flush: bool) {
+        debug!(sid = ?self.session.sid(), %reason, transport = %self.machine.transport(), "session closed");
+        self.ending = Some(Ending { reason, flush });
+        let shared = self.session.shared();
+        shared.outbox.close(!flush);
+        self.upstream_busy = true;
+        self.upstream.on_close(reason);
+        match &mut self.link {
+            Link::WebSocket(websocket) => {
+                if !flush {
+                    websocket.close_sent = true;
+                    websocket.io.close(close_code(reason));
+                }
+            }
+            Link::Polling(polling) => {
+                // The client said goodbye in its post; the poll that it sent beside it may come a moment later,
+                // and the post is answered only then: who waits for its answer finds the session gone.
+                let farewell = reason == CloseReason::TransportClose && polling.post.is_some();
+                if farewell && polling.poll.is_none() {
+                    return;
+                }
+                self.session.end_post(polling, flush || farewell);
+                if flush {
+                    return;
+                }
+                if let Some(poll) = polling.poll.take() {
+                    let last = if farewell {
+                        Frame::noop()
+                    } else {
+                        Frame::close()
+                    };
+                    let _ = poll.send(PollReply::Payload(payload::encode([last].iter())));
+                }
+                self.input(Input::Finished);
+            }
+        }
+    }
+
+    pub(super) fn gone(&mut self) {
+        if let Link::Polling(polling) = &mut self.link {
+            self.session.end_post(polling, true);
+        }
+        self.session.shared().outbox.close(true);
+        self.session.shared().inbox.close();
+        self.registration = None;
+        self.link = Link::Polling(Polling::default());
+        self.probe = None;
+    }
+
+    pub(super) fn websocket_drained(&mut self, cx: &mut Context<'_>) {
+        let (Some(ending), Link::WebSocket(websocket)) = (self.ending, &mut self.link) else {
+            return;
+        };
+        let read_done = websocket.read_done;
+        if !websocket.close_sent {
+            websocket.close_sent = true;
+            websocket.io.close(close_code(ending.reason));
+            let written = websocket.io.poll_write(cx, &mut || None);
+            self.input(Input::Told);
+            if written.is_pending() {
+                return;
+            }
+        }
+        if read_done {
+            self.input(Input::Finished);
+        }
+    }
+
+    /// Tells a polling client of a graceful end, once everything before it has been fetched. `waited`: its poll
+    /// was there already when the session ended.
+    pub(super) fn finish_polling(&mut self, waited: bool) {
+        if !self.ending.is_some_and(|ending| ending.flush) {
+            return;
+        }
+        let empty = self.session.shared().outbox.is_empty();
+        if let Link::Polling(polling) = &mut self.link
+            && empty
+            && let Some(poll) = polling.poll.take()
+        {
+            let payload = if waited {
+                payload::encode([Frame::close()].iter())
+            } else {
+                payload::encode([Frame::noop(), Frame::close()].iter())
+            };
+            let _ = poll.send(PollReply::Payload(payload));
+            self.input(Input::Finished);
+        }
+    }
+}
+
+/// The WebSocket close code for an ending (RFC 6455 section 7.4.1). The official clients look at none of them;
+/// people who read a capture do.
+fn close_code(reason: CloseReason) -> u16 {
+    match reason {
+        CloseReason::ServerShuttingDown => 1001,
+        CloseReason::ParseError | CloseReason::TransportError => 1002,
+        CloseReason::SlowConsumer
+        | CloseReason::PingTimeout
+        | CloseReason::ForcedClose
+        | CloseReason::ForcedServerClose => 1008,
+        CloseReason::TransportClose
+        | CloseReason::ServerNamespaceDisconnect
+        | CloseReason::ClientNamespaceDisconnect => 1000,
+    }
+}

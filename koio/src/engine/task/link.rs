@@ -1,0 +1,93 @@
+//! What a session's client is connected by, as its task holds it.
+
+use std::task::Context;
+
+use tokio::sync::oneshot;
+
+use crate::{
+    engine::{
+        Session, Transport,
+        duplex::Duplex,
+        requests::{PollReply, PostReply},
+    },
+    wire::{Frame, payload::Packets},
+};
+
+/// What the session's client is connected by.
+pub(crate) enum Link {
+    Polling(Polling),
+    WebSocket(WebSocket),
+}
+
+/// The HTTP requests that wait for an answer.
+#[derive(Default)]
+pub(crate) struct Polling {
+    pub(super) poll: Option<oneshot::Sender<PollReply>>,
+    pub(super) post: Option<(Packets, oneshot::Sender<PostReply>)>,
+}
+
+pub(crate) struct WebSocket {
+    pub(super) io: Box<dyn Duplex>,
+    /// Nothing more will come from the client.
+    pub(super) read_done: bool,
+    pub(super) close_sent: bool,
+    pub(super) written: u64,
+}
+
+impl WebSocket {
+    pub(crate) fn new(io: Box<dyn Duplex>) -> Self {
+        Self {
+            io,
+            read_done: false,
+            close_sent: false,
+            written: 0,
+        }
+    }
+
+    /// Writes what goes at once. The rest goes when the task next writes, if it keeps this connection.
+    pub(super) fn write_at_once(&mut self, mut frame: Option<Frame>) {
+        let waker = std::task::Waker::noop();
+        let _ = self
+            .io
+            .poll_write(&mut Context::from_waker(waker), &mut || frame.take());
+    }
+
+    /// Closes a connection that does not become, or is no more, a way to this session.
+    pub(super) fn turn_away(mut self) {
+        self.io.close(1000);
+        self.write_at_once(None);
+    }
+}
+
+/// The handshake's transport decides how a task begins.
+impl From<Option<Box<dyn Duplex>>> for Link {
+    fn from(websocket: Option<Box<dyn Duplex>>) -> Self {
+        match websocket {
+            Some(io) => Self::WebSocket(WebSocket::new(io)),
+            None => Self::Polling(Polling::default()),
+        }
+    }
+}
+
+impl Link {
+    pub(crate) fn transport(&self) -> Transport {
+        match self {
+            Self::Polling(_) => Transport::Polling,
+            Self::WebSocket(_) => Transport::WebSocket,
+        }
+    }
+}
+
+impl Session {
+    /// Answers the POST that is under way, if one is.
+    pub(super) fn end_post(&self, polling: &mut Polling, taken: bool) {
+        if let Some((_, reply)) = polling.post.take() {
+            self.shared().inbox.end_post();
+            let _ = reply.send(if taken {
+                PostReply::Taken
+            } else {
+                PostReply::Refused
+            });
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The one task of a session: it feeds the [`Machine`], does what the machine says, and writes.
+//!
+//! A turn reads what there is (up to a budget), lets the layer above work, and writes everything at the end,
+//! so that the answers to a burst of messages leave together. Over polling the turn is woken by HTTP requests;
+//! at an upgrade the same task takes over the WebSocket, so no order is ever handed from one task to another.
+
+mod end;
+mod link;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use tokio::time::Sleep;
+
+use self::{end::Ending, link::WebSocket};
+use super::{
+    Session, Upstream,
+    machine::{Input, Machine, Output},
+    outbox::Urgency,
+    registry::Registration,
+    requests::PollReply,
+};
+use crate::wire::{Frame, payload};
+
+pub(crate) use link::Link;
+
+/// Messages that one turn reads before the other tasks of the thread get theirs.
+const TURN: usize = 128;
+
+/// A session's task.
+pub(crate) struct SessionTask {
+    session: Session,
+    machine: Machine,
+    upstream: Box<dyn Upstream>,
+    upstream_busy: bool,
+    link: Link,
+    probe: Option<WebSocket>,
+    timer: Pin<Box<Sleep>>,
+    reading: bool,
+    /// The deadlines of what must be read rest, for it is the server that does not read.
+    resting: bool,
+    partial: bool,
+    /// How the end is told to the client: what is queued first, or at once.
+    ending: Option<Ending>,
+    registration: Option<Registration>,
+}
+
+impl SessionTask {
+    pub(crate) fn new(
+        session: Session,
+        machine: Machine,
+        upstream: Box<dyn Upstream>,
+        link: Link,
+        registration: Registration,
+    ) -> Self {
+        let first = machine.deadline().unwrap_or_else(Instant::now);
+        Self {
+            session,
+            machine,
+            upstream,
+            upstream_busy: true,
+            link,
+            probe: None,
+            timer: Box::pin(tokio::time::sleep_until(first.into())),
+            reading: true,
+            resting: false,
+            partial: false,
+            ending: None,
+            registration: Some(registration),
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let outputs = self.machine.handle(input, now());
+        for output in outputs {
+            self.apply(output);
+        }
+    }
+
+    fn apply(&mut self, output: Output) {
+        match output {
+            Output::Deliver(message) => self.upstream.on_message(message),
+            Output::Ping => {
+                let _ = self.session.reply(&Frame::ping());
+            }
+            Output::ProbePong => {
+                if let Some(probe) = &mut self.probe {
+                    // The probe's own bytes: they do not pass the session's queue, whose order belongs to the
+                    // transport in use.
+                    probe.write_at_once(Some(Frame::pong(b"probe")));
+                }
+            }
+            Output::ReleasePoll => {
+                if let Link::Polling(polling) = &mut self.link
+                    && let Some(poll) = polling.poll.take()
+                {
+                    let frames = self.session.shared().outbox.take_all();
+                    let payload = if frames.is_empty() {
+                        payload::encode(std::iter::once(&Frame::noop()))
+                    } else {
+                        payload::encode(frames.iter())
+                    };
+                    let _ = poll.send(PollReply::Payload(payload));
+                }
+            }
+            Output::Upgrade => self.upgrade(),
+            Output::DropProbe => self.drop_probe(),
+            Output::Closed { reason, flush } => self.closed(reason, flush),
+            Output::Gone => self.gone(),
+        }
+    }
+
+    fn has_poll(&self) -> bool {
+        matches!(&self.link, Link::Polling(polling) if polling.poll.is_some())
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut budget = TURN;
+        // Before the requests, and by the clock: a request that comes at the deadline comes too late, although
+        // the timer itself may fire a millisecond after it.
+        while self
+            .machine
+            .deadline()
+            .is_some_and(|deadline| now() >= deadline)
+        {
+            self.input(Input::Tick);
+        }
+        let was_ending = self.ending.is_some();
+        let waited = self.has_poll() && !was_ending;
+        self.requests();
+        loop {
+            self.read(cx, &mut budget);
+            let was_full = self.upstream.is_full();
+            // Always: its own timers and other tasks may have woken it.
+            self.upstream_busy = self.upstream.poll(cx).is_pending();
+            // Finished handlers made room: what waits in the transport's buffer would otherwise wait for a
+            // wake-up that does not come.
+            if !(was_full && !self.upstream.is_full() && budget > 0 && self.machine.is_open()) {
+                break;
+            }
+        }
+        let told = self.ending.is_some();
+        let writable = self.write(cx);
+        self.finish_polling(waited);
+        self.drain_closing(cx);
+        // Writing may have set a deadline.
+        let due = self.timer_is_due(cx);
+        // A write that failed has ended the session after the layer above had its turn: it has another one, for
+        // nothing else may ever wake it.
+        let ended = self.ending.is_some() && !told;
+        if due
+            || ended
+            || budget == 0
+            || (self.machine.is_open() && !self.reading && self.may_read())
+        {
+            cx.waker().wake_by_ref();
+        }
+        writable
+    }
+
+    fn timer_is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.machine.deadline() else {
+            return false;
+        };
+        if self.timer.deadline().into_std() != deadline {
+            self.timer.as_mut().reset(deadline.into());
+        }
+        self.timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl Future for SessionTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.session.shared().outbox.cork();
+        // A request or a frame may arrive between the turn's look at it and its end: look again, a few times,
+        // then let the other tasks of the thread have their turn.
+        for _ in 0..4 {
+            let writable = this.turn(cx);
+            if this.machine.is_gone() && !this.upstream_busy {
+                return Poll::Ready(());
+            }
+            let shared = this.session.shared();
+            if shared.outbox.uncork(cx.waker(), writable) && shared.inbox.is_empty() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for SessionTask {
+    /// The runtime may drop a task that has not ended (it is shutting down): nothing may be accepted any more.
+    fn drop(&mut self) {
+        self.session.shared().outbox.close(true);
+        self.session.shared().inbox.close();
+    }
+}
+
+fn now() -> Instant {
+    // tokio's clock, so that tests can pause it.
+    tokio::time::Instant::now().into_std()
+}
+
+/// The first frame of a WebSocket session is its handshake, ahead of everything the layer above sends.
+pub(crate) fn send_handshake(session: &Session, handshake: &Frame) {
+    let _ = session.shared().outbox.push(handshake, Urgency::Reply);
+}

@@ -1,0 +1,207 @@
+//! Reading: what HTTP requests ask, and what the client sends, within a turn's budget and while the layer above
+//! takes it.
+
+use std::task::{Context, Poll};
+
+use tokio::sync::oneshot;
+use tracing::{debug, trace};
+
+use super::{
+    SessionTask,
+    link::{Link, WebSocket},
+    now,
+};
+use crate::{
+    engine::{
+        CloseReason,
+        duplex::Gone,
+        machine::{Input, Output},
+        requests::{PollReply, PostReply, Request},
+    },
+    wire::{EnginePacket, Frame, Message, payload},
+};
+
+impl SessionTask {
+    /// Takes what HTTP requests and other tasks have asked.
+    pub(super) fn requests(&mut self) {
+        for request in self.session.shared().inbox.take() {
+            match request {
+                Request::Poll(reply) => self.poll_request(reply),
+                Request::Post(packets, reply) => {
+                    if !self.machine.is_open() {
+                        self.session.shared().inbox.end_post();
+                        let _ = reply.send(PostReply::Taken);
+                        continue;
+                    }
+                    match &mut self.link {
+                        Link::Polling(polling) => polling.post = Some((packets, reply)),
+                        Link::WebSocket(_) => {
+                            self.session.shared().inbox.end_post();
+                            let _ = reply.send(PostReply::Refused);
+                        }
+                    }
+                }
+                Request::Probe(io) => {
+                    let outputs = self.machine.handle(Input::ProbeOpened, now());
+                    let offered = WebSocket::new(io);
+                    let refused = outputs
+                        .into_iter()
+                        .any(|output| output == Output::DropProbe);
+                    if refused {
+                        offered.turn_away();
+                    } else {
+                        self.probe = Some(offered);
+                    }
+                }
+                Request::Lost(reason) => self.input(Input::Lost(reason)),
+                Request::Close { reason, flush } => self.input(if flush {
+                    Input::Close(reason)
+                } else {
+                    Input::Cut(reason)
+                }),
+            }
+        }
+    }
+
+    fn poll_request(&mut self, reply: oneshot::Sender<PollReply>) {
+        let Link::Polling(polling) = &mut self.link else {
+            let _ = reply.send(PollReply::Refused);
+            return;
+        };
+        if self.machine.is_gone() {
+            let _ = reply.send(PollReply::Refused);
+        } else if self.ending.is_some_and(|ending| !ending.flush) {
+            let noop = payload::encode([Frame::noop()].iter());
+            let _ = reply.send(PollReply::Payload(noop));
+            self.input(Input::Finished);
+        } else if polling.poll.is_some() {
+            // The first is answered when the session closes.
+            let _ = reply.send(PollReply::Refused);
+            self.input(Input::Lost(CloseReason::TransportError));
+        } else {
+            polling.poll = Some(reply);
+        }
+    }
+
+    /// Reads up to `budget` packets; stops early when the layer above is full.
+    pub(super) fn read(&mut self, cx: &mut Context<'_>, budget: &mut usize) {
+        while *budget > 0 && self.machine.is_open() && self.may_read() {
+            let Some(packet) = self.next_packet(cx) else {
+                break;
+            };
+            *budget -= 1;
+            match packet {
+                Ok(packet) => {
+                    self.input(Input::Packet(packet));
+                    self.upstream.start(cx);
+                }
+                Err(Gone(reason)) => self.input(Input::Lost(reason)),
+            }
+        }
+        let before = self.machine.transport();
+        self.read_probe(cx);
+        if self.machine.transport() != before {
+            // Upgraded: what came right behind the `5` is the new transport's, and nobody has asked it yet.
+            return self.read(cx, budget);
+        }
+        self.drain_closing(cx);
+    }
+
+    pub(super) fn may_read(&mut self) -> bool {
+        let full = self.upstream.is_full();
+        let over_limit = self.session.shared().outbox.is_over_limit();
+        let may = !full && !over_limit;
+        if may != self.reading {
+            self.reading = may;
+            trace!(sid = ?self.session.sid(), reading = may, "backpressure");
+        }
+        // Over a WebSocket the pong may wait behind what is not read, and a client that fetches nothing runs into
+        // the write timeout. Over polling one GET empties the queue: who sends none has only the ping to miss.
+        let rests = full || (over_limit && matches!(self.link, Link::WebSocket(_)));
+        if rests != self.resting {
+            self.resting = rests;
+            self.input(Input::Reading(!rests));
+        }
+        may
+    }
+
+    fn next_packet(&mut self, cx: &mut Context<'_>) -> Option<Result<EnginePacket, Gone>> {
+        match &mut self.link {
+            Link::WebSocket(websocket) => {
+                let next = match websocket.io.poll_message(cx) {
+                    Poll::Ready(Ok(message)) => Some(decode(message)),
+                    Poll::Ready(Err(gone)) => Some(Err(gone)),
+                    Poll::Pending => None,
+                };
+                let partial = websocket.io.is_partial();
+                if self.partial && matches!(next, Some(Ok(_))) {
+                    // That one is complete. The next has begun behind it and has a deadline of its own.
+                    self.partial = false;
+                    self.input(Input::Partial(false));
+                }
+                if partial != self.partial {
+                    self.partial = partial;
+                    self.input(Input::Partial(partial));
+                }
+                next
+            }
+            Link::Polling(polling) => {
+                let (packets, _) = polling.post.as_mut()?;
+                match packets.next() {
+                    Some(Ok(packet)) => Some(Ok(packet)),
+                    Some(Err(error)) => {
+                        debug!(sid = ?self.session.sid(), %error, "undecodable engine packet");
+                        Some(Err(Gone(CloseReason::ParseError)))
+                    }
+                    None => {
+                        self.session.end_post(polling, true);
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_probe(&mut self, cx: &mut Context<'_>) {
+        while let Some(probe) = &mut self.probe {
+            match probe.io.poll_message(cx) {
+                Poll::Ready(Ok(message)) => match decode(message) {
+                    Ok(packet) => self.input(Input::ProbePacket(packet)),
+                    Err(_) => self.input(Input::ProbeLost),
+                },
+                Poll::Ready(Err(_)) => self.input(Input::ProbeLost),
+                Poll::Pending => {
+                    // Finishes a `3probe` that the socket did not take at once.
+                    let _ = probe.io.poll_write(cx, &mut || None);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// A closing WebSocket is read on, for the client's close frame; what else comes is dropped.
+    pub(super) fn drain_closing(&mut self, cx: &mut Context<'_>) {
+        if self.ending.is_none() {
+            return;
+        }
+        if let Link::WebSocket(websocket) = &mut self.link {
+            while !websocket.read_done {
+                match websocket.io.poll_message(cx) {
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(_)) => websocket.read_done = true,
+                    Poll::Pending => break,
+                }
+            }
+        }
+    }
+}
+
+fn decode(message: Message) -> Result<EnginePacket, Gone> {
+    match message {
+        Message::Text(text) => EnginePacket::decode(text).map_err(|error| {
+            debug!(%error, "undecodable engine packet");
+            Gone(CloseReason::ParseError)
+        }),
+        binary @ Message::Binary(_) => Ok(EnginePacket::Message(binary)),
+    }
+}

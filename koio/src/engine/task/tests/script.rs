@@ -1,0 +1,251 @@
+//! A scripted WebSocket, a layer above that records and echoes, and sessions between the two.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    engine::{
+        Acceptor, CloseReason, Engine, EngineConfig, Opening, Session, Transport, Upstream,
+        duplex::{Duplex, Gone},
+        requests::{PollReply, PostReply},
+    },
+    wire::{Frame, Message, payload},
+};
+
+/// The client's end of a scripted connection.
+#[derive(Clone, Default)]
+pub(super) struct Wire(pub(super) Arc<Mutex<Script>>);
+
+#[derive(Default)]
+pub(super) struct Script {
+    pub(super) incoming: VecDeque<Message>,
+    pub(super) written: Vec<String>,
+    pub(super) closed: Option<u16>,
+    pub(super) gone: bool,
+    pub(super) blocked: bool,
+    /// Writing fails from here on.
+    pub(super) broken: bool,
+    /// Half of a message has arrived, whatever came before it.
+    pub(super) partial: bool,
+    /// Big messages without an end, which take many reads each.
+    pub(super) flood: bool,
+    pub(super) bytes: u64,
+    pub(super) waker: Option<Waker>,
+}
+
+impl Wire {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Script) -> T) -> T {
+        let mut script = self.0.lock().unwrap();
+        let result = change(&mut script);
+        if let Some(waker) = script.waker.take() {
+            waker.wake();
+        }
+        result
+    }
+
+    pub(super) fn send(&self, text: &str) {
+        let message = Message::Text(Bytes::copy_from_slice(text.as_bytes()));
+        self.with(|script| script.incoming.push_back(message));
+    }
+
+    pub(super) fn hang_up(&self) {
+        self.with(|script| script.gone = true);
+    }
+
+    pub(super) fn written(&self) -> Vec<String> {
+        self.with(|script| std::mem::take(&mut script.written))
+    }
+
+    pub(super) fn closed(&self) -> Option<u16> {
+        self.with(|script| script.closed)
+    }
+}
+
+impl Duplex for Wire {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
+        let mut script = self.0.lock().unwrap();
+        if script.flood {
+            for _ in 0..50 {
+                std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            }
+            return Poll::Ready(Ok(Message::Text(Bytes::from_static(b"4flood"))));
+        }
+        if let Some(message) = script.incoming.pop_front() {
+            return Poll::Ready(Ok(message));
+        }
+        if script.gone {
+            return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+        }
+        script.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        next: &mut dyn FnMut() -> Option<Frame>,
+    ) -> Poll<Result<(), Gone>> {
+        let mut script = self.0.lock().unwrap();
+        if script.broken {
+            return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+        }
+        if script.blocked {
+            script.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        loop {
+            std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            let Some(frame) = next() else { break };
+            script.bytes += frame.len() as u64;
+            for part in frame.parts() {
+                let text = String::from_utf8_lossy(&part.payload).into_owned();
+                script.written.push(text);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn written(&self) -> u64 {
+        self.0.lock().unwrap().bytes
+    }
+
+    fn is_partial(&self) -> bool {
+        self.0.lock().unwrap().partial
+    }
+
+    fn close(&mut self, code: u16) {
+        self.0.lock().unwrap().closed = Some(code);
+    }
+}
+
+/// The layer above: records, and echoes.
+#[derive(Clone, Default)]
+pub(super) struct Above(pub(super) Arc<Mutex<Record>>);
+
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) session: Option<Session>,
+    pub(super) heard: Vec<String>,
+    pub(super) closed: Vec<CloseReason>,
+    pub(super) full: bool,
+    /// Has something to do at its end, for which it needs one more turn.
+    pub(super) farewell: bool,
+    /// Wakes its session when it is polled, as another thread may at that moment.
+    pub(super) wakes: usize,
+    pub(super) polled: usize,
+}
+
+pub(super) struct Recorder(Above, Session);
+
+impl Acceptor for Above {
+    fn accept(&self, session: Session, _: Opening) -> Box<dyn Upstream> {
+        self.0.lock().unwrap().session = Some(session.clone());
+        Box::new(Recorder(self.clone(), session))
+    }
+}
+
+impl Upstream for Recorder {
+    fn on_message(&mut self, message: Message) {
+        let Message::Text(text) = &message else {
+            return;
+        };
+        let text = String::from_utf8_lossy(text).into_owned();
+        self.0.0.lock().unwrap().heard.push(text);
+        let _ = self.1.send(&message);
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        let mut record = self.0.0.lock().unwrap();
+        record.polled += 1;
+        if record.wakes > 0 {
+            record.wakes -= 1;
+            self.1.wake();
+        }
+        if record.farewell && record.closed.is_empty() {
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.0.lock().unwrap().full
+    }
+
+    fn on_close(&mut self, reason: CloseReason) {
+        self.0.0.lock().unwrap().closed.push(reason);
+    }
+}
+
+impl Above {
+    pub(super) fn session(&self) -> Session {
+        self.0.lock().unwrap().session.clone().unwrap()
+    }
+
+    pub(super) fn heard(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().heard)
+    }
+
+    pub(super) fn closed(&self) -> Vec<CloseReason> {
+        self.0.lock().unwrap().closed.clone()
+    }
+}
+
+pub(super) fn config() -> EngineConfig {
+    EngineConfig {
+        ping_interval: Duration::from_secs(1000),
+        ..EngineConfig::default()
+    }
+}
+
+pub(super) fn opening(transport: Transport) -> Opening {
+    Opening::new(Default::default(), Default::default(), None, transport)
+}
+
+pub(super) fn engine(config: EngineConfig) -> (Engine, Above) {
+    let above = Above::default();
+    let engine = Engine::new(config, Arc::new(above.clone())).unwrap();
+    (engine, above)
+}
+
+pub(super) fn websocket(config: EngineConfig) -> (Engine, Above, Wire) {
+    let (engine, above) = engine(config);
+    let wire = Wire::default();
+    let open = opening(Transport::WebSocket);
+    engine.open(open, Some(Box::new(wire.clone()))).unwrap();
+    (engine, above, wire)
+}
+
+pub(super) fn polling(config: EngineConfig) -> (Engine, Above, Session) {
+    let (engine, above) = engine(config);
+    engine.open(opening(Transport::Polling), None).unwrap();
+    let session = above.session();
+    (engine, above, session)
+}
+
+pub(super) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+pub(super) async fn polled(session: &Session) -> String {
+    match session.poll().unwrap().await.unwrap() {
+        PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+        PollReply::Refused => "refused".to_owned(),
+    }
+}
+
+pub(super) fn packets(body: &'static str) -> payload::Packets {
+    payload::decode(Bytes::from_static(body.as_bytes())).unwrap()
+}
+
+pub(super) async fn posted(session: &Session, body: &'static str) -> PostReply {
+    session.begin_post().unwrap();
+    session.post(packets(body)).unwrap().await.unwrap()
+}

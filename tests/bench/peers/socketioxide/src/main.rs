@@ -1,0 +1,38 @@
+//! The events of the bench on socketioxide. It prints `listening on ADDRESS` and ends with its standard input.
+
+use std::io::{Read, Write};
+
+use axum::serve::ListenerExt;
+use bytes::Bytes;
+use socketioxide::{
+    SocketIo,
+    extract::{AckSender, Data, SocketRef},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::io::Result<()> {
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    let (layer, io) = SocketIo::new_layer();
+    io.ns("/", async |socket: SocketRef| {
+        socket.on("echo", async |Data::<String>(text), ack: AckSender| {
+            let _ = ack.send(&text);
+        });
+        socket.on("binary", async |Data::<Bytes>(bytes), ack: AckSender| {
+            let _ = ack.send(&bytes);
+        });
+        socket.on("cast", async |Data::<String>(text), io: SocketIo| {
+            let _ = io.emit("news", &text).await;
+        });
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on {}", listener.local_addr()?);
+    std::io::stdout().flush()?;
+    // axum leaves Nagle's algorithm on, which the answers of a window would wait for.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, axum::Router::new().layer(layer)).await
+}

@@ -1,0 +1,52 @@
+//! A broadcast to everybody, one after the other.
+
+use super::{QUIET, measure};
+use crate::{
+    crowd::Crowd,
+    failure::Failure,
+    frames::{FIRST, TEXT, Template},
+    servers::Server,
+    table::Measured,
+};
+
+/// One of the recipients asks for a broadcast, and for the next one as soon as all have got it.
+pub(super) fn run(
+    server: &Server,
+    recipients: usize,
+    size: usize,
+    seconds: f64,
+) -> Result<Measured, Failure> {
+    let mut crowd = Crowd::new(server.address)?;
+    crowd.open(recipients)?;
+    let payload = format!("#{}", "x".repeat(size - 8));
+    let mut request = Template::default().frame(TEXT, &format!(r##"42["cast","{payload}"]"##));
+    let mut news = Template::plain(&format!(r##"42["news","{payload}"]"##));
+    // The number of the broadcast that each waits for.
+    let mut next = vec![FIRST; recipients];
+    let mut number = FIRST;
+    let mut delivered: u64 = 0;
+    let measured = measure(server, seconds, || {
+        crowd.send(0, request.with(number))?;
+        let expected = news.with(number);
+        let mut missing = recipients as u64;
+        while missing > 0 {
+            let turned = crowd.turn(&mut |index, frame, _| {
+                if frame.opcode != TEXT || frame.payload != expected || next[index] != number {
+                    return Err(Failure::unexpected(frame.payload, expected));
+                }
+                next[index] += 1;
+                missing -= 1;
+                Ok(())
+            });
+            match turned {
+                Err(Failure::Stuck) => return Err(Failure::Lost(missing)),
+                turned => turned?,
+            }
+        }
+        number += 1;
+        delivered += recipients as u64;
+        Ok(delivered)
+    })?;
+    crowd.stay_quiet(QUIET)?;
+    Ok(measured)
+}

@@ -1,0 +1,18 @@
+//! What a connection costs that does nothing.
+
+use std::time::Duration;
+
+use crate::{crowd::Crowd, failure::Failure, servers::Server, table::Measured};
+
+/// Time in which a server may tidy up.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// The memory of a server with connections, less that of the same server before the first.
+pub(super) fn run(server: &Server, connections: usize) -> Result<Measured, Failure> {
+    let before = server.rss()?;
+    let mut crowd = Crowd::new(server.address)?;
+    crowd.open(connections)?;
+    crowd.stay_quiet(SETTLE)?;
+    let cost = (server.rss()? - before) / connections as f64;
+    Ok(Measured { cost, rate: None })
+}
