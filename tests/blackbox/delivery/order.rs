@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
-use koio::{Args, Context, Io, Namespace, Socket, State, handlers, on};
+use koio::{Context, Io, Namespace, Socket, State, handlers, on};
 use koio_tests::{Http, Polling, Received, Transport, WebSocket, client, serve};
 
 use super::memory::{Memory, Peer, within};
@@ -147,11 +147,10 @@ async fn counts(ctx: Context) {
 }
 
 #[on("count")]
-async fn count(ctx: Context, args: Args, number: u64) -> koio::Result<u64> {
+async fn count(ctx: Context, number: u64) -> koio::Result<u64> {
     let counted = ctx.socket().get::<Counted>();
     let counted = counted.ok_or_else(|| koio::Error::internal("not set"))?;
     counted.0.lock().expect("numbers").push(number);
-    drop(args);
     Ok(number)
 }
 
