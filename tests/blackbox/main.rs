@@ -3,6 +3,7 @@
 
 mod bad;
 mod defects;
+mod delivery;
 mod left_out;
 mod scene;
 mod suites;

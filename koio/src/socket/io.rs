@@ -250,13 +250,14 @@ impl IoHandle {
     /// Resolves when all of that is done, at the latest at the deadline: then what is left is cut, and its
     /// handlers are dropped. A second call may set an earlier deadline. Before the start it does nothing.
     pub async fn shutdown(&self, deadline: Duration) -> Drained {
-        let drained = match self.core.engine() {
-            Some(engine) => self.drain(engine, deadline).await,
-            None => Drained {
+        let Some(engine) = self.core.engine() else {
+            // Nothing is remembered either: a server that starts later is not one that has ended.
+            return Drained {
                 clean: 0,
                 forced: 0,
-            },
+            };
         };
+        let drained = self.drain(engine, deadline).await;
         self.core.stopped.send_replace(true);
         drained
     }

@@ -1,0 +1,272 @@
+//! koio inside other servers: axum, plain hyper, and with something else attached to its own.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::map_request;
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use koio::engine::PeerAddr;
+use koio::{Context, Io, IoHandle, handlers, on};
+use koio_tests::{Client, Polling, Received, Target, Transport, WebSocket, client, serve, within};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// What the routes and the handlers of a server share.
+#[derive(Default)]
+struct Hits(AtomicUsize);
+
+impl Hits {
+    fn hit(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+}
+
+#[on("hit")]
+async fn hit(hits: koio::State<Arc<Hits>>) -> usize {
+    hits.hit()
+}
+
+#[on("address")]
+async fn address(ctx: Context) -> Option<String> {
+    ctx.handshake().address().map(|peer| peer.ip().to_string())
+}
+
+async fn page(State(hits): State<Arc<Hits>>) -> String {
+    format!("hit {}", hits.hit())
+}
+
+fn koio(hits: &Arc<Hits>) -> Io {
+    let io = Io::new().state(Arc::clone(hits));
+    io.handlers(handlers![hit, address])
+}
+
+/// An axum server with koio in it.
+struct Axum {
+    target: Target,
+    io: IoHandle,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+/// Puts the address that axum knows where koio looks for it.
+async fn tell_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
+    request.extensions_mut().insert(PeerAddr(peer));
+    request
+}
+
+async fn axum_server(with_address: bool) -> Axum {
+    let hits = Arc::default();
+    let io = koio(&hits);
+    let handle = io.handle();
+    let mut app = Router::new()
+        .route("/page", get(page))
+        .with_state(hits)
+        .layer(io.into_layer());
+    if with_address {
+        app = app.layer(map_request(tell_peer));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    let (stop, stopped) = oneshot::channel();
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async {
+        stopped.await.ok();
+    });
+    let task = tokio::spawn(async move { serving.await });
+    Axum {
+        target,
+        io: handle,
+        stop,
+        task,
+    }
+}
+
+/// A polling session that is upgraded, with an event before, and one after.
+async fn upgraded(target: Target) -> WebSocket {
+    let mut session = Polling::open(target).await;
+    session.send("40").await;
+    let answer = session.get().await;
+    assert!(answer.text().starts_with("40{"), "{}", answer.text());
+    session.begin_get().await;
+    let path = target.websocket_of(&session.open.sid);
+    let mut socket = WebSocket::open(target, &path).await;
+    socket.send("2probe").await;
+    socket.expect("3probe").await;
+    assert_eq!(session.polled().await.text(), "6");
+    socket.send("5").await;
+    // It has been upgraded when it answers.
+    socket.send(r#"429["address"]"#).await;
+    let answer = socket.text().await;
+    assert!(answer.starts_with("439["), "{answer}");
+    socket
+}
+
+/// Both transports and the upgrade reach the same server and the same state.
+async fn assert_serves(target: Target) {
+    for (number, transport) in client::BOTH.into_iter().enumerate() {
+        let mut client = Client::connect(target, transport).await;
+        client.send(r#"421["hit"]"#).await;
+        client.expect(&format!("431[{}]", number + 1)).await;
+        client.close().await;
+    }
+    let mut socket = upgraded(target).await;
+    socket.send(r#"421["hit"]"#).await;
+    socket.expect("431[3]").await;
+    socket.close().await;
+}
+
+#[tokio::test]
+async fn in_axum_polling_websocket_upgrade_and_the_routes_share_a_port_and_a_state() {
+    let server = axum_server(true).await;
+    assert_serves(server.target).await;
+    let response = koio_tests::http::get(server.target.addr, "/page").await;
+    assert_eq!((response.status, response.text()), (200, "hit 4"));
+    let response = koio_tests::http::get(server.target.addr, "/nothing").await;
+    assert_eq!(response.status, 404);
+    // Beside the path, not under it.
+    let response = koio_tests::http::get(server.target.addr, "/socket.iox/").await;
+    assert_eq!(response.status, 404);
+}
+
+#[tokio::test]
+async fn in_axum_the_address_of_the_peer_is_known_if_somebody_tells_it() {
+    for (with_address, expected) in [(true, r#"431["127.0.0.1"]"#), (false, "431[null]")] {
+        let server = axum_server(with_address).await;
+        for transport in client::BOTH {
+            let mut client = Client::connect(server.target, transport).await;
+            client.send(r#"421["address"]"#).await;
+            client.expect(expected).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_axum_a_shutdown_of_koio_and_then_of_axum_ends_the_server() {
+    let server = axum_server(false).await;
+    let mut clients = Vec::new();
+    for transport in client::BOTH {
+        clients.push(Client::connect(server.target, transport).await);
+    }
+    let mut upgraded = upgraded(server.target).await;
+    server.io.broadcast("last", ()).expect("nobody's fault");
+    let io = server.io.clone();
+    let ending = tokio::spawn(async move { io.shutdown(Duration::from_secs(10)).await });
+    for mut client in clients {
+        client.expect(r#"42["last"]"#).await;
+        assert!(matches!(client.next().await, Received::End(_)));
+    }
+    upgraded.expect(r#"42["last"]"#).await;
+    assert_eq!(upgraded.ended().await, Some(1001));
+    drop(upgraded);
+    let drained = within("a shutdown", ending).await.expect("a shutdown");
+    assert_eq!((drained.clean, drained.forced), (3, 0));
+    // axum still serves its own, and koio no new client.
+    let response = koio_tests::http::get(server.target.addr, "/page").await;
+    assert_eq!(response.status, 200);
+    let response = koio_tests::http::get(server.target.addr, &server.target.polling()).await;
+    assert_eq!(response.status, 503);
+    server.stop.send(()).expect("a server");
+    within("axum to end", server.task)
+        .await
+        .expect("no panic")
+        .expect("no error");
+}
+
+#[tokio::test]
+async fn as_a_service_it_runs_under_plain_hyper() {
+    let hits = Arc::default();
+    let service = koio(&hits).into_service();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(service.clone());
+            let connection = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades();
+            tokio::spawn(connection);
+        }
+    });
+    assert_serves(target).await;
+    let response = koio_tests::http::get(target.addr, "/").await;
+    assert_eq!((response.status, response.text()), (404, ""));
+    let mut client = Client::connect(target, Transport::WebSocket).await;
+    client.send(r#"421["address"]"#).await;
+    client.expect("431[null]").await;
+}
+
+#[tokio::test]
+async fn what_is_attached_answers_beside_koio() {
+    let hits = Arc::default();
+    let attached = tower::service_fn(
+        |request: hyper::Request<hyper::body::Incoming>| async move {
+            let page = format!("{} {}", request.method(), request.uri().path());
+            Ok::<_, Infallible>(hyper::Response::new(page))
+        },
+    );
+    let server = serve(koio(&hits).attach(attached)).await;
+    assert_serves(server.target()).await;
+    for path in ["/", "/page", "/socket.iox/", "/SOCKET.IO/"] {
+        let response = koio_tests::http::get(server.addr, path).await;
+        let expected = format!("GET {path}");
+        assert_eq!((response.status, response.text()), (200, expected.as_str()));
+    }
+    // koio's own server tells the address itself.
+    let mut client = Client::connect(server.target(), Transport::Polling).await;
+    client.send(r#"421["address"]"#).await;
+    client.expect(r#"431["127.0.0.1"]"#).await;
+}
+
+#[tokio::test]
+async fn an_attached_service_that_fails_costs_its_own_request_only() {
+    let hits = Arc::default();
+    let attached = tower::service_fn(|_: hyper::Request<hyper::body::Incoming>| async {
+        Err::<hyper::Response<String>, _>(std::io::Error::other("out of order"))
+    });
+    let server = serve(koio(&hits).attach(attached)).await;
+    let mut client = Client::connect(server.target(), Transport::WebSocket).await;
+    let mut http = koio_tests::Http::connect(server.addr).await;
+    http.send_get("/page").await;
+    let answer = http.response().await;
+    assert!(answer.is_none_or(|answer| answer.status >= 500));
+    client.send(r#"421["hit"]"#).await;
+    client.expect("431[1]").await;
+}
+
+#[tokio::test]
+async fn two_servers_in_one_program_share_nothing() {
+    let (one, two) = (Arc::default(), Arc::default());
+    let outer = koio(&two).path("/second");
+    let second = outer.handle();
+    let inner = koio(&one);
+    let first = inner.handle();
+    let app: Router = Router::new()
+        .layer(inner.into_layer())
+        .layer(outer.into_layer());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let other = Target {
+        path: "/second/",
+        ..target
+    };
+    let mut of_one = Client::connect(target, Transport::WebSocket).await;
+    let mut of_two = Client::connect(other, Transport::WebSocket).await;
+    first.broadcast("first", ()).expect("an emit");
+    second.broadcast("second", ()).expect("an emit");
+    of_one.expect(r#"42["first"]"#).await;
+    of_two.expect(r#"42["second"]"#).await;
+    of_one.send(r#"421["hit"]"#).await;
+    of_one.expect("431[1]").await;
+    of_two.send(r#"421["hit"]"#).await;
+    of_two.expect("431[1]").await;
+}
