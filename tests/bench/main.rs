@@ -57,7 +57,7 @@ fn run(options: &Options) -> Result<(), Failure> {
         for repetition in 0..options.repetitions {
             let mut measured = Vec::new();
             for program in &programs {
-                let server = program.start(pinned, &options.under)?;
+                let server = program.start(pinned, options)?;
                 let result = row.run(&server, options.seconds);
                 let one = result.map_err(|failure| failure.during(row.name, program.kind))?;
                 eprintln!(

@@ -12,6 +12,7 @@ cargo run -p koio-tests --release --bin bench -- [OPTIONS]
                        echo1 echo16 echo16-1k binary16-1k cast connect idle
   --reps 5             repetitions of each row
   --seconds 2          time of each measurement; a row adds half a second to warm up
+  --spin               the load generator never sleeps, so that no server pays for waking it
   --under 'perf stat'  start the servers under a tool, to look into one rather than to measure";
 
 /// What to measure, and how long.
@@ -20,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) versus: Vec<Kind>,
     pub(crate) repetitions: usize,
     pub(crate) seconds: f64,
+    pub(crate) spin: bool,
     /// A command that the servers are arguments of.
     pub(crate) under: Vec<String>,
     only: Vec<String>,
@@ -32,12 +34,17 @@ impl Options {
             versus: Vec::new(),
             repetitions: 5,
             seconds: 2.0,
+            spin: false,
             under: Vec::new(),
             only: Vec::new(),
         };
         while let Some(flag) = args.next() {
             if flag == "--help" {
                 return Ok(None);
+            }
+            if flag == "--spin" {
+                options.spin = true;
+                continue;
             }
             let value = args.next().ok_or_else(|| Wrong(flag.clone()))?;
             let wrong = || Wrong(format!("{flag} {value}"));

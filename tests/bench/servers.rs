@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{crowd::PATIENCE, failure::Failure, process};
+use crate::{crowd::PATIENCE, failure::Failure, options::Options, process};
 
 /// A server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,13 +80,13 @@ impl Program {
         Ok(Self { kind, path })
     }
 
-    /// Starts a process of it, on a core of its own if `pinned`, as an argument of the command `under`.
-    pub(crate) fn start(&self, pinned: bool, under: &[String]) -> Result<Server, Failure> {
+    /// Starts a process of it, on a core of its own if `pinned`, under the tool that the options name.
+    pub(crate) fn start(&self, pinned: bool, options: &Options) -> Result<Server, Failure> {
         let core = process::SERVER_CORE.to_string();
         let pin = ["taskset", "-c", &core];
         let words = pin.iter().filter(|_| pinned).map(OsStr::new);
         let mut words = words
-            .chain(under.iter().map(OsStr::new))
+            .chain(options.under.iter().map(OsStr::new))
             .chain([self.path.as_os_str()]);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
@@ -104,7 +104,11 @@ impl Program {
             .strip_prefix("listening on ")
             .and_then(|address| address.parse().ok());
         match address {
-            Some(address) => Ok(Server { child, address }),
+            Some(address) => Ok(Server {
+                child,
+                address,
+                spin: options.spin && pinned,
+            }),
             None => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -126,6 +130,8 @@ fn target_directory() -> Result<PathBuf, Failure> {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Whether its clients never sleep.
+    pub(crate) spin: bool,
 }
 
 impl Server {

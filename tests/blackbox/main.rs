@@ -7,3 +7,4 @@ mod delivery;
 mod left_out;
 mod scene;
 mod suites;
+mod upstream;

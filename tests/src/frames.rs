@@ -194,17 +194,29 @@ impl RawWebSocket {
         );
     }
 
-    /// Reads up to the close frame and then to the end of the connection. The code is 1005 for a
-    /// close frame without one, and `None` if the connection ended without a close frame.
+    /// Reads up to the close frame, answers it, and reads to the end of the connection. The code is
+    /// 1005 for a close frame without one, and `None` if there was no close frame.
     pub async fn ended(&mut self) -> Option<u16> {
+        self.end(true).await
+    }
+
+    /// As [`RawWebSocket::ended`], without answering.
+    pub async fn abandoned(&mut self) -> Option<u16> {
+        self.end(false).await
+    }
+
+    async fn end(&mut self, answer: bool) -> Option<u16> {
         let mut code = None;
         while let Some(frame) = self.next().await {
-            if frame.opcode == 8 {
+            if frame.opcode == 8 && code.is_none() {
                 let said = frame
                     .payload
                     .first_chunk()
                     .map(|code| u16::from_be_bytes(*code));
-                code = code.or(Some(said.unwrap_or(1005)));
+                code = Some(said.unwrap_or(1005));
+                if answer {
+                    self.send(&Frame::new(8, frame.payload)).await;
+                }
             }
         }
         code

@@ -89,7 +89,13 @@ impl WebSocket {
             return match message {
                 Some(Ok(Message::Text(text))) => Received::Text(text.as_str().to_owned()),
                 Some(Ok(Message::Binary(bytes))) => Received::Binary(bytes.to_vec()),
-                Some(Ok(Message::Close(frame))) => Received::End(frame.map(|f| f.code.into())),
+                Some(Ok(Message::Close(frame))) => {
+                    // The answer waits in tungstenite until somebody writes or reads again.
+                    let answered = within("answering a close", self.stream.flush()).await;
+                    // The server may have gone already.
+                    answered.ok();
+                    Received::End(frame.map(|frame| frame.code.into()))
+                }
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => Received::End(None),
             };

@@ -16,7 +16,7 @@ pub(super) fn run(
     size: usize,
     seconds: f64,
 ) -> Result<Measured, Failure> {
-    let mut crowd = Crowd::new(server.address)?;
+    let mut crowd = Crowd::new(server)?;
     crowd.open(recipients)?;
     let payload = format!("#{}", "x".repeat(size - 8));
     let mut request = Template::default().frame(TEXT, &format!(r##"42["cast","{payload}"]"##));

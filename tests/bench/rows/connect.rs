@@ -11,7 +11,7 @@ const WARM_UP: usize = 500;
 
 /// The unit is a connection from its first byte to the answer to CONNECT; that it is closed is part of it.
 pub(super) fn run(server: &Server, seconds: f64) -> Result<Measured, Failure> {
-    let mut crowd = Crowd::new(server.address)?;
+    let mut crowd = Crowd::new(server)?;
     crowd.open_and_close(WARM_UP)?;
     let count = (EACH_SECOND * seconds) as usize;
     let clocks = Clocks::start(server, 0)?;

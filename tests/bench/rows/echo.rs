@@ -125,7 +125,7 @@ pub(super) fn run(
     size: usize,
     seconds: f64,
 ) -> Result<Measured, Failure> {
-    let mut crowd = Crowd::new(server.address)?;
+    let mut crowd = Crowd::new(server)?;
     crowd.open(CONNECTIONS)?;
     let mut echo = Echo::new(kind, size);
     for index in 0..CONNECTIONS {

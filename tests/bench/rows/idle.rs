@@ -10,7 +10,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// The memory of a server with connections, less that of the same server before the first.
 pub(super) fn run(server: &Server, connections: usize) -> Result<Measured, Failure> {
     let before = server.rss()?;
-    let mut crowd = Crowd::new(server.address)?;
+    let mut crowd = Crowd::new(server)?;
     crowd.open(connections)?;
     crowd.stay_quiet(SETTLE)?;
     let cost = (server.rss()? - before) / connections as f64;

@@ -1,7 +1,7 @@
 //! The Socket.IO v5 suite: 32 cases.
 
-mod connect;
 mod engine_io;
+mod lifecycle;
 mod message;
 
 use koio::{Args, Context, Io, Namespace, handlers, on};
