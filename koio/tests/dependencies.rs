@@ -2,6 +2,12 @@
 //!
 //! `cargo metadata` knows all of it without the network once the crates are there, and without a tool to install.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "that is how a test fails"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Command,
