@@ -5,6 +5,7 @@ mod bad;
 mod defects;
 mod delivery;
 mod left_out;
+mod program;
 mod scene;
 mod suites;
 mod upstream;

@@ -72,10 +72,10 @@ impl<F: Fn(Level, String) + Send + Sync + 'static> Subscriber for Lines<F> {
 
 /// Everything that is logged on this thread, down to `trace`, while the guard lives.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
+pub(crate) struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Heard {
-    fn listen(&self) -> tracing::dispatcher::DefaultGuard {
+    pub(crate) fn listen(&self) -> tracing::dispatcher::DefaultGuard {
         let heard = self.clone();
         let lines = Lines::to(move |level, line| {
             heard.0.lock().expect("lines").push((level, line));
@@ -83,12 +83,12 @@ impl Heard {
         tracing::dispatcher::set_default(&tracing::Dispatch::new(lines))
     }
 
-    fn lines(&self) -> Vec<(Level, String)> {
+    pub(crate) fn lines(&self) -> Vec<(Level, String)> {
         self.0.lock().expect("lines").clone()
     }
 
     /// The first line that says this.
-    fn says(&self, text: &str) -> Option<(Level, String)> {
+    pub(crate) fn says(&self, text: &str) -> Option<(Level, String)> {
         self.lines()
             .into_iter()
             .find(|(_, line)| line.contains(text))
