@@ -1,4 +1,5 @@
 //! What a program may write, and what becomes of it at the start and on the wire: the attribute and its options,
 //! arguments, answers, layers, and what the start refuses.
 
+mod arguments;
 mod start;
