@@ -3,4 +3,6 @@
 
 mod answers;
 mod arguments;
+mod layers;
+mod options;
 mod start;
