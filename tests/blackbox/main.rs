@@ -6,6 +6,7 @@ mod defects;
 mod delivery;
 mod left_out;
 mod program;
+mod readme;
 mod scene;
 mod suites;
 mod upstream;
