@@ -36,18 +36,6 @@ pub struct Packets {
     offset: usize,
 }
 
-impl Packets {
-    fn packet(text: Bytes) -> Result<EnginePacket, DecodeError> {
-        if text.first() != Some(&b'b') {
-            return EnginePacket::decode(text);
-        }
-        match STANDARD.decode(text.get(1..).unwrap_or_default()) {
-            Ok(data) => Ok(EnginePacket::Message(Message::Binary(data.into()))),
-            Err(_) => Err(DecodeError::new(DecodeErrorKind::Base64, 0)),
-        }
-    }
-}
-
 impl Iterator for Packets {
     type Item = Result<EnginePacket, DecodeError>;
 
@@ -64,7 +52,7 @@ impl Iterator for Packets {
             }
             None => rest,
         };
-        let packet = Self::packet(text)
+        let packet = EnginePacket::decode(text)
             .map_err(|error| DecodeError::new(error.kind(), offset + error.offset()));
         if packet.is_err() {
             self.rest = None;
