@@ -80,7 +80,7 @@ impl Accept {
             return false;
         }
         let connected = wire::connect(socket.namespace(), socket.id().as_str());
-        let opened = socket.open(&connected);
+        let opened = socket.open(connected);
         if !opened {
             // The session was closed in this very moment. No connection handler runs, so nobody is to hear of a
             // disconnect either.
@@ -96,7 +96,7 @@ impl Accept {
         if self.answer(REFUSED) && socket.is_open() {
             let data = data.as_ref().map(|data| data.get().as_bytes());
             let refusal = wire::connect_error(socket.namespace(), message, data);
-            socket.reply(&refusal);
+            socket.reply(refusal);
         }
     }
 

@@ -89,6 +89,13 @@ impl Lane {
         self.is_new || self.running.is_none()
     }
 
+    /// Gives back what an idle socket does not need. Called once a turn, not after every event.
+    pub(super) fn tidy(&mut self) {
+        if self.queue.capacity() > 0 && self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.queue.len()
     }
@@ -195,10 +202,6 @@ impl Lane {
         {
             self.running = Some(dispatch.event(socket, event));
             return true;
-        }
-        if self.queue.capacity() > 0 && self.queue.is_empty() {
-            // An idle socket keeps no queue.
-            self.queue = VecDeque::new();
         }
         match &mut self.closing {
             // Who was accepted is told about the end, once, after everything else.
