@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes};
 
-use super::{DecodeError, DecodeErrorKind, EnginePacket, Frame, Message};
+use super::{DecodeError, DecodeErrorKind, EnginePacket, Frame};
 
 const SEPARATOR: u8 = 0x1e;
 
@@ -86,6 +86,7 @@ pub fn encode<'a>(frames: impl Iterator<Item = &'a Frame>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Message;
 
     fn read(body: &'static [u8]) -> Vec<Result<EnginePacket, DecodeErrorKind>> {
         match decode(Bytes::from_static(body)) {
