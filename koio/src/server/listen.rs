@@ -141,6 +141,9 @@ impl Server {
     ///
     /// # Errors
     /// As [`run`](Self::run); and if the system does not tell of signals.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run): nothing is drained then.
     pub async fn run_until_signal(self) -> Result<()> {
         let handle = self.handle();
         let patience = self.shutdown_timeout;
