@@ -5,6 +5,7 @@ mod bad;
 mod defects;
 mod delivery;
 mod left_out;
+mod papers;
 mod program;
 mod readme;
 mod scene;

@@ -1,7 +1,10 @@
 //! Follows the borders of incoming WebSocket frames (RFC 6455 section 5.2), and nothing else.
 //!
 //! tungstenite reads the frames; it neither tells whether a message is half read nor bounds the number of
-//! frames a message may be cut into. Both are needed here: a deadline for the first, a limit for the second.
+//! frames a message may be cut into. Both are needed here: a deadline for the first, a limit for the second. And
+//! who knows how many messages are complete need not ask tungstenite for one that is not there.
+
+use std::mem::take;
 
 /// Where in a frame the next byte belongs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,9 +24,15 @@ enum At {
 pub(super) struct Fragments {
     at: At,
     masked: bool,
+    /// The frame under way is the last of its message, or a control frame.
+    last: bool,
     /// Frames of the unfinished data message; 0 when none is under way.
     open: usize,
     limit: usize,
+    /// Messages and control frames that have ended since somebody last asked.
+    complete: usize,
+    /// Longest payload announced since somebody last asked.
+    longest: u64,
 }
 
 /// A message was cut into more frames than the limit.
@@ -35,14 +44,22 @@ impl Fragments {
         Self {
             at: At::Start,
             masked: false,
+            last: false,
             open: 0,
             limit,
+            complete: 0,
+            longest: 0,
         }
     }
 
     /// Whether a frame or a fragmented message is under way.
     pub(super) fn is_partial(&self) -> bool {
         self.at != At::Start || self.open > 0
+    }
+
+    /// How many messages and control frames have ended, and the longest payload that has begun, since the last call.
+    pub(super) fn take_complete(&mut self) -> (usize, u64) {
+        (take(&mut self.complete), take(&mut self.longest))
     }
 
     /// Follows the next bytes of the stream. Malformed frames are tungstenite's to refuse.
@@ -58,6 +75,7 @@ impl Fragments {
                             return Err(TooMany);
                         }
                     }
+                    self.last = fin || opcode >= 8;
                     self.at = At::Length;
                     bytes = rest;
                 }
@@ -93,10 +111,7 @@ impl Fragments {
                         .len()
                         .min(usize::try_from(missing).unwrap_or(usize::MAX));
                     let (_, rest) = bytes.split_at(here);
-                    self.at = match missing - here as u64 {
-                        0 => At::Start,
-                        missing => At::Payload { missing },
-                    };
+                    self.at = self.missing(missing - here as u64);
                     bytes = rest;
                 }
             }
@@ -104,11 +119,17 @@ impl Fragments {
         Ok(())
     }
 
-    fn payload(&self, length: u64) -> At {
-        match length.saturating_add(if self.masked { 4 } else { 0 }) {
-            0 => At::Start,
-            missing => At::Payload { missing },
+    fn payload(&mut self, length: u64) -> At {
+        self.longest = self.longest.max(length);
+        self.missing(length.saturating_add(if self.masked { 4 } else { 0 }))
+    }
+
+    fn missing(&mut self, missing: u64) -> At {
+        if missing > 0 {
+            return At::Payload { missing };
         }
+        self.complete += usize::from(self.last);
+        At::Start
     }
 }
 
@@ -158,6 +179,24 @@ mod tests {
         assert!(fragments.is_partial(), "a ping between does not end it");
         fragments.feed(&frame(true, 0, 3)).unwrap();
         assert!(!fragments.is_partial());
+    }
+
+    #[test]
+    fn what_is_complete_is_counted_once_and_fragments_are_not() {
+        let mut fragments = Fragments::new(4);
+        let mut bytes = frame(true, 1, 200);
+        bytes.extend(frame(false, 1, 3));
+        bytes.extend(frame(true, 9, 0));
+        fragments.feed(&bytes).unwrap();
+        assert_eq!(fragments.take_complete(), (2, 200));
+        assert_eq!(fragments.take_complete(), (0, 0));
+        let mut unmasked_and_empty = frame(true, 0, 3);
+        unmasked_and_empty.extend([0x81, 0]);
+        let (head, tail) = unmasked_and_empty.split_at(7);
+        fragments.feed(head).unwrap();
+        assert_eq!(fragments.take_complete(), (0, 3));
+        fragments.feed(tail).unwrap();
+        assert_eq!(fragments.take_complete(), (2, 0));
     }
 
     #[test]

@@ -6,15 +6,15 @@
 //! together into one write, big ones without a copy.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
-    future::Future,
     io::{self, Read, Write},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::{
     self,
     error::{CapacityError, Error},
@@ -31,8 +31,14 @@ use crate::{
     wire::{Frame, Message},
 };
 
-/// Bytes read from the socket at once. Given back as soon as they are used up.
-const READ: usize = 16 * 1024;
+/// Bytes read from the socket at once, into a block that all connections of a thread share: it is copied out of
+/// before anything else happens.
+const READ: usize = 64 * 1024;
+thread_local! {
+    static BLOCK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+/// Bytes that the context takes at a time, once it has used up those that it was made with.
+const STEP: usize = 4 * 1024;
 /// Frames up to this size are copied together into one write; above it a copy costs more than a write call.
 const COALESCE: usize = 4 * 1024;
 /// Bytes of pongs that wait to be written. Above it the older ones are dropped: only the last ping need be
@@ -44,8 +50,15 @@ const WRITE: usize = 64 * 1024;
 /// A WebSocket over any byte stream.
 pub(super) struct WebSocket<S> {
     io: S,
-    context: WebSocketContext,
+    max_payload: usize,
     fragments: Fragments,
+    /// Reads messages. There only while bytes are under way: an idle connection needs none of its buffers.
+    context: Option<Box<WebSocketContext>>,
+    /// Messages that the context can give without another byte.
+    ready: usize,
+    /// The context has been given bytes since it last asked for more: a frame that has only begun may break the
+    /// rules already.
+    fed: bool,
     /// Bytes read from the socket that the context has not taken.
     unread: BytesMut,
     /// Whole control frames that the context wants written, at most [`PONGS`] bytes of them.
@@ -72,15 +85,13 @@ enum Phase {
 impl<S> WebSocket<S> {
     /// A WebSocket whose handshake is done. `unread`: bytes that came right behind it.
     pub(super) fn new(io: S, unread: Bytes, config: &EngineConfig) -> Self {
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(4 * 1024)
-            .write_buffer_size(0)
-            .max_message_size(Some(config.max_payload))
-            .max_frame_size(Some(config.max_payload));
         let mut websocket = Self {
             io,
-            context: WebSocketContext::new(Role::Server, Some(limits)),
+            max_payload: config.max_payload,
             fragments: Fragments::new(config.max_fragments),
+            context: None,
+            ready: 0,
+            fed: false,
             unread: BytesMut::new(),
             control: Vec::new(),
             outgoing: VecDeque::new(),
@@ -89,15 +100,41 @@ impl<S> WebSocket<S> {
             shut: false,
             phase: Phase::Open,
         };
-        if !unread.is_empty() {
-            if websocket.fragments.feed(&unread).is_err() {
-                websocket.violation(1008);
-                websocket.phase = Phase::Broken;
-            } else {
-                websocket.unread = BytesMut::from(unread);
-            }
+        if !unread.is_empty() && websocket.feed(&unread).is_err() {
+            websocket.violation(1008);
+            websocket.phase = Phase::Broken;
         }
         websocket
+    }
+
+    /// Takes bytes from the socket.
+    fn feed(&mut self, bytes: &[u8]) -> Result<(), TooMany> {
+        self.fragments.feed(bytes)?;
+        let (complete, longest) = self.fragments.take_complete();
+        self.ready += complete;
+        self.fed = true;
+        if self.context.is_some() {
+            self.unread.extend_from_slice(bytes);
+            return Ok(());
+        }
+        // tungstenite wants room for each frame behind all that it has, even for one that it has: without it, it
+        // would move the rest at every message.
+        let room = usize::try_from(longest).map_or(0, |longest| longest.min(bytes.len()));
+        let mut begun = Vec::with_capacity(bytes.len() + room);
+        begun.extend_from_slice(bytes);
+        let limits = WebSocketConfig::default()
+            .read_buffer_size(if self.fragments.is_partial() { STEP } else { 0 })
+            .write_buffer_size(0)
+            .max_message_size(Some(self.max_payload))
+            .max_frame_size(Some(self.max_payload));
+        let context = WebSocketContext::from_partially_read(begun, Role::Server, Some(limits));
+        self.context = Some(Box::new(context));
+        Ok(())
+    }
+
+    /// Whether everything that has come has been taken, and nothing is begun: then the context holds nothing.
+    fn is_clean(&self) -> bool {
+        self.ready == 0 && self.unread.is_empty() && !self.fragments.is_partial()
     }
 
     /// The peer broke the protocol: tells it so, and stops listening. tungstenite itself only reports.
@@ -105,6 +142,7 @@ impl<S> WebSocket<S> {
         self.close_frame(code);
         self.phase = Phase::Draining;
         self.unread = BytesMut::new();
+        self.context = None;
     }
 
     fn close_frame(&mut self, code: u16) {
@@ -132,42 +170,57 @@ impl<S> WebSocket<S> {
 
     /// The next message from what has been read; `None` when more bytes are needed.
     fn decode(&mut self) -> Option<Result<Message, Gone>> {
-        loop {
+        while let Some(context) = &mut self.context {
+            if self.ready == 0 && !self.fed {
+                return None;
+            }
             let mut pipe = Pipe {
                 unread: &mut self.unread,
                 control: &mut self.control,
             };
-            match self.context.read(&mut pipe) {
-                Ok(tungstenite::Message::Text(text)) => {
-                    return Some(Ok(Message::Text(Bytes::from(text))));
-                }
-                Ok(tungstenite::Message::Binary(data)) => return Some(Ok(Message::Binary(data))),
-                // Pings are answered by the context; nothing asks for pongs.
+            let read = context.read(&mut pipe);
+            self.ready = self.ready.saturating_sub(1);
+            let message = match read {
+                Ok(tungstenite::Message::Text(text)) => Some(Message::Text(Bytes::from(text))),
+                Ok(tungstenite::Message::Binary(data)) => Some(Message::Binary(data)),
+                // Pings are answered by the context, with the next read unless it is told to; nothing asks for
+                // pongs.
                 Ok(
                     tungstenite::Message::Ping(_)
                     | tungstenite::Message::Pong(_)
                     | tungstenite::Message::Frame(_),
-                ) => {}
+                ) => {
+                    let _ = context.flush(&mut pipe);
+                    None
+                }
                 Ok(tungstenite::Message::Close(_)) => {
-                    // Reading once more makes the context write its answer.
-                    let mut pipe = Pipe {
-                        unread: &mut self.unread,
-                        control: &mut self.control,
-                    };
-                    let _ = self.context.flush(&mut pipe);
+                    let _ = context.flush(&mut pipe);
                     self.take_control();
                     self.close_sent = true;
                     self.phase = Phase::Draining;
+                    self.context = None;
                     return Some(Err(Gone(CloseReason::TransportClose)));
                 }
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.ready = 0;
+                    self.fed = false;
+                    return None;
+                }
                 Err(error) => {
                     debug!(%error, "websocket violation");
                     self.violation(violation_code(&error));
                     return Some(Err(Gone(CloseReason::TransportError)));
                 }
+            };
+            if self.is_clean() {
+                self.context = None;
+                self.fed = false;
+            }
+            if let Some(message) = message {
+                return Some(Ok(message));
             }
         }
+        None
     }
 }
 
@@ -181,25 +234,25 @@ fn violation_code(error: &Error) -> u16 {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Reads from the socket into `unread`; `Ready(0)` at its end.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.unread.capacity() == 0 {
-            self.unread.reserve(READ);
-        }
-        // Reads into the buffer's spare room without clearing it first.
-        let poll = pin!(self.io.read_buf(&mut self.unread)).poll(cx);
-        if poll.is_pending() && self.unread.is_empty() {
-            // An idle connection keeps no buffer.
-            self.unread = BytesMut::new();
-        }
-        poll
+    /// Reads from the socket and gives what came to `take`; `Ready(0)` at its end.
+    fn poll_fill<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&mut Self, &[u8]) -> T,
+    ) -> Poll<io::Result<(usize, T)>> {
+        let mut block = BLOCK.take();
+        block.resize(READ, 0);
+        let mut buf = ReadBuf::new(&mut block);
+        let read = Pin::new(&mut self.io).poll_read(cx, &mut buf);
+        let read = read.map_ok(|()| (buf.filled().len(), take(self, buf.filled())));
+        BLOCK.set(block);
+        read
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.unread.clear();
-            match self.poll_fill(cx) {
-                Poll::Ready(Ok(1..)) => {}
+            match self.poll_fill(cx, |_, _| ()) {
+                Poll::Ready(Ok((1.., ()))) => {}
                 Poll::Ready(_) => {
                     self.phase = Phase::Ended;
                     return Poll::Ready(());
@@ -260,18 +313,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for WebSocket<S> {
             if let Some(message) = self.decode() {
                 return Poll::Ready(message);
             }
-            let before = self.unread.len();
-            match self.poll_fill(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(1..)) => {
-                    let new = self.unread.get(before..).unwrap_or_default();
-                    if let Err(TooMany) = self.fragments.feed(new) {
-                        debug!("websocket message cut into too many frames");
-                        self.violation(1008);
-                        return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+            match self.poll_fill(cx, Self::feed) {
+                Poll::Pending => {
+                    if self.unread.is_empty() && self.unread.capacity() > 0 {
+                        // Half a frame keeps no more than what the context has of it.
+                        self.unread = BytesMut::new();
                     }
+                    return Poll::Pending;
                 }
-                Poll::Ready(Ok(0) | Err(_)) => {
+                Poll::Ready(Ok((1.., Ok(())))) => {}
+                Poll::Ready(Ok((1.., Err(TooMany)))) => {
+                    debug!("websocket message cut into too many frames");
+                    self.violation(1008);
+                    return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+                }
+                Poll::Ready(Ok((0, _)) | Err(_)) => {
                     self.phase = Phase::Ended;
                     return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
                 }
@@ -369,7 +425,7 @@ impl Write for Pipe<'_> {
 mod tests {
     use std::task::Waker;
 
-    use tokio::io::{AsyncWriteExt, DuplexStream};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     use super::*;
 

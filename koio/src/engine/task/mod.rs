@@ -28,7 +28,7 @@ use super::{
     registry::Registration,
     requests::PollReply,
 };
-use crate::wire::{Frame, payload};
+use crate::wire::{EnginePacket, Frame, payload};
 
 pub(crate) use link::Link;
 
@@ -44,6 +44,8 @@ pub(crate) struct SessionTask {
     link: Link,
     probe: Option<WebSocket>,
     timer: Pin<Box<Sleep>>,
+    /// When the turn began.
+    now: Instant,
     reading: bool,
     /// The deadlines of what must be read rest, for it is the server that does not read.
     resting: bool,
@@ -70,6 +72,7 @@ impl SessionTask {
             link,
             probe: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
+            now: now(),
             reading: true,
             resting: false,
             partial: false,
@@ -79,7 +82,14 @@ impl SessionTask {
     }
 
     fn input(&mut self, input: Input) {
-        let outputs = self.machine.handle(input, now());
+        let now = match &input {
+            // Nothing about these depends on the time, and they come with every message and every turn.
+            Input::Packet(EnginePacket::Message(_)) | Input::Partial(false) | Input::Wrote => {
+                self.now
+            }
+            _ => now(),
+        };
+        let outputs = self.machine.handle(input, now);
         for output in outputs {
             self.apply(output);
         }
@@ -124,12 +134,13 @@ impl SessionTask {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = TURN;
+        self.now = now();
         // Before the requests, and by the clock: a request that comes at the deadline comes too late, although
         // the timer itself may fire a millisecond after it.
         while self
             .machine
             .deadline()
-            .is_some_and(|deadline| now() >= deadline)
+            .is_some_and(|deadline| self.now >= deadline)
         {
             self.input(Input::Tick);
         }
