@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 
 use koio::{Context, Io, Next, Reply, Result, State, on};
 use koio_tests::{Client, client, serve};
@@ -61,9 +62,10 @@ async fn every_function_of_the_program_answers_by_its_attribute_alone() {
     }
 }
 
-/// Keeps what is logged on this thread at `info` and above.
-#[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
+/// Keeps what one thread logs at `info` and above. It hears all of them, since tracing remembers for each place in
+/// the code whether anybody listens.
+#[derive(Clone)]
+struct Heard(ThreadId, Arc<Mutex<Vec<(Level, String)>>>);
 
 struct Message(String);
 
@@ -87,10 +89,13 @@ impl Subscriber for Heard {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
+        if thread::current().id() != self.0 {
+            return;
+        }
         let mut message = Message(String::new());
         event.record(&mut message);
         let line = (*event.metadata().level(), message.0);
-        self.0.lock().expect("lines").push(line);
+        self.1.lock().expect("lines").push(line);
     }
 
     fn enter(&self, _: &Id) {}
@@ -100,13 +105,12 @@ impl Subscriber for Heard {
 
 #[test]
 fn the_start_logs_the_table_of_what_was_found_and_warns_of_nothing() {
-    let heard = Heard::default();
-    let guard = tracing::subscriber::set_default(heard.clone());
+    let heard = Heard(thread::current().id(), Arc::default());
+    tracing::subscriber::set_global_default(heard.clone()).expect("the only subscriber");
     let io = Io::discover().state(Greeting("hello"));
     let table = io.describe().to_string();
     let _service = io.into_service();
-    drop(guard);
-    let lines = heard.0.lock().expect("lines").clone();
+    let lines = heard.1.lock().expect("lines").clone();
     let [(level, line)] = lines.as_slice() else {
         panic!("{lines:#?}");
     };

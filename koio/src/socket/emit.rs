@@ -126,8 +126,12 @@ impl Emit {
     /// [full](Error::is_full) if too many answers are waited for. Code `not_one_socket` if this emit means
     /// anything but one socket.
     ///
+    /// # Panics
+    /// Outside a tokio runtime, which keeps the time.
+    ///
     /// # Cancel safety
-    /// Dropping the future drops the answer.
+    /// Dropping the future drops the answer, and gives its place among the
+    /// [`pending_acks`](crate::SocketConfig::pending_acks) back. The event is sent all the same.
     pub fn emit_with_ack<T: DeserializeOwned>(
         &self,
         event: &str,

@@ -150,7 +150,11 @@ impl Socket {
     /// Sends an event to this client and waits for its answer, for at most
     /// [`ack_timeout`](crate::SocketConfig::ack_timeout); see [`timeout`](Self::timeout) for another time.
     ///
-    /// The event is queued before this returns; the future only waits. See [`Emit::emit_with_ack`].
+    /// The event is queued before this returns; the future only waits. For its errors, and for dropping it, see
+    /// [`Emit::emit_with_ack`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, which keeps the time.
     pub fn emit_with_ack<T: DeserializeOwned>(
         &self,
         event: &str,

@@ -249,6 +249,10 @@ impl IoHandle {
     ///
     /// Resolves when all of that is done, at the latest at the deadline: then what is left is cut, and its
     /// handlers are dropped. A second call may set an earlier deadline. Before the start it does nothing.
+    ///
+    /// # Cancel safety
+    /// Dropping the future lifts the deadline and nothing else: the server takes nobody new, sessions close as fast
+    /// as their clients and handlers let them, and [`Server::run`](crate::Server::run) goes on. Call it again.
     pub async fn shutdown(&self, deadline: Duration) -> Drained {
         let Some(engine) = self.core.engine() else {
             // Nothing is remembered either: a server that starts later is not one that has ended.

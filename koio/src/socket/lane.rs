@@ -132,7 +132,7 @@ impl Lane {
     pub(super) fn give_up(&mut self, counters: &Counters) -> bool {
         self.socket.close();
         self.queue = VecDeque::new();
-        if self.running.take().is_some() {
+        if self.drop_running() {
             counters.handlers_dropped.add();
             warn!(socket = %self.socket.id(), "handler dropped at shutdown");
         }
@@ -207,13 +207,20 @@ impl Lane {
         })
     }
 
-    fn finish_running(&mut self) {
-        // What a user's future holds may panic when it is dropped.
-        if let Some(finished) = self.running.take()
-            && std::panic::catch_unwind(AssertUnwindSafe(|| drop(finished))).is_err()
-        {
+    /// Drops what runs; false if nothing did. What a user's future holds may panic when it is dropped, which must
+    /// keep neither this socket nor another one of its connection from its disconnect handler.
+    fn drop_running(&mut self) -> bool {
+        let Some(running) = self.running.take() else {
+            return false;
+        };
+        if std::panic::catch_unwind(AssertUnwindSafe(|| drop(running))).is_err() {
             error!(socket = %self.socket.id(), "panic while a handler was dropped");
         }
+        true
+    }
+
+    fn finish_running(&mut self) {
+        self.drop_running();
         if !self.accept.is_answered() {
             self.accept.refuse("internal error", None);
         }

@@ -20,7 +20,8 @@ pub enum PacketKind {
     ConnectError,
 }
 
-/// What a peer may send at most.
+/// What a peer may send at most, with the defaults in parentheses. A packet above one of them ends the session of
+/// whoever sent it, as a forced close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PacketLimits {
