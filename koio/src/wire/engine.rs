@@ -1,6 +1,6 @@
 //! One Engine.IO packet in its text form.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::{DecodeError, DecodeErrorKind};
 
@@ -56,11 +56,14 @@ impl EnginePacket {
     /// # Errors
     ///
     /// When the text is empty or starts with anything but a known digit.
-    pub fn decode(text: Bytes) -> Result<Self, DecodeError> {
+    pub fn decode(mut text: Bytes) -> Result<Self, DecodeError> {
         let Some(&digit) = text.first() else {
             return Err(DecodeError::new(DecodeErrorKind::Empty, 0));
         };
-        let data = || text.slice(1..);
+        let data = || {
+            text.advance(1);
+            text
+        };
         Ok(match digit {
             b'0' => Self::Open(data()),
             b'1' => Self::Close,
