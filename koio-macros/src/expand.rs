@@ -14,7 +14,7 @@ use syn::{Path, Type};
 
 use crate::diagnose::Errors;
 use crate::parse::{self, Target};
-use crate::validate::{self, Argument, Block, Function, Handler, Listed, Listing};
+use crate::validate::{self, Argument, Block, Function, Handler, Listed, Listing, is_unnamed};
 
 /// `#[on(..)]`.
 pub(crate) fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -184,6 +184,12 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
         Some(this) => quote_spanned!(at=> Self::#ident(&#this, #(#values),*)),
     };
     let replied = replied(krate, answer, &call);
+    let answered = if is_unnamed(answer) {
+        let written = answer.to_token_stream().to_string();
+        quote_spanned!(at=> .answer_written(#written))
+    } else {
+        quote_spanned!(at=> .answer::<#answer>())
+    };
     let run = quote_spanned! {at=>
         async move {
             use #private::IntoReply as _;
@@ -216,7 +222,7 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
             #run,
         )
         #(#described)*
-        .answer::<#answer>()
+        #answered
         #options
     }
 }

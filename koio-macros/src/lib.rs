@@ -57,7 +57,8 @@ use proc_macro::TokenStream;
 /// Any number of arguments in any order, each read by its type: what koio gives (`Context`,
 /// `State<T>`, `Ack` …), or the next thing that the client sent. They are owned; patterns are fine
 /// (`Point { x, y }: Point`). The return value is the answer: anything that serde can write, nothing,
-/// or a `Result` of these whose error converts into `koio::Error`.
+/// or a `Result` of these whose error converts into `koio::Error`. Several at once are
+/// `koio::args![a, b]`, whose type is `impl Serialize`.
 ///
 /// # Options
 ///

@@ -124,6 +124,9 @@ overEachWay("disconnecting", ({ connect, url, way }) => {
     const agent = new Agent({ keepAlive: true });
     const [watcher, client] = [await connect("/watch"), await connect("", { agent })];
     const reported = report(watcher, client);
+    // The server has to have the poll that follows this answer, and nothing says when it has.
+    await settled(client);
+    await new Promise((resolve) => setTimeout(resolve, 100));
     // Every TCP connection of this client, the one with the pending poll among them.
     agent.destroy();
     if (onWebSocket) client.io.engine.transport.ws.terminate();

@@ -18,6 +18,7 @@ use crate::diagnose::Errors;
 use crate::parse::{self, List, Method};
 pub(crate) use options::Place;
 use options::{Options, given};
+pub(crate) use signature::is_unnamed;
 
 /// One handler, free of mistakes that can be seen from its tokens.
 pub(crate) struct Handler {
@@ -166,7 +167,7 @@ fn handler(
 ) -> Option<Handler> {
     signature::is_callable(signature, errors);
     let arguments = signature::arguments(signature, errors);
-    let answer = signature::answer(signature, errors);
+    let answer = signature::answer(signature);
     Some(Handler {
         event: options.event?,
         namespace: given(options.namespace),

@@ -82,26 +82,22 @@ pub(super) fn arguments(signature: &Signature, errors: &mut Errors) -> Vec<Argum
     arguments
 }
 
-/// The return type, which is named again in the expansion.
-pub(super) fn answer(signature: &Signature, errors: &mut Errors) -> Type {
+/// The return type, which is named again in the expansion if it can be.
+pub(super) fn answer(signature: &Signature) -> Type {
     match &signature.output {
         ReturnType::Default => {
             let nothing = quote::quote_spanned!(signature.fn_token.span()=> ());
             Type::Verbatim(nothing)
         }
-        ReturnType::Type(_, ty) => {
-            let mut found = Unnamed(Vec::new());
-            found.visit_type(ty);
-            for unnamed in found.0 {
-                errors.push(
-                    unnamed,
-                    "the answer's type needs a name, which the handler table shows: write it out \
-                     instead of `impl Trait`",
-                );
-            }
-            (**ty).clone()
-        }
+        ReturnType::Type(_, ty) => (**ty).clone(),
     }
+}
+
+/// Whether there is an `impl Trait` in a type: such a type can't be named a second time.
+pub(crate) fn is_unnamed(ty: &Type) -> bool {
+    let mut unnamed = Unnamed(Vec::new());
+    unnamed.visit_type(ty);
+    !unnamed.0.is_empty()
 }
 
 /// The name that a pattern gives to an argument, for error texts.

@@ -15,9 +15,10 @@ const PROBE_NOOP: Duration = Duration::from_millis(50);
 /// How long a session whose client said goodbye in a POST waits for the poll that the client sent beside it: the
 /// two race on different connections, and the poll is to be answered with a noop all the same.
 const FAREWELL: Duration = Duration::from_millis(20);
-/// Lateness of a ping that counts as none. A timer is a millisecond or two late; a starved machine is more, and
-/// then the client gets its whole time from the moment when the ping was sent.
-const PUNCTUAL: Duration = Duration::from_millis(10);
+/// Lateness of a ping that counts as none (or half the ping timeout, if that is less). A timer is a millisecond
+/// or two late and a busy machine some more; a starved one is later still, and then the client gets its whole
+/// time from the moment when the ping was sent.
+const PUNCTUAL: Duration = Duration::from_millis(100);
 
 /// What happens to a session.
 #[derive(Debug)]
@@ -358,7 +359,8 @@ impl Machine {
             }
             Heartbeat::PingAt(at) if due(at) => {
                 let late = now.saturating_duration_since(at);
-                let sent = if late <= PUNCTUAL { at } else { now };
+                let punctual = late <= PUNCTUAL.min(self.times.ping_timeout / 2);
+                let sent = if punctual { at } else { now };
                 self.heartbeat = Heartbeat::PongBy(sent + self.times.ping_timeout);
                 return Outputs::one(Output::Ping);
             }

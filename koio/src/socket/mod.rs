@@ -1,7 +1,7 @@
 //! Socket.IO: what the packets of a session mean.
 //!
-//! A [`client`](client::Client) is one connection; it has a [`Socket`] for each namespace that it is connected
-//! to. What arrives goes up through [`Dispatch`]; what is sent goes down through [`Emit`].
+//! A `Client` is one connection; it has a [`Socket`] for each namespace that it is connected
+//! to. What arrives goes up through `Dispatch`; what is sent goes down through [`Emit`].
 
 mod acks;
 mod client;

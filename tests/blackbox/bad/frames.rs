@@ -246,7 +246,7 @@ async fn behind_the_upgrade_request_are_kept_in_their_order() {
 #[tokio::test]
 async fn that_are_no_engine_packets_end_the_session() {
     let mut scene = Scene::new().await;
-    for text in ["0", "0{}", "5", "6", "7", "abc", "", "bAAAA"] {
+    for text in ["0", "0{}", "5", "6", "7", "abc", "", "b!!!!", "bAAA"] {
         let mut socket = connected(scene.target()).await;
         socket.send(&Frame::text(text)).await;
         socket.ended().await;

@@ -2,7 +2,7 @@
 
 use koio_tests::{Http, Polling};
 
-use crate::scene::Scene;
+use crate::scene::{SHORT, Scene};
 
 /// Sends these bytes and returns the status of the answer, or 0 if the server just hung up.
 async fn status_of(scene: &Scene, bytes: &str) -> u16 {
@@ -113,6 +113,25 @@ async fn a_peer_that_resets_while_it_is_answered_harms_nobody() {
             stream.set_zero_linger().expect("SO_LINGER");
         }
     }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_to_an_end_is_cut_off() {
+    let scene = Scene::with(|io| io.config(|config| config.header_timeout = SHORT)).await;
+    let mut silent = Http::connect(scene.server.addr).await;
+    let mut started = Http::connect(scene.server.addr).await;
+    started.write(LINE).await;
+    // One byte now and then does not buy more time.
+    let mut trickling = Http::connect(scene.server.addr).await;
+    let trickle = async {
+        while trickling.try_write("X").await {
+            tokio::time::sleep(SHORT / 10).await;
+        }
+    };
+    koio_tests::within("the server to hang up", trickle).await;
+    started.ended().await;
+    silent.ended().await;
     scene.end().await;
 }
 

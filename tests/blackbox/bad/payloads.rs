@@ -158,6 +158,25 @@ async fn that_stall_are_cut_off() {
 }
 
 #[tokio::test]
+async fn that_trickle_are_cut_off() {
+    let mut scene =
+        Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
+    let session = connected(&scene).await;
+    let mut http = Http::connect(scene.server.addr).await;
+    http.head("POST", &session.path(), &[("Content-Length", "10000")])
+        .await;
+    let trickle = async {
+        while http.try_write("4").await {
+            tokio::time::sleep(SHORT / 10).await;
+        }
+    };
+    koio_tests::within("the server to hang up", trickle).await;
+    session.assert_gone().await;
+    assert_eq!(scene.report().await.reason, CloseReason::TransportError);
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn that_break_off_end_the_session() {
     let mut scene = Scene::new().await;
     let session = connected(&scene).await;

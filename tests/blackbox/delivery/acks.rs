@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use koio::{Context, Error, Io, handlers, on};
+use koio::{Ack, Context, Error, Io, State, handlers, on};
 use koio_tests::{Transport, client};
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::memory::{Memory, Peer};
@@ -276,4 +277,31 @@ async fn a_handler_may_wait_for_somebody_who_waits_for_it() {
         ann.expect(r#"431["ben"]"#).await;
         ben.expect(r#"431["ann"]"#).await;
     }
+}
+
+/// Fails, and has its answer sent by another task when that is known to the client.
+#[on("answers twice")]
+async fn answers_twice(ack: Ack, later: State<Arc<Notify>>) -> koio::Result<()> {
+    tokio::spawn(async move {
+        later.notified().await;
+        ack.send("late");
+        later.notify_one();
+    });
+    Err(Error::new("first", "an answer as well"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_answer_of_the_server_is_ignored_and_counted() {
+    let later = Arc::new(Notify::new());
+    let io = Io::new().state(Arc::clone(&later));
+    let memory = Memory::new(io.handlers(handlers![answers_twice, sync]));
+    let mut peer = memory.client(Transport::WebSocket).await;
+    peer.send(r#"421["answers twice"]"#).await;
+    let answer = r#"431[{"error":{"code":"first","message":"an answer as well"}}]"#;
+    peer.expect(answer).await;
+    later.notify_one();
+    tokio::task::yield_now().await;
+    later.notified().await;
+    assert_eq!(memory.io.counts().second_answers, 1);
+    settle(&mut peer).await;
 }

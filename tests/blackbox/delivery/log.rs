@@ -1,8 +1,9 @@
 //! What the logs say, and above all what they do not.
 
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use koio::{Args, CloseReason, Io, handlers, on};
@@ -71,24 +72,49 @@ impl<F: Fn(Level, String) + Send + Sync + 'static> Subscriber for Lines<F> {
 }
 
 /// Everything that is logged on this thread, down to `trace`, while the guard lives.
+///
+/// There is one subscriber for the whole process: tracing remembers for each place in the code whether anybody
+/// listens, and with one subscriber for each test what the others do would decide that.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
+pub(crate) struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
+
+thread_local! {
+    static HEARING: RefCell<Option<Heard>> = const { RefCell::new(None) };
+}
+
+/// Stops listening when it is dropped.
+pub(crate) struct Listening;
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        HEARING.set(None);
+    }
+}
 
 impl Heard {
-    fn listen(&self) -> tracing::dispatcher::DefaultGuard {
-        let heard = self.clone();
-        let lines = Lines::to(move |level, line| {
-            heard.0.lock().expect("lines").push((level, line));
+    pub(crate) fn listen(&self) -> Listening {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            let lines = Lines::to(|level, line| {
+                HEARING.with_borrow(|heard| {
+                    if let Some(heard) = heard {
+                        heard.0.lock().expect("lines").push((level, line));
+                    }
+                });
+            });
+            tracing::dispatcher::set_global_default(tracing::Dispatch::new(lines))
+                .expect("the only subscriber");
         });
-        tracing::dispatcher::set_default(&tracing::Dispatch::new(lines))
+        HEARING.set(Some(self.clone()));
+        Listening
     }
 
-    fn lines(&self) -> Vec<(Level, String)> {
+    pub(crate) fn lines(&self) -> Vec<(Level, String)> {
         self.0.lock().expect("lines").clone()
     }
 
     /// The first line that says this.
-    fn says(&self, text: &str) -> Option<(Level, String)> {
+    pub(crate) fn says(&self, text: &str) -> Option<(Level, String)> {
         self.lines()
             .into_iter()
             .find(|(_, line)| line.contains(text))

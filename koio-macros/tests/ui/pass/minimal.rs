@@ -5,6 +5,22 @@ use koio::{IntoRoutes as _, handlers, on};
 #[on("ping")]
 async fn ping() {}
 
+#[on("several")]
+async fn several(first: u32) -> impl serde::Serialize {
+    koio::args![first, "second"]
+}
+
+#[on("perhaps")]
+async fn perhaps(first: u32) -> koio::Result<impl serde::Serialize> {
+    Ok(koio::args![first, "second"])
+}
+
+#[test]
+fn an_answer_may_be_a_type_without_a_name() {
+    let routes = handlers![several, perhaps].into_routes();
+    assert_eq!(routes.len(), 2);
+}
+
 #[test]
 fn a_handler_is_still_a_function() {
     let _future = ping();

@@ -6,9 +6,6 @@ async fn typed<T: Send>(_ctx: Context, _value: Vec<T>) {}
 #[on("hidden")]
 async fn hidden(_value: impl Send) {}
 
-#[on("opaque")]
-async fn opaque() -> impl Send {}
-
 #[on("lifetime")]
 async fn lifetime<'a>(_ctx: Context) {}
 

@@ -1,0 +1,82 @@
+// Options of the official client that change what it sends.
+import assert from "node:assert/strict";
+import { Agent } from "node:http";
+import { it } from "node:test";
+
+import { Fetch, NodeWebSocket, NodeXHR } from "engine.io-client";
+
+import { ask, many, socket, upgraded, once } from "./support/client.js";
+import { overEachWay } from "./support/suite.js";
+
+const bytes = Buffer.from([0, 1, 254, 255]);
+
+overEachWay("an option of the client", ({ connect, url, way }) => {
+  const works = async (client) => {
+    assert.deepEqual(await ask(client, "echo", "é", { deep: [bytes] }), ["é", { deep: [bytes] }]);
+    const bounced = once(client, "bounced");
+    client.emit("bounce", bytes, 1);
+    assert.deepEqual(await bounced, [bytes, 1]);
+  };
+
+  it("forceBase64: binary as base64 over any transport", async () => {
+    await works(await connect("", { forceBase64: true }));
+  });
+
+  it("timestampRequests with a name of its own", async () => {
+    await works(await connect("", { timestampRequests: true, timestampParam: "ts" }));
+  });
+
+  it("closeOnBeforeunload, withCredentials, autoUnref, tryAllTransports, rememberUpgrade", async () => {
+    const options = { closeOnBeforeunload: true, withCredentials: true, autoUnref: false };
+    await works(await connect("", { ...options, tryAllTransports: true, rememberUpgrade: true }));
+  });
+
+  it("addTrailingSlash: false", async () => {
+    await works(await connect("", { addTrailingSlash: false }));
+  });
+
+  it("an agent that keeps its connections, and one that does not", async () => {
+    for (const keepAlive of [true, false]) {
+      await works(await connect("", { agent: new Agent({ keepAlive }) }));
+    }
+  });
+
+  it("protocols", async () => {
+    await works(await connect("", { protocols: ["one", "two"] }));
+  });
+
+  it("perMessageDeflate, which the server does not accept", async () => {
+    await works(await connect("", { perMessageDeflate: { threshold: 1 } }));
+  });
+
+  it("transports that are given as classes: fetch, XHR", async () => {
+    const classes = {
+      polling: [[Fetch], [NodeXHR]],
+      websocket: [[NodeWebSocket]],
+      upgrade: [[Fetch, NodeWebSocket], [NodeXHR, NodeWebSocket]],
+    };
+    for (const transports of classes[way]) {
+      const client = socket(url(), way, { transports });
+      await once(client, "connect");
+      if (way === "upgrade") await upgraded(client);
+      await works(client);
+      client.disconnect();
+    }
+  });
+
+  it("emits that are buffered before the connection, in order", async () => {
+    const client = socket(url(), way, { autoConnect: false });
+    const heard = many(client, "bounced", 20);
+    for (let n = 0; n < 20; n++) client.emit("bounce", n);
+    client.connect();
+    assert.deepEqual((await heard).flat(), Array.from({ length: 20 }, (_, n) => n));
+  });
+
+  it("emits that are volatile or compressed", async () => {
+    const client = await connect();
+    const heard = once(client, "bounced");
+    client.volatile.compress(false).emit("bounce", "light");
+    client.compress(true).emit("bounce", "sure");
+    assert.ok(["light", "sure"].includes((await heard)[0]));
+  });
+});
