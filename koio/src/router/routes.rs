@@ -16,7 +16,7 @@ use super::{
     route::Run,
     types::TypeMap,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, wire::EventName};
 
 /// A map that never changes once clients are there. What they send is looked up in it and never put into it, so
 /// they can't make it slow, and a hash without a key is enough.
@@ -52,7 +52,7 @@ pub(crate) struct Routes {
 
 /// The lines of one namespace.
 pub(super) struct Lines {
-    pub(super) events: Frozen<&'static str, Arc<Line>>,
+    pub(super) events: Frozen<&'static [u8], Arc<Line>>,
     /// For events that nothing else takes: `*`, or no handler at all.
     pub(super) rest: Arc<Line>,
     pub(super) connection: Arc<Line>,
@@ -60,8 +60,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn event(&self, name: &str) -> &Arc<Line> {
-        self.events.get(name).unwrap_or(&self.rest)
+    pub(super) fn event(&self, name: &EventName) -> &Arc<Line> {
+        self.events.get(name.as_bytes()).unwrap_or(&self.rest)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One Engine.IO packet in its text form.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::{DecodeError, DecodeErrorKind};
 
@@ -59,11 +59,14 @@ impl EnginePacket {
     ///
     /// When the text is empty or starts with anything but a known digit, or when what follows the `b` is no
     /// base64 with its padding.
-    pub fn decode(text: Bytes) -> Result<Self, DecodeError> {
+    pub fn decode(mut text: Bytes) -> Result<Self, DecodeError> {
         let Some(&digit) = text.first() else {
             return Err(DecodeError::new(DecodeErrorKind::Empty, 0));
         };
-        let data = || text.slice(1..);
+        let data = || {
+            text.advance(1);
+            text
+        };
         Ok(match digit {
             b'0' => Self::Open(data()),
             b'1' => Self::Close,
