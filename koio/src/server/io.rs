@@ -1,7 +1,8 @@
 //! Putting a server together.
 
 use std::{
-    error::Error as StdError, future::Future, io, net::SocketAddr, sync::Arc, time::Duration,
+    error::Error as StdError, future::Future, io, net::SocketAddr, panic::Location, sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -52,6 +53,8 @@ pub struct Io {
     setup: Setup,
     core: Arc<Core>,
     config: Config,
+    /// The change after which the limits contradict each other: the one to look at.
+    contradiction: Option<&'static Location<'static>>,
     origins: Origins,
     path: String,
     attached: Option<Attached>,
@@ -82,6 +85,7 @@ impl Io {
             setup,
             core: Core::new(),
             config: Config::default(),
+            contradiction: None,
             origins: Origins::default(),
             path: "/socket.io".to_owned(),
             attached: None,
@@ -195,31 +199,40 @@ impl Io {
     /// # use koio::Io;
     /// let io = Io::new().config(|config| config.socket.rooms = 10);
     /// ```
+    #[track_caller]
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
+        self.contradiction = match self.config.check() {
+            Ok(()) => None,
+            Err(_) => Some(self.contradiction.unwrap_or(Location::caller())),
+        };
         self
     }
 
     /// Time from one heartbeat to the next ping. Default 25 s. See
     /// [`EngineConfig::ping_interval`](crate::engine::EngineConfig::ping_interval).
+    #[track_caller]
     pub fn ping_interval(self, time: Duration) -> Self {
         self.config(|config| config.engine.ping_interval = time)
     }
 
     /// Time that a client has to answer a ping. Default 20 s. See
     /// [`EngineConfig::ping_timeout`](crate::engine::EngineConfig::ping_timeout).
+    #[track_caller]
     pub fn ping_timeout(self, time: Duration) -> Self {
         self.config(|config| config.engine.ping_timeout = time)
     }
 
     /// Time that a client has to connect to a namespace. Default 10 s. See
     /// [`SocketConfig::connect_timeout`](crate::SocketConfig::connect_timeout).
+    #[track_caller]
     pub fn connect_timeout(self, time: Duration) -> Self {
         self.config(|config| config.socket.connect_timeout = time)
     }
 
     /// Bytes of one message. Default 1,000,000. Attachments of one packet together may have as many. See
     /// [`EngineConfig::max_payload`](crate::engine::EngineConfig::max_payload).
+    #[track_caller]
     pub fn max_payload(self, bytes: usize) -> Self {
         self.config(|config| {
             config.engine.max_payload = bytes;
@@ -282,11 +295,16 @@ impl Io {
             setup,
             core,
             config,
+            contradiction,
             origins,
             path,
             attached,
         } = self;
-        config.check()?;
+        if let Err(limit) = config.check() {
+            let place = contradiction.map(|place| format!(" ({place})"));
+            let problem = format!("{limit}{}", place.unwrap_or_default());
+            return Err(Error::setup(problem).because(Box::new(limit)));
+        }
         if !path.starts_with('/') || path.contains(['?', '#']) {
             return Err(Error::setup(format!(
                 "the path `{path}` must begin with a slash and have neither query nor fragment"

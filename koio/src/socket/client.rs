@@ -155,7 +155,7 @@ impl Client {
         }
         let refuse = |message: &str| {
             let refusal = wire::connect_error(name, message, None);
-            let _ = self.connection.session.reply(&refusal);
+            let _ = self.connection.session.reply(refusal);
         };
         if !dispatch.has_namespace(name) {
             debug!(namespace = name, "namespace refused: nobody declared it");
@@ -264,7 +264,7 @@ impl Client {
             for lane in self.lanes.iter_mut().filter(|lane| lane.is_accepted()) {
                 let socket = lane.socket();
                 if socket.close() {
-                    socket.reply(&wire::disconnect(socket.namespace()));
+                    socket.reply(wire::disconnect(socket.namespace()));
                 }
                 lane.close(reason);
             }
@@ -361,6 +361,7 @@ impl Upstream for Client {
             self.lanes.retain_mut(|lane| lane.give_up(counters));
         }
         self.run(cx, |_| true);
+        self.lanes.iter_mut().for_each(Lane::tidy);
         let idle = self.lanes.iter().all(Lane::is_idle);
         if idle { Poll::Ready(()) } else { Poll::Pending }
     }

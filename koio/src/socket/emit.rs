@@ -107,7 +107,7 @@ impl Emit {
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let frame = wire::event(&self.namespace, None, event, &args).map_err(not_sent)?;
         match self.single() {
-            Some(single) => self.deliver(&single.ok_or_else(closed)?, &frame),
+            Some(single) => self.deliver(&single.ok_or_else(closed)?, frame),
             None => {
                 self.deliver_to_all(&frame);
                 Ok(())
@@ -217,12 +217,12 @@ impl Emit {
         recipients
     }
 
-    fn deliver(&self, socket: &Socket, frame: &Frame) -> Result<()> {
+    fn deliver(&self, socket: &Socket, frame: Frame) -> Result<()> {
         if self.volatile {
             if !socket.is_open() {
                 return Err(closed());
             }
-            self.deliver_volatile(socket, frame);
+            self.deliver_volatile(socket, &frame);
             return Ok(());
         }
         socket.deliver(frame)
@@ -324,7 +324,7 @@ impl<T: DeserializeOwned> AckFuture<T> {
             NoWait::Closed => closed(),
             NoWait::Full => refused(SendError::Full),
         })?;
-        if let Err(error) = socket.deliver(&frame) {
+        if let Err(error) = socket.deliver(frame) {
             socket.acks().forget(id);
             return Err(error);
         }

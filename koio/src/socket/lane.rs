@@ -89,6 +89,13 @@ impl Lane {
         self.is_new || self.running.is_none()
     }
 
+    /// Gives back what an idle socket does not need. Called once a turn, not after every event.
+    pub(super) fn tidy(&mut self) {
+        if self.queue.capacity() > 0 && self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.queue.len()
     }
@@ -142,14 +149,18 @@ impl Lane {
     ) -> Turn {
         self.is_new = false;
         for _ in 0..TURN {
-            if self.running.is_none() && !self.start_next(dispatch) {
-                return self.rest();
-            }
-            let Some(running) = &mut self.running else {
-                return self.rest();
+            let polled = match &mut self.running {
+                Some(running) => {
+                    // The router reports panics of handlers itself; this keeps the connection alive whatever
+                    // happens.
+                    std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)))
+                }
+                None => match self.next_event() {
+                    Some(event) => self.begin(event, dispatch, cx),
+                    None if self.start_last(dispatch) => continue,
+                    None => return self.rest(),
+                },
             };
-            // The router reports panics of handlers itself; this keeps the connection alive whatever happens.
-            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
             match polled {
                 Ok(Poll::Pending) => {
                     if !self.is_out_of_time(cx, grace) {
@@ -172,10 +183,35 @@ impl Lane {
         Turn::Running
     }
 
+    fn next_event(&mut self) -> Option<Event> {
+        if !self.accept.is_accepted() {
+            return None;
+        }
+        self.queue.pop_front()
+    }
+
+    /// Runs an event as far as it goes at once, and keeps what is left of it.
+    fn begin(
+        &mut self,
+        event: Event,
+        dispatch: &dyn Dispatch,
+        cx: &mut Context<'_>,
+    ) -> std::thread::Result<Poll<()>> {
+        let socket = self.socket.clone();
+        let begun =
+            std::panic::catch_unwind(AssertUnwindSafe(|| dispatch.begin(socket, event, cx)))?;
+        self.running = begun;
+        Ok(match self.running {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(()),
+        })
+    }
+
     fn finish_running(&mut self) {
-        let finished = self.running.take();
         // What a user's future holds may panic when it is dropped.
-        if std::panic::catch_unwind(AssertUnwindSafe(|| drop(finished))).is_err() {
+        if let Some(finished) = self.running.take()
+            && std::panic::catch_unwind(AssertUnwindSafe(|| drop(finished))).is_err()
+        {
             error!(socket = %self.socket.id(), "panic while a handler was dropped");
         }
         if !self.accept.is_answered() {
@@ -187,25 +223,15 @@ impl Lane {
         }
     }
 
-    /// Starts what comes next in the life of the socket; false if there is nothing.
-    fn start_next(&mut self, dispatch: &dyn Dispatch) -> bool {
-        let socket = self.socket.clone();
-        if self.accept.is_accepted()
-            && let Some(event) = self.queue.pop_front()
-        {
-            self.running = Some(dispatch.event(socket, event));
-            return true;
-        }
-        if self.queue.capacity() > 0 && self.queue.is_empty() {
-            // An idle socket keeps no queue.
-            self.queue = VecDeque::new();
-        }
+    /// Starts the end of the socket, once nothing else is left; false if there is nothing to start.
+    fn start_last(&mut self, dispatch: &dyn Dispatch) -> bool {
         match &mut self.closing {
             // Who was accepted is told about the end, once, after everything else.
             Some(closing) if self.accept.is_accepted() && !closing.told => {
                 closing.told = true;
                 // The last handler gets a grace of its own.
                 closing.until = None;
+                let socket = self.socket.clone();
                 self.running = Some(dispatch.disconnect(socket, closing.reason));
                 true
             }

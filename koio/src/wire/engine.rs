@@ -1,5 +1,6 @@
 //! One Engine.IO packet in its text form.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{DecodeError, DecodeErrorKind};
@@ -49,13 +50,15 @@ pub enum EnginePacket {
 }
 
 impl EnginePacket {
-    /// Reads a packet from its text: a type digit, then data.
+    /// Reads a packet from its text: a type digit, then data; or `b`, then a binary message in base64.
     ///
-    /// The `b` form of binary data exists in polling payloads only, and is an error here.
+    /// The protocol knows the `b` form in polling payloads only, but the official client sends it over WebSocket
+    /// as well where its option `forceBase64` asks for that.
     ///
     /// # Errors
     ///
-    /// When the text is empty or starts with anything but a known digit.
+    /// When the text is empty or starts with anything but a known digit, or when what follows the `b` is no
+    /// base64 with its padding.
     pub fn decode(text: Bytes) -> Result<Self, DecodeError> {
         let Some(&digit) = text.first() else {
             return Err(DecodeError::new(DecodeErrorKind::Empty, 0));
@@ -69,6 +72,10 @@ impl EnginePacket {
             b'4' => Self::Message(Message::Text(data())),
             b'5' => Self::Upgrade,
             b'6' => Self::Noop,
+            b'b' => match STANDARD.decode(data()) {
+                Ok(data) => Self::Message(Message::Binary(data.into())),
+                Err(_) => return Err(DecodeError::new(DecodeErrorKind::Base64, 0)),
+            },
             _ => return Err(DecodeError::new(DecodeErrorKind::UnknownType, 0)),
         })
     }
@@ -105,12 +112,18 @@ mod tests {
         );
         assert_eq!(decode("5"), Ok(EnginePacket::Upgrade));
         assert_eq!(decode("6"), Ok(EnginePacket::Noop));
+        assert_eq!(
+            decode("bAQI="),
+            Ok(EnginePacket::Message(Message::Binary(Bytes::from_static(
+                &[1, 2]
+            ))))
+        );
     }
 
     #[test]
     fn an_empty_text_and_an_unknown_digit_are_refused() {
         assert_eq!(decode(""), Err(DecodeError::new(DecodeErrorKind::Empty, 0)));
-        for text in ["7", "9", "abc", "bAAAA", " 4x", "\u{1e}", "é"] {
+        for text in ["7", "9", "abc", " 4x", "\u{1e}", "é"] {
             assert_eq!(
                 decode(text),
                 Err(DecodeError::new(DecodeErrorKind::UnknownType, 0)),
