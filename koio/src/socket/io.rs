@@ -24,6 +24,8 @@ use crate::{
 
 /// What all connections of one server share.
 pub(crate) struct Core {
+    /// `/`, which every handler's `ctx.io()` names.
+    root: Arc<str>,
     namespaces: RwLock<HashMap<Arc<str>, Arc<LiveNamespace>>>,
     started: OnceLock<Started>,
     defaults: SocketConfig,
@@ -58,6 +60,7 @@ impl LiveNamespace {
 impl Core {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
+            root: "/".into(),
             namespaces: RwLock::default(),
             started: OnceLock::new(),
             defaults: SocketConfig::default(),
@@ -146,10 +149,8 @@ pub struct Drained {
 
 impl IoHandle {
     pub(crate) fn root(core: Arc<Core>) -> Self {
-        Self {
-            core,
-            namespace: "/".into(),
-        }
+        let namespace = Arc::clone(&core.root);
+        Self { core, namespace }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
