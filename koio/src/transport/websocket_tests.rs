@@ -68,3 +68,26 @@ async fn pongs_that_nobody_reads_do_not_pile_up() {
     let waiting = websocket.outgoing.iter().map(Bytes::len).sum::<usize>();
     assert!(waiting + websocket.control.len() <= 2 * PONGS);
 }
+
+#[tokio::test]
+async fn a_connection_at_rest_holds_no_buffer_and_one_with_half_a_frame_its_context() {
+    let (mut websocket, mut theirs) = open(Vec::new());
+    let message = masked(0x81, b"4hello");
+    let (head, tail) = message.split_at(7);
+    for round in 0..3 {
+        theirs.write_all(&message).await.unwrap();
+        theirs.write_all(head).await.unwrap();
+        let whole = Poll::Ready(Ok(Message::Text(Bytes::from_static(b"4hello"))));
+        assert_eq!(read(&mut websocket), whole, "round {round}");
+        assert!(read(&mut websocket).is_pending());
+        assert!(websocket.context.is_some(), "half a frame is in it");
+        theirs.write_all(tail).await.unwrap();
+        assert_eq!(read(&mut websocket), whole, "round {round}");
+        assert!(read(&mut websocket).is_pending());
+        assert!(write(&mut websocket).is_ready());
+        assert!(websocket.context.is_none());
+        assert_eq!(websocket.unread.capacity(), 0);
+        assert_eq!(websocket.outgoing.capacity(), 0);
+        assert_eq!(websocket.control.capacity(), 0);
+    }
+}
