@@ -380,10 +380,7 @@ impl Upstream for Client {
     fn is_full(&self) -> bool {
         let config = self.core.config();
         self.lanes.len() >= config.namespaces + FINISHING
-            || self
-                .lanes
-                .iter()
-                .any(|lane| lane.waiting() >= config.event_queue)
+            || self.lanes.iter().any(|lane| lane.is_full(config))
     }
 
     fn on_close(&mut self, reason: CloseReason) {

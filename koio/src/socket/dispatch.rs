@@ -31,6 +31,14 @@ pub(crate) struct Event {
     pub(crate) ack: Option<u64>,
 }
 
+impl Event {
+    /// Bytes that it holds while it waits.
+    pub(super) fn len(&self) -> usize {
+        let attachments: usize = self.args.attachments().iter().map(bytes::Bytes::len).sum();
+        self.name.len() + self.args.json().len() + attachments
+    }
+}
+
 /// What is done about what a client sends. The session's task polls one of these futures at a time for each
 /// socket, in the order of arrival.
 pub(crate) trait Dispatch: Send + Sync + 'static {

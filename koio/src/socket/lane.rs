@@ -1,7 +1,6 @@
 //! The life of one socket inside its connection's task: connect, events one at a time, disconnect.
 
 use std::{
-    collections::VecDeque,
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
@@ -13,8 +12,9 @@ use tokio::time::Sleep;
 use tracing::{error, warn};
 
 use super::{
-    Accept, Dispatch, Socket,
+    Accept, Dispatch, Socket, SocketConfig,
     dispatch::{BoxFuture, Event},
+    queue::Queue,
 };
 use crate::{engine::CloseReason, observe::Counters};
 
@@ -26,7 +26,7 @@ pub(super) struct Lane {
     socket: Socket,
     accept: Accept,
     running: Option<BoxFuture>,
-    queue: VecDeque<Event>,
+    queue: Queue,
     closing: Option<Closing>,
     /// Its CONNECT has not been looked at.
     is_new: bool,
@@ -53,7 +53,7 @@ impl Lane {
             socket,
             accept,
             running: Some(connecting),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             closing: None,
             is_new: true,
         }
@@ -91,17 +91,15 @@ impl Lane {
 
     /// Gives back what an idle socket does not need. Called once a turn, not after every event.
     pub(super) fn tidy(&mut self) {
-        if self.queue.capacity() > 0 && self.queue.is_empty() {
-            self.queue = VecDeque::new();
-        }
+        self.queue.rest();
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.queue.len()
+    pub(super) fn is_full(&self, config: &SocketConfig) -> bool {
+        self.queue.is_full(config)
     }
 
     pub(super) fn push(&mut self, event: Event) {
-        self.queue.push_back(event);
+        self.queue.push(event);
     }
 
     /// The socket is over. Events that came before are still handled, unless it was the server that ended it:
@@ -118,7 +116,7 @@ impl Lane {
                 | CloseReason::TransportError
                 | CloseReason::PingTimeout
         ) {
-            self.queue = VecDeque::new();
+            self.queue.clear();
         }
         self.closing = Some(Closing {
             reason,
@@ -131,7 +129,7 @@ impl Lane {
     /// suppresses it, but it has only the time until this is called again.
     pub(super) fn give_up(&mut self, counters: &Counters) -> bool {
         self.socket.close();
-        self.queue = VecDeque::new();
+        self.queue.clear();
         if self.drop_running() {
             counters.handlers_dropped.add();
             warn!(socket = %self.socket.id(), "handler dropped at shutdown");
@@ -172,7 +170,7 @@ impl Lane {
                         "handler dropped: it outlived its socket"
                     );
                     // The grace is for all of them together.
-                    self.queue = VecDeque::new();
+                    self.queue.clear();
                 }
                 Ok(Poll::Ready(())) => {}
                 Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
@@ -187,7 +185,7 @@ impl Lane {
         if !self.accept.is_accepted() {
             return None;
         }
-        self.queue.pop_front()
+        self.queue.pop()
     }
 
     /// Runs an event as far as it goes at once, and keeps what is left of it.
