@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use koio_tests::{Polling, WebSocket};
+use koio_tests::{PATIENCE, Polling, WebSocket, http, within};
 
 use crate::scene::{SHORT, Scene};
 
@@ -193,4 +193,36 @@ async fn the_ping_deadline_survives_the_upgrade() {
     socket.ended().await;
     assert_eq!(scene.report().await.reason, koio::CloseReason::PingTimeout);
     scene.end().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_in_the_middle_of_it_ends_as_soon_as_the_client_has_been_told() {
+    let scene = Scene::alone(|io| io).await;
+    let (mut session, mut socket) = probing(&scene).await;
+    socket.send("2probe").await;
+    socket.expect("3probe").await;
+    let handle = scene.server.handle.clone();
+    let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE * 2).await });
+    socket.ended().await;
+    while !session.get().await.text().ends_with('1') {}
+    within("the shutdown", shutdown).await.expect("a shutdown");
+}
+
+#[tokio::test]
+async fn a_shutdown_just_before_its_last_step_does_not_wait_for_a_poll_that_will_never_come() {
+    let mut scene = Scene::alone(|io| io).await;
+    let (mut session, mut socket) = probing(&scene).await;
+    socket.send("2probe").await;
+    socket.expect("3probe").await;
+    // The client has paused its polling: from here on it only listens to the WebSocket.
+    session.expect("6").await;
+    let handle = scene.server.handle.clone();
+    handle.broadcast("last", 1).expect("an emit");
+    let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE * 2).await });
+    while http::get(scene.server.addr, &scene.target().polling()).await.status == 200 {}
+    socket.try_send("5").await;
+    socket.expect(r#"42["last",1]"#).await;
+    socket.ended().await;
+    within("the shutdown", shutdown).await.expect("a shutdown");
+    scene.report().await;
 }
