@@ -108,3 +108,8 @@ pub use router::{
 pub use server::{Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve};
 pub use socket::{AckFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
 pub use wire::Bytes;
+
+/// The README's program compiles as it is printed.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

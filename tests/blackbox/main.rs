@@ -6,6 +6,8 @@ mod defects;
 mod delivery;
 mod left_out;
 mod papers;
+mod program;
+mod readme;
 mod scene;
 mod suites;
 mod upstream;

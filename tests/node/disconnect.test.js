@@ -124,9 +124,14 @@ overEachWay("disconnecting", ({ connect, url, way }) => {
     const agent = new Agent({ keepAlive: true });
     const [watcher, client] = [await connect("/watch"), await connect("", { agent })];
     const reported = report(watcher, client);
-    // The server has to have the poll that follows this answer, and nothing says when it has.
     await settled(client);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // The poll that follows the answer is on its way: all of it has been written.
+    const isPoll = (tcp) => tcp._httpMessage?.method === "GET" && tcp.writableLength === 0;
+    const polls = () => Object.values(agent.sockets).flat().some(isPoll);
+    await until("a poll", async () => {
+      await new Promise(setImmediate);
+      return onWebSocket || polls();
+    });
     // Every TCP connection of this client, the one with the pending poll among them.
     agent.destroy();
     if (onWebSocket) client.io.engine.transport.ws.terminate();

@@ -126,13 +126,17 @@ impl<M: Clone> Rooms<M> {
             .flat_map(|room| state.in_room(room))
             .collect();
         let value = |id: &SocketId| {
-            if except.contains(id) {
+            if !except.is_empty() && except.contains(id) {
                 return None;
             }
             state.members.get(id).map(|member| member.value.clone())
         };
         match target.rooms.as_slice() {
-            [] => state.members.keys().filter_map(value).collect(),
+            [] => {
+                let members = state.members.iter();
+                let chosen = members.filter(|(id, _)| except.is_empty() || !except.contains(id));
+                chosen.map(|(_, member)| member.value.clone()).collect()
+            }
             [room] => state.in_room(room).filter_map(value).collect(),
             rooms => {
                 // In two of the rooms and yet only once.

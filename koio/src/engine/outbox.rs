@@ -5,7 +5,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Waker,
 };
 
@@ -31,10 +34,15 @@ pub(crate) enum Urgency {
     Reply,
 }
 
+/// Frames that an empty queue has room for: the least that a `VecDeque` makes.
+const IDLE: usize = 4;
+
 #[derive(Debug)]
 pub(crate) struct Outbox {
     max_bytes: usize,
     max_messages: usize,
+    /// What the state says about the limits. Written under its lock only.
+    over_limit: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -58,6 +66,7 @@ impl Outbox {
         Self {
             max_bytes: config.send_queue_bytes,
             max_messages: config.send_queue_messages,
+            over_limit: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -68,6 +77,11 @@ impl Outbox {
     }
 
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
+        self.give(frame.clone(), urgency)
+    }
+
+    /// [`push`](Self::push) for a frame that nobody else needs: there is no reference to count.
+    pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), SendError> {
         let state = self.state();
         if state.closed {
             return Err(SendError::Closed);
@@ -78,7 +92,7 @@ impl Outbox {
         if full && urgency == Urgency::Normal && !state.queue.is_empty() {
             return Err(SendError::Full);
         }
-        Self::enqueue(state, frame, bytes, messages);
+        self.enqueue(state, frame, bytes, messages);
         Ok(())
     }
 
@@ -89,14 +103,19 @@ impl Outbox {
             return false;
         }
         let (bytes, messages) = (frame.len(), frame.messages());
-        Self::enqueue(state, frame, bytes, messages);
+        self.enqueue(state, frame.clone(), bytes, messages);
         true
     }
 
-    fn enqueue(mut state: MutexGuard<'_, State>, frame: &Frame, bytes: usize, messages: usize) {
-        state.queue.push_back(frame.clone());
-        state.bytes = bytes;
-        state.messages = messages;
+    fn enqueue(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        frame: Frame,
+        bytes: usize,
+        messages: usize,
+    ) {
+        state.queue.push_back(frame);
+        self.weigh(&mut state, bytes, messages);
         let waker = if state.corked {
             None
         } else {
@@ -105,6 +124,16 @@ impl Outbox {
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// Notes how much is queued now.
+    fn weigh(&self, state: &mut State, bytes: usize, messages: usize) {
+        state.bytes = bytes;
+        state.messages = messages;
+        let over = bytes > self.max_bytes || messages > self.max_messages;
+        if over != self.over_limit.load(Ordering::Relaxed) {
+            self.over_limit.store(over, Ordering::Relaxed);
         }
     }
 
@@ -154,8 +183,9 @@ impl Outbox {
 
     /// Whether more is queued than the limit allows: then the session stops reading.
     pub(crate) fn is_over_limit(&self) -> bool {
-        let state = self.state();
-        state.bytes > self.max_bytes || state.messages > self.max_messages
+        // Asked for every message, so without the lock. What this task has queued itself it sees; what others have
+        // queued it sees at the next lock at the latest.
+        self.over_limit.load(Ordering::Relaxed)
     }
 
     /// Takes the oldest frame.
@@ -164,11 +194,12 @@ impl Outbox {
         let frame = state.queue.pop_front();
         match &frame {
             Some(frame) => {
-                state.bytes -= frame.len();
-                state.messages -= frame.messages();
+                let (bytes, messages) =
+                    (state.bytes - frame.len(), state.messages - frame.messages());
+                self.weigh(&mut state, bytes, messages);
             }
-            // An idle session keeps no queue.
-            None if state.queue.capacity() > 0 => state.queue = VecDeque::new(),
+            // An idle session keeps a queue for an answer or two.
+            None if state.queue.capacity() > IDLE => state.queue = VecDeque::new(),
             None => {}
         }
         frame
@@ -177,8 +208,7 @@ impl Outbox {
     /// Takes everything, oldest first.
     pub(crate) fn take_all(&self) -> VecDeque<Frame> {
         let mut state = self.state();
-        state.bytes = 0;
-        state.messages = 0;
+        self.weigh(&mut state, 0, 0);
         std::mem::take(&mut state.queue)
     }
 
@@ -188,8 +218,7 @@ impl Outbox {
         state.closed = true;
         if discard {
             state.queue = VecDeque::new();
-            state.bytes = 0;
-            state.messages = 0;
+            self.weigh(&mut state, 0, 0);
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -50,6 +53,9 @@ const CAPACITY: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct Inbox {
+    /// Whether there are requests, for a look without the lock. Written under it, and before the session's task is
+    /// woken through its outbox: whoever has been woken sees it.
+    waiting: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -80,6 +86,7 @@ impl Inbox {
             state.requests.clear();
         }
         state.requests.push_back(request);
+        self.waiting.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -98,11 +105,16 @@ impl Inbox {
     }
 
     pub(crate) fn take(&self) -> VecDeque<Request> {
-        std::mem::take(&mut self.state().requests)
+        if self.is_empty() {
+            return VecDeque::new();
+        }
+        let mut state = self.state();
+        self.waiting.store(false, Ordering::Release);
+        std::mem::take(&mut state.requests)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.state().requests.is_empty()
+        !self.waiting.load(Ordering::Acquire)
     }
 
     /// Refuses everything from here on, what waits included.
@@ -110,5 +122,6 @@ impl Inbox {
         let mut state = self.state();
         state.closed = true;
         state.requests = VecDeque::new();
+        self.waiting.store(false, Ordering::Release);
     }
 }

@@ -101,7 +101,7 @@ impl Session {
     /// [`SendError::Full`] if the client does not read fast enough (nothing was queued),
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
-        self.send_frame(&Frame::message(message))
+        self.send_owned(Frame::message(message))
     }
 
     /// Queues a frame that was encoded before, for one or many sessions.
@@ -112,6 +112,11 @@ impl Session {
         self.0.outbox.push(frame, Urgency::Normal)
     }
 
+    /// The same for a frame that nobody else needs.
+    pub(crate) fn send_owned(&self, frame: Frame) -> Result<(), SendError> {
+        self.0.outbox.give(frame, Urgency::Normal)
+    }
+
     /// Queues a frame only if it would go out at once; says whether it did.
     pub fn send_volatile(&self, frame: &Frame) -> bool {
         self.0.outbox.push_volatile(frame)
@@ -119,8 +124,8 @@ impl Session {
 
     /// Queues an answer, which is never refused for want of room: while the queue is over its limit the
     /// session does not read, so its client bounds the number.
-    pub(crate) fn reply(&self, frame: &Frame) -> Result<(), SendError> {
-        self.0.outbox.push(frame, Urgency::Reply)
+    pub(crate) fn reply(&self, frame: Frame) -> Result<(), SendError> {
+        self.0.outbox.give(frame, Urgency::Reply)
     }
 
     /// Ends the session. What is queued is delivered first, within

@@ -98,7 +98,8 @@ impl Context {
         match result {
             Err(error) => self.answer_error(error),
             Ok(_) if before & TAKEN != 0 => {
-                if before & DROPPED != 0 {
+                // An `Ack` is dropped by sending, too: then this would be a second answer, and be counted as one.
+                if before & (DROPPED | ANSWERED) == DROPPED {
                     self.answer_error(&Error::unanswered());
                 }
             }

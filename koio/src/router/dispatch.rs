@@ -1,13 +1,24 @@
 //! The door from the socket layer: an event, a connection or a disconnect goes into its onion, and what comes
 //! out is answered, reported, or ends the socket.
 
-use std::sync::Arc;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+};
 
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Span, instrument::Instrumented};
 
-use super::{Context, Next, Reply, Routes, context::Occasion, guard::guard, routes::Lines};
+use super::{
+    Context, Next, Routes,
+    context::Occasion,
+    guard::{guard, guard_call},
+    onion::Running,
+    routes::Lines,
+};
 use crate::{
-    CloseReason, Error, Result, Socket,
+    CloseReason, Error, Socket,
     socket::{Accept, BoxFuture, Dispatch, Event},
 };
 
@@ -52,24 +63,18 @@ impl Dispatch for Routes {
     }
 
     fn event(&self, socket: Socket, event: Event) -> BoxFuture {
-        let Some(lines) = self.lines(&socket) else {
-            return nothing();
-        };
-        let line = Arc::clone(lines.event(&event.name));
-        let ctx = Context::new(socket, Occasion::Event(event), line);
-        let running = self.run(ctx.clone());
-        let span = span(&ctx);
-        let handling = async move {
-            let result = guard(running).await.map_err(|error| ctx.mapped(error));
-            if ctx.answer_state().is_broken() {
-                return;
-            }
-            if let Err(error) = &result {
-                ctx.report(error);
-            }
-            ctx.end_with(&result);
-        };
-        Box::pin(handling.instrument(span))
+        match self.handle(socket, event) {
+            Some(handling) => Box::pin(handling),
+            None => nothing(),
+        }
+    }
+
+    fn begin(&self, socket: Socket, event: Event, cx: &mut TaskContext<'_>) -> Option<BoxFuture> {
+        let mut handling = self.handle(socket, event)?;
+        match Pin::new(&mut handling).poll(cx) {
+            Poll::Ready(()) => None,
+            Poll::Pending => Some(Box::pin(handling)),
+        }
     }
 
     fn disconnect(&self, socket: Socket, reason: CloseReason) -> BoxFuture {
@@ -115,14 +120,49 @@ impl Routes {
     }
 
     /// The layers, if there are any, and the onion inside them.
-    fn run(&self, ctx: Context) -> impl Future<Output = Result<Reply>> + Send + 'static {
-        let pipeline = self.pipeline.clone();
-        async move {
-            match pipeline {
-                None => Next::first(ctx).run().await,
-                Some(pipeline) => pipeline.run(ctx).await.map_err(Error::from_boxed),
-            }
+    fn run(&self, ctx: Context) -> Running {
+        match self.pipeline.clone() {
+            None => Next::first(ctx).run(),
+            Some(pipeline) => Running::going(Box::pin(async move {
+                pipeline.run(ctx).await.map_err(Error::from_boxed)
+            })),
         }
+    }
+
+    fn handle(&self, socket: Socket, event: Event) -> Option<Instrumented<Handling>> {
+        let line = Arc::clone(self.lines(&socket)?.event(&event.name));
+        let ctx = Context::new(socket, Occasion::Event(event), line);
+        let span = span(&ctx);
+        let running = self.run(ctx.clone());
+        Some(Handling { ctx, running }.instrument(span))
+    }
+}
+
+/// An event on its way through its onion, and its answer. Written by hand because what can be moved between two
+/// polls need not be boxed before the first.
+struct Handling {
+    ctx: Context,
+    running: Running,
+}
+
+impl Future for Handling {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Self { ctx, running } = &mut *self;
+        let result = match guard_call(|| Pin::new(&mut *running).poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => result,
+            Err(panic) => Err(panic),
+        };
+        let result = result.map_err(|error| ctx.mapped(error));
+        if !ctx.answer_state().is_broken() {
+            if let Err(error) = &result {
+                ctx.report(error);
+            }
+            ctx.end_with(&result);
+        }
+        Poll::Ready(())
     }
 }
 

@@ -151,6 +151,13 @@ impl fmt::Debug for Next {
 #[must_use = "nothing inside runs until it is awaited: write `next.run().await`"]
 pub struct Running(Stage);
 
+impl Running {
+    /// Something that has been begun otherwise than by [`Next::run`].
+    pub(super) fn going(future: Boxed) -> Self {
+        Self(Stage::Going(future))
+    }
+}
+
 enum Stage {
     Waiting(Next),
     Going(Boxed),

@@ -237,7 +237,7 @@ fn lines(outer: &[Middleware], namespace: Namespace, shared: &Arc<Shared>) -> Li
     let rest = line(by_event.remove("*").unwrap_or_default());
     let events = by_event
         .into_iter()
-        .map(|(event, routes)| (event, line(routes)))
+        .map(|(event, routes)| (event.as_bytes(), line(routes)))
         .collect();
     Lines {
         events,

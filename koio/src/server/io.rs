@@ -1,7 +1,8 @@
 //! Putting a server together.
 
 use std::{
-    error::Error as StdError, future::Future, io, net::SocketAddr, sync::Arc, time::Duration,
+    error::Error as StdError, future::Future, io, net::SocketAddr, panic::Location, sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -52,6 +53,8 @@ pub struct Io {
     setup: Setup,
     core: Arc<Core>,
     config: Config,
+    /// The change after which the limits contradict each other: the one to look at.
+    contradiction: Option<&'static Location<'static>>,
     origins: Origins,
     path: String,
     attached: Option<Attached>,
@@ -82,6 +85,7 @@ impl Io {
             setup,
             core: Core::new(),
             config: Config::default(),
+            contradiction: None,
             origins: Origins::default(),
             path: "/socket.io".to_owned(),
             attached: None,
@@ -142,7 +146,8 @@ impl Io {
         self.set_up(|setup| setup.handlers(handlers))
     }
 
-    /// Handles an event of `/` with a closure, which reads its arguments from the context.
+    /// Handles an event of `/` with a closure, which reads its arguments from the context. A reserved name, and an
+    /// event that has a handler, are errors at the start.
     #[track_caller]
     pub fn on<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
     where
@@ -155,7 +160,7 @@ impl Io {
     }
 
     /// Adds a namespace. Its middleware is inside the server's. Clients that ask for one that nobody added are
-    /// refused.
+    /// refused. One that is added twice, is called `/`, or holds one of `{`, `,` and `?`, is an error at the start.
     pub fn namespace(self, path: impl Into<String>, namespace: Namespace) -> Self {
         self.set_up(|setup| setup.namespace(path, namespace))
     }
@@ -195,31 +200,40 @@ impl Io {
     /// # use koio::Io;
     /// let io = Io::new().config(|config| config.socket.rooms = 10);
     /// ```
+    #[track_caller]
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
+        self.contradiction = match self.config.check() {
+            Ok(()) => None,
+            Err(_) => Some(self.contradiction.unwrap_or(Location::caller())),
+        };
         self
     }
 
-    /// Time from one heartbeat to the next ping. Default 25 s. See
+    /// Time from one heartbeat to the next ping. Default 25 s; neither zero nor more than a year. See
     /// [`EngineConfig::ping_interval`](crate::engine::EngineConfig::ping_interval).
+    #[track_caller]
     pub fn ping_interval(self, time: Duration) -> Self {
         self.config(|config| config.engine.ping_interval = time)
     }
 
-    /// Time that a client has to answer a ping. Default 20 s. See
+    /// Time that a client has to answer a ping. Default 20 s; neither zero nor more than a year. See
     /// [`EngineConfig::ping_timeout`](crate::engine::EngineConfig::ping_timeout).
+    #[track_caller]
     pub fn ping_timeout(self, time: Duration) -> Self {
         self.config(|config| config.engine.ping_timeout = time)
     }
 
-    /// Time that a client has to connect to a namespace. Default 10 s. See
+    /// Time that a client has to connect to a namespace. Default 10 s; not zero. See
     /// [`SocketConfig::connect_timeout`](crate::SocketConfig::connect_timeout).
+    #[track_caller]
     pub fn connect_timeout(self, time: Duration) -> Self {
         self.config(|config| config.socket.connect_timeout = time)
     }
 
-    /// Bytes of one message. Default 1,000,000. Attachments of one packet together may have as many. See
+    /// Bytes of one message. Default 1,000,000; from 1,024 to 1 GiB. Attachments of one packet together may have as many. See
     /// [`EngineConfig::max_payload`](crate::engine::EngineConfig::max_payload).
+    #[track_caller]
     pub fn max_payload(self, bytes: usize) -> Self {
         self.config(|config| {
             config.engine.max_payload = bytes;
@@ -227,7 +241,8 @@ impl Io {
         })
     }
 
-    /// The path that clients connect to. Default `/socket.io`, as in the official clients.
+    /// The path that clients connect to. Default `/socket.io`, as in the official clients. It begins with a slash and
+    /// has neither query nor fragment; else the start fails.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
@@ -282,11 +297,16 @@ impl Io {
             setup,
             core,
             config,
+            contradiction,
             origins,
             path,
             attached,
         } = self;
-        config.check()?;
+        if let Err(limit) = config.check() {
+            let place = contradiction.map(|place| format!(" ({place})"));
+            let problem = format!("{limit}{}", place.unwrap_or_default());
+            return Err(Error::setup(problem).because(Box::new(limit)));
+        }
         if !path.starts_with('/') || path.contains(['?', '#']) {
             return Err(Error::setup(format!(
                 "the path `{path}` must begin with a slash and have neither query nor fragment"
@@ -309,6 +329,9 @@ impl Io {
     /// # Errors
     /// Everything that contradicts itself, naming file and line ([`is_setup`](Error::is_setup)): two handlers of
     /// an event, a state that nobody gave, limits. Or the address can't be bound.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the set-up with it. No client has been served.
     pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
         let started = self.start()?;
         let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
@@ -328,6 +351,9 @@ impl Io {
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops accepting and drains nothing; sessions that are open go on.
     pub async fn listen(self, address: impl ToSocketAddrs) -> Result<()> {
         let server = self.bind(address).await?;
         tracing::info!(address = %server.local_addr(), "listening");
@@ -352,10 +378,13 @@ impl Io {
         }
     }
 
-    /// As [`into_layer`](Self::into_layer), without the panic.
+    /// As [`into_layer`](Self::into_layer), without the panic over what contradicts itself.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, if a tower layer needs one.
     pub fn try_into_layer(self) -> Result<KoioLayer> {
         Ok(KoioLayer::new(self.start()?.service))
     }
@@ -374,10 +403,13 @@ impl Io {
         }
     }
 
-    /// As [`into_service`](Self::into_service), without the panic.
+    /// As [`into_service`](Self::into_service), without the panic over what contradicts itself.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, if a tower layer needs one.
     pub fn try_into_service(self) -> Result<KoioService> {
         Ok(KoioService::new(self.start()?.service))
     }

@@ -1,6 +1,11 @@
 //! koio's own HTTP/1.1 server.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -141,6 +146,9 @@ impl Server {
     ///
     /// # Errors
     /// As [`run`](Self::run); and if the system does not tell of signals.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run): nothing is drained then.
     pub async fn run_until_signal(self) -> Result<()> {
         let handle = self.handle();
         let patience = self.shutdown_timeout;
@@ -256,7 +264,13 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(PeerAddr(peer));
-        served.clone().oneshot(request)
+        let mut served = served.clone();
+        // Called at once if it can be: if the connection ends right behind the request, hyper drops the future
+        // without polling it, and what was to be done first would never be done.
+        match served.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => served.call(request),
+            Poll::Ready(Err(_)) | Poll::Pending => Box::pin(served.oneshot(request)),
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -81,8 +81,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if self.engine.is_mine(request.uri().path()) {
-            let engine = self.engine.clone();
-            return Box::pin(async move { Ok(engine.respond(request).await.map(Either::Left)) });
+            let response = self.engine.respond(request);
+            return Box::pin(async move { Ok(response.await.map(Either::Left)) });
         }
         let response = self.inner.call(request);
         Box::pin(async move { Ok(response.await?.map(Either::Right)) })

@@ -53,6 +53,8 @@ struct Client {
     /// Until when a namespace must have been joined; then until when attachments must be complete.
     connect_by: Option<Pin<Box<Sleep>>>,
     attachments_by: Option<Pin<Box<Sleep>>>,
+    /// Attachments are outstanding, and their packet may come.
+    collecting: bool,
     /// The client broke the protocol, or the session is over: nothing it says counts any more.
     deaf: bool,
     closed: bool,
@@ -82,6 +84,7 @@ impl Client {
             left: Vec::new(),
             connect_by: Some(connect_by),
             attachments_by: None,
+            collecting: false,
             deaf: false,
             closed: false,
             fresh: false,
@@ -102,8 +105,12 @@ impl Client {
         self.watch_attachments()?;
         match incoming {
             None => Ok(()),
-            Some(Incoming::Connect { namespace, auth }) => self.connect(text(&namespace), auth),
-            Some(Incoming::Disconnect { namespace }) => self.disconnect(text(&namespace)),
+            Some(Incoming::Connect { namespace, auth }) => {
+                self.connect(wire::namespace(&namespace), auth)
+            }
+            Some(Incoming::Disconnect { namespace }) => {
+                self.disconnect(wire::namespace(&namespace))
+            }
             Some(Incoming::Event {
                 namespace,
                 id,
@@ -115,13 +122,13 @@ impl Client {
                     args,
                     ack: id,
                 };
-                self.event(text(&namespace), event)
+                self.event(wire::namespace(&namespace), event)
             }
             Some(Incoming::Ack {
                 namespace,
                 id,
                 args,
-            }) => self.ack(text(&namespace), id, args),
+            }) => self.ack(wire::namespace(&namespace), id, args),
             Some(Incoming::ConnectError { .. }) => {
                 Err(Violation::OutOfOrder("CONNECT_ERROR comes from servers"))
             }
@@ -131,18 +138,17 @@ impl Client {
     /// A binary packet must be complete in time, and nothing is collected for a namespace that was not joined.
     fn watch_attachments(&mut self) -> Result<(), Violation> {
         let Some(namespace) = self.assembler.partial_namespace() else {
+            self.collecting = false;
             self.attachments_by = None;
             return Ok(());
         };
-        if self.attachments_by.is_some() {
+        if std::mem::replace(&mut self.collecting, true) {
             return Ok(());
         }
-        let namespace = namespace.to_owned();
-        if self.lane(&namespace).is_none() && !self.is_forgiven(&namespace) {
+        let joined = |lane: &Lane| lane.is_open() && lane.socket().namespace() == namespace;
+        if !self.lanes.iter().any(joined) && !self.is_forgiven(namespace) {
             return Err(Violation::OutOfOrder("attachments before CONNECT"));
         }
-        let time = self.core.config().attachments_timeout;
-        self.attachments_by = Some(Box::pin(tokio::time::sleep(time)));
         Ok(())
     }
 
@@ -155,7 +161,7 @@ impl Client {
         }
         let refuse = |message: &str| {
             let refusal = wire::connect_error(name, message, None);
-            let _ = self.connection.session.reply(&refusal);
+            let _ = self.connection.session.reply(refusal);
         };
         if !dispatch.has_namespace(name) {
             debug!(namespace = name, "namespace refused: nobody declared it");
@@ -264,7 +270,7 @@ impl Client {
             for lane in self.lanes.iter_mut().filter(|lane| lane.is_accepted()) {
                 let socket = lane.socket();
                 if socket.close() {
-                    socket.reply(&wire::disconnect(socket.namespace()));
+                    socket.reply(wire::disconnect(socket.namespace()));
                 }
                 lane.close(reason);
             }
@@ -290,6 +296,11 @@ impl Client {
         };
         if due(&mut self.connect_by, cx) {
             self.violation(&Violation::OutOfOrder("no CONNECT in time"));
+        }
+        // Most binary packets are complete before anybody looks at a clock.
+        if self.collecting && !self.deaf && self.attachments_by.is_none() {
+            let time = self.core.config().attachments_timeout;
+            self.attachments_by = Some(Box::pin(tokio::time::sleep(time)));
         }
         if due(&mut self.attachments_by, cx) {
             let kind = wire::DecodeErrorKind::Attachments;
@@ -361,6 +372,7 @@ impl Upstream for Client {
             self.lanes.retain_mut(|lane| lane.give_up(counters));
         }
         self.run(cx, |_| true);
+        self.lanes.iter_mut().for_each(Lane::tidy);
         let idle = self.lanes.iter().all(Lane::is_idle);
         if idle { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -368,10 +380,7 @@ impl Upstream for Client {
     fn is_full(&self) -> bool {
         let config = self.core.config();
         self.lanes.len() >= config.namespaces + FINISHING
-            || self
-                .lanes
-                .iter()
-                .any(|lane| lane.waiting() >= config.event_queue)
+            || self.lanes.iter().any(|lane| lane.is_full(config))
     }
 
     fn on_close(&mut self, reason: CloseReason) {
@@ -388,11 +397,6 @@ impl Upstream for Client {
             lane.close(reason);
         }
     }
-}
-
-/// Namespaces are UTF-8 by the time they get here; what is not would be nobody's.
-fn text(name: &bytes::Bytes) -> &str {
-    std::str::from_utf8(name).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ pub struct SocketConfig {
     /// Events of one socket that may wait for its handlers. Default 256. At the limit the connection is not
     /// read, all its namespaces included, until a handler has finished; the ping deadline rests meanwhile.
     pub event_queue: usize,
+    /// Bytes of those events. Default 1 MiB; at the limit as for their number, so that a queue holds one message
+    /// more than this at most.
+    pub event_queue_bytes: usize,
     /// Time that handlers may go on running after their socket has closed, those of events that were queued
     /// included. Default 10 s. Then what runs is dropped, and what is queued with it. The disconnect handler has
     /// as long again.
@@ -41,6 +44,7 @@ impl Default for SocketConfig {
         Self {
             connect_timeout: Duration::from_secs(10),
             event_queue: 256,
+            event_queue_bytes: 1024 * 1024,
             handler_grace: Duration::from_secs(10),
             pending_acks: 1_024,
             ack_timeout: Duration::from_secs(10),
@@ -67,6 +71,7 @@ impl SocketConfig {
         }
         for (name, count) in [
             ("event_queue", self.event_queue),
+            ("event_queue_bytes", self.event_queue_bytes),
             ("pending_acks", self.pending_acks),
             ("namespaces", self.namespaces),
         ] {

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU8, Ordering},
     },
+    task::Context,
 };
 
 use serde_json::value::RawValue;
@@ -30,6 +31,14 @@ pub(crate) struct Event {
     pub(crate) ack: Option<u64>,
 }
 
+impl Event {
+    /// Bytes that it holds while it waits.
+    pub(super) fn len(&self) -> usize {
+        let attachments: usize = self.args.attachments().iter().map(bytes::Bytes::len).sum();
+        self.name.len() + self.args.json().len() + attachments
+    }
+}
+
 /// What is done about what a client sends. The session's task polls one of these futures at a time for each
 /// socket, in the order of arrival.
 pub(crate) trait Dispatch: Send + Sync + 'static {
@@ -37,6 +46,12 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture;
     /// An event has arrived.
     fn event(&self, socket: Socket, event: Event) -> BoxFuture;
+    /// The same, run as far as it goes at once; nothing is left of one that is done. Most are, and then what it
+    /// needs beside the handler's own future need not be allocated.
+    fn begin(&self, socket: Socket, event: Event, cx: &mut Context<'_>) -> Option<BoxFuture> {
+        let mut running = self.event(socket, event);
+        running.as_mut().poll(cx).is_pending().then_some(running)
+    }
     /// A socket that had been accepted is closed.
     fn disconnect(&self, socket: Socket, reason: CloseReason) -> BoxFuture;
     /// Whether there is such a namespace.
@@ -80,7 +95,7 @@ impl Accept {
             return false;
         }
         let connected = wire::connect(socket.namespace(), socket.id().as_str());
-        let opened = socket.open(&connected);
+        let opened = socket.open(connected);
         if !opened {
             // The session was closed in this very moment. No connection handler runs, so nobody is to hear of a
             // disconnect either.
@@ -96,7 +111,7 @@ impl Accept {
         if self.answer(REFUSED) && socket.is_open() {
             let data = data.as_ref().map(|data| data.get().as_bytes());
             let refusal = wire::connect_error(socket.namespace(), message, data);
-            socket.reply(&refusal);
+            socket.reply(refusal);
         }
     }
 

@@ -107,7 +107,7 @@ impl Emit {
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let frame = wire::event(&self.namespace, None, event, &args).map_err(not_sent)?;
         match self.single() {
-            Some(single) => self.deliver(&single.ok_or_else(closed)?, &frame),
+            Some(single) => self.deliver(&single.ok_or_else(closed)?, frame),
             None => {
                 self.deliver_to_all(&frame);
                 Ok(())
@@ -126,8 +126,12 @@ impl Emit {
     /// [full](Error::is_full) if too many answers are waited for. Code `not_one_socket` if this emit means
     /// anything but one socket.
     ///
+    /// # Panics
+    /// Outside a tokio runtime, which keeps the time.
+    ///
     /// # Cancel safety
-    /// Dropping the future drops the answer.
+    /// Dropping the future drops the answer, and gives its place among the
+    /// [`pending_acks`](crate::SocketConfig::pending_acks) back. The event is sent all the same.
     pub fn emit_with_ack<T: DeserializeOwned>(
         &self,
         event: &str,
@@ -217,12 +221,12 @@ impl Emit {
         recipients
     }
 
-    fn deliver(&self, socket: &Socket, frame: &Frame) -> Result<()> {
+    fn deliver(&self, socket: &Socket, frame: Frame) -> Result<()> {
         if self.volatile {
             if !socket.is_open() {
                 return Err(closed());
             }
-            self.deliver_volatile(socket, frame);
+            self.deliver_volatile(socket, &frame);
             return Ok(());
         }
         socket.deliver(frame)
@@ -324,7 +328,7 @@ impl<T: DeserializeOwned> AckFuture<T> {
             NoWait::Closed => closed(),
             NoWait::Full => refused(SendError::Full),
         })?;
-        if let Err(error) = socket.deliver(&frame) {
+        if let Err(error) = socket.deliver(frame) {
             socket.acks().forget(id);
             return Err(error);
         }

@@ -144,13 +144,17 @@ impl Socket {
     /// that does not serialise, more than ten binaries.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let frame = wire::event(self.namespace(), None, event, &args).map_err(not_sent)?;
-        self.deliver(&frame)
+        self.deliver(frame)
     }
 
     /// Sends an event to this client and waits for its answer, for at most
     /// [`ack_timeout`](crate::SocketConfig::ack_timeout); see [`timeout`](Self::timeout) for another time.
     ///
-    /// The event is queued before this returns; the future only waits. See [`Emit::emit_with_ack`].
+    /// The event is queued before this returns; the future only waits. For its errors, and for dropping it, see
+    /// [`Emit::emit_with_ack`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, which keeps the time.
     pub fn emit_with_ack<T: DeserializeOwned>(
         &self,
         event: &str,
@@ -251,7 +255,7 @@ impl Socket {
         }
         // Closed first: only one of two who do this at once says so, and nothing is accepted behind it.
         if self.close() {
-            self.reply(&wire::disconnect(self.namespace()));
+            self.reply(wire::disconnect(self.namespace()));
             let reason = CloseReason::ServerNamespaceDisconnect;
             self.0.connection.ask_to_close(self.clone(), reason);
         }
@@ -279,15 +283,15 @@ impl Socket {
     }
 
     /// Queues a frame for this client, or says why not.
-    pub(super) fn deliver(&self, frame: &Frame) -> Result<()> {
+    pub(super) fn deliver(&self, frame: Frame) -> Result<()> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
             return Err(closed());
         }
-        self.session().send_frame(frame).map_err(refused)
+        self.session().send_owned(frame).map_err(refused)
     }
 
     /// Queues an answer of the protocol itself, which is never refused for want of room.
-    pub(super) fn reply(&self, frame: &Frame) {
+    pub(super) fn reply(&self, frame: Frame) {
         let _ = self.session().reply(frame);
     }
 
@@ -298,7 +302,7 @@ impl Socket {
     pub(crate) fn answer(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<()> {
         let frame = wire::ack(self.namespace(), id, args).map_err(not_sent)?;
         if self.0.state.load(Ordering::Acquire) != CLOSED {
-            self.reply(&frame);
+            self.reply(frame);
         }
         Ok(())
     }
@@ -315,7 +319,7 @@ impl Socket {
     }
 
     /// CONNECT is answered. The answer goes first, then the socket hears what is sent to its rooms.
-    pub(super) fn open(&self, connected: &Frame) -> bool {
+    pub(super) fn open(&self, connected: Frame) -> bool {
         if self.session().reply(connected).is_err() {
             return false;
         }

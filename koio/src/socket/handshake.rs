@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Result, engine::Opening};
+use crate::{Error, Result, engine::Opening, wire};
 
 /// What the client said when it connected: the first HTTP request of its connection, and the auth payload of
 /// its CONNECT packet (protocol section "Connection to a namespace").
@@ -106,7 +106,8 @@ impl Handshake {
     /// `bad_request` if it does not fit.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(self.auth_json())
-            .map_err(|error| Error::bad_request(format!("auth: {error}")))
+            // Cut: the reason quotes what the client sent, and goes back to it and into logs.
+            .map_err(|error| Error::bad_request(wire::shorten(format!("auth: {error}"))))
     }
 }
 

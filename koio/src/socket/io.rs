@@ -24,6 +24,8 @@ use crate::{
 
 /// What all connections of one server share.
 pub(crate) struct Core {
+    /// `/`, which every handler's `ctx.io()` names.
+    root: Arc<str>,
     namespaces: RwLock<HashMap<Arc<str>, Arc<LiveNamespace>>>,
     started: OnceLock<Started>,
     defaults: SocketConfig,
@@ -58,6 +60,7 @@ impl LiveNamespace {
 impl Core {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
+            root: "/".into(),
             namespaces: RwLock::default(),
             started: OnceLock::new(),
             defaults: SocketConfig::default(),
@@ -146,10 +149,8 @@ pub struct Drained {
 
 impl IoHandle {
     pub(crate) fn root(core: Arc<Core>) -> Self {
-        Self {
-            core,
-            namespace: "/".into(),
-        }
+        let namespace = Arc::clone(&core.root);
+        Self { core, namespace }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -249,6 +250,10 @@ impl IoHandle {
     ///
     /// Resolves when all of that is done, at the latest at the deadline: then what is left is cut, and its
     /// handlers are dropped. A second call may set an earlier deadline. Before the start it does nothing.
+    ///
+    /// # Cancel safety
+    /// Dropping the future lifts the deadline and nothing else: the server takes nobody new, sessions close as fast
+    /// as their clients and handlers let them, and [`Server::run`](crate::Server::run) goes on. Call it again.
     pub async fn shutdown(&self, deadline: Duration) -> Drained {
         let Some(engine) = self.core.engine() else {
             // Nothing is remembered either: a server that starts later is not one that has ended.

@@ -1,7 +1,6 @@
 //! The life of one socket inside its connection's task: connect, events one at a time, disconnect.
 
 use std::{
-    collections::VecDeque,
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
@@ -13,8 +12,9 @@ use tokio::time::Sleep;
 use tracing::{error, warn};
 
 use super::{
-    Accept, Dispatch, Socket,
+    Accept, Dispatch, Socket, SocketConfig,
     dispatch::{BoxFuture, Event},
+    queue::Queue,
 };
 use crate::{engine::CloseReason, observe::Counters};
 
@@ -26,7 +26,7 @@ pub(super) struct Lane {
     socket: Socket,
     accept: Accept,
     running: Option<BoxFuture>,
-    queue: VecDeque<Event>,
+    queue: Queue,
     closing: Option<Closing>,
     /// Its CONNECT has not been looked at.
     is_new: bool,
@@ -53,7 +53,7 @@ impl Lane {
             socket,
             accept,
             running: Some(connecting),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             closing: None,
             is_new: true,
         }
@@ -89,12 +89,17 @@ impl Lane {
         self.is_new || self.running.is_none()
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.queue.len()
+    /// Gives back what an idle socket does not need. Called once a turn, not after every event.
+    pub(super) fn tidy(&mut self) {
+        self.queue.rest();
+    }
+
+    pub(super) fn is_full(&self, config: &SocketConfig) -> bool {
+        self.queue.is_full(config)
     }
 
     pub(super) fn push(&mut self, event: Event) {
-        self.queue.push_back(event);
+        self.queue.push(event);
     }
 
     /// The socket is over. Events that came before are still handled, unless it was the server that ended it:
@@ -111,7 +116,7 @@ impl Lane {
                 | CloseReason::TransportError
                 | CloseReason::PingTimeout
         ) {
-            self.queue = VecDeque::new();
+            self.queue.clear();
         }
         self.closing = Some(Closing {
             reason,
@@ -124,8 +129,8 @@ impl Lane {
     /// suppresses it, but it has only the time until this is called again.
     pub(super) fn give_up(&mut self, counters: &Counters) -> bool {
         self.socket.close();
-        self.queue = VecDeque::new();
-        if self.running.take().is_some() {
+        self.queue.clear();
+        if self.drop_running() {
             counters.handlers_dropped.add();
             warn!(socket = %self.socket.id(), "handler dropped at shutdown");
         }
@@ -142,14 +147,18 @@ impl Lane {
     ) -> Turn {
         self.is_new = false;
         for _ in 0..TURN {
-            if self.running.is_none() && !self.start_next(dispatch) {
-                return self.rest();
-            }
-            let Some(running) = &mut self.running else {
-                return self.rest();
+            let polled = match &mut self.running {
+                Some(running) => {
+                    // The router reports panics of handlers itself; this keeps the connection alive whatever
+                    // happens.
+                    std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)))
+                }
+                None => match self.next_event() {
+                    Some(event) => self.begin(event, dispatch, cx),
+                    None if self.start_last(dispatch) => continue,
+                    None => return self.rest(),
+                },
             };
-            // The router reports panics of handlers itself; this keeps the connection alive whatever happens.
-            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
             match polled {
                 Ok(Poll::Pending) => {
                     if !self.is_out_of_time(cx, grace) {
@@ -161,7 +170,7 @@ impl Lane {
                         "handler dropped: it outlived its socket"
                     );
                     // The grace is for all of them together.
-                    self.queue = VecDeque::new();
+                    self.queue.clear();
                 }
                 Ok(Poll::Ready(())) => {}
                 Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
@@ -172,12 +181,44 @@ impl Lane {
         Turn::Running
     }
 
-    fn finish_running(&mut self) {
-        let finished = self.running.take();
-        // What a user's future holds may panic when it is dropped.
-        if std::panic::catch_unwind(AssertUnwindSafe(|| drop(finished))).is_err() {
+    fn next_event(&mut self) -> Option<Event> {
+        if !self.accept.is_accepted() {
+            return None;
+        }
+        self.queue.pop()
+    }
+
+    /// Runs an event as far as it goes at once, and keeps what is left of it.
+    fn begin(
+        &mut self,
+        event: Event,
+        dispatch: &dyn Dispatch,
+        cx: &mut Context<'_>,
+    ) -> std::thread::Result<Poll<()>> {
+        let socket = self.socket.clone();
+        let begun =
+            std::panic::catch_unwind(AssertUnwindSafe(|| dispatch.begin(socket, event, cx)))?;
+        self.running = begun;
+        Ok(match self.running {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(()),
+        })
+    }
+
+    /// Drops what runs; false if nothing did. What a user's future holds may panic when it is dropped, which must
+    /// keep neither this socket nor another one of its connection from its disconnect handler.
+    fn drop_running(&mut self) -> bool {
+        let Some(running) = self.running.take() else {
+            return false;
+        };
+        if std::panic::catch_unwind(AssertUnwindSafe(|| drop(running))).is_err() {
             error!(socket = %self.socket.id(), "panic while a handler was dropped");
         }
+        true
+    }
+
+    fn finish_running(&mut self) {
+        self.drop_running();
         if !self.accept.is_answered() {
             self.accept.refuse("internal error", None);
         }
@@ -187,25 +228,15 @@ impl Lane {
         }
     }
 
-    /// Starts what comes next in the life of the socket; false if there is nothing.
-    fn start_next(&mut self, dispatch: &dyn Dispatch) -> bool {
-        let socket = self.socket.clone();
-        if self.accept.is_accepted()
-            && let Some(event) = self.queue.pop_front()
-        {
-            self.running = Some(dispatch.event(socket, event));
-            return true;
-        }
-        if self.queue.capacity() > 0 && self.queue.is_empty() {
-            // An idle socket keeps no queue.
-            self.queue = VecDeque::new();
-        }
+    /// Starts the end of the socket, once nothing else is left; false if there is nothing to start.
+    fn start_last(&mut self, dispatch: &dyn Dispatch) -> bool {
         match &mut self.closing {
             // Who was accepted is told about the end, once, after everything else.
             Some(closing) if self.accept.is_accepted() && !closing.told => {
                 closing.told = true;
                 // The last handler gets a grace of its own.
                 closing.until = None;
+                let socket = self.socket.clone();
                 self.running = Some(dispatch.disconnect(socket, closing.reason));
                 true
             }

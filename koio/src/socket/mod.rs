@@ -13,6 +13,7 @@ mod handle;
 mod handshake;
 mod io;
 mod lane;
+mod queue;
 
 pub(crate) use client::Clients;
 pub use config::SocketConfig;

@@ -5,10 +5,11 @@ use std::{pin::pin, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{
-    Method, Request, Response, StatusCode,
+    Request, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use http_body_util::{BodyExt, Limited};
+use tokio::sync::oneshot;
 use tracing::debug;
 
 use super::{Body, request::Refusal, response};
@@ -20,98 +21,113 @@ use crate::{
     wire::payload,
 };
 
-/// Ends the session if a request's future is dropped before its answer: the client has gone away in the middle,
-/// and what its answer would have carried is lost. The server drops the future as soon as it sees the
-/// connection closed.
-struct Abort<'a>(Option<&'a Session>);
+/// Ends the session if a request is dropped before its answer: the client has gone away in the middle, and what
+/// its answer would have carried, or what its body did carry, is lost. The server drops the request as soon as it
+/// sees the connection closed.
+struct Abort(Option<Session>);
 
-impl Abort<'_> {
+impl Abort {
     fn disarm(&mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Abort<'_> {
+impl Drop for Abort {
     fn drop(&mut self) {
-        if let Some(session) = self.0 {
+        if let Some(session) = &self.0 {
             debug!(sid = ?session.sid(), "polling request closed prematurely");
             session.lost(CloseReason::TransportError);
         }
     }
 }
 
-pub(super) async fn serve<B>(
-    session: &Session,
-    config: &EngineConfig,
-    request: Request<B>,
-) -> Response<Body>
-where
-    B: http_body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    match *request.method() {
-        Method::GET => get(session).await,
-        Method::POST => post(session, config, request).await,
-        _ => response::refused(Refusal::MethodNotAllowed),
-    }
+/// A GET that the session knows of.
+pub(super) struct Get {
+    abort: Abort,
+    answer: oneshot::Receiver<PollReply>,
 }
 
-async fn get(session: &Session) -> Response<Body> {
-    let Ok(answer) = session.poll() else {
-        return response::refused(Refusal::SessionUnknown);
-    };
-    let mut abort = Abort(Some(session));
-    let answer = answer.await;
-    abort.disarm();
-    match answer {
-        Ok(PollReply::Payload(payload)) => response::payload(payload),
-        Ok(PollReply::Refused) | Err(_) => response::bare(StatusCode::BAD_REQUEST),
+impl Get {
+    /// Tells the session. To be done when the request arrives and not when its future is first polled: a server
+    /// that sees the connection end first never polls it, and the session would not learn of either.
+    pub(super) fn begin(session: Session) -> Result<Self, Refusal> {
+        let answer = session.poll().map_err(|_| Refusal::SessionUnknown)?;
+        Ok(Self {
+            abort: Abort(Some(session)),
+            answer,
+        })
     }
-}
 
-async fn post<B>(session: &Session, config: &EngineConfig, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    if session.begin_post().is_err() {
-        // Two at once: the second is refused and the session ends, since the order is lost.
-        session.lost(CloseReason::TransportError);
-        return response::bare(StatusCode::BAD_REQUEST);
-    }
-    let mut abort = Abort(Some(session));
-    if let Some(status) = unreadable(&request, config) {
-        return response::bare(status);
-    }
-    let body = match read(
-        request.into_body(),
-        config.max_payload,
-        config.message_timeout,
-    )
-    .await
-    {
-        Ok(body) => body,
-        // A hole in the client's stream: the armed guard ends the session.
-        Err(status) => return response::bare(status),
-    };
-    let packets = match payload::decode(body) {
-        Ok(packets) => packets,
-        Err(error) => {
-            debug!(sid = ?session.sid(), %error, "undecodable payload");
-            abort.disarm();
-            session.lost(CloseReason::ParseError);
-            return response::bare(StatusCode::BAD_REQUEST);
+    pub(super) async fn respond(mut self) -> Response<Body> {
+        let answer = self.answer.await;
+        self.abort.disarm();
+        match answer {
+            Ok(PollReply::Payload(payload)) => response::payload(payload),
+            Ok(PollReply::Refused) | Err(_) => response::bare(StatusCode::BAD_REQUEST),
         }
-    };
-    let Ok(answer) = session.post(packets) else {
+    }
+}
+
+/// A POST that the session knows of.
+pub(super) struct Post<B> {
+    abort: Abort,
+    session: Session,
+    request: Request<B>,
+}
+
+impl<B> Post<B>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// Tells the session, at once for the same reason as in [`Get::begin`]. Of two at once the second is refused
+    /// and the session ends, since the order is lost.
+    pub(super) fn begin(session: Session, request: Request<B>) -> Option<Self> {
+        if session.begin_post().is_err() {
+            session.lost(CloseReason::TransportError);
+            return None;
+        }
+        Some(Self {
+            abort: Abort(Some(session.clone())),
+            session,
+            request,
+        })
+    }
+
+    pub(super) async fn respond(self, config: &EngineConfig) -> Response<Body> {
+        let Self {
+            mut abort,
+            session,
+            request,
+        } = self;
+        if let Some(status) = unreadable(&request, config) {
+            return response::bare(status);
+        }
+        let body = request.into_body();
+        let body = match read(body, config.max_payload, config.message_timeout).await {
+            Ok(body) => body,
+            // A hole in the client's stream: the armed guard ends the session.
+            Err(status) => return response::bare(status),
+        };
+        let packets = match payload::decode(body) {
+            Ok(packets) => packets,
+            Err(error) => {
+                debug!(sid = ?session.sid(), %error, "undecodable payload");
+                abort.disarm();
+                session.lost(CloseReason::ParseError);
+                return response::bare(StatusCode::BAD_REQUEST);
+            }
+        };
+        let Ok(answer) = session.post(packets) else {
+            abort.disarm();
+            return response::bare(StatusCode::BAD_REQUEST);
+        };
+        let answer = answer.await;
         abort.disarm();
-        return response::bare(StatusCode::BAD_REQUEST);
-    };
-    let answer = answer.await;
-    abort.disarm();
-    match answer {
-        Ok(PostReply::Taken) => response::taken(),
-        Ok(PostReply::Refused) | Err(_) => response::bare(StatusCode::BAD_REQUEST),
+        match answer {
+            Ok(PostReply::Taken) => response::taken(),
+            Ok(PostReply::Refused) | Err(_) => response::bare(StatusCode::BAD_REQUEST),
+        }
     }
 }
 

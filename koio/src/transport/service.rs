@@ -26,7 +26,7 @@ use tracing::debug;
 use super::{
     Body, Origins, origin,
     origin::Verdict,
-    polling,
+    polling::{Get, Post},
     request::{self, Ask, Refusal},
     response,
     websocket::WebSocket,
@@ -36,6 +36,13 @@ use crate::{
     ids::Sid,
     wire::payload,
 };
+
+/// A request that has been taken: its answer, or what waits for it.
+enum Begun<B> {
+    Done(Response<Body>),
+    Get(Get),
+    Post(Post<B>),
+}
 
 /// Serves Engine.IO under one path: a tower service that answers 404 to everything else.
 ///
@@ -68,9 +75,34 @@ impl EngineService {
 
     /// Answers one request. A poll is answered when there is something to fetch.
     ///
+    /// What a request tells its session is told before this returns; the future only waits and writes. So a
+    /// client that hangs up right behind its request is noticed although nobody ever polls the future.
+    ///
     /// # Cancel safety
     /// Dropping the future means that the client has gone: its session ends.
-    pub async fn respond<B>(&self, mut request: Request<B>) -> Response<Body>
+    pub fn respond<B>(&self, request: Request<B>) -> impl Future<Output = Response<Body>> + use<B>
+    where
+        B: http_body::Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let engine = self.engine.clone();
+        let (begun, listed) = self.begin(request);
+        async move {
+            let mut response = match begun {
+                Begun::Done(response) => response,
+                Begun::Get(get) => get.respond().await,
+                Begun::Post(post) => post.respond(engine.config()).await,
+            };
+            if let Some(origin) = listed {
+                origin::allow_in(response.headers_mut(), origin);
+            }
+            response
+        }
+    }
+
+    /// Does all that needs no waiting. Beside it, the foreign origin that must be told that it may read the
+    /// response.
+    fn begin<B>(&self, mut request: Request<B>) -> (Begun<B>, Option<HeaderValue>)
     where
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -79,15 +111,18 @@ impl EngineService {
         let listed = match self.origins.judge(request.headers()) {
             Verdict::Same => None,
             Verdict::Listed(origin) => Some(origin),
-            Verdict::Foreign => return self.refuse(Refusal::Forbidden, upgrade, &request),
+            Verdict::Foreign => {
+                let refused = self.refuse(Refusal::Forbidden, upgrade, &request);
+                return (Begun::Done(refused), None);
+            }
         };
-        if let Some(origin) = &listed
+        if listed.is_some()
             && request.method() == Method::OPTIONS
             && request
                 .headers()
                 .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
         {
-            return preflight(request.headers(), origin.clone());
+            return (Begun::Done(preflight(request.headers())), listed);
         }
         let config = self.engine.config();
         let asked =
@@ -100,16 +135,15 @@ impl EngineService {
                     Transport::WebSocket => config.websocket,
                 },
             );
-        let mut response = match asked {
-            Ok(Ask::Open(Transport::Polling)) => self.open_polling(&request),
-            Ok(Ask::Open(Transport::WebSocket)) => self.open_websocket(&mut request, None),
-            Ok(Ask::Session(sid, transport)) => self.session(sid, transport, request).await,
-            Err(refusal) => self.refuse(refusal, upgrade, &request),
+        let begun = match asked {
+            Ok(Ask::Open(Transport::Polling)) => Begun::Done(self.open_polling(&request)),
+            Ok(Ask::Open(Transport::WebSocket)) => {
+                Begun::Done(self.open_websocket(&mut request, None))
+            }
+            Ok(Ask::Session(sid, transport)) => self.session(sid, transport, request),
+            Err(refusal) => Begun::Done(self.refuse(refusal, upgrade, &request)),
         };
-        if let Some(origin) = listed {
-            origin::allow_in(response.headers_mut(), origin);
-        }
-        response
+        (begun, listed)
     }
 
     fn refuse<B>(&self, refusal: Refusal, upgrade: bool, request: &Request<B>) -> Response<Body> {
@@ -138,27 +172,32 @@ impl EngineService {
         }
     }
 
-    async fn session<B>(
-        &self,
-        sid: Sid,
-        transport: Transport,
-        mut request: Request<B>,
-    ) -> Response<Body>
+    fn session<B>(&self, sid: Sid, transport: Transport, mut request: Request<B>) -> Begun<B>
     where
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = transport == Transport::WebSocket;
         let Some(session) = self.engine.get(&sid) else {
-            return self.refuse(Refusal::SessionUnknown, upgrade, &request);
+            return Begun::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
         };
         if upgrade {
-            return self.open_websocket(&mut request, Some(sid));
+            return Begun::Done(self.open_websocket(&mut request, Some(sid)));
         }
         if session.transport() != transport {
-            return self.refuse(Refusal::BadRequest, upgrade, &request);
+            return Begun::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
         }
-        polling::serve(&session, self.engine.config(), request).await
+        match *request.method() {
+            Method::GET => match Get::begin(session) {
+                Ok(get) => Begun::Get(get),
+                Err(refusal) => Begun::Done(self.refuse(refusal, upgrade, &request)),
+            },
+            Method::POST => match Post::begin(session, request) {
+                Some(post) => Begun::Post(post),
+                None => Begun::Done(response::bare(StatusCode::BAD_REQUEST)),
+            },
+            _ => Begun::Done(self.refuse(Refusal::MethodNotAllowed, upgrade, &request)),
+        }
     }
 
     /// Answers 101 and spawns what waits for the connection: a new session, or an upgrade of the one named.
@@ -268,11 +307,10 @@ fn opening<B>(request: &Request<B>, transport: Transport) -> Opening {
     Opening::new(headers, uri, remote, transport)
 }
 
-fn preflight(headers: &HeaderMap, origin: HeaderValue) -> Response<Body> {
+fn preflight(headers: &HeaderMap) -> Response<Body> {
     let mut response = response::bare(StatusCode::NO_CONTENT);
     let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     origin::allow_preflight(response.headers_mut(), asked);
-    origin::allow_in(response.headers_mut(), origin);
     response
 }
 
@@ -291,12 +329,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move {
-            if !service.is_mine(request.uri().path()) {
-                return Ok(response::bare(StatusCode::NOT_FOUND));
-            }
-            Ok(service.respond(request).await)
-        })
+        if !self.is_mine(request.uri().path()) {
+            return Box::pin(std::future::ready(Ok(response::bare(
+                StatusCode::NOT_FOUND,
+            ))));
+        }
+        let response = self.respond(request);
+        Box::pin(async move { Ok(response.await) })
     }
 }

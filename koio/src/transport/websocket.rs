@@ -36,6 +36,8 @@ use crate::{
 const READ: usize = 64 * 1024;
 thread_local! {
     static BLOCK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// Where small frames are put together; it is written before anything else happens.
+    static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 /// Bytes that the context takes at a time, once it has used up those that it was made with.
 const STEP: usize = 4 * 1024;
@@ -63,7 +65,8 @@ pub(super) struct WebSocket<S> {
     unread: BytesMut,
     /// Whole control frames that the context wants written, at most [`PONGS`] bytes of them.
     control: Vec<u8>,
-    /// Frames on their way out; the first may be partly written.
+    /// Frames on their way out that were too big to be put together with others, or that the socket did not take;
+    /// the first may be partly written.
     outgoing: VecDeque<Bytes>,
     written: u64,
     close_sent: bool,
@@ -262,35 +265,57 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    fn gather(&mut self, next: &mut dyn FnMut() -> Option<Frame>) {
-        let mut gathered: usize = self.outgoing.iter().map(Bytes::len).sum();
-        if gathered < WRITE {
-            gathered += self.control.len();
-            self.take_control();
+    /// Puts frames together, up to the first that is too big for that.
+    fn gather(&mut self, together: &mut Vec<u8>, next: &mut dyn FnMut() -> Option<Frame>) {
+        together.clear();
+        if !self.outgoing.is_empty() {
+            return;
         }
-        while gathered < WRITE && !self.close_sent {
+        together.append(&mut self.control);
+        self.control = Vec::new();
+        while together.len() < WRITE && !self.close_sent {
             let Some(frame) = next() else { return };
-            gathered += frame.len();
-            self.outgoing.push_back(frame.bytes().clone());
+            if frame.len() > COALESCE {
+                self.outgoing.push_back(frame.into_bytes());
+                return;
+            }
+            together.extend_from_slice(frame.bytes());
         }
     }
 
-    /// Copies runs of small frames together, so that they leave in one write.
-    fn coalesce(&mut self) {
-        let run = self
-            .outgoing
-            .iter()
-            .take_while(|bytes| bytes.len() <= COALESCE)
-            .count();
-        if run < 2 {
-            return;
+    /// Writes what was put together, or the first of what waits. True when there is nothing to write.
+    fn poll_some(&mut self, cx: &mut Context<'_>, together: &[u8]) -> Poll<Result<bool, Gone>> {
+        let gone = Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+        let io = Pin::new(&mut self.io);
+        if together.is_empty() {
+            let Some(first) = self.outgoing.front_mut() else {
+                return Poll::Ready(Ok(true));
+            };
+            let Poll::Ready(written) = io.poll_write(cx, first) else {
+                return Poll::Pending;
+            };
+            let Ok(written @ 1..) = written else {
+                return gone;
+            };
+            self.written += written as u64;
+            first.advance(written);
+            if first.is_empty() {
+                self.outgoing.pop_front();
+            }
+            return Poll::Ready(Ok(false));
         }
-        let total = self.outgoing.iter().take(run).map(Bytes::len).sum();
-        let mut together = BytesMut::with_capacity(total);
-        for bytes in self.outgoing.drain(..run) {
-            together.extend_from_slice(&bytes);
+        let poll = io.poll_write(cx, together);
+        let written = match &poll {
+            Poll::Ready(Ok(written @ 1..)) => *written,
+            Poll::Ready(_) => return gone,
+            Poll::Pending => 0,
+        };
+        self.written += written as u64;
+        let rest = together.get(written..).unwrap_or_default();
+        if !rest.is_empty() {
+            self.outgoing.push_front(Bytes::copy_from_slice(rest));
         }
-        self.outgoing.push_front(together.freeze());
+        poll.map(|_| Ok(false))
     }
 }
 
@@ -341,36 +366,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for WebSocket<S> {
         next: &mut dyn FnMut() -> Option<Frame>,
     ) -> Poll<Result<(), Gone>> {
         loop {
-            self.gather(next);
-            self.coalesce();
-            let Some(first) = self.outgoing.front_mut() else {
-                self.outgoing = VecDeque::new();
-                let io = Pin::new(&mut self.io);
-                // With both close frames exchanged, or nothing worth hearing any more, it is the server that
-                // ends the connection (RFC 6455 section 7.1.1): clients wait for that.
-                let flushed = if self.close_sent && self.phase != Phase::Open && !self.shut {
-                    let shut = io.poll_shutdown(cx);
-                    self.shut = shut.is_ready();
-                    shut
-                } else {
-                    io.poll_flush(cx)
-                };
-                return flushed.map_err(|_| Gone(CloseReason::TransportClose));
-            };
-            match Pin::new(&mut self.io).poll_write(cx, first) {
-                Poll::Ready(Ok(0) | Err(_)) => {
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
-                }
-                Poll::Ready(Ok(written)) => {
-                    self.written += written as u64;
-                    first.advance(written);
-                    if first.is_empty() {
-                        self.outgoing.pop_front();
-                    }
-                }
+            let mut together = TOGETHER.take();
+            self.gather(&mut together, next);
+            let some = self.poll_some(cx, &together);
+            TOGETHER.set(together);
+            match some {
+                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(Ok(true)) => break,
+                Poll::Ready(Err(gone)) => return Poll::Ready(Err(gone)),
                 Poll::Pending => return Poll::Pending,
             }
         }
+        self.outgoing = VecDeque::new();
+        let io = Pin::new(&mut self.io);
+        // With both close frames exchanged, or nothing worth hearing any more, it is the server that
+        // ends the connection (RFC 6455 section 7.1.1): clients wait for that.
+        let flushed = if self.close_sent && self.phase != Phase::Open && !self.shut {
+            let shut = io.poll_shutdown(cx);
+            self.shut = shut.is_ready();
+            shut
+        } else {
+            io.poll_flush(cx)
+        };
+        flushed.map_err(|_| Gone(CloseReason::TransportClose))
     }
 
     fn written(&self) -> u64 {
@@ -422,73 +440,5 @@ impl Write for Pipe<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::task::Waker;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-
-    use super::*;
-
-    /// A frame as a client sends it, masked with zeroes.
-    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
-        frame.extend_from_slice(payload);
-        frame
-    }
-
-    fn open(unread: Vec<u8>) -> (WebSocket<DuplexStream>, DuplexStream) {
-        let (ours, theirs) = tokio::io::duplex(1 << 20);
-        let config = EngineConfig::default();
-        (WebSocket::new(ours, unread.into(), &config), theirs)
-    }
-
-    fn read(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<Message, Gone>> {
-        websocket.poll_message(&mut Context::from_waker(Waker::noop()))
-    }
-
-    fn write(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<(), Gone>> {
-        websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut || None)
-    }
-
-    #[tokio::test]
-    async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
-        let mut flood = masked(0x01, b"4");
-        for _ in 0..EngineConfig::default().max_fragments {
-            flood.extend(masked(0x00, b""));
-        }
-        let (mut websocket, _theirs) = open(flood);
-        assert_eq!(
-            read(&mut websocket),
-            Poll::Ready(Err(Gone(CloseReason::TransportError)))
-        );
-    }
-
-    #[tokio::test]
-    async fn a_few_pings_are_all_answered_in_order() {
-        let (mut websocket, mut theirs) = open(Vec::new());
-        for number in 0..10 {
-            theirs.write_all(&masked(0x89, &[number])).await.unwrap();
-        }
-        assert!(read(&mut websocket).is_pending());
-        assert!(write(&mut websocket).is_ready());
-        let mut pongs = [0; 30];
-        theirs.read_exact(&mut pongs).await.unwrap();
-        for (number, pong) in pongs.chunks(3).enumerate() {
-            assert_eq!(pong, [0x8a, 1, number as u8]);
-        }
-    }
-
-    #[tokio::test]
-    async fn pongs_that_nobody_reads_do_not_pile_up() {
-        let (mut websocket, mut theirs) = open(Vec::new());
-        for _ in 0..100 {
-            for _ in 0..100 {
-                theirs.write_all(&masked(0x89, &[7; 125])).await.unwrap();
-            }
-            assert!(read(&mut websocket).is_pending());
-            tokio::task::yield_now().await;
-        }
-        let waiting = websocket.outgoing.iter().map(Bytes::len).sum::<usize>();
-        assert!(waiting + websocket.control.len() <= 2 * PONGS);
-    }
-}
+#[path = "websocket_tests.rs"]
+mod tests;

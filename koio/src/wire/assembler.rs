@@ -101,7 +101,7 @@ impl Assembler {
     /// When the message is no packet, or not what the packet before it announced.
     pub fn push(&mut self, message: Message) -> Result<Option<Incoming>, DecodeError> {
         match (message, self.partial.take()) {
-            (Message::Text(text), None) => self.header(&text),
+            (Message::Text(text), None) => self.header(text),
             (Message::Binary(data), Some(partial)) => self.attachment(partial, data),
             (Message::Text(_), Some(_)) => {
                 Err(DecodeError::new(DecodeErrorKind::TextWithinBinary, 0))
@@ -112,8 +112,8 @@ impl Assembler {
         }
     }
 
-    fn header(&mut self, text: &Bytes) -> Result<Option<Incoming>, DecodeError> {
-        let mut packet = Packet::decode(text, &self.limits)?;
+    fn header(&mut self, text: Bytes) -> Result<Option<Incoming>, DecodeError> {
+        let mut packet = Packet::read(text, &self.limits)?;
         if packet.attachments == 0 {
             return Incoming::new(packet, Vec::new(), &self.limits).map(Some);
         }
@@ -122,7 +122,9 @@ impl Assembler {
             EventName::decode(&packet.data, self.limits.event)?;
         }
         packet.data = Bytes::copy_from_slice(&packet.data);
-        packet.namespace = Bytes::copy_from_slice(&packet.namespace);
+        if *packet.namespace != *b"/" {
+            packet.namespace = Bytes::copy_from_slice(&packet.namespace);
+        }
         self.partial = Some(Box::new(Partial {
             attachments: Vec::with_capacity(packet.attachments),
             packet,

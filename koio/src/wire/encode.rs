@@ -1,20 +1,15 @@
 //! Socket.IO packets on their way out.
 
-use std::io::Write;
-
 use serde::Serialize;
 
 use super::EncodeError;
-use super::frame::{Frame, HEADER};
+use super::frame::{self, Frame};
 use super::json;
 use super::name::is_reserved;
 use super::ser::Output;
 
 /// How many binaries one packet can have. Official clients drop a connection that sends more.
 pub const MAX_ATTACHMENTS: usize = 10;
-
-/// What most packets fit into, header included.
-const ROOM: usize = 128;
 
 /// An event.
 ///
@@ -33,7 +28,10 @@ pub fn event(
     if is_reserved(name) {
         return Err(EncodeError::ReservedName);
     }
-    let mut output = Output::default();
+    let mut output = Output {
+        text: frame::buffer(),
+        ..Output::default()
+    };
     let start = begin(&mut output.text, b'2', namespace, id);
     let list = output.text.len();
     output.text.push(b'[');
@@ -52,7 +50,10 @@ pub fn ack(
     id: u64,
     args: &(impl Serialize + ?Sized),
 ) -> Result<Frame, EncodeError> {
-    let mut output = Output::default();
+    let mut output = Output {
+        text: frame::buffer(),
+        ..Output::default()
+    };
     let start = begin(&mut output.text, b'3', namespace, Some(id));
     let list = output.text.len();
     output.text.push(b'[');
@@ -62,7 +63,7 @@ pub fn ack(
 /// A namespace is granted, under this socket id.
 #[must_use]
 pub fn connect(namespace: &str, sid: &str) -> Frame {
-    let mut text = Vec::new();
+    let mut text = frame::buffer();
     begin(&mut text, b'0', namespace, None);
     text.extend_from_slice(br#"{"sid":"#);
     push_string(&mut text, sid);
@@ -73,7 +74,7 @@ pub fn connect(namespace: &str, sid: &str) -> Frame {
 /// A namespace is refused. `data` is JSON.
 #[must_use]
 pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
-    let mut text = Vec::new();
+    let mut text = frame::buffer();
     begin(&mut text, b'4', namespace, None);
     text.extend_from_slice(br#"{"message":"#);
     push_string(&mut text, message);
@@ -88,15 +89,13 @@ pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Fra
 /// The server leaves a namespace on the client's behalf.
 #[must_use]
 pub fn disconnect(namespace: &str) -> Frame {
-    let mut text = Vec::new();
+    let mut text = frame::buffer();
     begin(&mut text, b'1', namespace, None);
     Frame::seal(text, &[], 0)
 }
 
 /// Writes what comes before the data, and says where the packet's type is.
 fn begin(text: &mut Vec<u8>, kind: u8, namespace: &str, id: Option<u64>) -> usize {
-    text.reserve(ROOM + namespace.len());
-    text.resize(HEADER, 0);
     text.push(b'4');
     let start = text.len();
     text.push(kind);
@@ -142,9 +141,9 @@ fn finish(
     Ok(Frame::seal(text, &binaries.frames, count))
 }
 
-fn push(text: &mut Vec<u8>, number: impl std::fmt::Display) {
-    // Writing to a `Vec` cannot fail.
-    let _ = write!(text, "{number}");
+fn push(text: &mut Vec<u8>, number: u64) {
+    // Without `fmt`, for which a number is a long way. Making JSON of one can't fail.
+    let _ = serde_json::to_writer(text, &number);
 }
 
 fn push_string(text: &mut Vec<u8>, string: &str) {

@@ -1,5 +1,7 @@
 //! Messages on their way out, already in the form that a WebSocket writes.
 
+use std::cell::Cell;
+
 use bytes::{Buf, Bytes};
 
 use super::Message;
@@ -9,6 +11,28 @@ const BINARY: u8 = 0x82;
 
 /// Longest header of an unmasked frame: two bytes and a 64-bit length.
 pub(super) const HEADER: usize = 10;
+
+/// Packets up to this size are written into a buffer of the thread, and copied out of it.
+const SCRATCH: usize = 16 * 1024;
+
+thread_local! {
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A buffer to write a packet into: empty, but for the room of a header. [`Frame::seal`] gives it back.
+pub(super) fn buffer() -> Vec<u8> {
+    // Taken out while it is used: what is written into it is users' code, which may write packets of its own.
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    buffer.resize(HEADER, 0);
+    buffer
+}
+
+fn give_back(buffer: Vec<u8>) {
+    if buffer.capacity() <= 2 * SCRATCH {
+        BUFFER.set(buffer);
+    }
+}
 
 /// One or more Engine.IO messages that must stay next to each other: a Socket.IO packet and its
 /// attachments.
@@ -36,6 +60,12 @@ impl Frame {
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// The same, without a reference to count.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
     }
 
     /// How many bytes a WebSocket writes.
@@ -118,8 +148,7 @@ impl Frame {
     }
 
     fn text(digit: u8, data: &[u8]) -> Self {
-        let mut buffer = Vec::with_capacity(HEADER + 1 + data.len());
-        buffer.resize(HEADER, 0);
+        let mut buffer = buffer();
         buffer.push(digit);
         buffer.extend_from_slice(data);
         Self::seal(buffer, &[], 0)
@@ -136,12 +165,25 @@ impl Frame {
         if let (Some(room), Some(header)) = (buffer.get_mut(start..HEADER), header.get(..used)) {
             room.copy_from_slice(header);
         }
-        buffer.extend_from_slice(binaries);
-        let mut bytes = Bytes::from(buffer);
-        bytes.advance(start);
+        let messages = count.saturating_add(1);
+        let text = buffer.get(start..).unwrap_or_default();
+        let total = text.len() + binaries.len();
+        if total > SCRATCH {
+            // Copied once more, it would cost more than what is saved.
+            buffer.extend_from_slice(binaries);
+            let mut bytes = Bytes::from(buffer);
+            bytes.advance(start);
+            return Self { bytes, messages };
+        }
+        // Exactly as long as it must be, so that there is nothing beside the bytes to allocate for a frame that has
+        // one recipient.
+        let mut exact = Vec::with_capacity(total);
+        exact.extend_from_slice(text);
+        exact.extend_from_slice(binaries);
+        give_back(buffer);
         Self {
-            bytes,
-            messages: count.saturating_add(1),
+            bytes: exact.into(),
+            messages,
         }
     }
 }

@@ -14,14 +14,18 @@ use super::{DecodeError, DecodeErrorKind};
 /// for something that it is not.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
+    is_reserved_bytes(name.as_bytes())
+}
+
+fn is_reserved_bytes(name: &[u8]) -> bool {
     matches!(
         name,
-        "connect"
-            | "connect_error"
-            | "disconnect"
-            | "disconnecting"
-            | "newListener"
-            | "removeListener"
+        b"connect"
+            | b"connect_error"
+            | b"disconnect"
+            | b"disconnecting"
+            | b"newListener"
+            | b"removeListener"
     )
 }
 
@@ -39,6 +43,11 @@ impl EventName {
         // Always UTF-8: it is cut out of text at quotes, and never longer than the limit, so that
         // to check it again is cheaper than to keep a second copy.
         std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The name as bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Reads the first item of an event's list, whose `[` is at 0, and says where it ends.
@@ -81,11 +90,10 @@ impl EventName {
         if !matches!(data.get(behind), Some(b',' | b']')) {
             return Err(DecodeError::new(DecodeErrorKind::Json, behind));
         }
-        let name = Self(name);
-        if is_reserved(&name) {
+        if is_reserved_bytes(&name) {
             return error(DecodeErrorKind::ReservedName);
         }
-        Ok((name, end))
+        Ok((Self(name), end))
     }
 }
 

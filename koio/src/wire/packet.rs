@@ -1,6 +1,6 @@
 //! The text of a Socket.IO packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::json;
 use super::{DecodeError, DecodeErrorKind};
@@ -20,7 +20,8 @@ pub enum PacketKind {
     ConnectError,
 }
 
-/// What a peer may send at most.
+/// What a peer may send at most, with the defaults in parentheses. A packet above one of them ends the session of
+/// whoever sent it, as a forced close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PacketLimits {
@@ -77,7 +78,7 @@ impl Packet {
     /// The namespace as text.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        std::str::from_utf8(&self.namespace).unwrap_or_default()
+        namespace(&self.namespace)
     }
 
     /// Reads a packet from the text of an Engine.IO message, which must be UTF-8.
@@ -90,7 +91,12 @@ impl Packet {
     ///
     /// When the text breaks the grammar, its type's shape of data, or a limit.
     pub fn decode(text: &Bytes, limits: &PacketLimits) -> Result<Self, DecodeError> {
-        let mut cursor = Cursor { text, at: 0 };
+        Self::read(text.clone(), limits)
+    }
+
+    /// [`decode`](Self::decode) without a reference to count.
+    pub(super) fn read(mut text: Bytes, limits: &PacketLimits) -> Result<Self, DecodeError> {
+        let mut cursor = Cursor { text: &text, at: 0 };
         let (kind, binary) = cursor.kind()?;
         let attachments = if binary {
             cursor.attachments(limits)?
@@ -103,7 +109,8 @@ impl Packet {
             _ => None,
         };
         let start = cursor.at;
-        let data = text.slice(start..);
+        text.advance(start);
+        let data = text;
         let checked = shape(kind, &data, id, limits)
             .and_then(|()| check(kind, &data, binary.then_some(attachments), limits))
             .map_err(|error| DecodeError::new(error.kind(), start + error.offset()))?;
@@ -116,6 +123,15 @@ impl Packet {
             data,
             checked,
         })
+    }
+}
+
+/// A namespace as text, which it is by the time it gets here; what is not would be nobody's.
+pub(crate) fn namespace(name: &[u8]) -> &str {
+    match name {
+        // Nearly all of them.
+        b"/" => "/",
+        name => std::str::from_utf8(name).unwrap_or_default(),
     }
 }
 
@@ -202,9 +218,9 @@ impl Cursor<'_> {
         let value = match digits {
             [] => return Ok(None),
             [b'0', _, ..] => return self.error(error),
-            _ => std::str::from_utf8(digits)
-                .ok()
-                .and_then(|digits| digits.parse().ok()),
+            _ => digits.iter().try_fold(0_u64, |value, digit| {
+                value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+            }),
         };
         let Some(value) = value else {
             return self.error(error);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes};
 
-use super::{DecodeError, DecodeErrorKind, EnginePacket, Frame, Message};
+use super::{DecodeError, DecodeErrorKind, EnginePacket, Frame};
 
 const SEPARATOR: u8 = 0x1e;
 
@@ -36,18 +36,6 @@ pub struct Packets {
     offset: usize,
 }
 
-impl Packets {
-    fn packet(text: Bytes) -> Result<EnginePacket, DecodeError> {
-        if text.first() != Some(&b'b') {
-            return EnginePacket::decode(text);
-        }
-        match STANDARD.decode(text.get(1..).unwrap_or_default()) {
-            Ok(data) => Ok(EnginePacket::Message(Message::Binary(data.into()))),
-            Err(_) => Err(DecodeError::new(DecodeErrorKind::Base64, 0)),
-        }
-    }
-}
-
 impl Iterator for Packets {
     type Item = Result<EnginePacket, DecodeError>;
 
@@ -64,7 +52,7 @@ impl Iterator for Packets {
             }
             None => rest,
         };
-        let packet = Self::packet(text)
+        let packet = EnginePacket::decode(text)
             .map_err(|error| DecodeError::new(error.kind(), offset + error.offset()));
         if packet.is_err() {
             self.rest = None;
@@ -98,6 +86,7 @@ pub fn encode<'a>(frames: impl Iterator<Item = &'a Frame>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Message;
 
     fn read(body: &'static [u8]) -> Vec<Result<EnginePacket, DecodeErrorKind>> {
         match decode(Bytes::from_static(body)) {

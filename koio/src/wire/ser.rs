@@ -7,6 +7,7 @@ use serde_json::ser::Formatter;
 
 use super::encode::MAX_ATTACHMENTS;
 use super::frame::push_binary;
+use super::json;
 
 /// The newtype name that says "several arguments".
 pub(super) const ARGS: &str = "$koio::args";
@@ -171,6 +172,20 @@ impl<'o, 'j> Serializer for Arguments<'o, 'j> {
             .serialize_newtype_variant(name, index, variant, value)
     }
 
+    fn serialize_str(self, text: &str) -> Result<(), Self::Error> {
+        // A long text is the argument of many events, and serde_json looks at each of its bytes.
+        if !json::is_plain(text.as_bytes()) {
+            return self.one().serialize_str(text);
+        }
+        self.output.separate();
+        let output = &mut self.output.text;
+        output.reserve(text.len() + 2);
+        output.push(b'"');
+        output.extend_from_slice(text.as_bytes());
+        output.push(b'"');
+        Ok(())
+    }
+
     fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<(), Self::Error> {
         self.one().collect_str(value)
     }
@@ -190,7 +205,6 @@ impl<'o, 'j> Serializer for Arguments<'o, 'j> {
         serialize_f32(v: f32) -> ();
         serialize_f64(v: f64) -> ();
         serialize_char(v: char) -> ();
-        serialize_str(v: &str) -> ();
         serialize_bytes(v: &[u8]) -> ();
         serialize_none() -> ();
         serialize_unit_struct(name: &'static str) -> ();

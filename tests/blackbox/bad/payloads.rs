@@ -299,3 +299,39 @@ async fn a_poll_that_is_aborted_ends_the_session_at_once() {
     session.assert_gone().await;
     scene.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_poll_and_the_end_of_its_connection_in_one_go_end_the_session_too() {
+    let mut scene = Scene::new().await;
+    for _ in 0..100 {
+        let mut session = connected(&scene).await;
+        session.begin_get().await;
+        session.abort_get().await;
+        assert_eq!(scene.report().await.reason, CloseReason::TransportError);
+        session.assert_gone().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_last_words_of_a_client_that_hangs_up_at_once_are_not_lost() {
+    let mut scene = Scene::new().await;
+    for _ in 0..100 {
+        let session = connected(&scene).await;
+        let head = "Host: x\r\nContent-Length: 1\r\n\r\n";
+        let request = format!("POST {} HTTP/1.1\r\n{head}1", session.path());
+        let mut http = Http::connect(scene.server.addr).await;
+        http.write(request).await;
+        drop(http);
+        // That it left, or that its request broke off: either way the server knows now.
+        let reason = scene.report().await.reason;
+        assert!(
+            matches!(
+                reason,
+                CloseReason::TransportClose | CloseReason::TransportError
+            ),
+            "{reason}"
+        );
+    }
+    scene.end().await;
+}

@@ -324,3 +324,95 @@ async fn a_client_that_was_put_out_may_come_back_over_the_same_connection() {
         assert!(first.emit("n", ()).is_err_and(|error| error.is_closed()));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_full_event_queue_holds_up_the_other_namespaces_of_its_connection() {
+    for transport in client::BOTH {
+        let record = Record::default();
+        let memory = with_event_queue(&record);
+        let mut peer = memory.client(transport).await;
+        peer.join_as("40/other,").await;
+        record.take();
+        // One runs, two wait, and the fourth finds no room.
+        let events: Vec<_> = (0..4)
+            .map(|number| format!(r#"42["work",{number},{}]"#, 60_000 * u64::from(number == 0)))
+            .chain([r#"42/other,["work",100,0]"#.to_owned()])
+            .collect();
+        let sending = match &mut peer {
+            Peer::Polling(session) => {
+                let session = session.clone();
+                Some(tokio::spawn(async move {
+                    session.post(&events.join("\u{1e}")).await
+                }))
+            }
+            Peer::WebSocket(_) => {
+                for event in &events {
+                    peer.send(event).await;
+                }
+                None
+            }
+        };
+        record.until("begin 0").await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(record.lines(), ["begin 0"], "{transport:?}");
+        let lines = record.until("end 100").await;
+        assert_eq!(lines[1], "end 0", "{transport:?}");
+        record.until("end 3").await;
+        if let Some(sending) = sending {
+            assert_eq!(sending.await.expect("an answer").0, 200);
+        }
+    }
+}
+
+/// Works until the client's connection has been lost for long, whatever ended it.
+#[on("steady")]
+async fn steady(ctx: Context, record: State<Record>) {
+    record.push("steady");
+    while ctx.socket().is_connected() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    record.push("steady to the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_runs_to_its_end_whatever_ends_its_socket() {
+    for (how, reason) in [
+        ("41", "client namespace disconnect"),
+        ("1", "transport close"),
+        ("4garbage", "forced close"),
+        (r#"42/nowhere,["e"]"#, "forced server close"),
+        ("9", "parse error"),
+        ("put out", "server namespace disconnect"),
+        ("does not read", "slow consumer"),
+    ] {
+        let record = Record::default();
+        let io = Io::new()
+            .state(record.clone())
+            .handlers(handlers![record::all(), steady])
+            .config(|config| config.engine.send_queue_messages = 3);
+        let memory = Memory::new(io);
+        let (mut peer, socket) = memory.socket(Transport::Polling).await;
+        peer.send(r#"421["steady"]"#).await;
+        record.until("steady").await;
+        match how {
+            "put out" => socket.disconnect(),
+            "does not read" => {
+                for number in 0..4 {
+                    memory.io.broadcast("n", number).expect("nobody's fault");
+                }
+            }
+            packet => {
+                peer.try_send(packet).await;
+            }
+        }
+        let left = format!("left: {reason}");
+        let lines = record.until(&left).await;
+        assert_eq!(
+            lines,
+            ["came", "steady", "steady to the end", left.as_str()],
+            "{how}"
+        );
+        assert_eq!(memory.io.counts().handlers_dropped, 0, "{how}");
+    }
+}

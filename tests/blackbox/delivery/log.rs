@@ -76,14 +76,14 @@ impl<F: Fn(Level, String) + Send + Sync + 'static> Subscriber for Lines<F> {
 /// There is one subscriber for the whole process: tracing remembers for each place in the code whether anybody
 /// listens, and with one subscriber for each test what the others do would decide that.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
+pub(crate) struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
 
 thread_local! {
     static HEARING: RefCell<Option<Heard>> = const { RefCell::new(None) };
 }
 
 /// Stops listening when it is dropped.
-struct Listening;
+pub(crate) struct Listening;
 
 impl Drop for Listening {
     fn drop(&mut self) {
@@ -92,7 +92,7 @@ impl Drop for Listening {
 }
 
 impl Heard {
-    fn listen(&self) -> Listening {
+    pub(crate) fn listen(&self) -> Listening {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
             let lines = Lines::to(|level, line| {
@@ -109,12 +109,12 @@ impl Heard {
         Listening
     }
 
-    fn lines(&self) -> Vec<(Level, String)> {
+    pub(crate) fn lines(&self) -> Vec<(Level, String)> {
         self.0.lock().expect("lines").clone()
     }
 
     /// The first line that says this.
-    fn says(&self, text: &str) -> Option<(Level, String)> {
+    pub(crate) fn says(&self, text: &str) -> Option<(Level, String)> {
         self.lines()
             .into_iter()
             .find(|(_, line)| line.contains(text))

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 const PATH: &str = "/socket.io/?EIO=4&transport=";
 
 /// Waits for `future`; the test fails if it does not come.
-pub(super) async fn within<F: Future>(what: &str, future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(output) => output,
         Err(_) => panic!("it does not come: {what}"),
@@ -37,13 +37,13 @@ pub(super) async fn within<F: Future>(what: &str, future: F) -> F::Output {
 }
 
 /// A server that is reached by function calls and pipes.
-pub(super) struct Memory {
-    pub(super) io: IoHandle,
+pub(crate) struct Memory {
+    pub(crate) io: IoHandle,
     service: KoioService,
 }
 
 impl Memory {
-    pub(super) fn new(io: Io) -> Self {
+    pub(crate) fn new(io: Io) -> Self {
         Self {
             io: io.handle(),
             service: io.into_service(),
@@ -51,12 +51,12 @@ impl Memory {
     }
 
     /// One request that is no upgrade: its status and its body.
-    pub(super) async fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+    pub(crate) async fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         request(&self.service, method, path, body).await
     }
 
     /// Opens a session, without connecting to any namespace.
-    pub(super) async fn open(&self, transport: Transport) -> Peer {
+    pub(crate) async fn open(&self, transport: Transport) -> Peer {
         match transport {
             Transport::Polling => {
                 let (status, handshake) = self.request("GET", &format!("{PATH}polling"), "").await;
@@ -74,7 +74,7 @@ impl Memory {
     }
 
     /// Opens a WebSocket session over a pipe of that size; or the status that refused it.
-    pub(super) async fn websocket(&self, pipe: usize) -> Result<Peer, u16> {
+    pub(crate) async fn websocket(&self, pipe: usize) -> Result<Peer, u16> {
         let mut socket = self.upgraded(&format!("{PATH}websocket"), pipe).await?;
         let handshake = next(&mut socket).await;
         assert!(
@@ -85,7 +85,7 @@ impl Memory {
     }
 
     /// A WebSocket that comes for a polling session.
-    pub(super) async fn probe(&self, session: &Polling) -> Peer {
+    pub(crate) async fn probe(&self, session: &Polling) -> Peer {
         let path = session.path.replace("polling", "websocket");
         let socket = self.upgraded(&path, PIPE).await.expect("an upgrade");
         Peer::WebSocket(Box::new(socket))
@@ -113,12 +113,12 @@ impl Memory {
     }
 
     /// Opens a session and connects to `/`.
-    pub(super) async fn client(&self, transport: Transport) -> Peer {
+    pub(crate) async fn client(&self, transport: Transport) -> Peer {
         self.socket(transport).await.0
     }
 
     /// The same, with the server's end of it.
-    pub(super) async fn socket(&self, transport: Transport) -> (Peer, Socket) {
+    pub(crate) async fn socket(&self, transport: Transport) -> (Peer, Socket) {
         let mut peer = self.open(transport).await;
         let socket = peer.join(&self.io).await;
         (peer, socket)
@@ -141,13 +141,13 @@ async fn request(service: &KoioService, method: &str, path: &str, body: &str) ->
 }
 
 /// A client that answers pings and keeps everything else.
-pub(super) enum Peer {
+pub(crate) enum Peer {
     Polling(Polling),
     WebSocket(Box<WebSocketStream<DuplexStream>>),
 }
 
 /// A polling session; a request is a call.
-pub(super) struct Polling {
+pub(crate) struct Polling {
     service: KoioService,
     path: String,
     waiting: VecDeque<Received>,
@@ -155,17 +155,17 @@ pub(super) struct Polling {
 
 impl Polling {
     /// The session's id.
-    pub(super) fn sid(&self) -> &str {
+    pub(crate) fn sid(&self) -> &str {
         self.path.rsplit('=').next().unwrap_or_default()
     }
 
     /// Polls, and returns the status and the payload.
-    pub(super) async fn get(&self) -> (u16, String) {
+    pub(crate) async fn get(&self) -> (u16, String) {
         request(&self.service, "GET", &self.path, "").await
     }
 
     /// Posts, and returns the status and the answer.
-    pub(super) async fn post(&self, payload: &str) -> (u16, String) {
+    pub(crate) async fn post(&self, payload: &str) -> (u16, String) {
         request(&self.service, "POST", &self.path, payload).await
     }
 }
@@ -182,13 +182,13 @@ impl Clone for Polling {
 
 impl Peer {
     /// Connects to `/` and returns the server's end.
-    pub(super) async fn join(&mut self, io: &IoHandle) -> Socket {
+    pub(crate) async fn join(&mut self, io: &IoHandle) -> Socket {
         let id = self.join_as("40").await;
         io.socket(id.parse().expect("an id")).expect("a socket")
     }
 
     /// Sends this CONNECT and returns the id of the socket.
-    pub(super) async fn join_as(&mut self, connect: &str) -> String {
+    pub(crate) async fn join_as(&mut self, connect: &str) -> String {
         self.send(connect).await;
         let answer = self.text().await;
         let (_, id) = answer
@@ -198,7 +198,7 @@ impl Peer {
     }
 
     /// Sends an Engine.IO packet; says whether it was taken.
-    pub(super) async fn try_send(&mut self, text: &str) -> bool {
+    pub(crate) async fn try_send(&mut self, text: &str) -> bool {
         match self {
             Self::Polling(session) => session.post(text).await.0 == 200,
             Self::WebSocket(socket) => {
@@ -209,12 +209,12 @@ impl Peer {
     }
 
     /// Sends an Engine.IO packet that is taken.
-    pub(super) async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         assert!(self.try_send(text).await, "{text} was not taken");
     }
 
     /// Sends a packet with one attachment.
-    pub(super) async fn send_with(&mut self, text: &str, bytes: &[u8]) {
+    pub(crate) async fn send_with(&mut self, text: &str, bytes: &[u8]) {
         match self {
             Self::Polling(_) => {
                 let payload = format!("{text}\u{1e}b{}", STANDARD.encode(bytes));
@@ -235,7 +235,7 @@ impl Peer {
     }
 
     /// The next packet that is not a ping, or the end.
-    pub(super) async fn next(&mut self) -> Received {
+    pub(crate) async fn next(&mut self) -> Received {
         loop {
             let received = match self {
                 Self::WebSocket(socket) => next(socket).await,
@@ -258,7 +258,7 @@ impl Peer {
     }
 
     /// The next packet, which is text.
-    pub(super) async fn text(&mut self) -> String {
+    pub(crate) async fn text(&mut self) -> String {
         match self.next().await {
             Received::Text(text) => text,
             other => panic!("expected text, got {other:?}"),
@@ -266,12 +266,12 @@ impl Peer {
     }
 
     /// Expects exactly this text next.
-    pub(super) async fn expect(&mut self, text: &str) {
+    pub(crate) async fn expect(&mut self, text: &str) {
         assert_eq!(self.next().await, Received::Text(text.to_owned()));
     }
 
     /// Waits for a ping and answers it, over a WebSocket.
-    pub(super) async fn expect_ping_and_answer(&mut self) {
+    pub(crate) async fn expect_ping_and_answer(&mut self) {
         let Self::WebSocket(socket) = self else {
             panic!("a polling session");
         };
@@ -281,7 +281,7 @@ impl Peer {
     }
 
     /// Reads up to the end and returns the texts before it, and the WebSocket's close code.
-    pub(super) async fn ended(&mut self) -> (Vec<String>, Option<u16>) {
+    pub(crate) async fn ended(&mut self) -> (Vec<String>, Option<u16>) {
         let mut texts = Vec::new();
         loop {
             match self.next().await {
@@ -293,7 +293,7 @@ impl Peer {
     }
 
     /// Goes away on purpose.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         match self {
             Self::Polling(session) => {
                 session.post("1").await;
@@ -307,7 +307,7 @@ impl Peer {
     }
 
     /// The polling session that this is.
-    pub(super) fn polling(&self) -> Polling {
+    pub(crate) fn polling(&self) -> Polling {
         match self {
             Self::Polling(session) => session.clone(),
             Self::WebSocket(_) => panic!("a WebSocket session"),
@@ -328,7 +328,7 @@ async fn next(socket: &mut WebSocketStream<DuplexStream>) -> Received {
 }
 
 /// The packets of a payload, as they would look on a WebSocket.
-pub(super) fn read(payload: &str) -> impl Iterator<Item = Received> {
+pub(crate) fn read(payload: &str) -> impl Iterator<Item = Received> {
     payload
         .split('\u{1e}')
         .filter_map(|packet| match packet.strip_prefix('b') {

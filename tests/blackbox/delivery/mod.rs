@@ -8,12 +8,12 @@ mod acks;
 mod endings;
 mod handlers;
 mod hosts;
-mod log;
-mod memory;
+pub(crate) mod log;
+pub(crate) mod memory;
 mod once;
 mod order;
 mod prefix;
-mod record;
+pub(crate) mod record;
 mod rooms;
 mod shutdown;
 #[cfg(unix)]

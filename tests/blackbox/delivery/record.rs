@@ -10,7 +10,7 @@ use super::memory::within;
 
 /// The lines so far. A clone is the same record.
 #[derive(Clone, Default)]
-pub(super) struct Record(Arc<Inner>);
+pub(crate) struct Record(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -19,24 +19,24 @@ struct Inner {
 }
 
 impl Record {
-    pub(super) fn push(&self, line: impl Into<String>) {
+    pub(crate) fn push(&self, line: impl Into<String>) {
         let mut lines = self.0.lines.lock().expect("lines");
         lines.push(line.into());
         drop(lines);
         self.0.changed.notify_waiters();
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lines.lock().expect("lines").clone()
     }
 
     /// Takes the lines so far.
-    pub(super) fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lines.lock().expect("lines"))
     }
 
     /// Waits until there are so many lines, and returns them.
-    pub(super) async fn reach(&self, count: usize) -> Vec<String> {
+    pub(crate) async fn reach(&self, count: usize) -> Vec<String> {
         let reached = async {
             loop {
                 let changed = self.0.changed.notified();
@@ -54,7 +54,7 @@ impl Record {
     }
 
     /// Waits until a line is this one.
-    pub(super) async fn until(&self, line: &str) -> Vec<String> {
+    pub(crate) async fn until(&self, line: &str) -> Vec<String> {
         let mut count = 1;
         loop {
             let lines = self.reach(count).await;
@@ -118,6 +118,6 @@ async fn kick_me(ctx: Context, record: State<Record>) {
 }
 
 /// Handlers that record what they do, the life cycle included.
-pub(super) fn all() -> koio::Handlers {
+pub(crate) fn all() -> koio::Handlers {
     handlers![came, left, work, stuck, panics, kick_me]
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koio::{CloseReason, Context, Io, State, handlers, on};
+use koio::{CloseReason, Context, Io, Namespace, State, handlers, on};
 use koio_tests::{Client, Received, Transport, client, serve};
 use tokio::time::Instant;
 
@@ -291,4 +291,47 @@ async fn a_server_stops_to_run_and_to_listen_when_its_shutdown_has_ended() {
     assert_eq!((drained.clean, drained.forced), (2, 0));
     server.ended().await.expect("an end without an error");
     assert!(tokio::net::TcpStream::connect(addr).await.is_err());
+}
+
+/// What it holds panics when it is dropped.
+#[on("bomb")]
+async fn bomb() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("as the test wants it")
+        }
+    }
+    let _bomb = Bomb;
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_a_handler_is_dropped_keeps_no_disconnect_handler_from_running() {
+    let record = Record::default();
+    let io = Io::new()
+        .state(record.clone())
+        .handlers(handlers![record::all(), bomb])
+        .namespace("/other", Namespace::new().handlers(record::all()));
+    let memory = Memory::new(io.config(|config| {
+        config.socket.handler_grace = Duration::from_secs(1);
+    }));
+    for at_shutdown in [false, true] {
+        let mut peer = memory.client(Transport::WebSocket).await;
+        peer.join_as("40/other,").await;
+        peer.send(r#"42["bomb"]"#).await;
+        peer.send(r#"42/other,["work",1,0]"#).await;
+        record.until("end 1").await;
+        record.take();
+        let left = if at_shutdown {
+            memory.io.shutdown(Duration::ZERO).await;
+            "left: server shutting down"
+        } else {
+            peer.close().await;
+            "left: transport close"
+        };
+        assert_eq!(record.reach(2).await, [left, left]);
+        record.take();
+    }
+    assert_eq!(memory.io.counts().handlers_dropped, 2);
 }

@@ -99,7 +99,7 @@ impl SessionTask {
         match output {
             Output::Deliver(message) => self.upstream.on_message(message),
             Output::Ping => {
-                let _ = self.session.reply(&Frame::ping());
+                let _ = self.session.reply(Frame::ping());
             }
             Output::ProbePong => {
                 if let Some(probe) = &mut self.probe {

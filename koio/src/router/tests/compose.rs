@@ -8,7 +8,8 @@
 //! | should throw if next() is called multiple times | E0382: `next` was moved by its first `run` |
 //! | "Middleware resolved before downstream" | `unused_must_use`: `next.run()` that is not awaited does nothing, see [`nothing_inside_runs_unless_next_is_awaited`] |
 //!
-//! The other fifteen are tests of the same name.
+//! Their words are pinned in `koio-macros/tests/ui/fail/rustc`: `compose_without_a_list`, `middleware_no_function`,
+//! `next_twice`, `next_dropped`. The other fifteen are tests of the same name.
 
 use std::{sync::Arc, time::Duration};
 

@@ -210,3 +210,25 @@ fn bail_and_ensure_return_early() {
     assert_eq!(seat(41).unwrap_err().message(), "there is no seat 41");
     assert_eq!(seat(40).unwrap(), 40);
 }
+
+#[test]
+fn each_code_of_koios_own_has_its_question() {
+    type Question = fn(&Error) -> bool;
+    let questions: [(&'static str, Question); 10] = [
+        (Error::BAD_REQUEST, Error::is_bad_request),
+        (Error::INTERNAL, Error::is_internal),
+        (Error::TIMEOUT, Error::is_timeout),
+        (Error::OVERLOADED, Error::is_overloaded),
+        (Error::NO_HANDLER, Error::is_no_handler),
+        (Error::UNANSWERED, Error::is_unanswered),
+        (Error::CLOSED, Error::is_closed),
+        (Error::FULL, Error::is_full),
+        (Error::DISCONNECTED, Error::is_disconnected),
+        (Error::SETUP, Error::is_setup),
+    ];
+    for (code, _) in questions {
+        let error = Error::new(code, "");
+        let yes = questions.iter().filter(|(_, is)| is(&error));
+        assert_eq!(yes.map(|(code, _)| *code).collect::<Vec<_>>(), [code]);
+    }
+}

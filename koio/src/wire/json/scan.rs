@@ -115,6 +115,13 @@ fn plain(text: &[u8]) -> usize {
     clean.count() * 8
 }
 
+/// Whether a string is its own JSON but for the quotes.
+pub(in crate::wire) fn is_plain(text: &[u8]) -> bool {
+    let rest = text.get(plain(text)..).unwrap_or_default();
+    rest.iter()
+        .all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..))
+}
+
 fn escape(json: &[u8], at: usize) -> Result<usize, DecodeError> {
     match json.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),

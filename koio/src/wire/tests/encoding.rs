@@ -366,3 +366,17 @@ fn long_packets_have_long_headers() {
         assert!(!parts[1].text);
     }
 }
+
+#[test]
+fn a_text_alone_is_written_as_serde_json_writes_it_wherever_an_escape_stands() {
+    let odd = (0..=0x7f_u8).map(char::from).chain(['é', '€', '\u{2028}']);
+    for char in odd {
+        for before in [0, 1, 7, 8, 9, 15, 16] {
+            let text = format!("{}{char}{}", "x".repeat(before), "y".repeat(before / 2));
+            let frame = event("/", None, "e", text.as_str()).unwrap();
+            let part = frame.parts().next().unwrap();
+            let expected = format!(r#"42["e",{}]"#, serde_json::to_string(&text).unwrap());
+            assert_eq!(part.payload, expected.as_bytes());
+        }
+    }
+}

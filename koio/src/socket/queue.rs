@@ -1,0 +1,86 @@
+//! The events of one socket that wait for its handlers.
+
+use std::collections::VecDeque;
+
+use super::{SocketConfig, dispatch::Event};
+
+/// Counted in events and in bytes: two hundred events of a megabyte each are no small queue.
+#[derive(Default)]
+pub(super) struct Queue {
+    events: VecDeque<Event>,
+    bytes: usize,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, event: Event) {
+        self.bytes += event.len();
+        self.events.push_back(event);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.bytes -= event.len();
+        Some(event)
+    }
+
+    /// Whether nothing more should come. What is queued is over the limit by one message at most.
+    pub(super) fn is_full(&self, config: &SocketConfig) -> bool {
+        self.events.len() >= config.event_queue || self.bytes >= config.event_queue_bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Gives back what an idle socket does not need.
+    pub(super) fn rest(&mut self) {
+        if self.events.is_empty() && self.events.capacity() > 0 {
+            self.events = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{EventName, RawArgs};
+
+    fn event(json: &str) -> Event {
+        Event {
+            name: EventName::from("e"),
+            args: RawArgs::from_list(json.to_owned(), Vec::new()).unwrap(),
+            ack: None,
+        }
+    }
+
+    #[test]
+    fn it_is_full_by_events_or_by_bytes_and_gives_both_back() {
+        let few = SocketConfig {
+            event_queue: 2,
+            ..SocketConfig::default()
+        };
+        let short = SocketConfig {
+            event_queue_bytes: 100,
+            ..SocketConfig::default()
+        };
+        let mut queue = Queue::default();
+        queue.push(event("[1]"));
+        assert!(!queue.is_full(&few) && !queue.is_full(&short));
+        queue.push(event(&format!("[\"{}\"]", "x".repeat(100))));
+        assert!(queue.is_full(&few) && queue.is_full(&short));
+        assert!(queue.pop().is_some());
+        assert!(!queue.is_full(&few) && queue.is_full(&short));
+        assert!(queue.pop().is_some());
+        assert!(queue.pop().is_none() && queue.is_empty());
+        assert_eq!(queue.bytes, 0);
+    }
+}
