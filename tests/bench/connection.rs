@@ -1,15 +1,16 @@
-//! One client connection: the handshake, and frames both ways without waiting.
+//! A client over WebSocket: the handshakes, and then frames.
 
 use std::{
-    io::{self, Read, Write},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
+    time::Instant,
 };
 
-use mio::{Interest, Registry, Token, net::TcpStream};
+use mio::{Registry, event::Event};
 
 use crate::{
     failure::Failure,
     frames::{self, Frame, Template},
+    stream::Stream,
 };
 
 /// How far the handshake is.
@@ -25,17 +26,16 @@ enum Stage {
     Done,
 }
 
-/// What a reader does with a frame; what it appends to the second argument is sent.
-pub(crate) type Reader<'a> = &'a mut dyn FnMut(Frame<'_>, &mut Vec<u8>) -> Result<(), Failure>;
+/// What a reader does with a frame and the time it came at; what it appends to the last argument is sent.
+pub(crate) type Reader<'a> =
+    &'a mut dyn FnMut(Frame<'_>, Instant, &mut Vec<u8>) -> Result<(), Failure>;
 
 #[derive(Debug)]
 pub(crate) struct Connection {
-    index: usize,
-    stream: TcpStream,
+    stream: Stream,
     stage: Stage,
-    /// The beginning of a frame whose end has not come.
-    rest: Vec<u8>,
-    outgoing: Vec<u8>,
+    opened: Instant,
+    connected: Option<Instant>,
 }
 
 impl Connection {
@@ -43,128 +43,101 @@ impl Connection {
     pub(crate) fn open(
         index: usize,
         address: SocketAddr,
+        source: Option<Ipv4Addr>,
         registry: &Registry,
     ) -> Result<Self, Failure> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        registry.register(
-            &mut stream,
-            Token(index),
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
-        let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\n\
-             Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
+        let opened = Instant::now();
+        let request = upgrade_request(address, "");
         Ok(Self {
-            index,
-            stream,
+            stream: Stream::open(index, address, source, registry, request)?,
             stage: Stage::Http,
-            rest: Vec::new(),
-            outgoing: request.into_bytes(),
+            opened,
+            connected: None,
         })
     }
 
-    /// Whether CONNECT has been answered.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.stage == Stage::Done
+    /// When it began, and when CONNECT was answered; `None` before that.
+    pub(crate) fn connected(&self) -> Option<(Instant, Instant)> {
+        Some((self.opened, self.connected?))
     }
 
     /// Sends bytes, as soon as the network takes them.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.outgoing.extend_from_slice(bytes);
-        self.flush()
+        self.stream.send(bytes)
     }
 
-    /// Goes on writing what waits.
-    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        while !self.outgoing.is_empty() {
-            match self.stream.write(&self.outgoing) {
-                Ok(written) => {
-                    self.outgoing.drain(..written);
-                }
-                Err(error) if is_not_now(&error) => break,
-                Err(error) => return Err(error.into()),
-            }
+    /// Does what an event asks for, and hands on the frames.
+    pub(crate) fn on_event(
+        &mut self,
+        event: &Event,
+        block: &mut [u8],
+        reader: Reader<'_>,
+    ) -> Result<(), Failure> {
+        let Self { stream, stage, .. } = self;
+        let mut last = None;
+        stream.on_event(event, block, &mut |bytes, at, out| {
+            last = Some(at);
+            stage.take(bytes, at, out, reader)
+        })?;
+        if self.connected.is_none() && self.stage == Stage::Done {
+            self.connected = last;
         }
         Ok(())
     }
+}
 
-    /// Reads what there is, hands on the frames, and sends what that made.
-    pub(crate) fn read(&mut self, block: &mut [u8], reader: Reader<'_>) -> Result<(), Failure> {
-        loop {
-            let length = match self.stream.read(block) {
-                Ok(0) => {
-                    return Err(Failure::Closed {
-                        connection: self.index,
-                    });
-                }
-                Ok(length) => length,
-                Err(error) if is_not_now(&error) => break,
-                Err(error) => return Err(error.into()),
-            };
-            if self.rest.is_empty() {
-                let used = self.take(&block[..length], reader)?;
-                self.rest.extend_from_slice(&block[used..length]);
-            } else {
-                let mut bytes = std::mem::take(&mut self.rest);
-                bytes.extend_from_slice(&block[..length]);
-                let used = self.take(&bytes, reader)?;
-                bytes.drain(..used);
-                self.rest = bytes;
-            }
-            if length < block.len() {
-                // There was no more, and more to come is a new event.
-                break;
-            }
-        }
-        self.flush()
-    }
-
+impl Stage {
     /// Hands on the whole frames; says how many bytes they were.
-    fn take(&mut self, bytes: &[u8], reader: Reader<'_>) -> Result<usize, Failure> {
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        at: Instant,
+        out: &mut Vec<u8>,
+        reader: Reader<'_>,
+    ) -> Result<usize, Failure> {
         let mut used = 0;
-        if self.stage == Stage::Http {
-            let Some(end) = bytes.windows(4).position(|end| end == b"\r\n\r\n") else {
-                return Ok(0);
-            };
-            if !bytes.starts_with(b"HTTP/1.1 101 ") {
-                return Err(handshake(bytes));
+        if *self == Self::Http {
+            match upgraded(bytes)? {
+                None => return Ok(0),
+                Some(head) => used = head,
             }
-            self.stage = Stage::Open;
-            used = end + 4;
+            *self = Self::Open;
         }
         while let Some((frame, length)) = frames::split(&bytes[used..]) {
             used += length;
-            match (self.stage, frame.payload) {
+            match (*self, frame.payload) {
                 // Some servers ping right away.
-                (Stage::Connect | Stage::Done, b"2") if frame.opcode == frames::TEXT => {
-                    let mut pong = Template::default().frame(frames::TEXT, "3");
-                    self.outgoing.extend_from_slice(pong.with(0));
+                (Self::Connect | Self::Done, b"2") if frame.opcode == frames::TEXT => {
+                    out.extend_from_slice(Template::text("3").with(0));
                 }
-                (Stage::Done, _) => reader(frame, &mut self.outgoing)?,
-                (Stage::Open, [b'0', b'{', ..]) => {
-                    let mut connect = Template::default().frame(frames::TEXT, "40");
-                    self.outgoing.extend_from_slice(connect.with(0));
-                    self.stage = Stage::Connect;
+                (Self::Done, _) => reader(frame, at, out)?,
+                (Self::Open, [b'0', b'{', ..]) => {
+                    out.extend_from_slice(Template::text("40").with(0));
+                    *self = Self::Connect;
                 }
-                (Stage::Connect, [b'4', b'0', b'{', ..]) => self.stage = Stage::Done,
-                (_, answer) => return Err(handshake(answer)),
+                (Self::Connect, [b'4', b'0', b'{', ..]) => *self = Self::Done,
+                (_, answer) => return Err(Failure::handshake(answer)),
             }
         }
         Ok(used)
     }
 }
 
-fn handshake(answer: &[u8]) -> Failure {
-    Failure::Handshake(String::from_utf8_lossy(answer).into_owned())
+/// The request for a WebSocket; `query` is appended to the query.
+pub(crate) fn upgrade_request(address: SocketAddr, query: &str) -> String {
+    format!(
+        "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: {address}\r\n\
+         Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
 }
 
-fn is_not_now(error: &io::Error) -> bool {
-    // A socket that is still connecting is not connected yet.
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected | io::ErrorKind::Interrupted
-    )
+/// The length of the head of the answer to that request; `None` if it is not all there.
+pub(crate) fn upgraded(bytes: &[u8]) -> Result<Option<usize>, Failure> {
+    let end = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+    match end {
+        None => Ok(None),
+        Some(end) if bytes.starts_with(b"HTTP/1.1 101 ") => Ok(Some(end + 4)),
+        Some(_) => Err(Failure::handshake(bytes)),
+    }
 }

@@ -1,33 +1,35 @@
-//! Many connections on one thread.
+//! Many WebSocket connections on one thread.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
-use mio::{Events, Poll};
-
-use crate::{connection::Connection, failure::Failure, frames::Frame, servers::Server};
+use crate::{
+    connection::Connection,
+    failure::Failure,
+    frames::Frame,
+    latency::Latencies,
+    reactor::{BLOCK, Reactor},
+    servers::Server,
+};
 
 /// Connections that are opened at once.
 const OPENING: usize = 32;
-/// Bytes read from a connection at once.
-const BLOCK: usize = 256 * 1024;
-/// Time without any event at which a server is given up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Connections that share one address. So many thousand come from several addresses, as a single one has about
+/// 28,000 ports, of which those lately closed can't be used again for a while.
+const FROM_ONE_ADDRESS: usize = 1_000;
 
-/// What a reader does with a frame of a connection; what it appends to the last argument is sent there.
+/// What a reader does with a frame of a connection and the time it came at; what it appends to the last argument
+/// is sent there.
 pub(crate) type Reader<'a> =
-    &'a mut dyn FnMut(usize, Frame<'_>, &mut Vec<u8>) -> Result<(), Failure>;
+    &'a mut dyn FnMut(usize, Frame<'_>, Instant, &mut Vec<u8>) -> Result<(), Failure>;
 
 /// Many connections to one server.
+#[derive(Debug)]
 pub(crate) struct Crowd {
     address: SocketAddr,
-    /// Whether it looks for events all the time. A client that sleeps has to be woken by the server's write, which
-    /// on one machine costs the server as much as the rest of a small write; a client somewhere else does not.
-    spins: bool,
-    poll: Poll,
-    events: Events,
+    reactor: Reactor,
     block: Vec<u8>,
     connections: Vec<Connection>,
 }
@@ -36,9 +38,7 @@ impl Crowd {
     pub(crate) fn new(server: &Server) -> Result<Self, Failure> {
         Ok(Self {
             address: server.address,
-            spins: server.spin,
-            poll: Poll::new()?,
-            events: Events::with_capacity(1024),
+            reactor: Reactor::new(server)?,
             block: vec![0; BLOCK],
             connections: Vec::new(),
         })
@@ -49,9 +49,9 @@ impl Crowd {
         while self.connections.len() < count {
             let first = self.connections.len();
             self.begin(OPENING.min(count - first))?;
-            while !self.connections[first..]
+            while self.connections[first..]
                 .iter()
-                .all(Connection::is_connected)
+                .any(|connection| connection.connected().is_none())
             {
                 self.turn(&mut nothing)?;
             }
@@ -60,30 +60,39 @@ impl Crowd {
     }
 
     /// Opens this many connections, some at a time, and closes each as soon as it is connected.
-    pub(crate) fn open_and_close(&mut self, count: usize) -> Result<(), Failure> {
+    pub(crate) fn open_and_close(&mut self, count: usize) -> Result<Latencies, Failure> {
         self.begin(OPENING)?;
+        let mut latencies = Latencies::new();
         let mut done = 0;
         while done < count {
             self.turn(&mut nothing)?;
             for index in 0..self.connections.len() {
-                if self.connections[index].is_connected() {
+                if let Some((opened, connected)) = self.connections[index].connected() {
+                    latencies.record(connected - opened);
                     done += 1;
-                    self.connections[index] =
-                        Connection::open(index, self.address, self.poll.registry())?;
+                    self.connections[index] = self.connect(index)?;
                 }
             }
         }
         self.connections.clear();
-        Ok(())
+        Ok(latencies)
     }
 
     fn begin(&mut self, count: usize) -> Result<(), Failure> {
         for _ in 0..count {
-            let index = self.connections.len();
-            let connection = Connection::open(index, self.address, self.poll.registry())?;
+            let connection = self.connect(self.connections.len())?;
             self.connections.push(connection);
         }
         Ok(())
+    }
+
+    fn connect(&self, index: usize) -> Result<Connection, Failure> {
+        // The first ones come from the address that the system chooses.
+        let source = match u8::try_from(index / FROM_ONE_ADDRESS) {
+            Ok(0) | Err(_) => None,
+            Ok(other) => Some(Ipv4Addr::new(127, 0, 1, other)),
+        };
+        Connection::open(index, self.address, source, self.reactor.registry())
     }
 
     /// Sends bytes on one connection.
@@ -93,49 +102,39 @@ impl Crowd {
 
     /// Waits for something to happen and lets the connections have it.
     pub(crate) fn turn(&mut self, reader: Reader<'_>) -> Result<(), Failure> {
-        if self.wait(PATIENCE, reader)? {
-            Ok(())
-        } else {
-            Err(Failure::Stuck)
-        }
+        self.reactor.turn()?;
+        self.hand_on(reader)
     }
 
     /// Goes on for a while in which nothing should come.
     pub(crate) fn stay_quiet(&mut self, time: Duration) -> Result<(), Failure> {
         let end = Instant::now() + time;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
-            self.wait(left, &mut nothing)?;
+            self.reactor.wait(left)?;
+            self.hand_on(&mut nothing)?;
         }
         Ok(())
     }
 
-    /// False if nothing happened in this time.
-    fn wait(&mut self, time: Duration, reader: Reader<'_>) -> Result<bool, Failure> {
-        let given_up = Instant::now() + time;
-        loop {
-            let sleep = if self.spins { Duration::ZERO } else { time };
-            self.poll.poll(&mut self.events, Some(sleep))?;
-            if !self.events.is_empty() || Instant::now() >= given_up {
-                break;
-            }
-        }
-        for event in &self.events {
+    fn hand_on(&mut self, reader: Reader<'_>) -> Result<(), Failure> {
+        for event in self.reactor.events() {
             let index = event.token().0;
-            let Some(connection) = self.connections.get_mut(index) else {
-                continue;
-            };
-            if event.is_writable() {
-                connection.flush()?;
-            }
-            if event.is_readable() {
-                connection.read(&mut self.block, &mut |frame, out| reader(index, frame, out))?;
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.on_event(event, &mut self.block, &mut |frame, at, out| {
+                    reader(index, frame, at, out)
+                })?;
             }
         }
-        Ok(!self.events.is_empty())
+        Ok(())
     }
 }
 
 /// The reader for when no frame should come.
-pub(crate) fn nothing(_: usize, frame: Frame<'_>, _: &mut Vec<u8>) -> Result<(), Failure> {
+pub(crate) fn nothing(
+    _: usize,
+    frame: Frame<'_>,
+    _: Instant,
+    _: &mut Vec<u8>,
+) -> Result<(), Failure> {
     Err(Failure::unexpected(frame.payload, b""))
 }

@@ -34,6 +34,10 @@ impl Failure {
         Self::During(row, kind, Box::new(self))
     }
 
+    pub(crate) fn handshake(answer: &[u8]) -> Self {
+        Self::Handshake(String::from_utf8_lossy(answer).into_owned())
+    }
+
     pub(crate) fn unexpected(got: &[u8], expected: &[u8]) -> Self {
         let shown = |bytes: &[u8]| {
             let start = bytes.get(..80).unwrap_or(bytes);

@@ -33,6 +33,11 @@ impl Template {
         template
     }
 
+    /// A client's text frame. Each `#` stands for the number.
+    pub(crate) fn text(payload: &str) -> Self {
+        Self::default().frame(TEXT, payload)
+    }
+
     /// Adds a client's frame. Each `#` in the payload stands for the number.
     pub(crate) fn frame(mut self, opcode: u8, payload: &str) -> Self {
         let length = payload.len() + payload.matches('#').count() * (DIGITS - 1);

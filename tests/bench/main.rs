@@ -11,16 +11,21 @@ mod connection;
 mod crowd;
 mod failure;
 mod frames;
+mod http;
+mod latency;
 mod options;
 mod process;
+mod reactor;
 mod rows;
 mod servers;
+mod stream;
 mod table;
 
 use std::process::ExitCode;
 
 use failure::Failure;
 use options::Options;
+use rows::Row;
 use servers::{Kind, Program};
 use table::{Measured, Table};
 
@@ -47,7 +52,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failure> {
     let kinds = std::iter::once(Kind::Koio).chain(options.versus.iter().copied());
-    let programs: Vec<Program> = kinds.map(Program::build).collect::<Result<_, _>>()?;
+    let programs: Vec<Program> = kinds
+        .map(|kind| Program::build(kind, options))
+        .collect::<Result<_, _>>()?;
+    process::raise_open_files();
     let pinned = process::pin_this(process::LOAD_CORE);
     if !pinned {
         eprintln!("not pinned: server and load share their cores");
@@ -55,22 +63,43 @@ fn run(options: &Options) -> Result<(), Failure> {
     let mut table = Table::new(&programs);
     for row in options.rows() {
         for repetition in 0..options.repetitions {
-            let mut measured = Vec::new();
-            for program in &programs {
-                let server = program.start(pinned, options)?;
-                let result = row.run(&server, options.seconds);
-                let one = result.map_err(|failure| failure.during(row.name, program.kind))?;
-                eprintln!(
-                    "{:>9} #{repetition} {:>12}: {}",
-                    row.name,
-                    program.kind.name(),
-                    Measured::describe(&one, row)
-                );
-                measured.push(one);
-            }
-            table.add(row, &measured);
+            let measured = programs
+                .iter()
+                .map(|program| measure(row, repetition, program, pinned, options))
+                .collect::<Result<_, _>>()?;
+            table.add(row, measured);
         }
     }
+    if options.short {
+        println!("every message came, once and in order: {}", table.rows());
+        return Ok(());
+    }
     println!("{table}");
+    if let (Some(file), Some(picture)) = (&options.picture, table.picture()) {
+        std::fs::write(file, picture)?;
+    }
     Ok(())
+}
+
+/// One repetition of a row with a fresh server; `None` if that kind of server does not do it.
+fn measure(
+    row: &Row,
+    repetition: usize,
+    program: &Program,
+    pinned: bool,
+    options: &Options,
+) -> Result<Option<Measured>, Failure> {
+    let kind = program.kind;
+    if !row.applies(kind) {
+        return Ok(None);
+    }
+    let server = program.start(pinned, options)?;
+    let result = row.run(&server, &options.pace);
+    let measured = result.map_err(|failure| failure.during(row.name, kind))?;
+    let (row_name, name) = (row.name, kind.name());
+    eprintln!(
+        "{row_name:>11} #{repetition} {name:>12}: {}",
+        measured.describe(row)
+    );
+    Ok(Some(measured))
 }

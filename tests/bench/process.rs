@@ -25,20 +25,50 @@ pub(crate) fn cpu(pid: u32) -> Result<f64, Failure> {
 }
 
 /// Memory that a process has in RAM, in KiB.
-pub(crate) fn rss(pid: u32) -> Result<f64, Failure> {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// Now.
+    pub(crate) rss: f64,
+    /// At most so far.
+    pub(crate) peak: f64,
+}
+
+pub(crate) fn memory(pid: u32) -> Result<Memory, Failure> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let size = status.lines().find_map(|line| {
-        let line = line.strip_prefix("VmRSS:")?;
-        line.trim().strip_suffix("kB")?.trim_end().parse().ok()
-    });
-    size.ok_or(Failure::Proc("status"))
+    let size = |name: &str| {
+        status.lines().find_map(|line| {
+            let line = line.strip_prefix(name)?.strip_prefix(':')?;
+            line.trim().strip_suffix("kB")?.trim_end().parse().ok()
+        })
+    };
+    match (size("VmRSS"), size("VmHWM")) {
+        (Some(rss), Some(peak)) => Ok(Memory { rss, peak }),
+        _ => Err(Failure::Proc("status")),
+    }
 }
 
 /// Ties this process to a core; false if that does not go.
 pub(crate) fn pin_this(core: usize) -> bool {
-    let pid = std::process::id().to_string();
-    let status = Command::new("taskset")
-        .args(["-pc", &core.to_string(), &pid])
+    on_this("taskset", &["-pc", &core.to_string()])
+}
+
+/// Lets this process, and those that it starts, open as many files as they may; false if that does not go. Many
+/// systems let a process ask for more than it gets at first.
+pub(crate) fn raise_open_files() -> bool {
+    let Ok(limits) = std::fs::read_to_string("/proc/self/limits") else {
+        return false;
+    };
+    let most = limits.lines().find_map(|line| {
+        let mut numbers = line.strip_prefix("Max open files")?.split_whitespace();
+        numbers.nth(1)
+    });
+    most.is_some_and(|most| on_this("prlimit", &[&format!("--nofile={most}:{most}"), "--pid"]))
+}
+
+fn on_this(program: &str, arguments: &[&str]) -> bool {
+    let status = Command::new(program)
+        .args(arguments)
+        .arg(std::process::id().to_string())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();

@@ -2,11 +2,17 @@
 
 use std::io::{Read, Write};
 
-use koio::{Bytes, Context, Io, Result, handlers, on};
+use koio::{Args, Bytes, Context, Io, Result, handlers, on};
 
 #[on("echo")]
 async fn echo(text: String) -> String {
     text
+}
+
+/// Passed on as it was received.
+#[on("json")]
+async fn json(args: Args) -> Args {
+    args
 }
 
 #[on("binary")]
@@ -19,13 +25,23 @@ async fn cast(ctx: Context, text: String) -> Result<()> {
     ctx.io().broadcast("news", text)
 }
 
+#[on("join")]
+async fn join(ctx: Context, room: String) -> Result<()> {
+    ctx.socket().join(room)
+}
+
+#[on("say")]
+async fn say(ctx: Context, room: String, text: String) -> Result<()> {
+    ctx.io().to(room).emit("news", text)
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    let io = Io::new().handlers(handlers![echo, binary, cast]);
+    let io = Io::new().handlers(handlers![echo, json, binary, cast, join, say]);
     let server = io.bind("127.0.0.1:0").await?;
     println!("listening on {}", server.local_addr());
     std::io::stdout().flush()?;

@@ -1,41 +1,62 @@
-//! The servers that are measured: how they are built, started and ended.
+//! The servers that are measured: how they are started and ended.
+
+mod build;
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use crate::{crowd::PATIENCE, failure::Failure, options::Options, process};
+use crate::{
+    failure::Failure,
+    options::Options,
+    process::{self, Memory},
+    reactor::PATIENCE,
+};
 
 /// A server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Koio,
     Socketioxide,
+    /// Socket.IO on Node.
+    Node,
+    /// tokio-tungstenite, and just enough to give the answers of the bench.
+    FloorWs,
+    /// tokio alone, and just enough to give the answers of the bench.
+    FloorTokio,
 }
 
 impl Kind {
+    /// The servers to compare with.
+    pub(crate) const PEERS: [Self; 4] = [
+        Self::Socketioxide,
+        Self::Node,
+        Self::FloorWs,
+        Self::FloorTokio,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Koio => "koio",
             Self::Socketioxide => "socketioxide",
+            Self::Node => "node",
+            Self::FloorWs => "floor-ws",
+            Self::FloorTokio => "floor-tokio",
         }
     }
 
     /// A server to compare with.
     pub(crate) fn peer(name: &str) -> Option<Self> {
-        (name == Self::Socketioxide.name()).then_some(Self::Socketioxide)
+        Self::PEERS.into_iter().find(|kind| kind.name() == name)
     }
 
-    fn binary(self) -> &'static str {
-        match self {
-            Self::Koio => "bench-server",
-            Self::Socketioxide => "peer-socketioxide",
-        }
+    /// Whether it is no Socket.IO server, but shows what one can't go below.
+    pub(crate) fn is_floor(self) -> bool {
+        matches!(self, Self::FloorWs | Self::FloorTokio)
     }
 }
 
@@ -43,41 +64,14 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) kind: Kind,
-    path: PathBuf,
+    command: Vec<OsString>,
 }
 
 impl Program {
-    /// Builds a server, all of them with the same profile: as one would deploy it.
-    pub(crate) fn build(kind: Kind) -> Result<Self, Failure> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = target_directory()?;
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command
-            .args([
-                "build",
-                "--locked",
-                "--profile",
-                "served",
-                "--bin",
-                kind.binary(),
-            ])
-            .args(["--config", "profile.served.inherits='release'"])
-            .args(["--config", "profile.served.lto='fat'"])
-            .args(["--config", "profile.served.codegen-units=1"])
-            .args(["--config", "profile.served.debug='line-tables-only'"])
-            .arg("--target-dir")
-            .arg(&target)
-            .arg("--manifest-path")
-            .arg(match kind {
-                Kind::Koio => here.join("Cargo.toml"),
-                Kind::Socketioxide => here.join("bench/peers/socketioxide/Cargo.toml"),
-            });
-        if !command.status()?.success() {
-            return Err(Failure::Build(kind));
-        }
-        let path = target.join("served").join(kind.binary());
-        Ok(Self { kind, path })
+    /// Builds a server, or installs what it needs.
+    pub(crate) fn build(kind: Kind, options: &Options) -> Result<Self, Failure> {
+        let command = build::command(kind, options.short)?;
+        Ok(Self { kind, command })
     }
 
     /// Starts a process of it, on a core of its own if `pinned`, under the tool that the options name.
@@ -87,7 +81,7 @@ impl Program {
         let words = pin.iter().filter(|_| pinned).map(OsStr::new);
         let mut words = words
             .chain(options.under.iter().map(OsStr::new))
-            .chain([self.path.as_os_str()]);
+            .chain(self.command.iter().map(OsString::as_os_str));
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
         // Its standard input ends with this process, however this process ends, and the server with it.
@@ -118,13 +112,6 @@ impl Program {
     }
 }
 
-/// The directory that this program itself was built into: TARGET/release/bench.
-fn target_directory() -> Result<PathBuf, Failure> {
-    let program = std::env::current_exe()?;
-    let target = program.parent().and_then(Path::parent);
-    Ok(target.unwrap_or(Path::new("target")).to_owned())
-}
-
 /// A server that runs until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -140,9 +127,8 @@ impl Server {
         process::cpu(self.child.id())
     }
 
-    /// Memory that it has, in KiB.
-    pub(crate) fn rss(&self) -> Result<f64, Failure> {
-        process::rss(self.child.id())
+    pub(crate) fn memory(&self) -> Result<Memory, Failure> {
+        process::memory(self.child.id())
     }
 }
 

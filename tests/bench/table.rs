@@ -1,11 +1,16 @@
-//! Medians, ratios, and how they are printed.
+//! The measurements, put together.
 
-use std::fmt;
+mod picture;
+mod spread;
+mod text;
 
 use crate::{
-    rows::Row,
+    latency::Percentiles,
+    process::Memory,
+    rows::{Goal, Row},
     servers::{Kind, Program},
 };
+use spread::Spread;
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
@@ -14,19 +19,13 @@ pub(crate) struct Measured {
     pub(crate) cost: f64,
     /// Units in a second.
     pub(crate) rate: Option<f64>,
+    /// How long a unit takes.
+    pub(crate) latency: Option<Percentiles>,
+    /// What the server had at the end.
+    pub(crate) memory: Memory,
 }
 
-impl Measured {
-    pub(crate) fn describe(&self, row: &Row) -> String {
-        let rate = self
-            .rate
-            .map(|rate| format!(", {rate:.0}/s"))
-            .unwrap_or_default();
-        format!("{:.2} {}{rate}", self.cost, row.unit)
-    }
-}
-
-/// All measurements; prints as Markdown.
+/// All measurements.
 #[derive(Debug)]
 pub(crate) struct Table {
     kinds: Vec<Kind>,
@@ -36,8 +35,8 @@ pub(crate) struct Table {
 #[derive(Debug)]
 struct Line {
     row: &'static Row,
-    /// For each repetition what each server cost.
-    measured: Vec<Vec<f64>>,
+    /// For each repetition what each server gave; `None` where a server does not do that.
+    measured: Vec<Vec<Option<Measured>>>,
 }
 
 impl Table {
@@ -50,76 +49,57 @@ impl Table {
     }
 
     /// Adds a repetition: one measurement for each server.
-    pub(crate) fn add(&mut self, row: &'static Row, measured: &[Measured]) {
-        let costs = measured.iter().map(|one| one.cost).collect();
+    pub(crate) fn add(&mut self, row: &'static Row, measured: Vec<Option<Measured>>) {
         match self.lines.last_mut() {
-            Some(line) if line.row.name == row.name => line.measured.push(costs),
+            Some(line) if line.row.name == row.name => line.measured.push(measured),
             _ => self.lines.push(Line {
                 row,
-                measured: vec![costs],
+                measured: vec![measured],
             }),
         }
     }
-}
 
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "| median (min–max) | unit |")?;
-        for (index, kind) in self.kinds.iter().enumerate() {
-            write!(f, " {} |", kind.name())?;
-            if index > 0 {
-                write!(f, " koio / {} |", kind.name())?;
-            }
-        }
-        writeln!(f, "\n|---|---|{}", "---|".repeat(self.kinds.len() * 2 - 1))?;
-        for line in &self.lines {
-            write!(f, "| {} | {} |", line.row.title, line.row.unit)?;
-            for index in 0..self.kinds.len() {
-                let costs = line.measured.iter().map(|costs| costs[index]);
-                write!(f, " {} |", Spread::of(costs.collect()))?;
-                if index > 0 {
-                    // Only what was measured one right after the other is compared.
-                    let ratios = line.measured.iter().map(|costs| costs[0] / costs[index]);
-                    write!(f, " {} |", Spread::of(ratios.collect()))?;
-                }
-            }
-            writeln!(f)?;
-        }
-        Ok(())
+    /// The names of what was done.
+    pub(crate) fn rows(&self) -> String {
+        let names: Vec<&str> = self.lines.iter().map(|line| line.row.name).collect();
+        names.join(" ")
+    }
+
+    /// A picture of the costs beside those of socketioxide, as SVG; `None` if socketioxide was not measured.
+    pub(crate) fn picture(&self) -> Option<String> {
+        picture::draw(self)
+    }
+
+    /// The place of the server that all are compared with.
+    fn base(&self) -> Option<usize> {
+        let mut kinds = self.kinds.iter();
+        kinds.position(|kind| *kind == Kind::Socketioxide)
     }
 }
 
-/// The middle of some numbers, and how far they spread.
-#[derive(Debug)]
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(mut numbers: Vec<f64>) -> Self {
-        numbers.sort_by(f64::total_cmp);
-        let middle = numbers.len() / 2;
-        let median = if numbers.len().is_multiple_of(2) {
-            f64::midpoint(numbers[middle - 1], numbers[middle])
-        } else {
-            numbers[middle]
-        };
-        Self {
-            median,
-            least: numbers[0],
-            most: numbers[numbers.len() - 1],
-        }
+impl Line {
+    /// A figure of one server over the repetitions.
+    fn spread(&self, server: usize, figure: impl Fn(&Measured) -> Option<f64>) -> Option<Spread> {
+        let measured = self.measured.iter();
+        Spread::of(measured.filter_map(|all| figure(all[server].as_ref()?)))
     }
-}
 
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "**{:.2}** ({:.2}–{:.2})",
-            self.median, self.least, self.most
-        )
+    fn cost(&self, server: usize) -> Option<Spread> {
+        self.spread(server, |measured| Some(measured.cost))
+    }
+
+    /// What a server costs beside another. Only what was measured one right after the other is compared.
+    fn ratio(&self, server: usize, base: usize) -> Option<Spread> {
+        let ratio = |all: &Vec<Option<Measured>>| Some(all[server]?.cost / all[base]?.cost);
+        Spread::of(self.measured.iter().filter_map(ratio))
+    }
+
+    /// How koio does: what is compared with the goal, and what it must reach and aims at.
+    fn goal(&self, base: Option<usize>) -> Option<(f64, f64, f64)> {
+        let koio = 0;
+        match self.row.goal {
+            Goal::Ratio { must, aim } => Some((self.ratio(koio, base?)?.median, must, aim)),
+            Goal::Memory { must, aim } => Some((self.cost(koio)?.median, must, aim)),
+        }
     }
 }

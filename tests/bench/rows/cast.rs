@@ -1,6 +1,8 @@
 //! A broadcast to everybody, one after the other.
 
-use super::{QUIET, measure};
+use std::time::Instant;
+
+use super::pace::{Pace, QUIET};
 use crate::{
     crowd::Crowd,
     failure::Failure,
@@ -14,28 +16,30 @@ pub(super) fn run(
     server: &Server,
     recipients: usize,
     size: usize,
-    seconds: f64,
+    pace: &Pace,
 ) -> Result<Measured, Failure> {
     let mut crowd = Crowd::new(server)?;
     crowd.open(recipients)?;
     let payload = format!("#{}", "x".repeat(size - 8));
-    let mut request = Template::default().frame(TEXT, &format!(r##"42["cast","{payload}"]"##));
+    let mut request = Template::text(&format!(r##"42["cast","{payload}"]"##));
     let mut news = Template::plain(&format!(r##"42["news","{payload}"]"##));
     // The number of the broadcast that each waits for.
     let mut next = vec![FIRST; recipients];
     let mut number = FIRST;
     let mut delivered: u64 = 0;
-    let measured = measure(server, seconds, || {
+    let measured = pace.measure(server, |latencies| {
+        let sent = Instant::now();
         crowd.send(0, request.with(number))?;
         let expected = news.with(number);
         let mut missing = recipients as u64;
         while missing > 0 {
-            let turned = crowd.turn(&mut |index, frame, _| {
+            let turned = crowd.turn(&mut |index, frame, at, _| {
                 if frame.opcode != TEXT || frame.payload != expected || next[index] != number {
                     return Err(Failure::unexpected(frame.payload, expected));
                 }
                 next[index] += 1;
                 missing -= 1;
+                latencies.record(at - sent);
                 Ok(())
             });
             match turned {

@@ -1,35 +1,33 @@
 //! Events with an ack that brings the argument back.
 
+mod payload;
+
 use std::time::Instant;
 
-use super::{QUIET, measure};
+use super::pace::{Pace, QUIET};
 use crate::{
-    crowd::{Crowd, PATIENCE},
+    crowd::Crowd,
     failure::Failure,
-    frames::{BINARY, FIRST, Frame, TEXT, Template},
+    frames::{FIRST, Frame, Template},
+    latency::Latencies,
+    reactor::PATIENCE,
     servers::Server,
     table::Measured,
 };
+pub(crate) use payload::Kind;
 
 /// How many connections echo.
 const CONNECTIONS: usize = 100;
 
-/// What is echoed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A string.
-    Text,
-    /// An attachment.
-    Binary,
-}
-
 /// What one connection has sent and got.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Line {
     sent: u64,
     answered: u64,
     /// The text of an answer has come, its attachment has not.
     half: bool,
+    /// When the messages under way were sent, by their number modulo the window.
+    times: Vec<Instant>,
 }
 
 struct Echo {
@@ -42,31 +40,13 @@ struct Echo {
 }
 
 impl Echo {
-    fn new(kind: Kind, size: usize) -> Self {
-        // The number stands in the ack's id and in the payload, so neither can be another message's.
-        let payload = format!("#{}", "x".repeat(size - 8));
-        let (request, answer) = match kind {
-            Kind::Text => (
-                Template::default().frame(TEXT, &format!(r##"42#["echo","{payload}"]"##)),
-                vec![(TEXT, Template::plain(&format!(r##"43#["{payload}"]"##)))],
-            ),
-            Kind::Binary => (
-                Template::default()
-                    .frame(TEXT, r##"451-#["binary",{"_placeholder":true,"num":0}]"##)
-                    .frame(BINARY, &payload),
-                vec![
-                    (
-                        TEXT,
-                        Template::plain(r##"461-#[{"_placeholder":true,"num":0}]"##),
-                    ),
-                    (BINARY, Template::plain(&payload)),
-                ],
-            ),
-        };
+    fn new(kind: Kind, window: u64, size: usize) -> Self {
+        let (request, answer) = kind.templates(size);
         let line = Line {
             sent: FIRST,
             answered: FIRST,
             half: false,
+            times: vec![Instant::now(); window as usize],
         };
         Self {
             request,
@@ -77,9 +57,11 @@ impl Echo {
         }
     }
 
-    fn next_request(&mut self, index: usize, out: &mut Vec<u8>) {
+    fn next_request(&mut self, index: usize, now: Instant, out: &mut Vec<u8>) {
         let line = &mut self.lines[index];
         out.extend_from_slice(self.request.with(line.sent));
+        let slot = line.sent as usize % line.times.len();
+        line.times[slot] = now;
         line.sent += 1;
     }
 
@@ -87,7 +69,9 @@ impl Echo {
         &mut self,
         index: usize,
         frame: Frame<'_>,
+        at: Instant,
         out: &mut Vec<u8>,
+        latencies: &mut Latencies,
     ) -> Result<(), Failure> {
         let line = &mut self.lines[index];
         let (opcode, template) = &mut self.answer[usize::from(line.half)];
@@ -100,10 +84,12 @@ impl Echo {
         }
         line.half = !line.half && self.answer.len() == 2;
         if !line.half {
+            let slot = line.answered as usize % line.times.len();
+            latencies.record(at - line.times[slot]);
             line.answered += 1;
             self.answered += 1;
             if !self.stopping {
-                self.next_request(index, out);
+                self.next_request(index, at, out);
             }
         }
         Ok(())
@@ -123,26 +109,28 @@ pub(super) fn run(
     kind: Kind,
     window: u64,
     size: usize,
-    seconds: f64,
+    pace: &Pace,
 ) -> Result<Measured, Failure> {
     let mut crowd = Crowd::new(server)?;
     crowd.open(CONNECTIONS)?;
-    let mut echo = Echo::new(kind, size);
+    let mut echo = Echo::new(kind, window, size);
     for index in 0..CONNECTIONS {
         let mut out = Vec::new();
         for _ in 0..window {
-            echo.next_request(index, &mut out);
+            echo.next_request(index, Instant::now(), &mut out);
         }
         crowd.send(index, &out)?;
     }
-    let measured = measure(server, seconds, || {
-        crowd.turn(&mut |index, frame, out| echo.on_frame(index, frame, out))?;
+    let measured = pace.measure(server, |latencies| {
+        crowd.turn(&mut |index, frame, at, out| echo.on_frame(index, frame, at, out, latencies))?;
         Ok(echo.answered)
     })?;
     echo.stopping = true;
+    let mut unused = Latencies::new();
     let given_up = Instant::now() + PATIENCE;
     while echo.outstanding() > 0 {
-        let waited = crowd.turn(&mut |index, frame, out| echo.on_frame(index, frame, out));
+        let waited = crowd
+            .turn(&mut |index, frame, at, out| echo.on_frame(index, frame, at, out, &mut unused));
         match waited {
             Ok(()) if Instant::now() < given_up => {}
             Ok(()) | Err(Failure::Stuck) => return Err(Failure::Lost(echo.outstanding())),
@@ -151,4 +139,43 @@ pub(super) fn run(
     }
     crowd.stay_quiet(QUIET)?;
     Ok(measured)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frames::TEXT;
+
+    /// What the checker says to answers with these numbers, after two requests.
+    fn check(answers: &[u64]) -> Result<u64, Failure> {
+        let mut echo = Echo::new(Kind::Text, 2, 32);
+        let mut out = Vec::new();
+        for _ in 0..2 {
+            echo.next_request(0, Instant::now(), &mut out);
+        }
+        echo.stopping = true;
+        let (_, mut answer) = Kind::Text.templates(32);
+        for number in answers {
+            let frame = Frame {
+                opcode: TEXT,
+                payload: answer[0].1.with(*number),
+            };
+            let mut latencies = Latencies::new();
+            echo.on_frame(0, frame, Instant::now(), &mut out, &mut latencies)?;
+        }
+        Ok(echo.outstanding())
+    }
+
+    #[test]
+    fn an_answer_that_is_lost_is_missing() {
+        assert!(matches!(check(&[FIRST, FIRST + 1]), Ok(0)));
+        assert!(matches!(check(&[FIRST]), Ok(1)));
+    }
+
+    #[test]
+    fn an_answer_that_comes_twice_or_too_early_or_unasked_fails() {
+        assert!(check(&[FIRST, FIRST]).is_err());
+        assert!(check(&[FIRST + 1, FIRST]).is_err());
+        assert!(check(&[FIRST, FIRST + 1, FIRST + 2]).is_err());
+    }
 }

@@ -9,10 +9,15 @@ const SETTLE: Duration = Duration::from_secs(1);
 
 /// The memory of a server with connections, less that of the same server before the first.
 pub(super) fn run(server: &Server, connections: usize) -> Result<Measured, Failure> {
-    let before = server.rss()?;
+    let before = server.memory()?;
     let mut crowd = Crowd::new(server)?;
     crowd.open(connections)?;
     crowd.stay_quiet(SETTLE)?;
-    let cost = (server.rss()? - before) / connections as f64;
-    Ok(Measured { cost, rate: None })
+    let memory = server.memory()?;
+    Ok(Measured {
+        cost: (memory.rss - before.rss) / connections as f64,
+        rate: None,
+        latency: None,
+        memory,
+    })
 }

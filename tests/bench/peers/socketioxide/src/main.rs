@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use axum::serve::ListenerExt;
 use bytes::Bytes;
+use serde_json::Value;
 use socketioxide::{
     SocketIo,
     extract::{AckSender, Data, SocketRef},
@@ -20,12 +21,28 @@ async fn main() -> std::io::Result<()> {
         socket.on("echo", async |Data::<String>(text), ack: AckSender| {
             let _ = ack.send(&text);
         });
+        socket.on("json", async |Data::<Value>(value), ack: AckSender| {
+            let _ = ack.send(&value);
+        });
         socket.on("binary", async |Data::<Bytes>(bytes), ack: AckSender| {
             let _ = ack.send(&bytes);
         });
         socket.on("cast", async |Data::<String>(text), io: SocketIo| {
             let _ = io.emit("news", &text).await;
         });
+        socket.on(
+            "join",
+            async |socket: SocketRef, Data::<String>(room), ack: AckSender| {
+                socket.join(room);
+                let _ = ack.send(&());
+            },
+        );
+        socket.on(
+            "say",
+            async |Data::<(String, String)>((room, text)), io: SocketIo| {
+                let _ = io.to(room).emit("news", &text).await;
+            },
+        );
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);

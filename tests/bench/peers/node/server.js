@@ -1,0 +1,24 @@
+// The events of the bench on Socket.IO. It prints `listening on ADDRESS` and ends with its standard input.
+
+import { createServer } from "node:http";
+import { Server } from "socket.io";
+
+const http = createServer();
+const io = new Server(http, { serveClient: false });
+
+io.on("connection", (socket) => {
+  for (const event of ["echo", "json", "binary"]) {
+    socket.on(event, (argument, ack) => ack(argument));
+  }
+  socket.on("cast", (text) => io.emit("news", text));
+  socket.on("join", (room, ack) => {
+    socket.join(room);
+    ack();
+  });
+  socket.on("say", (room, text) => io.to(room).emit("news", text));
+});
+
+http.listen(0, "127.0.0.1", () => {
+  console.log(`listening on 127.0.0.1:${http.address().port}`);
+});
+process.stdin.resume().on("end", () => process.exit(0));
