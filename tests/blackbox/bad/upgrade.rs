@@ -219,7 +219,11 @@ async fn a_shutdown_just_before_its_last_step_does_not_wait_for_a_poll_that_will
     let handle = scene.server.handle.clone();
     handle.broadcast("last", 1).expect("an emit");
     let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE * 2).await });
-    while http::get(scene.server.addr, &scene.target().polling()).await.status == 200 {}
+    while http::get(scene.server.addr, &scene.target().polling())
+        .await
+        .status
+        == 200
+    {}
     socket.try_send("5").await;
     socket.expect(r#"42["last",1]"#).await;
     socket.ended().await;
