@@ -18,6 +18,7 @@ cargo run -p koio-tests --release --bin bench -- [OPTIONS]
                        cast-9500 rooms connect upgrade polling idle
   --reps 5             repetitions of each row
   --seconds 2          time of each measurement; a row adds half a second to warm up
+                       all five servers take about 20 minutes with these defaults
   --svg FILE           draw the ratios to socketioxide
   --spin               the load generator never sleeps, so that no server pays for waking it
   --under 'perf stat'  start the servers under a tool, to look into one rather than to measure

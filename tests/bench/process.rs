@@ -8,20 +8,18 @@ use crate::failure::Failure;
 pub(crate) const SERVER_CORE: usize = 0;
 /// The core of the load generator.
 pub(crate) const LOAD_CORE: usize = 1;
-/// The unit of CPU time in /proc: USER_HZ is 100 on every Linux that this may run on.
-const TICK_MICROSECONDS: f64 = 10_000.0;
-
-/// CPU time that a process has used so far, all its threads, user and system, in microseconds.
+/// CPU time that the threads of a process have used so far, user and system, in microseconds. No server of the bench
+/// ends threads while it is measured.
 pub(crate) fn cpu(pid: u32) -> Result<f64, Failure> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name of the program is in parentheses and may hold anything; utime and stime are fields 14 and 15.
-    let ticks = stat.rsplit_once(')').and_then(|(_, fields)| {
-        let mut fields = fields.split_ascii_whitespace().skip(11);
-        let user: f64 = fields.next()?.parse().ok()?;
-        let system: f64 = fields.next()?.parse().ok()?;
-        Some(user + system)
-    });
-    Ok(ticks.ok_or(Failure::Proc("stat"))? * TICK_MICROSECONDS)
+    let mut nanoseconds = 0.0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // /proc/PID/stat has it in units of 10 ms, a good part of some measurements.
+        let used = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        let used = used.split_ascii_whitespace().next();
+        let used: Option<f64> = used.and_then(|used| used.parse().ok());
+        nanoseconds += used.ok_or(Failure::Proc("schedstat"))?;
+    }
+    Ok(nanoseconds / 1000.0)
 }
 
 /// Memory that a process has in RAM, in KiB.

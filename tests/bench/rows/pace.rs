@@ -21,7 +21,7 @@ impl Pace {
     /// how many units there have been in all.
     ///
     /// On a busy machine a server may get little of its core. Then the measurement takes longer, up to four times,
-    /// so that it still stands on enough CPU time: the clock of /proc has a resolution of 10 ms.
+    /// so that it still stands on enough CPU time: what a process has used is brought up to date now and then only.
     pub(super) fn measure(
         &self,
         server: &Server,

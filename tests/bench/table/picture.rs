@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Line, Table};
-use crate::servers::Kind;
+use crate::{rows::Goal, servers::Kind};
 
 /// Where the bars begin, and the width of the whole.
 const LEFT: f64 = 330.0;
@@ -48,6 +48,11 @@ impl Svg {
     /// The bars of a row; says where they end.
     fn row(&mut self, table: &Table, line: &Line, base: usize, top: f64) -> f64 {
         let mut y = top;
+        // Where the first bar, koio's, has to end.
+        let mark = match line.row.goal {
+            Goal::Ratio { must, .. } => Some(x(must)),
+            Goal::Memory { must, .. } => line.cost(base).map(|cost| x(must / cost.median)),
+        };
         for (server, kind) in table.kinds.iter().enumerate() {
             let Some(ratio) = line.ratio(server, base) else {
                 continue;
@@ -60,10 +65,15 @@ impl Svg {
                 BAR - 2.0,
                 colour(*kind)
             ));
+            // Beside the line that shows how far it spreads, and clear of the mark.
+            let mut label = end.max(x(ratio.most)) + 5.0;
+            let crossed = |mark: &f64| (label - 3.0..label + 25.0).contains(mark);
+            if let (0, Some(mark)) = (server, mark.filter(crossed)) {
+                label = mark + 5.0;
+            }
             self.put(&format!(
                 "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\">{:.2}{cut}</text>",
-                // Beside the line that shows how far it spreads.
-                end.max(x(ratio.most)) + 5.0,
+                label,
                 y + BAR - 4.0,
                 ratio.median
             ));
@@ -81,13 +91,11 @@ impl Svg {
             f64::midpoint(top, y) + 4.0,
             escaped(line.row.title)
         ));
-        // Where the first bar, koio's, has to end.
-        if let crate::rows::Goal::Ratio { must, .. } = line.row.goal {
+        if let Some(mark) = mark {
             self.put(&format!(
-                "<path d=\"M{at:.1} {:.1}V{:.1}\" stroke=\"#cf222e\" stroke-width=\"2\"/>",
+                "<path d=\"M{mark:.1} {:.1}V{:.1}\" stroke=\"#cf222e\" stroke-width=\"2\"/>",
                 top - 3.0,
-                top + BAR + 1.0,
-                at = x(must)
+                top + BAR + 1.0
             ));
         }
         y

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::{Line, Measured, Table};
-use crate::{rows::Row, servers::Kind};
+use crate::{
+    rows::{Goal, Row},
+    servers::Kind,
+};
 
 impl Measured {
     /// In one line.
@@ -50,6 +53,10 @@ impl Table {
         for line in &self.lines {
             write!(f, "| {} | ", line.row.title)?;
             cell(f, line.ratio(0, base))?;
+            if let (Goal::Memory { .. }, Some(cost)) = (line.row.goal, line.cost(0)) {
+                // The ratio is not what it is judged by.
+                write!(f, ", {:.2} KiB", cost.median)?;
+            }
             match line.goal(Some(base)) {
                 None => write!(f, " | – | – | – |")?,
                 Some((reached, must, aim)) => {
@@ -60,8 +67,10 @@ impl Table {
                         it if it <= must => "must",
                         _ => "**no**",
                     };
-                    // Memory is not compared, but counted.
-                    let unit = if line.row.unit() == "KiB" { " KiB" } else { "" };
+                    let unit = match line.row.goal {
+                        Goal::Ratio { .. } => "",
+                        Goal::Memory { .. } => " KiB",
+                    };
                     write!(f, " | {must:.2}{unit} | {aim:.2}{unit} | {verdict} |")?;
                 }
             }
