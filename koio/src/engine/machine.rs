@@ -9,8 +9,9 @@ use super::{CloseReason, EngineConfig, Transport};
 use crate::wire::{EnginePacket, Message};
 
 /// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
-/// one more poll before it pauses, so once is not enough; the reference repeats every 100 ms.
-const PROBE_NOOP: Duration = Duration::from_millis(50);
+/// one more poll before it pauses, so once is not enough. The reference repeats every 100 ms, which an upgrade that
+/// just misses one waits for; a client that polls in a loop is answered no more often than this.
+const PROBE_NOOP: Duration = Duration::from_millis(20);
 
 /// How long a session whose client said goodbye in a POST waits for the poll that the client sent beside it: the
 /// two race on different connections, and the poll is to be answered with a noop all the same.

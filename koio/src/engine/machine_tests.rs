@@ -143,8 +143,8 @@ fn the_upgrade_releases_every_poll_until_the_client_says_upgrade() {
         session.give(Input::ProbePacket(probe())),
         [Output::ProbePong, Output::ReleasePoll]
     );
-    assert_eq!(session.wait(50 * MS), [Output::ReleasePoll]);
-    assert_eq!(session.wait(50 * MS), [Output::ReleasePoll]);
+    assert_eq!(session.wait(20 * MS), [Output::ReleasePoll]);
+    assert_eq!(session.wait(20 * MS), [Output::ReleasePoll]);
     assert_eq!(
         session.give(Input::Packet(text("still polling"))),
         [Output::Deliver(Message::Text(Bytes::from_static(
