@@ -126,6 +126,16 @@ enum Probe {
     },
 }
 
+impl Probe {
+    /// When its time is up.
+    fn ends(self) -> Option<Instant> {
+        match self {
+            Self::None => None,
+            Self::Opened { by } | Self::Answered { by, .. } => Some(by),
+        }
+    }
+}
+
 /// The state of one session.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -197,7 +207,9 @@ impl Machine {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let heartbeat = match (self.phase, self.heartbeat, self.paused_at) {
             (Phase::Gone, ..) => return None,
-            (Phase::Closing(by), ..) => return Some(by),
+            (Phase::Closing(by), ..) => {
+                return [Some(by), self.probe.ends()].into_iter().flatten().min();
+            }
             // While the server does not read, it can't see the pong that may be waiting there.
             (Phase::Open, Heartbeat::PongBy(_), Some(_)) => None,
             (Phase::Open, Heartbeat::PongBy(at) | Heartbeat::PingAt(at), _) => Some(at),
@@ -222,19 +234,32 @@ impl Machine {
                 Input::ProbeOpened => Outputs::one(Output::DropProbe),
                 _ => Outputs::default(),
             },
-            Phase::Closing(by) => match input {
-                Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
-                Input::Told => {
-                    self.phase = Phase::Closing(by.min(now + self.times.answer()));
-                    Outputs::default()
-                }
-                Input::Tick if now >= by => self.gone(),
-                // Only a WebSocket can be stuck here; over polling nothing is written without a request.
-                Input::ProbeOpened => Outputs::one(Output::DropProbe),
-                _ => Outputs::default(),
-            },
+            Phase::Closing(by) => self.closing(&input, by, now),
             Phase::Open => self.open(input, now),
         }
+    }
+
+    fn closing(&mut self, input: &Input, by: Instant, now: Instant) -> Outputs {
+        match input {
+            Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
+            Input::Told => {
+                self.phase = Phase::Closing(by.min(now + self.times.answer()));
+                Outputs::default()
+            }
+            Input::Tick if now >= by => self.gone(),
+            Input::Tick if self.probe.ends().is_some_and(|at| now >= at) => self.drop_probe(),
+            // Only an answered probe is still there: the last step of the upgrade is done, so that what is queued
+            // has a way to the client.
+            Input::ProbePacket(packet) => self.probe_packet(packet, now),
+            Input::ProbeLost => self.drop_probe(),
+            Input::ProbeOpened => Outputs::one(Output::DropProbe),
+            _ => Outputs::default(),
+        }
+    }
+
+    fn drop_probe(&mut self) -> Outputs {
+        self.probe = Probe::None;
+        Outputs::one(Output::DropProbe)
     }
 
     fn gone(&mut self) -> Outputs {
@@ -255,10 +280,7 @@ impl Machine {
                 Outputs::one(Output::DropProbe)
             }
             Input::ProbePacket(packet) => self.probe_packet(&packet, now),
-            Input::ProbeLost => {
-                self.probe = Probe::None;
-                Outputs::one(Output::DropProbe)
-            }
+            Input::ProbeLost => self.drop_probe(),
             Input::Lost(reason) | Input::Cut(reason) => self.close(reason, false, now),
             Input::Close(reason) => self.close(reason, true, now),
             Input::Told | Input::Finished => Outputs::default(),
@@ -339,10 +361,7 @@ impl Machine {
                 self.transport = Transport::WebSocket;
                 Outputs::two(Output::ReleasePoll, Output::Upgrade)
             }
-            _ => {
-                self.probe = Probe::None;
-                Outputs::one(Output::DropProbe)
-            }
+            _ => self.drop_probe(),
         }
     }
 
@@ -368,10 +387,7 @@ impl Machine {
             _ => {}
         }
         match self.probe {
-            Probe::Opened { by } | Probe::Answered { by, .. } if due(by) => {
-                self.probe = Probe::None;
-                Outputs::one(Output::DropProbe)
-            }
+            Probe::Opened { by } | Probe::Answered { by, .. } if due(by) => self.drop_probe(),
             Probe::Answered { by, noop_at } if due(noop_at) => {
                 self.probe = Probe::Answered {
                     by,
@@ -390,12 +406,17 @@ impl Machine {
             Transport::Polling | Transport::WebSocket => self.times.close,
         };
         self.phase = Phase::Closing(now + patience);
-        let closed = Outputs::one(Output::Closed { reason, flush });
-        if self.probe == Probe::None {
-            return closed;
+        let closed = Output::Closed { reason, flush };
+        match self.probe {
+            Probe::None => Outputs::one(closed),
+            // The client has paused its polls, or is about to, and will say `5` next: it never polls again, and
+            // what is queued can reach it only where it is going.
+            Probe::Answered { .. } if flush => Outputs::one(closed),
+            Probe::Opened { .. } | Probe::Answered { .. } => {
+                self.probe = Probe::None;
+                Outputs::two(Output::DropProbe, closed)
+            }
         }
-        self.probe = Probe::None;
-        Outputs::two(Output::DropProbe, Output::Closed { reason, flush })
     }
 }
 

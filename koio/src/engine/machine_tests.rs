@@ -278,3 +278,33 @@ fn a_closing_websocket_has_its_time_to_flush_and_a_sixth_of_it_to_answer() {
     assert_eq!(session.wait(4_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::Gone]);
 }
+
+#[test]
+fn an_upgrade_at_its_last_step_is_finished_by_a_closing_session() {
+    let mut session = Played::quiet(Transport::Polling);
+    session.give(Input::ProbeOpened);
+    session.give(Input::ProbePacket(probe()));
+    let closed = Output::Closed {
+        reason: CloseReason::ServerShuttingDown,
+        flush: true,
+    };
+    let shutdown = Input::Close(CloseReason::ServerShuttingDown);
+    assert_eq!(session.give(shutdown), [closed]);
+    assert_eq!(
+        session.give(Input::ProbePacket(EnginePacket::Upgrade)),
+        [Output::ReleasePoll, Output::Upgrade]
+    );
+    assert_eq!(session.machine.transport(), Transport::WebSocket);
+    assert_eq!(session.give(Input::Finished), [Output::Gone]);
+}
+
+#[test]
+fn a_closing_session_drops_a_probe_whose_time_is_up() {
+    let mut session = Played::quiet(Transport::Polling);
+    session.give(Input::ProbeOpened);
+    session.give(Input::ProbePacket(probe()));
+    session.give(Input::Close(CloseReason::ForcedClose));
+    assert_eq!(session.wait(9_999 * MS), []);
+    assert_eq!(session.wait(MS), [Output::DropProbe]);
+    assert_eq!(session.wait(20_000 * MS), [Output::Gone]);
+}

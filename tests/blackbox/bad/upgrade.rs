@@ -203,8 +203,9 @@ async fn a_shutdown_in_the_middle_of_it_ends_as_soon_as_the_client_has_been_told
     socket.expect("3probe").await;
     let handle = scene.server.handle.clone();
     let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE * 2).await });
-    socket.ended().await;
+    // The client polls on: it learns of the end there, and the WebSocket is not needed any more.
     while !session.get().await.text().ends_with('1') {}
+    socket.ended().await;
     within("the shutdown", shutdown).await.expect("a shutdown");
 }
 

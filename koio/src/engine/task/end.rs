@@ -106,7 +106,7 @@ impl SessionTask {
         self.session.shared().inbox.close();
         self.registration = None;
         self.link = Link::Polling(Polling::default());
-        self.probe = None;
+        self.drop_probe();
     }
 
     pub(super) fn websocket_drained(&mut self, cx: &mut Context<'_>) {
