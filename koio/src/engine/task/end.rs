@@ -9,11 +9,7 @@ use super::{
     link::{Link, Polling},
 };
 use crate::{
-    engine::{
-        CloseReason,
-        machine::Input,
-        requests::{PollReply, PostReply},
-    },
+    engine::{CloseReason, machine::Input, requests::PollReply},
     wire::{Frame, payload},
 };
 
@@ -49,8 +45,7 @@ impl SessionTask {
                     Err(_) => self.input(Input::Lost(CloseReason::ParseError)),
                 }
             }
-            self.session.shared().inbox.end_post();
-            let _ = reply.send(PostReply::Taken);
+            self.session.answer_post(reply, true);
         }
     }
 

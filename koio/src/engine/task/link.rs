@@ -82,12 +82,17 @@ impl Session {
     /// Answers the POST that is under way, if one is.
     pub(super) fn end_post(&self, polling: &mut Polling, taken: bool) {
         if let Some((_, reply)) = polling.post.take() {
-            self.shared().inbox.end_post();
-            let _ = reply.send(if taken {
-                PostReply::Taken
-            } else {
-                PostReply::Refused
-            });
+            self.answer_post(reply, taken);
         }
+    }
+
+    /// Answers a POST, so that the next one may come.
+    pub(super) fn answer_post(&self, reply: oneshot::Sender<PostReply>, taken: bool) {
+        self.shared().inbox.end_post();
+        let _ = reply.send(if taken {
+            PostReply::Taken
+        } else {
+            PostReply::Refused
+        });
     }
 }

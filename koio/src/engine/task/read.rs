@@ -16,7 +16,7 @@ use crate::{
         CloseReason,
         duplex::Gone,
         machine::{Input, Output},
-        requests::{PollReply, PostReply, Request},
+        requests::{PollReply, Request},
     },
     wire::{EnginePacket, Frame, Message, payload},
 };
@@ -29,15 +29,13 @@ impl SessionTask {
                 Request::Poll(reply) => self.poll_request(reply),
                 Request::Post(packets, reply) => {
                     if !self.machine.is_open() {
-                        self.session.shared().inbox.end_post();
-                        let _ = reply.send(PostReply::Taken);
+                        self.session.answer_post(reply, true);
                         continue;
                     }
                     match &mut self.link {
                         Link::Polling(polling) => polling.post = Some((packets, reply)),
                         Link::WebSocket(_) => {
-                            self.session.shared().inbox.end_post();
-                            let _ = reply.send(PostReply::Refused);
+                            self.session.answer_post(reply, false);
                         }
                     }
                 }
