@@ -89,10 +89,9 @@ impl SessionTask {
             };
             *budget -= 1;
             match packet {
-                Ok(packet) => {
-                    self.input(Input::Packet(packet));
-                    self.upstream.start(cx);
-                }
+                // Past the machine: that it is open is all that it could say.
+                Ok(EnginePacket::Message(message)) => self.upstream.on_message(message, cx),
+                Ok(packet) => self.input(Input::Packet(packet)),
                 Err(Gone(reason)) => self.input(Input::Lost(reason)),
             }
         }
