@@ -13,6 +13,7 @@
 mod close;
 mod config;
 pub(crate) mod duplex;
+mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
 pub(crate) mod registry;
