@@ -24,6 +24,7 @@ mod upstream;
 
 pub use close::CloseReason;
 pub use config::{BadConfig, EngineConfig};
+pub(crate) use outbox::AtOnce;
 pub use outbox::SendError;
 pub use registry::Engine;
 pub use session::{Session, Transport};

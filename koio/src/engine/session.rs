@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     CloseReason, EngineConfig,
     duplex::Duplex,
-    outbox::{Outbox, SendError, Urgency},
+    outbox::{AtOnce, Outbox, SendError, Urgency},
     requests::{Inbox, NotTaken, PollReply, PostReply, Request},
 };
 use crate::{
@@ -110,6 +110,11 @@ impl Session {
     /// As [`send`](Self::send).
     pub fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
         self.0.outbox.push(frame, Urgency::Normal)
+    }
+
+    /// The same for one recipient of many.
+    pub(crate) fn share(&self, frame: &Frame, at_once: &mut AtOnce) -> Result<(), SendError> {
+        self.0.outbox.share(frame, at_once)
     }
 
     /// The same for a frame that nobody else needs.

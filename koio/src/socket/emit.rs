@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Error, Result,
     adapter::Target,
-    engine::{CloseReason, SendError},
+    engine::{AtOnce, CloseReason, SendError},
     ids::{Room, SocketId},
     wire::{self, EncodeError, Frame, RawArgs},
 };
@@ -239,12 +239,13 @@ impl Emit {
     }
 
     fn deliver_to_all(&self, frame: &Frame) {
+        let mut at_once = AtOnce::many();
         for socket in self.recipients() {
             if self.volatile {
                 self.deliver_volatile(&socket, frame);
                 continue;
             }
-            match socket.session().send_frame(frame) {
+            match socket.session().share(frame, &mut at_once) {
                 // One that has closed since it was chosen misses nothing that it could have seen.
                 Ok(()) | Err(SendError::Closed) => {}
                 Err(SendError::Full) => {

@@ -29,6 +29,7 @@ use super::{
     polling::{Get, Post},
     request::{self, Ask, Refusal},
     response,
+    stream::Tcp,
     websocket::WebSocket,
 };
 use crate::{
@@ -250,14 +251,14 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
     let config = engine.config();
     match connection.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => Box::new(WebSocket::new(
-            parts.io.into_inner(),
-            parts.read_buf,
+            Tcp::from(parts.io.into_inner()),
+            &parts.read_buf,
             config,
         )),
         // Behind TLS or somebody else's listener.
         Err(connection) => Box::new(WebSocket::new(
             TokioIo::new(connection),
-            Bytes::new(),
+            &Bytes::new(),
             config,
         )),
     }

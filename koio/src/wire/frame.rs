@@ -68,6 +68,13 @@ impl Frame {
         self.bytes
     }
 
+    /// What a WebSocket has still to write when so many bytes of it are written.
+    pub(crate) fn rest(&self, written: usize) -> Self {
+        let mut rest = self.clone();
+        rest.bytes.advance(written.min(rest.bytes.len()));
+        rest
+    }
+
     /// How many bytes a WebSocket writes.
     #[must_use]
     pub fn len(&self) -> usize {

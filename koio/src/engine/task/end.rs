@@ -25,11 +25,10 @@ impl SessionTask {
         let Some(probe) = self.probe.take() else {
             return;
         };
+        let shared = self.session.shared();
+        shared.outbox.open_shortcut(probe.io.shortcut());
+        shared.is_websocket.store(true, Ordering::Relaxed);
         let old = std::mem::replace(&mut self.link, Link::WebSocket(probe));
-        self.session
-            .shared()
-            .is_websocket
-            .store(true, Ordering::Relaxed);
         trace!(sid = ?self.session.sid(), "upgraded to websocket");
         if let Link::Polling(Polling {
             post: Some((packets, reply)),

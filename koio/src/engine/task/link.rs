@@ -70,6 +70,13 @@ impl From<Option<Box<dyn Duplex>>> for Link {
 }
 
 impl Link {
+    /// The turn is over.
+    pub(super) fn rest(&mut self) {
+        if let Self::WebSocket(websocket) = self {
+            websocket.io.rest();
+        }
+    }
+
     pub(crate) fn transport(&self) -> Transport {
         match self {
             Self::Polling(_) => Transport::Polling,

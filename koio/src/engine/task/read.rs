@@ -83,6 +83,7 @@ impl SessionTask {
 
     /// Reads up to `budget` packets; stops early when the layer above is full.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, budget: &mut usize) {
+        let mut writable = true;
         while *budget > 0 && self.machine.is_open() && self.may_read() {
             let Some(packet) = self.next_packet(cx) else {
                 break;
@@ -92,6 +93,10 @@ impl SessionTask {
                 Ok(packet) => {
                     self.input(Input::Packet(packet));
                     self.upstream.start(cx);
+                    if writable && self.session.shared().outbox.is_heavy() {
+                        // Answers to many or big messages need not pile up until the turn ends.
+                        writable = self.write(cx);
+                    }
                 }
                 Err(Gone(reason)) => self.input(Input::Lost(reason)),
             }
