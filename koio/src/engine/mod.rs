@@ -14,6 +14,7 @@ mod close;
 mod config;
 pub(crate) mod duplex;
 mod fanout;
+mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
 pub(crate) mod registry;

@@ -2,10 +2,13 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -32,7 +35,7 @@ const SHARDS: usize = 16;
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    config: EngineConfig,
+    config: Arc<EngineConfig>,
     acceptor: Arc<dyn Acceptor>,
     shards: [Mutex<HashMap<Sid, Session>>; SHARDS],
     /// Tasks that have not ended; more than the table's sessions while handlers of closed ones still run.
@@ -44,11 +47,27 @@ struct Inner {
 /// Takes a session out of the table when its client can't reach it any more.
 pub(crate) struct Registration {
     engine: Engine,
-    sid: Sid,
+    session: Session,
 }
 
 /// Counts a session's task for as long as it lives.
 struct Alive(Engine);
+
+/// A session's task, counted. Not an async block, which would hold the task twice: as it was given and as it is
+/// awaited.
+struct Counted {
+    task: SessionTask,
+    /// Dropped last.
+    _alive: Alive,
+}
+
+impl Future for Counted {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.task).poll(cx)
+    }
+}
 
 /// No session could be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +96,7 @@ impl Engine {
     pub fn new(config: EngineConfig, acceptor: Arc<dyn Acceptor>) -> Result<Self, BadConfig> {
         config.check()?;
         Ok(Self(Arc::new(Inner {
-            config,
+            config: Arc::new(config),
             acceptor,
             shards: Default::default(),
             tasks: AtomicUsize::new(0),
@@ -125,7 +144,7 @@ impl Engine {
         self.shard(&sid).insert(sid, session.clone());
         let registration = Registration {
             engine: self.clone(),
-            sid,
+            session: session.clone(),
         };
         // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.
         if self.0.refusing.load(Ordering::SeqCst) {
@@ -133,12 +152,12 @@ impl Engine {
         }
         debug!(?sid, %transport, "session opened");
         let now: Instant = tokio::time::Instant::now().into_std();
-        let machine = Machine::new(config, transport, now);
+        let machine = Machine::new(Arc::clone(config), transport, now);
         let upstream = self.0.acceptor.accept(session.clone(), opening);
         let task = SessionTask::new(session, machine, upstream, link, registration);
-        tokio::spawn(async move {
-            task.await;
-            drop(alive);
+        tokio::spawn(Counted {
+            task,
+            _alive: alive,
         });
         Ok(handshake)
     }
@@ -252,7 +271,8 @@ impl std::fmt::Debug for Engine {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.engine.shard(&self.sid).remove(&self.sid);
+        let sid = self.session.sid();
+        self.engine.shard(&sid).remove(&sid);
     }
 }
 
