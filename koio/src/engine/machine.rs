@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{CloseReason, EngineConfig, Transport};
-use crate::wire::{EnginePacket, Message};
+use crate::wire::EnginePacket;
 
 /// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
 /// one more poll before it pauses, so once is not enough. The reference repeats every 100 ms, which an upgrade that
@@ -27,7 +27,8 @@ const PUNCTUAL: Duration = Duration::from_millis(100);
 /// What happens to a session.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A packet arrived on the transport in use.
+    /// A packet arrived on the transport in use. Messages need not come here: nothing about the session depends
+    /// on them.
     Packet(EnginePacket),
     /// A WebSocket came for this session.
     ProbeOpened,
@@ -60,8 +61,6 @@ pub(crate) enum Input {
 /// What a session must do about it.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Output {
-    /// Hand a message to the layer above.
-    Deliver(Message),
     /// Send a ping.
     Ping,
     /// Answer `3probe` on the probing WebSocket.
@@ -307,7 +306,8 @@ impl Machine {
 
     fn packet(&mut self, packet: EnginePacket, now: Instant) -> Outputs {
         match packet {
-            EnginePacket::Message(message) => Outputs::one(Output::Deliver(message)),
+            // Whoever reads gives them to the layer above, as long as the session is open.
+            EnginePacket::Message(_) => Outputs::default(),
             EnginePacket::Pong(_) => {
                 // Only the pong that was asked for counts: an unasked one must not move any timer.
                 if matches!(self.heartbeat, Heartbeat::PongBy(_)) {

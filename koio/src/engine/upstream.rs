@@ -73,13 +73,10 @@ pub trait Acceptor: Send + Sync + 'static {
 /// Every method is called from that task, never two at once. None may block, and none may panic.
 pub trait Upstream: Send {
     /// A message has arrived. Called only while [`is_full`](Self::is_full) says false.
-    fn on_message(&mut self, message: Message);
-
-    /// Starts what has just arrived, if nothing of the same kind is under way. Called after every message, so
-    /// that what came first is done before what came next is even looked at.
-    fn start(&mut self, cx: &mut Context<'_>) {
-        let _ = self.poll(cx);
-    }
+    ///
+    /// What it starts may be polled here and now, so that what came first is done before what came next is even
+    /// looked at.
+    fn on_message(&mut self, message: Message, cx: &mut Context<'_>);
 
     /// Does whatever is under way and can go on. Called whenever the task is woken. `Ready` when nothing is
     /// under way: after [`on_close`](Self::on_close) the session's task then ends.

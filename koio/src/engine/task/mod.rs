@@ -28,7 +28,7 @@ use super::{
     registry::Registration,
     requests::PollReply,
 };
-use crate::wire::{EnginePacket, Frame, payload};
+use crate::wire::{Frame, payload};
 
 pub(crate) use link::Link;
 
@@ -88,9 +88,7 @@ impl SessionTask {
     fn input(&mut self, input: Input) {
         let now = match &input {
             // Nothing about these depends on the time, and they come with every message and every turn.
-            Input::Packet(EnginePacket::Message(_)) | Input::Partial(false) | Input::Wrote => {
-                self.now
-            }
+            Input::Partial(false) | Input::Wrote => self.now,
             _ => now(),
         };
         let outputs = self.machine.handle(input, now);
@@ -101,7 +99,6 @@ impl SessionTask {
 
     fn apply(&mut self, output: Output) {
         match output {
-            Output::Deliver(message) => self.upstream.on_message(message),
             Output::Ping => {
                 let _ = self.session.reply(Frame::ping());
             }

@@ -218,8 +218,9 @@ impl Server {
 }
 
 fn push(upstream: &mut dyn Upstream, packet: String) {
-    upstream.on_message(Message::Text(packet.into()));
-    let _ = upstream.poll(&mut TaskContext::from_waker(Waker::noop()));
+    let cx = &mut TaskContext::from_waker(Waker::noop());
+    upstream.on_message(Message::Text(packet.into()), cx);
+    let _ = upstream.poll(cx);
 }
 
 /// The arguments, with a comma in front of each.

@@ -151,7 +151,7 @@ impl Acceptor for Above {
 }
 
 impl Upstream for Recorder {
-    fn on_message(&mut self, message: Message) {
+    fn on_message(&mut self, message: Message, _: &mut Context<'_>) {
         let Message::Text(text) = &message else {
             return;
         };
