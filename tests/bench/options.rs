@@ -24,7 +24,9 @@ cargo run -p koio-tests --release --bin bench -- [OPTIONS]
   --spin               the load generator never sleeps, so that no server pays for waking it
   --under 'perf stat'  start the servers under a tool, to look into one rather than to measure
   --short              each row for a moment, on servers built for debugging: are all messages
-                       answered, once and in order? Its figures say nothing";
+                       answered, once and in order? Its figures say nothing
+  --scale              instead of the rows: does a message cost the same with many connections, rooms,
+                       namespaces and two threads? On koio and floor-tokio, about 5 minutes";
 
 /// What to measure, and how long.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub(crate) struct Options {
     pub(crate) pace: Pace,
     pub(crate) spin: bool,
     pub(crate) short: bool,
+    pub(crate) scale: bool,
     /// Where the picture goes.
     pub(crate) picture: Option<PathBuf>,
     /// A command that the servers are arguments of.
@@ -55,6 +58,7 @@ impl Options {
             },
             spin: false,
             short: false,
+            scale: false,
             picture: None,
             under: Vec::new(),
             only: Vec::new(),
@@ -63,19 +67,24 @@ impl Options {
             match flag.as_str() {
                 "--help" => return Ok(None),
                 "--spin" => options.spin = true,
-                "--short" => {
-                    options.short = true;
-                    options.repetitions = 1;
-                    options.pace = Pace {
-                        warm_up: Duration::from_millis(50),
-                        seconds: 0.2,
-                    };
+                "--scale" => {
+                    options.scale = true;
+                    options.repetitions = 3;
+                    options.pace.seconds = 1.0;
                 }
+                "--short" => options.short = true,
                 _ => {
                     let value = args.next().ok_or_else(|| Wrong(flag.clone()))?;
                     options.set(&flag, &value)?;
                 }
             }
+        }
+        if options.short {
+            options.repetitions = 1;
+            options.pace = Pace {
+                warm_up: Duration::from_millis(50),
+                seconds: if options.scale { 0.1 } else { 0.2 },
+            };
         }
         let sensible = 0.1..=60.0;
         let none = options.repetitions == 0 || options.runs == 0;
