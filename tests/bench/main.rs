@@ -27,7 +27,7 @@ use failure::Failure;
 use options::Options;
 use rows::Row;
 use servers::{Kind, Program};
-use table::{Measured, Table};
+use table::{Measured, Runs, Table};
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -60,7 +60,29 @@ fn run(options: &Options) -> Result<(), Failure> {
     if !pinned {
         eprintln!("not pinned: server and load share their cores");
     }
-    let mut table = Table::new(&programs);
+    let mut runs = Vec::new();
+    for _ in 0..options.runs {
+        let table = matrix(&programs, pinned, options)?;
+        if options.short {
+            println!("every message came, once and in order: {}", table.rows());
+            return Ok(());
+        }
+        println!("{table}");
+        runs.push(table);
+    }
+    let runs = Runs::new(runs);
+    if options.runs > 1 {
+        println!("{runs}");
+    }
+    if let (Some(file), Some(picture)) = (&options.picture, runs.picture()) {
+        std::fs::write(file, picture)?;
+    }
+    Ok(())
+}
+
+/// All rows, each over and over again.
+fn matrix(programs: &[Program], pinned: bool, options: &Options) -> Result<Table, Failure> {
+    let mut table = Table::new(programs);
     for row in options.rows() {
         for repetition in 0..options.repetitions {
             let measured = programs
@@ -70,15 +92,7 @@ fn run(options: &Options) -> Result<(), Failure> {
             table.add(row, measured);
         }
     }
-    if options.short {
-        println!("every message came, once and in order: {}", table.rows());
-        return Ok(());
-    }
-    println!("{table}");
-    if let (Some(file), Some(picture)) = (&options.picture, table.picture()) {
-        std::fs::write(file, picture)?;
-    }
-    Ok(())
+    Ok(table)
 }
 
 /// One repetition of a row with a fresh server; `None` if that kind of server does not do it.

@@ -17,6 +17,7 @@ cargo run -p koio-tests --release --bin bench -- [OPTIONS]
                        echo1 echo16 echo16-1k echo16-16k json16-1k binary16-1k cast cast-1k
                        cast-9500 rooms connect upgrade polling idle
   --reps 5             repetitions of each row
+  --runs 1             repeat all of it, and say whether every run reached what it must
   --seconds 2          time of each measurement; a row adds half a second to warm up
                        all five servers take about 20 minutes with these defaults
   --svg FILE           draw the ratios to socketioxide
@@ -30,6 +31,7 @@ cargo run -p koio-tests --release --bin bench -- [OPTIONS]
 pub(crate) struct Options {
     pub(crate) versus: Vec<Kind>,
     pub(crate) repetitions: usize,
+    pub(crate) runs: usize,
     pub(crate) pace: Pace,
     pub(crate) spin: bool,
     pub(crate) short: bool,
@@ -46,6 +48,7 @@ impl Options {
         let mut options = Self {
             versus: Vec::new(),
             repetitions: 5,
+            runs: 1,
             pace: Pace {
                 warm_up: Duration::from_millis(500),
                 seconds: 2.0,
@@ -75,8 +78,11 @@ impl Options {
             }
         }
         let sensible = 0.1..=60.0;
-        if options.repetitions == 0 || !sensible.contains(&options.pace.seconds) {
-            return Err(Wrong("--reps 0 or --seconds outside 0.1 to 60".to_owned()));
+        let none = options.repetitions == 0 || options.runs == 0;
+        if none || !sensible.contains(&options.pace.seconds) {
+            return Err(Wrong(
+                "--reps 0, --runs 0 or --seconds outside 0.1 to 60".to_owned(),
+            ));
         }
         Ok(Some(options))
     }
@@ -99,6 +105,7 @@ impl Options {
                 }
             }
             "--reps" => self.repetitions = value.parse().map_err(|_| wrong())?,
+            "--runs" => self.runs = value.parse().map_err(|_| wrong())?,
             "--seconds" => self.pace.seconds = value.parse().map_err(|_| wrong())?,
             "--svg" => self.picture = Some(value.into()),
             "--under" => self.under = value.split_whitespace().map(str::to_owned).collect(),
@@ -147,6 +154,7 @@ mod tests {
             "--vs bun",
             "--rows echo2",
             "--reps 0",
+            "--runs 0",
             "--seconds",
             "--fast 1",
         ] {

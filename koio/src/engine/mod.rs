@@ -13,6 +13,7 @@
 mod close;
 mod config;
 pub(crate) mod duplex;
+mod fanout;
 mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
@@ -24,7 +25,7 @@ mod upstream;
 
 pub use close::CloseReason;
 pub use config::{BadConfig, EngineConfig};
-pub(crate) use outbox::AtOnce;
+pub(crate) use fanout::Fanout;
 pub use outbox::SendError;
 pub use registry::Engine;
 pub use session::{Session, Transport};

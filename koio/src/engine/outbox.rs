@@ -45,26 +45,13 @@ const HEAVY: usize = 64 * 1024;
 /// What follows a direct write that soon is queued, so that a burst leaves in few writes.
 const HEELS: Duration = Duration::from_micros(100);
 
-/// How many frames an emit may still write itself. Each is a system call, in the time of whoever emits.
-#[derive(Debug)]
-pub(crate) struct AtOnce(usize);
-
-impl AtOnce {
-    /// For one recipient.
-    pub(crate) fn one() -> Self {
-        Self(1)
-    }
-
-    /// For many: some 2 ms of system calls, which is how long the other tasks of the thread wait then.
-    pub(crate) fn many() -> Self {
-        Self(1_024)
-    }
-
-    fn take(&mut self) -> bool {
-        let some = self.0 > 0;
-        self.0 = self.0.saturating_sub(1);
-        some
-    }
+/// What became of a frame that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It is written, or the session's task will write it.
+    Done,
+    /// It is queued and nobody has been told: the caller owes a [`flush`](Outbox::flush).
+    Owed,
 }
 
 /// How much is queued, for those who ask often.
@@ -97,6 +84,8 @@ struct State {
     shortcut: Option<Arc<dyn Shortcut>>,
     /// When it was last used.
     written: Option<Instant>,
+    /// Somebody will flush the queue: nobody needs to wake the task.
+    owed: bool,
 }
 
 impl Outbox {
@@ -115,25 +104,25 @@ impl Outbox {
     }
 
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Cow::Borrowed(frame), urgency, &mut AtOnce::one())
+        self.accept(Cow::Borrowed(frame), urgency, &mut 1).map(drop)
     }
 
-    /// [`push`](Self::push) for one recipient of many.
-    pub(crate) fn share(&self, frame: &Frame, at_once: &mut AtOnce) -> Result<(), SendError> {
-        self.accept(Cow::Borrowed(frame), Urgency::Normal, at_once)
+    /// [`push`](Self::push) for one recipient of many, of whom `writes` may still be written to now.
+    pub(crate) fn share(&self, frame: &Frame, writes: &mut usize) -> Result<Sent, SendError> {
+        self.accept(Cow::Borrowed(frame), Urgency::Normal, writes)
     }
 
     /// [`push`](Self::push) for a frame that nobody else needs: there is no reference to count.
     pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Cow::Owned(frame), urgency, &mut AtOnce::one())
+        self.accept(Cow::Owned(frame), urgency, &mut 1).map(drop)
     }
 
     fn accept(
         &self,
         frame: Cow<'_, Frame>,
         urgency: Urgency,
-        at_once: &mut AtOnce,
-    ) -> Result<(), SendError> {
+        writes: &mut usize,
+    ) -> Result<Sent, SendError> {
         let state = self.state();
         if state.closed {
             return Err(SendError::Closed);
@@ -144,18 +133,16 @@ impl Outbox {
         if full && urgency == Urgency::Normal && !state.queue.is_empty() {
             return Err(SendError::Full);
         }
-        self.send(state, frame, at_once);
-        Ok(())
+        Ok(self.send(state, frame, writes))
     }
 
-    /// Queues the frame only if it would go out at once; says whether it did.
-    pub(crate) fn push_volatile(&self, frame: &Frame) -> bool {
+    /// Accepts the frame only if it would go out at once; says whether it did.
+    pub(crate) fn push_volatile(&self, frame: &Frame, writes: &mut usize) -> Option<Sent> {
         let state = self.state();
         if state.closed || !state.writable || !state.queue.is_empty() {
-            return false;
+            return None;
         }
-        self.send(state, Cow::Borrowed(frame), &mut AtOnce::one());
-        true
+        Some(self.send(state, Cow::Borrowed(frame), writes))
     }
 
     /// Writes the frame, or queues it and wakes the session's task.
@@ -163,17 +150,59 @@ impl Outbox {
         &self,
         mut state: MutexGuard<'_, State>,
         mut frame: Cow<'_, Frame>,
-        at_once: &mut AtOnce,
-    ) {
-        match state.write(&frame, at_once) {
-            Some(written) if written == frame.len() => return,
-            Some(written @ 1..) => frame = Cow::Owned(frame.rest(written)),
-            // The task finds out what the matter is.
-            Some(0) | None => {}
+        writes: &mut usize,
+    ) -> Sent {
+        let direct = state.is_at_rest() && state.queue.is_empty() && !state.has_just_written();
+        let owed = direct && *writes == 0;
+        if direct && !owed {
+            *writes -= 1;
+            let written = state.write(frame.bytes());
+            if written == frame.len() {
+                return Sent::Done;
+            }
+            frame = Cow::Owned(frame.rest(written));
         }
         let (bytes, messages) = (state.bytes + frame.len(), state.messages + frame.messages());
         state.queue.push_back(frame.into_owned());
         self.weigh(&mut state, bytes, messages);
+        if owed {
+            state.owed = true;
+            return Sent::Owed;
+        }
+        if !state.owed {
+            Self::wake_task(state);
+        }
+        Sent::Done
+    }
+
+    /// Writes what is queued, if that can be done here; else the session's task does it.
+    pub(crate) fn flush(&self) {
+        let mut state = self.state();
+        state.owed = false;
+        if state.queue.is_empty() {
+            return;
+        }
+        if state.is_at_rest() && state.bytes <= HEAVY {
+            let (total, messages) = (state.bytes, state.messages);
+            let mut queue = std::mem::take(&mut state.queue);
+            let together = match queue.pop_front() {
+                Some(only) if queue.is_empty() => only,
+                Some(first) => first.and(&queue),
+                None => return,
+            };
+            let written = state.write(together.bytes());
+            if written == total {
+                self.weigh(&mut state, 0, 0);
+                return;
+            }
+            state.queue.push_back(together.rest(written));
+            self.weigh(&mut state, total - written, messages);
+        }
+        Self::wake_task(state);
+    }
+
+    fn wake_task(mut state: MutexGuard<'_, State>) {
+        // In its turn the task looks at the queue before it rests.
         let waker = if state.corked {
             None
         } else {
@@ -304,24 +333,24 @@ impl Outbox {
 }
 
 impl State {
-    /// Writes a frame past the session's task where nothing can be overtaken: how much of it, if it was tried.
-    ///
-    /// The lock is held meanwhile, so that what another emitter sends comes behind it.
-    fn write(&mut self, frame: &Frame, at_once: &mut AtOnce) -> Option<usize> {
-        if self.corked || !self.writable || !self.queue.is_empty() {
-            return None;
-        }
-        let shortcut = self.shortcut.as_ref()?;
-        let now = Instant::now();
-        if self
-            .written
-            .is_some_and(|written| now.duration_since(written) < HEELS)
-            || !at_once.take()
-        {
-            return None;
-        }
-        self.written = Some(now);
-        shortcut.try_write(frame.bytes()).ok()
+    /// Whether the connection is open to emitters: the task is not in its turn, and whatever it was given is written.
+    fn is_at_rest(&self) -> bool {
+        !self.corked && self.writable && self.shortcut.is_some()
+    }
+
+    fn has_just_written(&self) -> bool {
+        self.written
+            .is_some_and(|written| written.elapsed() < HEELS)
+    }
+
+    /// Writes past the session's task, and says how much. The lock is held meanwhile, so that what another emitter
+    /// sends comes behind it. An error is for the task to find.
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let Some(shortcut) = &self.shortcut else {
+            return 0;
+        };
+        self.written = Some(Instant::now());
+        shortcut.try_write(bytes).unwrap_or(0)
     }
 }
 

@@ -68,10 +68,10 @@ fn a_closed_queue_takes_nothing() {
 fn volatile_frames_need_a_writable_transport_with_nothing_waiting() {
     let outbox = outbox(1_000, 10);
     let waker = Waker::from(Arc::new(Count::default()));
-    assert!(!outbox.push_volatile(&Frame::noop()));
+    assert!(outbox.push_volatile(&Frame::noop(), &mut 1).is_none());
     assert!(outbox.uncork(&waker, true));
-    assert!(outbox.push_volatile(&Frame::noop()));
-    assert!(!outbox.push_volatile(&Frame::noop()));
+    assert!(outbox.push_volatile(&Frame::noop(), &mut 1).is_some());
+    assert!(outbox.push_volatile(&Frame::noop(), &mut 1).is_none());
 }
 
 #[test]
@@ -162,16 +162,26 @@ fn nothing_is_written_past_a_task_in_its_turn_nor_past_one_that_waits_to_write()
 }
 
 #[test]
-fn an_emit_writes_to_so_many_itself_and_leaves_the_others_to_their_tasks() {
-    let mut at_once = AtOnce(2);
+fn an_emit_writes_to_so_many_itself_and_owes_the_others_a_flush() {
+    let mut writes = 2;
     let all = [(); 3].map(|()| shortcut(1_000));
-    for (outbox, ..) in &all {
-        outbox.share(&Frame::ping(), &mut at_once).unwrap();
-    }
+    let sent = all
+        .each_ref()
+        .map(|(outbox, ..)| outbox.share(&Frame::ping(), &mut writes).unwrap());
+    assert_eq!(sent, [Sent::Done, Sent::Done, Sent::Owed]);
     let woken = all
         .each_ref()
         .map(|(_, _, count, _)| count.0.load(Ordering::Relaxed));
-    assert_eq!(woken, [0, 0, 1]);
+    assert_eq!(woken, [0, 0, 0]);
+    let (last, takes, count, _) = &all[2];
+    assert_eq!(takes.0.lock().unwrap().1, b"");
+    // Whoever emits next need not wake the task either.
+    last.push(&Frame::noop(), Urgency::Normal).unwrap();
+    last.flush();
+    let both = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
+    assert_eq!(takes.0.lock().unwrap().1, both.concat());
+    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    assert!(last.is_empty());
 }
 
 #[test]
@@ -180,4 +190,21 @@ fn a_closed_queue_lets_its_connection_go() {
     assert_eq!(Arc::strong_count(&takes), 2);
     outbox.close(false);
     assert_eq!(Arc::strong_count(&takes), 1);
+}
+
+#[test]
+fn a_flush_that_a_connection_does_not_take_wakes_the_task() {
+    let (outbox, takes, count, _) = shortcut(4);
+    for frame in [Frame::ping(), Frame::noop()] {
+        outbox.share(&frame, &mut 0).unwrap();
+    }
+    outbox.flush();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    let all = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
+    let all = all.concat();
+    assert_eq!(takes.0.lock().unwrap().1, all[..4]);
+    assert_eq!(outbox.pop().unwrap().bytes(), &all[4..]);
+    // What was cut counts until it has gone.
+    assert_eq!(outbox.pop(), None);
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
 }

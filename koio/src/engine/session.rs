@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     CloseReason, EngineConfig,
     duplex::Duplex,
-    outbox::{AtOnce, Outbox, SendError, Urgency},
+    outbox::{Outbox, SendError, Urgency},
     requests::{Inbox, NotTaken, PollReply, PostReply, Request},
 };
 use crate::{
@@ -112,11 +112,6 @@ impl Session {
         self.0.outbox.push(frame, Urgency::Normal)
     }
 
-    /// The same for one recipient of many.
-    pub(crate) fn share(&self, frame: &Frame, at_once: &mut AtOnce) -> Result<(), SendError> {
-        self.0.outbox.share(frame, at_once)
-    }
-
     /// The same for a frame that nobody else needs.
     pub(crate) fn send_owned(&self, frame: Frame) -> Result<(), SendError> {
         self.0.outbox.give(frame, Urgency::Normal)
@@ -124,7 +119,7 @@ impl Session {
 
     /// Queues a frame only if it would go out at once; says whether it did.
     pub fn send_volatile(&self, frame: &Frame) -> bool {
-        self.0.outbox.push_volatile(frame)
+        self.0.outbox.push_volatile(frame, &mut 1).is_some()
     }
 
     /// Queues an answer, which is never refused for want of room: while the queue is over its limit the

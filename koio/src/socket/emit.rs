@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Error, Result,
     adapter::{Chosen, Target},
-    engine::{AtOnce, CloseReason, SendError},
+    engine::{CloseReason, Fanout, SendError},
     ids::{Room, SocketId},
     wire::{self, EncodeError, Frame, RawArgs},
 };
@@ -226,26 +226,24 @@ impl Emit {
             if !socket.is_open() {
                 return Err(closed());
             }
-            self.deliver_volatile(socket, &frame);
+            if !socket.session().send_volatile(&frame) {
+                self.core.counters.volatile_dropped.add();
+            }
             return Ok(());
         }
         socket.deliver(frame)
     }
 
-    fn deliver_volatile(&self, socket: &Socket, frame: &Frame) {
-        if !socket.session().send_volatile(frame) {
-            self.core.counters.volatile_dropped.add();
-        }
-    }
-
     fn deliver_to_all(&self, frame: &Frame) {
-        let mut at_once = AtOnce::many();
+        let mut fanout = Fanout::new(frame);
         for socket in self.recipients().iter() {
             if self.volatile {
-                self.deliver_volatile(socket, frame);
+                if !fanout.send_volatile(socket.session()) {
+                    self.core.counters.volatile_dropped.add();
+                }
                 continue;
             }
-            match socket.session().share(frame, &mut at_once) {
+            match fanout.send(socket.session()) {
                 // One that has closed since it was chosen misses nothing that it could have seen.
                 Ok(()) | Err(SendError::Closed) => {}
                 Err(SendError::Full) => {
@@ -254,6 +252,7 @@ impl Emit {
                 }
             }
         }
+        fanout.finish();
     }
 }
 
