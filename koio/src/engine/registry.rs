@@ -1,8 +1,10 @@
 //! The sessions that exist, by id; and the engine that opens them.
 
 use std::{
-    collections::HashMap,
+    borrow::Borrow,
+    collections::HashSet,
     future::Future,
+    hash::{Hash, Hasher},
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -37,12 +39,37 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     config: Arc<EngineConfig>,
     acceptor: Arc<dyn Acceptor>,
-    shards: [Mutex<HashMap<Sid, Session>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     /// Tasks that have not ended; more than the table's sessions while handlers of closed ones still run.
     tasks: AtomicUsize,
     refusing: AtomicBool,
     ended: Notify,
 }
+
+type Shard = HashSet<Listed>;
+
+/// A session as the table holds it: found by its id, which is not stored a second time.
+struct Listed(Session);
+
+impl Borrow<Sid> for Listed {
+    fn borrow(&self) -> &Sid {
+        self.0.sid_ref()
+    }
+}
+
+impl Hash for Listed {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.sid_ref().hash(hasher);
+    }
+}
+
+impl PartialEq for Listed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sid_ref() == other.0.sid_ref()
+    }
+}
+
+impl Eq for Listed {}
 
 /// Takes a session out of the table when its client can't reach it any more.
 pub(crate) struct Registration {
@@ -111,7 +138,7 @@ impl Engine {
         &self.0.config
     }
 
-    fn shard(&self, sid: &Sid) -> MutexGuard<'_, HashMap<Sid, Session>> {
+    fn shard(&self, sid: &Sid) -> MutexGuard<'_, Shard> {
         // The id is random, so any of its characters spreads the sessions evenly.
         let first = sid.expose().bytes().next().unwrap_or_default();
         let shard = usize::from(first) % SHARDS;
@@ -141,7 +168,7 @@ impl Engine {
         }
         self.0.tasks.fetch_add(1, Ordering::SeqCst);
         let alive = Alive(self.clone());
-        self.shard(&sid).insert(sid, session.clone());
+        self.shard(&sid).insert(Listed(session.clone()));
         let registration = Registration {
             engine: self.clone(),
             session: session.clone(),
@@ -188,7 +215,7 @@ impl Engine {
     /// The session with this id.
     #[must_use]
     pub fn get(&self, sid: &Sid) -> Option<Session> {
-        self.shard(sid).get(sid).cloned()
+        self.shard(sid).get(sid).map(|listed| listed.0.clone())
     }
 
     /// Sessions that are open or still closing.
@@ -211,7 +238,7 @@ impl Engine {
         let mut all = Vec::new();
         for shard in &self.0.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(shard.values().cloned());
+            all.extend(shard.iter().map(|listed| listed.0.clone()));
         }
         all
     }
@@ -271,8 +298,15 @@ impl std::fmt::Debug for Engine {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let sid = self.session.sid();
-        self.engine.shard(&sid).remove(&sid);
+        let sid = self.session.sid_ref();
+        let mut shard = self.engine.shard(sid);
+        shard.remove(sid);
+        // A crowd that has left leaves no table of its size behind. Done when most of it is gone, so that it costs
+        // each of them next to nothing.
+        let left = shard.len();
+        if shard.capacity() > 64 && left < shard.capacity() / 4 {
+            shard.shrink_to(2 * left);
+        }
     }
 }
 

@@ -79,6 +79,10 @@ impl Session {
         self.0.sid
     }
 
+    pub(super) fn sid_ref(&self) -> &Sid {
+        &self.0.sid
+    }
+
     /// How the client is connected now.
     #[must_use]
     pub fn transport(&self) -> Transport {
