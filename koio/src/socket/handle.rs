@@ -303,16 +303,19 @@ impl Socket {
         let _ = self.session().reply(frame);
     }
 
-    /// Answers an event of this client. Nothing happens if it is gone.
+    /// Writes the answer to an event of this client, for [`send_answer`](Self::send_answer).
     ///
     /// # Errors
     /// The answer does not serialise, or holds more than ten binaries.
-    pub(crate) fn answer(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<()> {
-        let frame = wire::ack(self.namespace(), id, args).map_err(not_sent)?;
+    pub(crate) fn answer(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<Frame> {
+        wire::ack(self.namespace(), id, args).map_err(not_sent)
+    }
+
+    /// Answers an event of this client. Nothing happens if it is gone.
+    pub(crate) fn send_answer(&self, answer: Frame) {
         if self.0.state.load(Ordering::Acquire) != CLOSED {
-            self.reply(frame);
+            self.reply(answer);
         }
-        Ok(())
     }
 
     /// What is counted about the server that it belongs to.
