@@ -19,7 +19,7 @@ struct Played {
 
 impl Played {
     fn new(transport: Transport) -> Self {
-        Self::of(&config(), transport)
+        Self::of(config(), transport)
     }
 
     /// With a heartbeat so slow that it stays out of the way.
@@ -28,13 +28,13 @@ impl Played {
             ping_interval: Duration::from_secs(60),
             ..config()
         };
-        Self::of(&config, transport)
+        Self::of(config, transport)
     }
 
-    fn of(config: &EngineConfig, transport: Transport) -> Self {
+    fn of(config: EngineConfig, transport: Transport) -> Self {
         let now = Instant::now();
         Self {
-            machine: Machine::new(config, transport, now),
+            machine: Machine::new(config.into(), transport, now),
             now,
         }
     }

@@ -7,17 +7,14 @@ use std::{
 
 use http::{HeaderMap, Uri};
 
-use super::{CloseReason, Session, Transport};
+use super::{CloseReason, Session, Transport, head::Head};
 use crate::wire::Message;
 
 /// How a session was opened: what its first HTTP request said.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Opening {
-    /// The headers of the first request.
-    pub headers: HeaderMap,
-    /// Path and query of the first request.
-    pub uri: Uri,
+    head: Head,
     /// The peer's address, if the server in front has told it (see [`PeerAddr`]).
     pub remote: Option<SocketAddr>,
     /// The transport that the session starts with.
@@ -26,17 +23,34 @@ pub struct Opening {
 
 impl Opening {
     pub(crate) fn new(
-        headers: HeaderMap,
-        uri: Uri,
+        headers: &HeaderMap,
+        uri: &Uri,
         remote: Option<SocketAddr>,
         transport: Transport,
     ) -> Self {
         Self {
-            headers,
-            uri,
+            head: Head::new(uri, headers),
             remote,
             transport,
         }
+    }
+
+    /// The headers of the first request.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        self.head.headers()
+    }
+
+    /// Path and query of the first request.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        self.head.uri()
+    }
+
+    /// The query of the first request, as it was sent.
+    #[must_use]
+    pub fn query(&self) -> &[u8] {
+        self.head.query()
     }
 }
 

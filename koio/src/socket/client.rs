@@ -178,11 +178,15 @@ impl Client {
         };
         self.left.retain(|left| **left != *name);
         let namespace = self.core.enter(name);
-        let handshake = Handshake::new(Arc::clone(&self.request), auth);
+        let handshake = Handshake::new(Arc::clone(&self.request), &auth);
         let connection = Arc::clone(&self.connection);
         let socket = Socket::new(id, namespace, connection, handshake);
         let accept = Accept::new(socket.clone());
         let connecting = dispatch.connect(socket.clone(), accept.clone());
+        // Most clients are in one namespace; a vector left to itself would begin with room for four.
+        if self.lanes.is_empty() {
+            self.lanes.reserve_exact(1);
+        }
         self.lanes.push(Lane::new(socket, accept, connecting));
         Ok(())
     }

@@ -63,6 +63,10 @@ impl SessionTask {
         link: Link,
         registration: Registration,
     ) -> Self {
+        if let Link::WebSocket(websocket) = &link {
+            let shortcut = websocket.io.shortcut();
+            session.shared().outbox.open_shortcut(shortcut);
+        }
         let first = machine.deadline().unwrap_or_else(Instant::now);
         Self {
             session,
@@ -195,6 +199,7 @@ impl Future for SessionTask {
         // then let the other tasks of the thread have their turn.
         for _ in 0..4 {
             let writable = this.turn(cx);
+            this.link.rest();
             if this.machine.is_gone() && !this.upstream_busy {
                 return Poll::Ready(());
             }

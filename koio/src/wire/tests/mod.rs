@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attachments;
+mod codec;
 mod encoding;
 mod guard;
 mod limits;

@@ -204,7 +204,7 @@ pub(super) fn config() -> EngineConfig {
 }
 
 pub(super) fn opening(transport: Transport) -> Opening {
-    Opening::new(Default::default(), Default::default(), None, transport)
+    Opening::new(&Default::default(), &Default::default(), None, transport)
 }
 
 pub(super) fn engine(config: EngineConfig) -> (Engine, Above) {

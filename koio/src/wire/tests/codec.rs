@@ -1,0 +1,153 @@
+//! What the codec does for each message, many times over, for `tests/bench/codec.rs` to count the instructions.
+
+use std::hint::black_box;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Bytes, text};
+use crate::wire::{self, Assembler, EnginePacket, Incoming, Message, PacketLimits, RawArgs, ack};
+
+/// What is measured, and how often: `tests/bench/codec.rs` sets it.
+const ASKED: &str = "KOIO_CODEC";
+
+#[derive(Serialize, Deserialize)]
+struct Item {
+    at: Point,
+    id: u32,
+    name: String,
+    on: Vec<Option<bool>>,
+    tags: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Point {
+    x: f64,
+    y: i32,
+}
+
+const ITEM: &str = r#"{"at":{"x":12.5,"y":-3},"id":1234567,"name":"an item of a list","on":[true,false,null],"tags":["red","green"]}"#;
+
+/// A list of items, nearly 1 KiB.
+fn json() -> String {
+    format!("[{}]", [ITEM; 9].join(","))
+}
+
+/// From the text of an Engine.IO message to the arguments.
+fn read(assembler: &mut Assembler, messages: &[Message]) -> RawArgs {
+    let mut complete = None;
+    for message in messages {
+        let message = match message {
+            Message::Text(text) => match EnginePacket::decode(text.clone()) {
+                Ok(EnginePacket::Message(message)) => message,
+                other => panic!("{other:?}"),
+            },
+            Message::Binary(data) => Message::Binary(data.clone()),
+        };
+        complete = assembler.push(message).unwrap();
+    }
+    match complete {
+        Some(Incoming::Event { args, .. }) => args,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Box<dyn FnMut()> {
+    let mut assembler = Assembler::new(PacketLimits::default());
+    Box::new(move || {
+        let mut reader = read(&mut assembler, &messages).reader();
+        black_box(reader.next::<T>().unwrap());
+        reader.finish().unwrap();
+    })
+}
+
+fn write(value: impl Serialize + 'static) -> Box<dyn FnMut()> {
+    Box::new(move || {
+        black_box(ack("/", 1234, black_box(&value)).unwrap());
+    })
+}
+
+fn string_event(len: usize) -> Vec<Message> {
+    vec![text(&format!(r#"421234["echo","{}"]"#, "x".repeat(len)))]
+}
+
+fn json_event() -> Vec<Message> {
+    vec![text(&format!(r#"421234["json",{}]"#, json()))]
+}
+
+fn binary_event() -> Vec<Message> {
+    vec![
+        text(r#"451-1234["binary",{"_placeholder":true,"num":0}]"#),
+        Message::Binary(Bytes::from(vec![7; 1024])),
+    ]
+}
+
+fn operations() -> Vec<(&'static str, Box<dyn FnMut()>)> {
+    let items = || serde_json::from_str::<Vec<Item>>(&json()).unwrap();
+    let passed_on = read(&mut Assembler::new(PacketLimits::default()), &json_event());
+    vec![
+        ("read a string of 32 B", read_as::<String>(string_event(32))),
+        (
+            "read a string of 1 KiB",
+            read_as::<String>(string_event(1024)),
+        ),
+        (
+            "read a string of 16 KiB",
+            read_as::<String>(string_event(16 * 1024)),
+        ),
+        (
+            "read 1 KiB of JSON as structs",
+            read_as::<Vec<Item>>(json_event()),
+        ),
+        (
+            "read 1 KiB of JSON as Value",
+            read_as::<Value>(json_event()),
+        ),
+        ("read 1 KiB of JSON to pass it on", {
+            let mut assembler = Assembler::new(PacketLimits::default());
+            let messages = json_event();
+            Box::new(move || drop(black_box(read(&mut assembler, &messages))))
+        }),
+        (
+            "read 1 KiB of binary",
+            read_as::<wire::Bytes>(binary_event()),
+        ),
+        ("write a string of 32 B", write("x".repeat(32))),
+        ("write a string of 1 KiB", write("x".repeat(1024))),
+        ("write a string of 16 KiB", write("x".repeat(16 * 1024))),
+        ("write 1 KiB of JSON of structs", write(items())),
+        ("write 1 KiB of JSON passed on", write(passed_on)),
+        (
+            "write 1 KiB of binary",
+            write(wire::Bytes::from(vec![7; 1024])),
+        ),
+        ("write a broadcast of 32 B to 10 sockets", {
+            let news = "x".repeat(32);
+            Box::new(move || {
+                let frame = wire::event("/", None, "news", black_box(&news)).unwrap();
+                for _ in 0..10 {
+                    black_box(frame.clone());
+                }
+            })
+        }),
+    ]
+}
+
+/// With nothing asked it prints what can be, and does each once.
+#[test]
+fn every_measured_operation_works() {
+    let asked = std::env::var(ASKED).ok();
+    let asked = asked.as_deref().and_then(|asked| asked.split_once('*'));
+    for (name, mut operation) in operations() {
+        match asked {
+            Some((times, this)) if this == name => {
+                (0..times.parse().unwrap()).for_each(|_: u32| operation());
+            }
+            Some(_) => {}
+            None => {
+                println!("operation: {name}");
+                operation();
+            }
+        }
+    }
+}
