@@ -183,7 +183,7 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
         None => quote_spanned!(at=> #ident(#(#values),*)),
         Some(this) => quote_spanned!(at=> Self::#ident(&#this, #(#values),*)),
     };
-    let replied = replied(krate, answer, &call);
+    let replied = replied(krate, answer, &call, &context);
     let answered = if is_unnamed(answer) {
         let written = answer.to_token_stream().to_string();
         quote_spanned!(at=> .answer_written(#written))
@@ -246,10 +246,10 @@ fn read(index: usize, argument: &Argument, krate: &Path, arguments: &Ident) -> T
 }
 
 /// The call and what becomes of its value. What is wrong with that is the return type's fault.
-fn replied(krate: &Path, answer: &Type, call: &TokenStream) -> TokenStream {
+fn replied(krate: &Path, answer: &Type, call: &TokenStream, context: &Ident) -> TokenStream {
     let at = at(answer.span());
     let private = private(krate, at);
-    quote_spanned!(at=> #private::Out(#call.await).into_reply())
+    quote_spanned!(at=> #private::Out(#call.await).into_reply(&#context))
 }
 
 /// Only what the user wrote, each as a call on the route.

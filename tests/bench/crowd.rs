@@ -78,6 +78,15 @@ impl Crowd {
         Ok(latencies)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Closes all connections.
+    pub(crate) fn leave(&mut self) {
+        self.connections.clear();
+    }
+
     fn begin(&mut self, count: usize) -> Result<(), Failure> {
         for _ in 0..count {
             let connection = self.connect(self.connections.len())?;

@@ -17,6 +17,7 @@ mod options;
 mod process;
 mod reactor;
 mod rows;
+mod scale;
 mod servers;
 mod stream;
 mod table;
@@ -26,8 +27,8 @@ use std::process::ExitCode;
 use failure::Failure;
 use options::Options;
 use rows::Row;
-use servers::{Kind, Program};
-use table::{Measured, Table};
+use servers::{Cores, Kind, Program};
+use table::{Measured, Runs, Table};
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -51,34 +52,57 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
+    process::raise_open_files();
+    if options.scale {
+        return scale::run(options);
+    }
     let kinds = std::iter::once(Kind::Koio).chain(options.versus.iter().copied());
     let programs: Vec<Program> = kinds
         .map(|kind| Program::build(kind, options))
         .collect::<Result<_, _>>()?;
-    process::raise_open_files();
-    let pinned = process::pin_this(process::LOAD_CORE);
-    if !pinned {
-        eprintln!("not pinned: server and load share their cores");
+    let cores = own_cores();
+    let mut runs = Vec::new();
+    for _ in 0..options.runs {
+        let table = matrix(&programs, cores, options)?;
+        if options.short {
+            println!("every message came, once and in order: {}", table.rows());
+            return Ok(());
+        }
+        println!("{table}");
+        runs.push(table);
     }
-    let mut table = Table::new(&programs);
+    let runs = Runs::new(runs);
+    if options.runs > 1 {
+        println!("{runs}");
+    }
+    if let (Some(file), Some(picture)) = (&options.picture, runs.picture()) {
+        std::fs::write(file, picture)?;
+    }
+    Ok(())
+}
+
+/// Ties this process to its core. Says where that leaves the servers.
+fn own_cores() -> Cores {
+    if process::pin_this(process::LOAD_CORE) {
+        return Cores::Own;
+    }
+    eprintln!("not pinned: server and load share their cores");
+    Cores::Any
+}
+
+/// All rows, each over and over again.
+fn matrix(programs: &[Program], cores: Cores, options: &Options) -> Result<Table, Failure> {
+    let mut table = Table::new(programs);
     for row in options.rows() {
         for repetition in 0..options.repetitions {
             let measured = programs
                 .iter()
-                .map(|program| measure(row, repetition, program, pinned, options))
+                .map(|program| measure(row, repetition, program, cores, options))
                 .collect::<Result<_, _>>()?;
             table.add(row, measured);
         }
     }
-    if options.short {
-        println!("every message came, once and in order: {}", table.rows());
-        return Ok(());
-    }
-    println!("{table}");
-    if let (Some(file), Some(picture)) = (&options.picture, table.picture()) {
-        std::fs::write(file, picture)?;
-    }
-    Ok(())
+    Ok(table)
 }
 
 /// One repetition of a row with a fresh server; `None` if that kind of server does not do it.
@@ -86,14 +110,14 @@ fn measure(
     row: &Row,
     repetition: usize,
     program: &Program,
-    pinned: bool,
+    cores: Cores,
     options: &Options,
 ) -> Result<Option<Measured>, Failure> {
     let kind = program.kind;
     if !row.applies(kind) {
         return Ok(None);
     }
-    let server = program.start(pinned, options)?;
+    let server = program.start(cores, &[], options)?;
     let result = row.run(&server, &options.pace);
     let measured = result.map_err(|failure| failure.during(row.name, kind))?;
     let (row_name, name) = (row.name, kind.name());

@@ -17,22 +17,27 @@ cargo run -p koio-tests --release --bin bench -- [OPTIONS]
                        echo1 echo16 echo16-1k echo16-16k json16-1k binary16-1k cast cast-1k
                        cast-9500 rooms connect upgrade polling idle
   --reps 5             repetitions of each row
+  --runs 1             repeat all of it, and say whether every run reached what it must
   --seconds 2          time of each measurement; a row adds half a second to warm up
                        all five servers take about 20 minutes with these defaults
   --svg FILE           draw the ratios to socketioxide
   --spin               the load generator never sleeps, so that no server pays for waking it
   --under 'perf stat'  start the servers under a tool, to look into one rather than to measure
   --short              each row for a moment, on servers built for debugging: are all messages
-                       answered, once and in order? Its figures say nothing";
+                       answered, once and in order? Its figures say nothing
+  --scale              instead of the rows: does a message cost the same with many connections, rooms,
+                       namespaces and two threads? On koio and floor-tokio, about 5 minutes";
 
 /// What to measure, and how long.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) versus: Vec<Kind>,
     pub(crate) repetitions: usize,
+    pub(crate) runs: usize,
     pub(crate) pace: Pace,
     pub(crate) spin: bool,
     pub(crate) short: bool,
+    pub(crate) scale: bool,
     /// Where the picture goes.
     pub(crate) picture: Option<PathBuf>,
     /// A command that the servers are arguments of.
@@ -46,12 +51,14 @@ impl Options {
         let mut options = Self {
             versus: Vec::new(),
             repetitions: 5,
+            runs: 1,
             pace: Pace {
                 warm_up: Duration::from_millis(500),
                 seconds: 2.0,
             },
             spin: false,
             short: false,
+            scale: false,
             picture: None,
             under: Vec::new(),
             only: Vec::new(),
@@ -60,23 +67,31 @@ impl Options {
             match flag.as_str() {
                 "--help" => return Ok(None),
                 "--spin" => options.spin = true,
-                "--short" => {
-                    options.short = true;
-                    options.repetitions = 1;
-                    options.pace = Pace {
-                        warm_up: Duration::from_millis(50),
-                        seconds: 0.2,
-                    };
+                "--scale" => {
+                    options.scale = true;
+                    options.repetitions = 3;
+                    options.pace.seconds = 1.0;
                 }
+                "--short" => options.short = true,
                 _ => {
                     let value = args.next().ok_or_else(|| Wrong(flag.clone()))?;
                     options.set(&flag, &value)?;
                 }
             }
         }
+        if options.short {
+            options.repetitions = 1;
+            options.pace = Pace {
+                warm_up: Duration::from_millis(50),
+                seconds: if options.scale { 0.1 } else { 0.2 },
+            };
+        }
         let sensible = 0.1..=60.0;
-        if options.repetitions == 0 || !sensible.contains(&options.pace.seconds) {
-            return Err(Wrong("--reps 0 or --seconds outside 0.1 to 60".to_owned()));
+        let none = options.repetitions == 0 || options.runs == 0;
+        if none || !sensible.contains(&options.pace.seconds) {
+            return Err(Wrong(
+                "--reps 0, --runs 0 or --seconds outside 0.1 to 60".to_owned(),
+            ));
         }
         Ok(Some(options))
     }
@@ -99,6 +114,7 @@ impl Options {
                 }
             }
             "--reps" => self.repetitions = value.parse().map_err(|_| wrong())?,
+            "--runs" => self.runs = value.parse().map_err(|_| wrong())?,
             "--seconds" => self.pace.seconds = value.parse().map_err(|_| wrong())?,
             "--svg" => self.picture = Some(value.into()),
             "--under" => self.under = value.split_whitespace().map(str::to_owned).collect(),
@@ -147,6 +163,7 @@ mod tests {
             "--vs bun",
             "--rows echo2",
             "--reps 0",
+            "--runs 0",
             "--seconds",
             "--fast 1",
         ] {

@@ -5,9 +5,12 @@ use std::process::{Command, Stdio};
 use crate::failure::Failure;
 
 /// The core of the servers.
-pub(crate) const SERVER_CORE: usize = 0;
+pub(crate) const SERVER_CORE: &str = "0";
 /// The core of the load generator.
-pub(crate) const LOAD_CORE: usize = 1;
+pub(crate) const LOAD_CORE: &str = "1";
+/// Those of both.
+pub(crate) const BOTH_CORES: &str = "0,1";
+
 /// CPU time that the threads of a process have used so far, user and system, in microseconds. No server of the bench
 /// ends threads while it is measured.
 pub(crate) fn cpu(pid: u32) -> Result<f64, Failure> {
@@ -45,9 +48,14 @@ pub(crate) fn memory(pid: u32) -> Result<Memory, Failure> {
     }
 }
 
-/// Ties this process to a core; false if that does not go.
-pub(crate) fn pin_this(core: usize) -> bool {
-    on_this("taskset", &["-pc", &core.to_string()])
+/// How many files a process has open.
+pub(crate) fn open_files(pid: u32) -> Result<usize, Failure> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// Ties this process to some cores; false if that does not go.
+pub(crate) fn pin_this(cores: &str) -> bool {
+    on_this("taskset", &["-pc", cores])
 }
 
 /// Lets this process, and those that it starts, open as many files as they may; false if that does not go. Many

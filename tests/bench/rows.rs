@@ -1,13 +1,13 @@
 //! What is measured.
 
-mod cast;
+pub(crate) mod cast;
 mod connect;
-mod echo;
+pub(crate) mod echo;
 mod idle;
 mod list;
-mod pace;
+pub(crate) mod pace;
 mod polling;
-mod rooms;
+pub(crate) mod rooms;
 mod upgrade;
 
 pub(crate) use list::ROWS;

@@ -1,8 +1,13 @@
 //! The koio server of the bench. It prints `listening on ADDRESS` and ends with its standard input.
+//!
+//! `--workers 2` has two threads, `--namespaces 100` adds `/00` to `/99`.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    time::Instant,
+};
 
-use koio::{Args, Bytes, Context, Io, Result, handlers, on};
+use koio::{Args, Bytes, Context, Io, Namespace, Result, handlers, on};
 
 #[on("echo")]
 async fn echo(text: String) -> String {
@@ -35,13 +40,53 @@ async fn say(ctx: Context, room: String, text: String) -> Result<()> {
     ctx.io().to(room).emit("news", text)
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+/// Joins the room and leaves it so many times, and answers with the nanoseconds that each `join` took.
+#[on("join-timed")]
+async fn join_timed(ctx: Context, room: String, times: usize) -> Result<Vec<u64>> {
+    let mut took = Vec::with_capacity(times);
+    for _ in 0..times {
+        let started = Instant::now();
+        ctx.socket().join(&*room)?;
+        took.push(u64::try_from(started.elapsed().as_nanos())?);
+        ctx.socket().leave(&*room);
+        tokio::task::yield_now().await;
+    }
+    Ok(took)
+}
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let (mut workers, mut namespaces) = (1, 0);
+    while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
+        match name.as_str() {
+            "--workers" => workers = value.parse()?,
+            "--namespaces" => namespaces = value.parse()?,
+            _ => return Err(koio::Error::new("usage", name)),
+        }
+    }
+    let mut runtime = match workers {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime
+        .worker_threads(workers)
+        .enable_all()
+        .build()?
+        .block_on(serve(namespaces))
+}
+
+async fn serve(namespaces: usize) -> Result<()> {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    let io = Io::new().handlers(handlers![echo, json, binary, cast, join, say]);
+    let mut io = Io::new()
+        .handlers(handlers![echo, json, binary, cast, join, say, join_timed])
+        .config(|config| config.socket.namespaces = namespaces + 1);
+    for number in 0..namespaces {
+        let namespace = Namespace::new().handlers(handlers![echo]);
+        io = io.namespace(format!("/{number:02}"), namespace);
+    }
     let server = io.bind("127.0.0.1:0").await?;
     println!("listening on {}", server.local_addr());
     std::io::stdout().flush()?;

@@ -60,6 +60,27 @@ impl Kind {
     }
 }
 
+/// Where a server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cores {
+    /// On a core of its own, while the load has another.
+    Own,
+    /// On both of these, one of which the load has as well.
+    Both,
+    /// Wherever the system likes.
+    Any,
+}
+
+impl Cores {
+    fn list(self) -> Option<&'static str> {
+        match self {
+            Self::Own => Some(process::SERVER_CORE),
+            Self::Both => Some(process::BOTH_CORES),
+            Self::Any => None,
+        }
+    }
+}
+
 /// A server that has been built.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -74,14 +95,20 @@ impl Program {
         Ok(Self { kind, command })
     }
 
-    /// Starts a process of it, on a core of its own if `pinned`, under the tool that the options name.
-    pub(crate) fn start(&self, pinned: bool, options: &Options) -> Result<Server, Failure> {
-        let core = process::SERVER_CORE.to_string();
-        let pin = ["taskset", "-c", &core];
-        let words = pin.iter().filter(|_| pinned).map(OsStr::new);
+    /// Starts a process of it with these arguments, under the tool that the options name.
+    pub(crate) fn start(
+        &self,
+        cores: Cores,
+        arguments: &[String],
+        options: &Options,
+    ) -> Result<Server, Failure> {
+        let pin = ["taskset", "-c", cores.list().unwrap_or_default()];
+        let words = pin.iter().filter(|_| cores.list().is_some());
         let mut words = words
+            .map(OsStr::new)
             .chain(options.under.iter().map(OsStr::new))
-            .chain(self.command.iter().map(OsString::as_os_str));
+            .chain(self.command.iter().map(OsString::as_os_str))
+            .chain(arguments.iter().map(OsStr::new));
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
         // Its standard input ends with this process, however this process ends, and the server with it.
@@ -101,7 +128,7 @@ impl Program {
             Some(address) => Ok(Server {
                 child,
                 address,
-                spin: options.spin && pinned,
+                spin: options.spin && cores == Cores::Own,
             }),
             None => {
                 let _ = child.kill();
@@ -129,6 +156,11 @@ impl Server {
 
     pub(crate) fn memory(&self) -> Result<Memory, Failure> {
         process::memory(self.child.id())
+    }
+
+    /// How many files it has open, its connections among them.
+    pub(crate) fn open_files(&self) -> Result<usize, Failure> {
+        process::open_files(self.child.id())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The measurements, put together.
 
 mod picture;
+mod runs;
 mod spread;
 mod text;
 
@@ -10,6 +11,7 @@ use crate::{
     rows::{Goal, Row},
     servers::{Kind, Program},
 };
+pub(crate) use runs::Runs;
 use spread::Spread;
 
 /// One measurement.
@@ -26,13 +28,13 @@ pub(crate) struct Measured {
 }
 
 /// All measurements.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     kinds: Vec<Kind>,
     lines: Vec<Line>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Line {
     row: &'static Row,
     /// For each repetition what each server gave; `None` where a server does not do that.
@@ -63,11 +65,6 @@ impl Table {
     pub(crate) fn rows(&self) -> String {
         let names: Vec<&str> = self.lines.iter().map(|line| line.row.name).collect();
         names.join(" ")
-    }
-
-    /// A picture of the costs beside those of socketioxide, as SVG; `None` if socketioxide was not measured.
-    pub(crate) fn picture(&self) -> Option<String> {
-        picture::draw(self)
     }
 
     /// The place of the server that all are compared with.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -35,7 +36,7 @@ impl Acceptor for Echo {
 }
 
 impl Upstream for EchoSession {
-    fn on_message(&mut self, message: Message) {
+    fn on_message(&mut self, message: Message, _: &mut Context<'_>) {
         // A session that does not read its echoes is closed by its own rules.
         let _ = self.0.send(&message);
     }

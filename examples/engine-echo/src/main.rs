@@ -7,7 +7,7 @@
 //! It listens on `127.0.0.1:3000` (`PORT` overrides), under `/engine.io`, with the timing that the protocol's
 //! own test suite asks for.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{env, sync::Arc, task::Context, time::Duration};
 
 use koio::{
     CloseReason, Result,
@@ -30,7 +30,7 @@ impl Acceptor for Echoes {
 }
 
 impl Upstream for Echo {
-    fn on_message(&mut self, message: Message) {
+    fn on_message(&mut self, message: Message, _: &mut Context<'_>) {
         // A client that does not read what it is sent has nothing better to expect.
         if self.0.send(&message).is_err() {
             self.0.cut(CloseReason::SlowConsumer);

@@ -1,17 +1,24 @@
 //! Who is in which room: the table of one namespace.
 //!
-//! A plain value behind one lock that is never held while something is sent: a choice of recipients is copied
-//! out first, so that a broadcast to ten thousand holds up no join.
+//! A plain value behind one lock that is never held while something is sent. The members of a room stand side by side
+//! in a list; a choice of recipients is a reference to such a list where it can be. Whoever changes a list that is
+//! being read changes a copy of it, so a broadcast costs the lock one reference count, and holds up no join.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use super::Target;
+use super::{Chosen, Target};
 use crate::ids::{Room, SocketId};
 
-/// The members of one namespace and their rooms. `M` is whatever is delivered to.
+/// What is delivered to.
+pub(crate) trait Recipient: Clone {
+    /// Its id, under which it is a member.
+    fn id(&self) -> SocketId;
+}
+
+/// The members of one namespace and their rooms.
 ///
 /// The room of a socket's own id is not stored: an id that names a member is that member.
 #[derive(Debug)]
@@ -19,14 +26,26 @@ pub(crate) struct Rooms<M>(RwLock<State<M>>);
 
 #[derive(Debug)]
 struct State<M> {
-    members: HashMap<SocketId, Member<M>>,
-    rooms: HashMap<Room, HashSet<SocketId>>,
+    members: HashMap<SocketId, Member>,
+    everybody: List<M>,
+    rooms: HashMap<Room, List<M>>,
 }
 
+/// Copied when it is changed while somebody reads it.
+type List<M> = Arc<Vec<M>>;
+
 #[derive(Debug)]
-struct Member<M> {
-    value: M,
-    rooms: HashSet<Room>,
+struct Member {
+    /// Its place in the list of everybody.
+    at: usize,
+    rooms: Vec<Place>,
+}
+
+/// A member's place in the list of a room.
+#[derive(Debug)]
+struct Place {
+    room: Room,
+    at: usize,
 }
 
 /// Why a socket may not join.
@@ -42,12 +61,13 @@ impl<M> Default for Rooms<M> {
     fn default() -> Self {
         Self(RwLock::new(State {
             members: HashMap::new(),
+            everybody: List::default(),
             rooms: HashMap::new(),
         }))
     }
 }
 
-impl<M: Clone> Rooms<M> {
+impl<M: Recipient> Rooms<M> {
     fn read(&self) -> RwLockReadGuard<'_, State<M>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,12 +77,12 @@ impl<M: Clone> Rooms<M> {
     }
 
     /// Adds a member, in no room but that of its own id.
-    pub(crate) fn add(&self, id: SocketId, value: M) {
-        let member = Member {
-            value,
-            rooms: HashSet::new(),
-        };
-        self.write().members.insert(id, member);
+    pub(crate) fn add(&self, member: M) {
+        let mut state = self.write();
+        let id = member.id();
+        let at = append(&mut state.everybody, member);
+        let rooms = Vec::new();
+        state.members.insert(id, Member { at, rooms });
     }
 
     /// Takes a member out of everything. Returns the rooms that it was in.
@@ -71,79 +91,82 @@ impl<M: Clone> Rooms<M> {
         let Some(member) = state.members.remove(id) else {
             return Vec::new();
         };
-        for room in &member.rooms {
-            state.leave(room, id);
-        }
-        member.rooms.into_iter().collect()
+        state.take_out(member.at);
+        let left = member.rooms.into_iter().map(|place| {
+            state.leave(&place);
+            place.room
+        });
+        let left = left.collect();
+        state.tidy();
+        left
     }
 
     /// Puts a member into a room; being in it already is fine.
     pub(crate) fn join(&self, id: &SocketId, room: Room, limit: usize) -> Result<(), NotJoined> {
         let mut state = self.write();
-        let member = state.members.get_mut(id).ok_or(NotJoined::Gone)?;
-        if member.rooms.contains(&room) {
+        let State {
+            members,
+            everybody,
+            rooms,
+        } = &mut *state;
+        let member = members.get_mut(id).ok_or(NotJoined::Gone)?;
+        if member.place(&room).is_some() {
             return Ok(());
         }
         if member.rooms.len() >= limit {
             return Err(NotJoined::TooMany);
         }
-        member.rooms.insert(room.clone());
-        state.rooms.entry(room).or_default().insert(*id);
+        let value = everybody.get(member.at).ok_or(NotJoined::Gone)?;
+        if member.rooms.is_empty() {
+            // Most members are in one room; a vector left to itself would begin with space for four.
+            member.rooms.reserve_exact(1);
+        }
+        let at = append(rooms.entry(room.clone()).or_default(), value.clone());
+        member.rooms.push(Place { room, at });
         Ok(())
     }
 
     /// Takes a member out of a room.
     pub(crate) fn leave(&self, id: &SocketId, room: &Room) {
         let mut state = self.write();
-        if let Some(member) = state.members.get_mut(id)
-            && member.rooms.remove(room)
-        {
-            state.leave(room, id);
+        let Some(member) = state.members.get_mut(id) else {
+            return;
+        };
+        if let Some(place) = member.place(room) {
+            let place = member.rooms.swap_remove(place);
+            state.leave(&place);
+            state.tidy();
         }
     }
 
     /// The rooms a member is in, without that of its own id.
     pub(crate) fn rooms_of(&self, id: &SocketId) -> Vec<Room> {
         let state = self.read();
-        let member = state.members.get(id);
-        member
-            .map(|member| member.rooms.iter().cloned().collect())
-            .unwrap_or_default()
+        let rooms = state.members.get(id).map(|member| &member.rooms);
+        let rooms = rooms.into_iter().flatten();
+        rooms.map(|place| place.room.clone()).collect()
     }
 
     /// The member with this id.
     pub(crate) fn get(&self, id: &SocketId) -> Option<M> {
         let state = self.read();
-        state.members.get(id).map(|member| member.value.clone())
+        state.member(id).first().cloned()
     }
 
     /// Whom a target means, each once.
-    pub(crate) fn select(&self, target: &Target) -> Vec<M> {
+    pub(crate) fn choose(&self, target: &Target) -> Chosen<M> {
         let state = self.read();
-        let except: HashSet<&SocketId> = target
-            .except
-            .iter()
-            .flat_map(|room| state.in_room(room))
-            .collect();
-        let value = |id: &SocketId| {
-            if !except.is_empty() && except.contains(id) {
-                return None;
-            }
-            state.members.get(id).map(|member| member.value.clone())
+        let list = match target.rooms.as_slice() {
+            [] => Some(&state.everybody),
+            [room] => state.rooms.get(room),
+            _ => None,
         };
-        match target.rooms.as_slice() {
-            [] => {
-                let members = state.members.iter();
-                let chosen = members.filter(|(id, _)| except.is_empty() || !except.contains(id));
-                chosen.map(|(_, member)| member.value.clone()).collect()
+        match (list, target.except.as_slice()) {
+            (Some(list), []) => Chosen::all(Arc::clone(list)),
+            (Some(list), [one]) if let Some(id) = SocketId::parse(one.as_str()) => {
+                Chosen::all_but(Arc::clone(list), state.place_of(&id, target.rooms.first()))
             }
-            [room] => state.in_room(room).filter_map(value).collect(),
-            rooms => {
-                // In two of the rooms and yet only once.
-                let ids: HashSet<&SocketId> =
-                    rooms.iter().flat_map(|room| state.in_room(room)).collect();
-                ids.into_iter().filter_map(value).collect()
-            }
+            _ => Chosen::all(Arc::new(state.pick(target))),
         }
     }
 
@@ -154,28 +177,134 @@ impl<M: Clone> Rooms<M> {
     }
 }
 
-impl<M> State<M> {
-    fn in_room<'a>(&'a self, room: &Room) -> impl Iterator<Item = &'a SocketId> + use<'a, M> {
-        let own = SocketId::parse(room.as_str());
-        let own = own.and_then(|id| self.members.get_key_value(&id));
-        let own = own.map(|(id, _)| id);
-        own.into_iter()
-            .chain(self.rooms.get(room).into_iter().flatten())
+impl Member {
+    /// Which of its places is in this room.
+    fn place(&self, room: &Room) -> Option<usize> {
+        self.rooms.iter().position(|place| place.room == *room)
+    }
+}
+
+impl<M: Recipient> State<M> {
+    /// The member of this id, as the room that it is.
+    fn member(&self, id: &SocketId) -> &[M] {
+        let member = self.members.get(id);
+        let member = member.and_then(|member| self.everybody.get(member.at..=member.at));
+        member.unwrap_or_default()
     }
 
-    fn leave(&mut self, room: &Room, id: &SocketId) {
-        if let Some(ids) = self.rooms.get_mut(room) {
-            ids.remove(id);
-            if ids.is_empty() {
-                self.rooms.remove(room);
+    fn in_room(&self, room: &Room) -> &[M] {
+        match self.rooms.get(room) {
+            Some(list) => list,
+            None => SocketId::parse(room.as_str()).map_or(&[], |id| self.member(&id)),
+        }
+    }
+
+    /// Where a member stands in the list of a room, or in that of everybody.
+    fn place_of(&self, id: &SocketId, room: Option<&Room>) -> Option<usize> {
+        let member = self.members.get(id)?;
+        match room {
+            Some(room) => Some(member.rooms.get(member.place(room)?)?.at),
+            None => Some(member.at),
+        }
+    }
+
+    /// Whom any target means, member by member.
+    fn pick(&self, target: &Target) -> Vec<M> {
+        let ids = |room| self.in_room(room).iter().map(M::id);
+        // Whoever is here is not chosen, or not again: it may be in two of the rooms.
+        let mut done: HashSet<SocketId> = target.except.iter().flat_map(ids).collect();
+        match target.rooms.as_slice() {
+            [] => {
+                let members = self.everybody.iter();
+                members
+                    .filter(|member| !done.contains(&member.id()))
+                    .cloned()
+                    .collect()
+            }
+            rooms => {
+                let members = rooms.iter().flat_map(|room| self.in_room(room));
+                members
+                    .filter(|member| done.insert(member.id()))
+                    .cloned()
+                    .collect()
             }
         }
     }
+
+    /// Takes somebody out of the list of everybody; the last one moves to its place.
+    fn take_out(&mut self, at: usize) {
+        if let Some(moved) = remove(&mut self.everybody, at)
+            && let Some(member) = self.members.get_mut(&moved)
+        {
+            member.at = at;
+        }
+    }
+
+    /// Takes somebody out of the list of a room; the last one moves to its place.
+    fn leave(&mut self, place: &Place) {
+        let Some(list) = self.rooms.get_mut(&place.room) else {
+            return;
+        };
+        let moved = remove(list, place.at);
+        if list.is_empty() {
+            self.rooms.remove(&place.room);
+        }
+        if let Some(moved) = moved
+            && let Some(member) = self.members.get_mut(&moved)
+            && let Some(index) = member.place(&place.room)
+            && let Some(its) = member.rooms.get_mut(index)
+        {
+            its.at = place.at;
+        }
+    }
+
+    /// Gives back what a crowd that has left has taken. Done when most of it is gone, so it costs each of them next to
+    /// nothing.
+    fn tidy(&mut self) {
+        let (members, rooms) = (self.members.len(), self.rooms.len());
+        if is_sparse(members, self.members.capacity()) {
+            self.members.shrink_to(2 * members);
+        }
+        if is_sparse(rooms, self.rooms.capacity()) {
+            self.rooms.shrink_to(2 * rooms);
+        }
+    }
+}
+
+fn append<M: Clone>(list: &mut List<M>, member: M) -> usize {
+    let list = Arc::make_mut(list);
+    list.push(member);
+    list.len() - 1
+}
+
+/// Returns who has moved to the place that has become free.
+fn remove<M: Recipient>(list: &mut List<M>, at: usize) -> Option<SocketId> {
+    let list = Arc::make_mut(list);
+    if at < list.len() {
+        list.swap_remove(at);
+    }
+    if is_sparse(list.len(), list.capacity()) {
+        list.shrink_to(2 * list.len());
+    }
+    list.get(at).map(M::id)
+}
+
+fn is_sparse(used: usize, capacity: usize) -> bool {
+    capacity > 64 && used < capacity / 4
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Clone)]
+    struct One(SocketId, u8);
+
+    impl Recipient for One {
+        fn id(&self) -> SocketId {
+            self.0
+        }
+    }
 
     fn target(rooms: &[&str], except: &[&str]) -> Target {
         Target {
@@ -184,18 +313,19 @@ mod tests {
         }
     }
 
-    fn three() -> (Rooms<u8>, [SocketId; 3]) {
+    fn three() -> (Rooms<One>, [SocketId; 3]) {
         let rooms = Rooms::default();
         let ids = [1, 2, 3].map(|value| {
             let id = SocketId::random().unwrap();
-            rooms.add(id, value);
+            rooms.add(One(id, value));
             id
         });
         (rooms, ids)
     }
 
-    fn chosen(rooms: &Rooms<u8>, target: &Target) -> Vec<u8> {
-        let mut chosen = rooms.select(target);
+    fn chosen(rooms: &Rooms<One>, target: &Target) -> Vec<u8> {
+        let chosen = rooms.choose(target);
+        let mut chosen: Vec<u8> = chosen.iter().map(|one| one.1).collect();
         chosen.sort_unstable();
         chosen
     }
@@ -242,5 +372,83 @@ mod tests {
         assert_eq!(rooms.join(&ids[0], "b".into(), 1), Err(NotJoined::TooMany));
         assert_eq!(rooms.join(&ids[0], "a".into(), 1), Ok(()));
         assert_eq!(rooms.rooms_of(&ids[0]), ["a".into()]);
+    }
+
+    #[test]
+    fn everybody_but_one_in_a_room_is_chosen_without_a_copy() {
+        let (rooms, ids) = three();
+        for id in &ids {
+            rooms.join(id, "a".into(), 10).unwrap();
+        }
+        let but = |id: &SocketId| target(&["a"], &[id.as_str()]);
+        assert_eq!(chosen(&rooms, &but(&ids[0])), [2, 3]);
+        assert_eq!(chosen(&rooms, &but(&ids[2])), [1, 2]);
+        assert_eq!(
+            chosen(&rooms, &but(&SocketId::random().unwrap())),
+            [1, 2, 3]
+        );
+        rooms.leave(&ids[0], &"a".into());
+        assert_eq!(chosen(&rooms, &but(&ids[0])), [2, 3]);
+        assert_eq!(chosen(&rooms, &but(&ids[2])), [2]);
+    }
+
+    #[test]
+    fn who_was_chosen_stays_so_whoever_comes_and_goes() {
+        let (rooms, ids) = three();
+        let everybody = rooms.choose(&target(&[], &[]));
+        rooms.remove(&ids[0]);
+        rooms.add(One(SocketId::random().unwrap(), 4));
+        let before: Vec<u8> = everybody.iter().map(|one| one.1).collect();
+        assert_eq!(before, [1, 2, 3]);
+        assert_eq!(chosen(&rooms, &target(&[], &[])), [2, 3, 4]);
+    }
+
+    #[test]
+    fn whatever_is_joined_and_left_the_places_stay_right() {
+        let rooms = Rooms::default();
+        let mut model: HashMap<SocketId, (u8, HashSet<&str>)> = HashMap::new();
+        let mut seed = 7_usize;
+        let mut any = |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        for step in 0..3_000_u32 {
+            let name = ["a", "b", "c", "d"][any(4)];
+            let pick = any(model.len().max(1));
+            let id = model.keys().nth(pick).copied();
+            match (any(8), id) {
+                (0, _) | (_, None) => {
+                    let id = SocketId::random().unwrap();
+                    let value = u8::try_from(step % 251).unwrap();
+                    rooms.add(One(id, value));
+                    model.insert(id, (value, HashSet::new()));
+                }
+                (1, Some(id)) => {
+                    let left: HashSet<Room> = rooms.remove(&id).into_iter().collect();
+                    let (_, expected) = model.remove(&id).unwrap();
+                    assert_eq!(left, expected.into_iter().map(Room::from).collect());
+                }
+                (2..=5, Some(id)) => {
+                    rooms.join(&id, name.into(), 10).unwrap();
+                    model.get_mut(&id).unwrap().1.insert(name);
+                }
+                (_, Some(id)) => {
+                    rooms.leave(&id, &name.into());
+                    model.get_mut(&id).unwrap().1.remove(name);
+                }
+            }
+            let mut expected: Vec<u8> = model
+                .values()
+                .filter(|(_, rooms)| rooms.contains(name))
+                .map(|(value, _)| *value)
+                .collect();
+            expected.sort_unstable();
+            assert_eq!(chosen(&rooms, &target(&[name], &[])), expected);
+        }
+        for id in model.into_keys() {
+            rooms.remove(&id);
+        }
+        let state = rooms.read();
+        assert!(state.rooms.is_empty() && state.everybody.is_empty());
     }
 }

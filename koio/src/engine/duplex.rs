@@ -1,6 +1,10 @@
 //! A connection in both directions that a session's task owns: a WebSocket, seen from below.
 
-use std::task::{Context, Poll};
+use std::{
+    io,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use super::CloseReason;
 use crate::wire::{Frame, Message};
@@ -22,13 +26,28 @@ pub(crate) trait Duplex: Send {
         next: &mut dyn FnMut() -> Option<Frame>,
     ) -> Poll<Result<(), Gone>>;
 
+    /// A way to write past the session's task while nothing is pending here, if there is one.
+    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
+        None
+    }
+
     /// Bytes written so far: tells progress from a standstill.
     fn written(&self) -> u64;
 
     /// Whether a message has begun to arrive and is not complete.
     fn is_partial(&self) -> bool;
 
+    /// The turn is over: gives back what was borrowed from the thread.
+    fn rest(&mut self) {}
+
     /// Sends a close frame behind everything that was handed over so far. Reading goes on until the peer has
     /// answered it.
     fn close(&mut self, code: u16);
+}
+
+/// Writes to a connection at once, from any task. Whoever uses it sees to the order: see
+/// [`Outbox`](super::outbox::Outbox).
+pub(crate) trait Shortcut: Send + Sync {
+    /// Writes as much as the connection takes without waiting, which may be a part.
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
 }

@@ -3,10 +3,13 @@
 //! No clock, no task, no bytes: time is an argument, so every race of the heartbeat and of the upgrade can be
 //! played in a test. [`Machine::deadline`] says when the next [`Input::Tick`] is due.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{CloseReason, EngineConfig, Transport};
-use crate::wire::{EnginePacket, Message};
+use crate::wire::EnginePacket;
 
 /// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
 /// one more poll before it pauses, so once is not enough. The reference repeats every 100 ms, which an upgrade that
@@ -24,7 +27,8 @@ const PUNCTUAL: Duration = Duration::from_millis(100);
 /// What happens to a session.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A packet arrived on the transport in use.
+    /// A packet arrived on the transport in use. Messages need not come here: nothing about the session depends
+    /// on them.
     Packet(EnginePacket),
     /// A WebSocket came for this session.
     ProbeOpened,
@@ -57,8 +61,6 @@ pub(crate) enum Input {
 /// What a session must do about it.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Output {
-    /// Hand a message to the layer above.
-    Deliver(Message),
     /// Send a ping.
     Ping,
     /// Answer `3probe` on the probing WebSocket.
@@ -139,7 +141,7 @@ impl Probe {
 /// The state of one session.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    times: Times,
+    config: Arc<EngineConfig>,
     phase: Phase,
     transport: Transport,
     heartbeat: Heartbeat,
@@ -149,39 +151,15 @@ pub(crate) struct Machine {
     write_by: Option<Instant>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    ping_interval: Duration,
-    ping_timeout: Duration,
-    upgrade: Duration,
-    write: Duration,
-    message: Duration,
-    close: Duration,
-}
-
-impl Times {
-    /// How long a client may take to answer a close frame.
-    fn answer(&self) -> Duration {
-        self.close / 6
-    }
-}
-
 impl Machine {
     /// A session that has just been opened. The heartbeat starts here, before the client has the handshake:
     /// the protocol suites measure from it.
-    pub(crate) fn new(config: &EngineConfig, transport: Transport, now: Instant) -> Self {
+    pub(crate) fn new(config: Arc<EngineConfig>, transport: Transport, now: Instant) -> Self {
         Self {
-            times: Times {
-                ping_interval: config.ping_interval,
-                ping_timeout: config.ping_timeout,
-                upgrade: config.upgrade_timeout,
-                write: config.write_timeout,
-                message: config.message_timeout,
-                close: config.close_timeout,
-            },
+            heartbeat: Heartbeat::PingAt(now + config.ping_interval),
+            config,
             phase: Phase::Open,
             transport,
-            heartbeat: Heartbeat::PingAt(now + config.ping_interval),
             probe: Probe::None,
             paused_at: None,
             message_by: None,
@@ -191,6 +169,11 @@ impl Machine {
 
     pub(crate) fn transport(&self) -> Transport {
         self.transport
+    }
+
+    /// How long a client may take to answer a close frame.
+    fn answer_timeout(&self) -> Duration {
+        self.config.close_timeout / 6
     }
 
     /// Whether messages are still taken from the client.
@@ -243,7 +226,7 @@ impl Machine {
         match input {
             Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
             Input::Told => {
-                self.phase = Phase::Closing(by.min(now + self.times.answer()));
+                self.phase = Phase::Closing(by.min(now + self.answer_timeout()));
                 Outputs::default()
             }
             Input::Tick if now >= by => self.gone(),
@@ -273,7 +256,7 @@ impl Machine {
             Input::ProbeOpened => {
                 if self.transport == Transport::Polling && self.probe == Probe::None {
                     self.probe = Probe::Opened {
-                        by: now + self.times.upgrade,
+                        by: now + self.config.upgrade_timeout,
                     };
                     return Outputs::default();
                 }
@@ -301,7 +284,8 @@ impl Machine {
                 Outputs::default()
             }
             Input::Partial(true) => {
-                self.message_by.get_or_insert(now + self.times.message);
+                self.message_by
+                    .get_or_insert(now + self.config.message_timeout);
                 Outputs::default()
             }
             Input::Partial(false) => {
@@ -313,7 +297,7 @@ impl Machine {
                 Outputs::default()
             }
             Input::Stalled => {
-                self.write_by.get_or_insert(now + self.times.write);
+                self.write_by.get_or_insert(now + self.config.write_timeout);
                 Outputs::default()
             }
             Input::Tick => self.tick(now),
@@ -322,11 +306,12 @@ impl Machine {
 
     fn packet(&mut self, packet: EnginePacket, now: Instant) -> Outputs {
         match packet {
-            EnginePacket::Message(message) => Outputs::one(Output::Deliver(message)),
+            // Whoever reads gives them to the layer above, as long as the session is open.
+            EnginePacket::Message(_) => Outputs::default(),
             EnginePacket::Pong(_) => {
                 // Only the pong that was asked for counts: an unasked one must not move any timer.
                 if matches!(self.heartbeat, Heartbeat::PongBy(_)) {
-                    self.heartbeat = Heartbeat::PingAt(now + self.times.ping_interval);
+                    self.heartbeat = Heartbeat::PingAt(now + self.config.ping_interval);
                 }
                 Outputs::default()
             }
@@ -379,9 +364,9 @@ impl Machine {
             }
             Heartbeat::PingAt(at) if due(at) => {
                 let late = now.saturating_duration_since(at);
-                let punctual = late <= PUNCTUAL.min(self.times.ping_timeout / 2);
+                let punctual = late <= PUNCTUAL.min(self.config.ping_timeout / 2);
                 let sent = if punctual { at } else { now };
-                self.heartbeat = Heartbeat::PongBy(sent + self.times.ping_timeout);
+                self.heartbeat = Heartbeat::PongBy(sent + self.config.ping_timeout);
                 return Outputs::one(Output::Ping);
             }
             _ => {}
@@ -402,8 +387,8 @@ impl Machine {
     fn close(&mut self, reason: CloseReason, flush: bool, now: Instant) -> Outputs {
         let patience = match self.transport {
             // Nothing is left to deliver: the client need only answer the close frame.
-            Transport::WebSocket if !flush => self.times.answer(),
-            Transport::Polling | Transport::WebSocket => self.times.close,
+            Transport::WebSocket if !flush => self.answer_timeout(),
+            Transport::Polling | Transport::WebSocket => self.config.close_timeout,
         };
         self.phase = Phase::Closing(now + patience);
         let closed = Output::Closed { reason, flush };

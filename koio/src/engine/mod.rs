@@ -13,6 +13,8 @@
 mod close;
 mod config;
 pub(crate) mod duplex;
+mod fanout;
+mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
 pub(crate) mod registry;
@@ -23,6 +25,7 @@ mod upstream;
 
 pub use close::CloseReason;
 pub use config::{BadConfig, EngineConfig};
+pub(crate) use fanout::Fanout;
 pub use outbox::SendError;
 pub use registry::Engine;
 pub use session::{Session, Transport};

@@ -1,18 +1,22 @@
 //! What waits to be sent to one client: bounded in bytes and messages.
 //!
-//! One lock decides everything, so what is accepted is accepted in one order. Emitters queue and wake; only the
-//! session's task writes.
+//! One lock decides everything, so what is accepted is accepted in one order. The session's task writes what is
+//! queued. Where nothing is, and the task is not in its turn, an emitter writes its frame itself, under that lock:
+//! it costs less than to wake the task.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
+    fmt,
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
     },
     task::Waker,
+    time::{Duration, Instant},
 };
 
-use super::EngineConfig;
+use super::{EngineConfig, duplex::Shortcut};
 use crate::wire::Frame;
 
 /// Why a frame was not queued.
@@ -36,17 +40,34 @@ pub(crate) enum Urgency {
 
 /// Frames that an empty queue has room for: the least that a `VecDeque` makes.
 const IDLE: usize = 4;
+/// Queued bytes that are worth a write in the middle of a turn.
+const HEAVY: usize = 64 * 1024;
+/// What follows a direct write that soon is queued, so that a burst leaves in few writes.
+const HEELS: Duration = Duration::from_micros(100);
 
-#[derive(Debug)]
+/// What became of a frame that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It is written, or the session's task will write it.
+    Done,
+    /// It is queued and nobody has been told: the caller owes a [`flush`](Outbox::flush).
+    Owed,
+}
+
+/// How much is queued, for those who ask often.
+const LIGHT: u8 = 0;
+const WORTH_A_WRITE: u8 = 1;
+const OVER_LIMIT: u8 = 2;
+
 pub(crate) struct Outbox {
     max_bytes: usize,
     max_messages: usize,
-    /// What the state says about the limits. Written under its lock only.
-    over_limit: AtomicBool,
+    /// What the state says about how much is queued. Written under its lock only.
+    load: AtomicU8,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     queue: VecDeque<Frame>,
     bytes: usize,
@@ -59,6 +80,12 @@ struct State {
     /// Somebody woke the task during its turn, maybe after it had looked at what they wanted.
     woken: bool,
     waker: Option<Waker>,
+    /// There while the transport is a connection that an emitter may write to.
+    shortcut: Option<Arc<dyn Shortcut>>,
+    /// When it was last used.
+    written: Option<Instant>,
+    /// Somebody will flush the queue: nobody needs to wake the task.
+    owed: bool,
 }
 
 impl Outbox {
@@ -66,7 +93,7 @@ impl Outbox {
         Self {
             max_bytes: config.send_queue_bytes,
             max_messages: config.send_queue_messages,
-            over_limit: AtomicBool::new(false),
+            load: AtomicU8::new(LIGHT),
             state: Mutex::default(),
         }
     }
@@ -77,11 +104,25 @@ impl Outbox {
     }
 
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.give(frame.clone(), urgency)
+        self.accept(Cow::Borrowed(frame), urgency, &mut 1).map(drop)
+    }
+
+    /// [`push`](Self::push) for one recipient of many, of whom `writes` may still be written to now.
+    pub(crate) fn share(&self, frame: &Frame, writes: &mut usize) -> Result<Sent, SendError> {
+        self.accept(Cow::Borrowed(frame), Urgency::Normal, writes)
     }
 
     /// [`push`](Self::push) for a frame that nobody else needs: there is no reference to count.
     pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), SendError> {
+        self.accept(Cow::Owned(frame), urgency, &mut 1).map(drop)
+    }
+
+    fn accept(
+        &self,
+        frame: Cow<'_, Frame>,
+        urgency: Urgency,
+        writes: &mut usize,
+    ) -> Result<Sent, SendError> {
         let state = self.state();
         if state.closed {
             return Err(SendError::Closed);
@@ -92,30 +133,76 @@ impl Outbox {
         if full && urgency == Urgency::Normal && !state.queue.is_empty() {
             return Err(SendError::Full);
         }
-        self.enqueue(state, frame, bytes, messages);
-        Ok(())
+        Ok(self.send(state, frame, writes))
     }
 
-    /// Queues the frame only if it would go out at once; says whether it did.
-    pub(crate) fn push_volatile(&self, frame: &Frame) -> bool {
+    /// Accepts the frame only if it would go out at once; says whether it did.
+    pub(crate) fn push_volatile(&self, frame: &Frame, writes: &mut usize) -> Option<Sent> {
         let state = self.state();
         if state.closed || !state.writable || !state.queue.is_empty() {
-            return false;
+            return None;
         }
-        let (bytes, messages) = (frame.len(), frame.messages());
-        self.enqueue(state, frame.clone(), bytes, messages);
-        true
+        Some(self.send(state, Cow::Borrowed(frame), writes))
     }
 
-    fn enqueue(
+    /// Writes the frame, or queues it and wakes the session's task.
+    fn send(
         &self,
         mut state: MutexGuard<'_, State>,
-        frame: Frame,
-        bytes: usize,
-        messages: usize,
-    ) {
-        state.queue.push_back(frame);
+        mut frame: Cow<'_, Frame>,
+        writes: &mut usize,
+    ) -> Sent {
+        let direct = state.is_at_rest() && state.queue.is_empty() && !state.has_just_written();
+        let owed = direct && *writes == 0;
+        if direct && !owed {
+            *writes -= 1;
+            let written = state.write(frame.bytes());
+            if written == frame.len() {
+                return Sent::Done;
+            }
+            frame = Cow::Owned(frame.rest(written));
+        }
+        let (bytes, messages) = (state.bytes + frame.len(), state.messages + frame.messages());
+        state.queue.push_back(frame.into_owned());
         self.weigh(&mut state, bytes, messages);
+        if owed {
+            state.owed = true;
+            return Sent::Owed;
+        }
+        if !state.owed {
+            Self::wake_task(state);
+        }
+        Sent::Done
+    }
+
+    /// Writes what is queued, if that can be done here; else the session's task does it.
+    pub(crate) fn flush(&self) {
+        let mut state = self.state();
+        state.owed = false;
+        if state.queue.is_empty() {
+            return;
+        }
+        if state.is_at_rest() && state.bytes <= HEAVY {
+            let (total, messages) = (state.bytes, state.messages);
+            let mut queue = std::mem::take(&mut state.queue);
+            let together = match queue.pop_front() {
+                Some(only) if queue.is_empty() => only,
+                Some(first) => first.and(&queue),
+                None => return,
+            };
+            let written = state.write(together.bytes());
+            if written == total {
+                self.weigh(&mut state, 0, 0);
+                return;
+            }
+            state.queue.push_back(together.rest(written));
+            self.weigh(&mut state, total - written, messages);
+        }
+        Self::wake_task(state);
+    }
+
+    fn wake_task(mut state: MutexGuard<'_, State>) {
+        // In its turn the task looks at the queue before it rests.
         let waker = if state.corked {
             None
         } else {
@@ -131,9 +218,15 @@ impl Outbox {
     fn weigh(&self, state: &mut State, bytes: usize, messages: usize) {
         state.bytes = bytes;
         state.messages = messages;
-        let over = bytes > self.max_bytes || messages > self.max_messages;
-        if over != self.over_limit.load(Ordering::Relaxed) {
-            self.over_limit.store(over, Ordering::Relaxed);
+        let load = if bytes > self.max_bytes || messages > self.max_messages {
+            OVER_LIMIT
+        } else if bytes >= HEAVY {
+            WORTH_A_WRITE
+        } else {
+            LIGHT
+        };
+        if load != self.load.load(Ordering::Relaxed) {
+            self.load.store(load, Ordering::Relaxed);
         }
     }
 
@@ -185,7 +278,17 @@ impl Outbox {
     pub(crate) fn is_over_limit(&self) -> bool {
         // Asked for every message, so without the lock. What this task has queued itself it sees; what others have
         // queued it sees at the next lock at the latest.
-        self.over_limit.load(Ordering::Relaxed)
+        self.load.load(Ordering::Relaxed) == OVER_LIMIT
+    }
+
+    /// Whether so much is queued that it had better be written before the turn ends.
+    pub(crate) fn is_heavy(&self) -> bool {
+        self.load.load(Ordering::Relaxed) != LIGHT
+    }
+
+    /// Lets emitters write to the connection from the end of this turn on.
+    pub(crate) fn open_shortcut(&self, shortcut: Option<Arc<dyn Shortcut>>) {
+        self.state().shortcut = shortcut;
     }
 
     /// Takes the oldest frame.
@@ -216,6 +319,8 @@ impl Outbox {
     pub(crate) fn close(&self, discard: bool) {
         let mut state = self.state();
         state.closed = true;
+        // Whoever keeps a handle of the session does not keep its connection.
+        state.shortcut = None;
         if discard {
             state.queue = VecDeque::new();
             self.weigh(&mut state, 0, 0);
@@ -227,101 +332,34 @@ impl Outbox {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::{
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::Wake,
-    };
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
+impl State {
+    /// Whether the connection is open to emitters: the task is not in its turn, and whatever it was given is written.
+    fn is_at_rest(&self) -> bool {
+        !self.corked && self.writable && self.shortcut.is_some()
     }
 
-    fn outbox(bytes: usize, messages: usize) -> Outbox {
-        Outbox::new(&EngineConfig {
-            send_queue_bytes: bytes,
-            send_queue_messages: messages,
-            ..EngineConfig::default()
-        })
+    fn has_just_written(&self) -> bool {
+        self.written
+            .is_some_and(|written| written.elapsed() < HEELS)
     }
 
-    #[test]
-    fn a_full_queue_refuses_and_keeps_what_it_has() {
-        let outbox = outbox(usize::MAX, 2);
-        let ping = Frame::ping();
-        assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
-        assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
-        assert_eq!(outbox.push(&ping, Urgency::Normal), Err(SendError::Full));
-        assert!(!outbox.is_over_limit());
-        assert_eq!(outbox.push(&ping, Urgency::Reply), Ok(()));
-        assert!(outbox.is_over_limit());
-        assert_eq!(outbox.take_all().len(), 3);
-        assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
-    }
-
-    #[test]
-    fn bytes_are_counted_and_given_back() {
-        let ping = Frame::ping();
-        let outbox = outbox(ping.len() * 2, usize::MAX);
-        outbox.push(&ping, Urgency::Normal).unwrap();
-        outbox.push(&ping, Urgency::Normal).unwrap();
-        assert_eq!(outbox.push(&ping, Urgency::Normal), Err(SendError::Full));
-        assert!(outbox.pop().is_some());
-        assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
-    }
-
-    #[test]
-    fn a_closed_queue_takes_nothing() {
-        let outbox = outbox(1_000, 10);
-        outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
-        outbox.close(false);
-        assert_eq!(
-            outbox.push(&Frame::ping(), Urgency::Reply),
-            Err(SendError::Closed)
-        );
-        assert!(outbox.pop().is_some());
-    }
-
-    #[test]
-    fn volatile_frames_need_a_writable_transport_with_nothing_waiting() {
-        let outbox = outbox(1_000, 10);
-        let waker = Waker::from(Arc::new(Count::default()));
-        assert!(!outbox.push_volatile(&Frame::noop()));
-        assert!(outbox.uncork(&waker, true));
-        assert!(outbox.push_volatile(&Frame::noop()));
-        assert!(!outbox.push_volatile(&Frame::noop()));
-    }
-
-    #[test]
-    fn a_push_wakes_only_outside_a_turn_and_a_turn_never_misses_one() {
-        let outbox = outbox(1_000, 10);
-        let count = Arc::new(Count::default());
-        let waker = Waker::from(Arc::clone(&count));
-        assert!(outbox.uncork(&waker, true));
-        outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
-        assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        outbox.cork();
-        outbox.take_all();
-        outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
-        assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert!(
-            !outbox.uncork(&waker, true),
-            "something was queued meanwhile"
-        );
-        outbox.take_all();
-        outbox.wake();
-        assert!(!outbox.uncork(&waker, true), "somebody woke it meanwhile");
-        assert!(outbox.uncork(&waker, true));
+    /// Writes past the session's task, and says how much. The lock is held meanwhile, so that what another emitter
+    /// sends comes behind it. An error is for the task to find.
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let Some(shortcut) = &self.shortcut else {
+            return 0;
+        };
+        self.written = Some(Instant::now());
+        shortcut.try_write(bytes).unwrap_or(0)
     }
 }
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

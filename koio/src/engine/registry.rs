@@ -1,11 +1,16 @@
 //! The sessions that exist, by id; and the engine that opens them.
 
 use std::{
-    collections::HashMap,
+    borrow::Borrow,
+    collections::HashSet,
+    future::Future,
+    hash::{Hash, Hasher},
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -32,23 +37,64 @@ const SHARDS: usize = 16;
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    config: EngineConfig,
+    config: Arc<EngineConfig>,
     acceptor: Arc<dyn Acceptor>,
-    shards: [Mutex<HashMap<Sid, Session>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     /// Tasks that have not ended; more than the table's sessions while handlers of closed ones still run.
     tasks: AtomicUsize,
     refusing: AtomicBool,
     ended: Notify,
 }
 
+type Shard = HashSet<Listed>;
+
+/// A session as the table holds it: found by its id, which is not stored a second time.
+struct Listed(Session);
+
+impl Borrow<Sid> for Listed {
+    fn borrow(&self) -> &Sid {
+        self.0.sid_ref()
+    }
+}
+
+impl Hash for Listed {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.sid_ref().hash(hasher);
+    }
+}
+
+impl PartialEq for Listed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sid_ref() == other.0.sid_ref()
+    }
+}
+
+impl Eq for Listed {}
+
 /// Takes a session out of the table when its client can't reach it any more.
 pub(crate) struct Registration {
     engine: Engine,
-    sid: Sid,
+    session: Session,
 }
 
 /// Counts a session's task for as long as it lives.
 struct Alive(Engine);
+
+/// A session's task, counted. Not an async block, which would hold the task twice: as it was given and as it is
+/// awaited.
+struct Counted {
+    task: SessionTask,
+    /// Dropped last.
+    _alive: Alive,
+}
+
+impl Future for Counted {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.task).poll(cx)
+    }
+}
 
 /// No session could be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +123,7 @@ impl Engine {
     pub fn new(config: EngineConfig, acceptor: Arc<dyn Acceptor>) -> Result<Self, BadConfig> {
         config.check()?;
         Ok(Self(Arc::new(Inner {
-            config,
+            config: Arc::new(config),
             acceptor,
             shards: Default::default(),
             tasks: AtomicUsize::new(0),
@@ -92,7 +138,7 @@ impl Engine {
         &self.0.config
     }
 
-    fn shard(&self, sid: &Sid) -> MutexGuard<'_, HashMap<Sid, Session>> {
+    fn shard(&self, sid: &Sid) -> MutexGuard<'_, Shard> {
         // The id is random, so any of its characters spreads the sessions evenly.
         let first = sid.expose().bytes().next().unwrap_or_default();
         let shard = usize::from(first) % SHARDS;
@@ -122,10 +168,10 @@ impl Engine {
         }
         self.0.tasks.fetch_add(1, Ordering::SeqCst);
         let alive = Alive(self.clone());
-        self.shard(&sid).insert(sid, session.clone());
+        self.shard(&sid).insert(Listed(session.clone()));
         let registration = Registration {
             engine: self.clone(),
-            sid,
+            session: session.clone(),
         };
         // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.
         if self.0.refusing.load(Ordering::SeqCst) {
@@ -133,12 +179,12 @@ impl Engine {
         }
         debug!(?sid, %transport, "session opened");
         let now: Instant = tokio::time::Instant::now().into_std();
-        let machine = Machine::new(config, transport, now);
+        let machine = Machine::new(Arc::clone(config), transport, now);
         let upstream = self.0.acceptor.accept(session.clone(), opening);
         let task = SessionTask::new(session, machine, upstream, link, registration);
-        tokio::spawn(async move {
-            task.await;
-            drop(alive);
+        tokio::spawn(Counted {
+            task,
+            _alive: alive,
         });
         Ok(handshake)
     }
@@ -169,7 +215,7 @@ impl Engine {
     /// The session with this id.
     #[must_use]
     pub fn get(&self, sid: &Sid) -> Option<Session> {
-        self.shard(sid).get(sid).cloned()
+        self.shard(sid).get(sid).map(|listed| listed.0.clone())
     }
 
     /// Sessions that are open or still closing.
@@ -192,7 +238,7 @@ impl Engine {
         let mut all = Vec::new();
         for shard in &self.0.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(shard.values().cloned());
+            all.extend(shard.iter().map(|listed| listed.0.clone()));
         }
         all
     }
@@ -252,7 +298,15 @@ impl std::fmt::Debug for Engine {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.engine.shard(&self.sid).remove(&self.sid);
+        let sid = self.session.sid_ref();
+        let mut shard = self.engine.shard(sid);
+        shard.remove(sid);
+        // A crowd that has left leaves no table of its size behind. Done when most of it is gone, so that it costs
+        // each of them next to nothing.
+        let left = shard.len();
+        if shard.capacity() > 64 && left < shard.capacity() / 4 {
+            shard.shrink_to(2 * left);
+        }
     }
 }
 

@@ -79,6 +79,10 @@ impl Session {
         self.0.sid
     }
 
+    pub(super) fn sid_ref(&self) -> &Sid {
+        &self.0.sid
+    }
+
     /// How the client is connected now.
     #[must_use]
     pub fn transport(&self) -> Transport {
@@ -119,7 +123,7 @@ impl Session {
 
     /// Queues a frame only if it would go out at once; says whether it did.
     pub fn send_volatile(&self, frame: &Frame) -> bool {
-        self.0.outbox.push_volatile(frame)
+        self.0.outbox.push_volatile(frame, &mut 1).is_some()
     }
 
     /// Queues an answer, which is never refused for want of room: while the queue is over its limit the

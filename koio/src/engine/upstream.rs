@@ -7,17 +7,14 @@ use std::{
 
 use http::{HeaderMap, Uri};
 
-use super::{CloseReason, Session, Transport};
+use super::{CloseReason, Session, Transport, head::Head};
 use crate::wire::Message;
 
 /// How a session was opened: what its first HTTP request said.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Opening {
-    /// The headers of the first request.
-    pub headers: HeaderMap,
-    /// Path and query of the first request.
-    pub uri: Uri,
+    head: Head,
     /// The peer's address, if the server in front has told it (see [`PeerAddr`]).
     pub remote: Option<SocketAddr>,
     /// The transport that the session starts with.
@@ -26,17 +23,34 @@ pub struct Opening {
 
 impl Opening {
     pub(crate) fn new(
-        headers: HeaderMap,
-        uri: Uri,
+        headers: &HeaderMap,
+        uri: &Uri,
         remote: Option<SocketAddr>,
         transport: Transport,
     ) -> Self {
         Self {
-            headers,
-            uri,
+            head: Head::new(uri, headers),
             remote,
             transport,
         }
+    }
+
+    /// The headers of the first request.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        self.head.headers()
+    }
+
+    /// Path and query of the first request.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        self.head.uri()
+    }
+
+    /// The query of the first request, as it was sent.
+    #[must_use]
+    pub fn query(&self) -> &[u8] {
+        self.head.query()
     }
 }
 
@@ -59,13 +73,10 @@ pub trait Acceptor: Send + Sync + 'static {
 /// Every method is called from that task, never two at once. None may block, and none may panic.
 pub trait Upstream: Send {
     /// A message has arrived. Called only while [`is_full`](Self::is_full) says false.
-    fn on_message(&mut self, message: Message);
-
-    /// Starts what has just arrived, if nothing of the same kind is under way. Called after every message, so
-    /// that what came first is done before what came next is even looked at.
-    fn start(&mut self, cx: &mut Context<'_>) {
-        let _ = self.poll(cx);
-    }
+    ///
+    /// What it starts may be polled here and now, so that what came first is done before what came next is even
+    /// looked at.
+    fn on_message(&mut self, message: Message, cx: &mut Context<'_>);
 
     /// Does whatever is under way and can go on. Called whenever the task is woken. `Ready` when nothing is
     /// under way: after [`on_close`](Self::on_close) the session's task then ends.

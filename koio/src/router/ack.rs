@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 
 use super::{Arguments, Context, FromEvent, Reply, Requirements};
-use crate::{Error, Result};
+use crate::{Error, Result, wire::Frame};
 
 /// An [`Ack`] was handed out.
 const TAKEN: u8 = 1;
@@ -44,6 +44,22 @@ impl AnswerState {
         self.set(ANSWERED) & ANSWERED == 0
     }
 
+    /// Whether an `Ack` was handed out.
+    fn is_taken(&self) -> bool {
+        self.has(TAKEN)
+    }
+
+    /// The onion has unwound, and means to answer. [`claim`](Self::claim) in the same step.
+    fn end_and_claim(&self) -> bool {
+        self.set(ENDED | ANSWERED) & ANSWERED == 0
+    }
+
+    /// The onion has unwound, and leaves the answer to the `Ack`. True if that was dropped unsent.
+    fn end(&self) -> bool {
+        // An `Ack` is dropped by sending, too.
+        self.set(ENDED) & (DROPPED | ANSWERED) == DROPPED
+    }
+
     /// Nothing may be sent from now on.
     pub(super) fn break_off(&self) {
         self.set(ANSWERED | BROKEN);
@@ -55,55 +71,51 @@ impl AnswerState {
 }
 
 impl Context {
-    /// Sends the answer, unless it has been sent or nobody waits for one.
-    fn answer(&self, reply: &Reply) {
-        let Some(id) = self.ack_id() else { return };
-        if !self.answer_state().claim() {
-            // Both the handler's error and its `Ack` answered; the client gets the first.
-            self.socket().counters().second_answers.add();
-            tracing::debug!(event = self.event(), socket = %self.socket().id(), "a second answer was ignored");
-            return;
-        }
-        let Err(error) = reply.send(self.socket(), id) else {
-            return;
-        };
-        if error.is_closed() {
-            return;
-        }
-        // The value can't be written (a map with keys that are no strings, say). The client waits all the same.
-        self.report(&error);
-        if let Err(error) = self
-            .socket()
-            .answer(id, &Error::internal("unwritable").envelope())
-        {
-            tracing::debug!(%error, event = self.event(), "an error could not be answered");
-        }
+    /// The id under which the client waits for what the onion answers.
+    pub(super) fn awaited(&self) -> Option<u64> {
+        self.ack_id().filter(|_| !self.answer_state().is_taken())
     }
 
-    /// Sends an error as the answer, unless one has been sent or nobody waits for one.
-    fn answer_error(&self, error: &Error) {
-        let Some(id) = self.ack_id() else { return };
-        if !self.answer_state().claim() {
-            self.socket().counters().second_answers.add();
-            return;
-        }
-        if let Err(error) = self.socket().answer(id, &error.envelope()) {
-            tracing::debug!(%error, event = self.event(), "an error could not be answered");
+    /// Both the handler's error and its `Ack` answered, say; the client gets the first.
+    fn answered_before(&self) {
+        self.socket().counters().second_answers.add();
+        tracing::debug!(event = self.event(), socket = %self.socket().id(), "a second answer was ignored");
+    }
+
+    /// Sends the answer, for whoever has the right to.
+    fn answer(&self, id: u64, answer: Result<Frame>) {
+        let error = match answer {
+            Ok(frame) => return self.socket().send_answer(frame),
+            Err(error) => error,
+        };
+        // The value can't be written (a map with keys that are no strings, say). The client waits all the same.
+        self.report(&error);
+        self.answer_error(id, &Error::internal("unwritable"));
+    }
+
+    /// Sends an error as the answer, for whoever has the right to.
+    fn answer_error(&self, id: u64, error: &Error) {
+        match self.socket().answer(id, &error.envelope()) {
+            Ok(frame) => self.socket().send_answer(frame),
+            Err(error) => {
+                tracing::debug!(%error, event = self.event(), "an error could not be answered");
+            }
         }
     }
 
     /// The onion has unwound: answers with what came out of it.
-    pub(super) fn end_with(&self, result: &Result<Reply>) {
-        let before = self.answer_state().set(ENDED);
+    pub(super) fn end_with(&self, result: Result<Reply>) {
+        let Some(id) = self.ack_id() else { return };
+        let state = self.answer_state();
         match result {
-            Err(error) => self.answer_error(error),
-            Ok(_) if before & TAKEN != 0 => {
-                // An `Ack` is dropped by sending, too: then this would be a second answer, and be counted as one.
-                if before & (DROPPED | ANSWERED) == DROPPED {
-                    self.answer_error(&Error::unanswered());
+            Ok(_) if state.is_taken() => {
+                if state.end() && state.claim() {
+                    self.answer_error(id, &Error::unanswered());
                 }
             }
-            Ok(reply) => self.answer(reply),
+            _ if !state.end_and_claim() => self.answered_before(),
+            Ok(reply) => self.answer(id, reply.write(self.socket(), id)),
+            Err(error) => self.answer_error(id, &error),
         }
     }
 }
@@ -133,13 +145,25 @@ impl Ack {
     where
         T: Serialize + Send + 'static,
     {
-        self.ctx.answer(&Reply::new(value));
+        let ctx = &self.ctx;
+        let Some(id) = ctx.ack_id() else { return };
+        if ctx.answer_state().claim() {
+            ctx.answer(id, ctx.socket().answer(id, &value));
+        } else {
+            ctx.answered_before();
+        }
     }
 
     /// Sends an error as the answer.
     pub fn fail(self, error: impl Into<Error>) {
-        let error = self.ctx.mapped(error.into());
-        self.ctx.answer_error(&error);
+        let ctx = &self.ctx;
+        let error = ctx.mapped(error.into());
+        let Some(id) = ctx.ack_id() else { return };
+        if ctx.answer_state().claim() {
+            ctx.answer_error(id, &error);
+        } else {
+            ctx.answered_before();
+        }
     }
 
     /// Whether the client asked for an acknowledgement.
@@ -151,10 +175,15 @@ impl Ack {
 
 impl Drop for Ack {
     fn drop(&mut self) {
-        let before = self.ctx.answer_state().set(DROPPED);
+        let state = self.ctx.answer_state();
+        let before = state.set(DROPPED);
         // While the onion runs, it answers at its end: the handler may be dropping this because it fails.
-        if before & ENDED != 0 && before & ANSWERED == 0 {
-            self.ctx.answer_error(&Error::unanswered());
+        if let Some(id) = self.ctx.ack_id()
+            && before & ENDED != 0
+            && before & ANSWERED == 0
+            && state.claim()
+        {
+            self.ctx.answer_error(id, &Error::unanswered());
         }
     }
 }

@@ -200,8 +200,13 @@ impl Context {
         self.0.line.shared.mapped(error)
     }
 
-    pub(super) fn line(&self) -> &Arc<Line> {
+    pub(super) fn line(&self) -> &Line {
         &self.0.line
+    }
+
+    /// Whether this is an event whose handler has nothing around it.
+    pub(super) fn is_direct(&self) -> bool {
+        self.0.line.direct && matches!(self.0.occasion, Occasion::Event(_))
     }
 
     pub(super) fn occasion(&self) -> &Occasion {
@@ -257,6 +262,9 @@ impl Context {
     }
 
     pub(super) fn starts(&self, handler: usize) {
+        if self.close_reason().is_none() {
+            return;
+        }
         self.0
             .started
             .fetch_max(handler.saturating_add(1), Ordering::AcqRel);

@@ -8,17 +8,17 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use tracing::{Instrument, Span, instrument::Instrumented};
+use tracing::{Instrument, Span};
 
 use super::{
     Context, Next, Routes,
     context::Occasion,
     guard::{guard, guard_call},
-    onion::Running,
+    onion::Boxed,
     routes::Lines,
 };
 use crate::{
-    CloseReason, Error, Socket,
+    CloseReason, Socket,
     socket::{Accept, BoxFuture, Dispatch, Event},
 };
 
@@ -35,10 +35,11 @@ impl Dispatch for Routes {
             Occasion::Connection(accept.clone()),
             Arc::clone(&lines.connection),
         );
-        let running = self.run(ctx.clone());
         let span = span(&ctx);
         let connecting = async move {
-            let result = guard(running).await.map_err(|error| ctx.mapped(error));
+            let result = guard(async { ctx.line().enter(&ctx).await })
+                .await
+                .map_err(|error| ctx.mapped(error));
             if ctx.answer_state().is_broken() {
                 return;
             }
@@ -64,16 +65,20 @@ impl Dispatch for Routes {
 
     fn event(&self, socket: Socket, event: Event) -> BoxFuture {
         match self.handle(socket, event) {
-            Some(handling) => Box::pin(handling),
+            Some(handling) => {
+                let span = span(&handling.ctx);
+                Box::pin(handling.instrument(span))
+            }
             None => nothing(),
         }
     }
 
     fn begin(&self, socket: Socket, event: Event, cx: &mut TaskContext<'_>) -> Option<BoxFuture> {
         let mut handling = self.handle(socket, event)?;
-        match Pin::new(&mut handling).poll(cx) {
+        let span = span(&handling.ctx);
+        match span.in_scope(|| Pin::new(&mut handling).poll(cx)) {
             Poll::Ready(()) => None,
-            Poll::Pending => Some(Box::pin(handling)),
+            Poll::Pending => Some(Box::pin(handling.instrument(span))),
         }
     }
 
@@ -96,7 +101,7 @@ impl Dispatch for Routes {
                 if handler >= line.handlers.len() {
                     break;
                 }
-                result = guard(line.invoke(ctx.clone(), handler)).await;
+                result = guard(async { line.invoke(&ctx, handler).await }).await;
             }
         };
         Box::pin(leaving.instrument(span))
@@ -119,22 +124,12 @@ impl Routes {
         lines
     }
 
-    /// The layers, if there are any, and the onion inside them.
-    fn run(&self, ctx: Context) -> Running {
-        match self.pipeline.clone() {
-            None => Next::first(ctx).run(),
-            Some(pipeline) => Running::going(Box::pin(async move {
-                pipeline.run(ctx).await.map_err(Error::from_boxed)
-            })),
-        }
-    }
-
-    fn handle(&self, socket: Socket, event: Event) -> Option<Instrumented<Handling>> {
+    fn handle(&self, socket: Socket, event: Event) -> Option<Handling> {
         let line = Arc::clone(self.lines(&socket)?.event(&event.name));
-        let ctx = Context::new(socket, Occasion::Event(event), line);
-        let span = span(&ctx);
-        let running = self.run(ctx.clone());
-        Some(Handling { ctx, running }.instrument(span))
+        Some(Handling {
+            ctx: Context::new(socket, Occasion::Event(event), line),
+            running: None,
+        })
     }
 }
 
@@ -142,7 +137,8 @@ impl Routes {
 /// polls need not be boxed before the first.
 struct Handling {
     ctx: Context,
-    running: Running,
+    /// From the first poll on.
+    running: Option<Boxed>,
 }
 
 impl Future for Handling {
@@ -150,7 +146,15 @@ impl Future for Handling {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let Self { ctx, running } = &mut *self;
-        let result = match guard_call(|| Pin::new(&mut *running).poll(cx)) {
+        let polled = guard_call(|| {
+            let mut future = running.take().unwrap_or_else(|| ctx.line().enter(ctx));
+            let poll = future.as_mut().poll(cx);
+            if poll.is_pending() {
+                *running = Some(future);
+            }
+            poll
+        });
+        let result = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => result,
             Err(panic) => Err(panic),
@@ -160,7 +164,7 @@ impl Future for Handling {
             if let Err(error) = &result {
                 ctx.report(error);
             }
-            ctx.end_with(&result);
+            ctx.end_with(result);
         }
         Poll::Ready(())
     }

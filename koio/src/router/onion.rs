@@ -91,48 +91,54 @@ impl Next {
     pub fn run(self) -> Running {
         Running(Stage::Waiting(self))
     }
+}
 
+impl Place {
     /// Enters the next ring.
-    pub(super) fn step(self) -> Boxed {
-        let Self { ctx, place } = self;
-        match place {
-            Place::Around(at) => {
-                let line = Arc::clone(ctx.line());
-                match line.around.get(at) {
-                    Some(middleware) => middleware.enter(ctx, Place::Around(at.saturating_add(1))),
-                    None => line.centre(ctx),
-                }
-            }
-            Place::Handler(handler, at) => {
-                let line = Arc::clone(ctx.line());
-                match line
-                    .handlers
-                    .get(handler)
-                    .and_then(|handler| handler.wraps.get(at))
-                {
+    fn enter(self, ctx: &Context) -> Boxed {
+        let line = ctx.line();
+        match self {
+            Self::Around(at) => match line.around.get(at) {
+                Some(middleware) => middleware.enter(ctx, Self::Around(at.saturating_add(1))),
+                None => line.centre(ctx),
+            },
+            Self::Handler(handler, at) => {
+                let wraps = line.handlers.get(handler).map(|handler| &*handler.wraps);
+                match wraps.and_then(|wraps| wraps.get(at)) {
                     Some(middleware) => {
-                        middleware.enter(ctx, Place::Handler(handler, at.saturating_add(1)))
+                        middleware.enter(ctx, Self::Handler(handler, at.saturating_add(1)))
                     }
                     None => line.invoke(ctx, handler),
                 }
             }
-            Place::Composed(list, at, then) => match list.get(at).cloned() {
+            Self::Composed(list, at, then) => match list.get(at).cloned() {
                 Some(middleware) => {
-                    middleware.enter(ctx, Place::Composed(list, at.saturating_add(1), then))
+                    middleware.enter(ctx, Self::Composed(list, at.saturating_add(1), then))
                 }
-                None => Self { ctx, place: *then }.step(),
+                None => then.enter(ctx),
             },
         }
     }
 }
 
+/// The onion of an event, entered. Its parts take the context as they need it: none of them is given a reference to
+/// count.
+pub(super) fn enter(ctx: &Context) -> Boxed {
+    Place::Around(0).enter(ctx)
+}
+
+/// The middleware of one handler, and the handler, entered.
+pub(super) fn enter_handler(ctx: &Context, handler: usize) -> Boxed {
+    Place::Handler(handler, 0).enter(ctx)
+}
+
 impl Middleware {
-    fn enter(&self, ctx: Context, place: Place) -> Boxed {
+    fn enter(&self, ctx: &Context, place: Place) -> Boxed {
         let next = Next {
             ctx: ctx.clone(),
             place,
         };
-        (self.run)(ctx, next)
+        (self.run)(ctx.clone(), next)
     }
 }
 
@@ -151,13 +157,6 @@ impl fmt::Debug for Next {
 #[must_use = "nothing inside runs until it is awaited: write `next.run().await`"]
 pub struct Running(Stage);
 
-impl Running {
-    /// Something that has been begun otherwise than by [`Next::run`].
-    pub(super) fn going(future: Boxed) -> Self {
-        Self(Stage::Going(future))
-    }
-}
-
 enum Stage {
     Waiting(Next),
     Going(Boxed),
@@ -169,7 +168,7 @@ impl Future for Running {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut future = match std::mem::replace(&mut self.0, Stage::Over) {
-            Stage::Waiting(next) => next.step(),
+            Stage::Waiting(Next { ctx, place }) => place.enter(&ctx),
             Stage::Going(future) => future,
             Stage::Over => {
                 return Poll::Ready(Err(Error::internal(

@@ -7,7 +7,8 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{Error, Result, Socket};
+use super::Context;
+use crate::{Error, Result, Socket, wire::Frame};
 
 /// The answer to an event, while it passes back through the onion.
 ///
@@ -25,7 +26,14 @@ use crate::{Error, Result, Socket};
 ///     })
 /// }
 /// ```
-pub struct Reply(Box<dyn Payload>);
+pub struct Reply(Form);
+
+enum Form {
+    Value(Box<dyn Payload>),
+    /// Written already, or the reason why it can't be: nobody is there to look at the value, so that it need not be
+    /// kept.
+    Written(Result<Frame>),
+}
 
 impl Reply {
     /// An answer. `()` is an acknowledgement without arguments, [`args!`](crate::args) one with several,
@@ -35,7 +43,15 @@ impl Reply {
         T: Serialize + Send + 'static,
     {
         // Boxing a `()` allocates nothing.
-        Self(Box::new(value))
+        Self(Form::Value(Box::new(value)))
+    }
+
+    /// The answer to an event whose handler has nothing around it.
+    fn direct<T: Serialize>(ctx: &Context, value: &T) -> Self {
+        match ctx.awaited() {
+            Some(id) => Self(Form::Written(ctx.socket().answer(id, value))),
+            None => Self::none(),
+        }
     }
 
     /// An acknowledgement without arguments.
@@ -47,13 +63,19 @@ impl Reply {
     /// The value, if it is a `T`.
     #[must_use]
     pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
-        let value: &dyn Any = &*self.0;
+        let Form::Value(value) = &self.0 else {
+            return None;
+        };
+        let value: &dyn Any = &**value;
         value.downcast_ref()
     }
 
-    /// Writes the acknowledgement.
-    pub(super) fn send(&self, socket: &Socket, id: u64) -> Result<()> {
-        self.0.send(socket, id)
+    /// The acknowledgement on the wire.
+    pub(super) fn write(self, socket: &Socket, id: u64) -> Result<Frame> {
+        match self.0 {
+            Form::Value(value) => value.write(socket, id),
+            Form::Written(written) => written,
+        }
     }
 }
 
@@ -65,18 +87,21 @@ impl Default for Reply {
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reply({})", self.0.name())
+        match &self.0 {
+            Form::Value(value) => write!(f, "Reply({})", value.name()),
+            Form::Written(_) => f.write_str("Reply"),
+        }
     }
 }
 
 /// A value whose type is forgotten, but not how to write it.
 trait Payload: Any + Send {
-    fn send(&self, socket: &Socket, id: u64) -> Result<()>;
+    fn write(&self, socket: &Socket, id: u64) -> Result<Frame>;
     fn name(&self) -> &'static str;
 }
 
 impl<T: Serialize + Send + 'static> Payload for T {
-    fn send(&self, socket: &Socket, id: u64) -> Result<()> {
+    fn write(&self, socket: &Socket, id: u64) -> Result<Frame> {
         socket.answer(id, self)
     }
 
@@ -93,18 +118,22 @@ impl<T: Serialize + Send + 'static> Payload for T {
 )]
 pub trait Answer {
     /// Makes a reply of it.
-    fn into_reply(self) -> Reply;
+    fn into_reply(self, ctx: &Context) -> Reply;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + Send + 'static> Answer for T {
-    fn into_reply(self) -> Reply {
-        Reply::new(self)
+    fn into_reply(self, ctx: &Context) -> Reply {
+        if ctx.is_direct() {
+            Reply::direct(ctx, &self)
+        } else {
+            Reply::new(self)
+        }
     }
 }
 
 impl Answer for Reply {
-    fn into_reply(self) -> Reply {
+    fn into_reply(self, _: &Context) -> Reply {
         self
     }
 }
@@ -143,12 +172,15 @@ impl<T, E> Out<Result<T, E>> {
     ///
     /// # Errors
     /// The handler's own error.
-    pub fn into_reply(self) -> Result<Reply>
+    pub fn into_reply(self, ctx: &Context) -> Result<Reply>
     where
         T: Answer,
         E: Failure,
     {
-        self.0.map(Answer::into_reply).map_err(Failure::into_error)
+        match self.0 {
+            Ok(answer) => Ok(answer.into_reply(ctx)),
+            Err(error) => Err(error.into_error()),
+        }
     }
 }
 
@@ -162,7 +194,7 @@ pub trait IntoReply {
     ///
     /// # Errors
     /// Never.
-    fn into_reply(self) -> Result<Reply>
+    fn into_reply(self, ctx: &Context) -> Result<Reply>
     where
         Self::Value: Answer;
 }
@@ -170,10 +202,10 @@ pub trait IntoReply {
 impl<T> IntoReply for Out<T> {
     type Value = T;
 
-    fn into_reply(self) -> Result<Reply>
+    fn into_reply(self, ctx: &Context) -> Result<Reply>
     where
         T: Answer,
     {
-        Ok(self.0.into_reply())
+        Ok(self.0.into_reply(ctx))
     }
 }

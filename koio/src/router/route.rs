@@ -30,7 +30,7 @@ impl fmt::Display for Meta {
 }
 
 /// Runs a handler.
-pub(super) type Run = Arc<dyn Fn(Context) -> Boxed + Send + Sync>;
+pub(super) type Run = Arc<dyn Fn(&Context) -> Boxed + Send + Sync>;
 
 /// An argument of a handler, as the start-up checks and the table see it.
 #[derive(Debug)]
@@ -60,9 +60,13 @@ impl Route {
         F: Fn(Context) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
-        let run = move |ctx: Context| -> Boxed {
+        let run = move |ctx: &Context| -> Boxed {
+            let ctx = ctx.clone();
+            if ctx.is_direct() {
+                return Box::pin(handler(ctx));
+            }
+            // Who is around the handler is to see its panic as an error, and its error with its code.
             let called = guard_call(|| handler(ctx.clone()));
-            // One box for the handler, its guard and the mapping of its error.
             Box::pin(async move {
                 let result = match called {
                     Ok(future) => guard(future).await,
@@ -105,7 +109,8 @@ impl Route {
             let handler = Arc::clone(&handler);
             async move {
                 Arguments::new(&ctx).finish()?;
-                handler(ctx).await.map(Answer::into_reply)
+                let answer = handler(ctx.clone()).await?;
+                Ok(answer.into_reply(&ctx))
             }
         })
         .answer::<T>()

@@ -12,7 +12,7 @@ use super::{
     Arguments, Context, Middleware, Next, Pipeline, Reply, State,
     context::Occasion,
     guard::{guard, guard_call},
-    onion::Boxed,
+    onion::{self, Boxed},
     route::Run,
     types::TypeMap,
 };
@@ -38,6 +38,11 @@ impl Hasher for Fnv {
         }
     }
 
+    /// The length of a name, in one step rather than eight.
+    fn write_usize(&mut self, length: usize) {
+        self.write(&[length as u8]);
+    }
+
     fn finish(&self) -> u64 {
         self.0
     }
@@ -46,8 +51,6 @@ impl Hasher for Fnv {
 /// Everything that was set up, ready to run.
 pub(crate) struct Routes {
     pub(super) namespaces: Frozen<Box<str>, Lines>,
-    /// The tower layers; `None` if there are none, and then they cost nothing.
-    pub(super) pipeline: Option<Pipeline>,
 }
 
 /// The lines of one namespace.
@@ -70,6 +73,9 @@ pub(super) struct Line {
     pub(super) around: Arc<[Middleware]>,
     /// The first answers; the others run after it.
     pub(super) handlers: Box<[Handler]>,
+    /// An event's only handler has nothing around it: nobody but [`Dispatch`](crate::socket::Dispatch) sees what it
+    /// answers, how it fails and whether it panics.
+    pub(super) direct: bool,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -80,81 +86,91 @@ pub(super) struct Handler {
 }
 
 impl Line {
+    /// The layers, if there are any, and the onion inside them.
+    pub(super) fn enter(&self, ctx: &Context) -> Boxed {
+        match self.shared.pipeline.clone() {
+            None => onion::enter(ctx),
+            Some(pipeline) => {
+                let ctx = ctx.clone();
+                Box::pin(async move { pipeline.run(ctx).await.map_err(Error::from_boxed) })
+            }
+        }
+    }
+
     /// The centre of the onion.
-    pub(super) fn centre(self: Arc<Self>, ctx: Context) -> Boxed {
-        match ctx.occasion() {
-            Occasion::Event(_) => match &*self.handlers {
-                [] => Box::pin(async move {
-                    Arguments::new(&ctx).validate()?;
-                    Err(Error::no_handler(ctx.event()))
-                }),
-                [handler] if handler.wraps.is_empty() => self.invoke(ctx, 0),
-                [_] => Next::handler(ctx, 0).step(),
-                _ => Box::pin(self.all(ctx)),
-            },
-            Occasion::Connection(_) => Box::pin(self.connect(ctx)),
-            Occasion::Disconnect(_) => Box::pin(self.disconnect(ctx)),
+    pub(super) fn centre(&self, ctx: &Context) -> Boxed {
+        match (ctx.occasion(), &*self.handlers) {
+            (Occasion::Event(_), []) => Box::pin(unhandled(ctx.clone())),
+            (Occasion::Event(_), [handler]) if handler.wraps.is_empty() => self.invoke(ctx, 0),
+            (Occasion::Event(_), [_]) => onion::enter_handler(ctx, 0),
+            (Occasion::Event(_), _) => Box::pin(all(ctx.clone())),
+            (Occasion::Connection(_), _) => Box::pin(connect(ctx.clone())),
+            (Occasion::Disconnect(_), _) => Box::pin(disconnect(ctx.clone())),
         }
-    }
-
-    /// The handler that answers, then the others. They do not depend on each other: what goes wrong in one is
-    /// no reason to keep the event from the next.
-    async fn all(self: Arc<Self>, ctx: Context) -> Result<Reply> {
-        let reply = guard(Next::handler(ctx.clone(), 0).run()).await;
-        self.others(&ctx).await;
-        reply
-    }
-
-    async fn others(&self, ctx: &Context) {
-        for handler in 1..self.handlers.len() {
-            if let Err(error) = guard(Next::handler(ctx.clone(), handler).run()).await {
-                ctx.report(&ctx.mapped(error));
-            }
-        }
-    }
-
-    /// CONNECT is answered just before the first handler runs: by [`Arguments::finish`], or here if there is
-    /// none.
-    async fn connect(self: Arc<Self>, ctx: Context) -> Result<Reply> {
-        if self.handlers.is_empty() {
-            ctx.accept()?;
-            return Ok(Reply::none());
-        }
-        let reply = guard(Next::handler(ctx.clone(), 0).run()).await?;
-        if ctx.is_accepted() {
-            self.others(&ctx).await;
-        }
-        Ok(reply)
-    }
-
-    /// Every disconnect handler runs, whatever the middleware around it does.
-    async fn disconnect(self: Arc<Self>, ctx: Context) -> Result<Reply> {
-        let mut first = Ok(Reply::none());
-        for handler in 0..self.handlers.len() {
-            let mut result = guard(Next::handler(ctx.clone(), handler).run()).await;
-            if ctx.started() <= handler {
-                if let Err(error) = result {
-                    ctx.report(&ctx.mapped(error));
-                }
-                result = self.invoke(ctx.clone(), handler).await;
-            }
-            if handler == 0 {
-                first = result;
-            } else if let Err(error) = result {
-                ctx.report(&ctx.mapped(error));
-            }
-        }
-        first
     }
 
     /// Runs one handler, without anything around it.
-    pub(super) fn invoke(&self, ctx: Context, handler: usize) -> Boxed {
+    pub(super) fn invoke(&self, ctx: &Context, handler: usize) -> Boxed {
         ctx.starts(handler);
         match self.handlers.get(handler) {
             Some(handler) => (handler.run)(ctx),
             None => Box::pin(async { Ok(Reply::none()) }),
         }
     }
+}
+
+async fn unhandled(ctx: Context) -> Result<Reply> {
+    Arguments::new(&ctx).validate()?;
+    Err(Error::no_handler(ctx.event()))
+}
+
+/// The handler that answers, then the others. They do not depend on each other: what goes wrong in one is no reason
+/// to keep the event from the next.
+async fn all(ctx: Context) -> Result<Reply> {
+    let reply = guard(Next::handler(ctx.clone(), 0).run()).await;
+    others(&ctx).await;
+    reply
+}
+
+async fn others(ctx: &Context) {
+    for handler in 1..ctx.line().handlers.len() {
+        if let Err(error) = guard(Next::handler(ctx.clone(), handler).run()).await {
+            ctx.report(&ctx.mapped(error));
+        }
+    }
+}
+
+/// CONNECT is answered just before the first handler runs: by [`Arguments::finish`], or here if there is none.
+async fn connect(ctx: Context) -> Result<Reply> {
+    if ctx.line().handlers.is_empty() {
+        ctx.accept()?;
+        return Ok(Reply::none());
+    }
+    let reply = guard(Next::handler(ctx.clone(), 0).run()).await?;
+    if ctx.is_accepted() {
+        others(&ctx).await;
+    }
+    Ok(reply)
+}
+
+/// Every disconnect handler runs, whatever the middleware around it does.
+async fn disconnect(ctx: Context) -> Result<Reply> {
+    let mut first = Ok(Reply::none());
+    for handler in 0..ctx.line().handlers.len() {
+        let mut result = guard(Next::handler(ctx.clone(), handler).run()).await;
+        if ctx.started() <= handler {
+            if let Err(error) = result {
+                ctx.report(&ctx.mapped(error));
+            }
+            result = ctx.line().invoke(&ctx, handler).await;
+        }
+        if handler == 0 {
+            first = result;
+        } else if let Err(error) = result {
+            ctx.report(&ctx.mapped(error));
+        }
+    }
+    first
 }
 
 /// Told of every error that leaves an onion.
@@ -166,6 +182,8 @@ pub(super) type ErrorMap = Box<dyn Fn(&Error) -> Option<Error> + Send + Sync>;
 /// What all namespaces share.
 #[derive(Default)]
 pub(super) struct Shared {
+    /// The tower layers; `None` if there are none, and then they cost nothing.
+    pub(super) pipeline: Option<Pipeline>,
     pub(super) states: TypeMap<Arc<dyn Any + Send + Sync>>,
     pub(super) observers: Vec<Observer>,
     pub(super) maps: Vec<ErrorMap>,

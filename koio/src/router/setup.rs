@@ -186,7 +186,15 @@ impl Setup {
             .into_iter()
             .map(|state| (state.id, state.value))
             .collect();
+        // From the innermost to the outermost, which came first.
+        let pipeline = (!layers.is_empty()).then(|| {
+            layers
+                .into_iter()
+                .rev()
+                .fold(Pipeline::onion(), |inner, wrapping| wrapping(inner))
+        });
         let shared = Arc::new(Shared {
+            pipeline,
             states,
             observers,
             maps,
@@ -195,17 +203,7 @@ impl Setup {
             .into_iter()
             .map(|(path, namespace)| (path.into_boxed_str(), lines(&wraps, namespace, &shared)))
             .collect();
-        // From the innermost to the outermost, which came first.
-        let pipeline = (!layers.is_empty()).then(|| {
-            layers
-                .into_iter()
-                .rev()
-                .fold(Pipeline::onion(), |inner, wrapping| wrapping(inner))
-        });
-        Ok(Arc::new(Routes {
-            namespaces,
-            pipeline,
-        }))
+        Ok(Arc::new(Routes { namespaces }))
     }
 }
 
@@ -225,8 +223,10 @@ fn lines(outer: &[Middleware], namespace: Namespace, shared: &Arc<Shared>) -> Li
                 run: route.run,
                 wraps: route.wraps.into(),
             })
-            .collect();
+            .collect::<Box<[_]>>();
+        let bare = matches!(&*handlers, [only] if only.wraps.is_empty());
         Arc::new(Line {
+            direct: bare && around.is_empty() && shared.pipeline.is_none(),
             around: Arc::clone(&around),
             handlers,
             shared: Arc::clone(shared),

@@ -1,7 +1,7 @@
 //! The answers that one client owes.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,7 +16,7 @@ pub(crate) struct Acks(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    waiting: HashMap<u64, oneshot::Sender<RawArgs>>,
+    waiting: BTreeMap<u64, oneshot::Sender<RawArgs>>,
     closed: bool,
 }
 
@@ -63,7 +63,7 @@ impl Acks {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        state.waiting = HashMap::new();
+        state.waiting = BTreeMap::new();
     }
 }
 

@@ -58,8 +58,6 @@ struct Client {
     /// The client broke the protocol, or the session is over: nothing it says counts any more.
     deaf: bool,
     closed: bool,
-    /// Something has arrived that may be started.
-    fresh: bool,
     abort: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -87,29 +85,30 @@ impl Client {
             collecting: false,
             deaf: false,
             closed: false,
-            fresh: false,
             abort: None,
             core,
         }
     }
 
     fn lane(&mut self, namespace: &str) -> Option<&mut Lane> {
-        self.lanes
-            .iter_mut()
-            .find(|lane| lane.is_open() && lane.socket().namespace() == namespace)
+        in_namespace(&mut self.lanes, namespace)
     }
 
-    fn packet(&mut self, message: Message) -> Result<(), Violation> {
+    fn packet(&mut self, message: Message, cx: &mut Context<'_>) -> Result<(), Violation> {
         let incoming = self.assembler.push(message);
         let incoming = incoming.map_err(Violation::Undecodable)?;
         self.watch_attachments()?;
         match incoming {
             None => Ok(()),
             Some(Incoming::Connect { namespace, auth }) => {
-                self.connect(wire::namespace(&namespace), auth)
+                self.connect(wire::namespace(&namespace), auth)?;
+                self.run(cx, Lane::is_startable);
+                Ok(())
             }
             Some(Incoming::Disconnect { namespace }) => {
-                self.disconnect(wire::namespace(&namespace))
+                self.disconnect(wire::namespace(&namespace))?;
+                self.run(cx, Lane::is_startable);
+                Ok(())
             }
             Some(Incoming::Event {
                 namespace,
@@ -122,7 +121,7 @@ impl Client {
                     args,
                     ack: id,
                 };
-                self.event(wire::namespace(&namespace), event)
+                self.event(wire::namespace(&namespace), event, cx)
             }
             Some(Incoming::Ack {
                 namespace,
@@ -179,11 +178,15 @@ impl Client {
         };
         self.left.retain(|left| **left != *name);
         let namespace = self.core.enter(name);
-        let handshake = Handshake::new(Arc::clone(&self.request), auth);
+        let handshake = Handshake::new(Arc::clone(&self.request), &auth);
         let connection = Arc::clone(&self.connection);
         let socket = Socket::new(id, namespace, connection, handshake);
         let accept = Accept::new(socket.clone());
         let connecting = dispatch.connect(socket.clone(), accept.clone());
+        // Most clients are in one namespace; a vector left to itself would begin with room for four.
+        if self.lanes.is_empty() {
+            self.lanes.reserve_exact(1);
+        }
         self.lanes.push(Lane::new(socket, accept, connecting));
         Ok(())
     }
@@ -198,10 +201,17 @@ impl Client {
         }
     }
 
-    fn event(&mut self, namespace: &str, event: Event) -> Result<(), Violation> {
-        match self.lane(namespace) {
-            Some(lane) if lane.is_accepted() => {
-                lane.push(event);
+    fn event(
+        &mut self,
+        namespace: &str,
+        event: Event,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
+        let dispatch = self.core.dispatch();
+        let lane = in_namespace(&mut self.lanes, namespace);
+        match (lane.filter(|lane| lane.is_accepted()), dispatch) {
+            (Some(lane), Some(dispatch)) => {
+                lane.event(event, &**dispatch, cx);
                 Ok(())
             }
             _ => self.late(namespace, "event before CONNECT"),
@@ -251,10 +261,10 @@ impl Client {
         self.connection.session.close(reason);
     }
 
-    /// Does what handlers and other tasks have asked of this connection.
-    fn asked(&mut self) {
+    /// Does what handlers and other tasks have asked of this connection; false if that was nothing.
+    fn asked(&mut self) -> bool {
         let Some(asks) = self.connection.take() else {
-            return;
+            return false;
         };
         for (socket, reason) in asks.closing {
             if self.left.len() < FORGIVEN {
@@ -276,6 +286,7 @@ impl Client {
             }
             self.connection.session.close(reason);
         }
+        true
     }
 
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) {
@@ -345,22 +356,16 @@ impl Client {
 }
 
 impl Upstream for Client {
-    fn on_message(&mut self, message: Message) {
+    fn on_message(&mut self, message: Message, cx: &mut Context<'_>) {
         if self.deaf {
             return;
         }
         // A handler's `disconnect` comes before whatever the client said after it.
-        self.asked();
-        self.fresh = true;
-        if let Err(violation) = self.packet(message) {
-            self.violation(&violation);
-        }
-    }
-
-    fn start(&mut self, cx: &mut Context<'_>) {
-        // What is under way already will be polled in its turn; polling it for every message would be waste.
-        if std::mem::take(&mut self.fresh) {
+        if self.asked() {
             self.run(cx, Lane::is_startable);
+        }
+        if let Err(violation) = self.packet(message, cx) {
+            self.violation(&violation);
         }
     }
 
@@ -397,6 +402,12 @@ impl Upstream for Client {
             lane.close(reason);
         }
     }
+}
+
+fn in_namespace<'a>(lanes: &'a mut [Lane], namespace: &str) -> Option<&'a mut Lane> {
+    lanes
+        .iter_mut()
+        .find(|lane| lane.is_open() && lane.socket().namespace() == namespace)
 }
 
 #[cfg(test)]

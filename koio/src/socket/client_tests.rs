@@ -91,8 +91,8 @@ fn scene() -> Scene {
     let dispatch = Arc::new(above.clone());
     core.start(SocketConfig::default(), dispatch, engine.clone());
     let opening = Opening::new(
-        Default::default(),
-        Default::default(),
+        &Default::default(),
+        &Default::default(),
         None,
         Transport::Polling,
     );

@@ -1,15 +1,6 @@
 //! The door from a socket to the router above it.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    task::Context,
-};
+use std::{fmt, future::Future, pin::Pin, sync::atomic::Ordering, task::Context};
 
 use serde_json::value::RawValue;
 
@@ -58,40 +49,33 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn has_namespace(&self, namespace: &str) -> bool;
 }
 
-const PENDING: u8 = 0;
-const ACCEPTED: u8 = 1;
-const REFUSED: u8 = 2;
-
-/// The answer to a CONNECT, given once.
+/// The answer to a CONNECT, given once. It is kept with the socket, so that nothing is left of this but a reference
+/// to that.
 #[derive(Clone)]
-pub(crate) struct Accept(Arc<Inner>);
-
-struct Inner {
-    answer: AtomicU8,
-    socket: Socket,
-}
+pub(crate) struct Accept(Socket);
 
 impl Accept {
+    pub(super) const PENDING: u8 = 0;
+    const ACCEPTED: u8 = 1;
+    const REFUSED: u8 = 2;
+
     pub(crate) fn new(socket: Socket) -> Self {
-        Self(Arc::new(Inner {
-            answer: AtomicU8::new(PENDING),
-            socket,
-        }))
+        Self(socket)
     }
 
     fn answer(&self, answer: u8) -> bool {
         let order = Ordering::AcqRel;
         self.0
-            .answer
-            .compare_exchange(PENDING, answer, order, Ordering::Acquire)
+            .connect_answer()
+            .compare_exchange(Self::PENDING, answer, order, Ordering::Acquire)
             .is_ok()
     }
 
     /// Answers CONNECT. From here on the socket receives what is sent to its rooms. False if the connection is
     /// gone, or an answer has been given.
     pub(crate) fn accept(&self) -> bool {
-        let socket = &self.0.socket;
-        if !socket.is_open() || !self.answer(ACCEPTED) {
+        let socket = &self.0;
+        if !socket.is_open() || !self.answer(Self::ACCEPTED) {
             return false;
         }
         let connected = wire::connect(socket.namespace(), socket.id().as_str());
@@ -99,7 +83,9 @@ impl Accept {
         if !opened {
             // The session was closed in this very moment. No connection handler runs, so nobody is to hear of a
             // disconnect either.
-            self.0.answer.store(REFUSED, Ordering::Release);
+            self.0
+                .connect_answer()
+                .store(Self::REFUSED, Ordering::Release);
         }
         opened
     }
@@ -107,8 +93,8 @@ impl Accept {
     /// Answers CONNECT_ERROR. A client that has left meanwhile hears nothing: it may have asked anew, and would
     /// take this for the answer to that.
     pub(crate) fn refuse(&self, message: &str, data: Option<Box<RawValue>>) {
-        let socket = &self.0.socket;
-        if self.answer(REFUSED) && socket.is_open() {
+        let socket = &self.0;
+        if self.answer(Self::REFUSED) && socket.is_open() {
             let data = data.as_ref().map(|data| data.get().as_bytes());
             let refusal = wire::connect_error(socket.namespace(), message, data);
             socket.reply(refusal);
@@ -116,11 +102,11 @@ impl Accept {
     }
 
     pub(crate) fn is_answered(&self) -> bool {
-        self.0.answer.load(Ordering::Acquire) != PENDING
+        self.0.connect_answer().load(Ordering::Acquire) != Self::PENDING
     }
 
     pub(crate) fn is_accepted(&self) -> bool {
-        self.0.answer.load(Ordering::Acquire) == ACCEPTED
+        self.0.connect_answer().load(Ordering::Acquire) == Self::ACCEPTED
     }
 }
 

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    adapter::Target,
-    engine::{CloseReason, SendError},
+    adapter::{Chosen, Target},
+    engine::{CloseReason, Fanout, SendError},
     ids::{Room, SocketId},
     wire::{self, EncodeError, Frame, RawArgs},
 };
@@ -152,7 +152,7 @@ impl Emit {
 
     /// The sockets that an emit would go to now.
     pub async fn fetch_sockets(&self) -> Vec<Socket> {
-        self.recipients()
+        self.recipients().iter().cloned().collect()
     }
 
     /// Puts everybody meant into a room.
@@ -162,7 +162,7 @@ impl Emit {
     pub fn sockets_join(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
         let mut result = Ok(());
-        for socket in self.recipients() {
+        for socket in self.recipients().iter() {
             let joined = socket.join(&room);
             // One that has closed meanwhile is nobody's fault.
             if result.is_ok() && joined.as_ref().is_err_and(|error| !error.is_closed()) {
@@ -175,14 +175,14 @@ impl Emit {
     /// Takes everybody meant out of a room.
     pub fn sockets_leave(&self, room: impl Into<Room>) {
         let room = room.into();
-        for socket in self.recipients() {
+        for socket in self.recipients().iter() {
             socket.leave(&room);
         }
     }
 
     /// [Disconnects](Socket::disconnect) everybody meant.
     pub fn disconnect_sockets(&self) {
-        for socket in self.recipients() {
+        for socket in self.recipients().iter() {
             socket.disconnect();
         }
     }
@@ -201,7 +201,7 @@ impl Emit {
         }
         let namespace = self.core.find(&self.namespace);
         let socket = namespace.and_then(|namespace| namespace.rooms.get(&id));
-        let excepted = !self.target.except.is_empty() && self.recipients().is_empty();
+        let excepted = !self.target.except.is_empty() && self.recipients().iter().next().is_none();
         if excepted && socket.is_some() {
             // It is in one of the rooms that are left out: nobody is meant.
             return None;
@@ -209,16 +209,16 @@ impl Emit {
         Some(socket.filter(Socket::is_connected))
     }
 
-    fn recipients(&self) -> Vec<Socket> {
-        if let Some(socket) = &self.only {
-            return vec![socket.clone()];
-        }
-        let Some(namespace) = self.core.find(&self.namespace) else {
-            return Vec::new();
+    fn recipients(&self) -> Recipients {
+        let chosen = match (&self.only, self.core.find(&self.namespace)) {
+            (Some(socket), _) => Chosen::one(socket.clone()),
+            (None, Some(namespace)) => namespace.rooms.choose(&self.target),
+            (None, None) => Chosen::none(),
         };
-        let mut recipients = namespace.rooms.select(&self.target);
-        recipients.retain(Socket::is_connected);
-        recipients
+        Recipients {
+            chosen,
+            connecting: self.only.is_some(),
+        }
     }
 
     fn deliver(&self, socket: &Socket, frame: Frame) -> Result<()> {
@@ -226,25 +226,24 @@ impl Emit {
             if !socket.is_open() {
                 return Err(closed());
             }
-            self.deliver_volatile(socket, &frame);
+            if !socket.session().send_volatile(&frame) {
+                self.core.counters.volatile_dropped.add();
+            }
             return Ok(());
         }
         socket.deliver(frame)
     }
 
-    fn deliver_volatile(&self, socket: &Socket, frame: &Frame) {
-        if !socket.session().send_volatile(frame) {
-            self.core.counters.volatile_dropped.add();
-        }
-    }
-
     fn deliver_to_all(&self, frame: &Frame) {
-        for socket in self.recipients() {
+        let mut fanout = Fanout::new(frame);
+        for socket in self.recipients().iter() {
             if self.volatile {
-                self.deliver_volatile(&socket, frame);
+                if !fanout.send_volatile(socket.session()) {
+                    self.core.counters.volatile_dropped.add();
+                }
                 continue;
             }
-            match socket.session().send_frame(frame) {
+            match fanout.send(socket.session()) {
                 // One that has closed since it was chosen misses nothing that it could have seen.
                 Ok(()) | Err(SendError::Closed) => {}
                 Err(SendError::Full) => {
@@ -253,6 +252,21 @@ impl Emit {
                 }
             }
         }
+        fanout.finish();
+    }
+}
+
+/// Who was meant, as far as they are connected.
+struct Recipients {
+    chosen: Chosen<Socket>,
+    /// Also if it is not connected yet: whoever holds a socket may speak of it.
+    connecting: bool,
+}
+
+impl Recipients {
+    fn iter(&self) -> impl Iterator<Item = &Socket> {
+        let all = self.chosen.iter();
+        all.filter(|socket| self.connecting || socket.is_connected())
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     time::Duration,
@@ -14,7 +14,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Emit, Handshake, IoHandle,
+    Accept, Emit, Handshake, IoHandle,
     acks::Acks,
     connection::Connection,
     emit::{AckFuture, not_sent},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    adapter::NotJoined,
+    adapter::{NotJoined, Recipient},
     engine::{CloseReason, SendError, Session, Transport},
     ids::{Room, SocketId},
     observe::Counters,
@@ -46,11 +46,13 @@ struct Inner {
     namespace: Arc<LiveNamespace>,
     connection: Arc<Connection>,
     handshake: Handshake,
+    /// What its CONNECT was answered; [`Accept`] has the values.
+    answer: AtomicU8,
     state: AtomicU8,
     acks: Acks,
     /// The rooms it was in when it closed, for the disconnect handler.
-    left: Mutex<Vec<Room>>,
-    data: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    left: OnceLock<Box<[Room]>>,
+    data: Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Socket {
@@ -65,13 +67,14 @@ impl Socket {
             namespace,
             connection,
             handshake,
+            answer: AtomicU8::new(Accept::PENDING),
             state: AtomicU8::new(CONNECTING),
             acks: Acks::default(),
-            left: Mutex::default(),
+            left: OnceLock::new(),
             data: Mutex::default(),
         }));
         // A member from the start, so that middleware can put it into rooms; delivery looks at its state.
-        socket.0.namespace.rooms.add(id, socket.clone());
+        socket.0.namespace.rooms.add(socket.clone());
         socket
     }
 
@@ -122,6 +125,10 @@ impl Socket {
 
     pub(super) fn session(&self) -> &Session {
         &self.0.connection.session
+    }
+
+    pub(super) fn connect_answer(&self) -> &AtomicU8 {
+        &self.0.answer
     }
 
     pub(super) fn acks(&self) -> &Acks {
@@ -237,13 +244,14 @@ impl Socket {
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
-            return self.left().clone();
+            return self
+                .0
+                .left
+                .get()
+                .map(|left| left.to_vec())
+                .unwrap_or_default();
         }
         self.0.namespace.rooms.rooms_of(&self.id())
-    }
-
-    fn left(&self) -> std::sync::MutexGuard<'_, Vec<Room>> {
-        self.0.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts the client out of this namespace. It is told (protocol section "Disconnection from a namespace") and
@@ -295,16 +303,19 @@ impl Socket {
         let _ = self.session().reply(frame);
     }
 
-    /// Answers an event of this client. Nothing happens if it is gone.
+    /// Writes the answer to an event of this client, for [`send_answer`](Self::send_answer).
     ///
     /// # Errors
     /// The answer does not serialise, or holds more than ten binaries.
-    pub(crate) fn answer(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<()> {
-        let frame = wire::ack(self.namespace(), id, args).map_err(not_sent)?;
+    pub(crate) fn answer(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<Frame> {
+        wire::ack(self.namespace(), id, args).map_err(not_sent)
+    }
+
+    /// Answers an event of this client. Nothing happens if it is gone.
+    pub(crate) fn send_answer(&self, answer: Frame) {
         if self.0.state.load(Ordering::Acquire) != CLOSED {
-            self.reply(frame);
+            self.reply(answer);
         }
-        Ok(())
     }
 
     /// What is counted about the server that it belongs to.
@@ -336,7 +347,9 @@ impl Socket {
             return false;
         }
         let rooms = self.0.namespace.rooms.remove(&self.id());
-        *self.left() = rooms;
+        if !rooms.is_empty() {
+            let _ = self.0.left.set(rooms.into());
+        }
         self.0.acks.close();
         true
     }
@@ -355,6 +368,12 @@ pub(super) fn refused(refused: SendError) -> Error {
 
 fn refused_room(why: &'static str) -> Error {
     Error::new("room", why)
+}
+
+impl Recipient for Socket {
+    fn id(&self) -> SocketId {
+        self.0.id
+    }
 }
 
 impl PartialEq for Socket {

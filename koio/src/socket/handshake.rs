@@ -1,8 +1,12 @@
 //! What a client brought along when it connected.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
-use bytes::Bytes;
 use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 
@@ -17,55 +21,57 @@ use crate::{Error, Result, engine::Opening, wire};
 #[derive(Clone)]
 pub struct Handshake {
     request: Arc<Request>,
-    auth: Bytes,
+    /// `None`: the client sent none. Copied, since what arrives is a slice of what was read with it.
+    auth: Option<Arc<[u8]>>,
 }
 
 /// The part that all namespaces of a connection share.
 pub(crate) struct Request {
-    headers: HeaderMap,
-    uri: Uri,
-    query: Vec<(String, String)>,
-    address: Option<SocketAddr>,
+    opening: Opening,
     issued: SystemTime,
+    /// Decoded when somebody asks.
+    query: OnceLock<Box<[(String, String)]>>,
 }
 
 impl Request {
     pub(crate) fn new(opening: Opening) -> Self {
-        let query = opening.uri.query().unwrap_or_default();
-        let query = form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
         Self {
-            headers: opening.headers,
-            uri: opening.uri,
-            query,
-            address: opening.remote,
+            opening,
             issued: SystemTime::now(),
+            query: OnceLock::new(),
         }
+    }
+
+    fn query(&self) -> &[(String, String)] {
+        self.query.get_or_init(|| {
+            let query = form_urlencoded::parse(self.opening.query());
+            query.into_owned().collect()
+        })
     }
 }
 
 impl Handshake {
-    pub(crate) fn new(request: Arc<Request>, auth: Bytes) -> Self {
+    pub(crate) fn new(request: Arc<Request>, auth: &[u8]) -> Self {
+        let auth = (!auth.is_empty()).then(|| auth.into());
         Self { request, auth }
     }
 
     /// The headers of the first request.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.request.headers
+        self.request.opening.headers()
     }
 
     /// Path and query of the first request. The query of an upgraded connection holds no session id.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        &self.request.uri
+        self.request.opening.uri()
     }
 
     /// A parameter of the query, decoded; the last one if it is there more than once.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        let mut found = self.request.query.iter().rev();
+        let mut found = self.request.query().iter().rev();
         found
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
@@ -74,14 +80,14 @@ impl Handshake {
     /// All parameters of the query, decoded, in their order.
     #[must_use]
     pub fn queries(&self) -> &[(String, String)] {
-        &self.request.query
+        self.request.query()
     }
 
     /// The address that the connection came from: the proxy's, behind one. `None` if the server in front has not
     /// told it (see [`PeerAddr`](crate::engine::PeerAddr)).
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.request.address
+        self.request.opening.remote
     }
 
     /// When the connection was opened.
@@ -93,11 +99,7 @@ impl Handshake {
     /// The auth payload as the client sent it: a JSON object, `{}` if it sent none.
     #[must_use]
     pub fn auth_json(&self) -> &[u8] {
-        if self.auth.is_empty() {
-            b"{}"
-        } else {
-            &self.auth
-        }
+        self.auth.as_deref().unwrap_or(b"{}")
     }
 
     /// The auth payload, read into a type.
@@ -115,8 +117,8 @@ impl fmt::Debug for Handshake {
     /// Without headers and auth, which hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake")
-            .field("path", &self.request.uri.path())
-            .field("address", &self.request.address)
+            .field("path", &self.request.opening.uri().path())
+            .field("address", &self.request.opening.remote)
             .field("issued", &self.request.issued)
             .finish_non_exhaustive()
     }

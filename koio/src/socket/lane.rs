@@ -98,8 +98,17 @@ impl Lane {
         self.queue.is_full(config)
     }
 
-    pub(super) fn push(&mut self, event: Event) {
-        self.queue.push(event);
+    /// Takes an event. It is begun here and now if nothing comes before it: what is under way already is polled in
+    /// its turn, and polling it for every message would be waste.
+    pub(super) fn event(&mut self, event: Event, dispatch: &dyn Dispatch, cx: &mut Context<'_>) {
+        if self.running.is_some() || !self.queue.is_empty() {
+            self.queue.push(event);
+            return;
+        }
+        match self.begin(event, dispatch, cx) {
+            Ok(_) => {}
+            Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
+        }
     }
 
     /// The socket is over. Events that came before are still handled, unless it was the server that ended it:

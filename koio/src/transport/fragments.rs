@@ -62,9 +62,15 @@ impl Fragments {
         (take(&mut self.complete), take(&mut self.longest))
     }
 
-    /// Follows the next bytes of the stream. Malformed frames are tungstenite's to refuse.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), TooMany> {
+    /// Follows the next bytes of the stream up to the first end of a frame that `enough` bytes lie before, and
+    /// says how many those were. Malformed frames are tungstenite's to refuse.
+    pub(super) fn feed(&mut self, all: &[u8], enough: usize) -> Result<usize, TooMany> {
+        let mut bytes = all;
         while let Some((&first, rest)) = bytes.split_first() {
+            let count = all.len() - bytes.len();
+            if count >= enough && self.at == At::Start {
+                return Ok(count);
+            }
             match self.at {
                 At::Start => {
                     let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
@@ -116,7 +122,7 @@ impl Fragments {
                 }
             }
         }
-        Ok(())
+        Ok(all.len())
     }
 
     fn payload(&mut self, length: u64) -> At {
@@ -162,9 +168,9 @@ mod tests {
                 let cut = cut.min(bytes.len() - 1);
                 let mut fragments = Fragments::new(4);
                 let (head, tail) = bytes.split_at(cut);
-                fragments.feed(head).unwrap();
+                fragments.feed(head, usize::MAX).unwrap();
                 assert_eq!(fragments.is_partial(), cut > 0, "{payload} cut at {cut}");
-                fragments.feed(tail).unwrap();
+                fragments.feed(tail, usize::MAX).unwrap();
                 assert!(!fragments.is_partial(), "{payload} cut at {cut}");
             }
         }
@@ -173,11 +179,11 @@ mod tests {
     #[test]
     fn a_message_is_under_way_until_its_last_fragment() {
         let mut fragments = Fragments::new(4);
-        fragments.feed(&frame(false, 1, 3)).unwrap();
+        fragments.feed(&frame(false, 1, 3), usize::MAX).unwrap();
         assert!(fragments.is_partial());
-        fragments.feed(&frame(true, 9, 0)).unwrap();
+        fragments.feed(&frame(true, 9, 0), usize::MAX).unwrap();
         assert!(fragments.is_partial(), "a ping between does not end it");
-        fragments.feed(&frame(true, 0, 3)).unwrap();
+        fragments.feed(&frame(true, 0, 3), usize::MAX).unwrap();
         assert!(!fragments.is_partial());
     }
 
@@ -187,24 +193,44 @@ mod tests {
         let mut bytes = frame(true, 1, 200);
         bytes.extend(frame(false, 1, 3));
         bytes.extend(frame(true, 9, 0));
-        fragments.feed(&bytes).unwrap();
+        fragments.feed(&bytes, usize::MAX).unwrap();
         assert_eq!(fragments.take_complete(), (2, 200));
         assert_eq!(fragments.take_complete(), (0, 0));
         let mut unmasked_and_empty = frame(true, 0, 3);
         unmasked_and_empty.extend([0x81, 0]);
         let (head, tail) = unmasked_and_empty.split_at(7);
-        fragments.feed(head).unwrap();
+        fragments.feed(head, usize::MAX).unwrap();
         assert_eq!(fragments.take_complete(), (0, 3));
-        fragments.feed(tail).unwrap();
+        fragments.feed(tail, usize::MAX).unwrap();
         assert_eq!(fragments.take_complete(), (2, 0));
     }
 
     #[test]
     fn empty_continuations_are_counted() {
         let mut fragments = Fragments::new(3);
-        fragments.feed(&frame(false, 2, 0)).unwrap();
-        fragments.feed(&frame(false, 0, 0)).unwrap();
-        fragments.feed(&frame(false, 0, 0)).unwrap();
-        assert_eq!(fragments.feed(&frame(false, 0, 0)), Err(TooMany));
+        fragments.feed(&frame(false, 2, 0), usize::MAX).unwrap();
+        fragments.feed(&frame(false, 0, 0), usize::MAX).unwrap();
+        fragments.feed(&frame(false, 0, 0), usize::MAX).unwrap();
+        assert_eq!(
+            fragments.feed(&frame(false, 0, 0), usize::MAX),
+            Err(TooMany)
+        );
+    }
+
+    #[test]
+    fn it_stops_at_the_first_end_of_a_frame_that_enough_lies_before() {
+        let mut fragments = Fragments::new(4);
+        let mut bytes = frame(true, 1, 10);
+        bytes.extend(frame(true, 1, 10));
+        bytes.extend(frame(true, 1, 10));
+        let one = bytes.len() / 3;
+        for (enough, count) in [(1, one), (one, one), (one + 1, 2 * one), (5 * one, 3 * one)] {
+            assert_eq!(fragments.feed(&bytes, enough), Ok(count), "{enough}");
+            assert!(!fragments.is_partial());
+        }
+        assert_eq!(fragments.feed(&bytes[..one + 3], one + 1), Ok(one + 3));
+        assert!(fragments.is_partial());
+        assert_eq!(fragments.feed(&bytes[one + 3..], 1), Ok(one - 3));
+        assert!(!fragments.is_partial());
     }
 }

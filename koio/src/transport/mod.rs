@@ -7,6 +7,7 @@ mod polling;
 mod request;
 mod response;
 mod service;
+mod stream;
 mod websocket;
 
 pub use body::Body;

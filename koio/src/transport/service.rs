@@ -29,6 +29,7 @@ use super::{
     polling::{Get, Post},
     request::{self, Ask, Refusal},
     response,
+    stream::Tcp,
     websocket::WebSocket,
 };
 use crate::{
@@ -250,14 +251,14 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
     let config = engine.config();
     match connection.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => Box::new(WebSocket::new(
-            parts.io.into_inner(),
-            parts.read_buf,
+            Tcp::from(parts.io.into_inner()),
+            &parts.read_buf,
             config,
         )),
         // Behind TLS or somebody else's listener.
         Err(connection) => Box::new(WebSocket::new(
             TokioIo::new(connection),
-            Bytes::new(),
+            &Bytes::new(),
             config,
         )),
     }
@@ -293,18 +294,7 @@ fn has_good_key(headers: &HeaderMap) -> bool {
 
 fn opening<B>(request: &Request<B>, transport: Transport) -> Opening {
     let remote = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
-    // Copied, not shared: every value is a slice of hyper's read buffer, and would keep all of it as long as the
-    // session lives.
-    let mut headers = HeaderMap::with_capacity(request.headers().len());
-    for (name, value) in request.headers() {
-        if let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes()) {
-            copy.set_sensitive(value.is_sensitive());
-            headers.append(name, copy);
-        }
-    }
-    let uri = request.uri().to_string().parse();
-    let uri = uri.unwrap_or_else(|_| request.uri().clone());
-    Opening::new(headers, uri, remote, transport)
+    Opening::new(request.headers(), request.uri(), remote, transport)
 }
 
 fn preflight(headers: &HeaderMap) -> Response<Body> {

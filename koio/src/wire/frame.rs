@@ -69,6 +69,27 @@ impl Frame {
         self.bytes
     }
 
+    /// What a WebSocket has still to write when so many bytes of it are written.
+    pub(crate) fn rest(&self, written: usize) -> Self {
+        let mut rest = self.clone();
+        rest.bytes.advance(written.min(rest.bytes.len()));
+        rest
+    }
+
+    /// This frame and others behind it, for a WebSocket to write together.
+    pub(crate) fn and<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut bytes = self.bytes.to_vec();
+        let mut messages = self.messages;
+        for other in others {
+            bytes.extend_from_slice(&other.bytes);
+            messages = messages.saturating_add(other.messages);
+        }
+        Self {
+            bytes: bytes.into(),
+            messages,
+        }
+    }
+
     /// How many bytes a WebSocket writes.
     #[must_use]
     pub fn len(&self) -> usize {

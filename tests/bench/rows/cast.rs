@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// One of the recipients asks for a broadcast, and for the next one as soon as all have got it.
-pub(super) fn run(
+pub(crate) fn run(
     server: &Server,
     recipients: usize,
     size: usize,
@@ -20,6 +20,17 @@ pub(super) fn run(
 ) -> Result<Measured, Failure> {
     let mut crowd = Crowd::new(server)?;
     crowd.open(recipients)?;
+    broadcasts(server, &mut crowd, size, pace)
+}
+
+/// The same with recipients that are there already.
+pub(crate) fn broadcasts(
+    server: &Server,
+    crowd: &mut Crowd,
+    size: usize,
+    pace: &Pace,
+) -> Result<Measured, Failure> {
+    let recipients = crowd.len();
     let payload = format!("#{}", "x".repeat(size - 8));
     let mut request = Template::text(&format!(r##"42["cast","{payload}"]"##));
     let mut news = Template::plain(&format!(r##"42["news","{payload}"]"##));

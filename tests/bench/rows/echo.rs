@@ -104,7 +104,7 @@ impl Echo {
 }
 
 /// `window` messages are under way on each connection at any time.
-pub(super) fn run(
+pub(crate) fn run(
     server: &Server,
     kind: Kind,
     window: u64,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::{failure::Failure, latency::Latencies, servers::Server, table::Measured};
 
 /// Time after a measurement in which nothing may come any more.
-pub(super) const QUIET: Duration = Duration::from_millis(50);
+pub(crate) const QUIET: Duration = Duration::from_millis(50);
 
 /// How long a measurement takes.
 #[derive(Debug, Clone, Copy)]
@@ -17,12 +17,17 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
+    /// The time of a measurement.
+    pub(crate) fn time(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
     /// Warms up, measures, and hands back the result when the time is over. `turn` does some of the work and says
     /// how many units there have been in all.
     ///
     /// On a busy machine a server may get little of its core. Then the measurement takes longer, up to four times,
     /// so that it still stands on enough CPU time: what a process has used is brought up to date now and then only.
-    pub(super) fn measure(
+    pub(crate) fn measure(
         &self,
         server: &Server,
         mut turn: impl FnMut(&mut Latencies) -> Result<u64, Failure>,
@@ -35,7 +40,7 @@ impl Pace {
         }
         latencies = Latencies::new();
         let clocks = Clocks::start(server, units)?;
-        let time = Duration::from_secs_f64(self.seconds);
+        let time = self.time();
         let latest = clocks.started + 4 * time;
         let mut end = clocks.started + time;
         loop {

@@ -73,12 +73,13 @@ impl Client {
             ..
         } = self;
         poll.on_event(event, block, &mut |body, at| {
+            let mut packets = http::packets(body);
             if sid.is_empty() {
                 *sid = http::sid(body)?;
+                packets.next();
                 queue.push("40".to_owned());
-                return Ok(());
             }
-            for packet in http::packets(body) {
+            for packet in packets {
                 let expected = answer.with(self.answered);
                 if packet == b"2" {
                     queue.push("3".to_owned());

@@ -87,7 +87,7 @@ impl Rooms {
 }
 
 /// In each room the next broadcast is asked for as soon as all its members have got the last one.
-pub(super) fn run(
+pub(crate) fn run(
     server: &Server,
     rooms: usize,
     members: usize,

@@ -22,31 +22,17 @@ pub(super) struct Ending {
 
 impl SessionTask {
     pub(super) fn upgrade(&mut self) {
-        let Some(probe) = self.probe.take() else {
+        let Some(mut probe) = self.probe.take() else {
             return;
         };
-        let old = std::mem::replace(&mut self.link, Link::WebSocket(probe));
-        self.session
-            .shared()
-            .is_websocket
-            .store(true, Ordering::Relaxed);
+        let shared = self.session.shared();
+        shared.outbox.open_shortcut(probe.io.shortcut());
+        shared.is_websocket.store(true, Ordering::Relaxed);
         trace!(sid = ?self.session.sid(), "upgraded to websocket");
-        if let Link::Polling(Polling {
-            post: Some((packets, reply)),
-            ..
-        }) = old
-        {
-            // The client waits for its posts before it says upgrade, so an honest one has none under way. What
-            // such a post still holds came before the upgrade and is taken in that order.
-            for packet in packets {
-                match packet {
-                    Ok(packet) if self.machine.is_open() => self.input(Input::Packet(packet)),
-                    Ok(_) => break,
-                    Err(_) => self.input(Input::Lost(CloseReason::ParseError)),
-                }
-            }
-            self.session.answer_post(reply, true);
+        if let Link::Polling(polling) = &mut self.link {
+            probe.overtaken = polling.post.take().map(Box::new);
         }
+        self.link = Link::WebSocket(probe);
     }
 
     pub(super) fn drop_probe(&mut self) {
@@ -94,8 +80,13 @@ impl SessionTask {
     }
 
     pub(super) fn gone(&mut self) {
-        if let Link::Polling(polling) = &mut self.link {
-            self.session.end_post(polling, true);
+        match &mut self.link {
+            Link::Polling(polling) => self.session.end_post(polling, true),
+            Link::WebSocket(websocket) => {
+                if let Some(post) = websocket.overtaken.take() {
+                    self.session.answer_post(post.reply, true);
+                }
+            }
         }
         self.session.shared().outbox.close(true);
         self.session.shared().inbox.close();

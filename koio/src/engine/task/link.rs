@@ -3,14 +3,15 @@
 use std::task::Context;
 
 use tokio::sync::oneshot;
+use tracing::debug;
 
 use crate::{
     engine::{
-        Session, Transport,
-        duplex::Duplex,
+        CloseReason, Session, Transport,
+        duplex::{Duplex, Gone},
         requests::{PollReply, PostReply},
     },
-    wire::{Frame, payload::Packets},
+    wire::{EnginePacket, Frame, payload::Packets},
 };
 
 /// What the session's client is connected by.
@@ -23,7 +24,23 @@ pub(crate) enum Link {
 #[derive(Default)]
 pub(crate) struct Polling {
     pub(super) poll: Option<oneshot::Sender<PollReply>>,
-    pub(super) post: Option<(Packets, oneshot::Sender<PostReply>)>,
+    pub(super) post: Option<Post>,
+}
+
+/// A POST whose packets are being taken.
+pub(super) struct Post {
+    pub(super) packets: Packets,
+    pub(super) reply: oneshot::Sender<PostReply>,
+}
+
+impl Post {
+    pub(super) fn next(&mut self) -> Option<Result<EnginePacket, Gone>> {
+        let packet = self.packets.next()?;
+        Some(packet.map_err(|error| {
+            debug!(%error, "undecodable engine packet");
+            Gone(CloseReason::ParseError)
+        }))
+    }
 }
 
 pub(crate) struct WebSocket {
@@ -32,6 +49,9 @@ pub(crate) struct WebSocket {
     pub(super) read_done: bool,
     pub(super) close_sent: bool,
     pub(super) written: u64,
+    /// What came over polling before the upgrade and has not been taken. An honest client has none: it waits for its
+    /// posts before it says upgrade.
+    pub(super) overtaken: Option<Box<Post>>,
 }
 
 impl WebSocket {
@@ -41,6 +61,7 @@ impl WebSocket {
             read_done: false,
             close_sent: false,
             written: 0,
+            overtaken: None,
         }
     }
 
@@ -70,6 +91,13 @@ impl From<Option<Box<dyn Duplex>>> for Link {
 }
 
 impl Link {
+    /// The turn is over.
+    pub(super) fn rest(&mut self) {
+        if let Self::WebSocket(websocket) = self {
+            websocket.io.rest();
+        }
+    }
+
     pub(crate) fn transport(&self) -> Transport {
         match self {
             Self::Polling(_) => Transport::Polling,
@@ -81,8 +109,8 @@ impl Link {
 impl Session {
     /// Answers the POST that is under way, if one is.
     pub(super) fn end_post(&self, polling: &mut Polling, taken: bool) {
-        if let Some((_, reply)) = polling.post.take() {
-            self.answer_post(reply, taken);
+        if let Some(post) = polling.post.take() {
+            self.answer_post(post.reply, taken);
         }
     }
 

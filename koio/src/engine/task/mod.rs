@@ -28,7 +28,7 @@ use super::{
     registry::Registration,
     requests::PollReply,
 };
-use crate::wire::{EnginePacket, Frame, payload};
+use crate::wire::{Frame, payload};
 
 pub(crate) use link::Link;
 
@@ -63,6 +63,10 @@ impl SessionTask {
         link: Link,
         registration: Registration,
     ) -> Self {
+        if let Link::WebSocket(websocket) = &link {
+            let shortcut = websocket.io.shortcut();
+            session.shared().outbox.open_shortcut(shortcut);
+        }
         let first = machine.deadline().unwrap_or_else(Instant::now);
         Self {
             session,
@@ -84,9 +88,7 @@ impl SessionTask {
     fn input(&mut self, input: Input) {
         let now = match &input {
             // Nothing about these depends on the time, and they come with every message and every turn.
-            Input::Packet(EnginePacket::Message(_)) | Input::Partial(false) | Input::Wrote => {
-                self.now
-            }
+            Input::Partial(false) | Input::Wrote => self.now,
             _ => now(),
         };
         let outputs = self.machine.handle(input, now);
@@ -97,7 +99,6 @@ impl SessionTask {
 
     fn apply(&mut self, output: Output) {
         match output {
-            Output::Deliver(message) => self.upstream.on_message(message),
             Output::Ping => {
                 let _ = self.session.reply(Frame::ping());
             }
@@ -198,6 +199,7 @@ impl Future for SessionTask {
         // then let the other tasks of the thread have their turn.
         for _ in 0..4 {
             let writable = this.turn(cx);
+            this.link.rest();
             if this.machine.is_gone() && !this.upstream_busy {
                 return Poll::Ready(());
             }

@@ -8,7 +8,7 @@ use tracing::{debug, trace};
 
 use super::{
     SessionTask,
-    link::{Link, WebSocket},
+    link::{Link, Post, WebSocket},
     now,
 };
 use crate::{
@@ -33,7 +33,7 @@ impl SessionTask {
                         continue;
                     }
                     match &mut self.link {
-                        Link::Polling(polling) => polling.post = Some((packets, reply)),
+                        Link::Polling(polling) => polling.post = Some(Post { packets, reply }),
                         Link::WebSocket(_) => {
                             self.session.answer_post(reply, false);
                         }
@@ -83,16 +83,22 @@ impl SessionTask {
 
     /// Reads up to `budget` packets; stops early when the layer above is full.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, budget: &mut usize) {
+        let mut writable = true;
         while *budget > 0 && self.machine.is_open() && self.may_read() {
             let Some(packet) = self.next_packet(cx) else {
                 break;
             };
             *budget -= 1;
             match packet {
-                Ok(packet) => {
-                    self.input(Input::Packet(packet));
-                    self.upstream.start(cx);
+                // Past the machine: that it is open is all that it could say.
+                Ok(EnginePacket::Message(message)) => {
+                    self.upstream.on_message(message, cx);
+                    if writable && self.session.shared().outbox.is_heavy() {
+                        // Answers to many or big messages need not pile up until the turn ends.
+                        writable = self.write(cx);
+                    }
                 }
+                Ok(packet) => self.input(Input::Packet(packet)),
                 Err(Gone(reason)) => self.input(Input::Lost(reason)),
             }
         }
@@ -126,6 +132,16 @@ impl SessionTask {
     fn next_packet(&mut self, cx: &mut Context<'_>) -> Option<Result<EnginePacket, Gone>> {
         match &mut self.link {
             Link::WebSocket(websocket) => {
+                if let Some(post) = &mut websocket.overtaken {
+                    let next = post.next();
+                    if next.is_none()
+                        && let Some(post) = websocket.overtaken.take()
+                    {
+                        self.session.answer_post(post.reply, true);
+                        return self.next_packet(cx);
+                    }
+                    return next;
+                }
                 let next = match websocket.io.poll_message(cx) {
                     Poll::Ready(Ok(message)) => Some(decode(message)),
                     Poll::Ready(Err(gone)) => Some(Err(gone)),
@@ -144,18 +160,11 @@ impl SessionTask {
                 next
             }
             Link::Polling(polling) => {
-                let (packets, _) = polling.post.as_mut()?;
-                match packets.next() {
-                    Some(Ok(packet)) => Some(Ok(packet)),
-                    Some(Err(error)) => {
-                        debug!(sid = ?self.session.sid(), %error, "undecodable engine packet");
-                        Some(Err(Gone(CloseReason::ParseError)))
-                    }
-                    None => {
-                        self.session.end_post(polling, true);
-                        None
-                    }
+                let next = polling.post.as_mut()?.next();
+                if next.is_none() {
+                    self.session.end_post(polling, true);
                 }
+                next
             }
         }
     }

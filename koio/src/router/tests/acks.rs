@@ -36,7 +36,7 @@ where
             let mut args = Arguments::new(&ctx);
             let ack = args.read::<Ack>("ack").await?;
             args.finish()?;
-            Out(handler(ack).await).into_reply()
+            Out(handler(ack).await).into_reply(&ctx)
         }
     });
     Setup::new().handlers(route.arg::<Ack>("ack").answer::<Result<()>>())
@@ -73,29 +73,31 @@ async fn a_value_that_can_not_be_written_answers_internal() {
 
 #[tokio::test]
 async fn a_result_is_never_written_as_a_value() {
-    let failed: std::result::Result<u8, Error> = Err(Error::new("no", "no"));
-    assert_eq!(Out(failed).into_reply().unwrap_err().code(), "no");
-    assert!(
-        Out(Ok::<u8, Error>(1))
-            .into_reply()
-            .unwrap()
-            .downcast_ref::<u8>()
-            .is_some()
+    let failed = || -> std::result::Result<u8, Error> { Err(Error::new("no", "no")) };
+    let setup = Setup::new()
+        .wrap(move |ctx, _| async move {
+            let is_one = |reply: Result<crate::Reply>| {
+                reply.is_ok_and(|reply| reply.downcast_ref::<u8>() == Some(&1))
+            };
+            Ok(crate::Reply::new([
+                Out(failed())
+                    .into_reply(&ctx)
+                    .is_err_and(|error| error.code() == "no"),
+                is_one(Out(Ok::<u8, Error>(1)).into_reply(&ctx)),
+                is_one(Out(1_u8).into_reply(&ctx)),
+                // A reply that a handler made itself passes through.
+                is_one(Out(crate::Reply::new(1_u8)).into_reply(&ctx)),
+            ]))
+        })
+        .on("event", |_| async { Ok(()) });
+    assert_eq!(
+        Server::start(setup).ask("event", json!([])).await,
+        Some(json!([true, true, true, true]))
     );
-    assert!(
-        Out(1_u8)
-            .into_reply()
-            .unwrap()
-            .downcast_ref::<u8>()
-            .is_some()
-    );
-    // A reply that a handler made itself passes through.
-    assert!(
-        Out(crate::Reply::new(1_u8))
-            .into_reply()
-            .unwrap()
-            .downcast_ref::<u8>()
-            .is_some()
+    let direct = Setup::new().on("event", move |_| async move { failed() });
+    assert_eq!(
+        Server::start(direct).ask("event", json!([])).await,
+        Some(json!({"error": {"code": "no", "message": "no"}}))
     );
 }
 

@@ -27,7 +27,7 @@ where
         let mut args = Arguments::new(&ctx);
         let value = args.read::<T>(name).await?;
         args.finish()?;
-        Out(handler(value)).into_reply()
+        Out(handler(value)).into_reply(&ctx)
     })
     .arg::<T>(name)
     .answer::<A>()

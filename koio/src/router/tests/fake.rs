@@ -109,7 +109,7 @@ impl Server {
         );
         let session = Session::new(Sid::random().unwrap(), &config, Transport::WebSocket);
         let uri = http::Uri::from_static("/socket.io/?member=1");
-        let opening = Opening::new(http::HeaderMap::new(), uri, None, Transport::WebSocket);
+        let opening = Opening::new(&http::HeaderMap::new(), &uri, None, Transport::WebSocket);
         let mut upstream = clients.accept(session.clone(), opening);
         push(&mut *upstream, format!("0{namespace},{auth}"));
         let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();
@@ -218,8 +218,9 @@ impl Server {
 }
 
 fn push(upstream: &mut dyn Upstream, packet: String) {
-    upstream.on_message(Message::Text(packet.into()));
-    let _ = upstream.poll(&mut TaskContext::from_waker(Waker::noop()));
+    let cx = &mut TaskContext::from_waker(Waker::noop());
+    upstream.on_message(Message::Text(packet.into()), cx);
+    let _ = upstream.poll(cx);
 }
 
 /// The arguments, with a comma in front of each.

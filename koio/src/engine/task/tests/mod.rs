@@ -131,6 +131,29 @@ async fn an_upgrade_keeps_the_order_of_what_was_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_post_that_an_upgrade_overtakes_is_taken_before_what_comes_behind_the_upgrade() {
+    let (_engine, above, session) = polling(config());
+    let wire = Wire::default();
+    session.probe(Box::new(wire.clone())).unwrap();
+    wire.send("2probe");
+    settle().await;
+    above.0.lock().unwrap().full = true;
+    session.begin_post().unwrap();
+    let post = session.post(packets("4a\x1e4b")).unwrap();
+    settle().await;
+    wire.send("5");
+    wire.send("4c");
+    settle().await;
+    assert_eq!(session.transport(), Transport::WebSocket);
+    assert_eq!(above.heard(), [""; 0]);
+    above.0.lock().unwrap().full = false;
+    session.wake();
+    assert_eq!(post.await.unwrap(), PostReply::Taken);
+    settle().await;
+    assert_eq!(above.heard(), ["a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn polls_that_come_while_probing_are_answered_again_and_again() {
     let (_engine, _above, session) = polling(config());
     let wire = Wire::default();

@@ -151,7 +151,7 @@ impl Acceptor for Above {
 }
 
 impl Upstream for Recorder {
-    fn on_message(&mut self, message: Message) {
+    fn on_message(&mut self, message: Message, _: &mut Context<'_>) {
         let Message::Text(text) = &message else {
             return;
         };
@@ -204,7 +204,7 @@ pub(super) fn config() -> EngineConfig {
 }
 
 pub(super) fn opening(transport: Transport) -> Opening {
-    Opening::new(Default::default(), Default::default(), None, transport)
+    Opening::new(&Default::default(), &Default::default(), None, transport)
 }
 
 pub(super) fn engine(config: EngineConfig) -> (Engine, Above) {

@@ -1,0 +1,141 @@
+//! The head of a session's first request, kept for as long as the session lives.
+//!
+//! Few servers look at it, and of those most once, while a client connects. A `HeaderMap` and a `Uri` are a good part
+//! of what an idle session would hold, so both are kept as the text that they came as, and made of it when somebody
+//! asks.
+
+use std::{fmt, sync::OnceLock};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+/// Between the lines of the text. Neither a target nor the name or value of a header can hold one.
+const END: u8 = b'\n';
+/// Between a header's name and its value.
+const COLON: u8 = b':';
+/// The same for a value that is sensitive. No name can hold either.
+const SENSITIVE: u8 = b';';
+
+/// The target and the headers of a request.
+pub(super) struct Head {
+    /// The target, then each header. Copied, not shared: what comes from hyper are slices of its read buffer, and
+    /// would keep all of it.
+    text: Box<[u8]>,
+    uri: OnceLock<Box<Uri>>,
+    headers: OnceLock<Box<HeaderMap>>,
+}
+
+impl Head {
+    pub(super) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
+        let target = uri.to_string();
+        let lines = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 2);
+        let mut text = Vec::with_capacity(target.len() + 1 + lines.sum::<usize>());
+        text.extend_from_slice(target.as_bytes());
+        text.push(END);
+        for (name, value) in headers {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.push(if value.is_sensitive() {
+                SENSITIVE
+            } else {
+                COLON
+            });
+            text.extend_from_slice(value.as_bytes());
+            text.push(END);
+        }
+        Self {
+            text: text.into_boxed_slice(),
+            uri: OnceLock::new(),
+            headers: OnceLock::new(),
+        }
+    }
+
+    fn target(&self) -> &[u8] {
+        self.text
+            .split(|byte| *byte == END)
+            .next()
+            .unwrap_or_default()
+    }
+
+    pub(super) fn query(&self) -> &[u8] {
+        let query = self.target().splitn(2, |byte| *byte == b'?').nth(1);
+        query.unwrap_or_default()
+    }
+
+    pub(super) fn uri(&self) -> &Uri {
+        // It was one, so it is one again.
+        self.uri
+            .get_or_init(|| Uri::try_from(self.target()).unwrap_or_default().into())
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.headers.get_or_init(|| {
+            let lines = self.text.split(|byte| *byte == END).skip(1);
+            let headers = lines.filter_map(|line| {
+                let border = line
+                    .iter()
+                    .position(|byte| matches!(*byte, COLON | SENSITIVE))?;
+                let (name, value) = line.split_at_checked(border)?;
+                let (mark, value) = value.split_first()?;
+                let mut value = HeaderValue::from_bytes(value).ok()?;
+                value.set_sensitive(*mark == SENSITIVE);
+                Some((HeaderName::from_bytes(name).ok()?, value))
+            });
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(name, value);
+            }
+            map.into()
+        })
+    }
+}
+
+impl Clone for Head {
+    fn clone(&self) -> Self {
+        Self {
+            text: self.text.clone(),
+            uri: OnceLock::new(),
+            headers: OnceLock::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("uri", self.uri())
+            .field("headers", self.headers())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_what_it_was_made_of() {
+        let uri = Uri::from_static("/socket.io/?EIO=4&token=a?b:c!");
+        let mut headers = HeaderMap::new();
+        headers.append("x-list", HeaderValue::from_static("a:b;c"));
+        headers.append("x-list", HeaderValue::from_static(""));
+        headers.append("x-raw", HeaderValue::from_bytes(b"caf\xe9\t!").unwrap());
+        let mut secret = HeaderValue::from_static("Bearer x:y");
+        secret.set_sensitive(true);
+        headers.append("authorization", secret);
+        let head = Head::new(&uri, &headers);
+        assert_eq!(head.uri(), &uri);
+        assert_eq!(head.query(), b"EIO=4&token=a?b:c!");
+        assert_eq!(head.headers(), &headers);
+        assert!(head.headers()["authorization"].is_sensitive());
+        assert!(!head.headers()["x-raw"].is_sensitive());
+    }
+
+    #[test]
+    fn a_target_without_a_query_has_an_empty_one() {
+        let head = Head::new(&Uri::from_static("/socket.io/"), &HeaderMap::new());
+        assert_eq!(head.query(), b"");
+        assert_eq!(head.uri(), "/socket.io/");
+        assert!(head.headers().is_empty());
+    }
+}

@@ -1,0 +1,210 @@
+//! What is queued, what is written past the queue, and who is woken.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Wake,
+};
+
+use super::*;
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn outbox(bytes: usize, messages: usize) -> Outbox {
+    Outbox::new(&EngineConfig {
+        send_queue_bytes: bytes,
+        send_queue_messages: messages,
+        ..EngineConfig::default()
+    })
+}
+
+#[test]
+fn a_full_queue_refuses_and_keeps_what_it_has() {
+    let outbox = outbox(usize::MAX, 2);
+    let ping = Frame::ping();
+    assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
+    assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
+    assert_eq!(outbox.push(&ping, Urgency::Normal), Err(SendError::Full));
+    assert!(!outbox.is_over_limit());
+    assert_eq!(outbox.push(&ping, Urgency::Reply), Ok(()));
+    assert!(outbox.is_over_limit());
+    assert_eq!(outbox.take_all().len(), 3);
+    assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
+}
+
+#[test]
+fn bytes_are_counted_and_given_back() {
+    let ping = Frame::ping();
+    let outbox = outbox(ping.len() * 2, usize::MAX);
+    outbox.push(&ping, Urgency::Normal).unwrap();
+    outbox.push(&ping, Urgency::Normal).unwrap();
+    assert_eq!(outbox.push(&ping, Urgency::Normal), Err(SendError::Full));
+    assert!(outbox.pop().is_some());
+    assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
+}
+
+#[test]
+fn a_closed_queue_takes_nothing() {
+    let outbox = outbox(1_000, 10);
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+    outbox.close(false);
+    assert_eq!(
+        outbox.push(&Frame::ping(), Urgency::Reply),
+        Err(SendError::Closed)
+    );
+    assert!(outbox.pop().is_some());
+}
+
+#[test]
+fn volatile_frames_need_a_writable_transport_with_nothing_waiting() {
+    let outbox = outbox(1_000, 10);
+    let waker = Waker::from(Arc::new(Count::default()));
+    assert!(outbox.push_volatile(&Frame::noop(), &mut 1).is_none());
+    assert!(outbox.uncork(&waker, true));
+    assert!(outbox.push_volatile(&Frame::noop(), &mut 1).is_some());
+    assert!(outbox.push_volatile(&Frame::noop(), &mut 1).is_none());
+}
+
+#[test]
+fn a_push_wakes_only_outside_a_turn_and_a_turn_never_misses_one() {
+    let outbox = outbox(1_000, 10);
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    assert!(outbox.uncork(&waker, true));
+    outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    outbox.cork();
+    outbox.take_all();
+    outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    assert!(
+        !outbox.uncork(&waker, true),
+        "something was queued meanwhile"
+    );
+    outbox.take_all();
+    outbox.wake();
+    assert!(!outbox.uncork(&waker, true), "somebody woke it meanwhile");
+    assert!(outbox.uncork(&waker, true));
+}
+
+/// A connection that takes so many bytes.
+struct Takes(Mutex<(usize, Vec<u8>)>);
+
+impl Shortcut for Takes {
+    fn try_write(&self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut taken = self.0.lock().unwrap();
+        let count = bytes.len().min(taken.0);
+        if count == 0 {
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        taken.0 -= count;
+        taken.1.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+}
+
+fn shortcut(room: usize) -> (Outbox, Arc<Takes>, Arc<Count>, Waker) {
+    let outbox = outbox(1_000, 10);
+    let takes = Arc::new(Takes(Mutex::new((room, Vec::new()))));
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    outbox.cork();
+    outbox.open_shortcut(Some(Arc::clone(&takes) as _));
+    assert!(outbox.uncork(&waker, true));
+    (outbox, takes, count, waker)
+}
+
+#[test]
+fn an_emitter_writes_itself_where_nothing_waits_and_wakes_nobody() {
+    let (outbox, takes, count, _) = shortcut(1_000);
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+    assert_eq!(&takes.0.lock().unwrap().1, Frame::ping().bytes());
+    assert!(outbox.is_empty());
+    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    // What comes on its heels is queued.
+    outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
+    assert!(!outbox.is_empty());
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_a_connection_does_not_take_is_left_to_the_task() {
+    let (outbox, takes, count, _) = shortcut(2);
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
+    let rest = outbox.pop().unwrap();
+    assert_eq!(rest.bytes(), &Frame::ping().bytes()[2..]);
+    assert_eq!(outbox.pop(), Some(Frame::noop()));
+    assert_eq!(outbox.pop(), None);
+    assert_eq!(takes.0.lock().unwrap().1, Frame::ping().bytes()[..2]);
+}
+
+#[test]
+fn nothing_is_written_past_a_task_in_its_turn_nor_past_one_that_waits_to_write() {
+    let (outbox, takes, _, waker) = shortcut(1_000);
+    outbox.cork();
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+    assert!(outbox.pop().is_some());
+    assert!(outbox.uncork(&waker, false));
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+    assert!(outbox.pop().is_some());
+    assert_eq!(takes.0.lock().unwrap().1, b"");
+}
+
+#[test]
+fn an_emit_writes_to_so_many_itself_and_owes_the_others_a_flush() {
+    let mut writes = 2;
+    let all = [(); 3].map(|()| shortcut(1_000));
+    let sent = all
+        .each_ref()
+        .map(|(outbox, ..)| outbox.share(&Frame::ping(), &mut writes).unwrap());
+    assert_eq!(sent, [Sent::Done, Sent::Done, Sent::Owed]);
+    let woken = all
+        .each_ref()
+        .map(|(_, _, count, _)| count.0.load(Ordering::Relaxed));
+    assert_eq!(woken, [0, 0, 0]);
+    let (last, takes, count, _) = &all[2];
+    assert_eq!(takes.0.lock().unwrap().1, b"");
+    // Whoever emits next need not wake the task either.
+    last.push(&Frame::noop(), Urgency::Normal).unwrap();
+    last.flush();
+    let both = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
+    assert_eq!(takes.0.lock().unwrap().1, both.concat());
+    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    assert!(last.is_empty());
+}
+
+#[test]
+fn a_closed_queue_lets_its_connection_go() {
+    let (outbox, takes, ..) = shortcut(1_000);
+    assert_eq!(Arc::strong_count(&takes), 2);
+    outbox.close(false);
+    assert_eq!(Arc::strong_count(&takes), 1);
+}
+
+#[test]
+fn a_flush_that_a_connection_does_not_take_wakes_the_task() {
+    let (outbox, takes, count, _) = shortcut(4);
+    for frame in [Frame::ping(), Frame::noop()] {
+        outbox.share(&frame, &mut 0).unwrap();
+    }
+    outbox.flush();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    let all = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
+    let all = all.concat();
+    assert_eq!(takes.0.lock().unwrap().1, all[..4]);
+    assert_eq!(outbox.pop().unwrap().bytes(), &all[4..]);
+    // What was cut counts until it has gone.
+    assert_eq!(outbox.pop(), None);
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+}

@@ -1,0 +1,196 @@
+//! WebSocket: reading is tungstenite's, writing is ours.
+//!
+//! tungstenite's `WebSocketContext` reads messages out of what was read from the socket, and whatever it wants to
+//! write (pongs, the answer to a close) is collected as whole frames. Frames to the client come ready-made,
+//! header included, and are written as they are.
+
+mod block;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+
+use self::{
+    read::{Heard, Reader},
+    write::Outgoing,
+};
+use super::stream::Stream;
+use crate::{
+    engine::{
+        CloseReason, EngineConfig,
+        duplex::{Duplex, Gone, Shortcut},
+    },
+    wire::{Frame, Message},
+};
+
+/// A WebSocket over any byte stream.
+pub(super) struct WebSocket<S> {
+    io: S,
+    reader: Reader,
+    outgoing: Outgoing,
+    close_sent: bool,
+    shut: bool,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    Open,
+    /// The peer broke the protocol, or has closed: what it still sends is read and dropped, so that closing the
+    /// socket does not reset the connection before our close frame has arrived.
+    Draining,
+    Ended,
+}
+
+impl<S> WebSocket<S> {
+    /// A WebSocket whose handshake is done. `unread`: bytes that came right behind it.
+    pub(super) fn new(io: S, unread: &Bytes, config: &EngineConfig) -> Self {
+        Self {
+            io,
+            reader: Reader::new(unread, config),
+            outgoing: Outgoing::default(),
+            close_sent: false,
+            shut: false,
+            phase: Phase::Open,
+        }
+    }
+
+    /// The peer broke the protocol: tells it so, and stops listening. tungstenite itself only reports.
+    fn violation(&mut self, code: u16) {
+        self.close_frame(code);
+        self.phase = Phase::Draining;
+        self.reader.stop();
+    }
+
+    fn close_frame(&mut self, code: u16) {
+        self.take_control();
+        if !self.close_sent {
+            self.close_sent = true;
+            let [high, low] = code.to_be_bytes();
+            self.outgoing
+                .push(Bytes::copy_from_slice(&[0x88, 2, high, low]));
+        }
+    }
+
+    /// Moves the context's own frames behind those that are already on their way, when there is room: what the
+    /// peer asks for must not grow with what it does not read.
+    fn take_control(&mut self) {
+        if self.reader.control.is_empty() {
+            return;
+        }
+        let frames = std::mem::take(&mut self.reader.control);
+        // After our close frame nothing may follow, tungstenite's answer to the peer's close included.
+        if !self.close_sent {
+            self.outgoing.push(frames.into());
+        }
+    }
+}
+
+impl<S: Stream> WebSocket<S> {
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match ready!(self.reader.block.poll_fill(Pin::new(&mut self.io), cx)) {
+                Ok(1..) => self.reader.block.forget(),
+                Ok(0) | Err(_) => {
+                    self.phase = Phase::Ended;
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+}
+
+impl<S: Stream> Duplex for WebSocket<S> {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
+        match self.phase {
+            Phase::Open => {}
+            Phase::Draining => {
+                return self
+                    .poll_drain(cx)
+                    .map(|()| Err(Gone(CloseReason::TransportError)));
+            }
+            Phase::Ended => return Poll::Ready(Err(Gone(CloseReason::TransportClose))),
+        }
+        loop {
+            match self.reader.next() {
+                Some(Heard::Message(message)) => return Poll::Ready(Ok(message)),
+                Some(Heard::Close) => {
+                    self.take_control();
+                    self.close_sent = true;
+                    self.phase = Phase::Draining;
+                    self.reader.stop();
+                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                }
+                Some(Heard::Violation(code)) => {
+                    self.violation(code);
+                    return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+                }
+                None => {}
+            }
+            self.reader.block.rest();
+            match ready!(self.reader.block.poll_fill(Pin::new(&mut self.io), cx)) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => {
+                    self.phase = Phase::Ended;
+                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                }
+            }
+        }
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        next: &mut dyn FnMut() -> Option<Frame>,
+    ) -> Poll<Result<(), Gone>> {
+        let gone = |_| Gone(CloseReason::TransportClose);
+        let closing = self.close_sent;
+        let io = Pin::new(&mut self.io);
+        let written = self
+            .outgoing
+            .poll_write(io, cx, &mut self.reader.control, &mut || {
+                // Nothing follows a close frame.
+                if closing { None } else { next() }
+            });
+        ready!(written).map_err(gone)?;
+        let io = Pin::new(&mut self.io);
+        // With both close frames exchanged, or nothing worth hearing any more, it is the server that
+        // ends the connection (RFC 6455 section 7.1.1): clients wait for that.
+        let flushed = if self.close_sent && self.phase != Phase::Open && !self.shut {
+            let shut = io.poll_shutdown(cx);
+            self.shut = shut.is_ready();
+            shut
+        } else {
+            io.poll_flush(cx)
+        };
+        flushed.map_err(gone)
+    }
+
+    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
+        self.io.shortcut()
+    }
+
+    fn written(&self) -> u64 {
+        self.outgoing.written()
+    }
+
+    fn is_partial(&self) -> bool {
+        self.phase == Phase::Open && self.reader.is_partial()
+    }
+
+    fn rest(&mut self) {
+        self.reader.block.rest();
+    }
+
+    fn close(&mut self, code: u16) {
+        self.close_frame(code);
+    }
+}

@@ -1,0 +1,158 @@
+//! Writing: frames come ready-made and shared with every other recipient. Small ones are put together, big ones
+//! are handed to the system beside them, without a copy.
+
+use std::{
+    cell::Cell,
+    collections::VecDeque,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::io::AsyncWrite;
+
+use crate::wire::Frame;
+
+thread_local! {
+    /// Where small frames are put together; it is written before anything else happens.
+    static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+/// Frames up to this size are copied together; above it a copy costs more than a slice of its own.
+const COALESCE: usize = 4 * 1024;
+/// Bytes gathered for one write.
+const WRITE: usize = 256 * 1024;
+/// Slices of one write: what it begins with, and frames as they are.
+const SLICES: usize = 32;
+
+/// What is on its way out: the bytes that the socket did not take yet.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    /// The first may be partly written.
+    frames: VecDeque<Bytes>,
+    written: u64,
+}
+
+impl Outgoing {
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Behind everything else.
+    pub(super) fn push(&mut self, bytes: Bytes) {
+        self.frames.push_back(bytes);
+    }
+
+    /// Writes what is pending, `first`, and what `next` gives, until there is no more.
+    pub(super) fn poll_write(
+        &mut self,
+        mut io: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+        first: &mut Vec<u8>,
+        next: &mut dyn FnMut() -> Option<Frame>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut together = TOGETHER.take();
+            self.gather(&mut together, first, next);
+            let some = self.poll_some(io.as_mut(), cx, &together);
+            TOGETHER.set(together);
+            match some {
+                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(Ok(true)) => break,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.frames = VecDeque::new();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Puts the next frames together up to the first big one; that and those behind it stay as they are.
+    fn gather(
+        &mut self,
+        together: &mut Vec<u8>,
+        first: &mut Vec<u8>,
+        next: &mut dyn FnMut() -> Option<Frame>,
+    ) {
+        together.clear();
+        if !self.frames.is_empty() {
+            return;
+        }
+        together.append(first);
+        *first = Vec::new();
+        let mut bytes = together.len();
+        while bytes < WRITE && self.frames.len() < SLICES {
+            let Some(frame) = next() else { return };
+            bytes = bytes.saturating_add(frame.len());
+            if frame.len() > COALESCE || !self.frames.is_empty() {
+                self.frames.push_back(frame.into_bytes());
+            } else {
+                together.extend_from_slice(frame.bytes());
+            }
+        }
+    }
+
+    /// Makes one write of what was put together and of what waits behind it. True when there is nothing to write.
+    fn poll_some(
+        &mut self,
+        io: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+        together: &[u8],
+    ) -> Poll<io::Result<bool>> {
+        let mut slices = [IoSlice::new(&[]); SLICES + 1];
+        let begin = std::iter::once(together).filter(|bytes| !bytes.is_empty());
+        let all = begin.chain(self.frames.iter().map(AsRef::as_ref));
+        let mut count = 0;
+        for (slice, bytes) in slices.iter_mut().zip(all) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        let poll = match slices.get(..count) {
+            None | Some([]) => return Poll::Ready(Ok(true)),
+            Some([only]) => io.poll_write(cx, only),
+            Some(several) => io.poll_write_vectored(cx, several),
+        };
+        let written = match poll {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => 0,
+        };
+        self.advance(together, written);
+        if poll.is_pending() {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(false))
+        }
+    }
+
+    /// Keeps what was not written.
+    fn advance(&mut self, together: &[u8], mut written: usize) {
+        self.written += written as u64;
+        if let Some(rest @ [_, ..]) = together.get(written..) {
+            self.frames.push_front(Bytes::copy_from_slice(rest));
+            return;
+        }
+        written = written.saturating_sub(together.len());
+        while let Some(frame) = self.frames.front_mut() {
+            if written < frame.len() {
+                frame.advance(written);
+                return;
+            }
+            written = written.saturating_sub(frame.len());
+            self.frames.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+impl Outgoing {
+    /// Bytes that wait.
+    pub(super) fn len(&self) -> usize {
+        self.frames.iter().map(Bytes::len).sum()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.frames.capacity()
+    }
+}
