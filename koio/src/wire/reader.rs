@@ -4,7 +4,7 @@ use std::{cell::Cell, ops::Deref};
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::de::{Guarded, Scope};
+use super::de::{Guarded, Scope, Text};
 use super::json;
 use super::{ArgError, DecodeError, DecodeErrorKind, RawArgs};
 
@@ -66,6 +66,10 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         let Some(start) = self.seek()? else {
             return Ok(None);
         };
+        if let Some((value, end)) = self.plain_text(start) {
+            self.advance(end);
+            return Ok(Some(value));
+        }
         let text = self.args.data().get(start..).unwrap_or_default();
         let failed = Cell::new(false);
         let scope = Scope::new(self.args.binaries(), &failed);
@@ -140,6 +144,21 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
             Some(_) if self.first => Ok(Some(at)),
             _ => Err(DecodeError::new(DecodeErrorKind::Json, at)),
         }
+    }
+
+    /// The argument that starts here, if it is a string without escapes and the type takes it. All else is left to
+    /// serde_json, and so are the words of an error.
+    fn plain_text<T: DeserializeOwned>(&self, start: usize) -> Option<(T, usize)> {
+        let (quote, text) = self.args.data().get(start..)?.split_first()?;
+        if *quote != b'"' {
+            return None;
+        }
+        let (text, behind) = text.split_at_checked(json::plain(text))?;
+        if behind.first() != Some(&b'"') {
+            return None;
+        }
+        let value = T::deserialize(Text(std::str::from_utf8(text).ok()?)).ok()?;
+        Some((value, start + text.len() + 2))
     }
 
     /// Counts the argument that ends here as read.

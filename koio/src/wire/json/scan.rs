@@ -38,11 +38,11 @@ pub(in crate::wire) fn brackets(json: &[u8]) -> usize {
     // '[' and '{' differ in this one bit, and no other bytes fall together with them. Short runs are
     // counted in bytes, which is what lets the compiler use its widest registers.
     let run = |run: &[u8]| {
-        run.iter()
-            .map(|&byte| u8::from(byte | 0x20 == b'{'))
-            .sum::<u8>()
+        let opening = run.iter().map(|&byte| u8::from(byte | 0x20 == b'{'));
+        usize::from(opening.sum::<u8>())
     };
-    json.chunks(255).map(|chunk| usize::from(run(chunk))).sum()
+    let (runs, rest) = json.as_chunks::<128>();
+    runs.iter().map(|chunk| run(chunk)).sum::<usize>() + run(rest)
 }
 
 /// The end of the value that starts at `at`, inside of `outer` lists and objects.
@@ -87,9 +87,6 @@ pub(in crate::wire) fn document(
 pub(in crate::wire) fn string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
     loop {
         at += plain(json.get(at..).unwrap_or_default());
-        while let Some(0x20..=0x21 | 0x23..=0x5b | 0x5d..) = json.get(at) {
-            at += 1;
-        }
         match json.get(at) {
             Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at = escape(json, at)?,
@@ -98,28 +95,50 @@ pub(in crate::wire) fn string(json: &[u8], mut at: usize) -> Result<usize, Decod
     }
 }
 
-/// How many of the first bytes can be skipped eight at a time: no quote, backslash or control among them.
-fn plain(text: &[u8]) -> usize {
+/// How many bytes come before the first quote, backslash or control.
+pub(in crate::wire) fn plain(text: &[u8]) -> usize {
+    let mut at = runs::<256>(text);
+    at += runs::<32>(text.get(at..).unwrap_or_default());
+    let (words, tail) = text.get(at..).unwrap_or_default().as_chunks::<8>();
+    for word in words {
+        let special = special(u64::from_le_bytes(*word));
+        if special != 0 {
+            // The lowest bit is at the first of them, whatever the subtractions carried into the bytes behind it.
+            return at + special.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
+    at + tail.iter().take_while(plain).count()
+}
+
+/// How many of the first bytes are whole runs of plain ones. Nothing ends the look at a run early, which is what
+/// lets the compiler take sixteen bytes and more at a time.
+fn runs<const LEN: usize>(text: &[u8]) -> usize {
+    let (runs, _) = text.as_chunks::<LEN>();
+    let plain = runs.iter().take_while(|run| {
+        // With this bit turned, the quote falls in line behind the controls, and nothing else does.
+        let low = run.iter().fold(u8::MAX, |low, byte| low.min(byte ^ 2));
+        let backslash = run.iter().fold(u8::MAX, |low, byte| low.min(byte ^ b'\\'));
+        low > 0x20 && backslash > 0
+    });
+    plain.count() * LEN
+}
+
+/// The high bit of each byte that is a quote, a backslash or a control, up to the first of them and maybe behind it.
+fn special(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The classic test for a zero byte.
-    const fn zero(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & HIGH
-    }
-    let (words, _) = text.as_chunks::<8>();
-    let clean = words.iter().take_while(|word| {
-        let word = u64::from_le_bytes(**word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        control | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64)) == 0
-    });
-    clean.count() * 8
+    // The classic test for a byte that is less than another.
+    let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
+    let low = less(word ^ (ONES * 2), 0x21);
+    let backslash = less(word ^ (ONES * b'\\' as u64), 1);
+    (low | backslash) & HIGH
 }
 
 /// Whether a string is its own JSON but for the quotes.
 pub(in crate::wire) fn is_plain(text: &[u8]) -> bool {
-    let rest = text.get(plain(text)..).unwrap_or_default();
-    rest.iter()
-        .all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..))
+    plain(text) == text.len()
 }
 
 fn escape(json: &[u8], at: usize) -> Result<usize, DecodeError> {

@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::{Bytes, text};
 use crate::wire::{self, Assembler, EnginePacket, Incoming, Message, PacketLimits, RawArgs, ack};
 
+type Operation = Box<dyn FnMut()>;
+
 /// What is measured, and how often: `tests/bench/codec.rs` sets it.
 const ASKED: &str = "KOIO_CODEC";
 
@@ -52,7 +54,7 @@ fn read(assembler: &mut Assembler, messages: &[Message]) -> RawArgs {
     }
 }
 
-fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Box<dyn FnMut()> {
+fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Operation {
     let mut assembler = Assembler::new(PacketLimits::default());
     Box::new(move || {
         let mut reader = read(&mut assembler, &messages).reader();
@@ -61,7 +63,7 @@ fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Box<dyn Fn
     })
 }
 
-fn write(value: impl Serialize + 'static) -> Box<dyn FnMut()> {
+fn write(value: impl Serialize + 'static) -> Operation {
     Box::new(move || {
         black_box(ack("/", 1234, black_box(&value)).unwrap());
     })
@@ -82,7 +84,7 @@ fn binary_event() -> Vec<Message> {
     ]
 }
 
-fn operations() -> Vec<(&'static str, Box<dyn FnMut()>)> {
+fn operations() -> Vec<(&'static str, Operation)> {
     let items = || serde_json::from_str::<Vec<Item>>(&json()).unwrap();
     let passed_on = read(&mut Assembler::new(PacketLimits::default()), &json_event());
     vec![
