@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{Context, Requirements};
 use crate::{
     Error, Result,
-    wire::{ArgError, ArgsReader},
+    wire::{ArgError, ArgsReader, RawArgs},
 };
 
 /// A type that a handler may take as an argument.
@@ -151,6 +151,15 @@ impl Arguments {
             return Ok(());
         };
         Err(self.refused(error, self.position()))
+    }
+
+    /// All that the client sent, checked.
+    pub(super) fn whole(&mut self) -> Result<RawArgs> {
+        match self.reader.as_mut().map(ArgsReader::whole) {
+            None => Ok(RawArgs::empty()),
+            Some(Ok(args)) => Ok(args),
+            Some(Err(error)) => Err(self.refused(error, self.position())),
+        }
     }
 
     fn refused(&self, error: ArgError, position: usize) -> Error {
