@@ -170,7 +170,6 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
     let ident = named(&handler.ident);
     let at = at(ident.span());
     let private = private(krate, at);
-    let context = Ident::new("context", at);
     let arguments = Ident::new("arguments", at);
     let numbered = handler.arguments.iter().enumerate();
     let reads = numbered.map(|(index, argument)| read(index, argument, krate, &arguments));
@@ -183,7 +182,7 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
         None => quote_spanned!(at=> #ident(#(#values),*)),
         Some(this) => quote_spanned!(at=> Self::#ident(&#this, #(#values),*)),
     };
-    let replied = replied(krate, answer, &call, &context);
+    let replied = replied(krate, answer, &call, &arguments);
     let answered = if is_unnamed(answer) {
         let written = answer.to_token_stream().to_string();
         quote_spanned!(at=> .answer_written(#written))
@@ -193,7 +192,6 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
     let run = quote_spanned! {at=>
         async move {
             use #private::IntoReply as _;
-            let mut #arguments = #private::Arguments::new(&#context);
             #(#reads)*
             #arguments.finish()?;
             #replied
@@ -201,9 +199,9 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
     };
     // Every event takes its own share of the value whose methods are called.
     let run = match this {
-        None => quote_spanned!(at=> |#context: #private::Context| #run),
+        None => quote_spanned!(at=> |mut #arguments: #private::Arguments| #run),
         Some(this) => quote_spanned! {at=>
-            move |#context: #private::Context| {
+            move |mut #arguments: #private::Arguments| {
                 let #this = ::core::clone::Clone::clone(&#this);
                 #run
             }
@@ -246,10 +244,10 @@ fn read(index: usize, argument: &Argument, krate: &Path, arguments: &Ident) -> T
 }
 
 /// The call and what becomes of its value. What is wrong with that is the return type's fault.
-fn replied(krate: &Path, answer: &Type, call: &TokenStream, context: &Ident) -> TokenStream {
+fn replied(krate: &Path, answer: &Type, call: &TokenStream, arguments: &Ident) -> TokenStream {
     let at = at(answer.span());
     let private = private(krate, at);
-    quote_spanned!(at=> #private::Out(#call.await).into_reply(&#context))
+    quote_spanned!(at=> #private::Out(#call.await).into_reply(#arguments.ctx()))
 }
 
 /// Only what the user wrote, each as a call on the route.

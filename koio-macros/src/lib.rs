@@ -115,7 +115,6 @@ use proc_macro::TokenStream;
 /// | ``conflicting implementations of trait `FromEvent` `` | The type derives `Deserialize`, so it is read from what the client sent. To make it of something else, wrap it in a type that does not. |
 /// | ``conflicting implementations of trait `IntoRoutes` `` | A value has two `#[on] impl` blocks: join them. |
 /// | ``the trait bound `RateLimit<Pipeline>: Clone` is not satisfied`` | tower's rate limit counts for one owner: put a `tower::buffer::BufferLayer` outside of it, whose copies share it. |
-/// | `` implementation of `Send` is not general enough `` | An argument's type holds a `'static` reference inside of one of koio's types, such as `State<Vec<&'static str>>`, which rustc cannot follow through an `.await`. Give it a name: `struct Names(Vec<&'static str>)`. |
 /// | ``could not find `koio` in the list of imported crates`` | koio has another name here: `#[on(.., crate = that_name)]`. |
 #[proc_macro_attribute]
 pub fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::{Future, ready},
+    ops::Deref,
 };
 
 use serde::de::DeserializeOwned;
@@ -53,6 +54,14 @@ pub trait FromEvent: Sized + Send {
     fn requires(requirements: &mut Requirements) {
         let _ = requirements;
     }
+
+    /// What `#[on]` calls. The arguments have the context inside, so it must be cloned to stand beside them: a
+    /// reference to count for each argument, but for those types that can do without and say so here.
+    #[doc(hidden)]
+    fn read_from(args: &mut Arguments) -> impl Future<Output = Result<Self>> + Send {
+        let ctx = args.ctx().clone();
+        async move { Self::from_event(&ctx, args).await }
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -61,6 +70,10 @@ where
     T: DeserializeOwned + Send,
 {
     fn from_event(_: &Context, args: &mut Arguments) -> impl Future<Output = Result<Self>> + Send {
+        Self::read_from(args)
+    }
+
+    fn read_from(args: &mut Arguments) -> impl Future<Output = Result<Self>> + Send {
         ready(args.next())
     }
 
@@ -71,25 +84,46 @@ where
 
 /// The arguments that a client sent, to be read one after the other.
 pub struct Arguments {
-    ctx: Context,
-    /// `None` on the life cycle, where nobody sent anything.
-    reader: Option<ArgsReader>,
+    reader: ArgsReader<Sent>,
     /// How many were asked for beyond the last.
     missing: usize,
     /// The name of the handler's argument that is being read, for error messages.
     name: Option<&'static str>,
 }
 
+/// What the client sent, kept by its context; nothing on the life cycle.
+struct Sent(Context);
+
+impl Deref for Sent {
+    type Target = RawArgs;
+
+    fn deref(&self) -> &RawArgs {
+        static NOTHING: RawArgs = RawArgs::empty();
+        self.0.raw().unwrap_or(&NOTHING)
+    }
+}
+
 impl Arguments {
     /// Starts at the first argument.
     #[must_use]
     pub fn new(ctx: &Context) -> Self {
+        Self::of(ctx.clone())
+    }
+
+    /// The same, without a reference to count.
+    pub(super) fn of(ctx: Context) -> Self {
         Self {
-            ctx: ctx.clone(),
-            reader: ctx.raw().map(|args| args.reader()),
+            reader: ArgsReader::new(Sent(ctx)),
             missing: 0,
             name: None,
         }
+    }
+
+    /// The context of the event.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn ctx(&self) -> &Context {
+        &self.reader.source().0
     }
 
     /// Reads the next argument. One that is missing counts as `null`, so that an `Option<T>` is `None` then.
@@ -99,11 +133,11 @@ impl Arguments {
     // No iterator: each argument has a type of its own.
     #[allow(clippy::should_implement_trait)]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<T> {
-        let position = self.position();
-        let Some(reader) = &mut self.reader else {
+        if self.ctx().raw().is_none() {
             return Err(Error::bad_request("nobody sends arguments here"));
-        };
-        match reader.next::<T>() {
+        }
+        let position = self.position();
+        match self.reader.next::<T>() {
             Ok(Some(value)) => Ok(value),
             Ok(None) => {
                 self.missing = self.missing.saturating_add(1);
@@ -118,8 +152,7 @@ impl Arguments {
     /// How many arguments have been read, missing ones included.
     #[must_use]
     pub fn position(&self) -> usize {
-        let sent = self.reader.as_ref().map_or(0, ArgsReader::position);
-        sent.saturating_add(self.missing)
+        self.reader.position().saturating_add(self.missing)
     }
 
     /// Reads one argument of a handler; `name` is what the handler calls it.
@@ -127,10 +160,12 @@ impl Arguments {
     /// # Errors
     /// Whatever the type's [`FromEvent`] says.
     #[doc(hidden)]
-    pub async fn read<T: FromEvent>(&mut self, name: &'static str) -> Result<T> {
+    pub fn read<T: FromEvent>(
+        &mut self,
+        name: &'static str,
+    ) -> impl Future<Output = Result<T>> + Send {
         self.name = Some(name);
-        let ctx = self.ctx.clone();
-        T::from_event(&ctx, self).await
+        T::read_from(self)
     }
 
     /// Says that the handler is about to run: what nobody has read is checked, and CONNECT is answered.
@@ -142,15 +177,15 @@ impl Arguments {
     /// The rest of the arguments is no JSON (then the connection is closed), or the connection is gone.
     pub fn finish(&mut self) -> Result<()> {
         self.validate()?;
-        self.ctx.accept()
+        self.ctx().accept()
     }
 
     /// Checks what nobody has read.
     pub(super) fn validate(&mut self) -> Result<()> {
-        let Some(Err(error)) = self.reader.as_mut().map(ArgsReader::finish) else {
-            return Ok(());
-        };
-        Err(self.refused(error, self.position()))
+        match self.reader.finish() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refused(error, self.position())),
+        }
     }
 
     /// All that the client sent, checked.
@@ -169,7 +204,7 @@ impl Arguments {
                 self.described(position),
                 reason
             )),
-            ArgError::Syntax(error) => self.ctx.broken(error),
+            ArgError::Syntax(error) => self.ctx().broken(error),
         }
     }
 

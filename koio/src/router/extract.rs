@@ -1,6 +1,12 @@
 //! What koio gives to handlers: everything that is not read from the event's arguments.
 
-use std::{any::type_name, fmt, ops::Deref, sync::Arc};
+use std::{
+    any::type_name,
+    fmt,
+    future::{Future, ready},
+    ops::Deref,
+    sync::Arc,
+};
 
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 
@@ -11,11 +17,19 @@ impl FromEvent for Context {
     async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
         Ok(ctx.clone())
     }
+
+    fn read_from(args: &mut Arguments) -> impl Future<Output = Result<Self>> + Send {
+        ready(Ok(args.ctx().clone()))
+    }
 }
 
 impl FromEvent for Socket {
     async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
         Ok(ctx.socket().clone())
+    }
+
+    fn read_from(args: &mut Arguments) -> impl Future<Output = Result<Self>> + Send {
+        ready(Ok(args.ctx().socket().clone()))
     }
 }
 
@@ -76,6 +90,10 @@ impl<T> fmt::Debug for State<T> {
 impl<T: Send + Sync + 'static> FromEvent for State<T> {
     async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
         ctx.state()
+    }
+
+    fn read_from(args: &mut Arguments) -> impl Future<Output = Result<Self>> + Send {
+        ready(args.ctx().state())
     }
 
     fn requires(requirements: &mut Requirements) {

@@ -57,16 +57,17 @@ impl Route {
     /// A route. `handler` reads its own arguments and calls [`Arguments::finish`] before it does anything else.
     pub fn new<F, Fut>(meta: Meta, handler: F) -> Self
     where
-        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        F: Fn(Arguments) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
         let run = move |ctx: &Context| -> Boxed {
-            let ctx = ctx.clone();
+            let args = Arguments::new(ctx);
             if ctx.is_direct() {
-                return Box::pin(handler(ctx));
+                return Box::pin(handler(args));
             }
             // Who is around the handler is to see its panic as an error, and its error with its code.
-            let called = guard_call(|| handler(ctx.clone()));
+            let called = guard_call(|| handler(args));
+            let ctx = ctx.clone();
             Box::pin(async move {
                 let result = match called {
                     Ok(future) => guard(future).await,
@@ -105,12 +106,12 @@ impl Route {
             line: written.line(),
         };
         let handler = Arc::new(handler);
-        Self::new(meta, move |ctx| {
+        Self::new(meta, move |mut args| {
             let handler = Arc::clone(&handler);
             async move {
-                Arguments::new(&ctx).finish()?;
-                let answer = handler(ctx.clone()).await?;
-                Ok(answer.into_reply(&ctx))
+                args.finish()?;
+                let answer = handler(args.ctx().clone()).await?;
+                Ok(answer.into_reply(args.ctx()))
             }
         })
         .answer::<T>()

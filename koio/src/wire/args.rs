@@ -55,8 +55,14 @@ impl RawArgs {
 
     /// No arguments.
     #[must_use]
-    pub fn empty() -> Self {
-        Self::new(Bytes::from_static(b"[]"), None, None, true)
+    pub const fn empty() -> Self {
+        Self {
+            data: Bytes::from_static(b"[]"),
+            start: 1,
+            named: false,
+            attachments: None,
+            checked: true,
+        }
     }
 
     /// The items of a JSON list. If there are attachments, placeholders in it stand for them.
@@ -89,8 +95,8 @@ impl RawArgs {
 
     /// Reads them one by one.
     #[must_use]
-    pub fn reader(&self) -> ArgsReader {
-        ArgsReader::new(self.clone())
+    pub fn reader(&self) -> ArgsReader<&Self> {
+        ArgsReader::new(self)
     }
 
     /// Whether there are none.

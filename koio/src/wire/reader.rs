@@ -1,6 +1,6 @@
 //! Arguments read by position.
 
-use std::cell::Cell;
+use std::{cell::Cell, ops::Deref};
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -12,9 +12,11 @@ use super::{ArgError, DecodeError, DecodeErrorKind, RawArgs};
 ///
 /// Whoever uses the arguments must call [`finish`](Self::finish) before, for only that looks at
 /// what no type has read.
+///
+/// `A` is a reference to the arguments, or whatever else keeps them.
 #[derive(Clone, Debug)]
-pub struct ArgsReader {
-    args: RawArgs,
+pub struct ArgsReader<A> {
+    args: A,
     /// Behind the last argument that was read, or where they start.
     at: usize,
     position: usize,
@@ -28,8 +30,9 @@ pub struct ArgsReader {
     ended: bool,
 }
 
-impl ArgsReader {
-    pub(super) fn new(args: RawArgs) -> Self {
+impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
+    /// Starts at the first argument.
+    pub fn new(args: A) -> Self {
         Self {
             at: args.start(),
             position: 0,
@@ -39,6 +42,11 @@ impl ArgsReader {
             ended: false,
             args,
         }
+    }
+
+    /// What keeps the arguments.
+    pub fn source(&self) -> &A {
+        &self.args
     }
 
     /// How many arguments have been read.

@@ -58,6 +58,12 @@ async fn patterns(
     count + *state + u32::try_from(text.len()).unwrap_or_default()
 }
 
+// A `'static` reference inside of one of koio's types.
+#[on("static")]
+async fn shared(names: State<Vec<&'static str>>, more: Try<State<Vec<&'static str>>>) -> usize {
+    names.len() + more.0.map_or(0, |more| more.len())
+}
+
 #[on("value")]
 async fn value() -> Message {
     Message {
@@ -97,7 +103,7 @@ async fn r#async(r#type: u32) -> u32 {
 
 fn every() -> Handlers {
     handlers![
-        all, gone, patterns, value, nothing, own_error, reply, bare_reply, alias, r#async
+        all, gone, patterns, shared, value, nothing, own_error, reply, bare_reply, alias, r#async
     ]
 }
 

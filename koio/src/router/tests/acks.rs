@@ -6,7 +6,7 @@ use serde_json::json;
 use super::fake::Server;
 use crate::router::Setup;
 use crate::{
-    Ack, Context, Error, Result, Route,
+    Ack, Error, Result, Route,
     router::{
         Arguments,
         private::{IntoReply as _, Meta, Out},
@@ -30,13 +30,12 @@ where
         file: "acks.rs",
         line: 1,
     };
-    let route = Route::new(meta, move |ctx: Context| {
+    let route = Route::new(meta, move |mut args: Arguments| {
         let handler = handler.clone();
         async move {
-            let mut args = Arguments::new(&ctx);
             let ack = args.read::<Ack>("ack").await?;
             args.finish()?;
-            Out(handler(ack).await).into_reply(&ctx)
+            Out(handler(ack).await).into_reply(args.ctx())
         }
     });
     Setup::new().handlers(route.arg::<Ack>("ack").answer::<Result<()>>())

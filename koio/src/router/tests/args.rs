@@ -23,11 +23,10 @@ where
         file: "args.rs",
         line: 1,
     };
-    Route::new(meta, move |ctx: Context| async move {
-        let mut args = Arguments::new(&ctx);
+    Route::new(meta, move |mut args: Arguments| async move {
         let value = args.read::<T>(name).await?;
         args.finish()?;
-        Out(handler(value)).into_reply(&ctx)
+        Out(handler(value)).into_reply(args.ctx())
     })
     .arg::<T>(name)
     .answer::<A>()

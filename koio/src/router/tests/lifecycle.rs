@@ -5,7 +5,7 @@ use serde_json::json;
 use super::fake::{Notes, Server};
 use crate::router::Setup;
 use crate::{
-    Arguments, Auth, CloseReason, Context, Error, FromEvent as _, Namespace, Next, Reply, Route,
+    Arguments, Auth, CloseReason, Context, Error, Namespace, Next, Reply, Route,
     router::private::Meta,
 };
 
@@ -112,9 +112,8 @@ fn with_auth() -> Setup {
         file: "lifecycle.rs",
         line: 1,
     };
-    let route = Route::new(meta, |ctx: Context| async move {
-        let mut args = Arguments::new(&ctx);
-        let auth = Auth::<User>::from_event(&ctx, &mut args).await?;
+    let route = Route::new(meta, |mut args: Arguments| async move {
+        let auth = args.read::<Auth<User>>("auth").await?;
         args.finish()?;
         Ok(Reply::new(auth.0.name))
     });

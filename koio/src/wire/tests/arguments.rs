@@ -44,7 +44,8 @@ fn arguments_are_read_one_after_the_other() {
 
 #[test]
 fn white_space_between_arguments_means_nothing() {
-    let mut reader = event("[ \"e\" ,\n1 ,\t\"2\"\r, [ 3 ] ] ").reader();
+    let args = event("[ \"e\" ,\n1 ,\t\"2\"\r, [ 3 ] ] ");
+    let mut reader = args.reader();
     assert_eq!(reader.next::<u8>().unwrap(), Some(1));
     assert_eq!(reader.next::<String>().unwrap().as_deref(), Some("2"));
     assert_eq!(reader.next::<Vec<u8>>().unwrap(), Some(vec![3]));
@@ -84,7 +85,8 @@ fn the_text_of_the_arguments_leaves_out_the_name() {
 
 #[test]
 fn a_missing_argument_reads_as_null() {
-    let mut reader = event(r#"["e",1]"#).reader();
+    let args = event(r#"["e",1]"#);
+    let mut reader = args.reader();
     assert_eq!(reader.next_or_null::<Option<u8>>().unwrap(), Some(1));
     assert_eq!(reader.next_or_null::<Option<u8>>().unwrap(), None);
     assert_eq!(
@@ -98,7 +100,8 @@ fn a_missing_argument_reads_as_null() {
 
 #[test]
 fn a_value_of_another_type_says_which_and_why_and_the_next_can_be_read() {
-    let mut reader = event(r#"["e","no",{"x":"y"},3]"#).reader();
+    let args = event(r#"["e","no",{"x":"y"},3]"#);
+    let mut reader = args.reader();
     assert_eq!(
         reason(reader.next::<u8>().unwrap_err()),
         (0, r#"invalid type: string "no", expected u8"#.to_owned())
@@ -115,7 +118,8 @@ fn a_value_of_another_type_says_which_and_why_and_the_next_can_be_read() {
 
 #[test]
 fn a_reason_is_cut_between_characters() {
-    let mut reader = event(&format!(r#"["e","{}"]"#, "é".repeat(500_000))).reader();
+    let args = event(&format!(r#"["e","{}"]"#, "é".repeat(500_000)));
+    let mut reader = args.reader();
     let (_, text) = reason(reader.next::<u8>().unwrap_err());
     assert!((250..=256).contains(&text.len()), "{}", text.len());
     assert!(text.starts_with("invalid type: string \"éé"));
@@ -124,7 +128,8 @@ fn a_reason_is_cut_between_characters() {
 #[test]
 fn numbers_beyond_a_type_are_no_syntax_errors() {
     for json in ["1e400", "-1e400", "256", "-1", "1.5", &"9".repeat(1000)] {
-        let mut reader = event(&format!(r#"["e",{json},7]"#)).reader();
+        let args = event(&format!(r#"["e",{json},7]"#));
+        let mut reader = args.reader();
         assert!(
             matches!(reader.next::<u8>(), Err(ArgError::Type { position: 0, .. })),
             "{json}"
@@ -139,10 +144,10 @@ fn numbers_beyond_a_type_are_no_syntax_errors() {
 
 #[test]
 fn integers_stay_integers_and_big_ones_stay_exact() {
-    let mut reader = event(
+    let args = event(
         r#"["e",9007199254740993,18446744073709551615,-170141183460469231731687303715884105728]"#,
-    )
-    .reader();
+    );
+    let mut reader = args.reader();
     assert_eq!(reader.next::<i64>().unwrap(), Some(9_007_199_254_740_993));
     assert_eq!(reader.next::<u64>().unwrap(), Some(u64::MAX));
     assert_eq!(reader.next::<i128>().unwrap(), Some(i128::MIN));
@@ -219,13 +224,15 @@ fn syntax_errors_are_told_from_type_errors_wherever_they_are() {
 
 #[test]
 fn what_nobody_reads_is_checked_by_finish() {
-    let mut reader = event(r#"["e",1,{"a":[x]}]"#).reader();
+    let args = event(r#"["e",1,{"a":[x]}]"#);
+    let mut reader = args.reader();
     assert_eq!(reader.next::<u8>().unwrap(), Some(1));
     assert_eq!(
         reader.finish(),
         Err(ArgError::Syntax(DecodeError::new(Kind::Json, 13)))
     );
-    let mut reader = event(r#"["e",1,{"a":[2]},3]"#).reader();
+    let args = event(r#"["e",1,{"a":[2]},3]"#);
+    let mut reader = args.reader();
     assert_eq!(reader.next::<u8>().unwrap(), Some(1));
     reader.finish().unwrap();
     reader.finish().unwrap();
@@ -235,7 +242,8 @@ fn what_nobody_reads_is_checked_by_finish() {
 
 #[test]
 fn raw_json_can_be_asked_for() {
-    let mut reader = event(r#"["e", {"a": 1.0} ,[1 ],2]"#).reader();
+    let args = event(r#"["e", {"a": 1.0} ,[1 ],2]"#);
+    let mut reader = args.reader();
     assert_eq!(
         reader.next::<Box<RawValue>>().unwrap().unwrap().get(),
         r#"{"a": 1.0}"#
@@ -285,7 +293,8 @@ fn a_type_that_does_not_read_its_argument_to_the_end_does_not_shift_the_next() {
     assert_eq!(reader.next::<Lenient>().unwrap(), Some(Lenient(None)));
     assert_eq!(reader.next::<u8>().unwrap(), Some(5));
     assert_eq!(reader.next::<u8>().unwrap(), None);
-    let mut reader = event(r#"["e",[[1,"x",3],[2]],5]"#).reader();
+    let args = event(r#"["e",[[1,"x",3],[2]],5]"#);
+    let mut reader = args.reader();
     assert!(matches!(
         reader.next::<Vec<Lenient>>(),
         Err(ArgError::Type { position: 0, .. })
@@ -346,7 +355,8 @@ fn a_string_reads_the_same_with_and_without_escapes() {
     }
     // Shown, for what it reads and for what it says of a misfit; and what comes behind it.
     fn read<T: std::fmt::Debug + serde::de::DeserializeOwned>(json: &str) -> String {
-        let mut reader = event(&format!(r#"["e", {json} ,7]"#)).reader();
+        let args = event(&format!(r#"["e", {json} ,7]"#));
+        let mut reader = args.reader();
         let first = reader.next::<T>();
         let second = reader.next::<u8>();
         reader.finish().unwrap();
@@ -403,7 +413,8 @@ fn a_string_that_does_not_end_is_no_argument() {
         "[\"e\",\"x\n\"]",
         r#"["e","x""y"]"#,
     ] {
-        let mut reader = event(json).reader();
+        let args = event(json);
+        let mut reader = args.reader();
         let read = reader.next::<String>().and_then(|_| reader.finish());
         assert!(matches!(read, Err(ArgError::Syntax(_))), "{json}");
     }
