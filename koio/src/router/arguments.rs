@@ -190,11 +190,8 @@ impl Arguments {
 
     /// All that the client sent, checked.
     pub(super) fn whole(&mut self) -> Result<RawArgs> {
-        match self.reader.as_mut().map(ArgsReader::whole) {
-            None => Ok(RawArgs::empty()),
-            Some(Ok(args)) => Ok(args),
-            Some(Err(error)) => Err(self.refused(error, self.position())),
-        }
+        let whole = self.reader.whole();
+        whole.map_err(|error| self.refused(error, self.position()))
     }
 
     fn refused(&self, error: ArgError, position: usize) -> Error {

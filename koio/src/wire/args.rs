@@ -62,6 +62,7 @@ impl RawArgs {
             named: false,
             attachments: None,
             checked: true,
+            tight: true,
         }
     }
 
