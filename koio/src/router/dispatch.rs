@@ -11,14 +11,14 @@ use std::{
 use tracing::{Instrument, Span};
 
 use super::{
-    Context, Next, Routes,
+    Context, Next, Reply, Routes,
     context::Occasion,
     guard::{guard, guard_call},
     onion::Boxed,
     routes::Lines,
 };
 use crate::{
-    CloseReason, Socket,
+    CloseReason, Result, Socket,
     socket::{Accept, BoxFuture, Dispatch, Event},
 };
 
@@ -141,32 +141,45 @@ struct Handling {
     running: Option<Boxed>,
 }
 
+impl Handling {
+    fn advance(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let ctx = &self.ctx;
+        let mut running = self.running.take().unwrap_or_else(|| ctx.line().enter(ctx));
+        match running.as_mut().poll(cx) {
+            Poll::Pending => {
+                self.running = Some(running);
+                Poll::Pending
+            }
+            Poll::Ready(result) => {
+                drop(running);
+                self.end(result);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn end(&self, result: Result<Reply>) {
+        let ctx = &self.ctx;
+        let result = result.map_err(|error| ctx.mapped(error));
+        if ctx.answer_state().is_broken() {
+            return;
+        }
+        if let Err(error) = &result {
+            ctx.report(error);
+        }
+        ctx.end_with(result);
+    }
+}
+
 impl Future for Handling {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Self { ctx, running } = &mut *self;
-        let polled = guard_call(|| {
-            let mut future = running.take().unwrap_or_else(|| ctx.line().enter(ctx));
-            let poll = future.as_mut().poll(cx);
-            if poll.is_pending() {
-                *running = Some(future);
-            }
-            poll
-        });
-        let result = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => result,
-            Err(panic) => Err(panic),
-        };
-        let result = result.map_err(|error| ctx.mapped(error));
-        if !ctx.answer_state().is_broken() {
-            if let Err(error) = &result {
-                ctx.report(error);
-            }
-            ctx.end_with(result);
-        }
-        Poll::Ready(())
+        // One guard for the handler and for the code of its answer, which is written here.
+        guard_call(|| self.advance(cx)).unwrap_or_else(|panic| {
+            self.end(Err(panic));
+            Poll::Ready(())
+        })
     }
 }
 
