@@ -355,7 +355,8 @@ fn a_string_reads_the_same_with_and_without_escapes() {
     }
     // Shown, for what it reads and for what it says of a misfit; and what comes behind it.
     fn read<T: std::fmt::Debug + serde::de::DeserializeOwned>(json: &str) -> String {
-        let mut reader = event(&format!(r#"["e", {json} ,7]"#)).reader();
+        let args = event(&format!(r#"["e", {json} ,7]"#));
+        let mut reader = args.reader();
         let first = reader.next::<T>();
         let second = reader.next::<u8>();
         reader.finish().unwrap();
@@ -412,7 +413,8 @@ fn a_string_that_does_not_end_is_no_argument() {
         "[\"e\",\"x\n\"]",
         r#"["e","x""y"]"#,
     ] {
-        let mut reader = event(json).reader();
+        let args = event(json);
+        let mut reader = args.reader();
         let read = reader.next::<String>().and_then(|_| reader.finish());
         assert!(matches!(read, Err(ArgError::Syntax(_))), "{json}");
     }

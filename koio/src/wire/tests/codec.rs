@@ -57,7 +57,8 @@ fn read(assembler: &mut Assembler, messages: &[Message]) -> RawArgs {
 fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Operation {
     let mut assembler = Assembler::new(PacketLimits::default());
     Box::new(move || {
-        let mut reader = read(&mut assembler, &messages).reader();
+        let args = read(&mut assembler, &messages);
+        let mut reader = args.reader();
         black_box(reader.next::<T>().unwrap());
         reader.finish().unwrap();
     })
