@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     Lost(u64),
     /// The server did nothing for so long.
     Stuck,
+    /// The server asks the system to write more often than it should.
+    TooManyCalls { what: &'static str, of_each: f64 },
     /// Any of these, and where.
     During(&'static str, Kind, Box<Failure>),
 }
@@ -70,6 +72,9 @@ impl fmt::Display for Failure {
             }
             Self::Lost(count) => write!(f, "{count} messages have not come"),
             Self::Stuck => write!(f, "nothing comes any more"),
+            Self::TooManyCalls { what, of_each } => {
+                write!(f, "{what} takes {of_each:.2} write calls")
+            }
             Self::During(row, kind, failure) => write!(f, "{row} on {}: {failure}", kind.name()),
         }
     }

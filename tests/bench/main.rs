@@ -7,6 +7,7 @@
 //! Every message is counted, and checked byte by byte: one that is lost, comes twice or out of order fails
 //! the run.
 
+mod calls;
 mod connection;
 mod crowd;
 mod failure;
@@ -53,6 +54,9 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failure> {
     process::raise_open_files();
+    if options.calls {
+        return calls::run(options);
+    }
     if options.scale {
         return scale::run(options);
     }

@@ -26,10 +26,11 @@ cargo run -p koio-tests --release --bin bench -- [OPTIONS]
   --short              each row for a moment, on servers built for debugging: are all messages
                        answered, once and in order? Its figures say nothing
   --scale              instead of the rows: does a message cost the same with many connections, rooms,
-                       namespaces and two threads? On koio and floor-tokio, about 5 minutes";
+                       namespaces and two threads? On koio and floor-tokio, about 5 minutes
+  --calls              instead of the rows: how often does koio ask the system to write? Needs strace";
 
 /// What to measure, and how long.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) versus: Vec<Kind>,
     pub(crate) repetitions: usize,
@@ -38,6 +39,7 @@ pub(crate) struct Options {
     pub(crate) spin: bool,
     pub(crate) short: bool,
     pub(crate) scale: bool,
+    pub(crate) calls: bool,
     /// Where the picture goes.
     pub(crate) picture: Option<PathBuf>,
     /// A command that the servers are arguments of.
@@ -59,6 +61,7 @@ impl Options {
             spin: false,
             short: false,
             scale: false,
+            calls: false,
             picture: None,
             under: Vec::new(),
             only: Vec::new(),
@@ -72,6 +75,7 @@ impl Options {
                     options.repetitions = 3;
                     options.pace.seconds = 1.0;
                 }
+                "--calls" => options.calls = true,
                 "--short" => options.short = true,
                 _ => {
                     let value = args.next().ok_or_else(|| Wrong(flag.clone()))?;

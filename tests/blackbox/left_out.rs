@@ -12,6 +12,7 @@ fn says_what_needs_the_command_tests_run() {
     let said = writeln!(
         stderr,
         "\nLEFT OUT: the official client (tests/node), the chat in a browser (tests/browser), \
+         the benchmark, the system calls of a write, \
          formatting, lints, documentation and each feature alone. `tests/run` installs what they \
          need and runs everything.\n"
     );

@@ -141,9 +141,7 @@ impl Context {
     /// # Errors
     /// If they are no JSON; the connection is closed then.
     pub fn args(&self) -> Result<Args> {
-        let args = self.raw().cloned().unwrap_or_default();
-        Arguments::new(self).validate()?;
-        Ok(Args(args))
+        Arguments::new(self).whole().map(Args)
     }
 
     /// The arguments, to be read one after the other: what `#[on]` does for you, done by hand.

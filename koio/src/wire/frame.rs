@@ -12,8 +12,9 @@ const BINARY: u8 = 0x82;
 /// Longest header of an unmasked frame: two bytes and a 64-bit length.
 pub(super) const HEADER: usize = 10;
 
-/// Packets up to this size are written into a buffer of the thread, and copied out of it.
-const SCRATCH: usize = 16 * 1024;
+/// Packets up to this size are written into a buffer of the thread, and copied out of it. A buffer that is given away
+/// costs more: the next one grows from nothing, in pages that the kernel has to clear.
+const SCRATCH: usize = 64 * 1024;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

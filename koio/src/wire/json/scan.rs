@@ -27,7 +27,10 @@ impl Watch for Unwatched {}
 /// The start of the first byte that is not white space, from `at` on.
 #[inline]
 pub(in crate::wire) fn whitespace(json: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = json.get(at) {
+    while let Some(&byte) = json.get(at)
+        && byte <= b' '
+        && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+    {
         at += 1;
     }
     at
@@ -38,11 +41,11 @@ pub(in crate::wire) fn brackets(json: &[u8]) -> usize {
     // '[' and '{' differ in this one bit, and no other bytes fall together with them. Short runs are
     // counted in bytes, which is what lets the compiler use its widest registers.
     let run = |run: &[u8]| {
-        run.iter()
-            .map(|&byte| u8::from(byte | 0x20 == b'{'))
-            .sum::<u8>()
+        let opening = run.iter().map(|&byte| u8::from(byte | 0x20 == b'{'));
+        usize::from(opening.sum::<u8>())
     };
-    json.chunks(255).map(|chunk| usize::from(run(chunk))).sum()
+    let (runs, rest) = json.as_chunks::<128>();
+    runs.iter().map(|chunk| run(chunk)).sum::<usize>() + run(rest)
 }
 
 /// The end of the value that starts at `at`, inside of `outer` lists and objects.
@@ -53,19 +56,6 @@ pub(in crate::wire) fn value(
     watch: &mut impl Watch,
 ) -> Result<usize, DecodeError> {
     Scan::new(json, at, outer, MAX_DEPTH).run(State::Value, watch)
-}
-
-/// The end of the list that `at` is in, behind its `]`. `first` says that no item came before `at`;
-/// otherwise `at` is behind an item.
-pub(in crate::wire) fn elements(
-    json: &[u8],
-    at: usize,
-    first: bool,
-    watch: &mut impl Watch,
-) -> Result<usize, DecodeError> {
-    let mut scan = Scan::new(json, at, 0, MAX_DEPTH);
-    scan.depth = 1;
-    scan.run(if first { State::First } else { State::Behind }, watch)
 }
 
 /// Checks that the text is one value and nothing else.
@@ -84,12 +74,23 @@ pub(in crate::wire) fn document(
 }
 
 /// The end of the string whose first quote is before `at`, behind its last quote.
-pub(in crate::wire) fn string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
+#[inline]
+pub(in crate::wire) fn string(json: &[u8], at: usize) -> Result<usize, DecodeError> {
+    // Most strings are keys, and most keys are short.
+    let text = json.get(at..).unwrap_or_default();
+    if let Some(word) = text.first_chunk()
+        && let Some(end) = first_special(*word)
+        && text.get(end) == Some(&b'"')
+    {
+        return Ok(at + end + 1);
+    }
+    long_string(json, at)
+}
+
+#[inline(never)]
+fn long_string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
     loop {
         at += plain(json.get(at..).unwrap_or_default());
-        while let Some(0x20..=0x21 | 0x23..=0x5b | 0x5d..) = json.get(at) {
-            at += 1;
-        }
         match json.get(at) {
             Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at = escape(json, at)?,
@@ -98,28 +99,68 @@ pub(in crate::wire) fn string(json: &[u8], mut at: usize) -> Result<usize, Decod
     }
 }
 
-/// How many of the first bytes can be skipped eight at a time: no quote, backslash or control among them.
-fn plain(text: &[u8]) -> usize {
+/// How many bytes come before the first quote, backslash or control.
+pub(in crate::wire) fn plain(text: &[u8]) -> usize {
+    // Most strings are short, and not worth a run.
+    let (words, _) = text.as_chunks::<8>();
+    let mut at = 0;
+    for word in words.iter().take(SHORT / 8) {
+        if let Some(end) = first_special(*word) {
+            return at + end;
+        }
+        at += 8;
+    }
+    at + long_plain(text.get(at..).unwrap_or_default())
+}
+
+/// Bytes of a string that are looked at in words, before longer runs are tried.
+const SHORT: usize = 32;
+
+fn long_plain(text: &[u8]) -> usize {
+    let mut at = runs::<256>(text);
+    at += runs::<32>(text.get(at..).unwrap_or_default());
+    let (words, tail) = text.get(at..).unwrap_or_default().as_chunks::<8>();
+    for word in words {
+        if let Some(end) = first_special(*word) {
+            return at + end;
+        }
+        at += 8;
+    }
+    let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
+    at + tail.iter().take_while(plain).count()
+}
+
+/// How many of the first bytes are whole runs of plain ones. Nothing ends the look at a run early, which is what
+/// lets the compiler take sixteen bytes and more at a time.
+fn runs<const LEN: usize>(text: &[u8]) -> usize {
+    let (runs, _) = text.as_chunks::<LEN>();
+    let plain = runs.iter().take_while(|run| {
+        // With this bit turned, the quote falls in line behind the controls, and nothing else does.
+        let low = run.iter().fold(u8::MAX, |low, byte| low.min(byte ^ 2));
+        let backslash = run.iter().fold(u8::MAX, |low, byte| low.min(byte ^ b'\\'));
+        low > 0x20 && backslash > 0
+    });
+    plain.count() * LEN
+}
+
+/// Which of these bytes is the first quote, backslash or control.
+#[inline]
+fn first_special(word: [u8; 8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The classic test for a zero byte.
-    const fn zero(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & HIGH
-    }
-    let (words, _) = text.as_chunks::<8>();
-    let clean = words.iter().take_while(|word| {
-        let word = u64::from_le_bytes(**word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        control | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64)) == 0
-    });
-    clean.count() * 8
+    // The classic test for a byte that is less than another. It may be wrong behind the first that is, for that one
+    // borrows from it.
+    let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
+    let word = u64::from_le_bytes(word);
+    let low = less(word ^ (ONES * 2), 0x21);
+    let backslash = less(word ^ (ONES * b'\\' as u64), 1);
+    let special = (low | backslash) & HIGH;
+    (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
 /// Whether a string is its own JSON but for the quotes.
 pub(in crate::wire) fn is_plain(text: &[u8]) -> bool {
-    let rest = text.get(plain(text)..).unwrap_or_default();
-    rest.iter()
-        .all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..))
+    plain(text) == text.len()
 }
 
 fn escape(json: &[u8], at: usize) -> Result<usize, DecodeError> {

@@ -328,3 +328,94 @@ fn a_list_can_be_made_of_ones_own_text() {
     assert!(RawArgs::empty().is_empty());
     assert_eq!(RawArgs::default().reader().next::<u8>().unwrap(), None);
 }
+
+#[test]
+fn a_string_reads_the_same_with_and_without_escapes() {
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Name(String);
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Unit;
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    #[allow(dead_code)]
+    enum Colour {
+        Red,
+        Rgb(u8),
+        Named { name: String },
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    #[allow(dead_code)]
+    enum Loose {
+        Number(f64),
+        Red(Colour),
+        Name(Option<Name>),
+    }
+    // Shown, for what it reads and for what it says of a misfit; and what comes behind it.
+    fn read<T: std::fmt::Debug + serde::de::DeserializeOwned>(json: &str) -> String {
+        let args = event(&format!(r#"["e", {json} ,7]"#));
+        let mut reader = args.reader();
+        let first = reader.next::<T>();
+        let second = reader.next::<u8>();
+        reader.finish().unwrap();
+        format!("{first:?} {second:?}")
+    }
+    fn check<T: std::fmt::Debug + serde::de::DeserializeOwned>(text: &str) {
+        let plain = serde_json::to_string(text).unwrap();
+        let escaped: String = text.encode_utf16().map(|c| format!("\\u{c:04x}")).collect();
+        let shown = read::<T>(&plain);
+        assert_eq!(shown, read::<T>(&format!("\"{escaped}\"")));
+        assert_eq!(
+            shown.starts_with("Ok"),
+            serde_json::from_str::<T>(&plain).is_ok()
+        );
+    }
+    for text in [
+        "red",
+        "rgb",
+        "x",
+        "é",
+        "a longer text, of more than one word",
+        "1",
+    ] {
+        check::<String>(text);
+        check::<Box<str>>(text);
+        check::<Option<String>>(text);
+        check::<Option<Option<Name>>>(text);
+        check::<std::path::PathBuf>(text);
+        check::<char>(text);
+        check::<Name>(text);
+        check::<Unit>(text);
+        check::<Colour>(text);
+        check::<Loose>(text);
+        check::<serde_json::Value>(text);
+        check::<IgnoredAny>(text);
+        check::<()>(text);
+        check::<bool>(text);
+        check::<i8>(text);
+        check::<u128>(text);
+        check::<f64>(text);
+        check::<Point>(text);
+        check::<Vec<String>>(text);
+        check::<(String, String)>(text);
+        check::<std::collections::BTreeMap<String, String>>(text);
+        check::<crate::wire::Bytes>(text);
+    }
+}
+
+#[test]
+fn a_string_that_does_not_end_is_no_argument() {
+    for json in [
+        r#"["e","x]"#,
+        r#"["e","x"y]"#,
+        "[\"e\",\"x\n\"]",
+        r#"["e","x""y"]"#,
+    ] {
+        let args = event(json);
+        let mut reader = args.reader();
+        let read = reader.next::<String>().and_then(|_| reader.finish());
+        assert!(matches!(read, Err(ArgError::Syntax(_))), "{json}");
+    }
+}

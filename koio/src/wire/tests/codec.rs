@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::{Bytes, text};
 use crate::wire::{self, Assembler, EnginePacket, Incoming, Message, PacketLimits, RawArgs, ack};
 
+type Operation = Box<dyn FnMut()>;
+
 /// What is measured, and how often: `tests/bench/codec.rs` sets it.
 const ASKED: &str = "KOIO_CODEC";
 
@@ -52,7 +54,7 @@ fn read(assembler: &mut Assembler, messages: &[Message]) -> RawArgs {
     }
 }
 
-fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Box<dyn FnMut()> {
+fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Operation {
     let mut assembler = Assembler::new(PacketLimits::default());
     Box::new(move || {
         let args = read(&mut assembler, &messages);
@@ -62,7 +64,7 @@ fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Box<dyn Fn
     })
 }
 
-fn write(value: impl Serialize + 'static) -> Box<dyn FnMut()> {
+fn write(value: impl Serialize + 'static) -> Operation {
     Box::new(move || {
         black_box(ack("/", 1234, black_box(&value)).unwrap());
     })
@@ -83,9 +85,13 @@ fn binary_event() -> Vec<Message> {
     ]
 }
 
-fn operations() -> Vec<(&'static str, Box<dyn FnMut()>)> {
+fn operations() -> Vec<(&'static str, Operation)> {
     let items = || serde_json::from_str::<Vec<Item>>(&json()).unwrap();
-    let passed_on = read(&mut Assembler::new(PacketLimits::default()), &json_event());
+    let mut assembler = Assembler::new(PacketLimits::default());
+    let passed_on = read(&mut assembler, &json_event())
+        .reader()
+        .whole()
+        .unwrap();
     vec![
         ("read a string of 32 B", read_as::<String>(string_event(32))),
         (
@@ -105,9 +111,11 @@ fn operations() -> Vec<(&'static str, Box<dyn FnMut()>)> {
             read_as::<Value>(json_event()),
         ),
         ("read 1 KiB of JSON to pass it on", {
-            let mut assembler = Assembler::new(PacketLimits::default());
             let messages = json_event();
-            Box::new(move || drop(black_box(read(&mut assembler, &messages))))
+            Box::new(move || {
+                let args = read(&mut assembler, &messages);
+                drop(black_box(args.reader().whole().unwrap()));
+            })
         }),
         (
             "read 1 KiB of binary",

@@ -84,6 +84,43 @@ fn a_character_is_noticed_at_every_place_of_a_string() {
 }
 
 #[test]
+fn a_long_string_ends_where_a_look_at_each_byte_says() {
+    let slow = |text: &[u8]| {
+        let special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+        text.iter().position(special).unwrap_or(text.len())
+    };
+    let mut noise = Noise::new(4);
+    // Longer than two of the longest runs, and every border between runs of all sizes among them.
+    for len in (0..70).chain([255, 256, 257, 511, 512, 513, 600]) {
+        for byte in 0..=255 {
+            let mut text: Vec<u8> = (0..len).map(|_| b' ' + noise.below(2) as u8).collect();
+            assert_eq!(json::plain(&text), len);
+            for at in 0..len.min(40) {
+                let at = if len < 70 { at } else { noise.below(len) };
+                let before = std::mem::replace(&mut text[at], byte);
+                assert_eq!(json::plain(&text), slow(&text), "{byte} at {at} of {len}");
+                text[at] = before;
+            }
+        }
+        for at in 0..len {
+            let mut text = vec![0xff; len];
+            text[at] = b'"';
+            assert_eq!(json::plain(&text), at, "{at} of {len}");
+            for start in 0..=at.min(9) {
+                assert_eq!(json::string(&text, start), Ok(at + 1));
+            }
+        }
+    }
+    for _ in 0..20_000 {
+        let text: Vec<u8> = (0..noise.below(80))
+            .map(|_| *noise.one(b"\x00\x1f !\"#[\\]\x5e\x7e\x7f\x80\xa2\xdc\xff"))
+            .collect();
+        assert_eq!(json::plain(&text), slow(&text), "{text:?}");
+        assert_eq!(json::is_plain(&text), slow(&text) == text.len());
+    }
+}
+
+#[test]
 fn depth_is_bounded_without_a_stack() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":"#, "}]")] {
         let levels = if open.len() > 5 { 2 } else { 1 };
@@ -127,6 +164,10 @@ fn brackets_are_counted_and_nothing_else_is() {
     let all: Vec<u8> = (0..=255).collect();
     assert_eq!(json::brackets(&all), 2);
     assert_eq!(json::brackets(b"[[{}]]()<>"), 3);
+    for len in 0..600 {
+        assert_eq!(json::brackets(&vec![b'['; len]), len);
+        assert_eq!(json::brackets(&vec![b'{'; len]), len);
+    }
 }
 
 #[test]
