@@ -50,7 +50,7 @@ impl Hasher for Fnv {
 
 /// Everything that was set up, ready to run.
 pub(crate) struct Routes {
-    pub(super) namespaces: Frozen<Box<str>, Lines>,
+    pub(super) namespaces: Frozen<Box<str>, Arc<Lines>>,
 }
 
 /// The lines of one namespace.
