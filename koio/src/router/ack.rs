@@ -113,9 +113,18 @@ impl Context {
                     self.answer_error(id, &Error::unanswered());
                 }
             }
-            _ if !state.end_and_claim() => self.answered_before(),
-            Ok(reply) => self.answer(id, reply.write(self.socket(), id)),
-            Err(error) => self.answer_error(id, &error),
+            Ok(reply) => {
+                // Before it is claimed: what panics here is answered as well.
+                let answer = reply.write(self.socket(), id);
+                match state.end_and_claim() {
+                    true => self.answer(id, answer),
+                    false => self.answered_before(),
+                }
+            }
+            Err(error) => match state.end_and_claim() {
+                true => self.answer_error(id, &error),
+                false => self.answered_before(),
+            },
         }
     }
 }

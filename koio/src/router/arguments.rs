@@ -188,6 +188,12 @@ impl Arguments {
         }
     }
 
+    /// All that the client sent, checked.
+    pub(super) fn whole(&mut self) -> Result<RawArgs> {
+        let whole = self.reader.whole();
+        whole.map_err(|error| self.refused(error, self.position()))
+    }
+
     fn refused(&self, error: ArgError, position: usize) -> Error {
         match error {
             ArgError::Type { reason, .. } => Error::bad_request(format!(

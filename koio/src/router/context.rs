@@ -4,7 +4,7 @@ use std::{
     any::{Any, TypeId},
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -33,8 +33,10 @@ struct Inner {
     /// How many disconnect handlers have started: nothing may keep the others from it.
     started: AtomicUsize,
     /// Allocated when a middleware first leaves something.
-    locals: Mutex<TypeMap<Box<dyn Any + Send>>>,
+    locals: OnceLock<Box<Locals>>,
 }
+
+type Locals = Mutex<TypeMap<Box<dyn Any + Send>>>;
 
 /// Why there is a context.
 pub(super) enum Occasion {
@@ -54,8 +56,35 @@ impl Context {
             line,
             answer: AnswerState::default(),
             started: AtomicUsize::new(0),
-            locals: Mutex::default(),
+            locals: OnceLock::new(),
         }))
+    }
+
+    /// A context for an event, in the place of one that is over if that can be.
+    pub(super) fn of_event(
+        spare: Option<Self>,
+        socket: &Socket,
+        event: Event,
+        line: &Arc<Line>,
+    ) -> Self {
+        let occasion = Occasion::Event(event);
+        if let Some(mut ctx) = spare
+            && let Some(inner) = Arc::get_mut(&mut ctx.0)
+        {
+            inner.occasion = occasion;
+            inner.answer = AnswerState::default();
+            if !Arc::ptr_eq(&inner.line, line) {
+                inner.line = Arc::clone(line);
+            }
+            return ctx;
+        }
+        Self::new(socket.clone(), occasion, Arc::clone(line))
+    }
+
+    /// What can be the context of the socket's next event: nobody has kept this one, and nothing of a user's is in it,
+    /// which must not outlive its event.
+    pub(super) fn into_spare(self) -> Option<Self> {
+        (Arc::strong_count(&self.0) == 1 && self.0.locals.get().is_none()).then_some(self)
     }
 
     /// The socket that this is about.
@@ -112,9 +141,7 @@ impl Context {
     /// # Errors
     /// If they are no JSON; the connection is closed then.
     pub fn args(&self) -> Result<Args> {
-        let args = self.raw().cloned().unwrap_or_default();
-        Arguments::new(self).validate()?;
-        Ok(Args(args))
+        Arguments::new(self).whole().map(Args)
     }
 
     /// The arguments, to be read one after the other: what `#[on]` does for you, done by hand.
@@ -155,14 +182,16 @@ impl Context {
     ///
     /// What belongs to the connection goes into the socket instead.
     pub fn set<T: Clone + Send + 'static>(&self, value: T) {
-        let mut locals = self.0.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        let locals = self.0.locals.get_or_init(Box::default);
+        let mut locals = locals.lock().unwrap_or_else(PoisonError::into_inner);
         locals.insert(TypeId::of::<T>(), Box::new(value));
     }
 
     /// The value of that type that was [set](Self::set) in this event.
     #[must_use]
     pub fn get<T: Clone + Send + 'static>(&self) -> Option<T> {
-        let locals = self.0.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        let locals = self.0.locals.get()?.lock();
+        let locals = locals.unwrap_or_else(PoisonError::into_inner);
         locals.get(&TypeId::of::<T>())?.downcast_ref().cloned()
     }
 

@@ -11,29 +11,40 @@ use std::{
 use tracing::{Instrument, Span};
 
 use super::{
-    Context, Next, Routes,
+    Context, Next, Reply, Routes,
     context::Occasion,
     guard::{guard, guard_call},
     onion::Boxed,
     routes::Lines,
 };
 use crate::{
-    CloseReason, Socket,
-    socket::{Accept, BoxFuture, Dispatch, Event},
+    CloseReason, Result, Socket,
+    socket::{Accept, BoxFuture, Dispatch, Event, Namespaces},
 };
 
 /// What CONNECT_ERROR says to a client that a middleware turned away without a word.
 const REFUSED: &str = "connection refused";
 
-impl Dispatch for Routes {
-    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture {
-        let Some(lines) = self.lines(&socket) else {
-            return nothing();
-        };
+impl Namespaces for Routes {
+    fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
+        let lines = Arc::clone(self.namespaces.get(name)?);
+        Some(Box::new(Served { lines, spare: None }))
+    }
+}
+
+/// One socket, as the router serves it.
+struct Served {
+    lines: Arc<Lines>,
+    /// The context of an event that is over, if nobody has kept it: the next event of the same burst takes its place.
+    spare: Option<Context>,
+}
+
+impl Dispatch for Served {
+    fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
         let ctx = Context::new(
-            socket,
+            socket.clone(),
             Occasion::Connection(accept.clone()),
-            Arc::clone(&lines.connection),
+            Arc::clone(&self.lines.connection),
         );
         let span = span(&ctx);
         let connecting = async move {
@@ -63,31 +74,32 @@ impl Dispatch for Routes {
         Box::pin(connecting.instrument(span))
     }
 
-    fn event(&self, socket: Socket, event: Event) -> BoxFuture {
-        match self.handle(socket, event) {
-            Some(handling) => {
-                let span = span(&handling.ctx);
-                Box::pin(handling.instrument(span))
-            }
-            None => nothing(),
-        }
-    }
-
-    fn begin(&self, socket: Socket, event: Event, cx: &mut TaskContext<'_>) -> Option<BoxFuture> {
-        let mut handling = self.handle(socket, event)?;
-        let span = span(&handling.ctx);
+    fn event(
+        &mut self,
+        socket: &Socket,
+        event: Event,
+        cx: &mut TaskContext<'_>,
+    ) -> Option<BoxFuture> {
+        let line = self.lines.event(&event.name);
+        let ctx = Context::of_event(self.spare.take(), socket, event, line);
+        let span = span(&ctx);
+        let mut handling = Handling { ctx, running: None };
         match span.in_scope(|| Pin::new(&mut handling).poll(cx)) {
-            Poll::Ready(()) => None,
+            Poll::Ready(()) => {
+                self.spare = handling.ctx.into_spare();
+                None
+            }
             Poll::Pending => Some(Box::pin(handling.instrument(span))),
         }
     }
 
-    fn disconnect(&self, socket: Socket, reason: CloseReason) -> BoxFuture {
-        let Some(lines) = self.lines(&socket) else {
-            return nothing();
-        };
-        let line = Arc::clone(&lines.disconnect);
-        let ctx = Context::new(socket, Occasion::Disconnect(reason), Arc::clone(&line));
+    fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture {
+        let line = Arc::clone(&self.lines.disconnect);
+        let ctx = Context::new(
+            socket.clone(),
+            Occasion::Disconnect(reason),
+            Arc::clone(&line),
+        );
         let span = span(&ctx);
         let leaving = async move {
             // Not through the tower layers: a layer that sheds load would shed the end of sockets too.
@@ -107,29 +119,8 @@ impl Dispatch for Routes {
         Box::pin(leaving.instrument(span))
     }
 
-    fn has_namespace(&self, namespace: &str) -> bool {
-        self.namespaces.contains_key(namespace)
-    }
-}
-
-impl Routes {
-    fn lines(&self, socket: &Socket) -> Option<&Lines> {
-        let lines = self.namespaces.get(socket.namespace());
-        if lines.is_none() {
-            tracing::error!(
-                namespace = socket.namespace(),
-                "a socket in a namespace that does not exist"
-            );
-        }
-        lines
-    }
-
-    fn handle(&self, socket: Socket, event: Event) -> Option<Handling> {
-        let line = Arc::clone(self.lines(&socket)?.event(&event.name));
-        Some(Handling {
-            ctx: Context::new(socket, Occasion::Event(event), line),
-            running: None,
-        })
+    fn rest(&mut self) {
+        self.spare = None;
     }
 }
 
@@ -141,32 +132,45 @@ struct Handling {
     running: Option<Boxed>,
 }
 
+impl Handling {
+    fn advance(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let ctx = &self.ctx;
+        let mut running = self.running.take().unwrap_or_else(|| ctx.line().enter(ctx));
+        match running.as_mut().poll(cx) {
+            Poll::Pending => {
+                self.running = Some(running);
+                Poll::Pending
+            }
+            Poll::Ready(result) => {
+                drop(running);
+                self.end(result);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn end(&self, result: Result<Reply>) {
+        let ctx = &self.ctx;
+        let result = result.map_err(|error| ctx.mapped(error));
+        if ctx.answer_state().is_broken() {
+            return;
+        }
+        if let Err(error) = &result {
+            ctx.report(error);
+        }
+        ctx.end_with(result);
+    }
+}
+
 impl Future for Handling {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Self { ctx, running } = &mut *self;
-        let polled = guard_call(|| {
-            let mut future = running.take().unwrap_or_else(|| ctx.line().enter(ctx));
-            let poll = future.as_mut().poll(cx);
-            if poll.is_pending() {
-                *running = Some(future);
-            }
-            poll
-        });
-        let result = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => result,
-            Err(panic) => Err(panic),
-        };
-        let result = result.map_err(|error| ctx.mapped(error));
-        if !ctx.answer_state().is_broken() {
-            if let Err(error) = &result {
-                ctx.report(error);
-            }
-            ctx.end_with(result);
-        }
-        Poll::Ready(())
+        // One guard for the handler and for the code of its answer, which is written here.
+        guard_call(|| self.advance(cx)).unwrap_or_else(|panic| {
+            self.end(Err(panic));
+            Poll::Ready(())
+        })
     }
 }
 
@@ -179,8 +183,4 @@ fn span(ctx: &Context) -> Span {
         namespace = ctx.namespace(),
         socket = %ctx.socket().id()
     )
-}
-
-fn nothing() -> BoxFuture {
-    Box::pin(async {})
 }

@@ -156,9 +156,8 @@ impl fmt::Debug for Args {
 }
 
 impl FromEvent for Args {
-    async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
-        // `finish` checks the text before the handler runs; checking it here as well would do it twice.
-        Ok(Self(ctx.raw().cloned().unwrap_or_default()))
+    async fn from_event(_: &Context, args: &mut Arguments) -> Result<Self> {
+        args.whole().map(Self)
     }
 
     fn requires(requirements: &mut Requirements) {

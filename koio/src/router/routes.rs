@@ -50,7 +50,7 @@ impl Hasher for Fnv {
 
 /// Everything that was set up, ready to run.
 pub(crate) struct Routes {
-    pub(super) namespaces: Frozen<Box<str>, Lines>,
+    pub(super) namespaces: Frozen<Box<str>, Arc<Lines>>,
 }
 
 /// The lines of one namespace.
@@ -88,6 +88,9 @@ pub(super) struct Handler {
 impl Line {
     /// The layers, if there are any, and the onion inside them.
     pub(super) fn enter(&self, ctx: &Context) -> Boxed {
+        if ctx.is_direct() {
+            return self.invoke(ctx, 0);
+        }
         match self.shared.pipeline.clone() {
             None => onion::enter(ctx),
             Some(pipeline) => {

@@ -201,7 +201,10 @@ impl Setup {
         });
         let namespaces = plan
             .into_iter()
-            .map(|(path, namespace)| (path.into_boxed_str(), lines(&wraps, namespace, &shared)))
+            .map(|(path, namespace)| {
+                let lines = lines(&wraps, namespace, &shared);
+                (path.into_boxed_str(), Arc::new(lines))
+            })
             .collect();
         Ok(Arc::new(Routes { namespaces }))
     }

@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 
 use super::{
     Config, KoioLayer, KoioService, Server,
-    listen::{self, Attached},
+    listen::{self, Attached, Served},
 };
 use crate::{
     Answer, Context, Error, IntoRoutes, Namespace, Next, Pipeline, Reply, Result, Table,
@@ -341,7 +341,7 @@ impl Io {
         Server::new(
             listener,
             started.handle,
-            listen::served(started.service, started.attached),
+            Served::new(started.service, started.attached),
             started.config.header_timeout,
             started.config.shutdown_timeout,
         )

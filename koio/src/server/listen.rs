@@ -1,31 +1,34 @@
 //! koio's own HTTP/1.1 server.
 
 use std::{
-    fmt, io,
+    fmt,
+    future::Future,
+    io,
     net::SocketAddr,
-    task::{Context, Poll, Waker},
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Either, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
-use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::{debug, info, warn};
 
-use super::{Config, KoioLayer, KoioService};
+use super::Config;
 use crate::{
     Result,
     engine::PeerAddr,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::EngineService,
+    transport::{Body, EngineService, Responding},
 };
 
 /// Bytes that hyper keeps of what it reads, and so the longest head of a request (431 above it). Cookies and
@@ -33,8 +36,7 @@ use crate::{
 const HEAD: usize = 64 * 1024;
 
 /// A service beside koio, whatever its type.
-pub(super) type Attached =
-    BoxCloneSyncService<Request<Incoming>, Response<UnsyncBoxBody<Bytes, Failed>>, Failed>;
+pub(super) type Attached = BoxCloneSyncService<Request<Incoming>, Response<AttachedBody>, Failed>;
 
 /// The attached service failed, or its body. A type of its own: with a bare boxed error the compiler can't see
 /// that a connection's future is `Send`.
@@ -60,16 +62,72 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     handle: IoHandle,
-    served: Attached,
+    served: Served,
     header_timeout: Duration,
     shutdown_timeout: Duration,
 }
 
-/// Puts koio in front of what is attached, with one type of body for both.
-pub(super) fn served(engine: EngineService, attached: Option<Attached>) -> Attached {
-    match attached {
-        None => boxed(KoioService::new(engine)),
-        Some(attached) => boxed(KoioLayer::new(engine).layer(attached)),
+/// Who answers the requests of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Served {
+    engine: Option<EngineService>,
+    attached: Option<Attached>,
+}
+
+impl Served {
+    /// koio, and behind it what is attached.
+    pub(super) fn new(engine: EngineService, attached: Option<Attached>) -> Self {
+        Self {
+            engine: Some(engine),
+            attached,
+        }
+    }
+
+    /// Takes a request at once if that can be: if the connection ends right behind the request, hyper drops the
+    /// future without polling it, and what was to be done first would never be done.
+    ///
+    /// koio's own requests, of which a client that polls makes two for each message, pass through nothing on the way.
+    fn call(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Answering {
+        if let Some(engine) = &self.engine
+            && engine.is_mine(request.uri().path())
+        {
+            return Answering::Koio(engine.respond_to(request, Some(peer)));
+        }
+        let Some(attached) = &self.attached else {
+            return Answering::Nobody;
+        };
+        request.extensions_mut().insert(PeerAddr(peer));
+        let mut attached = attached.clone();
+        let ready = attached.poll_ready(&mut Context::from_waker(Waker::noop()));
+        Answering::Attached(match ready {
+            Poll::Ready(Ok(())) => attached.call(request),
+            Poll::Ready(Err(_)) | Poll::Pending => Box::pin(attached.oneshot(request)),
+        })
+    }
+}
+
+type AttachedBody = UnsyncBoxBody<Bytes, Failed>;
+
+/// A response to be.
+enum Answering {
+    Koio(Responding),
+    Attached(Pin<Box<dyn Future<Output = Result<Response<AttachedBody>, Failed>> + Send>>),
+    Nobody,
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Either<Body, AttachedBody>>, Failed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(match &mut *self {
+            Self::Koio(koio) => ready!(Pin::new(koio).poll(cx)).map(Either::Left),
+            Self::Attached(attached) => ready!(attached.as_mut().poll(cx))?.map(Either::Right),
+            Self::Nobody => {
+                let mut response = Response::new(Either::Left(Body::empty()));
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+        }))
     }
 }
 
@@ -95,7 +153,7 @@ impl Server {
     pub(super) fn new(
         listener: TcpListener,
         handle: IoHandle,
-        served: Attached,
+        served: Served,
         header_timeout: Duration,
         shutdown_timeout: Duration,
     ) -> Result<Self> {
@@ -193,7 +251,7 @@ async fn signalled() -> io::Result<()> {
 }
 
 /// Serves a tower service over HTTP/1.1, upgrades included, until the future is dropped: for an
-/// [`EngineService`], or a [`KoioService`] with something of yours inside.
+/// [`EngineService`], or a [`KoioService`](super::KoioService) with something of yours inside.
 ///
 /// Requests carry the [`PeerAddr`] of their connection. The head of a request may take 10 s.
 pub async fn serve<S, B>(listener: TcpListener, service: S)
@@ -206,12 +264,16 @@ where
 {
     let never = watch::Sender::new(false);
     let header_timeout = Config::default().header_timeout;
-    accept_all(listener, boxed(service), header_timeout, never.subscribe()).await;
+    let served = Served {
+        engine: None,
+        attached: Some(boxed(service)),
+    };
+    accept_all(listener, served, header_timeout, never.subscribe()).await;
 }
 
 async fn accept_all(
     listener: TcpListener,
-    served: Attached,
+    served: Served,
     header_timeout: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -256,22 +318,13 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    served: Attached,
+    served: Served,
     header_timeout: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
     // Messages are small and somebody waits for each: they must not be held back to fill a packet.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(PeerAddr(peer));
-        let mut served = served.clone();
-        // Called at once if it can be: if the connection ends right behind the request, hyper drops the future
-        // without polling it, and what was to be done first would never be done.
-        match served.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => served.call(request),
-            Poll::Ready(Err(_)) | Poll::Pending => Box::pin(served.oneshot(request)),
-        }
-    });
+    let service = service_fn(move |request| served.call(request, peer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)

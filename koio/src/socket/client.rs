@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 use tracing::debug;
 
 use super::{
-    Accept, Handshake, Socket,
+    Handshake, Socket,
     connection::Connection,
     dispatch::Event,
     handshake::Request,
@@ -152,21 +152,21 @@ impl Client {
     }
 
     fn connect(&mut self, name: &str, auth: bytes::Bytes) -> Result<(), Violation> {
-        let Some(dispatch) = self.core.dispatch().map(Arc::clone) else {
+        let Some(declared) = self.core.declared() else {
             return Err(Violation::OutOfOrder("the server has not started"));
         };
-        if self.lane(name).is_some() {
+        if in_namespace(&mut self.lanes, name).is_some() {
             return Err(Violation::OutOfOrder("second CONNECT"));
         }
         let refuse = |message: &str| {
             let refusal = wire::connect_error(name, message, None);
             let _ = self.connection.session.reply(refusal);
         };
-        if !dispatch.has_namespace(name) {
+        let Some(dispatch) = declared.open(name) else {
             debug!(namespace = name, "namespace refused: nobody declared it");
             refuse("Invalid namespace");
             return Ok(());
-        }
+        };
         let open = self.lanes.iter().filter(|lane| lane.is_open()).count();
         if open >= self.core.config().namespaces {
             refuse("Too many namespaces");
@@ -181,13 +181,11 @@ impl Client {
         let handshake = Handshake::new(Arc::clone(&self.request), &auth);
         let connection = Arc::clone(&self.connection);
         let socket = Socket::new(id, namespace, connection, handshake);
-        let accept = Accept::new(socket.clone());
-        let connecting = dispatch.connect(socket.clone(), accept.clone());
         // Most clients are in one namespace; a vector left to itself would begin with room for four.
         if self.lanes.is_empty() {
             self.lanes.reserve_exact(1);
         }
-        self.lanes.push(Lane::new(socket, accept, connecting));
+        self.lanes.push(Lane::new(socket, dispatch));
         Ok(())
     }
 
@@ -207,11 +205,9 @@ impl Client {
         event: Event,
         cx: &mut Context<'_>,
     ) -> Result<(), Violation> {
-        let dispatch = self.core.dispatch();
-        let lane = in_namespace(&mut self.lanes, namespace);
-        match (lane.filter(|lane| lane.is_accepted()), dispatch) {
-            (Some(lane), Some(dispatch)) => {
-                lane.event(event, &**dispatch, cx);
+        match self.lane(namespace) {
+            Some(lane) if lane.is_accepted() => {
+                lane.event(event, cx);
                 Ok(())
             }
             _ => self.late(namespace, "event before CONNECT"),
@@ -321,14 +317,10 @@ impl Client {
 
     /// Runs those of the sockets that are meant, and drops those that have ended.
     fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&Lane) -> bool) {
-        let Some(dispatch) = self.core.dispatch() else {
-            return;
-        };
         let grace = self.core.config().handler_grace;
         let counters = &self.core.counters;
-        self.lanes.retain_mut(|lane| {
-            !which(lane) || lane.poll(cx, &**dispatch, counters, grace) == Turn::Running
-        });
+        self.lanes
+            .retain_mut(|lane| !which(lane) || lane.poll(cx, counters, grace) == Turn::Running);
         if self.lanes.is_empty() {
             self.lanes = Vec::new();
         }

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     engine::{Engine, EngineConfig, Transport, requests::PollReply},
     ids::Sid,
-    socket::{Dispatch, IoHandle, SocketConfig, dispatch::BoxFuture},
+    socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
     wire::payload,
 };
 
@@ -39,9 +39,15 @@ impl Above {
     }
 }
 
+impl Namespaces for Above {
+    fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
+        matches!(name, "/" | "/slow").then(|| Box::new(self.clone()) as _)
+    }
+}
+
 impl Dispatch for Above {
-    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture {
-        let above = self.clone();
+    fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
+        let (above, socket) = (self.clone(), socket.clone());
         Box::pin(async move {
             if socket.namespace() == "/slow" {
                 above.gate.notified().await;
@@ -53,23 +59,14 @@ impl Dispatch for Above {
         })
     }
 
-    fn event(&self, _: Socket, event: Event) -> BoxFuture {
-        let above = self.clone();
-        Box::pin(async move {
-            above.note(event.name.to_string());
-            if &*event.name == "stuck" {
-                pending::<()>().await;
-            }
-        })
+    fn event(&mut self, _: &Socket, event: Event, _: &mut Context<'_>) -> Option<BoxFuture> {
+        self.note(event.name.to_string());
+        (&*event.name == "stuck").then(|| Box::pin(pending()) as _)
     }
 
-    fn disconnect(&self, _: Socket, reason: CloseReason) -> BoxFuture {
+    fn disconnect(&mut self, _: &Socket, reason: CloseReason) -> BoxFuture {
         self.note(format!("disconnected: {reason}"));
         Box::pin(async {})
-    }
-
-    fn has_namespace(&self, namespace: &str) -> bool {
-        matches!(namespace, "/" | "/slow")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The door from a socket to the router above it.
+//! The doors from a server and from a socket to the router above them.
 
 use std::{fmt, future::Future, pin::Pin, sync::atomic::Ordering, task::Context};
 
@@ -30,23 +30,24 @@ impl Event {
     }
 }
 
-/// What is done about what a client sends. The session's task polls one of these futures at a time for each
-/// socket, in the order of arrival.
-pub(crate) trait Dispatch: Send + Sync + 'static {
-    /// A client asks to connect. A future that ends without an answer refuses.
-    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture;
-    /// An event has arrived.
-    fn event(&self, socket: Socket, event: Event) -> BoxFuture;
-    /// The same, run as far as it goes at once; nothing is left of one that is done. Most are, and then what it
-    /// needs beside the handler's own future need not be allocated.
-    fn begin(&self, socket: Socket, event: Event, cx: &mut Context<'_>) -> Option<BoxFuture> {
-        let mut running = self.event(socket, event);
-        running.as_mut().poll(cx).is_pending().then_some(running)
-    }
-    /// A socket that had been accepted is closed.
-    fn disconnect(&self, socket: Socket, reason: CloseReason) -> BoxFuture;
-    /// Whether there is such a namespace.
-    fn has_namespace(&self, namespace: &str) -> bool;
+/// The server's namespaces. One for the whole server.
+pub(crate) trait Namespaces: Send + Sync + 'static {
+    /// What serves one socket in this namespace; nothing if there is no such namespace.
+    fn open(&self, name: &str) -> Option<Box<dyn Dispatch>>;
+}
+
+/// What is done about what a client sends: one value for each socket. The session's task polls one of these futures at
+/// a time, in the order of arrival.
+pub(crate) trait Dispatch: Send {
+    /// The client asks to connect. A future that ends without an answer refuses.
+    fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture;
+    /// An event has arrived. It is run as far as it goes at once, and nothing is left of one that is done. Most are,
+    /// and then what it needs beside the handler's own future need not be allocated.
+    fn event(&mut self, socket: &Socket, event: Event, cx: &mut Context<'_>) -> Option<BoxFuture>;
+    /// The socket had been accepted, and is closed.
+    fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture;
+    /// A turn is over: gives back what an idle socket does not need.
+    fn rest(&mut self) {}
 }
 
 /// The answer to a CONNECT, given once. It is kept with the socket, so that nothing is left of this but a reference

@@ -13,7 +13,7 @@ use std::{
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
-use super::{Dispatch, Emit, Socket, SocketConfig};
+use super::{Emit, Namespaces, Socket, SocketConfig};
 use crate::{
     Result,
     adapter::Rooms,
@@ -38,7 +38,7 @@ pub(crate) struct Core {
 
 struct Started {
     config: SocketConfig,
-    dispatch: Arc<dyn Dispatch>,
+    declared: Arc<dyn Namespaces>,
     engine: Engine,
 }
 
@@ -74,13 +74,13 @@ impl Core {
     pub(crate) fn start(
         &self,
         config: SocketConfig,
-        dispatch: Arc<dyn Dispatch>,
+        declared: Arc<dyn Namespaces>,
         engine: Engine,
     ) -> bool {
         self.started
             .set(Started {
                 config,
-                dispatch,
+                declared,
                 engine,
             })
             .is_ok()
@@ -92,8 +92,9 @@ impl Core {
             .map_or(&self.defaults, |started| &started.config)
     }
 
-    pub(super) fn dispatch(&self) -> Option<&Arc<dyn Dispatch>> {
-        self.started.get().map(|started| &started.dispatch)
+    /// The namespaces that clients may connect to, once the server has started.
+    pub(super) fn declared(&self) -> Option<&dyn Namespaces> {
+        self.started.get().map(|started| &*started.declared)
     }
 
     pub(crate) fn engine(&self) -> Option<&Engine> {

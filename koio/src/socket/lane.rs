@@ -25,6 +25,7 @@ const TURN: usize = 64;
 pub(super) struct Lane {
     socket: Socket,
     accept: Accept,
+    dispatch: Box<dyn Dispatch>,
     running: Option<BoxFuture>,
     queue: Queue,
     closing: Option<Closing>,
@@ -48,10 +49,13 @@ pub(super) enum Turn {
 }
 
 impl Lane {
-    pub(super) fn new(socket: Socket, accept: Accept, connecting: BoxFuture) -> Self {
+    pub(super) fn new(socket: Socket, mut dispatch: Box<dyn Dispatch>) -> Self {
+        let accept = Accept::new(socket.clone());
+        let connecting = dispatch.connect(&socket, accept.clone());
         Self {
             socket,
             accept,
+            dispatch,
             running: Some(connecting),
             queue: Queue::default(),
             closing: None,
@@ -92,6 +96,7 @@ impl Lane {
     /// Gives back what an idle socket does not need. Called once a turn, not after every event.
     pub(super) fn tidy(&mut self) {
         self.queue.rest();
+        self.dispatch.rest();
     }
 
     pub(super) fn is_full(&self, config: &SocketConfig) -> bool {
@@ -100,12 +105,12 @@ impl Lane {
 
     /// Takes an event. It is begun here and now if nothing comes before it: what is under way already is polled in
     /// its turn, and polling it for every message would be waste.
-    pub(super) fn event(&mut self, event: Event, dispatch: &dyn Dispatch, cx: &mut Context<'_>) {
+    pub(super) fn event(&mut self, event: Event, cx: &mut Context<'_>) {
         if self.running.is_some() || !self.queue.is_empty() {
             self.queue.push(event);
             return;
         }
-        match self.begin(event, dispatch, cx) {
+        match self.begin(event, cx) {
             Ok(_) => {}
             Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
         }
@@ -150,7 +155,6 @@ impl Lane {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        dispatch: &dyn Dispatch,
         counters: &Counters,
         grace: Duration,
     ) -> Turn {
@@ -163,8 +167,8 @@ impl Lane {
                     std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)))
                 }
                 None => match self.next_event() {
-                    Some(event) => self.begin(event, dispatch, cx),
-                    None if self.start_last(dispatch) => continue,
+                    Some(event) => self.begin(event, cx),
+                    None if self.start_last() => continue,
                     None => return self.rest(),
                 },
             };
@@ -198,16 +202,13 @@ impl Lane {
     }
 
     /// Runs an event as far as it goes at once, and keeps what is left of it.
-    fn begin(
-        &mut self,
-        event: Event,
-        dispatch: &dyn Dispatch,
-        cx: &mut Context<'_>,
-    ) -> std::thread::Result<Poll<()>> {
-        let socket = self.socket.clone();
+    fn begin(&mut self, event: Event, cx: &mut Context<'_>) -> std::thread::Result<Poll<()>> {
+        let Self {
+            socket, dispatch, ..
+        } = self;
         let begun =
-            std::panic::catch_unwind(AssertUnwindSafe(|| dispatch.begin(socket, event, cx)))?;
-        self.running = begun;
+            std::panic::catch_unwind(AssertUnwindSafe(|| dispatch.event(socket, event, cx)));
+        self.running = begun?;
         Ok(match self.running {
             Some(_) => Poll::Pending,
             None => Poll::Ready(()),
@@ -238,15 +239,14 @@ impl Lane {
     }
 
     /// Starts the end of the socket, once nothing else is left; false if there is nothing to start.
-    fn start_last(&mut self, dispatch: &dyn Dispatch) -> bool {
+    fn start_last(&mut self) -> bool {
         match &mut self.closing {
             // Who was accepted is told about the end, once, after everything else.
             Some(closing) if self.accept.is_accepted() && !closing.told => {
                 closing.told = true;
                 // The last handler gets a grace of its own.
                 closing.until = None;
-                let socket = self.socket.clone();
-                self.running = Some(dispatch.disconnect(socket, closing.reason));
+                self.running = Some(self.dispatch.disconnect(&self.socket, closing.reason));
                 true
             }
             _ => false,

@@ -17,7 +17,7 @@ mod queue;
 
 pub(crate) use client::Clients;
 pub use config::SocketConfig;
-pub(crate) use dispatch::{Accept, BoxFuture, Dispatch, Event};
+pub(crate) use dispatch::{Accept, BoxFuture, Dispatch, Event, Namespaces};
 pub use emit::{AckFuture, Emit};
 pub use handle::Socket;
 pub use handshake::Handshake;

@@ -12,4 +12,4 @@ mod websocket;
 
 pub use body::Body;
 pub use origin::Origins;
-pub use service::EngineService;
+pub use service::{EngineService, Responding};

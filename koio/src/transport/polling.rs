@@ -1,7 +1,12 @@
 //! HTTP long-polling (protocol section "HTTP long-polling"): GET fetches what is queued or waits for it, POST
 //! brings data.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{
@@ -15,7 +20,7 @@ use tracing::debug;
 use super::{Body, request::Refusal, response};
 use crate::{
     engine::{
-        CloseReason, EngineConfig, Session,
+        CloseReason, Engine, EngineConfig, Session,
         requests::{PollReply, PostReply},
     },
     wire::payload,
@@ -57,14 +62,18 @@ impl Get {
             answer,
         })
     }
+}
 
-    pub(super) async fn respond(mut self) -> Response<Body> {
-        let answer = self.answer.await;
+impl Future for Get {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(cx));
         self.abort.disarm();
-        match answer {
+        Poll::Ready(match answer {
             Ok(PollReply::Payload(payload)) => response::payload(payload),
             Ok(PollReply::Refused) | Err(_) => response::bare(StatusCode::BAD_REQUEST),
-        }
+        })
     }
 }
 
@@ -94,7 +103,8 @@ where
         })
     }
 
-    pub(super) async fn respond(self, config: &EngineConfig) -> Response<Body> {
+    pub(super) async fn respond(self, engine: Engine) -> Response<Body> {
+        let config = engine.config();
         let Self {
             mut abort,
             session,
@@ -194,6 +204,24 @@ where
             rest.freeze()
         })
     };
+    let mut gather = pin!(gather);
+    // A body that came together with its head is there at the second look: hyper reads it when it is asked for. No
+    // timer is set for such a one.
+    let mut looks = 0;
+    let at_once = poll_fn(|cx| {
+        looks += 1;
+        match gather.as_mut().poll(cx) {
+            Poll::Ready(body) => Poll::Ready(Some(body)),
+            Poll::Pending if looks == 1 => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Ready(None),
+        }
+    });
+    if let Some(body) = at_once.await {
+        return body;
+    }
     tokio::time::timeout(time, gather)
         .await
         .unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))

@@ -1,5 +1,7 @@
 //! What an Engine.IO request asks for, and every way to refuse it (protocol section "Protocol", error codes).
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 
 use crate::{engine::Transport, ids::Sid};
@@ -88,9 +90,9 @@ pub(super) enum Ask {
 
 #[derive(Default)]
 struct Query<'a> {
-    version: Option<std::borrow::Cow<'a, str>>,
-    transport: Option<std::borrow::Cow<'a, str>>,
-    sid: Option<std::borrow::Cow<'a, str>>,
+    version: Option<Cow<'a, str>>,
+    transport: Option<Cow<'a, str>>,
+    sid: Option<Cow<'a, str>>,
     ambiguous: bool,
     jsonp: bool,
 }
@@ -98,7 +100,7 @@ struct Query<'a> {
 impl<'a> Query<'a> {
     fn parse(query: &'a str) -> Self {
         let mut parsed = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in query.split('&').filter_map(pair) {
             let slot = match &*name {
                 "EIO" => &mut parsed.version,
                 "transport" => &mut parsed.transport,
@@ -115,6 +117,15 @@ impl<'a> Query<'a> {
     }
 }
 
+/// One parameter. Clients write theirs without an escape, and most requests of a session bring nothing but a query.
+fn pair(text: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+    if text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return form_urlencoded::parse(text.as_bytes()).next();
+    }
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    (!text.is_empty()).then_some((name.into(), value.into()))
+}
+
 /// Whether a request wants to become a WebSocket.
 pub(super) fn wants_websocket(headers: &HeaderMap) -> bool {
     let has = |name, word: &str| {
@@ -126,7 +137,8 @@ pub(super) fn wants_websocket(headers: &HeaderMap) -> bool {
             })
         })
     };
-    has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
+    // The one that a poll does not have comes first.
+    has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade")
 }
 
 /// Judges a request by its head alone. The order of the checks is the reference's.
@@ -249,6 +261,18 @@ mod tests {
             let query = format!("EIO=4&transport=polling&sid={sid}");
             assert_eq!(get(&query), Err(Refusal::SessionUnknown), "{sid}");
         }
+    }
+
+    #[test]
+    fn an_escaped_parameter_is_read_like_any_other() {
+        assert_eq!(
+            get("E%49O=4&%74ransport=p%6Flling&x=a+b"),
+            Ok(Ask::Open(Transport::Polling))
+        );
+        assert_eq!(
+            get("&&EIO=4&transport=polling&"),
+            Ok(Ask::Open(Transport::Polling))
+        );
     }
 
     #[test]

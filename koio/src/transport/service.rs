@@ -2,10 +2,13 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     future::Future,
+    mem::take,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -38,11 +41,19 @@ use crate::{
     wire::payload,
 };
 
+/// The answer to a request that has been taken; see [`EngineService::respond`].
+#[must_use = "the session ends if nobody waits for the answer"]
+pub struct Responding {
+    begun: Begun,
+    /// The foreign origin that must be told that it may read the response.
+    listed: Option<HeaderValue>,
+}
+
 /// A request that has been taken: its answer, or what waits for it.
-enum Begun<B> {
+enum Begun {
     Done(Response<Body>),
     Get(Get),
-    Post(Post<B>),
+    Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
 /// Serves Engine.IO under one path: a tower service that answers 404 to everything else.
@@ -81,31 +92,36 @@ impl EngineService {
     ///
     /// # Cancel safety
     /// Dropping the future means that the client has gone: its session ends.
-    pub fn respond<B>(&self, request: Request<B>) -> impl Future<Output = Response<Body>> + use<B>
+    pub fn respond<B>(&self, request: Request<B>) -> Responding
     where
-        B: http_body::Body,
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let engine = self.engine.clone();
-        let (begun, listed) = self.begin(request);
-        async move {
-            let mut response = match begun {
-                Begun::Done(response) => response,
-                Begun::Get(get) => get.respond().await,
-                Begun::Post(post) => post.respond(engine.config()).await,
-            };
-            if let Some(origin) = listed {
-                origin::allow_in(response.headers_mut(), origin);
-            }
-            response
-        }
+        self.respond_to(request, None)
+    }
+
+    /// The same for a caller that knows the peer: it need not be found among the request's extensions.
+    pub(crate) fn respond_to<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Responding
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (begun, listed) = self.begin(request, peer);
+        Responding { begun, listed }
     }
 
     /// Does all that needs no waiting. Beside it, the foreign origin that must be told that it may read the
     /// response.
-    fn begin<B>(&self, mut request: Request<B>) -> (Begun<B>, Option<HeaderValue>)
+    fn begin<B>(
+        &self,
+        mut request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> (Begun, Option<HeaderValue>)
     where
-        B: http_body::Body,
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = request::wants_websocket(request.headers());
@@ -137,11 +153,11 @@ impl EngineService {
                 },
             );
         let begun = match asked {
-            Ok(Ask::Open(Transport::Polling)) => Begun::Done(self.open_polling(&request)),
+            Ok(Ask::Open(Transport::Polling)) => Begun::Done(self.open_polling(&request, peer)),
             Ok(Ask::Open(Transport::WebSocket)) => {
-                Begun::Done(self.open_websocket(&mut request, None))
+                Begun::Done(self.open_websocket(&mut request, peer, None))
             }
-            Ok(Ask::Session(sid, transport)) => self.session(sid, transport, request),
+            Ok(Ask::Session(sid, transport)) => self.session(sid, transport, request, peer),
             Err(refusal) => Begun::Done(self.refuse(refusal, upgrade, &request)),
         };
         (begun, listed)
@@ -163,8 +179,8 @@ impl EngineService {
         }
     }
 
-    fn open_polling<B>(&self, request: &Request<B>) -> Response<Body> {
-        let opening = opening(request, Transport::Polling);
+    fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
+        let opening = opening(request, peer, Transport::Polling);
         match self.engine.open(opening, None) {
             Ok(handshake) => response::payload(payload::encode([handshake].iter())),
             Err(NotOpened::Refusing | NotOpened::NoId) => {
@@ -173,9 +189,16 @@ impl EngineService {
         }
     }
 
-    fn session<B>(&self, sid: Sid, transport: Transport, mut request: Request<B>) -> Begun<B>
+    fn session<B>(
+        &self,
+        sid: Sid,
+        transport: Transport,
+        mut request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> Begun
     where
-        B: http_body::Body,
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = transport == Transport::WebSocket;
@@ -183,7 +206,7 @@ impl EngineService {
             return Begun::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
         };
         if upgrade {
-            return Begun::Done(self.open_websocket(&mut request, Some(sid)));
+            return Begun::Done(self.open_websocket(&mut request, peer, Some(sid)));
         }
         if session.transport() != transport {
             return Begun::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
@@ -194,7 +217,7 @@ impl EngineService {
                 Err(refusal) => Begun::Done(self.refuse(refusal, upgrade, &request)),
             },
             Method::POST => match Post::begin(session, request) {
-                Some(post) => Begun::Post(post),
+                Some(post) => Begun::Post(Box::pin(post.respond(self.engine.clone()))),
                 None => Begun::Done(response::bare(StatusCode::BAD_REQUEST)),
             },
             _ => Begun::Done(self.refuse(Refusal::MethodNotAllowed, upgrade, &request)),
@@ -202,7 +225,12 @@ impl EngineService {
     }
 
     /// Answers 101 and spawns what waits for the connection: a new session, or an upgrade of the one named.
-    fn open_websocket<B>(&self, request: &mut Request<B>, sid: Option<Sid>) -> Response<Body> {
+    fn open_websocket<B>(
+        &self,
+        request: &mut Request<B>,
+        peer: Option<SocketAddr>,
+        sid: Option<Sid>,
+    ) -> Response<Body> {
         if request.method() != Method::GET {
             return response::bare(StatusCode::METHOD_NOT_ALLOWED);
         }
@@ -215,7 +243,7 @@ impl EngineService {
         let Some(response) = accepted else {
             return self.refuse(Refusal::BadRequest, true, request);
         };
-        let opening = opening(request, Transport::WebSocket);
+        let opening = opening(request, peer, Transport::WebSocket);
         let upgrading = hyper::upgrade::on(&mut *request);
         tokio::spawn(connect(self.engine.clone(), upgrading, opening, sid));
         response
@@ -292,8 +320,9 @@ fn has_good_key(headers: &HeaderMap) -> bool {
         .is_some_and(|key| key.len() == 16)
 }
 
-fn opening<B>(request: &Request<B>, transport: Transport) -> Opening {
-    let remote = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: Transport) -> Opening {
+    let told = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+    let remote = peer.or_else(told);
     Opening::new(request.headers(), request.uri(), remote, transport)
 }
 
@@ -302,6 +331,28 @@ fn preflight(headers: &HeaderMap) -> Response<Body> {
     let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     origin::allow_preflight(response.headers_mut(), asked);
     response
+}
+
+impl Future for Responding {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let mut response = match &mut self.begun {
+            Begun::Done(response) => take(response),
+            Begun::Get(get) => ready!(Pin::new(get).poll(cx)),
+            Begun::Post(post) => ready!(post.as_mut().poll(cx)),
+        };
+        if let Some(origin) = self.listed.take() {
+            origin::allow_in(response.headers_mut(), origin);
+        }
+        Poll::Ready(response)
+    }
+}
+
+impl fmt::Debug for Responding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responding").finish_non_exhaustive()
+    }
 }
 
 impl<B> tower::Service<Request<B>> for EngineService

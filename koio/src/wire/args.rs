@@ -24,6 +24,8 @@ pub struct RawArgs {
     attachments: Option<Arc<[Bytes]>>,
     /// Whether `data` is known to be JSON.
     checked: bool,
+    /// Whether the arguments are known to have no white space around them.
+    tight: bool,
 }
 
 impl RawArgs {
@@ -40,7 +42,15 @@ impl RawArgs {
             named: name.is_some(),
             attachments: attachments.map(Arc::from),
             checked,
+            tight: false,
         }
+    }
+
+    /// The same, known to be JSON.
+    pub(super) fn approved(mut self, tight: bool) -> Self {
+        self.checked = true;
+        self.tight = tight;
+        self
     }
 
     /// No arguments.
@@ -52,6 +62,7 @@ impl RawArgs {
             named: false,
             attachments: None,
             checked: true,
+            tight: true,
         }
     }
 
@@ -133,6 +144,11 @@ impl RawArgs {
 
     pub(super) fn is_checked(&self) -> bool {
         self.checked
+    }
+
+    /// Whether [`json`](Self::json) is what passes them on.
+    pub(super) fn is_tight(&self) -> bool {
+        self.tight
     }
 }
 

@@ -24,6 +24,8 @@ pub struct ArgsReader<A> {
     first: bool,
     /// Whether the rest is known to be JSON.
     checked: bool,
+    /// Whether all arguments are known to have no white space around them.
+    tight: bool,
     /// Whether the end of the list has been reached and looked at.
     ended: bool,
 }
@@ -36,6 +38,7 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
             position: 0,
             first: !args.is_named(),
             checked: args.is_checked(),
+            tight: args.is_tight(),
             ended: false,
             args,
         }
@@ -124,26 +127,24 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         Ok(())
     }
 
+    /// All arguments, known to be JSON from now on, so that passing them on need not look at them again.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish).
+    pub fn whole(&mut self) -> Result<RawArgs, ArgError> {
+        self.finish()?;
+        Ok(self.args.clone().approved(self.tight))
+    }
+
     /// The start of the next argument, if there is one.
     pub(super) fn seek(&mut self) -> Result<Option<usize>, DecodeError> {
         if self.ended {
             return Ok(None);
         }
-        let data = self.args.data();
-        let at = json::whitespace(data, self.at);
-        match data.get(at) {
-            Some(b']') => {
-                let end = json::whitespace(data, at + 1);
-                if end != data.len() {
-                    return Err(DecodeError::new(DecodeErrorKind::Json, end));
-                }
-                self.ended = true;
-                Ok(None)
-            }
-            Some(b',') if !self.first => Ok(Some(json::whitespace(data, at + 1))),
-            Some(_) if self.first => Ok(Some(at)),
-            _ => Err(DecodeError::new(DecodeErrorKind::Json, at)),
-        }
+        let start = item(self.args.data(), self.at, self.first)?;
+        self.ended = start.is_none();
+        Ok(start)
     }
 
     /// The argument that starts here, if it is a string without escapes and the type takes it. All else is left to
@@ -178,11 +179,13 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
             return Ok(());
         }
         let data = self.args.data();
-        let end = json::elements(data, self.at, self.first, &mut json::Unwatched)?;
-        let end = json::whitespace(data, end);
-        if end != data.len() {
-            return Err(DecodeError::new(DecodeErrorKind::Json, end));
+        let (mut at, mut first, mut tight) = (self.at, self.first, self.position == 0);
+        while let Some(start) = item(data, at, first)? {
+            tight &= start == at + usize::from(!first);
+            at = json::value(data, start, 1, &mut json::Unwatched)?;
+            first = false;
         }
+        self.tight = tight && data.get(at) == Some(&b']');
         self.checked = true;
         Ok(())
     }
@@ -199,5 +202,22 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         let scope = Scope::new(self.args.binaries(), &failed);
         let mut json = serde_json::Deserializer::from_slice(&text);
         Some(T::deserialize(Guarded::new(&mut json, scope)))
+    }
+}
+
+/// The start of the item behind `at`, if the list does not end there. `first` says that no item comes before `at`.
+fn item(list: &[u8], at: usize, first: bool) -> Result<Option<usize>, DecodeError> {
+    let at = json::whitespace(list, at);
+    match list.get(at) {
+        Some(b']') => {
+            let end = json::whitespace(list, at + 1);
+            if end != list.len() {
+                return Err(DecodeError::new(DecodeErrorKind::Json, end));
+            }
+            Ok(None)
+        }
+        Some(b',') if !first => Ok(Some(json::whitespace(list, at + 1))),
+        Some(_) if first => Ok(Some(at)),
+        _ => Err(DecodeError::new(DecodeErrorKind::Json, at)),
     }
 }

@@ -27,11 +27,15 @@ impl Serialize for RawArgs {
     }
 }
 
-/// Arguments without binaries: each is passed on as the text that it is.
+/// Arguments without binaries: each is passed on as the text that it is, or, to a [`Spread`](super::ser::Spread), all
+/// of them at once.
 struct Plain<'a>(&'a RawArgs);
 
 impl Serialize for Plain<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_tight() && !serializer.is_human_readable() {
+            return serializer.serialize_bytes(self.0.json());
+        }
         let mut list = serializer.serialize_seq(None)?;
         let mut reader = self.0.reader();
         while let Some(start) = reader.seek().map_err(S::Error::custom)? {

@@ -220,7 +220,9 @@ impl<'o, 'j> Serializer for Arguments<'o, 'j> {
 }
 
 /// The serializer for a list of which each item is an argument of its own.
-struct Spread<'o>(&'o mut Output);
+///
+/// It says that it is not human readable, which to [`RawArgs`](super::RawArgs) means that it takes their text as bytes.
+pub(super) struct Spread<'o>(&'o mut Output);
 
 impl SerializeSeq for Spread<'_> {
     type Ok = ();
@@ -274,6 +276,18 @@ impl Serializer for Spread<'_> {
     type SerializeStruct = Impossible<(), Self::Error>;
     type SerializeStructVariant = Impossible<(), Self::Error>;
 
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_bytes(self, json: &[u8]) -> Result<(), Self::Error> {
+        if !json.is_empty() {
+            self.0.separate();
+            self.0.text.extend_from_slice(json);
+        }
+        Ok(())
+    }
+
     fn serialize_unit(self) -> Result<(), Self::Error> {
         Ok(())
     }
@@ -322,7 +336,6 @@ impl Serializer for Spread<'_> {
         serialize_f64(f64) -> ();
         serialize_char(char) -> ();
         serialize_str(&str) -> ();
-        serialize_bytes(&[u8]) -> ();
         serialize_none() -> ();
         serialize_unit_struct(&'static str) -> ();
         serialize_unit_variant(&'static str, u32, &'static str) -> ();

@@ -4,7 +4,7 @@
 //! hands over whatever arrives, so that a test decides when the routes get it.
 
 use std::sync::{
-    Arc, Mutex,
+    Arc, Mutex, MutexGuard,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -16,7 +16,7 @@ use crate::{
     CloseReason, Sid, Socket, SocketConfig,
     engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, Transport, Upstream},
     router::Routes,
-    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Event},
+    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Event, Namespaces},
     wire::Message,
 };
 
@@ -45,9 +45,15 @@ struct Door {
 
 struct Behind(Arc<Door>);
 
+impl Namespaces for Behind {
+    fn open(&self, _: &str) -> Option<Box<dyn Dispatch>> {
+        Some(Box::new(Self(Arc::clone(&self.0))))
+    }
+}
+
 impl Dispatch for Behind {
-    fn connect(&self, socket: Socket, accept: Accept) -> BoxFuture {
-        *self.0.connected.lock().unwrap() = Some((socket, accept));
+    fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
+        *self.0.connected.lock().unwrap() = Some((socket.clone(), accept));
         let door = Arc::clone(&self.0);
         Box::pin(std::future::poll_fn(move |_| {
             if door.open.load(Ordering::Acquire) {
@@ -58,23 +64,21 @@ impl Dispatch for Behind {
         }))
     }
 
-    fn event(&self, _: Socket, event: Event) -> BoxFuture {
+    fn event(&mut self, _: &Socket, event: Event, _: &mut TaskContext<'_>) -> Option<BoxFuture> {
         *self.0.event.lock().unwrap() = Some(event);
-        Box::pin(async {})
+        None
     }
 
-    fn disconnect(&self, _: Socket, _: CloseReason) -> BoxFuture {
+    fn disconnect(&mut self, _: &Socket, _: CloseReason) -> BoxFuture {
         Box::pin(async {})
-    }
-
-    fn has_namespace(&self, _: &str) -> bool {
-        true
     }
 }
 
 /// A frozen setup and one socket in it.
 pub(super) struct Server {
     routes: Arc<Routes>,
+    /// What serves the socket.
+    served: Mutex<Box<dyn Dispatch>>,
     pub(super) socket: Socket,
     accept: Accept,
     door: Arc<Door>,
@@ -114,6 +118,7 @@ impl Server {
         push(&mut *upstream, format!("0{namespace},{auth}"));
         let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();
         Self {
+            served: Mutex::new(routes.open(namespace).unwrap()),
             routes,
             socket,
             accept,
@@ -163,7 +168,18 @@ impl Server {
                 .take()
                 .expect("the event arrived")
         };
-        self.routes.event(self.socket.clone(), event).await;
+        let mut event = Some(event);
+        let begun = std::future::poll_fn(|cx| {
+            let event = event.take().unwrap();
+            Poll::Ready(self.served().event(&self.socket, event, cx))
+        });
+        if let Some(running) = begun.await {
+            running.await;
+        }
+    }
+
+    fn served(&self) -> MutexGuard<'_, Box<dyn Dispatch>> {
+        self.served.lock().unwrap()
     }
 
     /// The one answer to the event with this number.
@@ -183,20 +199,20 @@ impl Server {
 
     /// Connects, and gives what the client is told.
     pub(super) async fn connect(&self) -> Vec<String> {
-        self.routes
-            .connect(self.socket.clone(), self.accept.clone())
-            .await;
+        let accept = self.accept.clone();
+        let connecting = self.served().connect(&self.socket, accept);
+        connecting.await;
         self.told()
     }
 
     pub(super) async fn disconnect(&self) {
-        self.routes
-            .disconnect(self.socket.clone(), CloseReason::TransportClose)
-            .await;
+        let reason = CloseReason::TransportClose;
+        let leaving = self.served().disconnect(&self.socket, reason);
+        leaving.await;
     }
 
     pub(super) fn has_namespace(&self, namespace: &str) -> bool {
-        self.routes.has_namespace(namespace)
+        self.routes.open(namespace).is_some()
     }
 
     /// How often the client was found to break the protocol.

@@ -10,6 +10,7 @@ mod acks;
 mod also;
 mod args;
 mod auto_traits;
+mod bursts;
 mod checks;
 mod compose;
 #[cfg(feature = "discover")]

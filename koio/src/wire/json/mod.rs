@@ -9,6 +9,6 @@ mod text;
 
 pub(super) use placeholder::{KEY, NUM, Placeholders, count_keys, index, placeholder};
 pub(super) use scan::{
-    MAX_DEPTH, Unwatched, brackets, document, elements, is_plain, plain, string, value, whitespace,
+    MAX_DEPTH, Unwatched, brackets, document, is_plain, plain, string, value, whitespace,
 };
 pub(super) use text::{mend_surrogates, unescape};

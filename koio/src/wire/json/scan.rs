@@ -27,7 +27,10 @@ impl Watch for Unwatched {}
 /// The start of the first byte that is not white space, from `at` on.
 #[inline]
 pub(in crate::wire) fn whitespace(json: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = json.get(at) {
+    while let Some(&byte) = json.get(at)
+        && byte <= b' '
+        && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+    {
         at += 1;
     }
     at
@@ -55,19 +58,6 @@ pub(in crate::wire) fn value(
     Scan::new(json, at, outer, MAX_DEPTH).run(State::Value, watch)
 }
 
-/// The end of the list that `at` is in, behind its `]`. `first` says that no item came before `at`;
-/// otherwise `at` is behind an item.
-pub(in crate::wire) fn elements(
-    json: &[u8],
-    at: usize,
-    first: bool,
-    watch: &mut impl Watch,
-) -> Result<usize, DecodeError> {
-    let mut scan = Scan::new(json, at, 0, MAX_DEPTH);
-    scan.depth = 1;
-    scan.run(if first { State::First } else { State::Behind }, watch)
-}
-
 /// Checks that the text is one value and nothing else.
 pub(in crate::wire) fn document(
     json: &[u8],
@@ -84,7 +74,21 @@ pub(in crate::wire) fn document(
 }
 
 /// The end of the string whose first quote is before `at`, behind its last quote.
-pub(in crate::wire) fn string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
+#[inline]
+pub(in crate::wire) fn string(json: &[u8], at: usize) -> Result<usize, DecodeError> {
+    // Most strings are keys, and most keys are short.
+    let text = json.get(at..).unwrap_or_default();
+    if let Some(word) = text.first_chunk()
+        && let Some(end) = first_special(*word)
+        && text.get(end) == Some(&b'"')
+    {
+        return Ok(at + end + 1);
+    }
+    long_string(json, at)
+}
+
+#[inline(never)]
+fn long_string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
     loop {
         at += plain(json.get(at..).unwrap_or_default());
         match json.get(at) {
@@ -97,14 +101,28 @@ pub(in crate::wire) fn string(json: &[u8], mut at: usize) -> Result<usize, Decod
 
 /// How many bytes come before the first quote, backslash or control.
 pub(in crate::wire) fn plain(text: &[u8]) -> usize {
+    // Most strings are short, and not worth a run.
+    let (words, _) = text.as_chunks::<8>();
+    let mut at = 0;
+    for word in words.iter().take(SHORT / 8) {
+        if let Some(end) = first_special(*word) {
+            return at + end;
+        }
+        at += 8;
+    }
+    at + long_plain(text.get(at..).unwrap_or_default())
+}
+
+/// Bytes of a string that are looked at in words, before longer runs are tried.
+const SHORT: usize = 32;
+
+fn long_plain(text: &[u8]) -> usize {
     let mut at = runs::<256>(text);
     at += runs::<32>(text.get(at..).unwrap_or_default());
     let (words, tail) = text.get(at..).unwrap_or_default().as_chunks::<8>();
     for word in words {
-        let special = special(u64::from_le_bytes(*word));
-        if special != 0 {
-            // The lowest bit is at the first of them, whatever the subtractions carried into the bytes behind it.
-            return at + special.trailing_zeros() as usize / 8;
+        if let Some(end) = first_special(*word) {
+            return at + end;
         }
         at += 8;
     }
@@ -125,15 +143,19 @@ fn runs<const LEN: usize>(text: &[u8]) -> usize {
     plain.count() * LEN
 }
 
-/// The high bit of each byte that is a quote, a backslash or a control, up to the first of them and maybe behind it.
-fn special(word: u64) -> u64 {
+/// Which of these bytes is the first quote, backslash or control.
+#[inline]
+fn first_special(word: [u8; 8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The classic test for a byte that is less than another.
+    // The classic test for a byte that is less than another. It may be wrong behind the first that is, for that one
+    // borrows from it.
     let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
+    let word = u64::from_le_bytes(word);
     let low = less(word ^ (ONES * 2), 0x21);
     let backslash = less(word ^ (ONES * b'\\' as u64), 1);
-    (low | backslash) & HIGH
+    let special = (low | backslash) & HIGH;
+    (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
 /// Whether a string is its own JSON but for the quotes.

@@ -87,7 +87,11 @@ fn binary_event() -> Vec<Message> {
 
 fn operations() -> Vec<(&'static str, Operation)> {
     let items = || serde_json::from_str::<Vec<Item>>(&json()).unwrap();
-    let passed_on = read(&mut Assembler::new(PacketLimits::default()), &json_event());
+    let mut assembler = Assembler::new(PacketLimits::default());
+    let passed_on = read(&mut assembler, &json_event())
+        .reader()
+        .whole()
+        .unwrap();
     vec![
         ("read a string of 32 B", read_as::<String>(string_event(32))),
         (
@@ -107,9 +111,11 @@ fn operations() -> Vec<(&'static str, Operation)> {
             read_as::<Value>(json_event()),
         ),
         ("read 1 KiB of JSON to pass it on", {
-            let mut assembler = Assembler::new(PacketLimits::default());
             let messages = json_event();
-            Box::new(move || drop(black_box(read(&mut assembler, &messages))))
+            Box::new(move || {
+                let args = read(&mut assembler, &messages);
+                drop(black_box(args.reader().whole().unwrap()));
+            })
         }),
         (
             "read 1 KiB of binary",

@@ -1,3 +1,6 @@
+use serde::de::IgnoredAny;
+
+use super::noise::Noise;
 use super::*;
 use crate::args;
 use crate::wire::Bytes as Data;
@@ -55,6 +58,37 @@ fn white_space_between_arguments_is_not_passed_on() {
 }
 
 #[test]
+fn checked_arguments_are_passed_on_like_others() {
+    let mut noise = Noise::new(5);
+    for _ in 0..5_000 {
+        let items: Vec<_> = (0..noise.below(4)).map(|_| noise.json(3)).collect();
+        let gap = |noise: &mut Noise| *noise.one(&["", "", "", "", "", " ", "\n", "\t \r"]);
+        let mut list = gap(&mut noise).to_owned();
+        for item in &items {
+            let comma = [gap(&mut noise), ",", gap(&mut noise), item].concat();
+            list.push_str(&comma);
+        }
+        list.push_str(gap(&mut noise));
+        for name in ["e", "\u{e9}"] {
+            let received = args_of(&format!("2[\"{name}\"{list}]"), &[]);
+            let mut reader = received.reader();
+            let checked = if noise.below(4) == 0 && reader.next::<IgnoredAny>().unwrap().is_some() {
+                reader.whole().unwrap()
+            } else {
+                received.reader().whole().unwrap()
+            };
+            let expected = format!("435[{}]", items.join(","));
+            for args in [received, checked.reader().whole().unwrap(), checked] {
+                let frame = ack("/", 5, &args).unwrap();
+                assert_eq!(shown(&frame), [expected.as_str()], "{list}");
+                let frame = ack("/", 5, &args![0, args]).unwrap();
+                assert_eq!(shown(&frame), [format!("435[0,[{}]]", items.join(","))]);
+            }
+        }
+    }
+}
+
+#[test]
 fn text_that_is_no_json_is_not_passed_on() {
     for json in [
         "", "x", "1,", ",1", "1 2", "[1", "{\"a\":}", "1]", "[1]],[", "\"\\x\"", "01", "1}",
@@ -64,6 +98,8 @@ fn text_that_is_no_json_is_not_passed_on() {
             matches!(event("/", None, "e", &args), Err(EncodeError::Serialize(_))),
             "{json}"
         );
+        let checked = args.reader().whole();
+        assert!(matches!(checked, Err(ArgError::Syntax(_))), "{json}");
         assert!(event("/", None, "e", &args![1, args]).is_err(), "{json}");
     }
 }

@@ -106,7 +106,9 @@ fn a_long_string_ends_where_a_look_at_each_byte_says() {
             let mut text = vec![0xff; len];
             text[at] = b'"';
             assert_eq!(json::plain(&text), at, "{at} of {len}");
-            assert_eq!(json::string(&text, 0), Ok(at + 1));
+            for start in 0..=at.min(9) {
+                assert_eq!(json::string(&text, start), Ok(at + 1));
+            }
         }
     }
     for _ in 0..20_000 {

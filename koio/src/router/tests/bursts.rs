@@ -1,0 +1,81 @@
+//! Events that follow each other closely share the place of their context: none may find anything of another in it.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use super::fake::Server;
+use crate::router::Setup;
+use crate::{Context, Result};
+
+#[tokio::test]
+async fn a_context_that_is_kept_stays_what_it_was() {
+    let kept: Arc<Mutex<Vec<Context>>> = Arc::default();
+    let keeping = Arc::clone(&kept);
+    let setup = Setup::new().on("*", move |ctx: Context| {
+        let keeping = Arc::clone(&keeping);
+        async move {
+            if ctx.event() != "passing" {
+                keeping.lock().unwrap().push(ctx);
+            }
+            Ok(())
+        }
+    });
+    let server = Server::start(setup);
+    for (event, number) in [("a", 1), ("passing", 2), ("b", 3), ("passing", 4)] {
+        server.ask(event, json!([number])).await;
+    }
+    let kept = kept.lock().unwrap();
+    let seen: Vec<(&str, u8)> = kept
+        .iter()
+        .map(|ctx| (ctx.event(), ctx.arg().unwrap()))
+        .collect();
+    assert_eq!(seen, [("a", 1), ("b", 3)]);
+}
+
+#[tokio::test]
+async fn every_event_has_its_own_answer_and_line() {
+    let setup = Setup::new()
+        .on(
+            "double",
+            |ctx: Context| async move { Ok(ctx.arg::<u8>()? * 2) },
+        )
+        .on(
+            "half",
+            |ctx: Context| async move { Ok(ctx.arg::<u8>()? / 2) },
+        );
+    let server = Server::start(setup);
+    assert_eq!(server.ask("double", json!([4])).await, Some(json!(8)));
+    assert_eq!(server.ask("half", json!([4])).await, Some(json!(2)));
+    assert_eq!(server.ask("half", json!([8])).await, Some(json!(4)));
+    let lost = server.ask("lost", json!([8])).await.unwrap();
+    assert_eq!(lost["error"]["code"], "no_handler");
+    assert_eq!(server.ask("double", json!([5])).await, Some(json!(10)));
+}
+
+/// Says so when it is dropped.
+#[derive(Clone)]
+struct Left(#[allow(dead_code, reason = "counted")] Arc<()>);
+
+#[tokio::test]
+async fn what_was_left_in_a_context_ends_with_its_event() {
+    let left = Arc::new(());
+    let leaving = Arc::clone(&left);
+    let setup = Setup::new()
+        .on("leave", move |ctx: Context| {
+            let left = Left(Arc::clone(&leaving));
+            async move {
+                ctx.set(left);
+                Ok(())
+            }
+        })
+        .on("look", |ctx: Context| async move {
+            let found: Result<bool> = Ok(ctx.get::<Left>().is_some());
+            found
+        });
+    let server = Server::start(setup);
+    let counted = Arc::strong_count(&left);
+    server.ask("leave", json!([])).await;
+    assert_eq!(Arc::strong_count(&left), counted, "dropped with its event");
+    assert_eq!(server.ask("look", json!([])).await, Some(json!(false)));
+}
