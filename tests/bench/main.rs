@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    process::raise_open_files();
+    koio_tests::raise_open_files();
     if options.calls {
         return calls::run(options);
     }

@@ -55,25 +55,8 @@ pub(crate) fn open_files(pid: u32) -> Result<usize, Failure> {
 
 /// Ties this process to some cores; false if that does not go.
 pub(crate) fn pin_this(cores: &str) -> bool {
-    on_this("taskset", &["-pc", cores])
-}
-
-/// Lets this process, and those that it starts, open as many files as they may; false if that does not go. Many
-/// systems let a process ask for more than it gets at first.
-pub(crate) fn raise_open_files() -> bool {
-    let Ok(limits) = std::fs::read_to_string("/proc/self/limits") else {
-        return false;
-    };
-    let most = limits.lines().find_map(|line| {
-        let mut numbers = line.strip_prefix("Max open files")?.split_whitespace();
-        numbers.nth(1)
-    });
-    most.is_some_and(|most| on_this("prlimit", &[&format!("--nofile={most}:{most}"), "--pid"]))
-}
-
-fn on_this(program: &str, arguments: &[&str]) -> bool {
-    let status = Command::new(program)
-        .args(arguments)
+    let status = Command::new("taskset")
+        .args(["-pc", cores])
         .arg(std::process::id().to_string())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

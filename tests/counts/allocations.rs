@@ -4,12 +4,12 @@
 //! The limits are what there is today. Whoever brings a number up has to say why; whoever brings one down sets the
 //! limit lower.
 
-mod client;
+mod server;
 
 use std::alloc::System;
 
-use client::{connect_all, io};
-use koio_tests::serve;
+use koio_tests::{Bare, serve};
+use server::io;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -25,7 +25,7 @@ const ROUNDS: usize = 20;
 /// that waits for the test may allocate something meanwhile.
 async fn of_a_broadcast(recipients: usize) -> usize {
     let server = serve(io()).await;
-    let mut clients = connect_all(server.addr, recipients).await;
+    let mut clients = Bare::crowd(server.addr, recipients).await;
     let mut least = usize::MAX;
     for round in 0..WARM + ROUNDS {
         let region = Region::new(ALLOCATOR);

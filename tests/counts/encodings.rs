@@ -6,7 +6,7 @@ use koio::Bytes;
 use koio_tests::{Client, Received, client::BOTH, serve};
 use serde::{Serialize, Serializer, ser::SerializeTuple};
 
-use super::client::io;
+use super::server::io;
 
 /// Counts how often it is written.
 struct Counting<'a> {

@@ -1,7 +1,7 @@
 //! What a broadcast and a connection may cost, in numbers that don't depend on the machine: encodings, writes, tasks.
 //! `allocations.rs` beside this is a program of its own.
 
-mod client;
 mod encodings;
+mod server;
 mod tasks;
 mod writes;

@@ -1,9 +1,9 @@
 //! How many tasks there are.
 
-use koio_tests::serve;
+use koio_tests::{Bare, serve};
 use tokio::runtime::Handle;
 
-use super::client::{connect_all, io};
+use super::server::io;
 
 #[tokio::test]
 async fn a_connection_has_one_task_and_takes_it_along() {
@@ -11,7 +11,7 @@ async fn a_connection_has_one_task_and_takes_it_along() {
     let server = serve(io()).await;
     let tasks = || Handle::current().metrics().num_alive_tasks();
     let before = tasks();
-    let mut clients = connect_all(server.addr, COUNT).await;
+    let mut clients = Bare::crowd(server.addr, COUNT).await;
     // What served the upgrade ends in its own time.
     let settled = async |count| {
         while tasks() > count {

@@ -14,12 +14,13 @@ use std::{
 
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use koio_tests::Bare;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
 };
 
-use super::client::{connect_all, io};
+use super::server::io;
 
 /// Counts the writes that wrote something.
 struct Counting {
@@ -102,7 +103,7 @@ async fn counting() -> (SocketAddr, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn a_burst_is_answered_with_one_write() {
     let (addr, writes) = counting().await;
-    let mut clients = connect_all(addr, 1).await;
+    let mut clients = Bare::crowd(addr, 1).await;
     for _ in 0..5 {
         let before = writes.load(Ordering::SeqCst);
         let burst: Vec<String> = (10..26)
@@ -118,7 +119,7 @@ async fn a_burst_is_answered_with_one_write() {
 #[tokio::test]
 async fn a_burst_of_broadcasts_is_one_write_for_each_recipient() {
     let (addr, writes) = counting().await;
-    let mut clients = connect_all(addr, 20).await;
+    let mut clients = Bare::crowd(addr, 20).await;
     for count in [1, 8] {
         let before = writes.load(Ordering::SeqCst);
         let mut burst = vec![r#"42["cast","more"]"#; count - 1];

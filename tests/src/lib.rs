@@ -4,22 +4,26 @@
 //! The tests themselves are in `blackbox/` (Rust) and `node/` (the official client). Nothing here
 //! shares code with koio's own codec, so that a mistake can't hide on both sides.
 
+pub mod bare;
 pub mod canary;
 pub mod client;
 pub mod engine;
 pub mod frames;
 pub mod http;
+pub mod open_files;
 pub mod polling;
 pub mod server;
 pub mod target;
 pub mod websocket;
 pub mod within;
 
+pub use bare::Bare;
 pub use canary::Canaries;
 pub use client::{Client, Transport};
 pub use engine::EngineServer;
 pub use frames::{Frame, RawWebSocket};
 pub use http::{Http, Response};
+pub use open_files::raise_open_files;
 pub use polling::Polling;
 pub use server::{Running, serve};
 pub use target::Target;

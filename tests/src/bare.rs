@@ -2,36 +2,44 @@
 
 use std::net::SocketAddr;
 
-use koio::Io;
-use koio_tests::{Frame, within};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-/// One connection.
-pub(crate) struct Client {
+use crate::{Frame, within};
+
+/// One connection to `/`.
+#[derive(Debug)]
+pub struct Bare {
     stream: TcpStream,
-    block: [u8; 16 * 1024],
+    block: [u8; 4 * 1024],
     /// Bytes of the block that have come and were not taken.
     filled: usize,
 }
 
-impl Client {
-    /// Connects to `/`.
-    pub(crate) async fn connect(addr: SocketAddr) -> Self {
+impl Bare {
+    /// So many of them.
+    pub async fn crowd(addr: SocketAddr, count: usize) -> Vec<Self> {
+        let mut crowd = Vec::with_capacity(count);
+        for _ in 0..count {
+            crowd.push(Self::connect(addr).await);
+        }
+        crowd
+    }
+
+    /// Connects.
+    pub async fn connect(addr: SocketAddr) -> Self {
         let stream = within("connecting", TcpStream::connect(addr)).await;
         let stream = stream.expect("a connection");
         stream.set_nodelay(true).expect("TCP_NODELAY");
         let mut client = Self {
             stream,
-            block: [0; 16 * 1024],
+            block: [0; 4 * 1024],
             filled: 0,
         };
         let request = format!(
             "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {addr}\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n\r\n",
-            koio_tests::frames::KEY
+            crate::frames::KEY
         );
         client.write(request.as_bytes()).await;
         client.until(b"\r\n\r\n").await;
@@ -43,7 +51,7 @@ impl Client {
     }
 
     /// Sends these packets with one write.
-    pub(crate) async fn send(&mut self, packets: &[&str]) {
+    pub async fn send(&mut self, packets: &[&str]) {
         let frames = packets.iter().map(|packet| Frame::text(packet).bytes());
         self.write(&frames.collect::<Vec<_>>().concat()).await;
     }
@@ -54,7 +62,7 @@ impl Client {
     }
 
     /// Reads up to the end of these bytes.
-    pub(crate) async fn until(&mut self, end: &[u8]) {
+    pub async fn until(&mut self, end: &[u8]) {
         loop {
             let filled = &self.block[..self.filled];
             if let Some(at) = filled.windows(end.len()).position(|bytes| bytes == end) {
@@ -75,28 +83,14 @@ impl Client {
             self.filled += read;
         }
     }
-}
 
-/// So many clients of one server.
-pub(crate) async fn connect_all(addr: SocketAddr, count: usize) -> Vec<Client> {
-    let mut clients = Vec::with_capacity(count);
-    for _ in 0..count {
-        clients.push(Client::connect(addr).await);
+    /// Reads and forgets, until the server hangs up.
+    pub async fn drain(mut self) {
+        while matches!(self.stream.read(&mut self.block).await, Ok(1..)) {}
     }
-    clients
-}
 
-/// A server on koio's own listener that answers `echo`, and passes `cast` on to everybody.
-pub(crate) fn io() -> Io {
-    Io::new().handlers(koio::handlers![echo, cast])
-}
-
-#[koio::on("echo")]
-async fn echo(text: String) -> String {
-    text
-}
-
-#[koio::on("cast")]
-async fn cast(ctx: koio::Context, text: String) -> koio::Result<()> {
-    ctx.io().broadcast("news", text)
+    /// What is left of it when it neither reads nor writes any more.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
 }
