@@ -28,7 +28,7 @@ use crate::{
     engine::PeerAddr,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::{Body, EngineService, Responding},
+    transport::{Body, EngineService, HttpStream, Responding},
 };
 
 /// Bytes that hyper keeps of what it reads, and so the longest head of a request (431 above it). Cookies and
@@ -329,7 +329,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(HttpStream::new(stream)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {

@@ -2,6 +2,7 @@
 
 mod body;
 mod fragments;
+mod http;
 mod origin;
 mod polling;
 mod request;
@@ -11,5 +12,6 @@ mod stream;
 mod websocket;
 
 pub use body::Body;
+pub(crate) use http::HttpStream;
 pub use origin::Origins;
 pub use service::{EngineService, Responding};

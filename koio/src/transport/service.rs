@@ -27,7 +27,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tracing::debug;
 
 use super::{
-    Body, Origins, origin,
+    Body, HttpStream, Origins, origin,
     origin::Verdict,
     polling::{Get, Post},
     request::{self, Ask, Refusal},
@@ -277,13 +277,16 @@ async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Op
 /// Takes hyper's connection apart where it can, to read and write the socket itself.
 fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
     let config = engine.config();
-    match connection.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => Box::new(WebSocket::new(
-            Tcp::from(parts.io.into_inner()),
-            &parts.read_buf,
-            config,
-        )),
-        // Behind TLS or somebody else's listener.
+    let taken = match connection.downcast::<TokioIo<HttpStream>>() {
+        Ok(parts) => Ok((parts.io.into_inner().into_inner(), parts.read_buf)),
+        // A server of somebody else's.
+        Err(connection) => connection
+            .downcast::<TokioIo<TcpStream>>()
+            .map(|parts| (parts.io.into_inner(), parts.read_buf)),
+    };
+    match taken {
+        Ok((stream, unread)) => Box::new(WebSocket::new(Tcp::from(stream), &unread, config)),
+        // Behind TLS, or in some other wrapping.
         Err(connection) => Box::new(WebSocket::new(
             TokioIo::new(connection),
             &Bytes::new(),
