@@ -6,26 +6,27 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-/// A response up to this size is copied together: for so little the system takes longer over a vectored write than
-/// a copy does. hyper itself can be told to copy, but then copies all and keeps a buffer of the longest.
-const SHORT: usize = 2 * 1024;
-
-/// A TCP connection on which short responses leave in one piece.
+/// A TCP connection, and what has been read from it already.
 #[derive(Debug)]
-pub(crate) struct HttpStream(TcpStream);
+pub(crate) struct HttpStream {
+    unread: Bytes,
+    tcp: TcpStream,
+}
 
 impl HttpStream {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self(stream)
+    /// `unread`: what comes before everything that `tcp` still gives.
+    pub(crate) fn new(unread: Bytes, tcp: TcpStream) -> Self {
+        Self { unread, tcp }
     }
 
-    pub(super) fn into_inner(self) -> TcpStream {
-        self.0
+    pub(super) fn into_parts(self) -> (Bytes, TcpStream) {
+        (self.unread, self.tcp)
     }
 }
 
@@ -35,7 +36,17 @@ impl AsyncRead for HttpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        if self.unread.is_empty() {
+            return Pin::new(&mut self.tcp).poll_read(cx, buf);
+        }
+        let length = buf.remaining().min(self.unread.len());
+        buf.put_slice(self.unread.get(..length).unwrap_or_default());
+        self.unread.advance(length);
+        if self.unread.is_empty() {
+            // An empty slice may still keep all of its buffer.
+            self.unread = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -45,7 +56,7 @@ impl AsyncWrite for HttpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -53,22 +64,7 @@ impl AsyncWrite for HttpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.0);
-        if bufs.iter().map(|buf| buf.len()).sum::<usize>() > SHORT {
-            return stream.poll_write_vectored(cx, bufs);
-        }
-        let mut short = [0; SHORT];
-        let mut free = short.as_mut_slice();
-        for buf in bufs {
-            // Room for all of them, as their sum says.
-            let Some((place, rest)) = free.split_at_mut_checked(buf.len()) else {
-                return stream.poll_write_vectored(cx, bufs);
-            };
-            place.copy_from_slice(buf);
-            free = rest;
-        }
-        let unused = free.len();
-        stream.poll_write(cx, short.get(..SHORT - unused).unwrap_or_default())
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -76,10 +72,10 @@ impl AsyncWrite for HttpStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.tcp).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }
