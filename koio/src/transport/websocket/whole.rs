@@ -96,7 +96,8 @@ impl Whole {
         frame.advance(header.start);
         Some(if !header.text {
             Heard::Message(Message::Binary(frame))
-        } else if std::str::from_utf8(&frame).is_ok() {
+        // Mostly it is, and that is seen in a fraction of the time.
+        } else if frame.is_ascii() || std::str::from_utf8(&frame).is_ok() {
             Heard::Message(Message::Text(frame))
         } else {
             Heard::Violation(1007)
