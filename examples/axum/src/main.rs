@@ -22,6 +22,7 @@ use axum::{
     middleware::map_request,
     response::IntoResponse,
     routing::{get, post},
+    serve::ListenerExt,
 };
 use koio::{
     Context, Io, IoHandle, Next, Reply, Result, Socket, args, bail, engine::PeerAddr, handlers, on,
@@ -111,6 +112,9 @@ async fn main() -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}", listener.local_addr()?);
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true); // small messages leave at once
+    });
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app)
         .with_graceful_shutdown(async move {

@@ -49,12 +49,11 @@ describe("koio inside axum", () => {
 
   it("refuses a cookie that a page of another host makes the browser send", async () => {
     const cookie = await cookieOf("ann");
-    const answer = async (origin) => {
-      const headers = { cookie, origin };
-      return (await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`, { headers })).status;
-    };
-    assert.equal(await answer(server.url), 200);
-    assert.equal(await answer("https://elsewhere.example"), 403);
+    const from = (origin) => ({ extraHeaders: { cookie, origin } });
+    await connect(server.url, "polling", from(server.url));
+    const stranger = socket(server.url, "polling", from("https://elsewhere.example"));
+    const [error] = await once(stranger, "connect_error");
+    assert.equal(error.context.status, 403);
   });
 
   it("gives a cookie that scripts can't read, and takes no name that is none", async () => {
