@@ -1,18 +1,11 @@
 // examples/koa-socket-port: its comments are JavaScript, and the client in its head does what it is there for.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, it } from "node:test";
 import { Script } from "node:vm";
 
-import { ask, closeAll, connect, many, socket } from "../support/client.js";
+import { ask, closeAll, connect, many } from "../support/client.js";
+import { runHead, sourceOf } from "../support/head.js";
 import { example } from "../support/server.js";
-import { within } from "../support/within.js";
-
-const source = readFileSync(
-  new URL("../../../examples/koa-socket-port/src/main.rs", import.meta.url),
-  "utf8",
-);
-const lines = (pattern) => [...source.matchAll(pattern)].map(([, line]) => line).join("\n");
 
 describe("the port of a koa-socket server", () => {
   let server;
@@ -23,21 +16,16 @@ describe("the port of a koa-socket server", () => {
   afterEach(closeAll);
 
   it("stands below a program in JavaScript", () => {
-    const program = lines(/\/\/ (.*)$/gm);
+    const program = [...sourceOf("koa-socket-port").matchAll(/\/\/ (.*)$/gm)]
+      .map(([, line]) => line)
+      .join("\n");
     assert.match(program, /^io\.attach\(app\)$/m);
     new Script(program);
   });
 
   it("answers the client of its head comment", async () => {
-    const [, client] = /```js\n([^]*)```/.exec(lines(/^\/\/! ?(.*)$/gm));
-    const heard = [];
-    const all = new Promise((resolve) => {
-      const log = (what) => heard.push(what) === 4 && resolve();
-      const require = () => (url) => socket(url.replace(/http.*:3000$/, server.url), "upgrade");
-      new Function("require", "console", client)(require, { log });
-    });
-    await within("four lines", all);
-    assert.deepEqual(heard, ["I come from the server", "hello", "to myself", true]);
+    const heard = await runHead("koa-socket-port", server, 4);
+    assert.deepEqual(heard, [["I come from the server"], ["hello"], ["to myself"], [true]]);
   });
 
   it("forgets who has left, and serves koa's page beside it", async () => {
