@@ -1,4 +1,4 @@
-// examples/koa-socket-port: its comments are JavaScript, and the client in its head does what it is there for.
+// examples/koa-socket-port: its comments are JavaScript, and it answers the client in its head.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { Script } from "node:vm";

@@ -9,7 +9,7 @@ export function sourceOf(example) {
   return readFileSync(new URL(`../../../examples/${example}/src/main.rs`, import.meta.url), "utf8");
 }
 
-/** Runs the client of an example against `server`, until it has logged so many lines; returns their values. */
+/** Runs the client of an example until it has logged so many lines; returns their values. */
 export function runHead(example, server, lines) {
   const head = [...sourceOf(example).matchAll(/^\/\/! ?(.*)$/gm)].map(([, line]) => line);
   const [, program] = /```js\n([^]*?)```/.exec(head.join("\n"));
@@ -17,8 +17,8 @@ export function runHead(example, server, lines) {
   const logged = new Promise((resolve, reject) => {
     const seen = [];
     const log = (...values) => seen.push(values) === lines && resolve(seen);
-    const require = (name) =>
-      name === "socket.io-client" ? (url, options) => socket(url, "upgrade", options) : reject(name);
+    const connect = (url, options) => socket(url, "upgrade", options);
+    const require = (name) => (name === "socket.io-client" ? connect : reject(name));
     new Function("require", "console", here)(require, { log });
   });
   return within(`${lines} lines of the client of ${example}`, logged);
