@@ -91,11 +91,8 @@ async fn left(socket: Socket, store: State<Store>) {
     store.remove_all_of(socket.id());
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+async fn serve(store: Store) -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
-    let store = Store::new()?;
-    let folder = store.folder().to_owned();
     let server = Io::new()
         // A chunk and what is around it. Over polling, bytes are text that is a third longer.
         .max_payload(2 * CHUNK)
@@ -104,8 +101,15 @@ async fn main() -> Result<()> {
         .bind(("127.0.0.1", port))
         .await?;
     println!("http://{}", server.local_addr());
+    server.run_until_signal().await
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let store = Store::new()?;
+    let folder = store.folder().to_owned();
     println!("writes to {}", folder.display());
-    let ended = server.run_until_signal().await;
+    let ended = serve(store).await;
     tokio::fs::remove_dir_all(folder).await?;
     ended
 }

@@ -79,7 +79,9 @@ impl Store {
     }
 
     pub(crate) fn remove_all_of(&self, owner: SocketId) {
-        self.files().retain(|_, file| file.owner != owner);
+        // Dropped when the lock is free again: that is when they are removed.
+        let is_theirs = |_: &String, file: &mut Arc<File>| file.owner == owner;
+        let _gone: Vec<_> = self.files().extract_if(is_theirs).collect();
     }
 
     fn files(&self) -> MutexGuard<'_, HashMap<String, Arc<File>>> {

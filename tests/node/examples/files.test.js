@@ -1,12 +1,13 @@
 // examples/files: chunks up and down, and what is refused.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { after, afterEach, before, describe, it } from "node:test";
 
 import { WAYS, closeAll, connect, once, until } from "../support/client.js";
 import { runHead } from "../support/head.js";
-import { example } from "../support/server.js";
+import { binaries, example } from "../support/server.js";
 
 const CHUNK = 64 * 1024;
 const MIB = 1024 * 1024;
@@ -16,9 +17,7 @@ describe("files in chunks", () => {
   let folder;
   before(async () => {
     server = await example("files");
-    const line = () => server.lines.map((text) => /^writes to (.*)$/.exec(text)).find(Boolean);
-    await until("the folder", () => line() || new Promise(setImmediate));
-    folder = line()[1];
+    [, folder] = server.lines.map((line) => /^writes to (.*)$/.exec(line)).find(Boolean);
   });
   after(() => server?.stop());
   afterEach(closeAll);
@@ -91,6 +90,14 @@ describe("files in chunks", () => {
     ann.disconnect();
     await until("room", async () => (await ben.emitWithAck("upload", 8 * MIB)).id);
     assert.equal(files().length, 1);
+  });
+
+  it("leaves nothing behind if it can't listen", () => {
+    const env = { ...process.env, PORT: new URL(server.url).port };
+    const { status, stdout } = spawnSync(`${binaries}/files`, { env, encoding: "utf8" });
+    const [, other] = /^writes to (.*)\n$/.exec(stdout);
+    assert.equal(status, 1);
+    assert.ok(!existsSync(other) && existsSync(folder));
   });
 
   it("leaves nothing behind on Ctrl-C", async () => {
