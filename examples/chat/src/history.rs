@@ -103,8 +103,10 @@ impl History {
         let mut options = File::options();
         let file = options.read(true).append(true).create(true).open(&path)?;
         file.try_lock()?;
-        let mut history = Self::default();
-        history.path = path;
+        let mut history = Self {
+            path,
+            ..Self::default()
+        };
         for line in BufReader::new(file).split(b'\n').skip(1) {
             match serde_json::from_slice(&line?) {
                 Ok(kept) => history.remember(kept),
