@@ -1,6 +1,6 @@
 //! Messages on their way out, already in the form that a WebSocket writes.
 
-use std::cell::Cell;
+use std::{cell::Cell, thread::LocalKey};
 
 use bytes::{Buf, Bytes};
 
@@ -10,7 +10,13 @@ const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 
 /// Longest header of an unmasked frame: two bytes and a 64-bit length.
-pub(super) const HEADER: usize = 10;
+const HEADER: usize = 10;
+
+/// Longest count of attachments, which is only known when the text behind it is written: `10-`.
+const COUNT: usize = 3;
+
+/// Where a text begins in its buffer, so that there is room for what comes before it.
+pub(super) const TEXT_AT: usize = HEADER + COUNT;
 
 /// Packets up to this size are written into a buffer of the thread, and copied out of it. A buffer that is given away
 /// costs more: the next one grows from nothing, in pages that the kernel has to clear.
@@ -18,20 +24,21 @@ const SCRATCH: usize = 64 * 1024;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static BINARIES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// A buffer to write a packet into: empty, but for the room of a header. [`Frame::seal`] gives it back.
+/// A buffer to write a packet into: empty, but for [`TEXT_AT`] bytes of room. [`Frame::seal`] gives it back.
 pub(super) fn buffer() -> Vec<u8> {
     // Taken out while it is used: what is written into it is users' code, which may write packets of its own.
     let mut buffer = BUFFER.take();
     buffer.clear();
-    buffer.resize(HEADER, 0);
+    buffer.resize(TEXT_AT, 0);
     buffer
 }
 
-fn give_back(buffer: Vec<u8>) {
-    if buffer.capacity() <= 2 * SCRATCH {
-        BUFFER.set(buffer);
+fn give_back(buffer: Vec<u8>, to: &'static LocalKey<Cell<Vec<u8>>>) {
+    if (1..=2 * SCRATCH).contains(&buffer.capacity()) {
+        to.set(buffer);
     }
 }
 
@@ -173,46 +180,55 @@ impl Frame {
         let mut buffer = buffer();
         buffer.push(digit);
         buffer.extend_from_slice(data);
-        Self::seal(buffer, &[], 0)
+        Self::seal(buffer, TEXT_AT, Vec::new(), 0)
     }
 
-    /// Makes a frame of a buffer whose first [`HEADER`] bytes are free and whose rest is the text,
-    /// type digit included. `binaries` are whole frames already, and follow the text.
+    /// Makes a frame of a buffer in which the text, type digit included, is all from `start` on, and nothing of worth
+    /// before it. `binaries` are whole frames already, and follow the text.
     ///
     /// The header is written right before the text, wherever that leaves its start, so that the
     /// length need not be known before the text is.
-    pub(super) fn seal(mut buffer: Vec<u8>, binaries: &[u8], count: u16) -> Self {
-        let (header, used) = header(TEXT, buffer.len().saturating_sub(HEADER));
-        let start = HEADER - used;
-        if let (Some(room), Some(header)) = (buffer.get_mut(start..HEADER), header.get(..used)) {
+    pub(super) fn seal(mut buffer: Vec<u8>, start: usize, binaries: Vec<u8>, count: u16) -> Self {
+        let (header, used) = header(TEXT, buffer.len().saturating_sub(start));
+        let text = start.saturating_sub(used);
+        if let (Some(room), Some(header)) = (buffer.get_mut(text..start), header.get(..used)) {
             room.copy_from_slice(header);
         }
         let messages = count.saturating_add(1);
-        let text = buffer.get(start..).unwrap_or_default();
-        let total = text.len() + binaries.len();
-        if total > SCRATCH {
+        let total = buffer.len() - text + binaries.len();
+        let bytes = if total > SCRATCH {
             // Copied once more, it would cost more than what is saved.
-            buffer.extend_from_slice(binaries);
+            buffer.extend_from_slice(&binaries);
             let mut bytes = Bytes::from(buffer);
-            bytes.advance(start);
-            return Self { bytes, messages };
-        }
-        // Exactly as long as it must be, so that there is nothing beside the bytes to allocate for a frame that has
-        // one recipient.
-        let mut exact = Vec::with_capacity(total);
-        exact.extend_from_slice(text);
-        exact.extend_from_slice(binaries);
-        give_back(buffer);
-        Self {
-            bytes: exact.into(),
-            messages,
-        }
+            bytes.advance(text);
+            bytes
+        } else {
+            // Exactly as long as it must be, so that there is nothing beside the bytes to allocate for a frame that
+            // has one recipient.
+            let mut exact = Vec::with_capacity(total);
+            exact.extend_from_slice(buffer.get(text..).unwrap_or_default());
+            exact.extend_from_slice(&binaries);
+            give_back(buffer, &BUFFER);
+            exact.into()
+        };
+        give_back(binaries, &BINARIES);
+        Self { bytes, messages }
     }
 }
 
+/// Appends one binary of a packet as a whole frame. [`Frame::seal`] takes them all.
+pub(super) fn push_attachment(frames: &mut Vec<u8>, data: &[u8]) {
+    if frames.capacity() == 0 {
+        *frames = BINARIES.take();
+        frames.clear();
+    }
+    push_binary(frames, data);
+}
+
 /// Appends one binary message as a whole frame.
-pub(super) fn push_binary(frames: &mut Vec<u8>, data: &[u8]) {
+fn push_binary(frames: &mut Vec<u8>, data: &[u8]) {
     let (header, used) = header(BINARY, data.len());
+    frames.reserve(used + data.len());
     frames.extend_from_slice(header.get(..used).unwrap_or_default());
     frames.extend_from_slice(data);
 }
