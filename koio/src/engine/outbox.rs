@@ -5,7 +5,6 @@
 //! it costs less than to wake the task.
 
 use std::{
-    borrow::Cow,
     collections::VecDeque,
     fmt,
     sync::{
@@ -17,7 +16,7 @@ use std::{
 };
 
 use super::{EngineConfig, duplex::Shortcut};
-use crate::wire::Frame;
+use crate::wire::{Draft, Frame};
 
 /// Why a frame was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +44,54 @@ const HEAVY: usize = 64 * 1024;
 /// What follows a direct write that soon is queued, so that a burst leaves in few writes.
 const HEELS: Duration = Duration::from_micros(100);
 
+/// Frames up to this size are copied behind each other if they are for this client alone. For a bigger one memory of
+/// its own costs less than to make room for it.
+const SMALL: usize = 4 * 1024;
+
+/// Room for the small frames of a burst.
+const TAIL: usize = 16 * 1024;
+
+/// What is to be sent.
+enum Entry<'a> {
+    Shared(&'a Frame),
+    Own(Frame),
+    Draft(Draft),
+}
+
+impl Entry<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Shared(frame) => frame.len(),
+            Self::Own(frame) => frame.len(),
+            Self::Draft(draft) => draft.len(),
+        }
+    }
+
+    fn messages(&self) -> usize {
+        match self {
+            Self::Shared(frame) => frame.messages(),
+            Self::Own(frame) => frame.messages(),
+            Self::Draft(draft) => draft.messages().into(),
+        }
+    }
+
+    fn bytes(&mut self) -> &[u8] {
+        match self {
+            Self::Shared(frame) => frame.bytes(),
+            Self::Own(frame) => frame.bytes(),
+            Self::Draft(draft) => draft.bytes(),
+        }
+    }
+
+    fn into_frame(self) -> Frame {
+        match self {
+            Self::Shared(frame) => frame.clone(),
+            Self::Own(frame) => frame,
+            Self::Draft(draft) => draft.into_frame(),
+        }
+    }
+}
+
 /// What became of a frame that was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
@@ -70,6 +117,10 @@ pub(crate) struct Outbox {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Frame>,
+    /// Small frames for this client alone, end to end, behind all that is in the queue.
+    tail: Vec<u8>,
+    /// How many messages are in the tail.
+    tail_messages: u16,
     bytes: usize,
     messages: usize,
     closed: bool,
@@ -104,22 +155,27 @@ impl Outbox {
     }
 
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Cow::Borrowed(frame), urgency, &mut 1).map(drop)
+        self.accept(Entry::Shared(frame), urgency, &mut 1).map(drop)
     }
 
     /// [`push`](Self::push) for one recipient of many, of whom `writes` may still be written to now.
     pub(crate) fn share(&self, frame: &Frame, writes: &mut usize) -> Result<Sent, SendError> {
-        self.accept(Cow::Borrowed(frame), Urgency::Normal, writes)
+        self.accept(Entry::Shared(frame), Urgency::Normal, writes)
     }
 
     /// [`push`](Self::push) for a frame that nobody else needs: there is no reference to count.
     pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Cow::Owned(frame), urgency, &mut 1).map(drop)
+        self.accept(Entry::Own(frame), urgency, &mut 1).map(drop)
+    }
+
+    /// [`give`](Self::give) for a frame that need not stay one.
+    pub(crate) fn append(&self, draft: Draft, urgency: Urgency) -> Result<(), SendError> {
+        self.accept(Entry::Draft(draft), urgency, &mut 1).map(drop)
     }
 
     fn accept(
         &self,
-        frame: Cow<'_, Frame>,
+        entry: Entry<'_>,
         urgency: Urgency,
         writes: &mut usize,
     ) -> Result<Sent, SendError> {
@@ -127,43 +183,45 @@ impl Outbox {
         if state.closed {
             return Err(SendError::Closed);
         }
-        let (bytes, messages) = (state.bytes + frame.len(), state.messages + frame.messages());
+        let (bytes, messages) = (state.bytes + entry.len(), state.messages + entry.messages());
         // A single frame above the limit is still let through an empty queue: it could never go otherwise.
         let full = bytes > self.max_bytes || messages > self.max_messages;
-        if full && urgency == Urgency::Normal && !state.queue.is_empty() {
+        if full && urgency == Urgency::Normal && !state.is_empty() {
             return Err(SendError::Full);
         }
-        Ok(self.send(state, frame, writes))
+        Ok(self.send(state, entry, writes))
     }
 
     /// Accepts the frame only if it would go out at once; says whether it did.
     pub(crate) fn push_volatile(&self, frame: &Frame, writes: &mut usize) -> Option<Sent> {
         let state = self.state();
-        if state.closed || !state.writable || !state.queue.is_empty() {
+        if state.closed || !state.writable || !state.is_empty() {
             return None;
         }
-        Some(self.send(state, Cow::Borrowed(frame), writes))
+        Some(self.send(state, Entry::Shared(frame), writes))
     }
 
     /// Writes the frame, or queues it and wakes the session's task.
     fn send(
         &self,
         mut state: MutexGuard<'_, State>,
-        mut frame: Cow<'_, Frame>,
+        mut entry: Entry<'_>,
         writes: &mut usize,
     ) -> Sent {
-        let direct = state.is_at_rest() && state.queue.is_empty() && !state.has_just_written();
+        let direct = state.is_at_rest() && state.is_empty() && !state.has_just_written();
         let owed = direct && *writes == 0;
         if direct && !owed {
             *writes -= 1;
-            let written = state.write(frame.bytes());
-            if written == frame.len() {
+            let written = state.write(entry.bytes());
+            if written == entry.len() {
                 return Sent::Done;
             }
-            frame = Cow::Owned(frame.rest(written));
+            if written > 0 {
+                entry = Entry::Own(entry.into_frame().rest(written));
+            }
         }
-        let (bytes, messages) = (state.bytes + frame.len(), state.messages + frame.messages());
-        state.queue.push_back(frame.into_owned());
+        let (bytes, messages) = (state.bytes + entry.len(), state.messages + entry.messages());
+        state.queue(entry);
         self.weigh(&mut state, bytes, messages);
         if owed {
             state.owed = true;
@@ -179,10 +237,11 @@ impl Outbox {
     pub(crate) fn flush(&self) {
         let mut state = self.state();
         state.owed = false;
-        if state.queue.is_empty() {
+        if state.is_empty() {
             return;
         }
         if state.is_at_rest() && state.bytes <= HEAVY {
+            state.end_tail();
             let (total, messages) = (state.bytes, state.messages);
             let mut queue = std::mem::take(&mut state.queue);
             let together = match queue.pop_front() {
@@ -257,7 +316,7 @@ impl Outbox {
     pub(crate) fn uncork(&self, waker: &Waker, writable: bool) -> bool {
         let mut state = self.state();
         let woken = std::mem::take(&mut state.woken);
-        if woken || (writable && !state.queue.is_empty()) {
+        if woken || (writable && !state.is_empty()) {
             return false;
         }
         state.corked = false;
@@ -271,7 +330,7 @@ impl Outbox {
 
     /// Whether the next frame may be written directly (nothing waits).
     pub(crate) fn is_empty(&self) -> bool {
-        self.state().queue.is_empty()
+        self.state().is_empty()
     }
 
     /// Whether more is queued than the limit allows: then the session stops reading.
@@ -294,7 +353,10 @@ impl Outbox {
     /// Takes the oldest frame.
     pub(crate) fn pop(&self) -> Option<Frame> {
         let mut state = self.state();
-        let frame = state.queue.pop_front();
+        let frame = match state.queue.pop_front() {
+            None => state.take_tail(),
+            frame => frame,
+        };
         match &frame {
             Some(frame) => {
                 let (bytes, messages) =
@@ -312,6 +374,7 @@ impl Outbox {
     pub(crate) fn take_all(&self) -> VecDeque<Frame> {
         let mut state = self.state();
         self.weigh(&mut state, 0, 0);
+        state.end_tail();
         std::mem::take(&mut state.queue)
     }
 
@@ -323,6 +386,8 @@ impl Outbox {
         state.shortcut = None;
         if discard {
             state.queue = VecDeque::new();
+            state.tail = Vec::new();
+            state.tail_messages = 0;
             self.weigh(&mut state, 0, 0);
         }
     }
@@ -333,6 +398,53 @@ impl Outbox {
 }
 
 impl State {
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.tail.is_empty()
+    }
+
+    /// Puts the entry behind all that waits.
+    fn queue(&mut self, entry: Entry<'_>) {
+        match entry {
+            Entry::Draft(draft) if draft.len() <= SMALL => self.append(&draft),
+            entry => {
+                self.end_tail();
+                self.queue.push_back(entry.into_frame());
+            }
+        }
+    }
+
+    fn append(&mut self, draft: &Draft) {
+        let len = draft.len();
+        if self.tail.capacity() - self.tail.len() < len {
+            match self.tail.len() {
+                // Often there is no second.
+                0 => self.tail.reserve_exact(len),
+                1..SMALL => self.tail.reserve_exact(SMALL),
+                // To move it would cost more than to leave it where it is.
+                _ => {
+                    self.end_tail();
+                    self.tail.reserve_exact(TAIL);
+                }
+            }
+        }
+        draft.append_to(&mut self.tail);
+        // A message has two bytes at least: so many a tail can't hold.
+        self.tail_messages += draft.messages();
+    }
+
+    fn take_tail(&mut self) -> Option<Frame> {
+        if self.tail.is_empty() {
+            return None;
+        }
+        let messages = std::mem::take(&mut self.tail_messages);
+        Some(Frame::new(std::mem::take(&mut self.tail), messages))
+    }
+
+    fn end_tail(&mut self) {
+        let tail = self.take_tail();
+        self.queue.extend(tail);
+    }
+
     /// Whether the connection is open to emitters: the task is not in its turn, and whatever it was given is written.
     fn is_at_rest(&self) -> bool {
         !self.corked && self.writable && self.shortcut.is_some()

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::EncodeError;
-use super::frame::{self, Frame, TEXT_AT};
+use super::draft::{self, Draft, TEXT_AT};
 use super::json;
 use super::name::is_reserved;
 use super::ser::Output;
+use super::{EncodeError, Frame};
 
 /// How many binaries one packet can have. Official clients drop a connection that sends more.
 pub const MAX_ATTACHMENTS: usize = 10;
@@ -25,11 +25,21 @@ pub fn event(
     name: &str,
     args: &(impl Serialize + ?Sized),
 ) -> Result<Frame, EncodeError> {
+    event_draft(namespace, id, name, args).map(Draft::into_frame)
+}
+
+/// [`event`] for one client alone.
+pub(crate) fn event_draft(
+    namespace: &str,
+    id: Option<u64>,
+    name: &str,
+    args: &(impl Serialize + ?Sized),
+) -> Result<Draft, EncodeError> {
     if is_reserved(name) {
         return Err(EncodeError::ReservedName);
     }
     let mut output = Output {
-        text: frame::buffer(),
+        text: draft::buffer(),
         ..Output::default()
     };
     begin(&mut output.text, b'2', namespace, id);
@@ -50,8 +60,17 @@ pub fn ack(
     id: u64,
     args: &(impl Serialize + ?Sized),
 ) -> Result<Frame, EncodeError> {
+    ack_draft(namespace, id, args).map(Draft::into_frame)
+}
+
+/// [`ack`] for one client alone, as all are.
+pub(crate) fn ack_draft(
+    namespace: &str,
+    id: u64,
+    args: &(impl Serialize + ?Sized),
+) -> Result<Draft, EncodeError> {
     let mut output = Output {
-        text: frame::buffer(),
+        text: draft::buffer(),
         ..Output::default()
     };
     begin(&mut output.text, b'3', namespace, Some(id));
@@ -63,18 +82,18 @@ pub fn ack(
 /// A namespace is granted, under this socket id.
 #[must_use]
 pub fn connect(namespace: &str, sid: &str) -> Frame {
-    let mut text = frame::buffer();
+    let mut text = draft::buffer();
     begin(&mut text, b'0', namespace, None);
     text.extend_from_slice(br#"{"sid":"#);
     push_string(&mut text, sid);
     text.push(b'}');
-    Frame::seal(text, TEXT_AT, Vec::new(), 0)
+    Draft::of_text(text).into_frame()
 }
 
 /// A namespace is refused. `data` is JSON.
 #[must_use]
 pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
-    let mut text = frame::buffer();
+    let mut text = draft::buffer();
     begin(&mut text, b'4', namespace, None);
     text.extend_from_slice(br#"{"message":"#);
     push_string(&mut text, message);
@@ -83,15 +102,15 @@ pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Fra
         text.extend_from_slice(data);
     }
     text.push(b'}');
-    Frame::seal(text, TEXT_AT, Vec::new(), 0)
+    Draft::of_text(text).into_frame()
 }
 
 /// The server leaves a namespace on the client's behalf.
 #[must_use]
 pub fn disconnect(namespace: &str) -> Frame {
-    let mut text = frame::buffer();
+    let mut text = draft::buffer();
     begin(&mut text, b'1', namespace, None);
-    Frame::seal(text, TEXT_AT, Vec::new(), 0)
+    Draft::of_text(text).into_frame()
 }
 
 /// Writes what comes before the data.
@@ -111,7 +130,7 @@ fn finish(
     mut output: Output,
     list: usize,
     args: &(impl Serialize + ?Sized),
-) -> Result<Frame, EncodeError> {
+) -> Result<Draft, EncodeError> {
     let result = output.arguments(args);
     let Output {
         mut text, binaries, ..
@@ -123,7 +142,7 @@ fn finish(
     result.map_err(EncodeError::Serialize)?;
     text.push(b']');
     if count == 0 {
-        return Ok(Frame::seal(text, TEXT_AT, Vec::new(), 0));
+        return Ok(Draft::of_text(text));
     }
     let keys = json::count_keys(text.get(list..).unwrap_or_default(), binaries.count)
         .map_err(|error| EncodeError::Serialize(serde::ser::Error::custom(error)))?;
@@ -131,7 +150,7 @@ fn finish(
         return Err(EncodeError::PlaceholderKey);
     }
     let start = announce(&mut text, count);
-    Ok(Frame::seal(text, start, binaries.frames, count.into()))
+    Ok(Draft::seal(text, start, binaries.frames, count.into()))
 }
 
 /// Makes an event or an ack a binary one: its type and the count of its attachments move into the room before the

@@ -1,46 +1,17 @@
 //! Messages on their way out, already in the form that a WebSocket writes.
 
-use std::{cell::Cell, thread::LocalKey};
-
 use bytes::{Buf, Bytes};
 
-use super::Message;
+use super::{
+    Message,
+    draft::{self, Draft},
+};
 
-const TEXT: u8 = 0x81;
+pub(super) const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 
 /// Longest header of an unmasked frame: two bytes and a 64-bit length.
-const HEADER: usize = 10;
-
-/// Longest count of attachments, which is only known when the text behind it is written: `10-`.
-const COUNT: usize = 3;
-
-/// Where a text begins in its buffer, so that there is room for what comes before it.
-pub(super) const TEXT_AT: usize = HEADER + COUNT;
-
-/// Packets up to this size are written into a buffer of the thread, and copied out of it. A buffer that is given away
-/// costs more: the next one grows from nothing, in pages that the kernel has to clear.
-const SCRATCH: usize = 64 * 1024;
-
-thread_local! {
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static BINARIES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// A buffer to write a packet into: empty, but for [`TEXT_AT`] bytes of room. [`Frame::seal`] gives it back.
-pub(super) fn buffer() -> Vec<u8> {
-    // Taken out while it is used: what is written into it is users' code, which may write packets of its own.
-    let mut buffer = BUFFER.take();
-    buffer.clear();
-    buffer.resize(TEXT_AT, 0);
-    buffer
-}
-
-fn give_back(buffer: Vec<u8>, to: &'static LocalKey<Cell<Vec<u8>>>) {
-    if (1..=2 * SCRATCH).contains(&buffer.capacity()) {
-        to.set(buffer);
-    }
-}
+pub(super) const HEADER: usize = 10;
 
 /// One or more Engine.IO messages that must stay next to each other: a Socket.IO packet and its
 /// attachments.
@@ -64,6 +35,14 @@ pub struct Part {
 }
 
 impl Frame {
+    /// Whole WebSocket frames, and how many messages they are.
+    pub(crate) fn new(bytes: impl Into<Bytes>, messages: u16) -> Self {
+        Self {
+            bytes: bytes.into(),
+            messages,
+        }
+    }
+
     /// The frames as a WebSocket writes them.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
@@ -177,56 +156,15 @@ impl Frame {
     }
 
     fn text(digit: u8, data: &[u8]) -> Self {
-        let mut buffer = buffer();
+        let mut buffer = draft::buffer();
         buffer.push(digit);
         buffer.extend_from_slice(data);
-        Self::seal(buffer, TEXT_AT, Vec::new(), 0)
+        Draft::of_text(buffer).into_frame()
     }
-
-    /// Makes a frame of a buffer in which the text, type digit included, is all from `start` on, and nothing of worth
-    /// before it. `binaries` are whole frames already, and follow the text.
-    ///
-    /// The header is written right before the text, wherever that leaves its start, so that the
-    /// length need not be known before the text is.
-    pub(super) fn seal(mut buffer: Vec<u8>, start: usize, binaries: Vec<u8>, count: u16) -> Self {
-        let (header, used) = header(TEXT, buffer.len().saturating_sub(start));
-        let text = start.saturating_sub(used);
-        if let (Some(room), Some(header)) = (buffer.get_mut(text..start), header.get(..used)) {
-            room.copy_from_slice(header);
-        }
-        let messages = count.saturating_add(1);
-        let total = buffer.len() - text + binaries.len();
-        let bytes = if total > SCRATCH {
-            // Copied once more, it would cost more than what is saved.
-            buffer.extend_from_slice(&binaries);
-            let mut bytes = Bytes::from(buffer);
-            bytes.advance(text);
-            bytes
-        } else {
-            // Exactly as long as it must be, so that there is nothing beside the bytes to allocate for a frame that
-            // has one recipient.
-            let mut exact = Vec::with_capacity(total);
-            exact.extend_from_slice(buffer.get(text..).unwrap_or_default());
-            exact.extend_from_slice(&binaries);
-            give_back(buffer, &BUFFER);
-            exact.into()
-        };
-        give_back(binaries, &BINARIES);
-        Self { bytes, messages }
-    }
-}
-
-/// Appends one binary of a packet as a whole frame. [`Frame::seal`] takes them all.
-pub(super) fn push_attachment(frames: &mut Vec<u8>, data: &[u8]) {
-    if frames.capacity() == 0 {
-        *frames = BINARIES.take();
-        frames.clear();
-    }
-    push_binary(frames, data);
 }
 
 /// Appends one binary message as a whole frame.
-fn push_binary(frames: &mut Vec<u8>, data: &[u8]) {
+pub(super) fn push_binary(frames: &mut Vec<u8>, data: &[u8]) {
     let (header, used) = header(BINARY, data.len());
     frames.reserve(used + data.len());
     frames.extend_from_slice(header.get(..used).unwrap_or_default());
@@ -234,7 +172,7 @@ fn push_binary(frames: &mut Vec<u8>, data: &[u8]) {
 }
 
 /// The header of an unmasked, unfragmented frame, and how many bytes of it count.
-fn header(opcode: u8, len: usize) -> ([u8; HEADER], usize) {
+pub(super) fn header(opcode: u8, len: usize) -> ([u8; HEADER], usize) {
     let mut header = [0; HEADER];
     let [first, short, rest @ ..] = &mut header;
     *first = opcode;

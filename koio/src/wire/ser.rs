@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::ser::{Impossible, Serialize, SerializeSeq, SerializeTuple, Serializer};
 use serde_json::ser::Formatter;
 
+use super::draft::push_attachment;
 use super::encode::MAX_ATTACHMENTS;
-use super::frame::push_attachment;
 use super::json;
 
 /// The newtype name that says "several arguments".
