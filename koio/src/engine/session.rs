@@ -188,6 +188,17 @@ impl Session {
         Ok(answer)
     }
 
+    /// A POST has arrived, its body together with its head.
+    pub(crate) fn post_whole(
+        &self,
+        packets: Packets,
+    ) -> Result<oneshot::Receiver<PostReply>, NotTaken> {
+        let (reply, answer) = oneshot::channel();
+        self.0.inbox.push_post(packets, reply)?;
+        self.0.outbox.wake();
+        Ok(answer)
+    }
+
     /// A WebSocket has come for this session.
     pub(crate) fn probe(&self, websocket: Box<dyn Duplex>) -> Result<(), NotTaken> {
         self.request(Request::Probe(websocket))
