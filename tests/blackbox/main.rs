@@ -4,6 +4,7 @@
 mod bad;
 mod defects;
 mod delivery;
+mod documents;
 mod fair;
 mod left_out;
 mod papers;
