@@ -1,6 +1,6 @@
 //! Section 4 of the guide.
 
-use koio::{Context, Result, SocketId, args, bail, on};
+use koio::{Context, IoHandle, Result, SocketId, args, bail, on};
 use std::time::Duration;
 
 #[on("news")]
@@ -19,6 +19,13 @@ async fn ask(ctx: Context, whom: SocketId, question: String) -> Result<String> {
     match asked.emit_with_ack("question", question).await {
         Err(error) if error.is_timeout() => Ok("no answer".to_owned()),
         answer => answer,
+    }
+}
+
+pub(crate) async fn remind(io: IoHandle) -> Result<()> {
+    loop {
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        io.broadcast("reminder", "an hour has passed")?;
     }
 }
 

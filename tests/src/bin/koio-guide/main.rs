@@ -35,6 +35,7 @@ async fn main() -> Result<()> {
             life::all(),
             binary::all(),
         ]);
+    tokio::spawn(emitting::remind(io.handle()));
     let io = limits::limited(middleware::patient(namespaces::with_game(io)));
     let server = io.bind("127.0.0.1:0").await?;
     println!("listening on {}", server.local_addr());

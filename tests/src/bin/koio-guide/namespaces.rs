@@ -13,7 +13,5 @@ fn game() -> Namespace {
 }
 
 pub(crate) fn with_game(io: Io) -> Io {
-    let handle = io.handle(); // from anywhere: `handle.of("/game").broadcast(..)`
-    drop(handle);
     io.namespace("/game", game())
 }
