@@ -75,8 +75,9 @@
 //!
 //! **Emitting.** [`IoHandle`] (`ctx.io()`, [`Io::handle`]) reaches everybody: [`broadcast`](IoHandle::broadcast),
 //! [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace. [`Emit`] is what `to`, `except`,
-//! `volatile` and `timeout` build. [`emit_with_ack`](Socket::emit_with_ack) asks one client and waits. [`Bytes`] and whatever
-//! else asks serde for bytes travel as binary, at any depth.
+//! `volatile` and `timeout` build. [`emit_with_ack`](Socket::emit_with_ack) asks one client and waits,
+//! [`emit_with_acks`](Emit::emit_with_acks) asks many. [`Bytes`] and whatever else asks serde for bytes travel as binary,
+//! at any depth.
 //!
 //! **Running it.** Limits are in [`Config`], what was dropped is in [`Counts`], [`shutdown`](IoHandle::shutdown) ends it in
 //! order, [`describe`](Io::describe) prints the table of handlers. The log is [`tracing`]'s: without a subscriber nothing is

@@ -155,6 +155,9 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     socket.volatile().emit("e", data)?;
     let answer = socket.timeout(time).emit_with_ack::<u8>("e", data);
     assert!(answer.await.is_err_and(|error| error.is_timeout()));
+    // `io.to(room).timeout(time).emit_with_acks::<T>("e", data)`: each answer with its socket's id
+    let answers = io.to(&room).timeout(time).emit_with_acks::<u8>("e", data);
+    assert!(answers.await.is_ok_and(|answers| answers.is_empty()));
     // the same, `rooms()`
     socket.join(&room)?;
     assert_eq!(socket.rooms(), std::slice::from_ref(&room));

@@ -22,6 +22,15 @@ async fn ask(ctx: Context, whom: SocketId, question: String) -> Result<String> {
     }
 }
 
+#[on("vote")]
+async fn vote(ctx: Context, question: String) -> Result<usize> {
+    let others = ctx.socket().others().timeout(Duration::from_millis(200));
+    let answers = others.emit_with_acks::<String>("question", question);
+    let yes = |answer: &Result<String>| matches!(answer, Ok(word) if word == "yes");
+    let answers = answers.await?;
+    Ok(answers.iter().filter(|(_, answer)| yes(answer)).count())
+}
+
 pub(crate) async fn remind(io: IoHandle) -> Result<()> {
     loop {
         tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -30,5 +39,5 @@ pub(crate) async fn remind(io: IoHandle) -> Result<()> {
 }
 
 pub(crate) fn all() -> koio::Handlers {
-    koio::handlers![news, ask]
+    koio::handlers![news, ask, vote]
 }
