@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use koio::{Io, Result, handlers, on};
+use koio::{Config, Io, Result, handlers, on};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
@@ -174,6 +175,78 @@ fn the_guide_is_the_server_that_its_javascript_is_run_against() {
         } else if !block.contains("async fn main") {
             assert!(sources.contains(&bare(&block)), "not in it:\n{block}");
         }
+    }
+}
+
+/// A number as people read it.
+fn grouped(number: usize) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1_000), number % 1_000),
+    }
+}
+
+#[test]
+fn the_limits_of_the_guides_are_the_defaults() {
+    let Config { engine, socket, .. } = Config::default();
+    let mib = |bytes: usize| {
+        assert_eq!(bytes % (1 << 20), 0);
+        format!("{} MiB", bytes >> 20)
+    };
+    let seconds = |time: Duration| format!("{} s", time.as_secs());
+    let guide = read(&root().join("koio/docs/guide.md"));
+    for (what, default) in [
+        (
+            "a message (`max_payload`)",
+            format!("{} bytes", grouped(engine.max_payload)),
+        ),
+        (
+            "heartbeat (`ping_interval`, `ping_timeout`)",
+            format!(
+                "{}, {}",
+                seconds(engine.ping_interval),
+                seconds(engine.ping_timeout)
+            ),
+        ),
+        (
+            "time to connect to a namespace (`connect_timeout`)",
+            seconds(socket.connect_timeout),
+        ),
+        (
+            "events that wait for the handlers of a socket",
+            format!("{}, {}", socket.event_queue, mib(socket.event_queue_bytes)),
+        ),
+        (
+            "what waits to be sent to a client",
+            format!(
+                "{} messages, {}",
+                grouped(engine.send_queue_messages),
+                mib(engine.send_queue_bytes)
+            ),
+        ),
+        ("answers that are waited for", grouped(socket.pending_acks)),
+        ("rooms of a socket", grouped(socket.rooms)),
+        (
+            "handlers that go on after their socket has closed",
+            seconds(socket.handler_grace),
+        ),
+    ] {
+        let row = format!("\n| {what} | {default} |");
+        assert!(guide.contains(&row), "{row}");
+    }
+    let porting = read(&root().join("koio/docs/from-socket-io.md"));
+    for (option, default) in [
+        ("`.ping_interval(time)`", seconds(engine.ping_interval)),
+        ("`.ping_timeout(time)`", seconds(engine.ping_timeout)),
+        (
+            "`config.engine.upgrade_timeout`",
+            seconds(engine.upgrade_timeout),
+        ),
+        ("`.connect_timeout(time)`", seconds(socket.connect_timeout)),
+        ("`.max_payload(bytes)`", grouped(engine.max_payload)),
+    ] {
+        let cells = format!(" | {option} | {default} |\n");
+        assert!(porting.contains(&cells), "{cells}");
     }
 }
 
