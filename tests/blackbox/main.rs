@@ -4,6 +4,7 @@
 mod bad;
 mod defects;
 mod delivery;
+mod direct;
 mod fair;
 mod left_out;
 mod papers;

@@ -30,6 +30,7 @@ pub struct RawArgs {
 
 impl RawArgs {
     /// The arguments in the list `data`: behind the name that ends at `name`, or all of its items.
+    #[inline]
     pub(super) fn new(
         data: Bytes,
         name: Option<usize>,

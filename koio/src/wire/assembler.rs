@@ -162,6 +162,7 @@ impl Assembler {
 }
 
 impl Incoming {
+    #[inline]
     fn new(
         packet: Packet,
         attachments: Vec<Bytes>,

@@ -101,34 +101,26 @@ fn long_string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
 
 /// How many bytes come before the first quote, backslash or control.
 pub(in crate::wire) fn plain(text: &[u8]) -> usize {
-    // Most strings are short, and not worth a run.
-    let (words, _) = text.as_chunks::<8>();
     let mut at = 0;
-    for word in words.iter().take(SHORT / 8) {
-        if let Some(end) = first_special(*word) {
-            return at + end;
+    loop {
+        let (words, tail) = text.get(at..).unwrap_or_default().as_chunks::<8>();
+        for word in words.iter().take(SHORT / 8) {
+            if let Some(end) = first_special(*word) {
+                return at + end;
+            }
+            at += 8;
         }
-        at += 8;
+        if words.len() <= SHORT / 8 {
+            let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
+            return at + tail.iter().take_while(plain).count();
+        }
+        at += runs::<256>(text.get(at..).unwrap_or_default());
+        at += runs::<32>(text.get(at..).unwrap_or_default());
     }
-    at + long_plain(text.get(at..).unwrap_or_default())
 }
 
-/// Bytes of a string that are looked at in words, before longer runs are tried.
+/// Bytes of a string that are looked at in words before longer runs are tried: most strings are short.
 const SHORT: usize = 32;
-
-fn long_plain(text: &[u8]) -> usize {
-    let mut at = runs::<256>(text);
-    at += runs::<32>(text.get(at..).unwrap_or_default());
-    let (words, tail) = text.get(at..).unwrap_or_default().as_chunks::<8>();
-    for word in words {
-        if let Some(end) = first_special(*word) {
-            return at + end;
-        }
-        at += 8;
-    }
-    let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
-    at + tail.iter().take_while(plain).count()
-}
 
 /// How many of the first bytes are whole runs of plain ones. Nothing ends the look at a run early, which is what
 /// lets the compiler take sixteen bytes and more at a time.
