@@ -114,7 +114,7 @@ async function loadOfficial() {
   try {
     await import("/socket.io.min.js");
   } catch {
-    throw new Error("This server does not have the official client: start it with CLIENT_DIR.");
+    throw new Error("The server was started without the official client. Run npm install socket.io-client, and start it with CLIENT_DIR=node_modules/socket.io-client/dist.");
   }
 }
 

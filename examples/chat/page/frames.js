@@ -96,5 +96,7 @@ export function offerTransports(onChoice) {
 
 export function drawTransport() {
   for (const radio of $("transports").querySelectorAll("input")) radio.checked = radio.value === connection.choice;
-  $("client").textContent = connection.isOfficial ? "the official client" : "the page's own client";
+  $("client").textContent = connection.isOfficial
+    ? "Running on the official client."
+    : "Running on the page's own client, which speaks WebSocket only. The others need the official one.";
 }

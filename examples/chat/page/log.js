@@ -9,6 +9,7 @@ const TOGETHER = 5 * 60_000; // messages of one person within this time share a 
 export class Log {
   isAtEnd = true;
   #conversation;
+  #top = 0;
   #days = new Map();
   #news = element("li", { className: "news" }, element("span", { textContent: "New" }));
   #list = element("ol");
@@ -41,7 +42,11 @@ export class Log {
       before = message;
     }
     const isFirstTime = this.#list.childElementCount === 0;
-    for (const node of nodes) if (!isFirstTime && !node.parentNode) node.classList.add("arriving");
+    for (const node of nodes) {
+      if (node.parentNode) continue;
+      if (!isFirstTime) node.classList.add("arriving");
+      if (node.dataset.state === "waiting") this.isAtEnd = true; // who writes wants to see it
+    }
     this.node.setAttribute("aria-busy", String(isFirstTime && nodes.length > 2)); // a history is not read aloud
     arrange(this.#list, nodes);
     this.#empty.hidden = nodes.length > 0;
@@ -61,7 +66,10 @@ export class Log {
 
   #look() {
     const { scrollHeight, scrollTop, clientHeight } = this.node;
-    this.isAtEnd = scrollHeight - scrollTop - clientHeight < 40;
+    // Only who goes up leaves the end: it may also have moved down since we went there.
+    if (scrollHeight - scrollTop - clientHeight < 40) this.isAtEnd = true;
+    else if (scrollTop < this.#top) this.isAtEnd = false;
+    this.#top = scrollTop;
     this.onMove?.();
   }
 
@@ -80,7 +88,7 @@ function dayName(day) {
 
 function emptiness({ kind, title }) {
   const [heading, text] = {
-    everyone: ["It is quiet here", "What is said here everybody reads. Say hello."],
+    everyone: ["It is quiet here", "Everybody reads what is said here. Say hello."],
     group: [`Welcome to ${title}`, "Only those who join the group by its name read what is said here."],
     person: [title, "Only the two of you read what is said here."],
   }[kind];
