@@ -43,7 +43,7 @@ class Conversation {
   messages = []; // what the server has, in the order of its ids
   unread = 0;
   firstUnread = null; // where the line "New" is drawn
-  typing = new Map(); // who, and until when
+  typing = new Map(); // who, and the timer that ends it
   draft = "";
   images = []; // chosen and not sent yet
   #ids = new Map();
@@ -66,6 +66,7 @@ class Conversation {
     const ours = message.from === state.me && message.tag && unsent.find(({ tag }) => tag === message.tag);
     if (ours) return this.settle(ours, message);
     this.#insert(message.from === state.me ? { state: "sent", ...message } : message);
+    clearTimeout(this.typing.get(message.from));
     this.typing.delete(message.from);
     this.#count(message);
     changed();

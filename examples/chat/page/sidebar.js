@@ -9,7 +9,7 @@ const entries = new WeakMap(); // by conversation
 
 export function drawSidebar(open) {
   const groups = store.groups.map((name) => `#${name}`);
-  const talked = [...conversations.values()].filter(({ kind, last }) => kind === "person" && last).map(({ title }) => title);
+  const talked = [...conversations.values()].filter((one) => one.kind === "person" && (one.last || one === state.current)).map(({ title }) => title);
   const others = [...new Set([...state.online, ...talked])].filter((name) => name !== state.me);
   const isAway = (name) => !state.online.includes(name);
   others.sort((one, two) => isAway(one) - isAway(two) || one.localeCompare(two));
