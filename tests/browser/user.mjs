@@ -57,6 +57,7 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
       ? entry(key).locator(".unread").getByText(`${count} unread`, { exact: true }).waitFor()
       : entry(key).locator(".unread").waitFor({ state: "hidden" }),
     state: (text, state) => user.message(text).and(page.locator(`[data-state=${state}]`)).waitFor(),
+    acknowledged: (text) => user.message(text).and(page.locator("[data-state=sent], [data-state=delivered]")).waitFor(),
     faultless: () => assert.deepEqual(faults.splice(0), []),
   };
   if (name) {
@@ -70,7 +71,7 @@ export const visitors = (browser, chat, names, options) => Promise.all(names.map
 
 async function expected(page, wanted, read) {
   try {
-    await page.waitForFunction(`JSON.stringify((${read})()) === ${JSON.stringify(JSON.stringify(wanted))}`);
+    await page.waitForFunction(new Function("wanted", `return JSON.stringify((${read})()) === wanted`), JSON.stringify(wanted));
   } catch {
     assert.deepEqual(await page.evaluate(read), wanted);
   }
