@@ -36,6 +36,7 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
       }
     },
     async join(room) {
+      if (await page.locator("#back").isVisible()) await page.locator("#back").click();
       await page.getByRole("button", { name: "Join or start a group" }).click();
       await page.getByLabel("Name of a group").fill(room);
       await page.getByRole("button", { name: "Join", exact: true }).click();
@@ -52,10 +53,10 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
     /** Waits until these and no others are online beside us. */
     sees: (...names) => expected(page, names.toSorted(), () =>
       [...document.querySelectorAll("#people button:not(.away) .title")].map((name) => name.textContent).sort()),
-    preview: (key, text) => entry(key).locator(".preview").getByText(text, { exact: true }).waitFor(),
+    preview: (key, text) => entry(key).locator(".preview").getByText(text, { exact: true }).waitFor({ state: "attached" }),
     unread: (key, count) => count
-      ? entry(key).locator(".unread").getByText(`${count} unread`, { exact: true }).waitFor()
-      : entry(key).locator(".unread").waitFor({ state: "hidden" }),
+      ? entry(key).locator(".unread:not([hidden])").getByText(`${count} unread`, { exact: true }).waitFor({ state: "attached" })
+      : entry(key).locator(".unread[hidden]").waitFor({ state: "attached" }),
     state: (text, state) => user.message(text).and(page.locator(`[data-state=${state}]`)).waitFor(),
     acknowledged: (text) => user.message(text).and(page.locator("[data-state=sent], [data-state=delivered]")).waitFor(),
     faultless: () => assert.deepEqual(faults.splice(0), []),

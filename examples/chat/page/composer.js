@@ -76,7 +76,7 @@ function submit() {
 /** As high as its text; the style sheet says how high at most. */
 function fit() {
   text.style.height = "auto";
-  text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
+  if (text.scrollHeight) text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
   const left = LONGEST - text.value.length;
   $("left").textContent = left <= 200 ? `${left} left` : "";
 }

@@ -33,7 +33,8 @@ export function avatar(name) {
   return made;
 }
 
-const hue = (name) => [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
+// Names that differ little get hues that differ much.
+const hue = (name) => [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7) * 137 % 360;
 
 function initials(name) {
   const words = name.split(/[^\p{L}\p{N}\p{M}]+/u).filter(Boolean);

@@ -92,5 +92,5 @@ function emptiness({ kind, title }) {
     group: [`Welcome to ${title}`, "Only those who join the group by its name read what is said here."],
     person: [title, "Only the two of you read what is said here."],
   }[kind];
-  return element("div", { className: "empty" }, icon(kind), element("h3", { textContent: heading }), element("p", { textContent: text }));
+  return element("div", { className: "empty" }, icon(kind), element("h2", { textContent: heading }), element("p", { textContent: text }));
 }

@@ -55,7 +55,7 @@ class Line {
     this.#mark.title = title;
     this.#mark.replaceChildren(icon(name), heard(title));
     this.#failure.hidden = state !== "failed";
-    if (state === "failed") this.#failure.replaceChildren(
+    if (state === "failed") this.#failure.replaceChildren(icon("alert"),
       element("span", { textContent: `Not sent: ${reason}` }),
       element("button", { type: "button", className: "plain", textContent: "Retry", onclick: () => retry(this.#message) }),
       element("button", { type: "button", className: "plain", textContent: "Delete", onclick: () => discard(this.#message) }));
