@@ -106,7 +106,7 @@ pub use router::{
     compose,
 };
 pub use server::{Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve};
-pub use socket::{AckFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
+pub use socket::{AckFuture, AcksFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
 pub use wire::Bytes;
 
 /// The README's program compiles as it is printed.

@@ -2,9 +2,9 @@
 //! is answered `bad_request` without a line of code here.
 
 use crate::chat::{Chat, EVERYONE};
-use crate::history::{Sent, Shown, What};
-use crate::people::{Login, Me};
-use crate::text::{Name, Tag, Text};
+use crate::history::{ByRoom, Kept, Message, Sent, Tag, What};
+use crate::people::{Me, Person};
+use crate::text::{Text, is_name};
 use koio::{Bytes, Context, Error, Handlers, Result, Room, SocketId, State, ensure, handlers, on};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,40 +12,39 @@ use std::collections::BTreeMap;
 
 pub(crate) fn all() -> Handlers {
     handlers![
-        login, disconnect, send_msg, private, join, leave, group, image, typing, rtt
+        login, disconnect, send_msg, private, group, image, join, leave, typing, rtt
     ]
 }
 
 #[derive(Serialize)]
 struct Welcome {
     id: SocketId,
+    name: String, // as it was written first
     users: Vec<String>,
     groups: BTreeMap<String, usize>,
-    history: BTreeMap<String, Vec<Shown>>,
+    history: ByRoom,
 }
 
 #[on("login")]
-async fn login(ctx: Context, login: Login, chat: State<Chat>) -> Result<Welcome> {
+async fn login(ctx: Context, login: Person, chat: State<Chat>) -> Result<Welcome> {
     let mut chat = chat.lock();
-    let me = chat.enter(ctx.socket(), login)?;
-    let users: Vec<_> = chat.online().map(|(name, _)| name.to_owned()).collect();
-    ctx.io().broadcast("users", &users)?;
-    let mut history = BTreeMap::from([(EVERYONE.to_owned(), Vec::new())]);
-    for message in chat.history(&me) {
-        history
-            .entry(message.room.clone())
-            .or_insert_with(Vec::new)
-            .push(message);
-    }
+    let me = chat.people.enter(ctx.socket(), login)?;
+    ctx.socket().join(EVERYONE)?;
+    ctx.socket().join(me.room())?;
+    ctx.io().broadcast("users", chat.people.names())?;
     let mut groups = BTreeMap::new();
-    for room in chat.online().flat_map(|(_, socket)| socket.rooms()) {
+    for room in chat.people.sockets().flat_map(|socket| socket.rooms()) {
         if let Some(group) = room.as_str().strip_prefix('#') {
             *groups.entry(group.to_owned()).or_default() += 1;
         }
     }
+    let is_mine = |kept: &Kept| kept.message.room == EVERYONE || kept.is_private_of(&me);
+    let mut history = chat.history.of(&me, is_mine);
+    history.entry(EVERYONE.to_owned()).or_default();
     Ok(Welcome {
         id: ctx.socket().id(),
-        users,
+        name: me.name.clone(),
+        users: chat.people.names(),
         groups,
         history,
     })
@@ -54,11 +53,8 @@ async fn login(ctx: Context, login: Login, chat: State<Chat>) -> Result<Welcome>
 #[on("disconnect")]
 async fn disconnect(ctx: Context, me: Me, chat: State<Chat>) -> Result<()> {
     let mut chat = chat.lock();
-    if chat.leave(ctx.socket(), &me) {
-        let users: Vec<_> = chat.online().map(|(name, _)| name).collect();
-        ctx.io().broadcast("users", users)?;
-    }
-    Ok(())
+    chat.people.leave(&me);
+    ctx.io().broadcast("users", chat.people.names())
 }
 
 #[derive(Deserialize)]
@@ -70,41 +66,32 @@ struct SendMsg {
 
 #[on("sendMsg")]
 async fn send_msg(ctx: Context, me: Me, msg: SendMsg, chat: State<Chat>) -> Result<Sent> {
-    let (mut chat, text) = (chat.lock(), msg.text.clone());
-    let sent = chat.say(&ctx, &me, EVERYONE, What::Text(msg.text), msg.tag)?;
-    if sent.is_new {
+    let mut chat = chat.lock();
+    if chat.history.find(&me.person, msg.tag.as_ref()).is_none() {
         ctx.io().broadcast("msg1", "I come from the server")?;
-        ctx.io().broadcast("allmessage", text)?;
+        ctx.io().broadcast("allmessage", &msg.text)?;
     }
-    Ok(sent)
+    chat.say(&me, EVERYONE, What::Text(msg.text), msg.tag)
 }
 
 #[derive(Deserialize)]
-struct Private {
-    to: String,
-    text: Text<1, 2000>,
-    tag: Option<Tag>,
-}
-
-#[on("private")]
-async fn private(ctx: Context, me: Me, msg: Private, chat: State<Chat>) -> Result<Sent> {
-    let key = format!("@{}", msg.to);
-    chat.lock()
-        .say(&ctx, &me, &key, What::Text(msg.text), msg.tag)
-}
-
-#[derive(Deserialize)]
-struct ToGroup {
+struct Said {
+    #[serde(alias = "to")]
     room: String,
     text: Text<1, 2000>,
     tag: Option<Tag>,
 }
 
+#[on("private")]
+async fn private(me: Me, said: Said, chat: State<Chat>) -> Result<Sent> {
+    let key = format!("@{}", said.room);
+    chat.lock().say(&me, &key, What::Text(said.text), said.tag)
+}
+
 #[on("group")]
-async fn group(ctx: Context, me: Me, msg: ToGroup, chat: State<Chat>) -> Result<Sent> {
-    let key = format!("#{}", msg.room);
-    chat.lock()
-        .say(&ctx, &me, &key, What::Text(msg.text), msg.tag)
+async fn group(me: Me, said: Said, chat: State<Chat>) -> Result<Sent> {
+    let key = format!("#{}", said.room);
+    chat.lock().say(&me, &key, What::Text(said.text), said.tag)
 }
 
 #[derive(Deserialize)]
@@ -116,67 +103,52 @@ struct Image {
 }
 
 #[on("image")]
-async fn image(ctx: Context, me: Me, image: Image, chat: State<Chat>) -> Result<Sent> {
-    let Image {
-        room,
-        name,
-        bytes,
-        tag,
-    } = image;
-    let fits = (1..=900_000).contains(&bytes.len());
+async fn image(me: Me, image: Image, chat: State<Chat>) -> Result<Sent> {
+    let fits = (1..=900_000).contains(&image.bytes.len());
     ensure!(fits, Error::BAD_REQUEST, "An image has 1 to 900,000 bytes.");
-    let key = room.unwrap_or_else(|| EVERYONE.to_owned());
-    chat.lock()
-        .say(&ctx, &me, &key, What::Image { name, bytes }, tag)
+    let key = image.room.as_deref().unwrap_or(EVERYONE);
+    let (name, bytes) = (image.name, image.bytes);
+    let what = What::Image { name, bytes };
+    chat.lock().say(&me, key, what, image.tag)
 }
 
 #[derive(Deserialize)]
-struct Group {
-    room: Name,
+struct InRoom {
+    room: String,
 }
 
 #[derive(Serialize)]
 struct Joined {
     room: String,
-    history: Vec<Shown>,
+    history: Vec<Message>,
 }
 
 #[on("join")]
-async fn join(ctx: Context, me: Me, group: Group, chat: State<Chat>) -> Result<Joined> {
-    let (chat, rooms) = (chat.lock(), ctx.socket().rooms());
-    let key = format!("#{}", group.room.0);
-    let groups = rooms.iter().filter(|room| room.as_str().starts_with('#'));
-    let fits = groups.count() < 8 || rooms.contains(&Room::from(&key));
-    ensure!(
-        fits,
-        "too_many_rooms",
-        "Nobody can be in more than 8 groups."
-    );
-    ctx.socket().join(&key)?;
-    let history = chat.history_of(&me, &key);
-    Ok(Joined {
-        room: group.room.0,
-        history,
-    })
+async fn join(me: Me, InRoom { room }: InRoom, chat: State<Chat>) -> Result<Joined> {
+    ensure!(is_name(&room), Error::BAD_REQUEST, "A bad name.");
+    let (chat, key, rooms) = (chat.lock(), format!("#{room}"), me.socket.rooms());
+    let fits = rooms.len() < 10 || rooms.contains(&Room::from(&key)); // everyone, the own one, and 8 groups
+    ensure!(fits, "too_many_rooms", "You are in 8 groups already.");
+    me.socket.join(&key)?;
+    let mut history = chat.history.of(&me.person, |kept| kept.message.room == key);
+    let history = history.remove(&key).unwrap_or_default();
+    Ok(Joined { room, history })
 }
 
 #[on("leave")]
-async fn leave(ctx: Context, _me: Me, group: Group) {
-    ctx.socket().leave(format!("#{}", group.room.0));
-}
-
-#[derive(Deserialize)]
-struct Typing {
-    room: String,
+async fn leave(me: Me, group: InRoom) {
+    me.socket.leave(format!("#{}", group.room));
 }
 
 #[on("typing")]
-async fn typing(ctx: Context, me: Me, typing: Typing, chat: State<Chat>) -> Result<()> {
-    let place = chat.lock().place(&ctx, &me, &typing.room)?;
-    let who = json!({ "room": place.theirs, "from": me.name });
-    ctx.to(place.room).volatile().emit("typing", who)
+async fn typing(me: Me, InRoom { room }: InRoom, chat: State<Chat>) -> Result<()> {
+    let chat = chat.lock();
+    let (to, person) = chat.find(&me, &room)?;
+    let room = person.map_or(room, |_| format!("@{}", me.person.name));
+    let who = json!({ "room": room, "from": me.person.name });
+    me.socket.to(to).volatile().emit("typing", who)
 }
 
-/// Its answer is all there is to it: the page measures the round trip.
+/// The answer is all there is to it: the page measures the round trip.
 #[on("rtt")]
 async fn rtt() {}

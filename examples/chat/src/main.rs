@@ -12,7 +12,6 @@
 mod chat;
 mod events;
 mod history;
-mod journal;
 mod limit;
 mod page;
 mod people;

@@ -1,4 +1,4 @@
-//! Words from outside: their limits are part of their types.
+//! Words from outside: the limit is part of the type.
 
 use koio::SocketId;
 use serde::{Deserialize, Serialize};
@@ -18,44 +18,20 @@ impl<const MIN: usize, const MAX: usize> TryFrom<String> for Text<MIN, MAX> {
     }
 }
 
-/// What a page calls a message of its own: the same tag again is the same message again.
-pub(crate) type Tag = Text<1, 64>;
-
-/// Somebody's name or a group's, which others see: no socket id, nothing invisible, and nothing
-/// that turns the text around it.
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Name(pub(crate) String);
-
-impl TryFrom<String> for Name {
-    type Error = &'static str;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        let fits = (1..=32).contains(&name.chars().count()) && name.trim() == name;
-        let is_seen = !name.contains(is_invisible) && SocketId::parse(&name).is_none();
-        let error = "A name is 1 to 32 visible characters.";
-        (fits && is_seen).then_some(Self(name)).ok_or(error)
-    }
+/// Others see it: no socket id, nothing invisible, and nothing that turns the text around it.
+pub(crate) fn is_name(name: &str) -> bool {
+    (1..=32).contains(&name.chars().count())
+        && name.trim() == name
+        && !name.contains(is_invisible)
+        && SocketId::parse(name).is_none()
 }
 
 fn is_invisible(c: char) -> bool {
-    let fillers = [
-        '\u{ad}', '\u{34f}', '\u{61c}', '\u{115f}', '\u{1160}', '\u{17b4}', '\u{17b5}',
+    #[rustfmt::skip]
+    let invisible = [
+        0xad..=0xad, 0x34f..=0x34f, 0x61c..=0x61c, 0x115f..=0x1160, 0x17b4..=0x17b5, 0x180b..=0x180f,
+        0x200b..=0x200f, 0x2028..=0x202e, 0x2060..=0x206f, 0x2800..=0x2800, 0x3164..=0x3164,
+        0xfe00..=0xfe0f, 0xfeff..=0xfeff, 0xffa0..=0xffa0, 0xe0000..=0xe0fff,
     ];
-    let more = ['\u{2800}', '\u{3164}', '\u{feff}', '\u{ffa0}'];
-    let ranges = [
-        '\u{180b}'..='\u{180f}',
-        '\u{200b}'..='\u{200f}',
-        '\u{2028}'..='\u{202e}',
-    ];
-    let others = [
-        '\u{2060}'..='\u{206f}',
-        '\u{fe00}'..='\u{fe0f}',
-        '\u{e0000}'..='\u{e0fff}',
-    ];
-    let is_in = |range: &std::ops::RangeInclusive<char>| range.contains(&c);
-    c.is_control()
-        || fillers.contains(&c)
-        || more.contains(&c)
-        || ranges.iter().chain(&others).any(is_in)
+    c.is_control() || invisible.iter().any(|range| range.contains(&u32::from(c)))
 }

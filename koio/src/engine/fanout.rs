@@ -4,7 +4,7 @@ use tokio::{runtime::Handle, task::yield_now};
 
 use super::{
     Session,
-    outbox::{SendError, Sent},
+    outbox::{SendError, Sent, Writes},
 };
 use crate::wire::Frame;
 
@@ -16,8 +16,8 @@ const BATCH: usize = 256;
 /// all others have their turn in between.
 pub(crate) struct Fanout<'a> {
     frame: &'a Frame,
-    /// How many may still be written to at once.
-    writes: usize,
+    /// What may be written at once.
+    writes: Writes,
     owed: Owed,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Fanout<'a> {
     pub(crate) fn new(frame: &'a Frame) -> Self {
         Self {
             frame,
-            writes: BATCH,
+            writes: Writes::up_to(BATCH),
             owed: Owed(Vec::new()),
         }
     }
@@ -74,8 +74,9 @@ struct Owed(Vec<Session>);
 impl Owed {
     fn flush(&mut self, count: usize) {
         let at = self.0.len().saturating_sub(count);
+        let mut writes = Writes::up_to(count);
         for session in self.0.drain(at..) {
-            session.shared().outbox.flush();
+            session.shared().outbox.flush(&mut writes);
         }
     }
 }

@@ -17,6 +17,7 @@ mod fanout;
 mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
+mod queue;
 pub(crate) mod registry;
 pub(crate) mod requests;
 mod session;

@@ -6,7 +6,6 @@
 
 use std::{
     borrow::Cow,
-    collections::VecDeque,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -16,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{EngineConfig, duplex::Shortcut};
+use super::{EngineConfig, duplex::Shortcut, queue::Queue};
 use crate::wire::Frame;
 
 /// Why a frame was not queued.
@@ -38,8 +37,6 @@ pub(crate) enum Urgency {
     Reply,
 }
 
-/// Frames that an empty queue has room for: the least that a `VecDeque` makes.
-const IDLE: usize = 4;
 /// Queued bytes that are worth a write in the middle of a turn.
 const HEAVY: usize = 64 * 1024;
 /// What follows a direct write that soon is queued, so that a burst leaves in few writes.
@@ -52,6 +49,24 @@ pub(crate) enum Sent {
     Done,
     /// It is queued and nobody has been told: the caller owes a [`flush`](Outbox::flush).
     Owed,
+}
+
+/// What one go may write itself, past the sessions' tasks.
+#[derive(Debug)]
+pub(crate) struct Writes {
+    left: usize,
+    /// When it began, which is read once: the clock costs as much as all else here but the write itself.
+    begun: Option<Instant>,
+}
+
+impl Writes {
+    pub(crate) fn up_to(left: usize) -> Self {
+        Self { left, begun: None }
+    }
+
+    fn begun(&mut self) -> Instant {
+        *self.begun.get_or_insert_with(Instant::now)
+    }
 }
 
 /// How much is queued, for those who ask often.
@@ -69,7 +84,7 @@ pub(crate) struct Outbox {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Frame>,
+    queue: Queue,
     bytes: usize,
     messages: usize,
     closed: bool,
@@ -104,24 +119,26 @@ impl Outbox {
     }
 
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Cow::Borrowed(frame), urgency, &mut 1).map(drop)
+        self.accept(Cow::Borrowed(frame), urgency, &mut Writes::up_to(1))
+            .map(drop)
     }
 
-    /// [`push`](Self::push) for one recipient of many, of whom `writes` may still be written to now.
-    pub(crate) fn share(&self, frame: &Frame, writes: &mut usize) -> Result<Sent, SendError> {
+    /// [`push`](Self::push) for one recipient of many.
+    pub(crate) fn share(&self, frame: &Frame, writes: &mut Writes) -> Result<Sent, SendError> {
         self.accept(Cow::Borrowed(frame), Urgency::Normal, writes)
     }
 
     /// [`push`](Self::push) for a frame that nobody else needs: there is no reference to count.
     pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Cow::Owned(frame), urgency, &mut 1).map(drop)
+        self.accept(Cow::Owned(frame), urgency, &mut Writes::up_to(1))
+            .map(drop)
     }
 
     fn accept(
         &self,
         frame: Cow<'_, Frame>,
         urgency: Urgency,
-        writes: &mut usize,
+        writes: &mut Writes,
     ) -> Result<Sent, SendError> {
         let state = self.state();
         if state.closed {
@@ -137,7 +154,7 @@ impl Outbox {
     }
 
     /// Accepts the frame only if it would go out at once; says whether it did.
-    pub(crate) fn push_volatile(&self, frame: &Frame, writes: &mut usize) -> Option<Sent> {
+    pub(crate) fn push_volatile(&self, frame: &Frame, writes: &mut Writes) -> Option<Sent> {
         let state = self.state();
         if state.closed || !state.writable || !state.queue.is_empty() {
             return None;
@@ -150,20 +167,21 @@ impl Outbox {
         &self,
         mut state: MutexGuard<'_, State>,
         mut frame: Cow<'_, Frame>,
-        writes: &mut usize,
+        writes: &mut Writes,
     ) -> Sent {
-        let direct = state.is_at_rest() && state.queue.is_empty() && !state.has_just_written();
-        let owed = direct && *writes == 0;
+        let direct =
+            state.is_at_rest() && state.queue.is_empty() && !state.has_just_written(writes.begun());
+        let owed = direct && writes.left == 0;
         if direct && !owed {
-            *writes -= 1;
-            let written = state.write(frame.bytes());
+            writes.left -= 1;
+            let written = state.write(frame.bytes(), writes);
             if written == frame.len() {
                 return Sent::Done;
             }
             frame = Cow::Owned(frame.rest(written));
         }
         let (bytes, messages) = (state.bytes + frame.len(), state.messages + frame.messages());
-        state.queue.push_back(frame.into_owned());
+        state.queue.push(frame.into_owned());
         self.weigh(&mut state, bytes, messages);
         if owed {
             state.owed = true;
@@ -176,7 +194,7 @@ impl Outbox {
     }
 
     /// Writes what is queued, if that can be done here; else the session's task does it.
-    pub(crate) fn flush(&self) {
+    pub(crate) fn flush(&self, writes: &mut Writes) {
         let mut state = self.state();
         state.owed = false;
         if state.queue.is_empty() {
@@ -184,18 +202,18 @@ impl Outbox {
         }
         if state.is_at_rest() && state.bytes <= HEAVY {
             let (total, messages) = (state.bytes, state.messages);
-            let mut queue = std::mem::take(&mut state.queue);
-            let together = match queue.pop_front() {
-                Some(only) if queue.is_empty() => only,
-                Some(first) => first.and(&queue),
-                None => return,
+            let Some(mut together) = state.queue.pop() else {
+                return;
             };
-            let written = state.write(together.bytes());
+            if !state.queue.is_empty() {
+                together = together.and(std::mem::take(&mut state.queue).iter());
+            }
+            let written = state.write(together.bytes(), writes);
             if written == total {
                 self.weigh(&mut state, 0, 0);
                 return;
             }
-            state.queue.push_back(together.rest(written));
+            state.queue.push(together.rest(written));
             self.weigh(&mut state, total - written, messages);
         }
         Self::wake_task(state);
@@ -294,22 +312,14 @@ impl Outbox {
     /// Takes the oldest frame.
     pub(crate) fn pop(&self) -> Option<Frame> {
         let mut state = self.state();
-        let frame = state.queue.pop_front();
-        match &frame {
-            Some(frame) => {
-                let (bytes, messages) =
-                    (state.bytes - frame.len(), state.messages - frame.messages());
-                self.weigh(&mut state, bytes, messages);
-            }
-            // An idle session keeps a queue for an answer or two.
-            None if state.queue.capacity() > IDLE => state.queue = VecDeque::new(),
-            None => {}
-        }
-        frame
+        let frame = state.queue.pop()?;
+        let (bytes, messages) = (state.bytes - frame.len(), state.messages - frame.messages());
+        self.weigh(&mut state, bytes, messages);
+        Some(frame)
     }
 
     /// Takes everything, oldest first.
-    pub(crate) fn take_all(&self) -> VecDeque<Frame> {
+    pub(crate) fn take_all(&self) -> Queue {
         let mut state = self.state();
         self.weigh(&mut state, 0, 0);
         std::mem::take(&mut state.queue)
@@ -322,7 +332,7 @@ impl Outbox {
         // Whoever keeps a handle of the session does not keep its connection.
         state.shortcut = None;
         if discard {
-            state.queue = VecDeque::new();
+            state.queue = Queue::Empty;
             self.weigh(&mut state, 0, 0);
         }
     }
@@ -338,18 +348,18 @@ impl State {
         !self.corked && self.writable && self.shortcut.is_some()
     }
 
-    fn has_just_written(&self) -> bool {
+    fn has_just_written(&self, now: Instant) -> bool {
         self.written
-            .is_some_and(|written| written.elapsed() < HEELS)
+            .is_some_and(|written| now.saturating_duration_since(written) < HEELS)
     }
 
     /// Writes past the session's task, and says how much. The lock is held meanwhile, so that what another emitter
     /// sends comes behind it. An error is for the task to find.
-    fn write(&mut self, bytes: &[u8]) -> usize {
+    fn write(&mut self, bytes: &[u8], writes: &mut Writes) -> usize {
         let Some(shortcut) = &self.shortcut else {
             return 0;
         };
-        self.written = Some(Instant::now());
+        self.written = Some(writes.begun());
         shortcut.try_write(bytes).unwrap_or(0)
     }
 }

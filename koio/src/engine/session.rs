@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     CloseReason, EngineConfig,
     duplex::Duplex,
-    outbox::{Outbox, SendError, Urgency},
+    outbox::{Outbox, SendError, Urgency, Writes},
     requests::{Inbox, NotTaken, PollReply, PostReply, Request},
 };
 use crate::{
@@ -123,7 +123,10 @@ impl Session {
 
     /// Queues a frame only if it would go out at once; says whether it did.
     pub fn send_volatile(&self, frame: &Frame) -> bool {
-        self.0.outbox.push_volatile(frame, &mut 1).is_some()
+        self.0
+            .outbox
+            .push_volatile(frame, &mut Writes::up_to(1))
+            .is_some()
     }
 
     /// Queues an answer, which is never refused for want of room: while the queue is over its limit the

@@ -15,9 +15,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Accept, Emit, Handshake, IoHandle,
+    ack_future::AckFuture,
     acks::Acks,
     connection::Connection,
-    emit::{AckFuture, not_sent},
+    emit::not_sent,
     io::{Core, LiveNamespace},
 };
 use crate::{

@@ -2,7 +2,7 @@
 //!
 //! tungstenite reads the frames; it neither tells whether a message is half read nor bounds the number of
 //! frames a message may be cut into. Both are needed here: a deadline for the first, a limit for the second. And
-//! who knows how many messages are complete need not ask tungstenite for one that is not there.
+//! who knows that a message is complete need not ask tungstenite for one that is not there.
 
 use std::mem::take;
 
@@ -29,10 +29,8 @@ pub(super) struct Fragments {
     /// Frames of the unfinished data message; 0 when none is under way.
     open: usize,
     limit: usize,
-    /// Messages and control frames that have ended since somebody last asked.
-    complete: usize,
-    /// Longest payload announced since somebody last asked.
-    longest: u64,
+    /// A message or a control frame has ended since somebody last asked.
+    complete: bool,
 }
 
 /// A message was cut into more frames than the limit.
@@ -47,8 +45,7 @@ impl Fragments {
             last: false,
             open: 0,
             limit,
-            complete: 0,
-            longest: 0,
+            complete: false,
         }
     }
 
@@ -57,18 +54,18 @@ impl Fragments {
         self.at != At::Start || self.open > 0
     }
 
-    /// How many messages and control frames have ended, and the longest payload that has begun, since the last call.
-    pub(super) fn take_complete(&mut self) -> (usize, u64) {
-        (take(&mut self.complete), take(&mut self.longest))
+    /// Whether a message or a control frame has ended since the last call.
+    pub(super) fn take_complete(&mut self) -> bool {
+        take(&mut self.complete)
     }
 
-    /// Follows the next bytes of the stream up to the first end of a frame that `enough` bytes lie before, and
-    /// says how many those were. Malformed frames are tungstenite's to refuse.
-    pub(super) fn feed(&mut self, all: &[u8], enough: usize) -> Result<usize, TooMany> {
+    /// Follows the next bytes of the stream up to the end of a frame, and says how many those were. Malformed
+    /// frames are tungstenite's to refuse.
+    pub(super) fn feed(&mut self, all: &[u8]) -> Result<usize, TooMany> {
         let mut bytes = all;
         while let Some((&first, rest)) = bytes.split_first() {
             let count = all.len() - bytes.len();
-            if count >= enough && self.at == At::Start {
+            if count > 0 && self.at == At::Start {
                 return Ok(count);
             }
             match self.at {
@@ -126,7 +123,6 @@ impl Fragments {
     }
 
     fn payload(&mut self, length: u64) -> At {
-        self.longest = self.longest.max(length);
         self.missing(length.saturating_add(if self.masked { 4 } else { 0 }))
     }
 
@@ -134,7 +130,7 @@ impl Fragments {
         if missing > 0 {
             return At::Payload { missing };
         }
-        self.complete += usize::from(self.last);
+        self.complete |= self.last;
         At::Start
     }
 }
@@ -160,6 +156,16 @@ mod tests {
         bytes
     }
 
+    /// Follows all of it, and says how often a message or a control frame ended.
+    fn follow(fragments: &mut Fragments, mut bytes: &[u8]) -> Result<usize, TooMany> {
+        let mut complete = 0;
+        while !bytes.is_empty() {
+            bytes = &bytes[fragments.feed(bytes)?..];
+            complete += usize::from(fragments.take_complete());
+        }
+        Ok(complete)
+    }
+
     #[test]
     fn every_cut_of_every_length_ends_at_the_border() {
         for payload in [0, 1, 125, 126, 65_535, 65_536] {
@@ -168,10 +174,12 @@ mod tests {
                 let cut = cut.min(bytes.len() - 1);
                 let mut fragments = Fragments::new(4);
                 let (head, tail) = bytes.split_at(cut);
-                fragments.feed(head, usize::MAX).unwrap();
+                assert_eq!(fragments.feed(head), Ok(cut));
                 assert_eq!(fragments.is_partial(), cut > 0, "{payload} cut at {cut}");
-                fragments.feed(tail, usize::MAX).unwrap();
+                assert!(!fragments.take_complete());
+                assert_eq!(fragments.feed(tail), Ok(tail.len()));
                 assert!(!fragments.is_partial(), "{payload} cut at {cut}");
+                assert!(fragments.take_complete());
             }
         }
     }
@@ -179,58 +187,32 @@ mod tests {
     #[test]
     fn a_message_is_under_way_until_its_last_fragment() {
         let mut fragments = Fragments::new(4);
-        fragments.feed(&frame(false, 1, 3), usize::MAX).unwrap();
+        assert_eq!(follow(&mut fragments, &frame(false, 1, 3)), Ok(0));
         assert!(fragments.is_partial());
-        fragments.feed(&frame(true, 9, 0), usize::MAX).unwrap();
+        assert_eq!(follow(&mut fragments, &frame(true, 9, 0)), Ok(1));
         assert!(fragments.is_partial(), "a ping between does not end it");
-        fragments.feed(&frame(true, 0, 3), usize::MAX).unwrap();
+        assert_eq!(follow(&mut fragments, &frame(true, 0, 3)), Ok(1));
         assert!(!fragments.is_partial());
-    }
-
-    #[test]
-    fn what_is_complete_is_counted_once_and_fragments_are_not() {
-        let mut fragments = Fragments::new(4);
-        let mut bytes = frame(true, 1, 200);
-        bytes.extend(frame(false, 1, 3));
-        bytes.extend(frame(true, 9, 0));
-        fragments.feed(&bytes, usize::MAX).unwrap();
-        assert_eq!(fragments.take_complete(), (2, 200));
-        assert_eq!(fragments.take_complete(), (0, 0));
-        let mut unmasked_and_empty = frame(true, 0, 3);
-        unmasked_and_empty.extend([0x81, 0]);
-        let (head, tail) = unmasked_and_empty.split_at(7);
-        fragments.feed(head, usize::MAX).unwrap();
-        assert_eq!(fragments.take_complete(), (0, 3));
-        fragments.feed(tail, usize::MAX).unwrap();
-        assert_eq!(fragments.take_complete(), (2, 0));
     }
 
     #[test]
     fn empty_continuations_are_counted() {
         let mut fragments = Fragments::new(3);
-        fragments.feed(&frame(false, 2, 0), usize::MAX).unwrap();
-        fragments.feed(&frame(false, 0, 0), usize::MAX).unwrap();
-        fragments.feed(&frame(false, 0, 0), usize::MAX).unwrap();
-        assert_eq!(
-            fragments.feed(&frame(false, 0, 0), usize::MAX),
-            Err(TooMany)
-        );
+        assert_eq!(follow(&mut fragments, &frame(false, 2, 0)), Ok(0));
+        assert_eq!(follow(&mut fragments, &frame(false, 0, 0)), Ok(0));
+        assert_eq!(follow(&mut fragments, &frame(false, 0, 0)), Ok(0));
+        assert_eq!(follow(&mut fragments, &frame(false, 0, 0)), Err(TooMany));
     }
 
     #[test]
-    fn it_stops_at_the_first_end_of_a_frame_that_enough_lies_before() {
+    fn it_stops_at_each_end_of_a_frame() {
         let mut fragments = Fragments::new(4);
-        let mut bytes = frame(true, 1, 10);
-        bytes.extend(frame(true, 1, 10));
-        bytes.extend(frame(true, 1, 10));
-        let one = bytes.len() / 3;
-        for (enough, count) in [(1, one), (one, one), (one + 1, 2 * one), (5 * one, 3 * one)] {
-            assert_eq!(fragments.feed(&bytes, enough), Ok(count), "{enough}");
-            assert!(!fragments.is_partial());
-        }
-        assert_eq!(fragments.feed(&bytes[..one + 3], one + 1), Ok(one + 3));
-        assert!(fragments.is_partial());
-        assert_eq!(fragments.feed(&bytes[one + 3..], 1), Ok(one - 3));
+        let mut bytes = frame(true, 1, 200);
+        bytes.extend([0x81, 0]);
+        bytes.extend(frame(true, 0, 0));
+        assert_eq!(fragments.feed(&bytes), Ok(208));
+        assert_eq!(fragments.feed(&bytes[208..]), Ok(2), "unmasked and empty");
+        assert_eq!(fragments.feed(&bytes[210..]), Ok(6));
         assert!(!fragments.is_partial());
     }
 }

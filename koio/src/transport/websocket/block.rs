@@ -85,6 +85,12 @@ impl Block {
         self.used = self.used.saturating_add(count).min(self.open);
     }
 
+    /// Uses up what has not been let through.
+    pub(super) fn take(&mut self, count: usize) {
+        self.let_through(count);
+        self.used = self.open;
+    }
+
     /// Uses up everything.
     pub(super) fn forget(&mut self) {
         self.used = self.end;

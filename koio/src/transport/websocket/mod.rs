@@ -1,13 +1,14 @@
-//! WebSocket: reading is tungstenite's, writing is ours.
+//! WebSocket: the protocol is tungstenite's, whole messages in and out are ours.
 //!
-//! tungstenite's `WebSocketContext` reads messages out of what was read from the socket, and whatever it wants to
-//! write (pongs, the answer to a close) is collected as whole frames. Frames to the client come ready-made,
-//! header included, and are written as they are.
+//! A message that came in one frame is unmasked and cut out of what was read from the socket. Everything else is
+//! tungstenite's `WebSocketContext`'s, and what it wants to write (pongs, the answer to a close) is collected as whole
+//! frames. Frames to the client come ready-made, header included, and are written as they are.
 
 mod block;
 mod read;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod write;
 
 use std::{

@@ -1,7 +1,7 @@
-//! Reading: tungstenite's part.
+//! Reading: whole frames are taken the short way, tungstenite reads everything else.
 //!
-//! Its context is given the bytes of a few frames at a time and is dropped when it has made messages of them, so
-//! that nothing is ever passed from one connection to another, and an idle one holds nothing.
+//! Its context is given one frame at a time and is dropped when it has made a message of what it got, so that
+//! nothing is ever passed from one connection to another, and an idle one holds nothing.
 
 use std::io::{self, Read, Write};
 
@@ -16,14 +16,12 @@ use tracing::debug;
 use super::{
     super::fragments::{Fragments, TooMany},
     block::Block,
+    whole::Whole,
 };
 use crate::{engine::EngineConfig, wire::Message};
 
-/// Bytes that the context takes at a time, once it has used up those that it was made with.
+/// Bytes that the context takes at a time.
 const STEP: usize = 4 * 1024;
-/// Bytes of whole frames that a context is made with, unless the first frame is longer. They are one allocation,
-/// which the messages cut from them share.
-const PIECE: usize = 8 * 1024;
 /// Bytes of pongs that wait to be written. Above it the older ones are dropped: only the last ping need be
 /// answered (RFC 6455 section 5.5.3), and who sends pings without reading must not fill the memory with them.
 pub(super) const PONGS: usize = 4 * 1024;
@@ -31,11 +29,12 @@ pub(super) const PONGS: usize = 4 * 1024;
 /// Makes messages of bytes.
 pub(super) struct Reader {
     max_payload: usize,
+    whole: Whole,
     fragments: Fragments,
-    /// There only while bytes are under way: an idle connection needs none of its buffers.
+    /// There only while bytes are under way that are not a whole frame's.
     context: Option<Box<WebSocketContext>>,
-    /// Messages that the context can give without another byte.
-    ready: usize,
+    /// The context can give a message without another byte.
+    ready: bool,
     /// The context has been given bytes since it last asked for more: a frame that has only begun may break the
     /// rules already.
     fed: bool,
@@ -60,9 +59,10 @@ impl Reader {
     pub(super) fn new(unread: &Bytes, config: &EngineConfig) -> Self {
         Self {
             max_payload: config.max_payload,
+            whole: Whole::default(),
             fragments: Fragments::new(config.max_fragments),
             context: None,
-            ready: 0,
+            ready: false,
             fed: false,
             block: Block::of(unread),
             control: Vec::new(),
@@ -71,11 +71,12 @@ impl Reader {
 
     /// Whether a frame or a fragmented message is under way.
     pub(super) fn is_partial(&self) -> bool {
-        self.fragments.is_partial()
+        self.whole.is_partial() || self.fragments.is_partial()
     }
 
     /// Forgets everything but the control frames.
     pub(super) fn stop(&mut self) {
+        self.whole = Whole::default();
         self.context = None;
         self.block = Block::default();
     }
@@ -83,7 +84,14 @@ impl Reader {
     /// The next thing said in what has been read; `None` when more bytes are needed.
     pub(super) fn next(&mut self) -> Option<Heard> {
         loop {
-            if self.ready == 0 && !self.fed {
+            if let Some(heard) = self.whole.next() {
+                return Some(heard);
+            }
+            let between = self.context.is_none() && !self.fragments.is_partial();
+            if between && self.whole.take(&mut self.block, self.max_payload) {
+                continue;
+            }
+            if !self.ready && !self.fed {
                 match self.feed() {
                     Ok(true) => {}
                     Ok(false) => return None,
@@ -99,7 +107,7 @@ impl Reader {
                 control: &mut self.control,
             };
             let read = context.read(&mut pipe);
-            self.ready = self.ready.saturating_sub(1);
+            self.ready = false;
             let heard = match read {
                 Ok(tungstenite::Message::Text(text)) => {
                     Some(Heard::Message(Message::Text(Bytes::from(text))))
@@ -122,7 +130,6 @@ impl Reader {
                     return Some(Heard::Close);
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.ready = 0;
                     self.fed = false;
                     continue;
                 }
@@ -131,7 +138,7 @@ impl Reader {
                     return Some(Heard::Violation(violation_code(&error)));
                 }
             };
-            if self.ready == 0 && self.block.open().is_empty() && !self.is_partial() {
+            if self.block.open().is_empty() && !self.is_partial() {
                 // It holds nothing any more.
                 self.context = None;
                 self.fed = false;
@@ -142,41 +149,25 @@ impl Reader {
         }
     }
 
-    /// Gives the context some frames of what has been read. False when there are none.
+    /// Gives the context the next frame, or what there is of it. False when there is nothing.
     fn feed(&mut self) -> Result<bool, TooMany> {
         let bytes = self.block.closed();
         if bytes.is_empty() {
             return Ok(false);
         }
-        // Whoever is in the middle of a frame gets no more than that one: then the context is done with.
-        let enough = if self.context.is_some() { 1 } else { PIECE };
-        let count = self.fragments.feed(bytes, enough)?;
-        let piece = bytes.get(..count).unwrap_or_default();
-        let (complete, longest) = self.fragments.take_complete();
-        self.ready += complete;
+        let count = self.fragments.feed(bytes)?;
+        self.ready = self.fragments.take_complete();
         self.fed = true;
+        self.block.let_through(count);
         if self.context.is_none() {
-            // tungstenite wants room for each frame behind all that it has, even for one that it has: without it,
-            // it would move the rest at every message.
-            let room = usize::try_from(longest).map_or(0, |longest| longest.min(count));
-            let mut begun = Vec::with_capacity(count + room);
-            begun.extend_from_slice(piece);
-            self.context = Some(Box::new(self.context(begun)));
-            self.block.let_through(count);
-            self.block.advance(count);
-        } else {
-            self.block.let_through(count);
+            let limits = WebSocketConfig::default()
+                .read_buffer_size(STEP)
+                .write_buffer_size(0)
+                .max_message_size(Some(self.max_payload))
+                .max_frame_size(Some(self.max_payload));
+            self.context = Some(Box::new(WebSocketContext::new(Role::Server, Some(limits))));
         }
         Ok(true)
-    }
-
-    fn context(&self, begun: Vec<u8>) -> WebSocketContext {
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(if self.is_partial() { STEP } else { 0 })
-            .write_buffer_size(0)
-            .max_message_size(Some(self.max_payload))
-            .max_frame_size(Some(self.max_payload));
-        WebSocketContext::from_partially_read(begun, Role::Server, Some(limits))
     }
 }
 
@@ -229,7 +220,8 @@ impl Write for Pipe<'_> {
 impl Reader {
     /// Whether nothing of a message is held.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.context.is_none() && self.block.capacity() == 0 && self.control.capacity() == 0
+        let buffers = self.block.capacity() + self.control.capacity();
+        self.context.is_none() && !self.whole.is_partial() && buffers == 0
     }
 
     pub(super) fn has_context(&self) -> bool {

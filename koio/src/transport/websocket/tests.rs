@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
 use super::{read::PONGS, *};
 
@@ -79,19 +79,21 @@ async fn pongs_that_nobody_reads_do_not_pile_up() {
 }
 
 #[tokio::test]
-async fn a_connection_at_rest_holds_no_buffer_and_one_with_half_a_frame_its_context() {
+async fn a_connection_at_rest_holds_no_buffer_and_one_with_half_a_frame_no_more_than_that() {
     let (mut websocket, mut theirs) = open(Vec::new());
     let message = masked(0x81, b"4hello");
-    let (head, tail) = message.split_at(7);
-    for round in 0..3 {
+    // With half a header, tungstenite's context; with half a payload, that.
+    for (cut, context) in [(1, true), (5, true), (6, false), (11, false)] {
+        let (head, tail) = message.split_at(cut);
         theirs.write_all(&message).await.unwrap();
         theirs.write_all(head).await.unwrap();
         let whole = Poll::Ready(Ok(Message::Text(Bytes::from_static(b"4hello"))));
-        assert_eq!(read(&mut websocket), whole, "round {round}");
+        assert_eq!(read(&mut websocket), whole, "cut at {cut}");
         assert!(read(&mut websocket).is_pending());
-        assert!(websocket.reader.has_context(), "half a frame is in it");
+        assert!(websocket.is_partial());
+        assert_eq!(websocket.reader.has_context(), context, "cut at {cut}");
         theirs.write_all(tail).await.unwrap();
-        assert_eq!(read(&mut websocket), whole, "round {round}");
+        assert_eq!(read(&mut websocket), whole, "cut at {cut}");
         assert!(read(&mut websocket).is_pending());
         assert!(write(&mut websocket).is_ready());
         assert!(websocket.reader.is_at_rest());
@@ -138,5 +140,157 @@ async fn the_same_messages_come_out_however_the_bytes_are_cut() {
         }
         assert!(messages == expected, "cut every {cut}");
         assert!(websocket.reader.is_at_rest(), "cut every {cut}");
+    }
+}
+
+/// What a stream of bytes comes to: the messages, and how it ended, if it did.
+type Story = (Vec<Message>, Option<CloseReason>, Vec<u8>);
+
+/// tungstenite alone, with everything at once.
+fn tungstenite_alone(bytes: &[u8], config: &EngineConfig) -> Story {
+    use tokio_tungstenite::tungstenite::{
+        Error, Message as Read,
+        protocol::{Role, WebSocketConfig, WebSocketContext},
+    };
+    let limits = WebSocketConfig::default()
+        .write_buffer_size(0)
+        .max_message_size(Some(config.max_payload))
+        .max_frame_size(Some(config.max_payload));
+    let mut context =
+        WebSocketContext::from_partially_read(bytes.into(), Role::Server, Some(limits));
+    let mut pipe = Dry(Vec::new());
+    let mut messages = Vec::new();
+    let end = loop {
+        match context.read(&mut pipe) {
+            Ok(Read::Text(text)) => messages.push(Message::Text(text.into())),
+            Ok(Read::Binary(data)) => messages.push(Message::Binary(data)),
+            Ok(Read::Close(_)) => {
+                let _ = context.flush(&mut pipe);
+                break Some(CloseReason::TransportClose);
+            }
+            Ok(_) => {}
+            Err(Error::Io(_)) => break None,
+            Err(_) => break Some(CloseReason::TransportError),
+        }
+        let _ = context.flush(&mut pipe);
+    };
+    (messages, end, pipe.0)
+}
+
+/// Nothing to read; what is written is kept.
+struct Dry(Vec<u8>);
+
+impl std::io::Read for Dry {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl std::io::Write for Dry {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        self.0.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (mut theirs, mut to_us) = tokio::io::split(theirs);
+    let mut websocket = WebSocket::new(ours, &Bytes::new(), config);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut messages = Vec::new();
+    let mut end = None;
+    for piece in pieces {
+        let sent = Pin::new(&mut to_us).poll_write(&mut cx, piece);
+        assert!(matches!(sent, Poll::Ready(Ok(count)) if count == piece.len()));
+        while end.is_none() {
+            match read(&mut websocket) {
+                Poll::Ready(Ok(message)) => messages.push(message),
+                Poll::Ready(Err(Gone(reason))) => end = Some(reason),
+                Poll::Pending => break,
+            }
+        }
+        assert!(write(&mut websocket).is_ready());
+        websocket.rest();
+    }
+    let mut written = vec![0; 1 << 16];
+    let mut buf = tokio::io::ReadBuf::new(&mut written);
+    let _ = Pin::new(&mut theirs).poll_read(&mut cx, &mut buf);
+    let length = buf.filled().len();
+    written.truncate(length);
+    if end == Some(CloseReason::TransportError) {
+        // The close frame that tells of the violation; tungstenite leaves it to its user.
+        assert!(matches!(written.get(length - 4..), Some([0x88, 2, 3, _])));
+        written.truncate(length - 4);
+    }
+    (messages, end, written)
+}
+
+/// A frame with a mask that is not nothing.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = match payload.len() {
+        length @ 0..126 => vec![first, 0x80 | length as u8],
+        length => {
+            let [high, low] = (length as u16).to_be_bytes();
+            vec![first, 0x80 | 126, high, low]
+        }
+    };
+    let mask = [0x37, 0xfa, 0x21, 0x3d];
+    frame.extend(mask);
+    frame.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    frame
+}
+
+#[test]
+fn whatever_comes_is_what_tungstenite_alone_makes_of_it() {
+    let config = EngineConfig {
+        max_payload: 300,
+        ..EngineConfig::default()
+    };
+    let frames = [
+        frame(0x81, b""),
+        frame(0x81, "4a text, é€😀".as_bytes()),
+        frame(0x81, &[b'x'; 300]),
+        frame(0x82, &[0xff; 129]),
+        frame(0x81, b"half a letter: \xe2\x82"),
+        frame(0x81, &[b'x'; 301]),
+        long(0x81, b"a length longer than need be"),
+        frame(0x01, "the first half: \u{20ac}".as_bytes()),
+        frame(0x00, b"more"),
+        frame(0x80, b"the rest"),
+        frame(0x89, b"ping"),
+        frame(0x8a, b"pong"),
+        frame(0x88, &[3, 0xe8]),
+        vec![0x81, 3, b'b', b'a', b'd'],
+        frame(0xc1, b"a reserved bit"),
+        frame(0x83, b"a reserved opcode"),
+        frame(0x09, b"a ping in pieces"),
+    ];
+    for first in &frames {
+        for second in &frames {
+            for third in &frames {
+                let bytes = [&first[..], second, third].concat();
+                let expected = tungstenite_alone(&bytes, &config);
+                for cut in [11, 200, bytes.len()] {
+                    let pieces: Vec<_> = bytes.chunks(cut).collect();
+                    assert_eq!(koio(&pieces, &config), expected, "{bytes:x?} every {cut}");
+                }
+            }
+            let bytes = [&first[..], second].concat();
+            let expected = tungstenite_alone(&bytes, &config);
+            for cut in 1..9 {
+                let pieces: Vec<_> = bytes.chunks(cut).collect();
+                assert_eq!(koio(&pieces, &config), expected, "{bytes:x?} every {cut}");
+            }
+        }
     }
 }
