@@ -29,6 +29,22 @@ overEachWay("acks", ({ connect, url, way }) => {
     assert.deepEqual(await ask(client, "ask-for-bytes"), [found]);
   });
 
+  it("gives the server the answers of everybody in a room, and says who did not answer", async () => {
+    const [ann, bob, cat, other] = await Promise.all([connect(), connect(), connect(), connect()]);
+    for (const client of [ann, bob, cat]) await ask(client, "join", "voters");
+    ann.on("question", (kind, answer) => answer(`${kind} yes`));
+    bob.on("question", (_, answer) => answer(Buffer.from([1])));
+    cat.on("question", () => {});
+    other.on("question", () => assert.fail("it is in no such room"));
+    const [answers] = await ask(other, "ask-all", "voters", 300);
+    const found = new Map(answers);
+    assert.equal(found.size, 3);
+    assert.equal(found.get(ann.id), "all yes");
+    assert.equal(found.get(bob.id), "bad_request", "bytes are no JSON");
+    assert.equal(found.get(cat.id), "timeout");
+    assert.deepEqual(await ask(other, "ask-all", "nobody", 60_000), [[]]);
+  });
+
   it("lets a handler wait for an answer of the very socket that it serves", async () => {
     const client = await connect();
     client.on("question", (_, answer) => setTimeout(() => answer("late but fine"), 50));

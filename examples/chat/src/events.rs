@@ -1,139 +1,154 @@
 //! What clients may say and what they hear. A payload that does not fit its type, limits included,
 //! is answered `bad_request` without a line of code here.
 
-use crate::people::{Me, People};
-use crate::text::Text;
+use crate::chat::{Chat, EVERYONE};
+use crate::history::{ByRoom, Kept, Message, Sent, Tag, What};
+use crate::people::{Me, Person};
+use crate::text::{Text, is_name};
 use koio::{Bytes, Context, Error, Handlers, Result, Room, SocketId, State, ensure, handlers, on};
 use serde::{Deserialize, Serialize};
-use std::time::UNIX_EPOCH;
+use serde_json::json;
+use std::collections::BTreeMap;
 
 pub(crate) fn all() -> Handlers {
     handlers![
-        login, disconnect, send_msg, private, join, leave, group, image
+        login, disconnect, send_msg, private, group, image, join, leave, typing, rtt
     ]
-}
-
-#[derive(Deserialize)]
-struct Login {
-    id: String,
 }
 
 #[derive(Serialize)]
 struct Welcome {
     id: SocketId,
+    name: String, // as it was written first
     users: Vec<String>,
+    groups: BTreeMap<String, usize>,
+    history: ByRoom,
 }
 
 #[on("login")]
-async fn login(ctx: Context, login: Login, people: State<People>) -> Result<Welcome> {
-    let id = ctx.socket().id();
-    let mut online = people.lock();
-    if online.enter(id, &login.id)? {
-        ctx.io().broadcast("users", online.names())?;
+async fn login(ctx: Context, login: Person, chat: State<Chat>) -> Result<Welcome> {
+    let mut chat = chat.lock();
+    let me = chat.people.enter(ctx.socket(), login)?;
+    ctx.socket().join(EVERYONE)?;
+    ctx.socket().join(me.room())?;
+    ctx.io().broadcast("users", chat.people.names())?;
+    let mut groups = BTreeMap::new();
+    for room in chat.people.sockets().flat_map(|socket| socket.rooms()) {
+        if let Some(group) = room.as_str().strip_prefix('#') {
+            *groups.entry(group.to_owned()).or_default() += 1;
+        }
     }
-    let users = online.names();
-    Ok(Welcome { id, users })
+    let is_mine = |kept: &Kept| kept.message.room == EVERYONE || kept.is_private_of(&me);
+    let mut history = chat.history.of(&me, is_mine);
+    history.entry(EVERYONE.to_owned()).or_default();
+    Ok(Welcome {
+        id: ctx.socket().id(),
+        name: me.name.clone(),
+        users: chat.people.names(),
+        groups,
+        history,
+    })
 }
 
 #[on("disconnect")]
-async fn disconnect(ctx: Context, people: State<People>) -> Result<()> {
-    let mut online = people.lock();
-    if online.leave(ctx.socket().id()) {
-        ctx.io().broadcast("users", online.names())?;
-    }
-    Ok(())
+async fn disconnect(ctx: Context, me: Me, chat: State<Chat>) -> Result<()> {
+    let mut chat = chat.lock();
+    chat.people.leave(&me);
+    ctx.io().broadcast("users", chat.people.names())
 }
 
 #[derive(Deserialize)]
 struct SendMsg {
     #[serde(rename = "newAccount")]
-    text: Text<2000>,
-}
-
-#[derive(Serialize)]
-struct Message {
-    text: Text<2000>,
-    at: u128, // milliseconds, as JavaScript counts
+    text: Text<1, 2000>,
+    tag: Option<Tag>,
 }
 
 #[on("sendMsg")]
-async fn send_msg(ctx: Context, me: Me, msg: SendMsg) -> Result<()> {
-    let (text, at) = (msg.text, UNIX_EPOCH.elapsed()?.as_millis());
-    ctx.io().broadcast("msg1", "I come from the server")?;
-    ctx.io().broadcast("allmessage", &text)?;
-    ctx.io().broadcast("message", me.says(Message { text, at }))
-}
-
-#[derive(Deserialize, Serialize)]
-struct Private {
-    #[serde(skip_serializing)]
-    to: String,
-    text: Text<2000>,
-}
-
-#[derive(Serialize)]
-struct Receipt {
-    delivered: bool,
-}
-
-#[on("private")]
-async fn private(ctx: Context, me: Me, msg: Private, people: State<People>) -> Result<Receipt> {
-    let to = people.lock().find(&msg.to);
-    let delivered = to.is_some();
-    if let Some(id) = to {
-        ctx.io().to(id).emit("private", me.says(msg))?;
+async fn send_msg(ctx: Context, me: Me, msg: SendMsg, chat: State<Chat>) -> Result<Sent> {
+    let mut chat = chat.lock();
+    if chat.history.find(&me.person, msg.tag.as_ref()).is_none() {
+        ctx.io().broadcast("msg1", "I come from the server")?;
+        ctx.io().broadcast("allmessage", &msg.text)?;
     }
-    Ok(Receipt { delivered })
+    chat.say(&me, EVERYONE, What::Text(msg.text), msg.tag)
 }
 
 #[derive(Deserialize)]
-struct Group {
-    room: Text<32>,
+struct Said {
+    #[serde(alias = "to")]
+    room: String,
+    text: Text<1, 2000>,
+    tag: Option<Tag>,
 }
 
-#[on("join")]
-async fn join(ctx: Context, _me: Me, group: Group) -> Result<()> {
-    let (room, rooms) = (Room::from(group.room.0), ctx.socket().rooms());
-    let fits = rooms.len() < 8 || rooms.contains(&room);
-    ensure!(
-        fits,
-        "too_many_rooms",
-        "Nobody can be in more than 8 groups."
-    );
-    ctx.socket().join(room)
-}
-
-#[on("leave")]
-async fn leave(ctx: Context, _me: Me, group: Group) {
-    ctx.socket().leave(group.room.0);
-}
-
-#[derive(Deserialize, Serialize)]
-struct ToGroup {
-    room: Text<32>,
-    text: Text<2000>,
+#[on("private")]
+async fn private(me: Me, said: Said, chat: State<Chat>) -> Result<Sent> {
+    let key = format!("@{}", said.room);
+    chat.lock().say(&me, &key, What::Text(said.text), said.tag)
 }
 
 #[on("group")]
-async fn group(ctx: Context, me: Me, msg: ToGroup) -> Result<()> {
-    let room = Room::from(&msg.room.0);
-    let member = ctx.socket().rooms().contains(&room);
-    ensure!(member, "not_in_room", "Join the group first.");
-    ctx.io().to(room).emit("group", me.says(msg))
+async fn group(me: Me, said: Said, chat: State<Chat>) -> Result<Sent> {
+    let key = format!("#{}", said.room);
+    chat.lock().say(&me, &key, What::Text(said.text), said.tag)
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 struct Image {
-    name: Text<100>,
+    room: Option<String>,
+    name: Text<1, 100>,
     bytes: Bytes,
+    tag: Option<Tag>,
 }
 
 #[on("image")]
-async fn image(ctx: Context, me: Me, image: Image) -> Result<()> {
-    ensure!(
-        !image.bytes.is_empty(),
-        Error::BAD_REQUEST,
-        "An image has bytes."
-    );
-    ctx.io().broadcast("image", me.says(image))
+async fn image(me: Me, image: Image, chat: State<Chat>) -> Result<Sent> {
+    let fits = (1..=900_000).contains(&image.bytes.len());
+    ensure!(fits, Error::BAD_REQUEST, "An image has 1 to 900,000 bytes.");
+    let key = image.room.as_deref().unwrap_or(EVERYONE);
+    let (name, bytes) = (image.name, image.bytes);
+    let what = What::Image { name, bytes };
+    chat.lock().say(&me, key, what, image.tag)
 }
+
+#[derive(Deserialize)]
+struct InRoom {
+    room: String,
+}
+
+#[derive(Serialize)]
+struct Joined {
+    room: String,
+    history: Vec<Message>,
+}
+
+#[on("join")]
+async fn join(me: Me, InRoom { room }: InRoom, chat: State<Chat>) -> Result<Joined> {
+    ensure!(is_name(&room), Error::BAD_REQUEST, "A bad name.");
+    let (chat, key, rooms) = (chat.lock(), format!("#{room}"), me.socket.rooms());
+    let fits = rooms.len() < 10 || rooms.contains(&Room::from(&key)); // everyone, the own one, and 8 groups
+    ensure!(fits, "too_many_rooms", "You are in 8 groups already.");
+    me.socket.join(&key)?;
+    let mut history = chat.history.of(&me.person, |kept| kept.message.room == key);
+    let history = history.remove(&key).unwrap_or_default();
+    Ok(Joined { room, history })
+}
+
+#[on("leave")]
+async fn leave(me: Me, group: InRoom) {
+    me.socket.leave(format!("#{}", group.room));
+}
+
+#[on("typing")]
+async fn typing(me: Me, InRoom { room }: InRoom, chat: State<Chat>) -> Result<()> {
+    let chat = chat.lock();
+    let (to, person) = chat.find(&me, &room)?;
+    let room = person.map_or(room, |_| format!("@{}", me.person.name));
+    let who = json!({ "room": room, "from": me.person.name });
+    me.socket.to(to).volatile().emit("typing", who)
+}
+
+/// The answer is all there is to it: the page measures the round trip.
+#[on("rtt")]
+async fn rtt() {}

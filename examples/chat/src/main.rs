@@ -1,38 +1,47 @@
-//! A chat: names, public and private messages, groups, images.
+//! A chat: names, public and private messages, groups, images, and what was said before.
 //!
-//! `PORT` is where it listens, 3000 if not set. With `CLIENT_DIR`, the `dist` folder of the npm package
+//! `PORT` is where it listens, 3000 if not set. With `HISTORY_FILE`, what was said is also in that file and
+//! survives a restart; without it, it is in memory only. With `CLIENT_DIR`, the `dist` folder of the npm package
 //! `socket.io-client`, the page also runs on the official client: open it with `?client=official`.
-#![expect(clippy::print_stdout, reason = "it says where it listens")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program with no other log"
+)]
 
+mod chat;
 mod events;
+mod history;
+mod limit;
 mod page;
 mod people;
 mod text;
 
-use koio::{Context, Io, Next, Reply, Result};
-use std::{env, time::Instant};
+use koio::{Io, Result};
+use std::env;
 use tower::service_fn;
-
-/// koa: `async (ctx, next) => {}`
-async fn timing(ctx: Context, next: Next) -> Result<Reply> {
-    let (event, started) = (ctx.event().to_owned(), Instant::now());
-    let reply = next.run().await;
-    println!("{event:?} took {:?}", started.elapsed()); // escaped: clients choose the names of events
-    reply
-}
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let page = page::Page::load(env::var_os("CLIENT_DIR"))?;
     let server = Io::new()
-        .max_payload(1_000_000) // bytes of a message, and so of an image
-        .state(people::People::default())
-        .wrap(timing)
+        .max_payload(1_300_000) // bytes of a request: an image of 900,000, as base64
+        .config(|config| config.engine.send_queue_bytes = 8_000_000) // a few images wait for a slow reader
+        .state(chat::Chat::open(env::var_os("HISTORY_FILE"))?)
+        .wrap(limit::limit)
         .handlers(events::all())
+        .on_error(|error, ctx| {
+            if !error.is_shown() {
+                eprintln!("{:?}: {error:?}", ctx.event()); // escaped: clients choose the names
+            }
+        })
         .attach(service_fn(move |request| page.clone().answer(request)))
         .bind(format!("127.0.0.1:{port}"))
         .await?;
-    println!("http://{}", server.local_addr());
+    println!(
+        "The chat is open: http://{} (Ctrl-C ends it)",
+        server.local_addr()
+    );
     server.run_until_signal().await
 }

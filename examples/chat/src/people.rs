@@ -1,94 +1,132 @@
-//! Who is online under which name: one name for a socket, one socket for a name.
+//! Who has which name, and who is online.
 
-use koio::{Arguments, Context, Error, FromEvent, Result, SocketId, bail};
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::text::{Text, is_name};
+use koio::{Arguments, Context, FromEvent, Result, Socket, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-#[derive(Default)]
-pub(crate) struct People(Mutex<Online>);
+const NAMES: usize = 1_000; // that are kept, unless more are online
 
-#[derive(Default)]
-pub(crate) struct Online(BTreeMap<String, SocketId>);
-
-impl People {
-    /// Emitting never waits, so a change can be told to everybody before the lock is given back:
-    /// two who come at the same moment are announced in the order in which they came.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Online> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A name, and the key that proves whose it is. Others see the name only.
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Person {
+    #[serde(rename = "id")]
+    pub(crate) name: String,
+    pub(crate) key: Option<Text<16, 64>>,
 }
 
-impl Online {
-    /// Gives the name to the socket; false if that has it already.
-    pub(crate) fn enter(&mut self, id: SocketId, name: &str) -> Result<bool> {
-        match (self.name_of(id), self.0.contains_key(name)) {
-            (Some(own), _) if own == name => return Ok(false),
-            (Some(own), _) => bail!("already_logged_in", "Your name is {own} already."),
-            (None, true) => bail!("name_taken", "This name is taken."),
-            (None, false) if is_good(name) => self.0.insert(name.to_owned(), id),
-            (None, false) => bail!("bad_name", "A name is 1 to 32 visible characters."),
-        };
-        Ok(true)
+impl Person {
+    /// Where they are, whatever their socket. No client can ask to join it.
+    pub(crate) fn room(&self) -> String {
+        format!("@{}", self.name.to_lowercase())
     }
-
-    /// Frees the socket's name; false if it has none.
-    pub(crate) fn leave(&mut self, id: SocketId) -> bool {
-        let name = self.name_of(id).map(str::to_owned);
-        name.is_some_and(|name| self.0.remove(&name).is_some())
-    }
-
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
-    }
-
-    /// Somebody by name or socket id. A client's word is looked up before anything is sent there:
-    /// taken as it is, it could be the name of any room.
-    pub(crate) fn find(&self, to: &str) -> Option<SocketId> {
-        let by_id = || SocketId::parse(to).filter(|id| self.name_of(*id).is_some());
-        self.0.get(to).copied().or_else(by_id)
-    }
-
-    fn name_of(&self, id: SocketId) -> Option<&str> {
-        let mut all = self.0.iter();
-        all.find_map(|(name, holder)| (*holder == id).then_some(name.as_str()))
-    }
-}
-
-/// Others see it: no socket id, nothing invisible, and nothing that turns the text around it.
-fn is_good(name: &str) -> bool {
-    let hides =
-        |c: char| c.is_control() || ('\u{200b}'..='\u{206f}').contains(&c) || c == '\u{feff}';
-    let length = name.chars().count();
-    length > 0
-        && length <= 32
-        && name.trim() == name
-        && !name.contains(hides)
-        && SocketId::parse(name).is_none()
 }
 
 /// An argument of our own: who sent the event. A handler that takes it runs for nobody else.
-pub(crate) struct Me(String);
-
-/// The fields of `what`, and who says it.
-#[derive(Serialize)]
-pub(crate) struct Said<T> {
-    from: String,
-    #[serde(flatten)]
-    what: T,
-}
-
-impl Me {
-    pub(crate) fn says<T>(self, what: T) -> Said<T> {
-        Said { from: self.0, what }
-    }
+pub(crate) struct Me {
+    pub(crate) person: Arc<Person>,
+    pub(crate) socket: Socket,
 }
 
 impl FromEvent for Me {
     async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
-        let people = ctx.state::<People>()?;
-        let name = people.lock().name_of(ctx.socket().id()).map(str::to_owned);
-        name.map(Me)
-            .ok_or_else(|| Error::new("not_logged_in", "Log in first."))
+        let socket = ctx.socket().clone();
+        let Some(person) = socket.get() else {
+            bail!("not_logged_in", "Log in first.");
+        };
+        Ok(Self { person, socket })
+    }
+}
+
+struct Known {
+    person: Person,
+    socket: Option<Socket>, // none while they are away
+    seen: Instant,
+}
+
+/// By room, so that names which differ in case only are one name.
+#[derive(Default)]
+pub(crate) struct People(BTreeMap<String, Known>);
+
+impl People {
+    /// Gives the name to the socket, if it is free or the key is right.
+    pub(crate) fn enter(&mut self, socket: &Socket, login: Person) -> Result<Arc<Person>> {
+        ensure!(
+            is_name(&login.name),
+            "bad_name",
+            "A name is 1 to 32 visible characters."
+        );
+        if let Some(own) = socket.get::<Person>() {
+            let same = own.room() == login.room();
+            ensure!(
+                same,
+                "already_logged_in",
+                "Your name is {} already.",
+                own.name
+            );
+            return Ok(own);
+        }
+        let known = self.know(&login);
+        let fits = known.person.key == login.key && (login.key.is_some() || known.socket.is_none());
+        ensure!(fits, "name_taken", "This name is taken.");
+        if let Some(old) = known.socket.replace(socket.clone()) {
+            old.disconnect(); // of another window, or of a connection that is dead
+        }
+        let person = known.person.clone(); // as the name was written first
+        socket.set(person.clone());
+        Ok(Arc::new(person))
+    }
+
+    /// Frees the name, or keeps it for whoever has the key.
+    pub(crate) fn leave(&mut self, me: &Me) {
+        let room = me.person.room();
+        let known = self.0.get_mut(&room);
+        // It may have gone over to another socket.
+        if let Some(known) = known.filter(|known| known.socket.as_ref() == Some(&me.socket)) {
+            (known.socket, known.seen) = (None, Instant::now());
+            if me.person.key.is_none() {
+                self.0.remove(&room);
+            }
+        }
+    }
+
+    /// Makes a name known, in the place of the one that has not been used for longest.
+    fn know(&mut self, person: &Person) -> &mut Known {
+        let room = person.room();
+        if self.0.len() >= NAMES && !self.0.contains_key(&room) {
+            let away = self.0.iter().filter(|(_, known)| known.socket.is_none());
+            let longest = away.min_by_key(|(_, known)| known.seen);
+            if let Some(room) = longest.map(|(room, _)| room.clone()) {
+                self.0.remove(&room);
+            }
+        }
+        let (person, socket, seen) = (person.clone(), None, Instant::now());
+        let entry = self.0.entry(room);
+        entry.or_insert(Known {
+            person,
+            socket,
+            seen,
+        })
+    }
+
+    /// From an earlier run of the server: whoever has a key can come back.
+    pub(crate) fn remember(&mut self, person: &Person) {
+        if person.key.is_some() {
+            self.know(person);
+        }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&Person> {
+        let known = self.0.get(&format!("@{}", name.trim().to_lowercase()));
+        known.map(|known| &known.person)
+    }
+
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.0.values().filter_map(|known| known.socket.as_ref())
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        let online = self.0.values().filter(|known| known.socket.is_some());
+        online.map(|known| known.person.name.clone()).collect()
     }
 }

@@ -1,30 +1,16 @@
 //! Emitting: encode once, choose whom, queue for each.
 
-use std::{
-    fmt,
-    future::Future,
-    marker::PhantomData,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{sync::oneshot, time::Sleep};
 
-use super::{
-    Socket,
-    acks::NoWait,
-    handle::{closed, refused},
-    io::Core,
-};
+use super::{AckFuture, AcksFuture, Socket, acks_future::Asked, handle::closed, io::Core};
 use crate::{
     Error, Result,
     adapter::{Chosen, Target},
     engine::{CloseReason, Fanout, SendError},
     ids::{Room, SocketId},
-    wire::{self, EncodeError, Frame, RawArgs},
+    wire::{self, Draft, EncodeError, Frame},
 };
 
 /// An emit in the making: to whom, and how. Every method returns a new one, so a part can be kept and reused.
@@ -105,11 +91,11 @@ impl Emit {
     /// than ten binaries. A recipient that is full is then closed as a
     /// [slow consumer](CloseReason::SlowConsumer), at nobody else's cost.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
-        let frame = wire::event(&self.namespace, None, event, &args).map_err(not_sent)?;
+        let draft = wire::event_draft(&self.namespace, None, event, &args).map_err(not_sent)?;
         match self.single() {
-            Some(single) => self.deliver(&single.ok_or_else(closed)?, frame),
+            Some(single) => self.deliver(&single.ok_or_else(closed)?, draft),
             None => {
-                self.deliver_to_all(&frame);
+                self.deliver_to_all(&draft.into_frame());
                 Ok(())
             }
         }
@@ -148,6 +134,56 @@ impl Emit {
                 "an ack can be waited for from one socket only",
             )),
         }
+    }
+
+    /// Sends an event to everybody meant and waits for the answer of each.
+    ///
+    /// `T` is the first argument of an answer; `()` takes any. The event is encoded once and queued for all before
+    /// this returns; the future only waits, until all have answered or [`timeout`](Self::timeout) has passed. It
+    /// gives the answers in no particular order, each with the id of its socket: what
+    /// [`emit_with_ack`](Self::emit_with_ack) says of one holds for each of them. Nobody meant is an empty list.
+    /// [`volatile`](Self::volatile) changes nothing here.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit) to many: only what is the caller's fault. That one recipient is full or closed,
+    /// or does not answer, is in the list.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, which keeps the time.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the answers. The event is sent all the same.
+    ///
+    /// ```no_run
+    /// # use koio::{Context, Result, on};
+    /// # use std::time::Duration;
+    /// #[on("vote")]
+    /// async fn vote(ctx: Context, question: String) -> Result<usize> {
+    ///     let everybody = ctx.io().timeout(Duration::from_secs(5));
+    ///     let answers = everybody.emit_with_acks::<bool>("question", question).await?;
+    ///     Ok(answers.iter().filter(|(_, answer)| matches!(answer, Ok(true))).count())
+    /// }
+    /// ```
+    pub fn emit_with_acks<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        args: impl Serialize,
+    ) -> AcksFuture<T> {
+        let timeout = self.timeout.unwrap_or(self.core.config().ack_timeout);
+        AcksFuture::new(self.ask_all(event, &args), timeout)
+    }
+
+    fn ask_all(&self, event: &str, args: &impl Serialize) -> Result<Vec<Asked>> {
+        let namespace = self.core.find(&self.namespace);
+        let id = namespace.map_or(0, |namespace| namespace.next_ack());
+        let frame = wire::event(&self.namespace, Some(id), event, args).map_err(not_sent)?;
+        let limit = self.core.config().pending_acks;
+        let mut fanout = Fanout::new(&frame);
+        let recipients = self.recipients();
+        let ask = |socket| Asked::new(socket, id, limit, || self.share(socket, &mut fanout));
+        let asked = recipients.iter().map(ask).collect();
+        fanout.finish();
+        Ok(asked)
     }
 
     /// The sockets that an emit would go to now.
@@ -221,17 +257,17 @@ impl Emit {
         }
     }
 
-    fn deliver(&self, socket: &Socket, frame: Frame) -> Result<()> {
+    fn deliver(&self, socket: &Socket, draft: Draft) -> Result<()> {
         if self.volatile {
             if !socket.is_open() {
                 return Err(closed());
             }
-            if !socket.session().send_volatile(&frame) {
+            if !socket.session().send_volatile(&draft.into_frame()) {
                 self.core.counters.volatile_dropped.add();
             }
             return Ok(());
         }
-        socket.deliver(frame)
+        socket.deliver(draft)
     }
 
     fn deliver_to_all(&self, frame: &Frame) {
@@ -243,16 +279,20 @@ impl Emit {
                 }
                 continue;
             }
-            match fanout.send(socket.session()) {
-                // One that has closed since it was chosen misses nothing that it could have seen.
-                Ok(()) | Err(SendError::Closed) => {}
-                Err(SendError::Full) => {
-                    tracing::debug!(socket = %socket.id(), "slow consumer");
-                    socket.session().cut(CloseReason::SlowConsumer);
-                }
-            }
+            // One that has closed since it was chosen misses nothing that it could have seen.
+            let _ = self.share(socket, &mut fanout);
         }
         fanout.finish();
+    }
+
+    /// Sends a frame to one of many. Who can't take it is closed, at nobody else's cost.
+    fn share(&self, socket: &Socket, fanout: &mut Fanout<'_>) -> Result<(), SendError> {
+        let sent = fanout.send(socket.session());
+        if sent == Err(SendError::Full) {
+            tracing::debug!(socket = %socket.id(), "slow consumer");
+            socket.session().cut(CloseReason::SlowConsumer);
+        }
+        sent
     }
 }
 
@@ -284,131 +324,3 @@ impl fmt::Debug for Emit {
 pub(super) fn not_sent(error: EncodeError) -> Error {
     Error::from(error)
 }
-
-/// Waits for the answer to an emit; see [`Emit::emit_with_ack`].
-#[must_use = "the answer is lost if nobody waits for it"]
-pub struct AckFuture<T> {
-    state: State,
-    answer: PhantomData<fn() -> T>,
-}
-
-enum State {
-    Failed(Option<Error>),
-    Waiting(Box<Waiting>),
-}
-
-struct Waiting {
-    socket: Socket,
-    id: u64,
-    answered: oneshot::Receiver<RawArgs>,
-    timer: Pin<Box<Sleep>>,
-}
-
-impl<T: DeserializeOwned> AckFuture<T> {
-    fn failed(error: Error) -> Self {
-        Self {
-            state: State::Failed(Some(error)),
-            answer: PhantomData,
-        }
-    }
-
-    pub(super) fn send(
-        socket: &Socket,
-        event: &str,
-        args: &impl Serialize,
-        timeout: Duration,
-    ) -> Self {
-        match Self::try_send(socket, event, args, timeout) {
-            Ok(waiting) => Self {
-                state: State::Waiting(Box::new(waiting)),
-                answer: PhantomData,
-            },
-            Err(error) => Self::failed(error),
-        }
-    }
-
-    fn try_send(
-        socket: &Socket,
-        event: &str,
-        args: &impl Serialize,
-        timeout: Duration,
-    ) -> Result<Waiting> {
-        let namespace = socket.live_namespace();
-        let id = namespace.next_ack();
-        let frame = wire::event(&namespace.name, Some(id), event, args).map_err(not_sent)?;
-        let limit = socket.io().core().config().pending_acks;
-        // Waited for before it is sent: the answer may come from another thread at once.
-        let answered = socket.acks().wait(id, limit).map_err(|no| match no {
-            NoWait::Closed => closed(),
-            NoWait::Full => refused(SendError::Full),
-        })?;
-        if let Err(error) = socket.deliver(frame) {
-            socket.acks().forget(id);
-            return Err(error);
-        }
-        Ok(Waiting {
-            socket: socket.clone(),
-            id,
-            answered,
-            timer: Box::pin(tokio::time::sleep(timeout)),
-        })
-    }
-}
-
-impl<T: DeserializeOwned> Future for AckFuture<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let waiting = match &mut self.state {
-            State::Failed(error) => {
-                let error = error.take();
-                return Poll::Ready(Err(error.unwrap_or_else(disconnected)));
-            }
-            State::Waiting(waiting) => waiting,
-        };
-        // The answer before the deadline: one that came in time is not late because this was polled late.
-        let result = match Pin::new(&mut waiting.answered).poll(cx) {
-            Poll::Ready(Ok(args)) => first(&args),
-            Poll::Ready(Err(_)) => Err(disconnected()),
-            Poll::Pending => match waiting.timer.as_mut().poll(cx) {
-                Poll::Ready(()) => {
-                    Err(Error::new(Error::TIMEOUT, "the client did not answer in time").hide())
-                }
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        self.state = State::Failed(None);
-        Poll::Ready(result)
-    }
-}
-
-/// The first argument of an answer.
-fn first<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
-    let mut reader = args.reader();
-    reader
-        .next_or_null()
-        .map_err(|error| Error::bad_request(format!("the client's answer: {error}")).hide())
-}
-
-fn disconnected() -> Error {
-    Error::new(
-        Error::DISCONNECTED,
-        "the client disconnected before it answered",
-    )
-    .hide()
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.socket.acks().forget(self.id);
-    }
-}
-
-impl<T> fmt::Debug for AckFuture<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AckFuture").finish_non_exhaustive()
-    }
-}
-
-// The answer is made when it has arrived: nothing of `T` is in here.
-impl<T> Unpin for AckFuture<T> {}

@@ -5,6 +5,7 @@
 //! matter of microseconds and of no chance.
 
 mod acks;
+mod acks_of_many;
 mod endings;
 mod handlers;
 mod hosts;

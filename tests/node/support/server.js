@@ -13,8 +13,8 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 export const binaries = process.env.KOIO_BINARIES ?? `${root}target/debug`;
 
 /** Starts `binary` and waits until it prints a line that `ready` (a regular expression) matches. */
-export async function start(binary, args, ready) {
-  const server = launch(binary, args);
+export async function start(binary, args, ready, env = {}) {
+  const server = launch(binary, args, env);
   const line = (text) => ready.exec(text);
   const match = await within(`${binary} to start`, server.wait(line));
   return { ...server, match };
@@ -44,8 +44,11 @@ function answers(port) {
   });
 }
 
-function launch(binary, args) {
-  const child = spawn(`${binaries}/${binary}`, args, { stdio: ["ignore", "pipe", "inherit"] });
+function launch(binary, args, env = {}) {
+  const child = spawn(`${binaries}/${binary}`, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const gone = once(child, "exit");
   const lines = [];
   const output = createInterface({ input: child.stdout });
@@ -85,4 +88,10 @@ export async function fixture(options = {}) {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const server = await start("koio-fixture", args, /^listening on (.*:(\d+))$/);
   return { ...server, url: `http://${server.match[1]}`, port: Number(server.match[2]) };
+}
+
+/** Starts an example, which prints its address, on a port that the system chooses. */
+export async function example(binary, env = {}) {
+  const server = await start(binary, [], /^(http:\/\/.*:\d+)/, { PORT: "0", ...env });
+  return { ...server, url: server.match[1] };
 }

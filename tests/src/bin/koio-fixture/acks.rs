@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koio::{Ack, Args, Bytes, Context, Handlers, Result, args, handlers, on};
+use koio::{Ack, Args, Bytes, Context, Handlers, Result, SocketId, args, handlers, on};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ pub(crate) fn all() -> Handlers {
         ask,
         ask_for_bytes,
         ask_within,
+        ask_all,
         ask_and_report,
         drop_ack,
         late_ack,
@@ -40,6 +41,22 @@ async fn ask_for_bytes(ctx: Context) -> Result<Found> {
 #[on("ask-within")]
 async fn ask_within(ctx: Context, milliseconds: u64) -> String {
     outcome(&ctx, milliseconds).await
+}
+
+/// Asks everybody in a room, waits no longer than this, and answers with each one's id and answer, or code.
+#[on("ask-all")]
+async fn ask_all(ctx: Context, room: String, milliseconds: u64) -> Result<Vec<Value>> {
+    let everybody = ctx.io().to(room);
+    let patience = Duration::from_millis(milliseconds);
+    let answers = everybody
+        .timeout(patience)
+        .emit_with_acks("question", "all")
+        .await?;
+    let told = |(id, answer): (SocketId, Result<Value>)| match answer {
+        Ok(value) => serde_json::json!([id, value]),
+        Err(error) => serde_json::json!([id, error.code()]),
+    };
+    Ok(answers.into_iter().map(told).collect())
 }
 
 /// As `ask-within`, but the watchers are told: this socket may be gone.
