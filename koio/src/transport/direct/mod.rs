@@ -21,7 +21,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::{HeaderValue, Method};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::{Sleep, timeout},
 };
@@ -29,6 +29,7 @@ use tokio::{
 use self::head::Plain;
 use super::{
     EngineService, HttpStream,
+    block::Block,
     origin::Verdict,
     polling::Waiting,
     request::{self, Ask},
@@ -44,14 +45,10 @@ use crate::{
     wire::payload,
 };
 
-/// Bytes read at once, and so the longest request that is read here.
-const READ: usize = 16 * 1024;
 /// A body up to this size is copied behind its head; above it a copy costs more than a slice of its own.
 const COALESCE: usize = 4 * 1024;
 
 thread_local! {
-    /// What is read comes here first; nothing of one connection is ever looked at by another.
-    static BLOCK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// Where answers are put together; it is written before anything else happens.
     static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
@@ -162,26 +159,16 @@ impl Direct {
             let unread = std::mem::take(&mut self.unread);
             return Poll::Ready(self.take(&unread));
         }
-        let mut block = BLOCK.take();
-        let next = match self.poll_read(&mut block, cx) {
-            Poll::Ready(Ok([])) | Poll::Ready(Err(_)) => Poll::Ready(Next::End),
-            Poll::Ready(Ok(bytes)) => Poll::Ready(self.take(bytes)),
+        let mut block = Block::default();
+        match block.poll_fill(Pin::new(&mut self.tcp), cx) {
+            Poll::Ready(Ok(1..)) => {
+                let next = self.take(block.closed());
+                block.forget();
+                Poll::Ready(next)
+            }
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Next::End),
             Poll::Pending => self.poll_patience(cx).map(|()| Next::End),
-        };
-        BLOCK.set(block);
-        next
-    }
-
-    fn poll_read<'b>(
-        &mut self,
-        block: &'b mut Vec<u8>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<&'b [u8]>> {
-        block.resize(READ, 0);
-        let mut buf = ReadBuf::new(block);
-        ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buf))?;
-        let length = buf.filled().len();
-        Poll::Ready(Ok(block.get(..length).unwrap_or_default()))
+        }
     }
 
     /// Ready when a request has been waited for too long.
@@ -319,20 +306,14 @@ impl Direct {
         if !self.unread.is_empty() {
             return Poll::Pending;
         }
-        let mut block = BLOCK.take();
-        let gone = match self.poll_read(&mut block, cx) {
-            Poll::Ready(Ok([])) | Poll::Ready(Err(_)) => true,
-            Poll::Ready(Ok(bytes)) => {
-                self.unread = Bytes::copy_from_slice(bytes);
-                false
+        let mut block = Block::default();
+        match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
+            Ok(1..) => {
+                self.unread = Bytes::copy_from_slice(block.closed());
+                block.forget();
+                Poll::Pending
             }
-            Poll::Pending => false,
-        };
-        BLOCK.set(block);
-        if gone {
-            Poll::Ready(None)
-        } else {
-            Poll::Pending
+            Ok(0) | Err(_) => Poll::Ready(None),
         }
     }
 
