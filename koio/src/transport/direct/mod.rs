@@ -13,7 +13,7 @@ use std::{
     future::{Future, poll_fn},
     io::{self, IoSlice},
     net::SocketAddr,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::{HeaderValue, Method};
 use tokio::{
-    io::{AsyncWrite, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::TcpStream,
     time::{Sleep, timeout},
 };
@@ -68,7 +68,14 @@ pub(crate) struct Direct {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// What becomes of the connection.
+/// What becomes of the connection; see [`Direct::finish`].
+pub(crate) enum Outcome {
+    End,
+    Hyper,
+    WebSocket(Box<Handshake>),
+}
+
+/// What is to be done next.
 enum Next {
     /// A request that is answered when this says so.
     Answer(Begun, Option<HeaderValue>),
@@ -88,7 +95,7 @@ enum Begun {
 }
 
 /// A WebSocket that has been asked for.
-struct Handshake {
+pub(crate) struct Handshake {
     response: Vec<u8>,
     opening: Opening,
     session: Option<Session>,
@@ -113,15 +120,14 @@ impl Direct {
         }
     }
 
-    /// Answers requests for as long as they are plain. Gives the connection back when one is not.
+    /// Answers requests for as long as they are plain.
     ///
     /// `stops` is ready when the server wants the connection to end: after the answer that is under way.
     pub(crate) async fn run(
-        mut self,
-        stops: impl Future<Output = ()>,
+        &mut self,
+        mut stops: Pin<&mut impl Future<Output = ()>>,
         has_stopped: impl Fn() -> bool,
-    ) -> Option<HttpStream> {
-        let mut stops = pin!(stops);
+    ) -> Outcome {
         let mut watched = false;
         loop {
             let next = poll_fn(|cx| {
@@ -134,21 +140,37 @@ impl Direct {
                 next
             });
             match next.await {
-                Next::Answer(begun, listed) => {
-                    let mut begun = begun;
-                    let answer = poll_fn(|cx| self.poll_answer(&mut begun, cx)).await?;
+                Next::Answer(mut begun, listed) => {
+                    let answer = poll_fn(|cx| self.poll_answer(&mut begun, cx)).await;
+                    let Some(answer) = answer else {
+                        return Outcome::End;
+                    };
                     let last = has_stopped();
-                    self.write(&answer, listed.as_ref(), last).await.ok()?;
-                    if last {
-                        return None;
+                    let written = match self.write(&answer, listed.as_ref(), last) {
+                        Ok((head, body)) if head.is_empty() && body.is_empty() => Ok(()),
+                        // In a box: nearly every answer is written at once.
+                        Ok((head, body)) => Box::pin(self.write_rest(head, body)).await,
+                        Err(error) => Err(error),
+                    };
+                    if last || written.is_err() {
+                        return Outcome::End;
                     }
                 }
-                Next::WebSocket(handshake) => {
-                    self.hand_over(*handshake);
-                    return None;
-                }
-                Next::Hyper => return Some(HttpStream::new(self.unread, self.tcp)),
-                Next::End => return None,
+                Next::WebSocket(handshake) => return Outcome::WebSocket(handshake),
+                Next::Hyper => return Outcome::Hyper,
+                Next::End => return Outcome::End,
+            }
+        }
+    }
+
+    /// Does what is to be done with the connection; gives it back if it is for hyper.
+    pub(crate) fn finish(self, outcome: Outcome) -> Option<HttpStream> {
+        match outcome {
+            Outcome::End => None,
+            Outcome::Hyper => Some(HttpStream::new(self.unread, self.tcp)),
+            Outcome::WebSocket(handshake) => {
+                self.hand_over(*handshake);
+                None
             }
         }
     }
@@ -317,42 +339,41 @@ impl Direct {
         }
     }
 
-    async fn write(
+    /// Writes an answer. What is left of its head and its body the client does not take yet.
+    fn write(
         &mut self,
         answer: &Answer,
         listed: Option<&HeaderValue>,
         last: bool,
-    ) -> io::Result<()> {
+    ) -> io::Result<(Bytes, Bytes)> {
         self.idle = now();
         let mut body = answer.body();
-        let mut head = poll_fn(|cx| {
-            let mut together = TOGETHER.take();
-            together.clear();
-            answer::head(&mut together, answer, listed, last, self.idle);
-            if body.len() <= COALESCE {
-                together.extend_from_slice(&body);
-                body = Bytes::new();
-            }
-            let slices = [IoSlice::new(&together), IoSlice::new(&body)];
-            let tcp = Pin::new(&mut self.tcp);
-            let written = match &slices {
-                [only, rest] if rest.is_empty() => tcp.poll_write(cx, only),
-                both => tcp.poll_write_vectored(cx, both),
-            };
-            let left = match written {
-                Poll::Ready(Err(error)) => Err(error),
-                Poll::Ready(Ok(written)) => {
-                    body.advance(written.saturating_sub(together.len()));
-                    Ok(together.get(written..).unwrap_or_default())
-                }
-                Poll::Pending => Ok(&*together),
-            };
-            let left = left.map(Bytes::copy_from_slice);
-            TOGETHER.set(together);
-            Poll::Ready(left)
-        })
-        .await?;
-        // The client does not read as fast as it asks.
+        let mut together = TOGETHER.take();
+        together.clear();
+        answer::head(&mut together, answer, listed, last, self.idle);
+        if body.len() <= COALESCE {
+            together.extend_from_slice(&body);
+            body = Bytes::new();
+        }
+        let written = if body.is_empty() {
+            self.tcp.try_write(&together)
+        } else {
+            let both = [IoSlice::new(&together), IoSlice::new(&body)];
+            self.tcp.try_write_vectored(&both)
+        };
+        let written = match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            written => written,
+        };
+        let left = written.map(|written| {
+            body.advance(written.saturating_sub(together.len()));
+            Bytes::copy_from_slice(together.get(written..).unwrap_or_default())
+        });
+        TOGETHER.set(together);
+        Ok((left?, body))
+    }
+
+    async fn write_rest(&mut self, mut head: Bytes, mut body: Bytes) -> io::Result<()> {
         let time = self.service.engine.config().write_timeout;
         while !(head.is_empty() && body.is_empty()) {
             let next = if head.is_empty() {
