@@ -142,7 +142,14 @@ impl History {
     /// A new file with what is still kept, in the old one's place.
     fn rewrite(&mut self) -> Result<()> {
         let path = self.path.with_added_extension("new");
-        let mut file = File::create(&path)?;
+        let mut options = File::options();
+        #[cfg(unix)] // what is private and the keys are for nobody else on the machine
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)?;
         file.try_lock()?;
         for kept in &self.kept {
             write(&mut file, kept)?;
