@@ -15,7 +15,9 @@ export const officialClient = fileURLToPath(new URL("node_modules/socket.io-clie
 export async function startChat({ port = 0, env = {} } = {}) {
   const child = spawn(binary, { env: { ...process.env, CLIENT_DIR: officialClient, ...env, PORT: String(port) } });
   const exited = once(child, "exit");
-  process.once("exit", () => child.kill("SIGKILL")); // a test that was given up leaves no server behind
+  const abandon = () => child.kill("SIGKILL"); // a test that was given up leaves no server behind
+  process.once("exit", abandon);
+  child.once("exit", () => process.off("exit", abandon));
   let complaint = "";
   child.stderr.on("data", (text) => { complaint += text; });
   const url = await firstAddress(child.stdout);

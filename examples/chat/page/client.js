@@ -10,13 +10,16 @@ export const io = (options) => new Socket(options).connect();
 class Socket {
   id = undefined;
   connected = false;
-  #path; #auth; #ws; #watchdog; #retry;
+  #path; #auth; #onFrame; #ws; #watchdog; #retry;
   #silence = 20_000; // how long the server may say nothing: its own number comes with the handshake
   #attempts = 0; #nextAck = 0;
   #acks = new Map(); #listeners = new Map();
   #partial = null; // a packet that waits for its attachments
 
-  constructor({ path = "/socket.io/", auth = {} } = {}) { this.#path = path; this.#auth = auth; }
+  /** `onFrame("in" | "out", data)` sees every frame: a string, or an attachment's bytes. */
+  constructor({ path = "/socket.io/", auth = {}, onFrame = () => {} } = {}) {
+    this.#path = path; this.#auth = auth; this.#onFrame = onFrame;
+  }
 
   connect() {
     clearTimeout(this.#retry);
@@ -25,6 +28,7 @@ class Socket {
     ws.binaryType = "arraybuffer";
     ws.onmessage = ({ data }) => {
       if (ws !== this.#ws) return;
+      this.#onFrame("in", data);
       try { this.#receive(data); } catch (error) { reportError(error); this.#closed("parse error", true); }
     };
     ws.onclose = () => ws === this.#ws && this.#closed("transport close", true);
@@ -33,7 +37,7 @@ class Socket {
   }
 
   disconnect() {
-    if (this.connected) this.#ws.send("41");
+    if (this.connected) this.#write("41");
     this.#closed("io client disconnect", false);
     return this;
   }
@@ -66,8 +70,13 @@ class Socket {
     const attachments = [];
     const json = JSON.stringify(takeOut(data, attachments));
     const header = attachments.length ? `${Number(type) + WITH_ATTACHMENTS}${attachments.length}-` : type;
-    this.#ws.send(`4${header}${id}${json}`);
-    for (const bytes of attachments) this.#ws.send(bytes);
+    this.#write(`4${header}${id}${json}`);
+    for (const bytes of attachments) this.#write(bytes);
+  }
+
+  #write(data) {
+    this.#onFrame("out", data);
+    this.#ws.send(data);
   }
 
   #receive(data) { // Engine.IO
@@ -77,11 +86,11 @@ class Socket {
       case "0": {
         const { pingInterval, pingTimeout } = JSON.parse(rest);
         this.#silence = pingInterval + pingTimeout;
-        this.#ws.send(`40${JSON.stringify(this.#auth)}`);
+        this.#write(`40${JSON.stringify(this.#auth)}`);
         return this.#watch();
       }
       case "1": return this.#closed("transport close", true);
-      case "2": this.#ws.send(`3${rest}`); return this.#watch();
+      case "2": this.#write(`3${rest}`); return this.#watch();
       case "4": return this.#packet(rest);
     }
   }

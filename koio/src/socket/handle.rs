@@ -143,8 +143,8 @@ impl Socket {
     /// Sends an event to this client.
     ///
     /// `args` is what the client's listener gets: `()` is no argument, [`args!`](crate::args)`[a, b]` are
-    /// several, anything else is one. Bytes ([`Bytes`](crate::Bytes), `serde_bytes`) at any depth travel as
-    /// binary.
+    /// several, anything else is one: a tuple or a list is one array. Bytes ([`Bytes`](crate::Bytes), `serde_bytes`)
+    /// at any depth travel as binary.
     ///
     /// # Errors
     /// [Full](Error::is_full) if the client does not read fast enough: nothing was queued.
@@ -242,6 +242,12 @@ impl Socket {
     }
 
     /// The rooms it is in, that of its own id aside. In the disconnect handler: those it was in.
+    ///
+    /// ```
+    /// fn is_in(socket: &koio::Socket, room: &str) -> bool {
+    ///     socket.rooms().iter().any(|own| own.as_str() == room)
+    /// }
+    /// ```
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
