@@ -13,7 +13,7 @@ const gone = ({ socket }) => new Promise((resolve) => socket.once("disconnect", 
 for (const [title, options] of Object.entries(transports)) {
   describe(title, () => {
     let chat, ann, bob, guest; // Ann and Bob have keys, the guest has no name
-    const come = () => person(chat.url, options);
+    const come = async () => Object.assign(await person(chat.url, options), { acknowledges: true });
     const enter = async (login) => {
       const one = await come();
       const [welcome] = await one.ask("login", login);

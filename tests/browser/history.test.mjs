@@ -25,7 +25,7 @@ async function enter(chat, login, options = transports["WebSocket only"]) {
   const one = await person(chat.url, options);
   const [welcome] = await one.ask("login", login);
   assert.equal(welcome.error, undefined, JSON.stringify(welcome));
-  return Object.assign(one, { welcome });
+  return Object.assign(one, { welcome, acknowledges: true });
 }
 
 describe("a history file", () => {
