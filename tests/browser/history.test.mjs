@@ -140,6 +140,7 @@ describe("a history file", () => {
     }
     const before = statSync(file).size;
     await restart();
+    assert.equal(statSync(file).mode & 0o777, 0o600, "nobody else on the machine reads it");
     assert.ok(statSync(file).size < before / 2, `${before} bytes were written, ${statSync(file).size} are kept`);
     assert.equal((await come("Ann")).welcome.history["@Ann"].length, 50);
   });

@@ -103,16 +103,14 @@ impl History {
         let mut options = File::options();
         let file = options.read(true).append(true).create(true).open(&path)?;
         file.try_lock()?;
-        let mut history = Self {
-            path,
-            ..Self::default()
-        };
-        for line in BufReader::new(file).split(b'\n').skip(1) {
+        let mut history = Self::default();
+        for line in BufReader::new(&file).split(b'\n').skip(1) {
             match serde_json::from_slice(&line?) {
                 Ok(kept) => history.remember(kept),
                 Err(error) => eprintln!("a damaged line of the history is skipped: {error}"),
             }
         }
+        history.path = path;
         history.rewrite()?;
         Ok(history)
     }
@@ -142,15 +140,10 @@ impl History {
     /// A new file with what is still kept, in the old one's place.
     fn rewrite(&mut self) -> Result<()> {
         let path = self.path.with_added_extension("new");
-        let mut options = File::options();
-        #[cfg(unix)] // what is private and the keys are for nobody else on the machine
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
+        let mut file = File::create(&path)?;
         file.try_lock()?;
+        #[cfg(unix)] // what is private, and the keys, are for nobody else on the machine
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         for kept in &self.kept {
             write(&mut file, kept)?;
         }

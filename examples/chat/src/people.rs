@@ -58,19 +58,11 @@ pub(crate) struct People(BTreeMap<String, Known>);
 impl People {
     /// Gives the name to the socket, if it is free or the key is right.
     pub(crate) fn enter(&mut self, socket: &Socket, login: Person) -> Result<Arc<Person>> {
-        ensure!(
-            is_name(&login.name),
-            "bad_name",
-            "A name is 1 to 32 visible characters."
-        );
+        let good = is_name(&login.name);
+        ensure!(good, "bad_name", "A name is 1 to 32 visible characters.");
         if let Some(own) = socket.get::<Person>() {
             let same = own.room() == login.room();
-            ensure!(
-                same,
-                "already_logged_in",
-                "Your name is {} already.",
-                own.name
-            );
+            ensure!(same, "already_logged_in", "You are {} already.", own.name);
             return Ok(own);
         }
         let known = self.know(&login);
