@@ -34,26 +34,54 @@
 //! }
 //! ```
 //!
+//! The guide walks through all of it in ten minutes, with the client's side in JavaScript beside the server's:
+//! `docs/guide.md` in this crate's folder. `docs/from-socket-io.md` and `docs/from-koa-socket.md` have each call of those
+//! beside its Rust, `docs/performance.md` what it costs. This page is the map.
+//!
 //! # The tour
 //!
-//! - **[`Io`]** is the server while it is being put together: [`state`](Io::state), [`wrap`](Io::wrap),
-//!   [`handlers`](Io::handlers), [`namespace`](Io::namespace), limits. It ends in [`listen`](Io::listen),
-//!   [`bind`](Io::bind), or, inside another server, [`into_layer`](Io::into_layer) (axum) and
-//!   [`into_service`](Io::into_service). Whatever contradicts itself is said then, with file and line.
-//! - **[`#[on]`](macro@on)** makes a function a handler and leaves it a function. [`handlers!`] lists them;
-//!   `Io::discover()` finds them by itself.
-//! - **Arguments** are read by position, from the types that the handler takes: anything that implements
-//!   `Deserialize`, and [`Context`], [`Socket`], [`State`], [`Auth`], [`Handshake`], [`CloseReason`], [`Ack`],
-//!   [`Args`], [`Try`]. A type of your own joins them with [`FromEvent`].
-//! - **The return value is the ack.** `()` is no argument, anything else is one, [`args!`] are several; a
-//!   [`Result`] is its value, or its [`Error`] as `{"error": {"code", "message", "data"?}}`.
-//! - **[`Context`]** is what a handler and its middleware know of the event, and **[`Next`]** is the rest of
-//!   the onion. The handler runs inside: middleware can time it, catch its error, change its [`Reply`].
-//! - **[`IoHandle`]** (`ctx.io()`, [`Io::handle`]) reaches everybody: [`broadcast`](IoHandle::broadcast),
-//!   [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace,
-//!   [`shutdown`](IoHandle::shutdown). **[`Socket`]** is one client: [`emit`](Socket::emit),
-//!   [`emit_with_ack`](Socket::emit_with_ack), [`join`](Socket::join), [`disconnect`](Socket::disconnect).
-//! - **[`Bytes`]** and whatever else asks serde for bytes travel as binary, at any depth.
+//! **Putting a server together.** [`Io`] takes [`state`](Io::state), [`wrap`](Io::wrap) for middleware,
+//! [`handlers`](Io::handlers), [`namespace`](Io::namespace)s, limits. It ends in [`listen`](Io::listen) or
+//! [`bind`](Io::bind), or, inside another server, in [`into_layer`](Io::into_layer) (axum) or
+//! [`into_service`](Io::into_service) (hyper). Whatever contradicts itself is said then, with file and line.
+//!
+//! **Handlers.** [`#[on]`](macro@on) makes a function a handler and leaves it a function. [`handlers!`] lists them,
+//! [`Handlers`] is such a list, and `Io::discover()` finds them by itself. `"connection"` and `"disconnect"` are the life of
+//! a connection, `"*"` is what nothing else took.
+//!
+//! **Arguments** are read by position, from the types that the handler takes: anything that implements `Deserialize`, and
+//! what koio gives.
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Context`] | koa's `ctx`: the event, its socket, the server |
+//! | [`Socket`] | one client: [`emit`](Socket::emit), [`join`](Socket::join), [`set`](Socket::set) |
+//! | [`State`] | what was given to the server, shared |
+//! | [`Handshake`], [`Auth`] | what the client said when it connected |
+//! | [`CloseReason`] | why it is gone, in `disconnect` |
+//! | [`Ack`] | the answer, to be given later |
+//! | [`Args`] | all arguments, undecoded |
+//! | [`Try`] | an argument that may not fit |
+//! | a type of your own | with [`FromEvent`] |
+//!
+//! **The return value is the ack.** `()` is no argument, anything else is one, [`args!`] are several; a [`Result`] is its
+//! value, or its [`Error`] as `{"error": {"code", "message", "data"?}}`. [`bail!`] and [`ensure!`] make errors that the client
+//! may see, `?` makes hidden ones, [`map_error`](Io::map_error) gives those of a library a code, and
+//! [`on_error`](Io::on_error) sees them all.
+//!
+//! **The onion.** A middleware is an `async fn(Context, Next) -> Result<Reply>`, and [`Next`] is everything inside it, the
+//! handler at the centre: time it, catch its error, change its [`Reply`]. [`compose`] makes one of several. Layers of tower
+//! go around the [`Pipeline`].
+//!
+//! **Emitting.** [`IoHandle`] (`ctx.io()`, [`Io::handle`]) reaches everybody: [`broadcast`](IoHandle::broadcast),
+//! [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace. [`Emit`] is what `to`, `except`,
+//! `volatile` and `timeout` build. [`emit_with_ack`](Socket::emit_with_ack) asks one client and waits,
+//! [`emit_with_acks`](Emit::emit_with_acks) asks many. [`Bytes`] and whatever else asks serde for bytes travel as binary,
+//! at any depth.
+//!
+//! **Running it.** Limits are in [`Config`], what was dropped is in [`Counts`], [`shutdown`](IoHandle::shutdown) ends it in
+//! order, [`describe`](Io::describe) prints the table of handlers. The log is [`tracing`]'s: without a subscriber nothing is
+//! printed, errors included.
 //!
 //! # What is promised
 //!

@@ -78,6 +78,8 @@ const ROOT_NAMES: &[(&str, &str)] = &[
 /// Crates that only some rooms may name.
 const CRATES: &[(&str, &[&str])] = &[
     ("hyper::", &["transport", "server"]),
+    ("httparse::", &["transport"]),
+    ("httpdate::", &["transport"]),
     ("tokio_tungstenite::", &["transport"]),
     ("tower::", &["transport", "router", "server", "error"]),
     ("inventory::", &["router"]),

@@ -4,6 +4,8 @@
 mod bad;
 mod defects;
 mod delivery;
+mod direct;
+mod documents;
 mod fair;
 mod left_out;
 mod papers;

@@ -1,5 +1,5 @@
-//! What the README shows is what there is: each call of its table compiles, and its program is the example that the
-//! official client is tested with.
+//! What the README shows is what there is: its program is the example that the official client is tested with, and each
+//! call of the table in `from-socket-io.md` compiles and runs.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::delivery::memory::Memory;
 
 const README: &str = include_str!("../../README.md");
+const TABLE: &str = include_str!("../../koio/docs/from-socket-io.md");
 const HELLO: &str = include_str!("../../examples/hello/src/main.rs");
 const THIS: &str = include_str!("readme.rs");
 
@@ -46,7 +47,7 @@ fn the_program_is_the_example_that_the_official_client_is_tested_with() {
 
 #[test]
 fn every_cell_of_the_table_is_in_this_file() {
-    let (_, table) = README.split_once("|---|---|\n").expect("a table");
+    let (_, table) = TABLE.split_once("|---|---|\n").expect("a table");
     let rows: Vec<&str> = table.lines().take_while(|line| !line.is_empty()).collect();
     assert!(rows.len() > 20, "{rows:#?}");
     let missing = rows.iter().filter_map(|row| {
@@ -154,6 +155,9 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     socket.volatile().emit("e", data)?;
     let answer = socket.timeout(time).emit_with_ack::<u8>("e", data);
     assert!(answer.await.is_err_and(|error| error.is_timeout()));
+    // `io.to(room).timeout(time).emit_with_acks::<T>("e", data)`: each answer with its socket's id
+    let answers = io.to(&room).timeout(time).emit_with_acks::<u8>("e", data);
+    assert!(answers.await.is_ok_and(|answers| answers.is_empty()));
     // the same, `rooms()`
     socket.join(&room)?;
     assert_eq!(socket.rooms(), std::slice::from_ref(&room));

@@ -21,14 +21,9 @@ export async function person(url, options) {
       waiter.resolve(heard[at].args);
     }
   };
-  socket.onAny((event, ...args) => { heard.push({ event, args }); look(); });
-  await new Promise((resolve, reject) => { socket.once("connect", resolve); socket.once("connect_error", reject); });
-  if (options.transports.length > 1) await new Promise((resolve) => {
-    if (socket.io.engine.transport.name === "websocket") resolve();
-    else socket.io.engine.once("upgrade", resolve);
-  });
-  return {
+  const self = {
     socket,
+    acknowledges: true, // what asks for it, as a page does
     get id() { return socket.id; },
     heard: (event) => heard.filter((one) => one.event === event).map(({ args }) => args),
     order: () => heard.map(({ event }) => event),
@@ -36,6 +31,14 @@ export async function person(url, options) {
     ask: (event, ...args) => new Promise((resolve, reject) => {
       socket.timeout(5_000).emit(event, ...args, (error, ...answer) => error ? reject(error) : resolve(answer));
     }),
+    /** The same, as often as it takes while the server says that it is too fast. */
+    async insist(event, ...args) {
+      for (;;) {
+        const answer = await self.ask(event, ...args);
+        if (answer[0]?.error?.code !== "too_fast") return answer;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
     /** The arguments of the next `event` that nobody has taken yet. */
     next: (event, fits = () => true) => new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`no ${event} within 5 s`)), 5_000);
@@ -50,4 +53,16 @@ export async function person(url, options) {
     /** Leaves as a closed tab does. */
     leave: () => socket.disconnect(),
   };
+  socket.onAny((event, ...args) => {
+    const answer = typeof args.at(-1) === "function" ? args.pop() : undefined;
+    if (self.acknowledges) answer?.();
+    heard.push({ event, args });
+    look();
+  });
+  await new Promise((resolve, reject) => { socket.once("connect", resolve); socket.once("connect_error", reject); });
+  if (options.transports.length > 1) await new Promise((resolve) => {
+    if (socket.io.engine.transport.name === "websocket") resolve();
+    else socket.io.engine.once("upgrade", resolve);
+  });
+  return self;
 }

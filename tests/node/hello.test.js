@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 
 import { WAYS, ask, closeAll, connect, once } from "./support/client.js";
+import { blocks, printsWhatItSays } from "./support/pages.js";
 import { startAt } from "./support/server.js";
 
 // The program is compiled as printed, and what is printed says port 3000.
@@ -51,6 +52,10 @@ describe("the program of the documentation", () => {
       assert.deepEqual(await ask(ann, "login", { id: `late-${way}` }), []);
     });
   }
+
+  it("does with the README's client what that says", async () => {
+    await printsWhatItSays(blocks("README.md").join("\n"), url);
+  });
 
   it("reports who connects and how long an event took", async () => {
     const ann = await connect(url, "websocket");

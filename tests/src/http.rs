@@ -75,12 +75,16 @@ impl Http {
 
     /// Writes the head of a request: `Host` and then these headers.
     pub async fn head(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) {
+        self.write(self.head_of(method, target, headers)).await;
+    }
+
+    fn head_of(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
         let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n", self.addr);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        self.write(head).await;
+        head.into_bytes()
     }
 
     /// Sends a GET, without waiting for its answer.
@@ -88,13 +92,13 @@ impl Http {
         self.head("GET", target, &[]).await;
     }
 
-    /// Sends a POST as the official client does, without waiting for its answer.
+    /// Sends a POST as the official client does, its body in one piece with its head, without waiting for its answer.
     pub async fn send_post(&mut self, target: &str, body: impl AsRef<[u8]>) {
         let length = body.as_ref().len().to_string();
         let kind = ("Content-type", "text/plain;charset=UTF-8");
-        self.head("POST", target, &[kind, ("Content-Length", &length)])
-            .await;
-        self.write(body).await;
+        let mut bytes = self.head_of("POST", target, &[kind, ("Content-Length", &length)]);
+        bytes.extend_from_slice(body.as_ref());
+        self.write(bytes).await;
     }
 
     /// Sends a GET and waits for its answer.

@@ -29,3 +29,14 @@ pub use server::{Running, serve};
 pub use target::Target;
 pub use websocket::{Received, WebSocket};
 pub use within::{PATIENCE, within};
+
+/// The Rust of the guides compiles as it is printed.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../koio/docs/guide.md")]
+    mod guide {}
+    #[doc = include_str!("../../koio/docs/from-koa-socket.md")]
+    mod from_koa_socket {}
+    #[doc = include_str!("../../koio/docs/from-socket-io.md")]
+    mod from_socket_io {}
+}

@@ -26,21 +26,41 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
-        let target = uri.to_string();
-        let lines = headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 2);
-        let mut text = Vec::with_capacity(target.len() + 1 + lines.sum::<usize>());
-        text.extend_from_slice(target.as_bytes());
+        Self::of_lines(uri.to_string().as_bytes(), || {
+            headers.iter().map(|(name, value)| {
+                let mark = if value.is_sensitive() {
+                    SENSITIVE
+                } else {
+                    COLON
+                };
+                (name.as_str().as_bytes(), mark, value.as_bytes())
+            })
+        })
+    }
+
+    /// Of what was sent: nothing in it holds an [`END`].
+    pub(super) fn of_text<'a>(
+        target: &[u8],
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    ) -> Self {
+        Self::of_lines(target, || {
+            headers.clone().map(|(name, value)| (name, COLON, value))
+        })
+    }
+
+    /// `lines` is asked twice, first for how long they are.
+    fn of_lines<'a, I>(target: &[u8], lines: impl Fn() -> I) -> Self
+    where
+        I: Iterator<Item = (&'a [u8], u8, &'a [u8])>,
+    {
+        let sizes = lines().map(|(name, _, value)| name.len() + value.len() + 2);
+        let mut text = Vec::with_capacity(target.len() + 1 + sizes.sum::<usize>());
+        text.extend_from_slice(target);
         text.push(END);
-        for (name, value) in headers {
-            text.extend_from_slice(name.as_str().as_bytes());
-            text.push(if value.is_sensitive() {
-                SENSITIVE
-            } else {
-                COLON
-            });
-            text.extend_from_slice(value.as_bytes());
+        for (name, mark, value) in lines() {
+            text.extend_from_slice(name);
+            text.push(mark);
+            text.extend_from_slice(value);
             text.push(END);
         }
         Self {

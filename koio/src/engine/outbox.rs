@@ -5,7 +5,6 @@
 //! it costs less than to wake the task.
 
 use std::{
-    borrow::Cow,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -15,8 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{EngineConfig, duplex::Shortcut, queue::Queue};
-use crate::wire::Frame;
+use super::{
+    EngineConfig,
+    duplex::Shortcut,
+    queue::{Entry, Queue},
+};
+use crate::wire::{Draft, Frame};
 
 /// Why a frame was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,24 +122,30 @@ impl Outbox {
     }
 
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Cow::Borrowed(frame), urgency, &mut Writes::up_to(1))
+        self.accept(Entry::Shared(frame), urgency, &mut Writes::up_to(1))
             .map(drop)
     }
 
     /// [`push`](Self::push) for one recipient of many.
     pub(crate) fn share(&self, frame: &Frame, writes: &mut Writes) -> Result<Sent, SendError> {
-        self.accept(Cow::Borrowed(frame), Urgency::Normal, writes)
+        self.accept(Entry::Shared(frame), Urgency::Normal, writes)
     }
 
     /// [`push`](Self::push) for a frame that nobody else needs: there is no reference to count.
     pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Cow::Owned(frame), urgency, &mut Writes::up_to(1))
+        self.accept(Entry::Own(frame), urgency, &mut Writes::up_to(1))
+            .map(drop)
+    }
+
+    /// [`give`](Self::give) for a frame that need not stay one.
+    pub(crate) fn append(&self, draft: Draft, urgency: Urgency) -> Result<(), SendError> {
+        self.accept(Entry::Draft(draft), urgency, &mut Writes::up_to(1))
             .map(drop)
     }
 
     fn accept(
         &self,
-        frame: Cow<'_, Frame>,
+        entry: Entry<'_>,
         urgency: Urgency,
         writes: &mut Writes,
     ) -> Result<Sent, SendError> {
@@ -144,13 +153,13 @@ impl Outbox {
         if state.closed {
             return Err(SendError::Closed);
         }
-        let (bytes, messages) = (state.bytes + frame.len(), state.messages + frame.messages());
+        let (bytes, messages) = (state.bytes + entry.len(), state.messages + entry.messages());
         // A single frame above the limit is still let through an empty queue: it could never go otherwise.
         let full = bytes > self.max_bytes || messages > self.max_messages;
         if full && urgency == Urgency::Normal && !state.queue.is_empty() {
             return Err(SendError::Full);
         }
-        Ok(self.send(state, frame, writes))
+        Ok(self.send(state, entry, writes))
     }
 
     /// Accepts the frame only if it would go out at once; says whether it did.
@@ -159,14 +168,14 @@ impl Outbox {
         if state.closed || !state.writable || !state.queue.is_empty() {
             return None;
         }
-        Some(self.send(state, Cow::Borrowed(frame), writes))
+        Some(self.send(state, Entry::Shared(frame), writes))
     }
 
     /// Writes the frame, or queues it and wakes the session's task.
     fn send(
         &self,
         mut state: MutexGuard<'_, State>,
-        mut frame: Cow<'_, Frame>,
+        mut entry: Entry<'_>,
         writes: &mut Writes,
     ) -> Sent {
         let direct =
@@ -174,14 +183,16 @@ impl Outbox {
         let owed = direct && writes.left == 0;
         if direct && !owed {
             writes.left -= 1;
-            let written = state.write(frame.bytes(), writes);
-            if written == frame.len() {
+            let written = state.write(entry.bytes(), writes);
+            if written == entry.len() {
                 return Sent::Done;
             }
-            frame = Cow::Owned(frame.rest(written));
+            if written > 0 {
+                entry = Entry::Own(entry.into_frame().rest(written));
+            }
         }
-        let (bytes, messages) = (state.bytes + frame.len(), state.messages + frame.messages());
-        state.queue.push(frame.into_owned());
+        let (bytes, messages) = (state.bytes + entry.len(), state.messages + entry.messages());
+        state.queue.push(entry);
         self.weigh(&mut state, bytes, messages);
         if owed {
             state.owed = true;
@@ -206,14 +217,15 @@ impl Outbox {
                 return;
             };
             if !state.queue.is_empty() {
-                together = together.and(std::mem::take(&mut state.queue).iter());
+                together = together.and(&state.queue.take_all());
             }
             let written = state.write(together.bytes(), writes);
             if written == total {
                 self.weigh(&mut state, 0, 0);
                 return;
             }
-            state.queue.push(together.rest(written));
+            let rest = Entry::Own(together.rest(written));
+            state.queue.push(rest);
             self.weigh(&mut state, total - written, messages);
         }
         Self::wake_task(state);
@@ -319,10 +331,10 @@ impl Outbox {
     }
 
     /// Takes everything, oldest first.
-    pub(crate) fn take_all(&self) -> Queue {
+    pub(crate) fn take_all(&self) -> Vec<Frame> {
         let mut state = self.state();
         self.weigh(&mut state, 0, 0);
-        std::mem::take(&mut state.queue)
+        state.queue.take_all()
     }
 
     /// Refuses every later push. What is queued stays, unless it is not worth waiting for.
@@ -332,7 +344,7 @@ impl Outbox {
         // Whoever keeps a handle of the session does not keep its connection.
         state.shortcut = None;
         if discard {
-            state.queue = Queue::Empty;
+            state.queue = Queue::default();
             self.weigh(&mut state, 0, 0);
         }
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::*;
+use crate::wire;
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -37,7 +38,7 @@ fn a_full_queue_refuses_and_keeps_what_it_has() {
     assert!(!outbox.is_over_limit());
     assert_eq!(outbox.push(&ping, Urgency::Reply), Ok(()));
     assert!(outbox.is_over_limit());
-    assert_eq!(outbox.take_all().iter().count(), 3);
+    assert_eq!(outbox.take_all().len(), 3);
     assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
 }
 
@@ -219,4 +220,118 @@ fn a_flush_that_a_connection_does_not_take_wakes_the_task() {
     // What was cut counts until it has gone.
     assert_eq!(outbox.pop(), None);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+}
+
+fn draft(text: &str) -> Draft {
+    wire::event_draft("/", None, "e", text).unwrap()
+}
+
+fn bytes(frames: impl IntoIterator<Item = Frame>) -> Vec<u8> {
+    let frames = frames.into_iter();
+    frames.flat_map(|frame| frame.bytes().to_vec()).collect()
+}
+
+#[test]
+fn what_is_for_one_client_alone_stays_in_the_order_of_everything() {
+    let lens = [1, 10, 100, 1_000, 4_000, 4_096, 5_000, 70_000];
+    let texts: Vec<_> = (0..400)
+        .map(|at| {
+            format!(
+                "{at}{}",
+                "x".repeat(lens[at % lens.len()] * usize::from(at % 3 > 0))
+            )
+        })
+        .collect();
+    let outbox = outbox(usize::MAX, usize::MAX);
+    let mut expected = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        let frame = draft(text).into_frame();
+        expected.extend_from_slice(frame.bytes());
+        match at % 7 {
+            3 => outbox.push(&frame, Urgency::Normal).unwrap(),
+            5 => outbox.give(frame, Urgency::Reply).unwrap(),
+            _ => outbox.append(draft(text), Urgency::Normal).unwrap(),
+        }
+    }
+    let half: Vec<_> = std::iter::from_fn(|| outbox.pop()).take(30).collect();
+    let messages: usize = half.iter().map(Frame::messages).sum();
+    let rest = outbox.take_all();
+    assert_eq!(
+        messages + rest.iter().map(Frame::messages).sum::<usize>(),
+        400
+    );
+    assert_eq!(bytes(half.into_iter().chain(rest)), expected);
+    assert!(outbox.is_empty());
+    assert_eq!(outbox.pop(), None);
+}
+
+#[test]
+fn small_frames_for_one_client_alone_leave_together() {
+    let outbox = outbox(usize::MAX, usize::MAX);
+    for _ in 0..10 {
+        outbox.append(draft("x"), Urgency::Reply).unwrap();
+    }
+    let all = outbox.pop().unwrap();
+    assert_eq!(all.messages(), 10);
+    let parts = all.parts().map(|part| part.payload);
+    assert!(parts.eq([&b"42[\"e\",\"x\"]"[..]; 10]));
+    assert_eq!(outbox.pop(), None);
+}
+
+#[test]
+fn drafts_count_like_frames() {
+    let len = draft("x").len();
+    let bounded = outbox(len * 2, usize::MAX);
+    for outbox in [&bounded, &outbox(usize::MAX, 2)] {
+        outbox.append(draft("x"), Urgency::Normal).unwrap();
+        outbox.append(draft("x"), Urgency::Normal).unwrap();
+        let refused = outbox.append(draft("x"), Urgency::Normal);
+        assert_eq!(refused, Err(SendError::Full));
+        assert!(!outbox.is_over_limit());
+        outbox.append(draft("x"), Urgency::Reply).unwrap();
+        assert!(outbox.is_over_limit());
+        assert_eq!(outbox.pop().unwrap().messages(), 3);
+        assert!(!outbox.is_over_limit());
+        outbox.append(draft("x"), Urgency::Normal).unwrap();
+        outbox.close(true);
+        assert!(outbox.is_empty());
+        let refused = outbox.append(draft("x"), Urgency::Reply);
+        assert_eq!(refused, Err(SendError::Closed));
+    }
+}
+
+#[test]
+fn a_draft_with_a_binary_that_is_taken_in_part_is_finished_by_the_task() {
+    let with_binary = || {
+        let data = wire::Bytes::from(vec![7; 300]);
+        wire::event_draft("/", None, "e", &data).unwrap()
+    };
+    let whole = with_binary().into_frame();
+    assert_eq!(whole.messages(), 2);
+    for room in [0, 1, 40, 100, whole.len() - 1, whole.len()] {
+        let (outbox, takes, count, _) = shortcut(room);
+        outbox.append(with_binary(), Urgency::Normal).unwrap();
+        let taken = takes.0.lock().unwrap().1.clone();
+        assert_eq!(taken, whole.bytes()[..room]);
+        let rest = bytes(std::iter::from_fn(|| outbox.pop()));
+        assert_eq!([taken, rest].concat(), whole.bytes()[..]);
+        let woken = usize::from(room < whole.len());
+        assert_eq!(count.0.load(Ordering::Relaxed), woken);
+    }
+}
+
+#[test]
+fn a_flush_writes_drafts_behind_what_was_owed() {
+    let (outbox, takes, _, _) = shortcut(1_000);
+    outbox.share(&Frame::ping(), &mut Writes::up_to(0)).unwrap();
+    outbox.append(draft("x"), Urgency::Reply).unwrap();
+    outbox.append(draft("y"), Urgency::Reply).unwrap();
+    outbox.flush(&mut Writes::up_to(1));
+    let all = [
+        Frame::ping(),
+        draft("x").into_frame(),
+        draft("y").into_frame(),
+    ];
+    assert_eq!(takes.0.lock().unwrap().1, bytes(all));
+    assert!(outbox.is_empty());
 }

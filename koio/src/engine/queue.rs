@@ -1,30 +1,141 @@
-//! Frames that wait, oldest first.
+//! What waits to be written, oldest first.
 
 use std::collections::VecDeque;
 
-use crate::wire::Frame;
+use crate::wire::{Draft, Frame};
 
-/// Frames that a queue of several has room for before it grows: about the answers to one burst of events.
+/// Frames that a queue of several has room for before it grows.
 const SEVERAL: usize = 16;
 
-/// A queue that allocates nothing for a single frame, which is the most that nearly all ever hold, and keeps nothing
-/// when it is empty.
+/// Frames up to this size are copied behind each other if they are for this client alone. For a bigger one memory of
+/// its own costs less than to make room for it.
+const SMALL: usize = 4 * 1024;
+
+/// Room for the small frames of a burst.
+const TAIL: usize = 16 * 1024;
+
+/// What is to be sent.
+pub(super) enum Entry<'a> {
+    Shared(&'a Frame),
+    Own(Frame),
+    Draft(Draft),
+}
+
+impl Entry<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Shared(frame) => frame.len(),
+            Self::Own(frame) => frame.len(),
+            Self::Draft(draft) => draft.len(),
+        }
+    }
+
+    pub(super) fn messages(&self) -> usize {
+        match self {
+            Self::Shared(frame) => frame.messages(),
+            Self::Own(frame) => frame.messages(),
+            Self::Draft(draft) => draft.messages().into(),
+        }
+    }
+
+    pub(super) fn bytes(&mut self) -> &[u8] {
+        match self {
+            Self::Shared(frame) => frame.bytes(),
+            Self::Own(frame) => frame.bytes(),
+            Self::Draft(draft) => draft.bytes(),
+        }
+    }
+
+    pub(super) fn into_frame(self) -> Frame {
+        match self {
+            Self::Shared(frame) => frame.clone(),
+            Self::Own(frame) => frame,
+            Self::Draft(draft) => draft.into_frame(),
+        }
+    }
+}
+
+/// Frames in the order in which they came. It keeps no memory when it is empty.
 #[derive(Debug, Default)]
-pub(crate) enum Queue {
+pub(super) struct Queue {
+    frames: Frames,
+    /// Small frames for this client alone, end to end, behind all others.
+    tail: Vec<u8>,
+    /// How many messages are in the tail.
+    tail_messages: u16,
+}
+
+/// Nearly all queues never hold more than a single frame: for that one nothing is allocated.
+#[derive(Debug, Default)]
+enum Frames {
     #[default]
-    Empty,
+    None,
     One(Frame),
     Several(VecDeque<Frame>),
 }
 
 impl Queue {
-    pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Self::Empty)
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self.frames, Frames::None) && self.tail.is_empty()
     }
 
-    pub(crate) fn push(&mut self, frame: Frame) {
+    /// Puts the entry behind all that waits.
+    pub(super) fn push(&mut self, entry: Entry<'_>) {
+        match entry {
+            Entry::Draft(draft) if draft.len() <= SMALL => self.append(&draft),
+            entry => {
+                self.end_tail();
+                self.frames.push(entry.into_frame());
+            }
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Frame> {
+        self.frames.pop().or_else(|| self.take_tail())
+    }
+
+    pub(super) fn take_all(&mut self) -> Vec<Frame> {
+        std::iter::from_fn(|| self.pop()).collect()
+    }
+
+    fn append(&mut self, draft: &Draft) {
+        let len = draft.len();
+        if self.tail.capacity() - self.tail.len() < len {
+            match self.tail.len() {
+                // Often there is no second.
+                0 => self.tail.reserve_exact(len),
+                1..SMALL => self.tail.reserve_exact(SMALL),
+                // To move it would cost more than to leave it where it is.
+                _ => {
+                    self.end_tail();
+                    self.tail.reserve_exact(TAIL);
+                }
+            }
+        }
+        draft.append_to(&mut self.tail);
+        // A message has two bytes at least: so many a tail can't hold.
+        self.tail_messages += draft.messages();
+    }
+
+    fn take_tail(&mut self) -> Option<Frame> {
+        if self.tail.is_empty() {
+            return None;
+        }
+        let messages = std::mem::take(&mut self.tail_messages);
+        Some(Frame::new(std::mem::take(&mut self.tail), messages))
+    }
+
+    fn end_tail(&mut self) {
+        if let Some(tail) = self.take_tail() {
+            self.frames.push(tail);
+        }
+    }
+}
+
+impl Frames {
+    fn push(&mut self, frame: Frame) {
         match self {
-            Self::Empty => *self = Self::One(frame),
+            Self::None => *self = Self::One(frame),
             Self::Several(frames) => frames.push_back(frame),
             Self::One(_) => {
                 let mut frames = VecDeque::with_capacity(SEVERAL);
@@ -35,26 +146,17 @@ impl Queue {
         }
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Frame> {
+    fn pop(&mut self) -> Option<Frame> {
         if let Self::Several(frames) = self
             && frames.len() > 1
         {
             return frames.pop_front();
         }
         match std::mem::take(self) {
-            Self::Empty => None,
+            Self::None => None,
             Self::One(frame) => Some(frame),
             Self::Several(mut frames) => frames.pop_front(),
         }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> {
-        let (one, several) = match self {
-            Self::Empty => (None, None),
-            Self::One(frame) => (Some(frame), None),
-            Self::Several(frames) => (None, Some(frames)),
-        };
-        one.into_iter().chain(several.into_iter().flatten())
     }
 }
 
@@ -68,15 +170,14 @@ mod tests {
             let frames: Vec<_> = (0..count).map(|number| Frame::pong(&[number])).collect();
             let mut queue = Queue::default();
             for frame in &frames {
-                queue.push(frame.clone());
+                queue.push(Entry::Shared(frame));
             }
-            assert!(queue.iter().eq(&frames));
             assert_eq!(queue.is_empty(), count == 0);
             for frame in frames {
                 assert_eq!(queue.pop(), Some(frame));
             }
             assert_eq!(queue.pop(), None);
-            assert!(matches!(queue, Queue::Empty));
+            assert!(queue.is_empty() && matches!(queue.frames, Frames::None));
         }
     }
 
@@ -85,15 +186,14 @@ mod tests {
         let mut queue = Queue::default();
         let mut expected = 0..100_u8;
         for number in 0..100_u8 {
-            queue.push(Frame::pong(&[number]));
+            queue.push(Entry::Own(Frame::pong(&[number])));
             if number % 3 == 0 {
                 let frame = expected.next().map(|number| Frame::pong(&[number]));
                 assert_eq!(queue.pop(), frame);
             }
         }
-        for number in expected {
-            assert_eq!(queue.pop(), Some(Frame::pong(&[number])));
-        }
+        let rest: Vec<_> = expected.map(|number| Frame::pong(&[number])).collect();
+        assert_eq!(queue.take_all(), rest);
         assert!(queue.is_empty());
     }
 }

@@ -100,6 +100,22 @@ impl Inbox {
         Ok(())
     }
 
+    /// The same for one whose body is there.
+    pub(crate) fn push_post(
+        &self,
+        packets: Packets,
+        reply: oneshot::Sender<PostReply>,
+    ) -> Result<(), NotTaken> {
+        let mut state = self.state();
+        if state.closed || state.posting || state.requests.len() >= CAPACITY {
+            return Err(NotTaken);
+        }
+        state.posting = true;
+        state.requests.push_back(Request::Post(packets, reply));
+        self.waiting.store(true, Ordering::Release);
+        Ok(())
+    }
+
     pub(crate) fn end_post(&self) {
         self.state().posting = false;
     }

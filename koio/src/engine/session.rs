@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     ids::Sid,
-    wire::{Frame, Message, payload::Packets},
+    wire::{Draft, Frame, Message, payload::Packets},
 };
 
 /// How a client is connected at the moment.
@@ -105,7 +105,8 @@ impl Session {
     /// [`SendError::Full`] if the client does not read fast enough (nothing was queued),
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
-        self.send_owned(Frame::message(message))
+        let frame = Frame::message(message);
+        self.0.outbox.give(frame, Urgency::Normal)
     }
 
     /// Queues a frame that was encoded before, for one or many sessions.
@@ -117,8 +118,8 @@ impl Session {
     }
 
     /// The same for a frame that nobody else needs.
-    pub(crate) fn send_owned(&self, frame: Frame) -> Result<(), SendError> {
-        self.0.outbox.give(frame, Urgency::Normal)
+    pub(crate) fn send_draft(&self, draft: Draft) -> Result<(), SendError> {
+        self.0.outbox.append(draft, Urgency::Normal)
     }
 
     /// Queues a frame only if it would go out at once; says whether it did.
@@ -133,6 +134,11 @@ impl Session {
     /// session does not read, so its client bounds the number.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), SendError> {
         self.0.outbox.give(frame, Urgency::Reply)
+    }
+
+    /// The same for the answer to an event.
+    pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), SendError> {
+        self.0.outbox.append(draft, Urgency::Reply)
     }
 
     /// Ends the session. What is queued is delivered first, within
@@ -179,6 +185,17 @@ impl Session {
     pub(crate) fn post(&self, packets: Packets) -> Result<oneshot::Receiver<PostReply>, NotTaken> {
         let (reply, answer) = oneshot::channel();
         self.request(Request::Post(packets, reply))?;
+        Ok(answer)
+    }
+
+    /// A POST has arrived, its body together with its head.
+    pub(crate) fn post_whole(
+        &self,
+        packets: Packets,
+    ) -> Result<oneshot::Receiver<PostReply>, NotTaken> {
+        let (reply, answer) = oneshot::channel();
+        self.0.inbox.push_post(packets, reply)?;
+        self.0.outbox.wake();
         Ok(answer)
     }
 

@@ -35,6 +35,20 @@ impl Opening {
         }
     }
 
+    /// The same of a request as it was sent: its target, and the names and values of its headers.
+    pub(crate) fn of_text<'a>(
+        target: &[u8],
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        remote: SocketAddr,
+        transport: Transport,
+    ) -> Self {
+        Self {
+            head: Head::of_text(target, headers),
+            remote: Some(remote),
+            transport,
+        }
+    }
+
     /// The headers of the first request.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 
 use super::{Arguments, Context, FromEvent, Reply, Requirements};
-use crate::{Error, Result, wire::Frame};
+use crate::{Error, Result, wire::Draft};
 
 /// An [`Ack`] was handed out.
 const TAKEN: u8 = 1;
@@ -83,9 +83,9 @@ impl Context {
     }
 
     /// Sends the answer, for whoever has the right to.
-    fn answer(&self, id: u64, answer: Result<Frame>) {
+    fn answer(&self, id: u64, answer: Result<Draft>) {
         let error = match answer {
-            Ok(frame) => return self.socket().send_answer(frame),
+            Ok(answer) => return self.socket().send_answer(answer),
             Err(error) => error,
         };
         // The value can't be written (a map with keys that are no strings, say). The client waits all the same.
@@ -96,10 +96,18 @@ impl Context {
     /// Sends an error as the answer, for whoever has the right to.
     fn answer_error(&self, id: u64, error: &Error) {
         match self.socket().answer(id, &error.envelope()) {
-            Ok(frame) => self.socket().send_answer(frame),
+            Ok(answer) => self.socket().send_answer(answer),
             Err(error) => {
                 tracing::debug!(%error, event = self.event(), "an error could not be answered");
             }
+        }
+    }
+
+    /// The onion has unwound, or need not: answers with what a handler returned.
+    pub(super) fn answer_with(&self, id: u64, answer: Result<Draft>) {
+        match self.answer_state().end_and_claim() {
+            true => self.answer(id, answer),
+            false => self.answered_before(),
         }
     }
 
@@ -115,10 +123,8 @@ impl Context {
             }
             Ok(reply) => {
                 // Before it is claimed: what panics here is answered as well.
-                let answer = reply.write(self.socket(), id);
-                match state.end_and_claim() {
-                    true => self.answer(id, answer),
-                    false => self.answered_before(),
+                if let Some(answer) = reply.write(self.socket(), id) {
+                    self.answer_with(id, answer);
                 }
             }
             Err(error) => match state.end_and_claim() {

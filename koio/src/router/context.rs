@@ -22,6 +22,9 @@ use crate::{
 ///
 /// It is owned, and cloning it costs a reference count, so it may go into other tasks and outlive the handler.
 /// A clone is the same context: what one sets, the others get.
+///
+/// What is said to this client or about it is with its [`socket`](Self::socket): rooms, volatile emits, emits that wait
+/// for an answer, its end. What is said to everybody is with [`io`](Self::io), which speaks to `/` from every namespace.
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 

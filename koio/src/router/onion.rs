@@ -201,6 +201,24 @@ impl fmt::Debug for Running {
 /// let both = compose([Middleware::new(first), Middleware::new(second)]);
 /// let io = Io::new().wrap(both);
 /// ```
+///
+/// It also gives a middleware with settings a type that can be written down:
+///
+/// ```
+/// use koio::{compose, ensure, Context, Middleware, Next, Running};
+///
+/// fn at_most(rooms: usize) -> impl Fn(Context, Next) -> Running + Clone {
+///     compose([Middleware::new(move |ctx: Context, next: Next| async move {
+///         ensure!(ctx.socket().rooms().len() <= rooms, "too_many_rooms", "leave one first");
+///         next.run().await
+///     })])
+/// }
+///
+/// #[koio::on("join", wrap = [at_most(8)])]
+/// async fn join(ctx: Context, room: String) -> koio::Result<()> {
+///     ctx.socket().join(room)
+/// }
+/// ```
 pub fn compose(
     middleware: impl IntoIterator<Item = Middleware>,
 ) -> impl Fn(Context, Next) -> Running + Clone + Send + Sync + 'static {

@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::Context;
-use crate::{Error, Result, Socket, wire::Frame};
+use crate::{Error, Result, Socket, wire::Draft};
 
 /// The answer to an event, while it passes back through the onion.
 ///
@@ -30,9 +30,8 @@ pub struct Reply(Form);
 
 enum Form {
     Value(Box<dyn Payload>),
-    /// Written already, or the reason why it can't be: nobody is there to look at the value, so that it need not be
-    /// kept.
-    Written(Result<Frame>),
+    /// Sent already: nobody is there to look at the value, so that it need not be kept.
+    Sent,
 }
 
 impl Reply {
@@ -47,11 +46,15 @@ impl Reply {
     }
 
     /// The answer to an event whose handler has nothing around it.
-    fn direct<T: Serialize>(ctx: &Context, value: &T) -> Self {
-        match ctx.awaited() {
-            Some(id) => Self(Form::Written(ctx.socket().answer(id, value))),
-            None => Self::none(),
-        }
+    fn direct<T: Serialize>(ctx: &Context, value: T) -> Self {
+        let Some(id) = ctx.awaited() else {
+            return Self::none();
+        };
+        let answer = ctx.socket().answer(id, &value);
+        // What panics here is answered as well.
+        drop(value);
+        ctx.answer_with(id, answer);
+        Self(Form::Sent)
     }
 
     /// An acknowledgement without arguments.
@@ -70,11 +73,11 @@ impl Reply {
         value.downcast_ref()
     }
 
-    /// The acknowledgement on the wire.
-    pub(super) fn write(self, socket: &Socket, id: u64) -> Result<Frame> {
+    /// The acknowledgement on the wire, if it is not there already.
+    pub(super) fn write(self, socket: &Socket, id: u64) -> Option<Result<Draft>> {
         match self.0 {
-            Form::Value(value) => value.write(socket, id),
-            Form::Written(written) => written,
+            Form::Value(value) => Some(value.write(socket, id)),
+            Form::Sent => None,
         }
     }
 }
@@ -89,19 +92,19 @@ impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Form::Value(value) => write!(f, "Reply({})", value.name()),
-            Form::Written(_) => f.write_str("Reply"),
+            Form::Sent => f.write_str("Reply"),
         }
     }
 }
 
 /// A value whose type is forgotten, but not how to write it.
 trait Payload: Any + Send {
-    fn write(&self, socket: &Socket, id: u64) -> Result<Frame>;
+    fn write(&self, socket: &Socket, id: u64) -> Result<Draft>;
     fn name(&self) -> &'static str;
 }
 
 impl<T: Serialize + Send + 'static> Payload for T {
-    fn write(&self, socket: &Socket, id: u64) -> Result<Frame> {
+    fn write(&self, socket: &Socket, id: u64) -> Result<Draft> {
         socket.answer(id, self)
     }
 
@@ -125,7 +128,7 @@ pub trait Answer {
 impl<T: Serialize + Send + 'static> Answer for T {
     fn into_reply(self, ctx: &Context) -> Reply {
         if ctx.is_direct() {
-            Reply::direct(ctx, &self)
+            Reply::direct(ctx, self)
         } else {
             Reply::new(self)
         }

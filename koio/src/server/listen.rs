@@ -6,6 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -28,7 +29,7 @@ use crate::{
     engine::PeerAddr,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::{Body, EngineService, Responding},
+    transport::{Body, Direct, EngineService, HttpStream, Responding},
 };
 
 /// Bytes that hyper keeps of what it reads, and so the longest head of a request (431 above it). Cookies and
@@ -68,7 +69,7 @@ pub struct Server {
 }
 
 /// Who answers the requests of a connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Served {
     engine: Option<EngineService>,
     attached: Option<Attached>,
@@ -277,12 +278,13 @@ async fn accept_all(
     header_timeout: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let served = Arc::new(served);
     loop {
         tokio::select! {
             () = ended(&mut stopped) => return,
             (stream, peer) = accept(&listener) => {
                 let connection =
-                    connection(stream, peer, served.clone(), header_timeout, stopped.clone());
+                    connection(stream, peer, Arc::clone(&served), header_timeout, stopped.clone());
                 tokio::spawn(connection);
             }
         }
@@ -318,12 +320,39 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    served: Served,
+    served: Arc<Served>,
     header_timeout: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
     // Messages are small and somebody waits for each: they must not be held back to fill a packet.
     let _ = stream.set_nodelay(true);
+    let stream = match &served.engine {
+        Some(engine) => {
+            let signal = stopped.clone();
+            let has_stopped = || matches!(signal.has_changed(), Ok(true));
+            let direct = Direct::new(stream, peer, engine.clone(), header_timeout);
+            match direct.run(ended(&mut stopped), has_stopped).await {
+                Some(stream) => stream,
+                None => return,
+            }
+        }
+        None => HttpStream::new(Bytes::new(), stream),
+    };
+    // In a box of its own: most connections never need it.
+    let result = Box::pin(by_hyper(stream, peer, served, header_timeout, stopped)).await;
+    if let Err(error) = result {
+        debug!(%peer, %error, "http connection ended");
+    }
+}
+
+/// Serves whatever HTTP/1.1 allows.
+async fn by_hyper(
+    stream: HttpStream,
+    peer: SocketAddr,
+    served: Arc<Served>,
+    header_timeout: Duration,
+    mut stopped: watch::Receiver<bool>,
+) -> hyper::Result<()> {
     let service = service_fn(move |request| served.call(request, peer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -332,14 +361,11 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
-    let result = tokio::select! {
+    tokio::select! {
         result = &mut connection => result,
         () = ended(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-    };
-    if let Err(error) = result {
-        debug!(%peer, %error, "http connection ended");
     }
 }

@@ -74,11 +74,11 @@ impl<T: DeserializeOwned> AckFuture<T> {
     ) -> Result<Waiting> {
         let namespace = socket.live_namespace();
         let id = namespace.next_ack();
-        let frame = wire::event(&namespace.name, Some(id), event, args).map_err(not_sent)?;
+        let draft = wire::event_draft(&namespace.name, Some(id), event, args).map_err(not_sent)?;
         let limit = socket.io().core().config().pending_acks;
         // Waited for before it is sent: the answer may come from another thread at once.
         let answered = socket.acks().wait(id, limit).map_err(no_wait)?;
-        if let Err(error) = socket.deliver(frame) {
+        if let Err(error) = socket.deliver(draft) {
             socket.acks().forget(id);
             return Err(error);
         }

@@ -363,6 +363,7 @@ impl Upstream for Client {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.asked();
+        self.assembler.rest();
         self.poll_deadlines(cx);
         if self.is_aborted(cx) {
             let counters = &self.core.counters;

@@ -10,7 +10,7 @@ use crate::{
     adapter::{Chosen, Target},
     engine::{CloseReason, Fanout, SendError},
     ids::{Room, SocketId},
-    wire::{self, EncodeError, Frame},
+    wire::{self, Draft, EncodeError, Frame},
 };
 
 /// An emit in the making: to whom, and how. Every method returns a new one, so a part can be kept and reused.
@@ -91,11 +91,11 @@ impl Emit {
     /// than ten binaries. A recipient that is full is then closed as a
     /// [slow consumer](CloseReason::SlowConsumer), at nobody else's cost.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
-        let frame = wire::event(&self.namespace, None, event, &args).map_err(not_sent)?;
+        let draft = wire::event_draft(&self.namespace, None, event, &args).map_err(not_sent)?;
         match self.single() {
-            Some(single) => self.deliver(&single.ok_or_else(closed)?, frame),
+            Some(single) => self.deliver(&single.ok_or_else(closed)?, draft),
             None => {
-                self.deliver_to_all(&frame);
+                self.deliver_to_all(&draft.into_frame());
                 Ok(())
             }
         }
@@ -257,17 +257,17 @@ impl Emit {
         }
     }
 
-    fn deliver(&self, socket: &Socket, frame: Frame) -> Result<()> {
+    fn deliver(&self, socket: &Socket, draft: Draft) -> Result<()> {
         if self.volatile {
             if !socket.is_open() {
                 return Err(closed());
             }
-            if !socket.session().send_volatile(&frame) {
+            if !socket.session().send_volatile(&draft.into_frame()) {
                 self.core.counters.volatile_dropped.add();
             }
             return Ok(());
         }
-        socket.deliver(frame)
+        socket.deliver(draft)
     }
 
     fn deliver_to_all(&self, frame: &Frame) {

@@ -27,7 +27,7 @@ use crate::{
     engine::{CloseReason, SendError, Session, Transport},
     ids::{Room, SocketId},
     observe::Counters,
-    wire::{self, Frame},
+    wire::{self, Draft, Frame},
 };
 
 /// Its CONNECT has not been answered.
@@ -143,16 +143,16 @@ impl Socket {
     /// Sends an event to this client.
     ///
     /// `args` is what the client's listener gets: `()` is no argument, [`args!`](crate::args)`[a, b]` are
-    /// several, anything else is one. Bytes ([`Bytes`](crate::Bytes), `serde_bytes`) at any depth travel as
-    /// binary.
+    /// several, anything else is one: a tuple or a list is one array. Bytes ([`Bytes`](crate::Bytes), `serde_bytes`)
+    /// at any depth travel as binary.
     ///
     /// # Errors
     /// [Full](Error::is_full) if the client does not read fast enough: nothing was queued.
     /// [Closed](Error::is_closed) if it is gone. Otherwise the caller's own fault: a reserved name, a value
     /// that does not serialise, more than ten binaries.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
-        let frame = wire::event(self.namespace(), None, event, &args).map_err(not_sent)?;
-        self.deliver(frame)
+        let draft = wire::event_draft(self.namespace(), None, event, &args).map_err(not_sent)?;
+        self.deliver(draft)
     }
 
     /// Sends an event to this client and waits for its answer, for at most
@@ -242,6 +242,12 @@ impl Socket {
     }
 
     /// The rooms it is in, that of its own id aside. In the disconnect handler: those it was in.
+    ///
+    /// ```
+    /// fn is_in(socket: &koio::Socket, room: &str) -> bool {
+    ///     socket.rooms().iter().any(|own| own.as_str() == room)
+    /// }
+    /// ```
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
@@ -291,12 +297,12 @@ impl Socket {
         value?.downcast().ok()
     }
 
-    /// Queues a frame for this client, or says why not.
-    pub(super) fn deliver(&self, frame: Frame) -> Result<()> {
+    /// Queues an event for this client, or says why not.
+    pub(super) fn deliver(&self, draft: Draft) -> Result<()> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
             return Err(closed());
         }
-        self.session().send_owned(frame).map_err(refused)
+        self.session().send_draft(draft).map_err(refused)
     }
 
     /// Queues an answer of the protocol itself, which is never refused for want of room.
@@ -308,14 +314,14 @@ impl Socket {
     ///
     /// # Errors
     /// The answer does not serialise, or holds more than ten binaries.
-    pub(crate) fn answer(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<Frame> {
-        wire::ack(self.namespace(), id, args).map_err(not_sent)
+    pub(crate) fn answer(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<Draft> {
+        wire::ack_draft(self.namespace(), id, args).map_err(not_sent)
     }
 
     /// Answers an event of this client. Nothing happens if it is gone.
-    pub(crate) fn send_answer(&self, answer: Frame) {
+    pub(crate) fn send_answer(&self, answer: Draft) {
         if self.0.state.load(Ordering::Acquire) != CLOSED {
-            self.reply(answer);
+            let _ = self.session().reply_draft(answer);
         }
     }
 

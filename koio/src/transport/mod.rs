@@ -1,7 +1,9 @@
 //! HTTP long-polling and WebSocket: the only rooms that know of HTTP and of tungstenite.
 
 mod body;
+mod direct;
 mod fragments;
+mod http;
 mod origin;
 mod polling;
 mod request;
@@ -11,5 +13,7 @@ mod stream;
 mod websocket;
 
 pub use body::Body;
+pub(crate) use direct::Direct;
+pub(crate) use http::HttpStream;
 pub use origin::Origins;
 pub use service::{EngineService, Responding};

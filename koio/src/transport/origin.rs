@@ -50,20 +50,35 @@ impl Origins {
         let Some(origin) = origins.next() else {
             return Verdict::Same;
         };
-        let (None, Ok(text)) = (origins.next(), origin.to_str()) else {
+        if origins.next().is_some() {
+            return Verdict::Foreign;
+        }
+        let mut hosts = headers.get_all(HOST).iter();
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => Some(host.as_bytes()),
+            _ => None,
+        };
+        self.judge_text(Some(origin.as_bytes()), host)
+    }
+
+    /// The same for a request with at most one of these headers.
+    pub(super) fn judge_text(&self, origin: Option<&[u8]>, host: Option<&[u8]>) -> Verdict {
+        let Some(origin) = origin else {
+            return Verdict::Same;
+        };
+        let Ok(value) = HeaderValue::from_bytes(origin) else {
+            return Verdict::Foreign;
+        };
+        let Ok(text) = value.to_str() else {
             return Verdict::Foreign;
         };
         let text = text.to_ascii_lowercase();
-        let mut hosts = headers.get_all(HOST).iter();
-        let host = match (hosts.next(), hosts.next()) {
-            (Some(host), None) => host.to_str().ok(),
-            _ => None,
-        };
+        let host = host.and_then(|host| std::str::from_utf8(host).ok());
         if host.is_some_and(|host| is_same_host(&text, host)) {
             return Verdict::Same;
         }
         if self.any || self.listed.contains(&text) {
-            return Verdict::Listed(origin.clone());
+            return Verdict::Listed(value);
         }
         Verdict::Foreign
     }

@@ -17,7 +17,11 @@ use http_body_util::{BodyExt, Limited};
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use super::{Body, request::Refusal, response};
+use super::{
+    Body,
+    request::Refusal,
+    response::{self, Answer},
+};
 use crate::{
     engine::{
         CloseReason, Engine, EngineConfig, Session,
@@ -46,16 +50,18 @@ impl Drop for Abort {
     }
 }
 
-/// A GET that the session knows of.
-pub(super) struct Get {
+/// A request that the session knows of.
+///
+/// The session is told when the request arrives and not when its future is first polled: a server that sees the
+/// connection end first never polls it, and the session would not learn of either.
+pub(super) struct Waiting<T> {
     abort: Abort,
-    answer: oneshot::Receiver<PollReply>,
+    answer: oneshot::Receiver<T>,
 }
 
-impl Get {
-    /// Tells the session. To be done when the request arrives and not when its future is first polled: a server
-    /// that sees the connection end first never polls it, and the session would not learn of either.
-    pub(super) fn begin(session: Session) -> Result<Self, Refusal> {
+impl Waiting<PollReply> {
+    /// A GET.
+    pub(super) fn poll(session: Session) -> Result<Self, Refusal> {
         let answer = session.poll().map_err(|_| Refusal::SessionUnknown)?;
         Ok(Self {
             abort: Abort(Some(session)),
@@ -64,20 +70,29 @@ impl Get {
     }
 }
 
-impl Future for Get {
-    type Output = Response<Body>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
-        let answer = ready!(Pin::new(&mut self.answer).poll(cx));
-        self.abort.disarm();
-        Poll::Ready(match answer {
-            Ok(PollReply::Payload(payload)) => response::payload(payload),
-            Ok(PollReply::Refused) | Err(_) => response::bare(StatusCode::BAD_REQUEST),
+impl Waiting<PostReply> {
+    /// A POST whose body is there. `None` if there is anything wrong with it, and then nothing has been done.
+    pub(super) fn post(session: Session, body: Bytes) -> Option<Self> {
+        let packets = payload::decode(body).ok()?;
+        let answer = session.post_whole(packets).ok()?;
+        Some(Self {
+            abort: Abort(Some(session)),
+            answer,
         })
     }
 }
 
-/// A POST that the session knows of.
+impl<T: Into<Answer>> Future for Waiting<T> {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(cx));
+        self.abort.disarm();
+        Poll::Ready(answer.map_or(Answer::Refused, Into::into))
+    }
+}
+
+/// A POST that the session knows of, and whose body is still to come.
 pub(super) struct Post<B> {
     abort: Abort,
     session: Session,
@@ -89,7 +104,7 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// Tells the session, at once for the same reason as in [`Get::begin`]. Of two at once the second is refused
+    /// Tells the session, at once for the same reason as with [`Waiting`]. Of two at once the second is refused
     /// and the session ends, since the order is lost.
     pub(super) fn begin(session: Session, request: Request<B>) -> Option<Self> {
         if session.begin_post().is_err() {
@@ -132,12 +147,7 @@ where
             abort.disarm();
             return response::bare(StatusCode::BAD_REQUEST);
         };
-        let answer = answer.await;
-        abort.disarm();
-        match answer {
-            Ok(PostReply::Taken) => response::taken(),
-            Ok(PostReply::Refused) | Err(_) => response::bare(StatusCode::BAD_REQUEST),
-        }
+        Waiting { abort, answer }.await.into()
     }
 }
 

@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, Method, StatusCode, header};
 
-use crate::{engine::Transport, ids::Sid};
+use crate::{
+    engine::{EngineConfig, Transport},
+    ids::Sid,
+};
 
 /// A refusal, with the protocol's code and words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,20 +145,29 @@ pub(super) fn wants_websocket(headers: &HeaderMap) -> bool {
     has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade")
 }
 
+/// RFC 6455 section 4.1: the key is 16 bytes in base64. tungstenite takes any.
+pub(super) fn is_good_key(key: &[u8]) -> bool {
+    STANDARD.decode(key).is_ok_and(|key| key.len() == 16)
+}
+
 /// Judges a request by its head alone. The order of the checks is the reference's.
 pub(super) fn judge(
     method: &Method,
-    uri: &Uri,
+    query: &str,
     upgrade: bool,
-    enabled: impl Fn(Transport) -> bool,
+    config: &EngineConfig,
 ) -> Result<Ask, Refusal> {
-    let query = Query::parse(uri.query().unwrap_or_default());
+    let query = Query::parse(query);
     let transport = match query.transport.as_deref() {
         Some("polling") => Transport::Polling,
         Some("websocket") => Transport::WebSocket,
         _ => return Err(Refusal::TransportUnknown),
     };
-    if !enabled(transport) {
+    let enabled = match transport {
+        Transport::Polling => config.polling,
+        Transport::WebSocket => config.websocket,
+    };
+    if !enabled {
         return Err(Refusal::TransportUnknown);
     }
     // Two values for one of these make the request mean different things to different readers. JSONP belongs
@@ -189,8 +202,7 @@ mod tests {
     const SID: &str = "abcdefghijklmnopqrstuvwxyz012345";
 
     fn ask(method: &Method, query: &str, upgrade: bool) -> Result<Ask, Refusal> {
-        let uri = format!("/socket.io/?{query}").parse().unwrap();
-        judge(method, &uri, upgrade, |_| true)
+        judge(method, query, upgrade, &EngineConfig::default())
     }
 
     fn get(query: &str) -> Result<Ask, Refusal> {

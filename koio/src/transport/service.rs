@@ -11,8 +11,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{
@@ -27,16 +26,19 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tracing::debug;
 
 use super::{
-    Body, Origins, origin,
+    Body, HttpStream, Origins, origin,
     origin::Verdict,
-    polling::{Get, Post},
+    polling::{Post, Waiting},
     request::{self, Ask, Refusal},
-    response,
+    response::{self, Answer},
     stream::Tcp,
     websocket::WebSocket,
 };
 use crate::{
-    engine::{Engine, Opening, PeerAddr, Transport, duplex::Duplex, registry::NotOpened},
+    engine::{
+        Engine, Opening, PeerAddr, Transport, duplex::Duplex, registry::NotOpened,
+        requests::PollReply,
+    },
     ids::Sid,
     wire::payload,
 };
@@ -52,7 +54,7 @@ pub struct Responding {
 /// A request that has been taken: its answer, or what waits for it.
 enum Begun {
     Done(Response<Body>),
-    Get(Get),
+    Poll(Waiting<PollReply>),
     Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
@@ -61,10 +63,10 @@ enum Begun {
 /// Cloning costs a reference count.
 #[derive(Clone, Debug)]
 pub struct EngineService {
-    engine: Engine,
+    pub(super) engine: Engine,
     /// Without a slash at the end.
     path: Arc<str>,
-    origins: Arc<Origins>,
+    pub(super) origins: Arc<Origins>,
 }
 
 impl EngineService {
@@ -141,17 +143,8 @@ impl EngineService {
         {
             return (Begun::Done(preflight(request.headers())), listed);
         }
-        let config = self.engine.config();
-        let asked =
-            request::judge(
-                request.method(),
-                request.uri(),
-                upgrade,
-                |transport| match transport {
-                    Transport::Polling => config.polling,
-                    Transport::WebSocket => config.websocket,
-                },
-            );
+        let query = request.uri().query().unwrap_or_default();
+        let asked = request::judge(request.method(), query, upgrade, self.engine.config());
         let begun = match asked {
             Ok(Ask::Open(Transport::Polling)) => Begun::Done(self.open_polling(&request, peer)),
             Ok(Ask::Open(Transport::WebSocket)) => {
@@ -182,7 +175,7 @@ impl EngineService {
     fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
         let opening = opening(request, peer, Transport::Polling);
         match self.engine.open(opening, None) {
-            Ok(handshake) => response::payload(payload::encode([handshake].iter())),
+            Ok(handshake) => Answer::Payload(payload::encode([handshake].iter())).into(),
             Err(NotOpened::Refusing | NotOpened::NoId) => {
                 self.refuse(Refusal::Unavailable, false, request)
             }
@@ -212,8 +205,8 @@ impl EngineService {
             return Begun::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
         }
         match *request.method() {
-            Method::GET => match Get::begin(session) {
-                Ok(get) => Begun::Get(get),
+            Method::GET => match Waiting::poll(session) {
+                Ok(poll) => Begun::Poll(poll),
                 Err(refusal) => Begun::Done(self.refuse(refusal, upgrade, &request)),
             },
             Method::POST => match Post::begin(session, request) {
@@ -237,9 +230,10 @@ impl EngineService {
         if sid.is_none() && self.engine.is_refusing() {
             return self.refuse(Refusal::Unavailable, true, request);
         }
-        let accepted = has_good_key(request.headers())
-            .then(|| switching_protocols(request))
-            .flatten();
+        let key = request.headers().get(SEC_WEBSOCKET_KEY);
+        let accepted = key
+            .filter(|key| request::is_good_key(key.as_bytes()))
+            .and_then(|_| switching_protocols(request));
         let Some(response) = accepted else {
             return self.refuse(Refusal::BadRequest, true, request);
         };
@@ -277,13 +271,21 @@ async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Op
 /// Takes hyper's connection apart where it can, to read and write the socket itself.
 fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
     let config = engine.config();
-    match connection.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => Box::new(WebSocket::new(
-            Tcp::from(parts.io.into_inner()),
-            &parts.read_buf,
-            config,
-        )),
-        // Behind TLS or somebody else's listener.
+    let taken = match connection.downcast::<TokioIo<HttpStream>>() {
+        Ok(parts) => {
+            let (unread, tcp) = parts.io.into_inner().into_parts();
+            let mut all = BytesMut::from(parts.read_buf);
+            all.extend_from_slice(&unread);
+            Ok((tcp, all.freeze()))
+        }
+        // A server of somebody else's.
+        Err(connection) => connection
+            .downcast::<TokioIo<TcpStream>>()
+            .map(|parts| (parts.io.into_inner(), parts.read_buf)),
+    };
+    match taken {
+        Ok((stream, unread)) => Box::new(WebSocket::new(Tcp::from(stream), &unread, config)),
+        // Behind TLS, or in some other wrapping.
         Err(connection) => Box::new(WebSocket::new(
             TokioIo::new(connection),
             &Bytes::new(),
@@ -312,14 +314,6 @@ fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
     Some(response)
 }
 
-/// RFC 6455 section 4.1: the key is 16 bytes in base64. tungstenite takes any.
-fn has_good_key(headers: &HeaderMap) -> bool {
-    headers
-        .get(SEC_WEBSOCKET_KEY)
-        .and_then(|key| STANDARD.decode(key.as_bytes()).ok())
-        .is_some_and(|key| key.len() == 16)
-}
-
 fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: Transport) -> Opening {
     let told = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
     let remote = peer.or_else(told);
@@ -339,7 +333,7 @@ impl Future for Responding {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
         let mut response = match &mut self.begun {
             Begun::Done(response) => take(response),
-            Begun::Get(get) => ready!(Pin::new(get).poll(cx)),
+            Begun::Poll(poll) => ready!(Pin::new(poll).poll(cx)).into(),
             Begun::Post(post) => ready!(post.as_mut().poll(cx)),
         };
         if let Some(origin) = self.listed.take() {

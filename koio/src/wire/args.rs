@@ -20,30 +20,52 @@ pub struct RawArgs {
     start: usize,
     /// Whether a name comes before the first argument.
     named: bool,
-    /// Nothing in a packet that is not binary, where what looks like a placeholder is plain data.
-    attachments: Option<Arc<[Bytes]>>,
+    attachments: Attachments,
     /// Whether `data` is known to be JSON.
     checked: bool,
     /// Whether the arguments are known to have no white space around them.
     tight: bool,
 }
 
+/// What came with a packet.
+#[derive(Clone)]
+pub(super) enum Attachments {
+    /// None can have come: in a packet that is not binary, what looks like a placeholder is plain data.
+    None,
+    /// None were announced, or none have come yet.
+    Empty,
+    /// Most binary packets have one, which needs no list.
+    One(Bytes),
+    Some(Arc<[Bytes]>),
+}
+
 impl RawArgs {
     /// The arguments in the list `data`: behind the name that ends at `name`, or all of its items.
+    #[inline]
     pub(super) fn new(
         data: Bytes,
         name: Option<usize>,
-        attachments: Option<Vec<Bytes>>,
+        attachments: Attachments,
         checked: bool,
     ) -> Self {
         Self {
             data,
             start: name.unwrap_or(1),
             named: name.is_some(),
-            attachments: attachments.map(Arc::from),
+            attachments,
             checked,
             tight: false,
         }
+    }
+
+    /// Takes what came with them.
+    pub(super) fn attach(&mut self, attachments: Attachments) {
+        self.attachments = attachments;
+    }
+
+    /// Keeps no more than their text of the memory that it is in.
+    pub(super) fn set_apart(&mut self) {
+        self.data = Bytes::copy_from_slice(&self.data);
     }
 
     /// The same, known to be JSON.
@@ -60,7 +82,7 @@ impl RawArgs {
             data: Bytes::from_static(b"[]"),
             start: 1,
             named: false,
-            attachments: None,
+            attachments: Attachments::None,
             checked: true,
             tight: true,
         }
@@ -82,15 +104,14 @@ impl RawArgs {
                 error.valid_up_to(),
             ));
         }
-        let attachments = (!attachments.is_empty()).then_some(attachments);
-        match &attachments {
-            Some(some) => json::document(
-                &list,
-                json::MAX_DEPTH,
-                &mut json::Placeholders::new(some.len()),
-            )?,
-            None => json::document(&list, json::MAX_DEPTH, &mut json::Unwatched)?,
-        }
+        let attachments = if attachments.is_empty() {
+            json::document(&list, json::MAX_DEPTH, &mut json::Unwatched)?;
+            Attachments::None
+        } else {
+            let mut placeholders = json::Placeholders::new(attachments.len());
+            json::document(&list, json::MAX_DEPTH, &mut placeholders)?;
+            Attachments::Some(attachments.into())
+        };
         Ok(Self::new(list, None, attachments, true))
     }
 
@@ -122,12 +143,17 @@ impl RawArgs {
     /// The binary data that came with them.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
-        self.attachments.as_deref().unwrap_or_default()
+        self.binaries().unwrap_or_default()
     }
 
     /// The attachments if the packet was binary, even if it had none.
     pub(super) fn binaries(&self) -> Option<&[Bytes]> {
-        self.attachments.as_deref()
+        match &self.attachments {
+            Attachments::None => None,
+            Attachments::Empty => Some(&[]),
+            Attachments::One(one) => Some(std::slice::from_ref(one)),
+            Attachments::Some(some) => Some(some),
+        }
     }
 
     pub(super) fn data(&self) -> &[u8] {

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::packet::{Packet, PacketKind, PacketLimits};
+use super::args::Attachments;
+use super::packet::{Packet, PacketKind, PacketLimits, namespace};
 use super::{DecodeError, DecodeErrorKind, EventName, Message, RawArgs};
 
 /// What came in, complete.
@@ -60,13 +61,18 @@ pub struct Assembler {
 
 #[derive(Debug)]
 struct Partial {
-    packet: Packet,
+    /// Complete but for its attachments.
+    incoming: Incoming,
     attachments: Vec<Bytes>,
+    outstanding: usize,
     bytes: usize,
+    /// Whether the text does not keep memory that it shares with others.
+    text_apart: bool,
+    /// How many of the attachments do not.
+    apart: usize,
 }
 
-/// Attachments shorter than this are copied while they wait for others, for they may be small parts
-/// of a big read block that would wait with them.
+/// Longer attachments stay where they were read while they wait for others.
 const COPY: usize = 4096;
 
 impl Assembler {
@@ -91,7 +97,7 @@ impl Assembler {
     pub fn partial_namespace(&self) -> Option<&str> {
         self.partial
             .as_deref()
-            .map(|partial| partial.packet.namespace())
+            .map(|partial| namespace(partial.incoming.namespace()))
     }
 
     /// Takes the next message, and gives a packet if that completes one.
@@ -112,23 +118,28 @@ impl Assembler {
         }
     }
 
+    /// Whoever reads has nothing more at the moment. What waits for the rest of its packet must not keep the block
+    /// that it was read into: it may be a small part of that.
+    pub fn rest(&mut self) {
+        if let Some(partial) = &mut self.partial {
+            partial.set_apart();
+        }
+    }
+
     fn header(&mut self, text: Bytes) -> Result<Option<Incoming>, DecodeError> {
-        let mut packet = Packet::read(text, &self.limits)?;
-        if packet.attachments == 0 {
-            return Incoming::new(packet, Vec::new(), &self.limits).map(Some);
-        }
-        // What is wrong with the name must not wait for the attachments.
-        if packet.kind == PacketKind::Event {
-            EventName::decode(&packet.data, self.limits.event)?;
-        }
-        packet.data = Bytes::copy_from_slice(&packet.data);
-        if *packet.namespace != *b"/" {
-            packet.namespace = Bytes::copy_from_slice(&packet.namespace);
+        let packet = Packet::read(text, &self.limits)?;
+        let outstanding = packet.attachments;
+        let incoming = Incoming::new(packet, &self.limits)?;
+        if outstanding == 0 {
+            return Ok(Some(incoming));
         }
         self.partial = Some(Box::new(Partial {
-            attachments: Vec::with_capacity(packet.attachments),
-            packet,
+            incoming,
+            attachments: Vec::new(),
+            outstanding,
             bytes: 0,
+            text_apart: false,
+            apart: 0,
         }));
         Ok(None)
     }
@@ -142,31 +153,50 @@ impl Assembler {
         if partial.bytes > self.limits.attachment_bytes {
             return Err(DecodeError::new(DecodeErrorKind::AttachmentsTooLong, 0));
         }
-        let last = partial.attachments.len() + 1 == partial.packet.attachments;
-        partial.attachments.push(if data.len() < COPY && !last {
-            Bytes::copy_from_slice(&data)
-        } else {
-            data
-        });
-        if !last {
+        if partial.outstanding > 1 {
+            partial.attachments.reserve_exact(partial.outstanding);
+            partial.attachments.push(data);
+            partial.outstanding -= 1;
             self.partial = Some(partial);
             return Ok(None);
         }
         let Partial {
-            packet,
-            attachments,
+            mut incoming,
+            mut attachments,
             ..
         } = *partial;
-        Incoming::new(packet, attachments, &self.limits).map(Some)
+        if let Some((_, args)) = incoming.parts_mut() {
+            args.attach(if attachments.is_empty() {
+                Attachments::One(data)
+            } else {
+                attachments.push(data);
+                Attachments::Some(attachments.into())
+            });
+        }
+        Ok(Some(incoming))
+    }
+}
+
+impl Partial {
+    fn set_apart(&mut self) {
+        if !std::mem::replace(&mut self.text_apart, true)
+            && let Some((namespace, args)) = self.incoming.parts_mut()
+        {
+            *namespace = Bytes::copy_from_slice(namespace);
+            args.set_apart();
+        }
+        for data in self.attachments.iter_mut().skip(self.apart) {
+            if data.len() < COPY {
+                *data = Bytes::copy_from_slice(data);
+            }
+        }
+        self.apart = self.attachments.len();
     }
 }
 
 impl Incoming {
-    fn new(
-        packet: Packet,
-        attachments: Vec<Bytes>,
-        limits: &PacketLimits,
-    ) -> Result<Self, DecodeError> {
+    #[inline]
+    fn new(packet: Packet, limits: &PacketLimits) -> Result<Self, DecodeError> {
         let Packet {
             kind,
             namespace,
@@ -176,14 +206,12 @@ impl Incoming {
             checked,
             ..
         } = packet;
-        let attachments = binary.then_some(attachments);
+        let attachments = if binary {
+            Attachments::Empty
+        } else {
+            Attachments::None
+        };
         Ok(match kind {
-            PacketKind::Connect => Self::Connect {
-                namespace,
-                auth: data,
-            },
-            PacketKind::Disconnect => Self::Disconnect { namespace },
-            PacketKind::ConnectError => Self::ConnectError { namespace },
             PacketKind::Event => {
                 let (name, end) = EventName::decode(&data, limits.event)?;
                 Self::Event {
@@ -198,6 +226,34 @@ impl Incoming {
                 id: id.ok_or(DecodeError::new(DecodeErrorKind::AckId, 0))?,
                 args: RawArgs::new(data, None, attachments, checked),
             },
+            PacketKind::Connect => Self::Connect {
+                namespace,
+                auth: data,
+            },
+            PacketKind::Disconnect => Self::Disconnect { namespace },
+            PacketKind::ConnectError => Self::ConnectError { namespace },
         })
+    }
+
+    fn namespace(&self) -> &Bytes {
+        let (Self::Connect { namespace, .. }
+        | Self::Disconnect { namespace }
+        | Self::Event { namespace, .. }
+        | Self::Ack { namespace, .. }
+        | Self::ConnectError { namespace }) = self;
+        namespace
+    }
+
+    /// The namespace and the arguments of what can have attachments.
+    fn parts_mut(&mut self) -> Option<(&mut Bytes, &mut RawArgs)> {
+        match self {
+            Self::Event {
+                namespace, args, ..
+            }
+            | Self::Ack {
+                namespace, args, ..
+            } => Some((namespace, args)),
+            _ => None,
+        }
     }
 }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::EncodeError;
-use super::frame::{self, Frame};
+use super::draft::{self, Draft, TEXT_AT};
 use super::json;
 use super::name::is_reserved;
 use super::ser::Output;
+use super::{EncodeError, Frame};
 
 /// How many binaries one packet can have. Official clients drop a connection that sends more.
 pub const MAX_ATTACHMENTS: usize = 10;
@@ -25,19 +25,29 @@ pub fn event(
     name: &str,
     args: &(impl Serialize + ?Sized),
 ) -> Result<Frame, EncodeError> {
+    event_draft(namespace, id, name, args).map(Draft::into_frame)
+}
+
+/// [`event`] for one client alone.
+pub(crate) fn event_draft(
+    namespace: &str,
+    id: Option<u64>,
+    name: &str,
+    args: &(impl Serialize + ?Sized),
+) -> Result<Draft, EncodeError> {
     if is_reserved(name) {
         return Err(EncodeError::ReservedName);
     }
     let mut output = Output {
-        text: frame::buffer(),
+        text: draft::buffer(),
         ..Output::default()
     };
-    let start = begin(&mut output.text, b'2', namespace, id);
+    begin(&mut output.text, b'2', namespace, id);
     let list = output.text.len();
     output.text.push(b'[');
     push_string(&mut output.text, name);
     output.comma = true;
-    finish(output, start, list, args)
+    finish(output, list, args)
 }
 
 /// The answer to an event, its arguments as those of [`event`].
@@ -50,31 +60,40 @@ pub fn ack(
     id: u64,
     args: &(impl Serialize + ?Sized),
 ) -> Result<Frame, EncodeError> {
+    ack_draft(namespace, id, args).map(Draft::into_frame)
+}
+
+/// [`ack`] for one client alone, as all are.
+pub(crate) fn ack_draft(
+    namespace: &str,
+    id: u64,
+    args: &(impl Serialize + ?Sized),
+) -> Result<Draft, EncodeError> {
     let mut output = Output {
-        text: frame::buffer(),
+        text: draft::buffer(),
         ..Output::default()
     };
-    let start = begin(&mut output.text, b'3', namespace, Some(id));
+    begin(&mut output.text, b'3', namespace, Some(id));
     let list = output.text.len();
     output.text.push(b'[');
-    finish(output, start, list, args)
+    finish(output, list, args)
 }
 
 /// A namespace is granted, under this socket id.
 #[must_use]
 pub fn connect(namespace: &str, sid: &str) -> Frame {
-    let mut text = frame::buffer();
+    let mut text = draft::buffer();
     begin(&mut text, b'0', namespace, None);
     text.extend_from_slice(br#"{"sid":"#);
     push_string(&mut text, sid);
     text.push(b'}');
-    Frame::seal(text, &[], 0)
+    Draft::of_text(text).into_frame()
 }
 
 /// A namespace is refused. `data` is JSON.
 #[must_use]
 pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
-    let mut text = frame::buffer();
+    let mut text = draft::buffer();
     begin(&mut text, b'4', namespace, None);
     text.extend_from_slice(br#"{"message":"#);
     push_string(&mut text, message);
@@ -83,22 +102,20 @@ pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Fra
         text.extend_from_slice(data);
     }
     text.push(b'}');
-    Frame::seal(text, &[], 0)
+    Draft::of_text(text).into_frame()
 }
 
 /// The server leaves a namespace on the client's behalf.
 #[must_use]
 pub fn disconnect(namespace: &str) -> Frame {
-    let mut text = frame::buffer();
+    let mut text = draft::buffer();
     begin(&mut text, b'1', namespace, None);
-    Frame::seal(text, &[], 0)
+    Draft::of_text(text).into_frame()
 }
 
-/// Writes what comes before the data, and says where the packet's type is.
-fn begin(text: &mut Vec<u8>, kind: u8, namespace: &str, id: Option<u64>) -> usize {
-    text.push(b'4');
-    let start = text.len();
-    text.push(kind);
+/// Writes what comes before the data.
+fn begin(text: &mut Vec<u8>, kind: u8, namespace: &str, id: Option<u64>) {
+    text.extend_from_slice(&[b'4', kind]);
     if namespace != "/" {
         text.extend_from_slice(namespace.as_bytes());
         text.push(b',');
@@ -106,39 +123,51 @@ fn begin(text: &mut Vec<u8>, kind: u8, namespace: &str, id: Option<u64>) -> usiz
     if let Some(id) = id {
         push(text, id);
     }
-    start
 }
 
 /// Appends the list of a packet's data, and turns the packet into a binary one if it has binaries.
 fn finish(
     mut output: Output,
-    start: usize,
     list: usize,
     args: &(impl Serialize + ?Sized),
-) -> Result<Frame, EncodeError> {
+) -> Result<Draft, EncodeError> {
     let result = output.arguments(args);
     let Output {
         mut text, binaries, ..
     } = output;
-    let count = match u16::try_from(binaries.count) {
+    let count = match u8::try_from(binaries.count) {
         Ok(count) if binaries.count <= MAX_ATTACHMENTS => count,
         _ => return Err(EncodeError::TooManyAttachments),
     };
     result.map_err(EncodeError::Serialize)?;
     text.push(b']');
-    if count > 0 {
-        let keys = json::count_keys(text.get(list..).unwrap_or_default())
-            .map_err(|error| EncodeError::Serialize(serde::ser::Error::custom(error)))?;
-        if keys != binaries.count {
-            return Err(EncodeError::PlaceholderKey);
-        }
-        if let Some(kind) = text.get_mut(start) {
-            // From EVENT and ACK to their binary kinds.
-            *kind += 3;
-        }
-        text.splice(start + 1..start + 1, format!("{count}-").into_bytes());
+    if count == 0 {
+        return Ok(Draft::of_text(text));
     }
-    Ok(Frame::seal(text, &binaries.frames, count))
+    let keys = json::count_keys(text.get(list..).unwrap_or_default(), binaries.count)
+        .map_err(|error| EncodeError::Serialize(serde::ser::Error::custom(error)))?;
+    if keys != binaries.count {
+        return Err(EncodeError::PlaceholderKey);
+    }
+    let start = announce(&mut text, count);
+    Ok(Draft::seal(text, start, binaries.frames, count.into()))
+}
+
+/// Makes an event or an ack a binary one: its type and the count of its attachments move into the room before the
+/// text. Says where the text begins then.
+fn announce(text: &mut [u8], count: u8) -> usize {
+    const { assert!(MAX_ATTACHMENTS < 100, "two digits") };
+    // From EVENT and ACK to their binary kinds.
+    let kind = text.get(TEXT_AT + 1).map_or(0, |kind| kind + 3);
+    let (tens, ones) = (b'0' + count / 10, b'0' + count % 10);
+    let head = [b'4', kind, tens, ones, b'-'];
+    let short = [b'4', kind, ones, b'-'];
+    let head = if count < 10 { &short[..] } else { &head };
+    let start = TEXT_AT + 2 - head.len();
+    if let Some(room) = text.get_mut(start..TEXT_AT + 2) {
+        room.copy_from_slice(head);
+    }
+    start
 }
 
 fn push(text: &mut Vec<u8>, number: u64) {

@@ -1,39 +1,17 @@
 //! Messages on their way out, already in the form that a WebSocket writes.
 
-use std::cell::Cell;
-
 use bytes::{Buf, Bytes};
 
-use super::Message;
+use super::{
+    Message,
+    draft::{self, Draft},
+};
 
-const TEXT: u8 = 0x81;
+pub(super) const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 
 /// Longest header of an unmasked frame: two bytes and a 64-bit length.
 pub(super) const HEADER: usize = 10;
-
-/// Packets up to this size are written into a buffer of the thread, and copied out of it. A buffer that is given away
-/// costs more: the next one grows from nothing, in pages that the kernel has to clear.
-const SCRATCH: usize = 64 * 1024;
-
-thread_local! {
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// A buffer to write a packet into: empty, but for the room of a header. [`Frame::seal`] gives it back.
-pub(super) fn buffer() -> Vec<u8> {
-    // Taken out while it is used: what is written into it is users' code, which may write packets of its own.
-    let mut buffer = BUFFER.take();
-    buffer.clear();
-    buffer.resize(HEADER, 0);
-    buffer
-}
-
-fn give_back(buffer: Vec<u8>) {
-    if buffer.capacity() <= 2 * SCRATCH {
-        BUFFER.set(buffer);
-    }
-}
 
 /// One or more Engine.IO messages that must stay next to each other: a Socket.IO packet and its
 /// attachments.
@@ -57,6 +35,14 @@ pub struct Part {
 }
 
 impl Frame {
+    /// Whole WebSocket frames, and how many messages they are.
+    pub(crate) fn new(bytes: impl Into<Bytes>, messages: u16) -> Self {
+        Self {
+            bytes: bytes.into(),
+            messages,
+        }
+    }
+
     /// The frames as a WebSocket writes them.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
@@ -170,55 +156,23 @@ impl Frame {
     }
 
     fn text(digit: u8, data: &[u8]) -> Self {
-        let mut buffer = buffer();
+        let mut buffer = draft::buffer();
         buffer.push(digit);
         buffer.extend_from_slice(data);
-        Self::seal(buffer, &[], 0)
-    }
-
-    /// Makes a frame of a buffer whose first [`HEADER`] bytes are free and whose rest is the text,
-    /// type digit included. `binaries` are whole frames already, and follow the text.
-    ///
-    /// The header is written right before the text, wherever that leaves its start, so that the
-    /// length need not be known before the text is.
-    pub(super) fn seal(mut buffer: Vec<u8>, binaries: &[u8], count: u16) -> Self {
-        let (header, used) = header(TEXT, buffer.len().saturating_sub(HEADER));
-        let start = HEADER - used;
-        if let (Some(room), Some(header)) = (buffer.get_mut(start..HEADER), header.get(..used)) {
-            room.copy_from_slice(header);
-        }
-        let messages = count.saturating_add(1);
-        let text = buffer.get(start..).unwrap_or_default();
-        let total = text.len() + binaries.len();
-        if total > SCRATCH {
-            // Copied once more, it would cost more than what is saved.
-            buffer.extend_from_slice(binaries);
-            let mut bytes = Bytes::from(buffer);
-            bytes.advance(start);
-            return Self { bytes, messages };
-        }
-        // Exactly as long as it must be, so that there is nothing beside the bytes to allocate for a frame that has
-        // one recipient.
-        let mut exact = Vec::with_capacity(total);
-        exact.extend_from_slice(text);
-        exact.extend_from_slice(binaries);
-        give_back(buffer);
-        Self {
-            bytes: exact.into(),
-            messages,
-        }
+        Draft::of_text(buffer).into_frame()
     }
 }
 
 /// Appends one binary message as a whole frame.
 pub(super) fn push_binary(frames: &mut Vec<u8>, data: &[u8]) {
     let (header, used) = header(BINARY, data.len());
+    frames.reserve(used + data.len());
     frames.extend_from_slice(header.get(..used).unwrap_or_default());
     frames.extend_from_slice(data);
 }
 
 /// The header of an unmasked, unfragmented frame, and how many bytes of it count.
-fn header(opcode: u8, len: usize) -> ([u8; HEADER], usize) {
+pub(super) fn header(opcode: u8, len: usize) -> ([u8; HEADER], usize) {
     let mut header = [0; HEADER];
     let [first, short, rest @ ..] = &mut header;
     *first = opcode;

@@ -1,9 +1,9 @@
 //! Event names.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-
-use bytes::Bytes;
 
 use super::json;
 use super::{DecodeError, DecodeErrorKind};
@@ -31,10 +31,18 @@ fn is_reserved_bytes(name: &[u8]) -> bool {
 
 /// The name of an event that came in.
 ///
-/// A part of the packet wherever it was written without escapes. A number keeps the text that the
-/// client wrote.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EventName(Bytes);
+/// A number keeps the text that the client wrote.
+#[derive(Clone)]
+pub struct EventName(Text);
+
+/// Nearly all names are short. To copy one costs less than to count a reference to its packet.
+#[derive(Clone)]
+enum Text {
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(Box<[u8]>),
+}
+
+const SHORT: usize = 22;
 
 impl EventName {
     /// The name as text.
@@ -42,44 +50,62 @@ impl EventName {
     pub fn as_str(&self) -> &str {
         // Always UTF-8: it is cut out of text at quotes, and never longer than the limit, so that
         // to check it again is cheaper than to keep a second copy.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     /// The name as bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Text::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Text::Long(bytes) => bytes,
+        }
+    }
+
+    fn new(name: &[u8]) -> Self {
+        let mut bytes = [0; SHORT];
+        Self(
+            match (u8::try_from(name.len()), bytes.get_mut(..name.len())) {
+                (Ok(len), Some(room)) => {
+                    room.copy_from_slice(name);
+                    Text::Short { len, bytes }
+                }
+                _ => Text::Long(name.into()),
+            },
+        )
     }
 
     /// Reads the first item of an event's list, whose `[` is at 0, and says where it ends.
-    pub(super) fn decode(data: &Bytes, limit: usize) -> Result<(Self, usize), DecodeError> {
+    pub(super) fn decode(data: &[u8], limit: usize) -> Result<(Self, usize), DecodeError> {
         let start = json::whitespace(data, 1);
         let error = |kind| Err(DecodeError::new(kind, start));
         let (name, end) = match data.get(start) {
             Some(b'"') => {
-                let end = json::string(data, start + 1)?;
-                let raw = data.slice(start + 1..end - 1);
-                if raw.len() > limit.saturating_mul(6) {
-                    // Even if it were all `\u` escapes, which are six bytes for one.
-                    return error(DecodeErrorKind::EventNameTooLong);
-                }
-                let name = if raw.contains(&b'\\') {
-                    Bytes::from(json::unescape(&raw).into_owned())
+                let rest = data.get(start + 1..).unwrap_or_default();
+                let plain = rest.split_at_checked(json::plain(rest));
+                if let Some((name, [b'"', ..])) = plain {
+                    (Cow::Borrowed(name), start + name.len() + 2)
                 } else {
-                    raw
-                };
-                (name, end)
+                    let end = json::string(data, start + 1)?;
+                    let raw = data.get(start + 1..end - 1).unwrap_or_default();
+                    if raw.len() > limit.saturating_mul(6) {
+                        // Even if it were all `\u` escapes, which are six bytes for one.
+                        return error(DecodeErrorKind::EventNameTooLong);
+                    }
+                    let name = json::unescape(raw).into_owned();
+                    (Cow::Owned(name.into_bytes()), end)
+                }
             }
             Some(b'-' | b'0'..=b'9') => {
                 let end = json::value(data, start, 1, &mut json::Unwatched)?;
-                let number = data.slice(start..end);
-                let finite = std::str::from_utf8(&number)
+                let number = data.get(start..end).unwrap_or_default();
+                let finite = std::str::from_utf8(number)
                     .ok()
                     .and_then(|text| text.parse().ok())
                     .is_some_and(f64::is_finite);
                 if !finite {
                     return error(DecodeErrorKind::EventName);
                 }
-                (number, end)
+                (Cow::Borrowed(number), end)
             }
             _ => return error(DecodeErrorKind::EventName),
         };
@@ -93,19 +119,19 @@ impl EventName {
         if is_reserved_bytes(&name) {
             return error(DecodeErrorKind::ReservedName);
         }
-        Ok((Self(name), end))
+        Ok((Self::new(&name), end))
     }
 }
 
 impl From<&str> for EventName {
     fn from(name: &str) -> Self {
-        Self(Bytes::copy_from_slice(name.as_bytes()))
+        Self::new(name.as_bytes())
     }
 }
 
 impl From<String> for EventName {
     fn from(name: String) -> Self {
-        Self(name.into())
+        name.as_str().into()
     }
 }
 
@@ -123,9 +149,23 @@ impl AsRef<str> for EventName {
     }
 }
 
+impl PartialEq for EventName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for EventName {}
+
+impl Hash for EventName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
 impl PartialEq<str> for EventName {
     fn eq(&self, other: &str) -> bool {
-        self.0 == other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 

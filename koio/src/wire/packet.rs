@@ -95,6 +95,7 @@ impl Packet {
     }
 
     /// [`decode`](Self::decode) without a reference to count.
+    #[inline]
     pub(super) fn read(mut text: Bytes, limits: &PacketLimits) -> Result<Self, DecodeError> {
         let mut cursor = Cursor { text: &text, at: 0 };
         let (kind, binary) = cursor.kind()?;
@@ -173,7 +174,9 @@ fn check(
         return Ok(true);
     }
     let lazy = matches!(kind, PacketKind::Event | PacketKind::Ack);
-    if data.is_empty() || lazy && json::brackets(data) <= limits.depth {
+    // A short text can't be deep.
+    let shallow = || data.len() <= limits.depth || json::brackets(data) <= limits.depth;
+    if data.is_empty() || lazy && shallow() {
         return Ok(!lazy);
     }
     json::document(data, limits.depth, &mut json::Unwatched)?;
@@ -212,21 +215,23 @@ impl Cursor<'_> {
 
     /// An integer without leading zeros, or nothing if there is no digit.
     fn integer(&mut self, error: DecodeErrorKind) -> Result<Option<u64>, DecodeError> {
-        let rest = self.rest();
-        let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let digits = rest.get(..len).unwrap_or_default();
-        let value = match digits {
-            [] => return Ok(None),
-            [b'0', _, ..] => return self.error(error),
-            _ => digits.iter().try_fold(0_u64, |value, digit| {
-                value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-            }),
-        };
-        let Some(value) = value else {
+        let start = self.at;
+        let mut value = 0_u64;
+        let mut at = start;
+        while let Some(digit @ b'0'..=b'9') = self.text.get(at) {
+            let next = value.checked_mul(10);
+            let next = next.and_then(|next| next.checked_add(u64::from(digit - b'0')));
+            let Some(next) = next else {
+                return self.error(error);
+            };
+            value = next;
+            at += 1;
+        }
+        if at > start + 1 && self.text.get(start) == Some(&b'0') {
             return self.error(error);
-        };
-        self.at += len;
-        Ok(Some(value))
+        }
+        self.at = at;
+        Ok((at > start).then_some(value))
     }
 
     fn attachments(&mut self, limits: &PacketLimits) -> Result<usize, DecodeError> {

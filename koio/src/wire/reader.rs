@@ -4,7 +4,7 @@ use std::{cell::Cell, ops::Deref};
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::de::{Guarded, Scope, Text};
+use super::de::{Attachment, Guarded, Scope, Text};
 use super::json;
 use super::{ArgError, DecodeError, DecodeErrorKind, RawArgs};
 
@@ -69,7 +69,7 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         let Some(start) = self.seek()? else {
             return Ok(None);
         };
-        if let Some((value, end)) = self.plain_text(start) {
+        if let Some((value, end)) = self.ready(start) {
             self.advance(end);
             return Ok(Some(value));
         }
@@ -147,19 +147,26 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         Ok(start)
     }
 
-    /// The argument that starts here, if it is a string without escapes and the type takes it. All else is left to
-    /// serde_json, and so are the words of an error.
-    fn plain_text<T: DeserializeOwned>(&self, start: usize) -> Option<(T, usize)> {
-        let (quote, text) = self.args.data().get(start..)?.split_first()?;
-        if *quote != b'"' {
-            return None;
+    /// The argument that starts here, if it is a string without escapes or an attachment, and the type takes it. All
+    /// else is left to serde_json, and so are the words of an error.
+    fn ready<T: DeserializeOwned>(&self, start: usize) -> Option<(T, usize)> {
+        match self.args.data().get(start..)? {
+            [b'"', text @ ..] => {
+                let (text, behind) = text.split_at_checked(json::plain(text))?;
+                if behind.first() != Some(&b'"') {
+                    return None;
+                }
+                let value = T::deserialize(Text(std::str::from_utf8(text).ok()?)).ok()?;
+                Some((value, start + text.len() + 2))
+            }
+            object @ [b'{', ..] => {
+                let attachments = self.args.binaries()?;
+                let (index, len) = json::usual_placeholder(object, attachments.len())?;
+                let value = T::deserialize(Attachment(attachments.get(index)?)).ok()?;
+                Some((value, start + len))
+            }
+            _ => None,
         }
-        let (text, behind) = text.split_at_checked(json::plain(text))?;
-        if behind.first() != Some(&b'"') {
-            return None;
-        }
-        let value = T::deserialize(Text(std::str::from_utf8(text).ok()?)).ok()?;
-        Some((value, start + text.len() + 2))
     }
 
     /// Counts the argument that ends here as read.

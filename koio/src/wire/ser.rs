@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::ser::{Impossible, Serialize, SerializeSeq, SerializeTuple, Serializer};
 use serde_json::ser::Formatter;
 
+use super::draft::push_attachment;
 use super::encode::MAX_ATTACHMENTS;
-use super::frame::push_binary;
 use super::json;
 
 /// The newtype name that says "several arguments".
@@ -101,8 +101,12 @@ impl Formatter for Attach<'_> {
             // The caller sees the count.
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        push_binary(&mut self.0.frames, value);
-        write!(writer, r#"{{"_placeholder":true,"num":{index}}}"#)
+        push_attachment(&mut self.0.frames, value);
+        // Without `fmt`: the index has one digit.
+        let digit = b"0123456789".get(index..=index).unwrap_or_default();
+        writer.write_all(br#"{"_placeholder":true,"num":"#)?;
+        writer.write_all(digit)?;
+        writer.write_all(b"}")
     }
 }
 

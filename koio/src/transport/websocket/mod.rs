@@ -64,6 +64,11 @@ impl<S> WebSocket<S> {
         }
     }
 
+    /// These bytes are written ahead of everything, in one write with what follows.
+    pub(super) fn begin_with(&mut self, bytes: Vec<u8>) {
+        self.reader.control = bytes;
+    }
+
     /// The peer broke the protocol: tells it so, and stops listening. tungstenite itself only reports.
     fn violation(&mut self, code: u16) {
         self.close_frame(code);

@@ -9,7 +9,7 @@ mod access;
 mod guide;
 mod head;
 mod key;
-mod text;
+mod ready;
 
 use std::cell::Cell;
 
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
 use self::guide::{Guide, Hint};
-pub(super) use self::text::Text;
+pub(super) use self::ready::{Attachment, Text};
 
 /// The name under which `serde_json::value::RawValue` asks for the text itself.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";

@@ -7,7 +7,9 @@ mod placeholder;
 mod scan;
 mod text;
 
-pub(super) use placeholder::{KEY, NUM, Placeholders, count_keys, index, placeholder};
+pub(super) use placeholder::{
+    KEY, NUM, Placeholders, count_keys, index, placeholder, usual_placeholder,
+};
 pub(super) use scan::{
     MAX_DEPTH, Unwatched, brackets, document, is_plain, plain, string, value, whitespace,
 };

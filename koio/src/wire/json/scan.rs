@@ -7,6 +7,11 @@ pub(in crate::wire) const MAX_DEPTH: usize = 128;
 
 /// Sees what a scan passes.
 pub(in crate::wire) trait Watch {
+    /// An object begins, and this is the text from there on. Says how long the object is, if nothing in it need be
+    /// looked at.
+    fn skip(&mut self, _text: &[u8]) -> Option<usize> {
+        None
+    }
     /// A list or an object begins.
     fn open(&mut self, _object: bool) {}
     /// A key, without its quotes, escapes as they are.
@@ -101,34 +106,26 @@ fn long_string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
 
 /// How many bytes come before the first quote, backslash or control.
 pub(in crate::wire) fn plain(text: &[u8]) -> usize {
-    // Most strings are short, and not worth a run.
-    let (words, _) = text.as_chunks::<8>();
     let mut at = 0;
-    for word in words.iter().take(SHORT / 8) {
-        if let Some(end) = first_special(*word) {
-            return at + end;
+    loop {
+        let (words, tail) = text.get(at..).unwrap_or_default().as_chunks::<8>();
+        for word in words.iter().take(SHORT / 8) {
+            if let Some(end) = first_special(*word) {
+                return at + end;
+            }
+            at += 8;
         }
-        at += 8;
+        if words.len() <= SHORT / 8 {
+            let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
+            return at + tail.iter().take_while(plain).count();
+        }
+        at += runs::<256>(text.get(at..).unwrap_or_default());
+        at += runs::<32>(text.get(at..).unwrap_or_default());
     }
-    at + long_plain(text.get(at..).unwrap_or_default())
 }
 
-/// Bytes of a string that are looked at in words, before longer runs are tried.
+/// Bytes of a string that are looked at in words before longer runs are tried: most strings are short.
 const SHORT: usize = 32;
-
-fn long_plain(text: &[u8]) -> usize {
-    let mut at = runs::<256>(text);
-    at += runs::<32>(text.get(at..).unwrap_or_default());
-    let (words, tail) = text.get(at..).unwrap_or_default().as_chunks::<8>();
-    for word in words {
-        if let Some(end) = first_special(*word) {
-            return at + end;
-        }
-        at += 8;
-    }
-    let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
-    at + tail.iter().take_while(plain).count()
-}
 
 /// How many of the first bytes are whole runs of plain ones. Nothing ends the look at a run early, which is what
 /// lets the compiler take sixteen bytes and more at a time.
@@ -252,6 +249,12 @@ impl<'a> Scan<'a> {
                 return Ok(State::First);
             }
             Some(b'{') => {
+                if self.depth < self.limit
+                    && let Some(len) = watch.skip(self.json.get(start..).unwrap_or_default())
+                {
+                    self.at += len;
+                    return Ok(State::Behind);
+                }
                 self.open(true, watch)?;
                 return if self.peek() == Some(b'}') {
                     self.close(watch)

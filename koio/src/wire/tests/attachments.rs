@@ -138,6 +138,45 @@ fn an_error_leaves_no_attachments_behind() {
 }
 
 #[test]
+fn a_packet_that_waits_does_not_keep_the_block_that_it_was_read_into() {
+    let mut assembler = Assembler::new(PacketLimits::default());
+    let text = r#"53-/n,["e",{"_placeholder":true,"num":2}]"#;
+    let block = Bytes::from([text.as_bytes(), &[b'x'; 5000][..]].concat());
+    let (start, behind) = (text.len(), text.len() + 10);
+    let small = |at: usize| Message::Binary(block.slice(start + at..behind));
+    let push = |assembler: &mut Assembler, message| assembler.push(message).unwrap();
+    assert!(push(&mut assembler, Message::Text(block.slice(..start))).is_none());
+    assert!(!block.is_unique());
+    assembler.rest();
+    assert!(block.is_unique());
+    assert_eq!(assembler.partial_namespace(), Some("/n"));
+    assert!(push(&mut assembler, small(0)).is_none());
+    assembler.rest();
+    assert!(push(&mut assembler, small(1)).is_none());
+    assembler.rest();
+    assembler.rest();
+    assert!(block.is_unique());
+    let Some(Incoming::Event {
+        namespace, args, ..
+    }) = push(&mut assembler, small(2))
+    else {
+        panic!("no event");
+    };
+    assert_eq!(namespace, "/n");
+    assert_eq!(args.json(), &text.as_bytes()[start - 30..start - 1]);
+    assert_eq!(
+        args.attachments(),
+        [[b'x'; 10].as_slice(), &[b'x'; 9], &[b'x'; 8]]
+    );
+    // What is long stays where it is, for it is most of its block.
+    let mut assembler = Assembler::new(PacketLimits::default());
+    push(&mut assembler, Message::Text(block.slice(..start)));
+    push(&mut assembler, Message::Binary(block.slice(start..)));
+    assembler.rest();
+    assert!(!block.is_unique());
+}
+
+#[test]
 fn attachments_are_bounded_together() {
     let header = r#"53-["e"]"#;
     let (packets, error) = receive([
@@ -203,6 +242,8 @@ fn a_placeholder_points_at_an_attachment_of_its_packet() {
         r#"["e",{"\u005fplaceholder":true,"num":2}]"#,
         r#"["e",{"_placeholder":true,"n\u0075m":2}]"#,
         r#"["e",{ "_placeholder" : true , "num" : 2 }]"#,
+        r#"["e",{"_placeholder":true,"num":{"_placeholder":true,"num":0}}]"#,
+        r#"["e",{"_placeholder":true,"num":{ "_placeholder":true,"num":0}}]"#,
     ] {
         assert_eq!(
             error(&format!("52-{json}")),
@@ -218,6 +259,21 @@ fn a_placeholder_points_at_an_attachment_of_its_packet() {
         error(r#"62-1[{"_placeholder":true,"num":2}]"#),
         Some(Kind::Placeholder)
     );
+}
+
+#[test]
+fn a_placeholder_counts_as_one_level_of_depth_however_it_is_spelled() {
+    for placeholder in [
+        r#"{"_placeholder":true,"num":0}"#,
+        r#"{"num":0,"_placeholder":true}"#,
+    ] {
+        let deep = |lists: usize| {
+            let (open, close) = ("[".repeat(lists), "]".repeat(lists));
+            error(&format!(r#"51-["e",{open}{placeholder}{close}]"#))
+        };
+        assert_eq!(deep(126), None);
+        assert_eq!(deep(127), Some(Kind::TooDeep));
+    }
 }
 
 #[test]

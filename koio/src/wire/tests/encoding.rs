@@ -311,6 +311,46 @@ fn a_value_that_could_pass_for_a_placeholder_does_not_travel_with_binaries() {
 }
 
 #[test]
+fn what_begins_like_a_placeholder_travels_with_binaries() {
+    for json in [
+        r#"{"_id":1,"_placeholde":2,"_placeholders":3}"#,
+        r#"["_",{"a":"_placeholder"},"\u005fplaceholder"]"#,
+        r#"{"\u005fid":"\"_placeholder\":true"}"#,
+    ] {
+        let raw = RawValue::from_string(json.to_owned()).unwrap();
+        let value: serde_json::Value = serde_json::from_str(json).unwrap();
+        for len in [0, 1, 200] {
+            let text = "x".repeat(len);
+            assert_eq!(
+                parts(&args![&text, Data::new(), &raw]),
+                [format!(r#"451-["e","{text}",{ZERO},{json}]"#), "[]".into()]
+            );
+            assert_eq!(parts(&args![&text, &value, Data::new()]).len(), 2);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_hides_among_ten_binaries_is_found() {
+    #[derive(Serialize)]
+    struct Marked {
+        _placeholder: bool,
+    }
+    let ten = vec![Data::from([1]); MAX_ATTACHMENTS];
+    let marked = Marked { _placeholder: true };
+    for refused in [
+        event("/", None, "e", &args![&ten, &marked]),
+        event("/", None, "e", &args![&marked, &ten]),
+    ] {
+        assert!(matches!(refused, Err(EncodeError::PlaceholderKey)));
+    }
+    let parts = parts(&args![&ten, "x"]);
+    assert_eq!(parts.len(), 11);
+    assert!(parts[0].starts_with(r#"4510-["e",[{"_placeholder":true,"num":0},"#));
+    assert!(parts[0].ends_with(r#"{"_placeholder":true,"num":9}],"x"]"#));
+}
+
+#[test]
 fn reserved_names_are_refused() {
     for name in [
         "connect",

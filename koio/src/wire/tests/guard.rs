@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::fmt::{self, Debug};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -102,6 +102,52 @@ fn keys_come_in_any_spelling() {
         assert_eq!(read::<Data>(json), Ok(data(&[1, 2])), "{json}");
         assert_eq!(read::<Blob>(json), Ok(Blob(vec![1, 2])), "{json}");
     }
+}
+
+#[test]
+fn the_usual_spelling_is_read_like_any_other() {
+    fn same<T: Debug + DeserializeOwned + PartialEq>() {
+        let usual = read::<T>(r#"{"_placeholder":true,"num":0}"#);
+        let other = read::<T>(r#"{"_placeholder":true,"num":0 }"#);
+        assert_eq!(usual, other, "{}", std::any::type_name::<T>());
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Unit;
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Newtype<T>(T);
+    #[derive(Debug, Deserialize, PartialEq)]
+    enum Choice {
+        A,
+        B(Data),
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(untagged)]
+    enum Untagged {
+        A(u8),
+        B(Data),
+    }
+    same::<Data>();
+    same::<Blob>();
+    same::<Option<Data>>();
+    same::<Newtype<Data>>();
+    same::<Newtype<Option<Blob>>>();
+    same::<Untagged>();
+    same::<Vec<u8>>();
+    same::<Vec<Data>>();
+    same::<(u8, u8)>();
+    same::<()>();
+    same::<Unit>();
+    same::<Choice>();
+    same::<File>();
+    same::<BTreeMap<String, Data>>();
+    same::<serde_json::Value>();
+    same::<serde::de::IgnoredAny>();
+    same::<String>();
+    same::<char>();
+    same::<u64>();
+    same::<i8>();
+    same::<f32>();
+    same::<bool>();
 }
 
 #[derive(Debug, Deserialize, PartialEq)]

@@ -36,6 +36,16 @@ fn an_event_name_is_bounded_by_what_it_says() {
 }
 
 #[test]
+fn a_name_of_any_length_says_what_was_sent() {
+    for name in
+        [1, 2, 8, 21, 22, 23, 24, 254, 255].map(|len| "é".repeat(len / 2) + &"n".repeat(len % 2))
+    {
+        let read = event_of([super::text(&format!(r#"2["{name}",1]"#))]).0;
+        assert_eq!(read, name);
+    }
+}
+
+#[test]
 fn nesting_is_bounded_before_anything_reads_the_arguments() {
     let deep = |depth: usize| {
         format!(

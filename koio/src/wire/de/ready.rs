@@ -1,4 +1,4 @@
-//! A string without escapes, which is its own text.
+//! What serde_json need not look at: a string without escapes, and an attachment.
 
 use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -11,7 +11,7 @@ use super::RAW_VALUE;
 pub(in crate::wire) struct Text<'de>(pub(in crate::wire) &'de str);
 
 fn refuse<T>() -> Result<T, Refusal> {
-    Err(Refusal::custom("a string"))
+    Err(Refusal::custom("another type"))
 }
 
 macro_rules! refused {
@@ -70,5 +70,51 @@ impl<'de> Deserializer<'de> for Text<'de> {
         deserialize_unit() deserialize_unit_struct(&'static str)
         deserialize_seq() deserialize_tuple(usize) deserialize_tuple_struct(&'static str, usize)
         deserialize_map() deserialize_struct(&'static str, &'static [&'static str])
+    }
+}
+
+/// Gives what a placeholder stands for, as [`Guarded`](super::Guarded) does: to whoever wants bytes or anything.
+pub(in crate::wire) struct Attachment<'a>(pub(in crate::wire) &'a [u8]);
+
+impl<'de> Deserializer<'de> for Attachment<'_> {
+    type Error = Refusal;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_bytes(self.0)
+    }
+
+    forward_to_deserialize_any! {
+        bytes byte_buf
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        if name == RAW_VALUE {
+            return refuse();
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_unit()
+    }
+
+    refused! {
+        deserialize_bool()
+        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
+        deserialize_f32() deserialize_f64()
+        deserialize_char() deserialize_str() deserialize_string() deserialize_identifier()
+        deserialize_unit() deserialize_unit_struct(&'static str)
+        deserialize_seq() deserialize_tuple(usize) deserialize_tuple_struct(&'static str, usize)
+        deserialize_map() deserialize_struct(&'static str, &'static [&'static str])
+        deserialize_enum(&'static str, &'static [&'static str])
     }
 }

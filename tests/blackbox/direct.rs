@@ -1,0 +1,161 @@
+//! Plain requests take a short way past hyper. Nobody can tell which way a request has taken.
+
+use koio_tests::polling::Open;
+use koio_tests::{Http, Polling, Response};
+
+use crate::scene::{SHORT, Scene};
+
+/// A header that means nothing to a GET or POST, and with which a request is not plain.
+const LONG_WAY: (&str, &str) = ("Access-Control-Request-Method", "POST");
+const PAGE: &str = "http://page.example";
+
+/// What can be compared of an answer: the status, the headers by name, and the body.
+fn seen(response: &Response) -> (u16, Vec<(String, String)>, String) {
+    let mut headers = response.headers.clone();
+    for (name, value) in &mut headers {
+        if name == "date" {
+            assert!(value.len() == 29 && value.ends_with(" GMT"), "{value}");
+            value.clear();
+        }
+    }
+    headers.sort();
+    (response.status, headers, response.text().to_owned())
+}
+
+/// Sends one request, its body with it.
+async fn ask(http: &mut Http, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
+    let mut bytes = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
+    for (name, value) in headers {
+        bytes.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if method == "POST" {
+        bytes.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    http.write(format!("{bytes}\r\n{body}")).await;
+}
+
+/// What a session is answered whose requests all have these headers.
+async fn conversation(
+    scene: &Scene,
+    headers: &[(&str, &str)],
+) -> Vec<(u16, Vec<(String, String)>, String)> {
+    let mut http = Http::connect(scene.server.addr).await;
+    ask(&mut http, "GET", &scene.target().polling(), headers, "").await;
+    let opened = http.response().await.expect("a handshake");
+    let sid = Open::read(opened.text()).sid;
+    let path = scene.target().polling_of(&sid);
+    let mut all = vec![seen(&opened)];
+    for (method, body) in [
+        ("POST", "40"),
+        ("GET", ""),
+        ("POST", r#"421["echo","hi"]"#),
+        ("GET", ""),
+        ("POST", "41\u{1e}?"),
+        ("GET", ""),
+    ] {
+        ask(&mut http, method, &path, headers, body).await;
+        all.push(seen(&http.response().await.expect("an answer")));
+    }
+    let socket = |text: &str| {
+        text.split_once("\"sid\":\"")
+            .map(|(_, id)| id[..20].to_owned())
+    };
+    for (_, _, text) in &mut all {
+        *text = text.replace(&sid, "SID");
+        if let (true, Some(id)) = (text.starts_with("40"), socket(text)) {
+            *text = text.replace(&id, "ID");
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn both_ways_answer_alike() {
+    let mut scene = Scene::with(|io| io.allow_origin(PAGE)).await;
+    for origin in [None, Some(("Origin", PAGE))] {
+        let short: Vec<_> = origin.into_iter().collect();
+        let mut long = short.clone();
+        long.push(LONG_WAY);
+        let answers = conversation(&scene, &short).await;
+        assert_eq!(answers, conversation(&scene, &long).await);
+        let allowed = answers.iter().filter(|(_, headers, _)| {
+            let name = "access-control-allow-origin";
+            headers
+                .iter()
+                .any(|header| *header == (name.into(), PAGE.into()))
+        });
+        let expected = if origin.is_some() { answers.len() } else { 0 };
+        assert_eq!(allowed.count(), expected);
+        for _ in 0..2 {
+            scene.report().await;
+        }
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_request_may_come_in_pieces() {
+    let mut scene = Scene::new().await;
+    let body = r#"421["echo","in pieces"]"#;
+    let mut session = Polling::open(scene.target()).await;
+    session.send("40").await;
+    session.get().await;
+    let path = session.path();
+    let whole = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for cut in (1..whole.len()).step_by(7) {
+        let mut http = Http::connect(scene.server.addr).await;
+        http.write(&whole[..cut]).await;
+        tokio::task::yield_now().await;
+        http.write(&whole[cut..]).await;
+        assert_eq!(http.response().await.expect("an answer").text(), "ok");
+        session.expect(r#"431["in pieces"]"#).await;
+        // Whichever way that one took, the connection is as good as before.
+        http.write(&whole).await;
+        assert_eq!(http.response().await.expect("an answer").text(), "ok");
+        session.expect(r#"431["in pieces"]"#).await;
+    }
+    session.send("1").await;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_big_answer_arrives_whole_although_it_is_read_late() {
+    let mut scene = Scene::new().await;
+    let mut session = Polling::open(scene.target()).await;
+    session.send("40").await;
+    session.get().await;
+    session.begin_get().await;
+    let text = "0123456789".repeat(90_000);
+    // More than the system's buffers take at once, so the POST is answered while the poll's answer is on its way.
+    session.send(format!(r#"421["echo","{text}"]"#)).await;
+    session.send(r#"422["echo","behind it"]"#).await;
+    let answer = session.polled().await;
+    assert!(answer.text() == format!(r#"431["{text}"]"#));
+    session.expect(r#"432["behind it"]"#).await;
+    session.send("1").await;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_between_requests_is_closed_in_time_and_a_poll_is_not() {
+    let mut scene = Scene::with(|io| io.config(|config| config.header_timeout = SHORT)).await;
+    let mut session = Polling::open(scene.target()).await;
+    session.send("40").await;
+    session.get().await;
+    session.begin_get().await;
+    let mut idle = Http::connect(scene.server.addr).await;
+    idle.get(&scene.target().polling()).await;
+    idle.ended().await;
+    // That took as long as a request may: the poll has waited longer, and is answered.
+    let path = session.path();
+    koio_tests::http::post(scene.server.addr, &path, r#"421["echo",1]"#).await;
+    assert_eq!(session.polled().await.text(), "431[1]");
+    koio_tests::http::post(scene.server.addr, &path, "1").await;
+    scene.report().await;
+    scene.end().await;
+}

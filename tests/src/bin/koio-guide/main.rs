@@ -1,0 +1,43 @@
+//! The server of `koio/docs/guide.md`: its blocks as they are printed, so that its JavaScript can be run against them.
+//! It prints `listening on ADDRESS`.
+
+mod arguments;
+mod binary;
+mod emitting;
+mod errors;
+mod life;
+mod limits;
+mod middleware;
+mod namespaces;
+mod rooms;
+mod state;
+
+use koio::{Io, Result, handlers, on};
+
+#[on("add")]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let io = Io::new()
+        .state(state::Guests::default())
+        .wrap(middleware::timing)
+        .handlers(handlers![
+            add,
+            arguments::all(),
+            errors::all(),
+            emitting::all(),
+            rooms::all(),
+            middleware::all(),
+            state::all(),
+            life::all(),
+            binary::all(),
+        ]);
+    tokio::spawn(emitting::remind(io.handle()));
+    let io = limits::limited(middleware::patient(namespaces::with_game(io)));
+    let server = io.bind("127.0.0.1:0").await?;
+    println!("listening on {}", server.local_addr());
+    server.run_until_signal().await
+}
