@@ -288,6 +288,7 @@ for (const [title, options] of Object.entries(transports)) {
       assert.equal((await second.next("message"))[0].text, "two");
       assert.equal((await second.ask("sendMsg", { newAccount: "still me" })).length, 1);
       assert.equal((await bob.next("message", ({ text }) => text === "still me"))[0].from, "Dora");
+      assert.deepEqual((await ann.insist("login", { id: "Ann" }))[0].users, ["Ann", "Bob", "Dora"], "the old connection took nothing along");
       await refused();
       await depart(second);
       await refused();

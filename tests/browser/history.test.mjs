@@ -220,13 +220,26 @@ describe("limits", () => {
     for (const one of crowd) one.leave();
   });
 
-  test("pages that never acknowledge anything get their messages, and their author gets no tick", async () => {
-    const [ann, mute] = [await enter(chat, { id: "Ann", key: key("Ann") }), await enter(chat, { id: "Mute" })];
+  test("pages that never acknowledge anything get every message, and there is a limit to waiting for them", async () => {
+    const bob = await enter(chat, { id: "Bob", key: key("Bob") });
+    const mute = await enter(chat, { id: "Mute", key: key("Mute") });
     mute.acknowledges = false;
-    for (let at = 0; at < 3; at += 1) await ann.insist("private", { to: "Mute", text: `${at}` });
-    for (let at = 0; at < 3; at += 1) assert.equal((await mute.next("message"))[0].text, `${at}`);
-    await mute.ask("rtt");
+    let ann;
+    for (let at = 0; at < 280; at += 35) { // on another connection each time, for its burst
+      ann = await enter(chat, { id: "Ann", key: key("Ann") });
+      const answers = await Promise.all(Array.from({ length: 35 }, (_, one) => ann.ask("private", { to: "Mute", text: `${at + one}` })));
+      assert.ok(answers.every((answer) => code(answer) === undefined));
+    }
+    await mute.next("message", ({ text }) => text === "279");
+    assert.deepEqual(texts(mute.heard("message").map(([message]) => message)), Array.from({ length: 280 }, (_, at) => `${at}`));
+    await ann.insist("private", { to: "Bob", text: "without a tick" });
+    await bob.next("message", ({ text }) => text === "without a tick");
+    for (const one of [bob, ann]) await one.insist("rtt");
     assert.deepEqual(ann.heard("delivered"), []);
-    for (const one of [ann, mute]) one.leave();
+    mute.leave(); // with the connection, the waiting ends
+    await ann.next("users", (users) => !users.includes("Mute"));
+    const [{ id }] = await ann.insist("private", { to: "Bob", text: "with a tick" });
+    assert.deepEqual(await ann.next("delivered"), [{ room: "@Bob", id, count: 1 }]);
+    for (const one of [ann, bob]) one.leave();
   });
 });

@@ -4,14 +4,12 @@ use crate::history::{History, Kept, Message, Sent, Tag, What};
 use crate::people::{Me, People, Person};
 use koio::{Result, Room, bail, ensure};
 use serde_json::json;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 use std::{ffi::OsString, io};
-use tokio::sync::Semaphore;
 
 pub(crate) const EVERYONE: &str = "everyone";
-/// Messages whose pages are waited for at once, for ten seconds each. Beyond them there are no ticks.
-static TICKS: Semaphore = Semaphore::const_new(250);
+const TICKS: usize = 250;
 
 pub(crate) struct Chat(Mutex<Inside>);
 
@@ -19,6 +17,8 @@ pub(crate) struct Chat(Mutex<Inside>);
 pub(crate) struct Inside {
     pub(crate) people: People,
     pub(crate) history: History,
+    /// One reference for each message whose pages are waited for. Beyond `TICKS` of them there are no ticks.
+    ticks: Arc<()>,
 }
 
 impl Chat {
@@ -81,10 +81,11 @@ impl Inside {
         let author = me.socket.io().to(me.person.room());
         author.emit("message", &own)?;
         let others = me.socket.to(room);
-        let Ok(tick) = TICKS.try_acquire() else {
+        let tick = Arc::clone(&self.ticks);
+        if Arc::strong_count(&tick) > TICKS {
             others.emit("message", shown)?;
             return Ok(Sent { id, at });
-        };
+        }
         let answers = others.emit_with_acks::<()>("message", shown); // of their pages
         tokio::spawn(async move {
             let answers = answers.await.unwrap_or_default();
