@@ -145,6 +145,28 @@ describe("a history file", () => {
     assert.equal((await come("Ann")).welcome.history["@Ann"].length, 50);
   });
 
+  test("1,000 conversations are kept, and those that were not used for longest go first", async () => {
+    const ann = await come("Ann");
+    await ann.ask("join", { room: "room 0" });
+    await ann.ask("group", { room: "room 0", text: "text 0" });
+    await chat.stop("SIGKILL");
+    const line = readFileSync(file, "utf8").trim();
+    const { message: { id } } = JSON.parse(line);
+    const other = (at) => line.replaceAll(String(id), String(id + at)).replaceAll("room 0", `room ${at}`).replaceAll("text 0", `text ${at}`);
+    appendFileSync(file, Array.from({ length: 1_009 }, (_, at) => `\n${other(at + 1)}`).join(""));
+    await start();
+    const again = await come("Ann");
+    const history = async (at) => {
+      const [joined] = await again.insist("join", { room: `room ${at}` });
+      await again.insist("leave", { room: `room ${at}` });
+      return texts(joined.history);
+    };
+    for (const [at, there] of [[0, []], [9, []], [10, ["text 10"]], [1_009, ["text 1009"]]]) assert.deepEqual(await history(at), there);
+    const [{ id: next }] = await again.insist("sendMsg", { newAccount: "one more conversation" });
+    assert.ok(next > id + 1_009, "ids go on from the newest, wherever the clock stands");
+    for (const [at, there] of [[10, []], [11, ["text 11"]]]) assert.deepEqual(await history(at), there);
+  });
+
   test("a second server does not touch the file of the first", async () => {
     const ann = await come("Ann");
     await ann.ask("sendMsg", { newAccount: "mine" });

@@ -27,7 +27,7 @@ impl Chat {
         let mut chat = Inside::default();
         if let Some(path) = file.filter(|path| !path.is_empty()) {
             chat.history = History::open(path.into())?;
-            for kept in &chat.history.kept {
+            for kept in chat.history.all() {
                 let people = kept.to.iter().chain([&kept.by]);
                 for person in people.filter(|person| person.key.is_some()) {
                     chat.people.know(person);
@@ -61,16 +61,17 @@ impl Inside {
 
     /// Keeps a message and gives it to everybody in the conversation, its author included.
     pub(crate) fn say(&mut self, me: &Me, key: &str, what: What, tag: Option<Tag>) -> Result<Sent> {
-        if let Some(message) = self.history.find(&me.person, tag.as_ref()) {
-            return Ok(message.sent); // a retry: the answer was lost
-        }
         let (room, to) = self.find(me, key)?;
         let (by, to) = (Person::clone(&me.person), to.cloned());
+        let conversation = to.as_ref().map_or(key.into(), |to| by.room_with(to));
+        if let Some(message) = self.history.find(&conversation, &by, tag.as_ref()) {
+            return Ok(message.sent); // a retry: the answer was lost
+        }
         let at = u64::try_from(UNIX_EPOCH.elapsed()?.as_millis())?;
         let id = at.max(self.history.last_id() + 1); // also after a restart with a clock gone back
         let message = Message {
             sent: Sent { id, at },
-            room: to.as_ref().map_or(key.into(), |to| by.room_with(to)),
+            room: conversation,
             from: by.name.clone(),
             tag,
             what,

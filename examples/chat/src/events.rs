@@ -67,7 +67,8 @@ struct SendMsg {
 #[on("sendMsg")]
 async fn send_msg(ctx: Context, me: Me, msg: SendMsg, chat: State<Chat>) -> Result<Sent> {
     let mut chat = chat.lock();
-    if chat.history.find(&me.person, msg.tag.as_ref()).is_none() {
+    let earlier = chat.history.find(EVERYONE, &me.person, msg.tag.as_ref());
+    if earlier.is_none() {
         ctx.io().broadcast("msg1", "I come from the server")?;
         ctx.io().broadcast("allmessage", &msg.text)?;
     }

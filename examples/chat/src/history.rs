@@ -12,10 +12,10 @@ use std::path::PathBuf;
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
+const CONVERSATIONS: usize = 1_000;
 /// Of one conversation. More are kept than shown: by their tags, retries are known.
 const SHOWN: usize = 50;
-const KEPT: usize = 100;
-const KEPT_IN_ALL: usize = 20_000;
+const KEPT: usize = 80;
 const IMAGE_BYTES: usize = 16_000_000;
 const FILE_BYTES: usize = 100_000_000;
 
@@ -70,6 +70,10 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    fn id(&self) -> u64 {
+        self.message.sent.id
+    }
+
     /// Whether it is a private message that `person` wrote or got. Without a key nobody can prove that.
     pub(crate) fn is_private_of(&self, person: &Person) -> bool {
         let is_theirs = |to: &Person| self.by == *person || to == person;
@@ -92,7 +96,7 @@ pub(crate) type ByRoom = BTreeMap<String, Vec<Message>>;
 
 #[derive(Default)]
 pub(crate) struct History {
-    pub(crate) kept: Vec<Kept>, // in the order of their ids
+    rooms: BTreeMap<String, Vec<Kept>>, // each in the order of its ids
     path: PathBuf,
     file: Option<File>, // locked, so that a second server finds out before it does harm
     written: usize,
@@ -110,6 +114,7 @@ impl History {
                 Err(error) => eprintln!("a damaged line of the history is skipped: {error}"),
             }
         }
+        history.trim();
         history.path = path;
         history.rewrite()?;
         Ok(history)
@@ -125,16 +130,33 @@ impl History {
         if let Some(file) = &mut self.file {
             self.written += write(file, &kept)?;
         }
+        let is_new = !self.rooms.contains_key(&kept.message.room);
+        let grows = is_new || kept.message.image_bytes() > 0;
         self.remember(kept);
+        if grows {
+            self.trim();
+        }
         Ok(())
     }
 
     fn remember(&mut self, kept: Kept) {
-        let (all, room) = (&mut self.kept, kept.message.room.clone());
-        all.push(kept);
-        limit(all, |kept| (kept.message.room == room).into(), KEPT);
-        limit(all, |kept| kept.message.image_bytes(), IMAGE_BYTES);
-        limit(all, |_| 1, KEPT_IN_ALL);
+        let room = self.rooms.entry(kept.message.room.clone()).or_default();
+        room.push(kept);
+        limit(room, |_| 1, KEPT);
+    }
+
+    /// Lets the conversations go that were not used for longest, and the oldest images.
+    fn trim(&mut self) {
+        let last = self.rooms.values().filter_map(|room| room.last());
+        let oldest = oldest_that_fits(last.map(|kept| (kept.id(), 1)), CONVERSATIONS);
+        let is_used = |room: &[Kept]| room.last().is_some_and(|kept| kept.id() >= oldest);
+        self.rooms.retain(|_, room| is_used(room));
+        let images = self
+            .all()
+            .map(|kept| (kept.id(), kept.message.image_bytes()));
+        let oldest = oldest_that_fits(images, IMAGE_BYTES);
+        let fits = |kept: &Kept| kept.id() >= oldest || kept.message.image_bytes() == 0;
+        self.rooms.values_mut().for_each(|room| room.retain(fits));
     }
 
     /// A new file with what is still kept, in the old one's place.
@@ -144,7 +166,7 @@ impl History {
         file.try_lock()?;
         #[cfg(unix)] // what is private, and the keys, are for nobody else on the machine
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        for kept in &self.kept {
+        for kept in self.all() {
             write(&mut file, kept)?;
         }
         fs::rename(path, &self.path)?;
@@ -152,22 +174,28 @@ impl History {
         Ok(())
     }
 
-    pub(crate) fn last_id(&self) -> u64 {
-        self.kept.last().map_or(0, |kept| kept.message.sent.id)
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Kept> {
+        self.rooms.values().flatten()
     }
 
-    /// The message that has this tag of its author's.
-    pub(crate) fn find(&self, by: &Person, tag: Option<&Tag>) -> Option<&Message> {
-        let own = self.kept.iter().filter(|kept| kept.by == *by);
-        let mut messages = own.map(|kept| &kept.message);
-        messages.find(|message| tag.is_some() && message.tag.as_ref() == tag)
+    pub(crate) fn last_id(&self) -> u64 {
+        let last = self.rooms.values().filter_map(|room| room.last());
+        last.map(Kept::id).max().unwrap_or_default()
+    }
+
+    /// The message of this tag, if its author has sent it before.
+    pub(crate) fn find(&self, room: &str, by: &Person, tag: Option<&Tag>) -> Option<&Message> {
+        let mut own = self.rooms.get(room)?.iter().filter(|kept| kept.by == *by);
+        let found = own.find(|kept| tag.is_some() && kept.message.tag.as_ref() == tag);
+        found.map(|kept| &kept.message)
     }
 
     /// The newest of some messages as `me` sees them, by conversation. No more than fits into one
     /// answer: official clients take ten binaries.
     pub(crate) fn of(&self, me: &Person, which: impl Fn(&Kept) -> bool) -> ByRoom {
-        let which = self.kept.iter().filter(|kept| which(kept));
-        let mut all = which.map(|kept| kept.shown(kept.by == *me)).collect();
+        let which = self.all().filter(|kept| which(kept));
+        let mut all: Vec<_> = which.map(|kept| kept.shown(kept.by == *me)).collect();
+        all.sort_unstable_by_key(|message| message.sent.id);
         limit(&mut all, |_| 1, 2_000);
         limit(&mut all, |message| message.image_bytes().min(1), 10);
         limit(&mut all, Message::image_bytes, 4_000_000);
@@ -189,6 +217,14 @@ fn limit<T>(all: &mut Vec<T>, weight: impl Fn(&T) -> usize, most: usize) {
         sum -= weight;
         weight == 0
     });
+}
+
+/// The id of the oldest of those, each with its weight, that are light enough together with all newer ones.
+fn oldest_that_fits(all: impl Iterator<Item = (u64, usize)>, most: usize) -> u64 {
+    let mut all: Vec<_> = all.filter(|(_, weight)| *weight > 0).collect();
+    all.sort_unstable();
+    limit(&mut all, |(_, weight)| *weight, most);
+    all.first().map_or(0, |(id, _)| *id)
 }
 
 /// The line break comes first, so that half a line, which a full disk may leave, spoils no other.
