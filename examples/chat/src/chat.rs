@@ -1,6 +1,7 @@
 //! Everything that the chat knows, behind one lock, and how a message travels.
 
-use crate::history::{History, Kept, Message, Sent, Tag, What};
+use crate::history::History;
+use crate::message::{Kept, Message, Sent, Tag, What};
 use crate::people::{Me, People, Person};
 use koio::{Result, Room, bail, ensure};
 use serde_json::json;
@@ -26,7 +27,7 @@ impl Chat {
     pub(crate) fn open(file: Option<OsString>) -> io::Result<Self> {
         let mut chat = Inside::default();
         if let Some(path) = file.filter(|path| !path.is_empty()) {
-            chat.history = History::open(path.into())?;
+            chat.history = History::open(path.as_ref())?;
             for kept in chat.history.all() {
                 let people = kept.to.iter().chain([&kept.by]);
                 for person in people.filter(|person| person.key.is_some()) {

@@ -2,7 +2,8 @@
 //! is answered `bad_request` without a line of code here.
 
 use crate::chat::{Chat, EVERYONE};
-use crate::history::{ByRoom, Kept, Message, Sent, Tag, What};
+use crate::history::ByRoom;
+use crate::message::{Kept, Message, Sent, Tag, What};
 use crate::people::{Me, Person};
 use crate::text::{Text, is_name};
 use koio::{Bytes, Context, Error, Handlers, Result, Room, SocketId, State, ensure, handlers, on};
@@ -77,7 +78,7 @@ async fn send_msg(ctx: Context, me: Me, msg: SendMsg, chat: State<Chat>) -> Resu
 
 #[derive(Deserialize)]
 struct Said {
-    #[serde(alias = "to")]
+    #[serde(alias = "to")] // of one person
     room: String,
     text: Text<1, 2000>,
     tag: Option<Tag>,
