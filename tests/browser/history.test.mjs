@@ -8,8 +8,6 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { startChat } from "./chat-server.mjs";
 import { person, transports } from "./person.mjs";
 
-process.setMaxListeners(50); // every server that is started adds one, which ends it with the tests
-
 const code = ([answer]) => answer?.error?.code;
 const key = (of) => `the secret key of ${of}`;
 const texts = (messages = []) => messages.map(({ text, image }) => text ?? image.name);
@@ -176,6 +174,28 @@ describe("a history file", () => {
     await ann.ask("sendMsg", { newAccount: "mine again" });
     await restart();
     assert.deepEqual(texts((await come("Ann")).welcome.history.everyone), ["mine", "mine again"]);
+  });
+
+  test("what can't be written is refused and not sent, and nothing else is lost by it", async () => {
+    await chat.stop();
+    const within = ["bash", "-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\""]; // 16 KiB in one file
+    chat = await startChat({ env: { HISTORY_FILE: file }, within });
+    const [ann, bob] = [await come("Ann"), await come("Bob")];
+    const acked = [];
+    let answer;
+    for (let at = 0; at < 20; at += 1) {
+      const text = `${at} ${"x".repeat(1_500)}`;
+      answer = await ann.ask("private", { to: "Bob", text });
+      if (answer[0].error) break;
+      acked.push(text);
+    }
+    assert.equal(code(answer), "internal");
+    assert.match(await complaint(chat), /"private": .*File too large/);
+    await bob.ask("rtt");
+    assert.deepEqual(texts(bob.heard("message").map(([message]) => message)), acked);
+    await restart();
+    assert.match(await complaint(chat), /a damaged line/, "half of what was refused");
+    assert.deepEqual(texts((await come("Bob")).welcome.history["@Ann"]), acked);
   });
 
   test("a file that can't be opened ends the server at its start, without a panic", async () => {
