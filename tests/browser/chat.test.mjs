@@ -296,6 +296,21 @@ for (const [title, options] of Object.entries(transports)) {
       thief.leave();
     });
 
+    test("of many who come with one key at the same moment, one stays", async () => {
+      const many = await Promise.all(Array.from({ length: 8 }, come));
+      const ended = [];
+      for (const one of many) one.socket.once("disconnect", (reason) => ended.push(reason));
+      // Some are put out before they are answered.
+      await Promise.all(many.map((one) => one.ask("login", { id: "Many", key: key("Many") }).catch(() => null)));
+      while (ended.length < 7) await ann.insist("rtt");
+      const [last, ...none] = many.filter(({ socket }) => socket.connected);
+      assert.deepEqual([none.length, ended.every((reason) => reason === "io server disconnect")], [0, true]);
+      await ann.insist("private", { to: "Many", text: "who is there?" });
+      assert.equal((await last.next("message", ({ from }) => from === "Ann"))[0].text, "who is there?");
+      assert.deepEqual((await last.insist("login", { id: "Many" }))[0].users, ["Ann", "Bob", "Many"]);
+      await depart(Object.assign(last, { welcome: { name: "Many" } }));
+    });
+
     test("a name without a key is free when its holder leaves, and what was private is not passed on", async () => {
       const eve = await enter({ id: "Eve" });
       await ann.insist("private", { to: "Eve", text: "between us" });
