@@ -126,6 +126,24 @@ async fn whatever_else_can_not_be_is_refused_too() {
     assert!(error.message().contains(&address.to_string()), "{error}");
 }
 
+#[tokio::test]
+async fn what_no_browser_sends_as_an_origin_is_refused_where_it_was_given() {
+    for (origin, why) in [
+        ("*", "`allow_any_origin()`"),
+        ("null", "any page"),
+        ("https://app.example.com/", "not even a slash"),
+        ("app.example.com", "no scheme"),
+    ] {
+        let line = line!() + 1;
+        let io = Io::new().allow_origin(origin);
+        let error = refused(io.allow_origin("https://app.example.com")).await;
+        assert_eq!(lines(&error), [line], "{error}");
+        for part in [format!("`{origin}` is no origin"), why.to_owned()] {
+            assert!(error.message().contains(&part), "{error}");
+        }
+    }
+}
+
 #[test]
 fn a_layer_and_a_service_are_refused_as_a_server_is() {
     let io = || Io::new().handlers(handlers![find]);
