@@ -218,6 +218,9 @@ async fn only_one_socket_can_be_asked() {
     for asked in [everybody, room, two] {
         let error = asked.await.expect_err("more than one may be meant");
         assert_eq!(error.code(), "not_one_socket");
+        assert!(error.message().contains("`emit_with_acks`"), "{error}");
+        // It is the program's mistake.
+        assert!(!error.is_shown());
     }
 }
 
