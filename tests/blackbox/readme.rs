@@ -158,9 +158,10 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     // `io.to(room).timeout(time).emit_with_acks::<T>("e", data)`: each answer with its socket's id
     let answers = io.to(&room).timeout(time).emit_with_acks::<u8>("e", data);
     assert!(answers.await.is_ok_and(|answers| answers.is_empty()));
-    // the same, `rooms()`
+    // the same, `rooms()`, `is_in(room)`
     socket.join(&room)?;
     assert_eq!(socket.rooms(), std::slice::from_ref(&room));
+    assert!(socket.is_in(&room));
     socket.leave(room);
     // `socket.set(user)`, `socket.get::<User>()`
     socket.set(Name("ann".to_owned()));

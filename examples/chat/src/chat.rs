@@ -54,8 +54,11 @@ impl Inside {
             };
             return Ok((person.room().into(), Some(person)));
         }
-        let is_in = me.socket.rooms().contains(&room);
-        ensure!(is_in, "not_in_room", "Join the group first.");
+        ensure!(
+            me.socket.is_in(&room),
+            "not_in_room",
+            "Join the group first."
+        );
         Ok((room, None))
     }
 
@@ -91,7 +94,7 @@ impl Inside {
 
     /// To the others. A task waits for their pages to acknowledge it, and tells its author how many did.
     fn deliver(&self, me: &Me, room: Room, own: Message, shown: Message) -> Result<()> {
-        let is_there = |other: &&Socket| **other != me.socket && other.rooms().contains(&room);
+        let is_there = |other: &&Socket| **other != me.socket && other.is_in(&room);
         let others: Vec<_> = self.people.sockets().filter(is_there).cloned().collect();
         let count = u32::try_from(others.len())?;
         let Some(Ok(places)) = (count <= CROWD).then(|| TICKS.try_acquire_many(count)) else {

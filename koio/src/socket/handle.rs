@@ -241,13 +241,31 @@ impl Socket {
         self.0.namespace.rooms.leave(&self.id(), &room.into());
     }
 
-    /// The rooms it is in, that of its own id aside. In the disconnect handler: those it was in.
+    /// Whether it is in a room; it never leaves that of its own id. In the disconnect handler: whether it was.
     ///
     /// ```
-    /// fn is_in(socket: &koio::Socket, room: &str) -> bool {
-    ///     socket.rooms().iter().any(|own| own.as_str() == room)
+    /// use koio::{ensure, on, Context, Result};
+    ///
+    /// #[on("say")]
+    /// async fn say(ctx: Context, room: String, text: String) -> Result<()> {
+    ///     ensure!(ctx.socket().is_in(&room), "not_in_room", "join first");
+    ///     ctx.to(room).emit("said", text)
     /// }
     /// ```
+    #[must_use]
+    pub fn is_in(&self, room: impl Into<Room>) -> bool {
+        let room = room.into();
+        if room.as_str() == self.id().as_str() {
+            return true;
+        }
+        if self.0.state.load(Ordering::Acquire) == CLOSED {
+            let left = self.0.left.get();
+            return left.is_some_and(|left| left.contains(&room));
+        }
+        self.0.namespace.rooms.is_in(&self.id(), &room)
+    }
+
+    /// The rooms it is in, that of its own id aside. In the disconnect handler: those it was in.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
