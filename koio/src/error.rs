@@ -254,7 +254,7 @@ impl Error {
     }
 
     pub(crate) fn closed() -> Self {
-        Self::new(Self::CLOSED, "the socket is closed")
+        Self::new(Self::CLOSED, "the client is gone")
     }
 
     /// What goes into an acknowledgement: `{"error": {..}}`.

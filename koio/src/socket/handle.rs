@@ -148,7 +148,8 @@ impl Socket {
     ///
     /// # Errors
     /// [Full](Error::is_full) if the client does not read fast enough: nothing was queued.
-    /// [Closed](Error::is_closed) if it is gone. Otherwise the caller's own fault: a reserved name, a value
+    /// [Closed](Error::is_closed) if it is gone. A handler that passes these on lets its own client see them.
+    /// Otherwise the caller's own fault: a reserved name, a value
     /// that does not serialise, more than ten binaries.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let draft = wire::event_draft(self.namespace(), None, event, &args).map_err(not_sent)?;
@@ -381,12 +382,12 @@ impl Socket {
 }
 
 pub(super) fn closed() -> Error {
-    Error::new(Error::CLOSED, "the socket is closed").hide()
+    Error::closed()
 }
 
 pub(super) fn refused(refused: SendError) -> Error {
     match refused {
-        SendError::Full => Error::new(Error::FULL, "the socket's queue is full").hide(),
+        SendError::Full => Error::new(Error::FULL, "the client does not read fast enough"),
         SendError::Closed => closed(),
     }
 }
