@@ -134,7 +134,9 @@ pub use router::{
     Middleware, Namespace, Next, Panic, Pipeline, Reply, Requirements, Route, Row, Running, State,
     Table, Try, compose,
 };
-pub use server::{Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve};
+pub use server::{
+    Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve, shutdown_signal,
+};
 pub use socket::{AckFuture, AcksFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
 pub use wire::Bytes;
 

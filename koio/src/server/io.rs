@@ -390,7 +390,8 @@ impl Io {
 
     /// A tower layer for another server: `Router::new().route(..).layer(io.into_layer())` in axum.
     ///
-    /// That server ends by its own means: call [`IoHandle::shutdown`] first. What was given to
+    /// That server ends by its own means: when [`shutdown_signal`](crate::shutdown_signal) comes, call
+    /// [`IoHandle::shutdown`] first. What was given to
     /// [`attach`](Self::attach) is not used.
     ///
     /// # Panics
