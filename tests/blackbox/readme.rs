@@ -163,9 +163,11 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     assert_eq!(socket.rooms(), std::slice::from_ref(&room));
     assert!(socket.is_in(&room));
     socket.leave(room);
-    // `socket.set(user)`, `socket.get::<User>()`
+    // `socket.set(user)`, `socket.get::<User>()`, `socket.remove::<User>()`
     socket.set(Name("ann".to_owned()));
     assert_eq!(socket.get::<Name>().expect("a name").0, "ann");
+    assert_eq!(socket.remove::<Name>().expect("a name").0, "ann");
+    assert!(socket.get::<Name>().is_none() && socket.remove::<Name>().is_none());
     // `io.fetch_sockets().await`
     assert_eq!(io.fetch_sockets().await.len(), 1);
     assert!(io.of("/chat").fetch_sockets().await.is_empty());

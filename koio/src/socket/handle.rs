@@ -316,6 +316,14 @@ impl Socket {
         value?.downcast().ok()
     }
 
+    /// Takes out the value of this type that was [set](Self::set).
+    pub fn remove<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let mut data = self.0.data.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = data.remove(&TypeId::of::<T>());
+        drop(data);
+        value?.downcast().ok()
+    }
+
     /// Queues an event for this client, or says why not.
     pub(super) fn deliver(&self, draft: Draft) -> Result<()> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
