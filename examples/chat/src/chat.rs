@@ -55,7 +55,7 @@ impl Inside {
             return Ok((person.room().into(), Some(person)));
         }
         let room = Room::from(key);
-        let is_in = me.socket.rooms().contains(&room);
+        let is_in = me.socket.is_in(&room);
         ensure!(is_in, "not_in_room", "Join the group first.");
         Ok((room, None))
     }
