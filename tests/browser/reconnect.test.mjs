@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { launch } from "./browser.mjs";
 import { startChat } from "./chat-server.mjs";
-import { clients, keepScreenshot, lost, visitor, visitors } from "./user.mjs";
+import { clients, keepScreenshot, lost, picture, visitor, visitors } from "./user.mjs";
 
 let browser, folder, file;
 before(async () => {
@@ -47,12 +47,15 @@ for (const [client, query] of Object.entries(clients)) {
         const kept = [1, 2, 3].map((number) => `Ann's ${number}, after it ${how}`);
         await ann.say(...kept);
         for (const text of kept) await ann.state(text, "waiting");
+        await ann.pick(await picture(ann, [60, 40], `${how}.png`));
+        await ann.page.locator("#previews li").waitFor();
+        await ann.text.press("Enter");
         if (signal === "SIGKILL") await keepScreenshot(ann, `no connection, ${client}`);
         await bob.open("@Ann");
         await bob.say(`to Ann alone, after it ${how}`);
         chat = await withHistory({ port: chat.port });
         await Promise.all(all.map((one) => one.online()));
-        lines["#garden"].push(...[`before it ${how}`, ...kept].map((text) => `Ann: ${text}`));
+        lines["#garden"].push(...[`before it ${how}`, ...kept].map((text) => `Ann: ${text}`), `Ann: [${how}.png]`);
         lines["@"].push(`Bob: to Ann alone, after it ${how}`);
         await bob.open("#garden");
         for (const one of all) await one.reads(...lines["#garden"]);
