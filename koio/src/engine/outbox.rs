@@ -149,7 +149,7 @@ impl Outbox {
         urgency: Urgency,
         writes: &mut Writes,
     ) -> Result<Sent, SendError> {
-        let state = self.state();
+        let mut state = self.state();
         if state.closed {
             return Err(SendError::Closed);
         }
@@ -158,6 +158,12 @@ impl Outbox {
         let full = bytes > self.max_bytes || messages > self.max_messages;
         if full && urgency == Urgency::Normal && !state.queue.is_empty() {
             return Err(SendError::Full);
+        }
+        if state.corked {
+            // Nearly all answers: whoever has corked it writes it, and nobody is to be told.
+            state.queue.push(entry);
+            self.weigh(&mut state, bytes, messages);
+            return Ok(Sent::Done);
         }
         Ok(self.send(state, entry, writes))
     }
@@ -273,6 +279,18 @@ impl Outbox {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// A poll waits that the session's task does not know of. False if it had better look at it now: there is something
+    /// to send, or to refuse.
+    pub(crate) fn poll_waits(&self) -> bool {
+        let mut state = self.state();
+        // Writable: the task has a poll already.
+        if state.corked || state.closed || state.writable || !state.queue.is_empty() {
+            return false;
+        }
+        state.writable = true;
+        true
     }
 
     /// The session's turn begins: pushes need not wake it.

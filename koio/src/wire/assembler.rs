@@ -1,9 +1,9 @@
 //! Packets put together with their attachments.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::args::Attachments;
-use super::packet::{Packet, PacketKind, PacketLimits, namespace};
+use super::packet::{Head, PacketKind, PacketLimits, namespace};
 use super::{DecodeError, DecodeErrorKind, EventName, Message, RawArgs};
 
 /// What came in, complete.
@@ -127,9 +127,9 @@ impl Assembler {
     }
 
     fn header(&mut self, text: Bytes) -> Result<Option<Incoming>, DecodeError> {
-        let packet = Packet::read(text, &self.limits)?;
-        let outstanding = packet.attachments;
-        let incoming = Incoming::new(packet, &self.limits)?;
+        let head = Head::read(&text, &self.limits)?;
+        let outstanding = head.attachments;
+        let incoming = Incoming::new(&head, text, &self.limits)?;
         if outstanding == 0 {
             return Ok(Some(incoming));
         }
@@ -196,39 +196,35 @@ impl Partial {
 
 impl Incoming {
     #[inline]
-    fn new(packet: Packet, limits: &PacketLimits) -> Result<Self, DecodeError> {
-        let Packet {
-            kind,
-            namespace,
-            id,
-            binary,
-            data,
-            checked,
-            ..
-        } = packet;
-        let attachments = if binary {
-            Attachments::Empty
-        } else {
-            Attachments::None
+    fn new(head: &Head, mut text: Bytes, limits: &PacketLimits) -> Result<Self, DecodeError> {
+        let namespace = head.namespace(&text);
+        text.advance(head.data);
+        let args = |text, name| {
+            let attachments = if head.binary {
+                Attachments::Empty
+            } else {
+                Attachments::None
+            };
+            RawArgs::new(text, name, attachments, head.checked)
         };
-        Ok(match kind {
+        Ok(match head.kind {
             PacketKind::Event => {
-                let (name, end) = EventName::decode(&data, limits.event)?;
+                let (name, end) = EventName::decode(&text, limits.event)?;
                 Self::Event {
                     namespace,
-                    id,
+                    id: head.id,
                     name,
-                    args: RawArgs::new(data, Some(end), attachments, checked),
+                    args: args(text, Some(end)),
                 }
             }
             PacketKind::Ack => Self::Ack {
                 namespace,
-                id: id.ok_or(DecodeError::new(DecodeErrorKind::AckId, 0))?,
-                args: RawArgs::new(data, None, attachments, checked),
+                id: head.id.ok_or(DecodeError::new(DecodeErrorKind::AckId, 0))?,
+                args: args(text, None),
             },
             PacketKind::Connect => Self::Connect {
                 namespace,
-                auth: data,
+                auth: text,
             },
             PacketKind::Disconnect => Self::Disconnect { namespace },
             PacketKind::ConnectError => Self::ConnectError { namespace },

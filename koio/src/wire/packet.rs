@@ -1,6 +1,6 @@
 //! The text of a Socket.IO packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::json;
 use super::{DecodeError, DecodeErrorKind};
@@ -67,8 +67,6 @@ pub struct Packet {
     pub binary: bool,
     /// The data as JSON. Empty where there is none.
     pub data: Bytes,
-    /// Whether the data has been found to be JSON already; otherwise only its edges have been looked at.
-    pub(super) checked: bool,
 }
 
 /// Ack ids are JavaScript numbers: above this they are no longer exact.
@@ -91,13 +89,35 @@ impl Packet {
     ///
     /// When the text breaks the grammar, its type's shape of data, or a limit.
     pub fn decode(text: &Bytes, limits: &PacketLimits) -> Result<Self, DecodeError> {
-        Self::read(text.clone(), limits)
+        let head = Head::read(text, limits)?;
+        Ok(Self {
+            kind: head.kind,
+            namespace: head.namespace(text),
+            id: head.id,
+            attachments: head.attachments,
+            binary: head.binary,
+            data: text.slice(head.data..),
+        })
     }
+}
 
-    /// [`decode`](Self::decode) without a reference to count.
+/// A packet where it lies: what comes before the data, and where that begins.
+pub(super) struct Head {
+    pub(super) kind: PacketKind,
+    pub(super) binary: bool,
+    /// Whether the data has been found to be JSON already; otherwise only its edges have been looked at.
+    pub(super) checked: bool,
+    pub(super) attachments: usize,
+    pub(super) id: Option<u64>,
+    /// From where to where it is written, if it is.
+    namespace: Option<(usize, usize)>,
+    pub(super) data: usize,
+}
+
+impl Head {
     #[inline]
-    pub(super) fn read(mut text: Bytes, limits: &PacketLimits) -> Result<Self, DecodeError> {
-        let mut cursor = Cursor { text: &text, at: 0 };
+    pub(super) fn read(text: &[u8], limits: &PacketLimits) -> Result<Self, DecodeError> {
+        let mut cursor = Cursor { text, at: 0 };
         let (kind, binary) = cursor.kind()?;
         let attachments = if binary {
             cursor.attachments(limits)?
@@ -110,20 +130,28 @@ impl Packet {
             _ => None,
         };
         let start = cursor.at;
-        text.advance(start);
-        let data = text;
-        let checked = shape(kind, &data, id, limits)
-            .and_then(|()| check(kind, &data, binary.then_some(attachments), limits))
+        let data = cursor.rest();
+        let checked = shape(kind, data, id, limits)
+            .and_then(|()| check(kind, data, binary.then_some(attachments), limits))
             .map_err(|error| DecodeError::new(error.kind(), start + error.offset()))?;
         Ok(Self {
             kind,
-            namespace,
-            id,
-            attachments,
             binary,
-            data,
             checked,
+            attachments,
+            id,
+            namespace,
+            data: start,
         })
+    }
+
+    /// The namespace in the text that this was read from.
+    #[inline]
+    pub(super) fn namespace(&self, text: &Bytes) -> Bytes {
+        match self.namespace {
+            Some((start, end)) => text.slice(start..end),
+            None => Bytes::from_static(b"/"),
+        }
     }
 }
 
@@ -184,16 +212,16 @@ fn check(
 }
 
 struct Cursor<'a> {
-    text: &'a Bytes,
+    text: &'a [u8],
     at: usize,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
     fn error<T>(&self, kind: DecodeErrorKind) -> Result<T, DecodeError> {
         Err(DecodeError::new(kind, self.at))
     }
 
-    fn rest(&self) -> &[u8] {
+    fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
 
@@ -215,23 +243,22 @@ impl Cursor<'_> {
 
     /// An integer without leading zeros, or nothing if there is no digit.
     fn integer(&mut self, error: DecodeErrorKind) -> Result<Option<u64>, DecodeError> {
-        let start = self.at;
+        let rest = self.rest();
         let mut value = 0_u64;
-        let mut at = start;
-        while let Some(digit @ b'0'..=b'9') = self.text.get(at) {
-            let next = value.checked_mul(10);
-            let next = next.and_then(|next| next.checked_add(u64::from(digit - b'0')));
-            let Some(next) = next else {
-                return self.error(error);
-            };
-            value = next;
-            at += 1;
+        let mut len = 0;
+        while let Some(digit @ b'0'..=b'9') = rest.get(len) {
+            // It may only overflow where there are more than nineteen.
+            value = value.wrapping_mul(10).wrapping_add((digit - b'0').into());
+            len += 1;
         }
-        if at > start + 1 && self.text.get(start) == Some(&b'0') {
-            return self.error(error);
+        match rest {
+            _ if len == 0 => return Ok(None),
+            [b'0', ..] if len > 1 => return self.error(error),
+            _ if len > 19 => return self.error(error),
+            _ => {}
         }
-        self.at = at;
-        Ok((at > start).then_some(value))
+        self.at += len;
+        Ok(Some(value))
     }
 
     fn attachments(&mut self, limits: &PacketLimits) -> Result<usize, DecodeError> {
@@ -248,10 +275,10 @@ impl Cursor<'_> {
         }
     }
 
-    fn namespace(&mut self, limits: &PacketLimits) -> Result<Bytes, DecodeError> {
+    fn namespace(&mut self, limits: &PacketLimits) -> Result<Option<(usize, usize)>, DecodeError> {
         let rest = self.rest();
         if rest.first() != Some(&b'/') {
-            return Ok(Bytes::from_static(b"/"));
+            return Ok(None);
         }
         // A comma further away than the limit allows is of no interest.
         let comma = rest
@@ -262,9 +289,9 @@ impl Cursor<'_> {
         if len > limits.namespace {
             return self.error(DecodeErrorKind::NamespaceTooLong);
         }
-        let namespace = self.text.slice(self.at..self.at + len);
+        let namespace = (self.at, self.at + len);
         self.at += len + usize::from(comma.is_some());
-        Ok(namespace)
+        Ok(Some(namespace))
     }
 
     fn id(&mut self) -> Result<Option<u64>, DecodeError> {

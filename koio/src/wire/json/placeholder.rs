@@ -88,9 +88,12 @@ impl Watch for Placeholders {
         Some(len)
     }
 
-    fn open(&mut self, _object: bool) {
+    fn open(&mut self, object: bool) {
         self.begin();
-        self.open.push(Object::default());
+        // The lists around everything have no keys, and for them alone nothing need be allocated.
+        if object || !self.open.is_empty() {
+            self.open.push(Object::default());
+        }
     }
 
     fn key(&mut self, raw: &[u8]) {

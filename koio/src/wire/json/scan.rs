@@ -106,22 +106,26 @@ fn long_string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
 
 /// How many bytes come before the first quote, backslash or control.
 pub(in crate::wire) fn plain(text: &[u8]) -> usize {
+    let (words, tail) = text.as_chunks::<8>();
     let mut at = 0;
-    loop {
-        let (words, tail) = text.get(at..).unwrap_or_default().as_chunks::<8>();
-        for word in words.iter().take(SHORT / 8) {
-            if let Some(end) = first_special(*word) {
-                return at + end;
-            }
-            at += 8;
+    for word in words.iter().take(SHORT / 8) {
+        if let Some(end) = first_special(*word) {
+            return at + end;
         }
-        if words.len() <= SHORT / 8 {
-            let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
-            return at + tail.iter().take_while(plain).count();
-        }
-        at += runs::<256>(text.get(at..).unwrap_or_default());
-        at += runs::<32>(text.get(at..).unwrap_or_default());
+        at += 8;
     }
+    if words.len() > SHORT / 8 {
+        return long_plain(text, at);
+    }
+    let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
+    at + tail.iter().take_while(plain).count()
+}
+
+#[inline(never)]
+fn long_plain(text: &[u8], mut at: usize) -> usize {
+    at += runs::<256>(text.get(at..).unwrap_or_default());
+    at += runs::<32>(text.get(at..).unwrap_or_default());
+    at + plain(text.get(at..).unwrap_or_default())
 }
 
 /// Bytes of a string that are looked at in words before longer runs are tried: most strings are short.
