@@ -39,17 +39,19 @@ async function login(name) {
   state.online = users;
   arrange($("known-groups"), Object.keys(groups).map((value) => Object.assign(document.createElement("option"), { value })));
   for (const [key, messages] of Object.entries(history)) conversation(key).receiveHistory(messages);
-  for (const room of store.groups) await join(room).catch(() => {});
+  for (const room of store.groups) await join(room).catch((error) => { if (!error.code) throw error; }); // refused, or cut off
   status("online", "Online");
   outbox.open();
   connection.measure();
 }
 
-async function join(room) {
-  const { history } = await connection.ask("join", { room });
+async function join(name) {
+  const { room, history } = await connection.ask("join", { room: name });
   if (!store.groups.includes(room)) remember({ groups: [...store.groups, room] });
-  conversation(`#${room}`).receiveHistory(history ?? []);
+  const joined = conversation(`#${room}`);
+  joined.receiveHistory(history);
   changed();
+  return joined;
 }
 
 async function leave({ key, title }) {
@@ -134,7 +136,8 @@ function open(opened, byHand = true) {
   document.body.classList.toggle("reading", byHand);
   if (state.isLooking()) opened.read();
   changed();
-  if (byHand) { log(opened).toEnd(); $("text").focus(); }
+  if (byHand) log(opened).toEnd();
+  if (byHand) $(isPhone.matches ? "back" : "text").focus(); // a phone's keyboard would hide half of it
 }
 
 $("login").addEventListener("submit", async (event) => {
@@ -151,12 +154,11 @@ $("login").addEventListener("submit", async (event) => {
 $("join").addEventListener("submit", async (event) => {
   event.preventDefault();
   $("join-error").textContent = "";
-  const room = $("room").value.trim();
   try {
-    await join(room);
+    const joined = await join($("room").value.trim());
     $("room").value = "";
     showJoin(false);
-    open(conversation(`#${room}`));
+    open(joined);
   } catch (error) {
     $("join-error").textContent = error.message;
   }
