@@ -175,19 +175,41 @@ test("a message that was refused says why, and can be sent again or deleted", as
   }
 });
 
+test("two windows of a browser are two people, each of them still after a reload", async () => {
+  const chat = await startChat();
+  try {
+    const ann = await visitor(browser, chat, "Ann", { expected: lost });
+    const bob = await visitor(browser, chat, null, { from: ann });
+    await bob.page.getByText("You are Ann in another window.").waitFor();
+    await bob.enter("Bob");
+    await bob.online();
+    await ann.sees("Bob");
+    await Promise.all([ann, bob].map(({ page }) => page.reload()));
+    await Promise.all([ann.sees("Bob"), bob.sees("Ann")]);
+    await bob.page.close();
+    await ann.page.goto("about:blank");
+    const again = await visitor(browser, chat, null, { from: ann });
+    await again.online();
+    assert.equal(await again.page.locator("#me").textContent(), "Bob", "the last one, who is in no window");
+    ann.faultless();
+    await ann.close();
+  } finally {
+    await chat.stop();
+  }
+});
+
 test("one name has one window: the newer one has it until the older one asks", async () => {
   const chat = await startChat();
   try {
     const first = await visitor(browser, chat, "Ann", { expected: lost });
-    const second = await first.page.context().newPage();
-    await second.goto(chat.url);
-    await second.locator('[data-status="online"] #me').waitFor();
+    const second = await visitor(browser, chat, "ann", { from: first });
     await first.page.getByText("The chat is open in another window.").waitFor();
+    await first.say("from the older one");
+    await first.state("from the older one", "waiting");
     await first.page.getByRole("button", { name: "Use it here" }).click();
     await first.online();
-    await second.getByText("The chat is open in another window.").waitFor();
-    await first.say("here again");
-    await first.state("here again", "sent");
+    await second.page.getByText("The chat is open in another window.").waitFor();
+    await first.state("from the older one", "sent");
     first.faultless();
     await first.close();
   } finally {

@@ -10,7 +10,7 @@ export const lost = /ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE|WebSocket
 export const clients = { "the page's own client": "", "the official client": "?client=official" };
 export const phone = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
-/** Somebody who opens the page, and enters if they have a name. */
+/** Somebody who opens the page, and enters if they have a name; with `from`, in a window of that one's browser. */
 export async function visitor(browser, chat, name, { query = "", ...options } = {}) {
   const { page, faults, close } = await watchedPage(browser, `${chat.url}/${query}`, options);
   const text = page.getByRole("textbox", { name: "Message", exact: true });
