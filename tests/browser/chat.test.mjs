@@ -13,16 +13,23 @@ const gone = ({ socket }) => new Promise((resolve) => socket.once("disconnect", 
 for (const [title, options] of Object.entries(transports)) {
   describe(title, () => {
     let chat, ann, bob, guest; // Ann and Bob have keys, the guest has no name
-    const come = () => person(chat.url, options);
+    const come = async () => Object.assign(await person(chat.url, options), { acknowledges: true });
     const enter = async (login) => {
       const one = await come();
       const [welcome] = await one.ask("login", login);
       assert.equal(welcome.error, undefined, JSON.stringify(welcome));
       return Object.assign(one, { welcome });
     };
+    /** Leaves, and waits until the name is seen to be gone. */
+    const depart = async (one) => {
+      await ann.insist("rtt"); // behind all that was announced before
+      ann.forget();
+      one.leave();
+      await ann.next("users", (users) => !users.includes(one.welcome.name));
+    };
     const history = async (login) => {
       const one = await enter(login);
-      one.leave();
+      await depart(one);
       return one.welcome.history;
     };
     before(async () => {
@@ -70,10 +77,10 @@ for (const [title, options] of Object.entries(transports)) {
         assert.equal((await bob.next("message", ({ from }) => from === id))[0].text, "from afar");
         assert.ok((await bob.insist("private", { to: id.toLowerCase(), text: `to ${id}` }))[0].id > 0);
         assert.equal((await odd.next("message", ({ from }) => from === "Bob"))[0].text, `to ${id}`);
-        odd.leave();
-        const all = await history({ id, key: key(id) });
-        assert.deepEqual(texts(all["@Bob"]), ["from afar", `to ${id}`]);
-        await bob.next("users", (users) => !users.includes(id));
+        await depart(odd);
+        const again = await enter({ id, key: key(id) });
+        assert.deepEqual(texts(again.welcome.history["@Bob"]), ["from afar", `to ${id}`]);
+        await depart(again);
       }
     });
 
@@ -114,8 +121,7 @@ for (const [title, options] of Object.entries(transports)) {
       for (const to of ["nobody", "", guest.id, ann.id, "garden"]) {
         assert.equal(code(await ann.insist("private", { to, text: "psst" })), "no_such_person", to);
       }
-      carl.leave();
-      await ann.next("users", (users) => !users.includes("Carl"));
+      await depart(carl);
       assert.ok((await ann.ask("private", { to: "Carl", text: "while you were out" }))[0].id > id);
       await guest.ask("rtt");
       assert.deepEqual(carl.heard("message").concat(guest.heard("message")), []);
@@ -141,7 +147,9 @@ for (const [title, options] of Object.entries(transports)) {
       assert.deepEqual(await bob.insist("join", { room: "garden" }), [{ room: "garden", history: [message] }]);
       await bob.insist("group", garden("tulips"));
       for (const one of [ann, bob]) assert.equal((await one.next("message"))[0].text, "tulips");
-      assert.deepEqual((await enter({ id: "Gardener" }).then((one) => { one.leave(); return one; })).welcome.groups, { garden: 2 });
+      const visitor = await enter({ id: "Visitor" });
+      assert.deepEqual(visitor.welcome.groups, { garden: 2 });
+      await depart(visitor);
       assert.deepEqual(await bob.insist("leave", { room: "garden" }), []);
       assert.equal(code(await bob.insist("group", garden("still here?"))), "not_in_room");
       await ann.insist("group", garden("weeds"));
@@ -153,7 +161,7 @@ for (const [title, options] of Object.entries(transports)) {
       assert.deepEqual(late.welcome.groups, {}, "nobody is in it any more");
       assert.deepEqual(Object.keys(late.welcome.history), ["everyone"], "and nobody hears of it who is not");
       assert.deepEqual(texts((await late.insist("join", { room: "garden" }))[0].history), ["roses", "tulips", "weeds"]);
-      late.leave();
+      await depart(late);
     });
 
     test("nobody's own room and nobody's id is a group", async () => {
@@ -234,8 +242,7 @@ for (const [title, options] of Object.entries(transports)) {
       carl.acknowledges = false;
       const [unseen] = await ann.ask("private", { to: "carl", text: "no tick" });
       await carl.next("message", ({ id }) => id === unseen.id);
-      carl.leave(); // the wait ends with the connection
-      await ann.next("users", (users) => !users.includes("Carl"));
+      await depart(carl); // the wait ends with the connection
       await ann.ask("private", { to: "carl", text: "no tick" });
       const [last] = await ann.ask("sendMsg", { newAccount: "tick" });
       await ann.next("delivered", ({ id }) => id === last.id);
@@ -282,9 +289,7 @@ for (const [title, options] of Object.entries(transports)) {
       assert.equal((await second.ask("sendMsg", { newAccount: "still me" })).length, 1);
       assert.equal((await bob.next("message", ({ text }) => text === "still me"))[0].from, "Dora");
       await refused();
-      ann.forget();
-      second.leave();
-      await ann.next("users", (users) => !users.includes("Dora"));
+      await depart(second);
       await refused();
       assert.deepEqual(texts((await history({ id: "Dora", key: key("Dora") }))["@Ann"]), ["one", "two"]);
       thief.leave();
@@ -294,12 +299,12 @@ for (const [title, options] of Object.entries(transports)) {
       const eve = await enter({ id: "Eve" });
       await ann.insist("private", { to: "Eve", text: "between us" });
       await eve.insist("private", { to: "Ann", text: "and me" });
-      eve.leave();
-      await ann.next("users", (users) => !users.includes("Eve"));
+      await depart(eve);
       assert.equal(code(await ann.insist("private", { to: "Eve", text: "hello?" })), "no_such_person");
       for (const login of [{ id: "Eve" }, { id: "eve", key: key("another Eve") }]) {
-        assert.deepEqual(Object.keys(await history(login)), ["everyone"]);
-        await ann.next("users", (users) => !users.some((name) => /eve/i.test(name)));
+        const other = await enter(login);
+        assert.deepEqual(Object.keys(other.welcome.history), ["everyone"]);
+        await depart(other);
       }
       ann.leave();
       ann = await enter({ id: "Ann", key: key("Ann") });
@@ -315,15 +320,15 @@ for (const [title, options] of Object.entries(transports)) {
         if (text.endsWith("9")) await fay.insist("sendMsg", { newAccount: `public ${text}` });
       }
       const said = wrote.flatMap((text) => text.endsWith("5") ? [text, `re: ${text}`] : [text]).slice(-50);
-      for (const one of [fay, gus]) one.leave();
+      for (const one of [fay, gus]) await depart(one);
       const [hers, his] = [await history({ id: "Fay", key: key("Fay") }), await history({ id: "Gus", key: key("Gus") })];
       assert.deepEqual([texts(hers["@Gus"]), texts(his["@Fay"])], [said, said]);
       assert.deepEqual(hers["@Gus"].slice(-2).map(({ from, tag }) => [from, tag]), [["Fay", "message 55"], ["Gus", undefined]]);
       assert.ok(his["@Fay"].every(({ tag }) => tag === undefined));
       assert.deepEqual(texts(hers.everyone).slice(-5), [9, 19, 29, 39, 49].map((at) => `public message ${at}`));
       assert.ok(hers["@Gus"].every((message, at, all) => at === 0 || message.id > all[at - 1].id));
-      assert.equal((await history({ id: "Ann", key: key("Ann") }))["@Fay"], undefined);
       ann = await enter({ id: "Ann", key: key("Ann") });
+      assert.equal(ann.welcome.history["@Fay"], undefined);
     });
 
     test("one answer has at most ten images, the newest, since official clients take no more", async () => {
@@ -396,7 +401,7 @@ for (const [title, options] of Object.entries(transports)) {
       assert.ok(answers.slice(0, 38).every((answer) => code(answer) === undefined), "a burst of 40 is fine, login and connection included");
       assert.equal(code(await ann.ask("rtt")), undefined);
       assert.equal(code(await fast.insist("sendMsg", { newAccount: "slower" })), undefined);
-      fast.leave();
+      await depart(fast);
     });
 
     test("too much in one message ends its sender's connection and nobody else's", async () => {

@@ -26,18 +26,18 @@ const guestOf = async (chat, id) => {
 const previews = (one) => one.page.getByRole("list", { name: "Images to send" }).getByRole("listitem");
 
 test("Shift and Enter begin a line, Enter sends, and white space stays as it was written", async () => {
-  await ann.text.fill("one");
+  await ann.text.fill("\n  one");
   await ann.text.press("Shift+Enter");
   await ann.text.pressSequentially("  two");
   const height = await ann.text.evaluate((field) => field.offsetHeight);
   await ann.text.press("Enter");
-  await bob.message("one\n  two").waitFor();
-  assert.equal(await bob.message("one\n  two").locator(".text").evaluate((text) => getComputedStyle(text).whiteSpaceCollapse), "preserve");
+  await bob.message("  one\n  two").waitFor();
+  assert.equal(await bob.message("  one\n  two").locator(".text").evaluate((text) => getComputedStyle(text).whiteSpaceCollapse), "preserve");
   assert.ok(height > await ann.text.evaluate((field) => field.offsetHeight), "the field grows with its text and shrinks again");
   await ann.text.press("Enter");
   await ann.text.fill("   ");
   await ann.text.press("Enter");
-  await ann.reads("Ann: one\n  two");
+  await ann.reads("Ann:   one\n  two");
 });
 
 test("addresses of the web are links that know nothing of this page, and nothing else is", async () => {

@@ -23,7 +23,7 @@ export async function person(url, options) {
   };
   const self = {
     socket,
-    acknowledges: true, // what asks for it, as a page does
+    acknowledges: false, // messages, as a page does
     get id() { return socket.id; },
     heard: (event) => heard.filter((one) => one.event === event).map(({ args }) => args),
     order: () => heard.map(({ event }) => event),

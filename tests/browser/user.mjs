@@ -44,7 +44,7 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
     },
     pick: (...files) => page.locator("#image").setInputFiles(files),
     /** One message of the open conversation. */
-    message: (text) => page.locator(".log .message").filter({ has: page.locator(".text").getByText(text, { exact: true }) }),
+    message: (text) => page.locator(".log .message").filter({ has: page.locator(".text").and(page.getByText(text, { exact: true })) }),
     /** Waits until these and no others, in this order, are in the open conversation: "Name: text". */
     reads: (...lines) => expected(page, lines, () => [...document.querySelectorAll(".log .message")].map((line) => {
       const said = line.querySelector(".text")?.textContent ?? `[${line.querySelector("img").alt}]`;

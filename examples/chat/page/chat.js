@@ -14,6 +14,7 @@ import { forget, remember, store } from "/store.js";
 
 const isOfficial = new URLSearchParams(location.search).get("client") === "official";
 const elsewhere = new BroadcastChannel("koio-chat"); // other windows of this browser
+const isPhone = matchMedia("(max-width: 44rem)");
 const logs = new WeakMap(); // by conversation
 state.isLooking = () => !document.hidden && $("conversation").clientWidth > 0; // on a phone the list may be in its place
 
@@ -61,7 +62,7 @@ async function leave({ key, title }) {
 connection.on("connect", async () => {
   $("enter").disabled = false;
   $("login-error").textContent = "";
-  if (!store.name) return;
+  if (!store.name || isElsewhere()) return;
   try {
     await login(store.name);
   } catch (error) {
@@ -128,7 +129,9 @@ connection.on("delivered", ({ room, id, count }) => conversation(room).deliver(i
 function open(opened, byHand = true) {
   if (state.current && state.current !== opened) state.current.firstUnread = null;
   state.current = opened;
-  document.body.classList.toggle("reading", byHand); // on a phone the list and the conversation take turns
+  // On a phone the list and the conversation take turns, and the browser's way back leads to the list.
+  if (byHand && isPhone.matches && !history.state?.isReading) history.pushState({ isReading: true }, "");
+  document.body.classList.toggle("reading", byHand);
   if (state.isLooking()) opened.read();
   changed();
   if (byHand) { log(opened).toEnd(); $("text").focus(); }
@@ -168,10 +171,14 @@ function showJoin(isShown) {
 $("join-toggle").addEventListener("click", () => showJoin($("join").hidden));
 $("join").addEventListener("keydown", (event) => { if (event.key === "Escape") showJoin(false); });
 $("leave").addEventListener("click", () => leave(state.current).catch((error) => { $("notice").textContent = error.message; }));
-$("back").addEventListener("click", () => {
+
+function toList() {
   document.body.classList.remove("reading");
   document.querySelector("[aria-current]")?.focus();
-});
+}
+$("back").addEventListener("click", () => history.state?.isReading ? history.back() : toList());
+window.addEventListener("popstate", ({ state }) => { if (isPhone.matches && !state?.isReading) toList(); });
+
 $("sign-out").addEventListener("click", () => { forget(); location.reload(); });
 $("to-end").addEventListener("click", () => log(state.current).toEnd());
 $("sidebar").addEventListener("keydown", walk);

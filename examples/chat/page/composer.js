@@ -65,8 +65,8 @@ function submit() {
   const { key, images } = state.current;
   $("notice").textContent = "";
   for (const { name, bytes } of images.splice(0)) send(key, { image: { name, bytes } });
-  if (text.value.trim()) send(key, { text: text.value.trim() });
-  else if (text.value.trim() !== text.value) return;
+  const said = text.value.replace(/^\s*\n|\s+$/g, ""); // spaces before the first word may be meant
+  if (said) send(key, { text: said });
   text.value = state.current.draft = "";
   told = 0;
   fit();

@@ -102,6 +102,7 @@ class Connection {
     engine.on("packet", ({ type, data }) => { if (isOurs()) this.#onFrame("in", type, data); });
     engine.on("packetCreate", ({ type, data }) => { if (isOurs()) this.#onFrame("out", type, data); });
     engine.on("open", used);
+    if (engine.transport.name === "polling") engine.transport.on("poll", () => { if (isOurs()) this.#onFrame("note", "GET, waits for news"); });
     engine.on("upgrading", ({ name }) => { if (isOurs()) this.#onFrame("note", `probing ${name}`); });
     engine.on("upgrade", ({ name }) => { if (isOurs()) this.#onFrame("note", `upgraded to ${name}`); used(); });
   }

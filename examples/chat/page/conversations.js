@@ -74,7 +74,7 @@ class Conversation {
 
   receiveHistory(messages) {
     // What was said before we ever came is not news, unless it was said to us alone.
-    if (!(this.key in store.seen) && this.kind !== "person") store.seen[this.key] = messages.at(-1)?.id ?? 0;
+    if (!(this.key in store.seen) && this.kind !== "person") this.#remember(messages.at(-1)?.id ?? 0);
     for (const message of messages) this.receive(message);
     this.#tidy();
   }
@@ -111,9 +111,11 @@ class Conversation {
   read() {
     const last = this.messages.at(-1)?.id ?? 0;
     this.unread = 0;
-    if (last > (store.seen[this.key] ?? 0)) remember({ seen: { ...store.seen, [this.key]: last } });
+    if (last > (store.seen[this.key] ?? 0)) this.#remember(last);
     changed();
   }
+
+  #remember(seen) { remember({ seen: { ...store.seen, [this.key]: seen } }); }
 
   #count({ id, from }) {
     if (this.isRead) return this.read();

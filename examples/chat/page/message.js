@@ -30,9 +30,8 @@ class Line {
       avatar(message.from),
       element("div", { className: "said" },
         element("header", {}, named(message.from, "author"), this.#time),
-        message.image ? picture(message.image) : words(message.text),
-        this.#failure),
-      this.#mark);
+        element("div", { className: "line" }, message.image ? picture(message.image) : words(message.text), this.#mark),
+        this.#failure));
     this.node.classList.toggle("own", message.from === state.me);
   }
 
@@ -85,7 +84,7 @@ function picture({ name, bytes }) {
   const button = element("button", { type: "button", className: "picture", onclick: () => enlarge(image) }, image);
   image.onerror = () => {
     URL.revokeObjectURL(url);
-    button.replaceWith(element("p", { className: "text", dir: "auto", textContent: `${name} is not an image that this browser can show.` }));
+    button.replaceWith(element("p", { className: "text" }, named(name), " is not an image that this browser can show."));
   };
   button.title = `${name}, ${kilobytes(bytes.byteLength)}`;
   return button;

@@ -2,7 +2,7 @@
 
 use crate::history::{History, Kept, Message, Sent, Tag, What};
 use crate::people::{Me, People, Person};
-use koio::{Result, Room, Socket, bail, ensure};
+use koio::{Result, Room, bail, ensure};
 use serde_json::json;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
@@ -10,10 +10,8 @@ use std::{ffi::OsString, io};
 use tokio::sync::Semaphore;
 
 pub(crate) const EVERYONE: &str = "everyone";
-/// Beyond so many recipients, a message is encoded once for all, and nobody counts who has it.
-const CROWD: u32 = 20;
-/// Answers of pages that are waited for at once; beyond them there are no ticks.
-static TICKS: Semaphore = Semaphore::const_new(1_000);
+/// Messages whose pages are waited for at once, for ten seconds each. Beyond them there are no ticks.
+static TICKS: Semaphore = Semaphore::const_new(250);
 
 pub(crate) struct Chat(Mutex<Inside>);
 
@@ -30,8 +28,10 @@ impl Chat {
         if let Some(path) = file.filter(|path| !path.is_empty()) {
             chat.history = History::open(path.into())?;
             for kept in &chat.history.kept {
-                let both = kept.to.iter().chain([&kept.by]);
-                both.for_each(|person| chat.people.remember(person));
+                let people = kept.to.iter().chain([&kept.by]);
+                for person in people.filter(|person| person.key.is_some()) {
+                    chat.people.know(person);
+                }
             }
         }
         Ok(Self(Mutex::new(chat)))
@@ -47,13 +47,13 @@ impl Chat {
 impl Inside {
     /// The room that a key means, if `me` may speak there, and whose it is if it is one person's.
     pub(crate) fn find(&self, me: &Me, key: &str) -> Result<(Room, Option<&Person>)> {
-        let room = Room::from(key);
         if let Some(name) = key.strip_prefix('@') {
             let Some(person) = self.people.find(name) else {
                 bail!("no_such_person", "Nobody of that name is known here.");
             };
             return Ok((person.room().into(), Some(person)));
         }
+        let room = Room::from(key);
         let is_in = me.socket.rooms().contains(&room);
         ensure!(is_in, "not_in_room", "Join the group first.");
         Ok((room, None))
@@ -66,17 +66,11 @@ impl Inside {
         }
         let (room, to) = self.find(me, key)?;
         let (by, to) = (Person::clone(&me.person), to.cloned());
-        let mut pair = [by.room(), room.to_string()];
-        pair.sort(); // one conversation, whoever of the two speaks
         let at = u64::try_from(UNIX_EPOCH.elapsed()?.as_millis())?;
         let id = at.max(self.history.last_id() + 1); // also after a restart with a clock gone back
         let message = Message {
             sent: Sent { id, at },
-            room: if to.is_some() {
-                pair.concat()
-            } else {
-                room.to_string()
-            },
+            room: to.as_ref().map_or(key.into(), |to| by.room_with(to)),
             from: by.name.clone(),
             tag,
             what,
@@ -84,37 +78,23 @@ impl Inside {
         let kept = Kept { by, to, message };
         let (own, shown) = (kept.shown(true), kept.shown(false));
         self.history.keep(kept)?;
-        me.socket.emit("message", &own).ok(); // its author may be gone by now
-        self.deliver(me, room, own, shown)?;
-        Ok(Sent { id, at })
-    }
-
-    /// To the others. A task waits for their pages to acknowledge it, and tells its author how many did.
-    fn deliver(&self, me: &Me, room: Room, own: Message, shown: Message) -> Result<()> {
-        let is_there = |other: &&Socket| **other != me.socket && other.rooms().contains(&room);
-        let others: Vec<_> = self.people.sockets().filter(is_there).cloned().collect();
-        let count = u32::try_from(others.len())?;
-        let Some(Ok(places)) = (count <= CROWD).then(|| TICKS.try_acquire_many(count)) else {
-            return me.socket.to(room).emit("message", shown);
+        let author = me.socket.io().to(me.person.room());
+        author.emit("message", &own)?;
+        let others = me.socket.to(room);
+        let Ok(tick) = TICKS.try_acquire() else {
+            others.emit("message", shown)?;
+            return Ok(Sent { id, at });
         };
-        let emit = |socket: &Socket| socket.emit_with_ack::<()>("message", &shown);
-        let answers: Vec<_> = others.iter().map(emit).collect();
-        let author = me.socket.clone();
+        let answers = others.emit_with_acks::<()>("message", shown); // of their pages
         tokio::spawn(async move {
-            let mut count = 0;
-            for (socket, answer) in others.iter().zip(answers) {
-                match answer.await {
-                    Ok(()) => count += 1,
-                    Err(error) if error.is_full() => socket.disconnect_all(), // it reads too slowly
-                    Err(_) => {}
-                }
-            }
-            drop(places);
+            let answers = answers.await.unwrap_or_default();
+            let count = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
             if count > 0 {
-                let told = json!({ "room": own.room, "id": own.sent.id, "count": count });
+                let told = json!({ "room": own.room, "id": id, "count": count });
                 author.emit("delivered", told).ok();
             }
+            drop(tick);
         });
-        Ok(())
+        Ok(Sent { id, at })
     }
 }

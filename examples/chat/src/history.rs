@@ -103,16 +103,14 @@ impl History {
         let mut options = File::options();
         let file = options.read(true).append(true).create(true).open(&path)?;
         file.try_lock()?;
-        let mut history = Self {
-            path,
-            ..Self::default()
-        };
-        for line in BufReader::new(file).split(b'\n').skip(1) {
+        let mut history = Self::default();
+        for line in BufReader::new(&file).split(b'\n').skip(1) {
             match serde_json::from_slice(&line?) {
                 Ok(kept) => history.remember(kept),
                 Err(error) => eprintln!("a damaged line of the history is skipped: {error}"),
             }
         }
+        history.path = path;
         history.rewrite()?;
         Ok(history)
     }
@@ -144,6 +142,8 @@ impl History {
         let path = self.path.with_added_extension("new");
         let mut file = File::create(&path)?;
         file.try_lock()?;
+        #[cfg(unix)] // what is private, and the keys, are for nobody else on the machine
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         for kept in &self.kept {
             write(&mut file, kept)?;
         }

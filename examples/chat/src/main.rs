@@ -3,11 +3,7 @@
 //! `PORT` is where it listens, 3000 if not set. With `HISTORY_FILE`, what was said is also in that file and
 //! survives a restart; without it, it is in memory only. With `CLIENT_DIR`, the `dist` folder of the npm package
 //! `socket.io-client`, the page also runs on the official client: open it with `?client=official`.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program with no other log"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it has no log")]
 
 mod chat;
 mod events;
@@ -39,9 +35,6 @@ async fn main() -> Result<()> {
         .attach(service_fn(move |request| page.clone().answer(request)))
         .bind(format!("127.0.0.1:{port}"))
         .await?;
-    println!(
-        "The chat is open: http://{} (Ctrl-C ends it)",
-        server.local_addr()
-    );
+    println!("The chat is open: http://{}", server.local_addr());
     server.run_until_signal().await
 }

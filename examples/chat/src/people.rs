@@ -20,6 +20,13 @@ impl Person {
     pub(crate) fn room(&self) -> String {
         format!("@{}", self.name.to_lowercase())
     }
+
+    /// The conversation of two, whoever of them asks.
+    pub(crate) fn room_with(&self, other: &Self) -> String {
+        let mut both = [self.room(), other.room()];
+        both.sort();
+        both.concat()
+    }
 }
 
 /// An argument of our own: who sent the event. A handler that takes it runs for nobody else.
@@ -38,7 +45,7 @@ impl FromEvent for Me {
     }
 }
 
-struct Known {
+pub(crate) struct Known {
     person: Person,
     socket: Option<Socket>, // none while they are away
     seen: Instant,
@@ -51,19 +58,11 @@ pub(crate) struct People(BTreeMap<String, Known>);
 impl People {
     /// Gives the name to the socket, if it is free or the key is right.
     pub(crate) fn enter(&mut self, socket: &Socket, login: Person) -> Result<Arc<Person>> {
-        ensure!(
-            is_name(&login.name),
-            "bad_name",
-            "A name is 1 to 32 visible characters."
-        );
+        let good = is_name(&login.name);
+        ensure!(good, "bad_name", "A name is 1 to 32 visible characters.");
         if let Some(own) = socket.get::<Person>() {
             let same = own.room() == login.room();
-            ensure!(
-                same,
-                "already_logged_in",
-                "Your name is {} already.",
-                own.name
-            );
+            ensure!(same, "already_logged_in", "You are {} already.", own.name);
             return Ok(own);
         }
         let known = self.know(&login);
@@ -91,7 +90,7 @@ impl People {
     }
 
     /// Makes a name known, in the place of the one that has not been used for longest.
-    fn know(&mut self, person: &Person) -> &mut Known {
+    pub(crate) fn know(&mut self, person: &Person) -> &mut Known {
         let room = person.room();
         if self.0.len() >= NAMES && !self.0.contains_key(&room) {
             let away = self.0.iter().filter(|(_, known)| known.socket.is_none());
@@ -107,13 +106,6 @@ impl People {
             socket,
             seen,
         })
-    }
-
-    /// From an earlier run of the server: whoever has a key can come back.
-    pub(crate) fn remember(&mut self, person: &Person) {
-        if person.key.is_some() {
-            self.know(person);
-        }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Person> {

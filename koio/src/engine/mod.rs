@@ -29,5 +29,6 @@ pub use config::{BadConfig, EngineConfig};
 pub(crate) use fanout::Fanout;
 pub use outbox::SendError;
 pub use registry::Engine;
+pub(crate) use registry::WeakEngine;
 pub use session::{Session, Transport};
 pub use upstream::{Acceptor, Opening, PeerAddr, Upstream};

@@ -281,6 +281,18 @@ impl Outbox {
         }
     }
 
+    /// A poll waits that the session's task does not know of. False if it had better look at it now: there is something
+    /// to send, or to refuse.
+    pub(crate) fn poll_waits(&self) -> bool {
+        let mut state = self.state();
+        // Writable: the task has a poll already.
+        if state.corked || state.closed || state.writable || !state.queue.is_empty() {
+            return false;
+        }
+        state.writable = true;
+        true
+    }
+
     /// The session's turn begins: pushes need not wake it.
     pub(crate) fn cork(&self) {
         let mut state = self.state();

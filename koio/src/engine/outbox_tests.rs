@@ -222,6 +222,36 @@ fn a_flush_that_a_connection_does_not_take_wakes_the_task() {
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
 }
 
+#[test]
+fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
+    let outbox = outbox(1_000, 10);
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    outbox.cork();
+    assert!(!outbox.poll_waits(), "the task is in its turn");
+    assert!(outbox.uncork(&waker, false));
+    assert!(
+        outbox
+            .push_volatile(&Frame::ping(), &mut Writes::up_to(1))
+            .is_none()
+    );
+    assert!(outbox.poll_waits());
+    assert!(!outbox.poll_waits(), "there is another one");
+    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    // What comes now has somewhere to go, also if it is volatile, and wakes the task.
+    assert!(
+        outbox
+            .push_volatile(&Frame::ping(), &mut Writes::up_to(1))
+            .is_some()
+    );
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    outbox.cork();
+    assert!(outbox.uncork(&waker, false));
+    assert!(!outbox.poll_waits(), "something is queued");
+    outbox.close(true);
+    assert!(!outbox.poll_waits(), "it is to be refused");
+}
+
 fn draft(text: &str) -> Draft {
     wire::event_draft("/", None, "e", text).unwrap()
 }

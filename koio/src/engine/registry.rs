@@ -7,7 +7,7 @@ use std::{
     hash::{Hash, Hasher},
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -35,6 +35,16 @@ const SHARDS: usize = 16;
 /// Outside the stability promise, like the whole [`engine`](crate::engine) module.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
+
+/// An engine for as long as somebody else needs it: whoever serves its requests, and its open sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakEngine(Weak<Inner>);
+
+impl WeakEngine {
+    pub(crate) fn upgrade(&self) -> Option<Engine> {
+        self.0.upgrade().map(Engine)
+    }
+}
 
 struct Inner {
     config: Arc<EngineConfig>,
@@ -130,6 +140,10 @@ impl Engine {
             refusing: AtomicBool::new(false),
             ended: Notify::new(),
         })))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakEngine {
+        WeakEngine(Arc::downgrade(&self.0))
     }
 
     /// The limits of its sessions.

@@ -61,6 +61,8 @@ pub(crate) struct Inbox {
 
 #[derive(Default)]
 struct State {
+    /// Came before all of `requests`.
+    poll: Option<oneshot::Sender<PollReply>>,
     requests: VecDeque<Request>,
     posting: bool,
     closed: bool,
@@ -86,6 +88,22 @@ impl Inbox {
             state.requests.clear();
         }
         state.requests.push_back(request);
+        self.waiting.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// A poll, for which nothing need be done now if there is nothing to send: the session's task finds it when it has
+    /// something.
+    pub(crate) fn push_poll(&self, reply: oneshot::Sender<PollReply>) -> Result<(), NotTaken> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(NotTaken);
+        }
+        if state.poll.is_some() || !state.requests.is_empty() {
+            drop(state);
+            return self.push(Request::Poll(reply));
+        }
+        state.poll = Some(reply);
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -120,13 +138,14 @@ impl Inbox {
         self.state().posting = false;
     }
 
-    pub(crate) fn take(&self) -> VecDeque<Request> {
+    /// Takes everything: first a poll, then the other requests.
+    pub(crate) fn take(&self) -> (Option<oneshot::Sender<PollReply>>, VecDeque<Request>) {
         if self.is_empty() {
-            return VecDeque::new();
+            return (None, VecDeque::new());
         }
         let mut state = self.state();
         self.waiting.store(false, Ordering::Release);
-        std::mem::take(&mut state.requests)
+        (state.poll.take(), std::mem::take(&mut state.requests))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -137,7 +156,68 @@ impl Inbox {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
+        state.poll = None;
         state.requests = VecDeque::new();
         self.waiting.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_that_came_before_everything_is_taken_before_everything() {
+        let inbox = Inbox::default();
+        let (first, mut told) = oneshot::channel();
+        let (second, _kept) = oneshot::channel();
+        inbox.push_poll(first).unwrap();
+        inbox
+            .push(Request::Lost(CloseReason::TransportError))
+            .unwrap();
+        inbox.push_poll(second).unwrap();
+        let (poll, requests) = inbox.take();
+        let kinds: Vec<_> = requests
+            .iter()
+            .map(|request| matches!(request, Request::Poll(_)))
+            .collect();
+        assert_eq!(kinds, [false, true]);
+        assert!(
+            told.try_recv()
+                .is_err_and(|error| error == oneshot::error::TryRecvError::Empty)
+        );
+        drop(poll);
+        assert!(
+            told.try_recv()
+                .is_err_and(|error| error == oneshot::error::TryRecvError::Closed)
+        );
+        assert!(inbox.is_empty());
+    }
+
+    #[test]
+    fn a_poll_waits_behind_what_came_before_it() {
+        let inbox = Inbox::default();
+        let (poll, _kept) = oneshot::channel();
+        inbox
+            .push(Request::Lost(CloseReason::TransportError))
+            .unwrap();
+        inbox.push_poll(poll).unwrap();
+        let (poll, requests) = inbox.take();
+        assert!(poll.is_none());
+        assert_eq!(requests.len(), 2);
+    }
+
+    #[test]
+    fn a_closed_inbox_lets_a_waiting_poll_go() {
+        let inbox = Inbox::default();
+        let (poll, mut told) = oneshot::channel();
+        inbox.push_poll(poll).unwrap();
+        inbox.close();
+        assert_eq!(
+            told.try_recv().err(),
+            Some(oneshot::error::TryRecvError::Closed)
+        );
+        let (poll, _kept) = oneshot::channel();
+        assert_eq!(inbox.push_poll(poll), Err(NotTaken));
     }
 }

@@ -172,7 +172,11 @@ impl Session {
     /// A GET asks for what is queued, or waits for it.
     pub(crate) fn poll(&self) -> Result<oneshot::Receiver<PollReply>, NotTaken> {
         let (reply, answer) = oneshot::channel();
-        self.request(Request::Poll(reply))?;
+        self.0.inbox.push_poll(reply)?;
+        // In this order: what is queued from here on wakes the task, which finds the poll.
+        if !self.0.outbox.poll_waits() {
+            self.0.outbox.wake();
+        }
         Ok(answer)
     }
 

@@ -99,6 +99,8 @@ impl Io {
 
     /// Shares a value with all handlers, which take it as [`State<T>`](crate::State). One for each type; a second
     /// one of a type is an error at the start.
+    ///
+    /// It is dropped when nobody serves any more and the last session has ended. A handle ([`Io::handle`]) may be in it.
     #[track_caller]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.setup = self.setup.state(value);
@@ -313,9 +315,10 @@ impl Io {
             )));
         }
         let routes = setup.freeze()?;
-        let engine = Engine::new(config.engine.clone(), Arc::new(Clients(Arc::clone(&core))))?;
-        let service = EngineService::new(engine.clone(), &path, origins);
-        core.start(config.socket.clone(), routes, engine);
+        let clients = Clients::new(Arc::clone(&core), routes);
+        let engine = Engine::new(config.engine.clone(), Arc::new(clients))?;
+        core.start(config.socket.clone(), &engine);
+        let service = EngineService::new(engine, &path, origins);
         Ok(Started {
             service,
             handle: IoHandle::root(core),

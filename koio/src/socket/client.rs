@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 use tracing::debug;
 
 use super::{
-    Handshake, Socket,
+    Handshake, Namespaces, Socket,
     connection::Connection,
     dispatch::Event,
     handshake::Request,
@@ -35,16 +35,27 @@ const FINISHING: usize = 64;
 const FORGIVEN: usize = 32;
 
 /// Takes the sessions of a Socket.IO server.
-pub(crate) struct Clients(pub(crate) Arc<Core>);
+pub(crate) struct Clients {
+    core: Arc<Core>,
+    declared: Arc<dyn Namespaces>,
+}
+
+impl Clients {
+    /// `declared`: the namespaces that clients may connect to.
+    pub(crate) fn new(core: Arc<Core>, declared: Arc<dyn Namespaces>) -> Self {
+        Self { core, declared }
+    }
+}
 
 impl Acceptor for Clients {
     fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream> {
-        Box::new(Client::new(Arc::clone(&self.0), session, opening))
+        Box::new(Client::new(self, session, opening))
     }
 }
 
 struct Client {
     core: Arc<Core>,
+    declared: Arc<dyn Namespaces>,
     connection: Arc<Connection>,
     request: Arc<Request>,
     assembler: Assembler,
@@ -70,7 +81,8 @@ enum Violation {
 }
 
 impl Client {
-    fn new(core: Arc<Core>, session: Session, opening: Opening) -> Self {
+    fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
+        let core = Arc::clone(&clients.core);
         let config = core.config();
         let assembler = Assembler::new(config.packets.clone());
         let connect_by = Box::pin(tokio::time::sleep(config.connect_timeout));
@@ -87,6 +99,7 @@ impl Client {
             closed: false,
             abort: None,
             core,
+            declared: Arc::clone(&clients.declared),
         }
     }
 
@@ -152,9 +165,6 @@ impl Client {
     }
 
     fn connect(&mut self, name: &str, auth: bytes::Bytes) -> Result<(), Violation> {
-        let Some(declared) = self.core.declared() else {
-            return Err(Violation::OutOfOrder("the server has not started"));
-        };
         if in_namespace(&mut self.lanes, name).is_some() {
             return Err(Violation::OutOfOrder("second CONNECT"));
         }
@@ -162,7 +172,7 @@ impl Client {
             let refusal = wire::connect_error(name, message, None);
             let _ = self.connection.session.reply(refusal);
         };
-        let Some(dispatch) = declared.open(name) else {
+        let Some(dispatch) = self.declared.open(name) else {
             debug!(namespace = name, "namespace refused: nobody declared it");
             refuse("Invalid namespace");
             return Ok(());

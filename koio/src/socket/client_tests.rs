@@ -80,13 +80,9 @@ struct Scene {
 fn scene() -> Scene {
     let above = Above::default();
     let core = Core::new();
-    let engine = Engine::new(
-        EngineConfig::default(),
-        Arc::new(Clients(Arc::clone(&core))),
-    )
-    .unwrap();
-    let dispatch = Arc::new(above.clone());
-    core.start(SocketConfig::default(), dispatch, engine.clone());
+    let clients = Clients::new(Arc::clone(&core), Arc::new(above.clone()));
+    let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
+    core.start(SocketConfig::default(), &engine);
     let opening = Opening::new(
         &Default::default(),
         &Default::default(),

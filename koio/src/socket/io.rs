@@ -13,16 +13,19 @@ use std::{
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
-use super::{Emit, Namespaces, Socket, SocketConfig};
+use super::{Emit, Socket, SocketConfig};
 use crate::{
     Result,
     adapter::Rooms,
-    engine::{CloseReason, Engine},
+    engine::{CloseReason, Engine, WeakEngine},
     ids::{Room, SocketId},
     observe::{Counters, Counts},
 };
 
-/// What all connections of one server share.
+/// What all connections of one server share, and every handle.
+///
+/// It holds neither the users' handlers nor their states: those have handles to it in their turn. They live with
+/// whoever serves requests, and with the open sessions.
 pub(crate) struct Core {
     /// `/`, which every handler's `ctx.io()` names.
     root: Arc<str>,
@@ -38,8 +41,8 @@ pub(crate) struct Core {
 
 struct Started {
     config: SocketConfig,
-    declared: Arc<dyn Namespaces>,
-    engine: Engine,
+    /// Weak, since the engine holds this. Needed to end the server only: when it is gone, there is nothing to end.
+    engine: WeakEngine,
 }
 
 /// One namespace while the server runs.
@@ -71,19 +74,9 @@ impl Core {
     }
 
     /// From here on clients are served. False if that was so before.
-    pub(crate) fn start(
-        &self,
-        config: SocketConfig,
-        declared: Arc<dyn Namespaces>,
-        engine: Engine,
-    ) -> bool {
-        self.started
-            .set(Started {
-                config,
-                declared,
-                engine,
-            })
-            .is_ok()
+    pub(crate) fn start(&self, config: SocketConfig, engine: &Engine) -> bool {
+        let engine = engine.downgrade();
+        self.started.set(Started { config, engine }).is_ok()
     }
 
     pub(super) fn config(&self) -> &SocketConfig {
@@ -92,13 +85,8 @@ impl Core {
             .map_or(&self.defaults, |started| &started.config)
     }
 
-    /// The namespaces that clients may connect to, once the server has started.
-    pub(super) fn declared(&self) -> Option<&dyn Namespaces> {
-        self.started.get().map(|started| &*started.declared)
-    }
-
-    pub(crate) fn engine(&self) -> Option<&Engine> {
-        self.started.get().map(|started| &started.engine)
+    fn engine(&self) -> Option<Engine> {
+        self.started.get()?.engine.upgrade()
     }
 
     /// The namespace, if anybody has connected to it.
@@ -250,7 +238,8 @@ impl IoHandle {
     /// [`ServerShuttingDown`](CloseReason::ServerShuttingDown).
     ///
     /// Resolves when all of that is done, at the latest at the deadline: then what is left is cut, and its
-    /// handlers are dropped. A second call may set an earlier deadline. Before the start it does nothing.
+    /// handlers are dropped. A second call may set an earlier deadline. Before the start it does nothing, nor
+    /// when nobody serves any more and no session is open.
     ///
     /// # Cancel safety
     /// Dropping the future lifts the deadline and nothing else: the server takes nobody new, sessions close as fast
@@ -263,7 +252,7 @@ impl IoHandle {
                 forced: 0,
             };
         };
-        let drained = self.drain(engine, deadline).await;
+        let drained = self.drain(&engine, deadline).await;
         self.core.stopped.send_replace(true);
         drained
     }

@@ -41,6 +41,14 @@ struct Closing {
     told: bool,
 }
 
+/// A runtime that ends drops its tasks unfinished. The rooms hold the socket and the socket its server, so it has to
+/// leave them for either to be freed.
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.socket.close();
+    }
+}
+
 /// Whether a lane is still needed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {

@@ -94,40 +94,54 @@ pub(super) enum Ask {
 
 #[derive(Default)]
 struct Query<'a> {
-    version: Option<Cow<'a, str>>,
-    transport: Option<Cow<'a, str>>,
-    sid: Option<Cow<'a, str>>,
+    version: Option<Cow<'a, [u8]>>,
+    transport: Option<Cow<'a, [u8]>>,
+    sid: Option<Cow<'a, [u8]>>,
     ambiguous: bool,
     jsonp: bool,
 }
 
 impl<'a> Query<'a> {
     fn parse(query: &'a str) -> Self {
+        let query = query.as_bytes();
         let mut parsed = Self::default();
-        for (name, value) in query.split('&').filter_map(pair) {
-            let slot = match &*name {
-                "EIO" => &mut parsed.version,
-                "transport" => &mut parsed.transport,
-                "sid" => &mut parsed.sid,
-                "j" => {
-                    parsed.jsonp = true;
-                    continue;
-                }
-                _ => continue,
-            };
-            parsed.ambiguous |= slot.replace(value).is_some();
+        // Clients write theirs without an escape, and most requests of a session bring nothing but a query.
+        if !has_escape(query) {
+            for text in query.split(|byte| *byte == b'&') {
+                let mut halves = text.splitn(2, |byte| *byte == b'=');
+                let name = halves.next().unwrap_or_default();
+                parsed.note(name, || Cow::Borrowed(halves.next().unwrap_or_default()));
+            }
+            return parsed;
+        }
+        for (name, value) in form_urlencoded::parse(query) {
+            parsed.note(name.as_bytes(), || match value {
+                Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+                Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+            });
         }
         parsed
     }
+
+    fn note(&mut self, name: &[u8], value: impl FnOnce() -> Cow<'a, [u8]>) {
+        let slot = match name {
+            b"EIO" => &mut self.version,
+            b"transport" => &mut self.transport,
+            b"sid" => &mut self.sid,
+            b"j" => {
+                self.jsonp = true;
+                return;
+            }
+            _ => return,
+        };
+        self.ambiguous |= slot.replace(value()).is_some();
+    }
 }
 
-/// One parameter. Clients write theirs without an escape, and most requests of a session bring nothing but a query.
-fn pair(text: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
-    if text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return form_urlencoded::parse(text.as_bytes()).next();
-    }
-    let (name, value) = text.split_once('=').unwrap_or((text, ""));
-    (!text.is_empty()).then_some((name.into(), value.into()))
+/// Looks at all of it, so that the compiler can look at many at once.
+fn has_escape(query: &[u8]) -> bool {
+    let escape = |byte: &u8| (*byte == b'%') | (*byte == b'+');
+    query.iter().fold(false, |found, byte| found | escape(byte))
 }
 
 /// Whether a request wants to become a WebSocket.
@@ -159,8 +173,8 @@ pub(super) fn judge(
 ) -> Result<Ask, Refusal> {
     let query = Query::parse(query);
     let transport = match query.transport.as_deref() {
-        Some("polling") => Transport::Polling,
-        Some("websocket") => Transport::WebSocket,
+        Some(b"polling") => Transport::Polling,
+        Some(b"websocket") => Transport::WebSocket,
         _ => return Err(Refusal::TransportUnknown),
     };
     let enabled = match transport {
@@ -176,7 +190,8 @@ pub(super) fn judge(
         return Err(Refusal::BadRequest);
     }
     if let Some(sid) = query.sid {
-        let sid = Sid::parse(&sid).ok_or(Refusal::SessionUnknown)?;
+        let sid = std::str::from_utf8(&sid).ok().and_then(Sid::parse);
+        let sid = sid.ok_or(Refusal::SessionUnknown)?;
         // A WebSocket needs an upgrade and a poll is none; a proxy that strips the header shows up here.
         if upgrade != (transport == Transport::WebSocket) {
             return Err(Refusal::BadRequest);
@@ -189,7 +204,7 @@ pub(super) fn judge(
     if upgrade != (transport == Transport::WebSocket) {
         return Err(Refusal::BadRequest);
     }
-    if query.version.as_deref() != Some("4") {
+    if query.version.as_deref() != Some(b"4".as_slice()) {
         return Err(Refusal::UnsupportedVersion);
     }
     Ok(Ask::Open(transport))

@@ -20,7 +20,7 @@ use http::{
     },
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
+use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tracing::debug;
@@ -85,6 +85,14 @@ impl EngineService {
     pub fn is_mine(&self, path: &str) -> bool {
         path.strip_prefix(&*self.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The query of a target that is the engine's.
+    pub(super) fn query_of<'a>(&self, target: &'a str) -> Option<&'a str> {
+        let rest = target.strip_prefix(&*self.path)?;
+        let path = rest.bytes().position(|byte| byte == b'?')?;
+        let (path, query) = rest.split_at_checked(path)?;
+        (path.is_empty() || path.starts_with('/')).then_some(query.get(1..)?)
     }
 
     /// Answers one request. A poll is answered when there is something to fetch.
@@ -278,10 +286,13 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
             all.extend_from_slice(&unread);
             Ok((tcp, all.freeze()))
         }
-        // A server of somebody else's.
-        Err(connection) => connection
-            .downcast::<TokioIo<TcpStream>>()
-            .map(|parts| (parts.io.into_inner(), parts.read_buf)),
+        // A server of somebody else's: axum's, or whoever uses hyper-util's; or hyper's own.
+        Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {
+            Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+            Err(connection) => connection
+                .downcast::<TokioIo<TcpStream>>()
+                .map(|parts| (parts.io.into_inner(), parts.read_buf)),
+        },
     };
     match taken {
         Ok((stream, unread)) => Box::new(WebSocket::new(Tcp::from(stream), &unread, config)),

@@ -17,16 +17,17 @@ const SEPARATOR: u8 = 0x1e;
 ///
 /// When the body is not UTF-8.
 pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
-    match std::str::from_utf8(&body) {
-        Ok(_) => Ok(Packets {
-            rest: Some(body),
-            offset: 0,
-        }),
-        Err(error) => Err(DecodeError::new(
-            DecodeErrorKind::NotUtf8,
-            error.valid_up_to(),
-        )),
+    // Plain ASCII, which most is, is seen to be UTF-8 in a fraction of the time.
+    if !body.is_ascii()
+        && let Err(error) = std::str::from_utf8(&body)
+    {
+        let kind = DecodeErrorKind::NotUtf8;
+        return Err(DecodeError::new(kind, error.valid_up_to()));
     }
+    Ok(Packets {
+        rest: Some(body),
+        offset: 0,
+    })
 }
 
 /// The packets of a polling body, in order. Ends after the first error.

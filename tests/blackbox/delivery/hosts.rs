@@ -1,6 +1,7 @@
 //! koio inside other servers: axum, plain hyper, and with something else attached to its own.
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +16,9 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use koio::engine::PeerAddr;
 use koio::{Context, Io, IoHandle, handlers, on};
-use koio_tests::{Client, Polling, Received, Target, Transport, WebSocket, client, serve, within};
+use koio_tests::{
+    Bare, Client, Frame, Polling, Received, Target, Transport, WebSocket, client, serve, within,
+};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -181,10 +184,35 @@ async fn in_axum_a_shutdown_of_koio_and_then_of_axum_ends_the_server() {
         .expect("no error");
 }
 
+/// Emits to a client that waits for it on the thread of the server, so that nothing else has a turn.
+async fn assert_written_by_whoever_emits(target: Target, io: &IoHandle) {
+    let stream = Bare::connect(target.addr).await.into_stream();
+    let mut stream = stream.into_std().expect("a stream");
+    stream.set_nonblocking(false).expect("a stream that waits");
+    let patience = Some(Duration::from_secs(5));
+    stream.set_read_timeout(patience).expect("a timeout");
+    io.broadcast("news", 1).expect("an emit");
+    let expected = Frame::text(r#"42["news",1]"#).unmasked().bytes();
+    let mut bytes = vec![0; expected.len()];
+    stream.read_exact(&mut bytes).expect("what was emitted");
+    assert_eq!(bytes, expected);
+}
+
 #[tokio::test]
-async fn as_a_service_it_runs_under_plain_hyper() {
-    let hits = Arc::default();
-    let service = koio(&hits).into_service();
+async fn on_a_bare_connection_whoever_emits_writes() {
+    let own = serve(koio(&Arc::default())).await;
+    assert_written_by_whoever_emits(own.target(), &own.handle).await;
+    let axum = axum_server(false).await;
+    assert_written_by_whoever_emits(axum.target, &axum.io).await;
+    let io = koio(&Arc::default());
+    let handle = io.handle();
+    let hyper = hyper_server(io).await;
+    assert_written_by_whoever_emits(hyper, &handle).await;
+}
+
+/// koio as a service of hyper's own server.
+async fn hyper_server(io: Io) -> Target {
+    let service = io.into_service();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let target = Target::socket_io(listener.local_addr().expect("an address"));
     tokio::spawn(async move {
@@ -196,6 +224,12 @@ async fn as_a_service_it_runs_under_plain_hyper() {
             tokio::spawn(connection);
         }
     });
+    target
+}
+
+#[tokio::test]
+async fn as_a_service_it_runs_under_plain_hyper() {
+    let target = hyper_server(koio(&Arc::default())).await;
     assert_serves(target).await;
     let response = koio_tests::http::get(target.addr, "/").await;
     assert_eq!((response.status, response.text()), (404, ""));

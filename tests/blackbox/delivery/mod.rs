@@ -20,4 +20,5 @@ mod shutdown;
 #[cfg(unix)]
 mod signals;
 mod slow;
+mod state;
 mod volatile;

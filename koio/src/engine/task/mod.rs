@@ -136,6 +136,11 @@ impl SessionTask {
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = TURN;
         self.now = now();
+        let (poll, requests) = self.session.shared().inbox.take();
+        if let Some(poll) = poll {
+            // It may have waited for long without this task: what follows finds it here.
+            self.poll_request(poll);
+        }
         // Before the requests, and by the clock: a request that comes at the deadline comes too late, although
         // the timer itself may fire a millisecond after it.
         while self
@@ -147,7 +152,7 @@ impl SessionTask {
         }
         let was_ending = self.ending.is_some();
         let waited = self.has_poll() && !was_ending;
-        self.requests();
+        self.requests(requests);
         loop {
             self.read(cx, &mut budget);
             let was_full = self.upstream.is_full();

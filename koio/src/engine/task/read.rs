@@ -1,7 +1,10 @@
 //! Reading: what HTTP requests ask, and what the client sends, within a turn's budget and while the layer above
 //! takes it.
 
-use std::task::{Context, Poll};
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll},
+};
 
 use tokio::sync::oneshot;
 use tracing::{debug, trace};
@@ -23,8 +26,8 @@ use crate::{
 
 impl SessionTask {
     /// Takes what HTTP requests and other tasks have asked.
-    pub(super) fn requests(&mut self) {
-        for request in self.session.shared().inbox.take() {
+    pub(super) fn requests(&mut self, requests: VecDeque<Request>) {
+        for request in requests {
             match request {
                 Request::Poll(reply) => self.poll_request(reply),
                 Request::Post(packets, reply) => {
@@ -61,7 +64,7 @@ impl SessionTask {
         }
     }
 
-    fn poll_request(&mut self, reply: oneshot::Sender<PollReply>) {
+    pub(super) fn poll_request(&mut self, reply: oneshot::Sender<PollReply>) {
         let Link::Polling(polling) = &mut self.link else {
             let _ = reply.send(PollReply::Refused);
             return;

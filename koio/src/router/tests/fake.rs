@@ -103,18 +103,14 @@ impl Server {
         let routes = setup.freeze().unwrap();
         let door = Arc::new(Door::default());
         let core = Core::new();
-        let clients = Clients(Arc::clone(&core));
+        let clients = || Clients::new(Arc::clone(&core), Arc::new(Behind(Arc::clone(&door))));
         let config = EngineConfig::default();
-        let engine = Engine::new(config.clone(), Arc::new(Clients(Arc::clone(&core)))).unwrap();
-        core.start(
-            SocketConfig::default(),
-            Arc::new(Behind(Arc::clone(&door))),
-            engine,
-        );
+        let engine = Engine::new(config.clone(), Arc::new(clients())).unwrap();
+        core.start(SocketConfig::default(), &engine);
         let session = Session::new(Sid::random().unwrap(), &config, Transport::WebSocket);
         let uri = http::Uri::from_static("/socket.io/?member=1");
         let opening = Opening::new(&http::HeaderMap::new(), &uri, None, Transport::WebSocket);
-        let mut upstream = clients.accept(session.clone(), opening);
+        let mut upstream = clients().accept(session.clone(), opening);
         push(&mut *upstream, format!("0{namespace},{auth}"));
         let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();
         Self {

@@ -2,8 +2,7 @@
 
 use std::{
     cell::RefCell,
-    io::Write,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use http::HeaderValue;
@@ -17,7 +16,13 @@ const PAYLOAD: &[u8] = b"content-type: text/plain; charset=UTF-8\r\ncache-contro
 const TAKEN: &[u8] = b"content-type: text/html\r\ncache-control: no-store\r\n";
 
 /// Writes the head of an answer, whose body is `length` bytes long.
-pub(super) fn head(into: &mut Vec<u8>, answer: &Answer, listed: Option<&HeaderValue>, last: bool) {
+pub(super) fn head(
+    into: &mut Vec<u8>,
+    answer: &Answer,
+    listed: Option<&HeaderValue>,
+    last: bool,
+    now: Instant,
+) {
     let (status, headers) = match answer {
         Answer::Payload(_) => (OK, PAYLOAD),
         Answer::Taken => (OK, TAKEN),
@@ -34,9 +39,9 @@ pub(super) fn head(into: &mut Vec<u8>, answer: &Answer, listed: Option<&HeaderVa
         into.extend_from_slice(b"connection: close\r\n");
     }
     into.extend_from_slice(b"content-length: ");
-    number(into, answer.body().len());
+    digits(into, answer.body().len());
     into.extend_from_slice(b"\r\ndate: ");
-    date(into);
+    date(into, now);
     into.extend_from_slice(b"\r\n\r\n");
 }
 
@@ -50,38 +55,33 @@ pub(super) fn switching_protocols(key: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
-fn number(into: &mut Vec<u8>, number: usize) {
-    // A vector takes everything.
-    let _ = write!(into, "{number}");
+fn digits(into: &mut Vec<u8>, number: usize) {
+    if number >= 10 {
+        digits(into, number / 10);
+    }
+    into.push(b'0' + (number % 10) as u8);
 }
 
-/// The date of this second, made once by each thread.
+/// The date of a second, made once by each thread.
 struct Date {
     text: Vec<u8>,
-    until: SystemTime,
+    until: Option<Instant>,
 }
 
 thread_local! {
-    static DATE: RefCell<Date> = const {
-        RefCell::new(Date { text: Vec::new(), until: SystemTime::UNIX_EPOCH })
-    };
+    static DATE: RefCell<Date> = const { RefCell::new(Date { text: Vec::new(), until: None }) };
 }
 
 /// RFC 9110 section 6.6.1: whoever has a clock says so.
-fn date(into: &mut Vec<u8>) {
+fn date(into: &mut Vec<u8>, now: Instant) {
     DATE.with_borrow_mut(|date| {
-        let now = SystemTime::now();
-        // A clock that was set back shows the old time for a second at most.
-        let stands = date
-            .until
-            .duration_since(now)
-            .is_ok_and(|left| !left.is_zero() && left <= Duration::from_secs(1));
-        if !stands {
-            date.text = httpdate::fmt_http_date(now).into_bytes();
-            let fraction = now
+        if date.until.is_none_or(|until| now >= until) {
+            let time = SystemTime::now();
+            date.text = httpdate::fmt_http_date(time).into_bytes();
+            let begun = time
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |since| since.subsec_nanos());
-            date.until = now + Duration::from_secs(1) - Duration::from_nanos(fraction.into());
+            date.until = Some(now + Duration::from_secs(1) - Duration::from_nanos(begun.into()));
         }
         into.extend_from_slice(&date.text);
     });

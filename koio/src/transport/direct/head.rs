@@ -65,15 +65,14 @@ pub(super) fn read<T>(bytes: &[u8], take: impl FnOnce(&Plain<'_>) -> Option<T>) 
 
 /// Neither an authority, nor a fragment, nor a character that has no place in a target.
 fn is_plain(target: &str) -> bool {
-    let mut bytes = target.bytes();
-    bytes.next() == Some(b'/')
-        && bytes.all(|byte| {
-            byte.is_ascii_graphic()
-                && !matches!(
-                    byte,
-                    b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
-                )
-        })
+    // Looks at all of it, so that the compiler can look at many at once.
+    let strange = target.bytes().fold(false, |strange, byte| {
+        let graphic = byte.is_ascii_graphic();
+        let quoted = (byte == b'"') | (byte == b'<') | (byte == b'>') | (byte == b'`');
+        let odd = (byte == b'#') | (byte == b'\\') | (byte == b'^');
+        strange | !graphic | quoted | odd | (b'{'..=b'}').contains(&byte)
+    });
+    target.starts_with('/') && !strange
 }
 
 /// The headers that decide how a request is read.

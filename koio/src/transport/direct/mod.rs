@@ -66,7 +66,7 @@ pub(crate) struct Direct {
     /// The session of the last request: most likely that of the next as well.
     session: Option<Session>,
     timeout: Duration,
-    /// Since when a request is waited for. Looked at when the timer fires, so that no request has to set it.
+    /// Since when a request is waited for. Looked at when the timer fires, so that no request has to set that.
     idle: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -127,7 +127,6 @@ impl Direct {
         let mut stops = pin!(stops);
         let mut watched = false;
         loop {
-            self.idle = now();
             let next = poll_fn(|cx| {
                 let next = self.poll_next(cx);
                 // Whoever has been asked once wakes this task by itself.
@@ -224,10 +223,7 @@ impl Direct {
 
     /// Tells the session, or opens one. `None` if there is anything to refuse: nothing has been done then.
     fn begin(&mut self, plain: &Plain<'_>) -> Option<Next> {
-        let (path, query) = plain.target.split_once('?')?;
-        if !self.service.is_mine(path) {
-            return None;
-        }
+        let query = self.service.query_of(plain.target)?;
         let listed = match self.service.origins.judge_text(plain.origin, plain.host) {
             Verdict::Same => None,
             Verdict::Listed(origin) => Some(origin),
@@ -346,11 +342,12 @@ impl Direct {
         listed: Option<&HeaderValue>,
         last: bool,
     ) -> io::Result<()> {
+        self.idle = now();
         let mut body = answer.body();
         let mut head = poll_fn(|cx| {
             let mut together = TOGETHER.take();
             together.clear();
-            answer::head(&mut together, answer, listed, last);
+            answer::head(&mut together, answer, listed, last, self.idle);
             if body.len() <= COALESCE {
                 together.extend_from_slice(&body);
                 body = Bytes::new();
@@ -385,6 +382,7 @@ impl Direct {
             if timeout(time, self.tcp.write_buf(next)).await?? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+            self.idle = now();
         }
         Ok(())
     }
