@@ -101,7 +101,7 @@ function offline() {
   $("login-error").textContent = "No connection to the server; trying again …";
 }
 
-windows.share(() => isElsewhere() ? null : state.me, () => status("elsewhere", "Open in another window"));
+windows.share(() => isElsewhere() ? null : state.me, () => status("elsewhere", "In another window"));
 const isElsewhere = () => document.body.dataset.status === "elsewhere";
 $("take-over").addEventListener("click", () => {
   status("offline", "Connecting …");

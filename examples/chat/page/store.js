@@ -8,13 +8,17 @@ const NOTHING = { groups: [], seen: {}, unsent: [] };
 export const store = { name: null, ...NOTHING };
 export const { key, lastName } = { key: unguessable(), lastName: null, ...read(localStorage, AT) };
 write(localStorage, AT, { key, lastName });
-if (read(sessionStorage, AT)) enter(read(sessionStorage, AT));
+if (read(sessionStorage, AT)) recall(read(sessionStorage, AT));
 
 /** From here on this window is `name`, also after a reload. */
 export function enter(name) {
-  Object.assign(store, NOTHING, read(localStorage, `${AT} ${name}`), { name });
+  recall(name);
   write(sessionStorage, AT, name);
   write(localStorage, AT, { key, lastName: name });
+}
+
+function recall(name) {
+  Object.assign(store, NOTHING, read(localStorage, `${AT} ${name}`), { name });
 }
 
 export function remember(changes) {
