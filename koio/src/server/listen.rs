@@ -23,7 +23,7 @@ use tokio::{
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::{debug, info, warn};
 
-use super::Config;
+use super::{Config, signal::signalled};
 use crate::{
     Result,
     engine::PeerAddr,
@@ -234,21 +234,6 @@ async fn ended(stopped: &mut watch::Receiver<bool>) {
     if stopped.wait_for(|stopped| *stopped).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-#[cfg(unix)]
-async fn signalled() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => asked,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn signalled() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 /// Serves a tower service over HTTP/1.1, upgrades included, until the future is dropped: for an

@@ -16,5 +16,5 @@ mod websocket;
 pub use body::Body;
 pub(crate) use direct::Direct;
 pub(crate) use http::HttpStream;
-pub use origin::Origins;
+pub use origin::{BadOrigin, Origins};
 pub use service::{EngineService, Responding};
