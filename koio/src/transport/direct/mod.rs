@@ -97,8 +97,15 @@ enum Begun {
 /// A WebSocket that has been asked for.
 pub(crate) struct Handshake {
     response: Vec<u8>,
-    opening: Opening,
-    session: Option<Session>,
+    by: By,
+}
+
+/// Who has asked for a WebSocket.
+enum By {
+    /// A new client.
+    Opening(Opening),
+    /// A session that is over polling.
+    Session(Session),
 }
 
 impl Direct {
@@ -291,8 +298,10 @@ impl Direct {
         }
         Some(Next::WebSocket(Box::new(Handshake {
             response: answer::switching_protocols(key),
-            opening: self.opening(plain, Transport::WebSocket),
-            session,
+            by: session.map_or_else(
+                || By::Opening(self.opening(plain, Transport::WebSocket)),
+                By::Session,
+            ),
         })))
     }
 
@@ -303,12 +312,12 @@ impl Direct {
         let mut websocket = WebSocket::new(tcp, &self.unread, engine.config());
         websocket.begin_with(handshake.response);
         let websocket = Box::new(websocket);
-        match handshake.session {
-            None => {
+        match handshake.by {
+            By::Opening(opening) => {
                 // Refused only while shutting down: the dropped connection tells the client to come back.
-                let _ = engine.open(handshake.opening, Some(websocket));
+                let _ = engine.open(opening, Some(websocket));
             }
-            Some(session) => {
+            By::Session(session) => {
                 let _ = session.probe(websocket);
             }
         }
