@@ -8,7 +8,7 @@
 
 use std::{alloc::System, net::SocketAddr};
 
-use koio::{Context, Io, Next, Reply, Result, State, handlers, on};
+use koio::{Bytes, Context, Io, Next, Reply, Result, State, handlers, on};
 use koio_tests::{Frame, serve, within};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::{
@@ -49,6 +49,12 @@ async fn text(text: String) -> String {
     text
 }
 
+/// A binary, which is on the heap as well.
+#[on("binary")]
+async fn binary(bytes: Bytes) -> Bytes {
+    bytes
+}
+
 /// Waits once before it answers, so that it is kept.
 #[on("late")]
 async fn late(number: u64) -> u64 {
@@ -63,7 +69,7 @@ async fn around(_: Context, next: Next) -> Result<Reply> {
 fn io() -> Io {
     Io::new()
         .state(1_u64)
-        .handlers(handlers![nothing, number, given, text, late])
+        .handlers(handlers![nothing, number, given, text, binary, late])
 }
 
 struct Client(TcpStream);
@@ -98,8 +104,7 @@ impl Client {
     }
 
     /// Allocations of a burst. The least of some rounds: now and then a block to read into is used up.
-    async fn of_burst(&mut self, packet: &str, events: usize) -> usize {
-        let event = Frame::text(packet).bytes();
+    async fn of_burst(&mut self, event: &[u8], events: usize) -> usize {
         let mut bytes = event.repeat(events);
         bytes.extend(Frame::text("42999[\"nothing\"]").bytes());
         let mut least = usize::MAX;
@@ -116,11 +121,11 @@ impl Client {
 }
 
 /// Allocations of one event.
-async fn of(io: Io, packet: &str) -> usize {
+async fn of(io: Io, event: &[u8]) -> usize {
     let server = serve(io).await;
     let mut client = Client::connect(server.addr).await;
-    let few = client.of_burst(packet, FEW).await;
-    let many = client.of_burst(packet, MANY).await;
+    let few = client.of_burst(event, FEW).await;
+    let many = client.of_burst(event, MANY).await;
     (many - few) / (MANY - FEW)
 }
 
@@ -129,7 +134,12 @@ async fn of(io: Io, packet: &str) -> usize {
 async fn an_event_allocates_its_handler_its_values_and_its_answer() {
     let mut counted = Vec::new();
     let mut count = async |what: &'static str, io: Io, packet: &str| {
-        counted.push((what, within("counting", of(io, packet)).await));
+        // One binary behind each packet that says so.
+        let mut event = Frame::text(packet).bytes();
+        if packet.starts_with("45") {
+            event.extend(Frame::binary([7; 100]).bytes());
+        }
+        counted.push((what, within("counting", of(io, &event)).await));
     };
     count("nothing", io(), r#"42["nothing"]"#).await;
     count("nothing, acknowledged", io(), r#"421["nothing"]"#).await;
@@ -138,6 +148,10 @@ async fn an_event_allocates_its_handler_its_values_and_its_answer() {
     count("koio's own, acknowledged", io(), r#"421["given",7]"#).await;
     count("a text", io(), r#"42["text","seven"]"#).await;
     count("a text, acknowledged", io(), r#"421["text","seven"]"#).await;
+    let binary = r#"451-["binary",{"_placeholder":true,"num":0}]"#;
+    count("a binary", io(), binary).await;
+    let binary = binary.replace('-', "-1");
+    count("a binary, acknowledged", io(), &binary).await;
     count("nobody's, acknowledged", io(), r#"421["other",7]"#).await;
     count("late, acknowledged", io(), r#"421["late",7]"#).await;
     count("middleware", io().wrap(around), r#"42["number",7]"#).await;
@@ -153,7 +167,7 @@ async fn an_event_allocates_its_handler_its_values_and_its_answer() {
         r#"421["number",7]"#,
     )
     .await;
-    // The handler's future is one, what is in a text is one. The answers of a burst share their memory.
+    // The handler's future is one, what is in a text or a binary is one. The answers of a burst share their memory.
     let expected = [
         ("nothing", 1),
         ("nothing, acknowledged", 1),
@@ -162,6 +176,9 @@ async fn an_event_allocates_its_handler_its_values_and_its_answer() {
         ("koio's own, acknowledged", 1),
         ("a text", 2),
         ("a text, acknowledged", 2),
+        // What waits for it is one more.
+        ("a binary", 3),
+        ("a binary, acknowledged", 3),
         // The error and its words.
         ("nobody's, acknowledged", 3),
         // The context, since it can't make room for the next, what waits in the lane, and an answer that leaves alone.

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
@@ -315,8 +315,12 @@ async fn connection(
         Some(engine) => {
             let signal = stopped.clone();
             let has_stopped = || matches!(signal.has_changed(), Ok(true));
-            let direct = Direct::new(stream, peer, engine.clone(), header_timeout);
-            match direct.run(ended(&mut stopped), has_stopped).await {
+            let mut direct = Direct::new(stream, peer, engine.clone(), header_timeout);
+            let outcome = {
+                let stops = pin!(ended(&mut stopped));
+                direct.run(stops, has_stopped).await
+            };
+            match direct.finish(outcome) {
                 Some(stream) => stream,
                 None => return,
             }

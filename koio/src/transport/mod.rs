@@ -1,5 +1,6 @@
 //! HTTP long-polling and WebSocket: the only rooms that know of HTTP and of tungstenite.
 
+mod block;
 mod body;
 mod direct;
 mod fragments;

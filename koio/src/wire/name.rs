@@ -38,7 +38,11 @@ pub struct EventName(Text);
 /// Nearly all names are short. To copy one costs less than to count a reference to its packet.
 #[derive(Clone)]
 enum Text {
-    Short { len: u8, bytes: [u8; SHORT] },
+    Short {
+        len: u8,
+        /// The name, and whatever was behind it.
+        bytes: [u8; SHORT],
+    },
     Long(Box<[u8]>),
 }
 
@@ -61,29 +65,35 @@ impl EventName {
         }
     }
 
-    fn new(name: &[u8]) -> Self {
-        let mut bytes = [0; SHORT];
-        Self(
-            match (u8::try_from(name.len()), bytes.get_mut(..name.len())) {
-                (Ok(len), Some(room)) => {
-                    room.copy_from_slice(name);
-                    Text::Short { len, bytes }
+    /// The name that is the first `len` bytes of a text.
+    fn new(text: &[u8], len: usize) -> Self {
+        let name = text.get(..len).unwrap_or_default();
+        let short = u8::try_from(len).ok().filter(|_| len <= SHORT);
+        Self(match (short, text.first_chunk()) {
+            // A copy of always as many bytes is but two moves.
+            (Some(len), Some(bytes)) => Text::Short { len, bytes: *bytes },
+            (Some(len), None) => {
+                let mut bytes = [0; SHORT];
+                for (to, from) in bytes.iter_mut().zip(name) {
+                    *to = *from;
                 }
-                _ => Text::Long(name.into()),
-            },
-        )
+                Text::Short { len, bytes }
+            }
+            (None, _) => Text::Long(name.into()),
+        })
     }
 
     /// Reads the first item of an event's list, whose `[` is at 0, and says where it ends.
     pub(super) fn decode(data: &[u8], limit: usize) -> Result<(Self, usize), DecodeError> {
         let start = json::whitespace(data, 1);
         let error = |kind| Err(DecodeError::new(kind, start));
-        let (name, end) = match data.get(start) {
+        // The name is the first so many bytes of the text.
+        let (text, len, end) = match data.get(start) {
             Some(b'"') => {
                 let rest = data.get(start + 1..).unwrap_or_default();
-                let plain = rest.split_at_checked(json::plain(rest));
-                if let Some((name, [b'"', ..])) = plain {
-                    (Cow::Borrowed(name), start + name.len() + 2)
+                let len = json::plain(rest);
+                if rest.get(len) == Some(&b'"') {
+                    (Cow::Borrowed(rest), len, start + len + 2)
                 } else {
                     let end = json::string(data, start + 1)?;
                     let raw = data.get(start + 1..end - 1).unwrap_or_default();
@@ -91,8 +101,9 @@ impl EventName {
                         // Even if it were all `\u` escapes, which are six bytes for one.
                         return error(DecodeErrorKind::EventNameTooLong);
                     }
-                    let name = json::unescape(raw).into_owned();
-                    (Cow::Owned(name.into_bytes()), end)
+                    let name = json::unescape(raw).into_owned().into_bytes();
+                    let len = name.len();
+                    (Cow::Owned(name), len, end)
                 }
             }
             Some(b'-' | b'0'..=b'9') => {
@@ -105,27 +116,28 @@ impl EventName {
                 if !finite {
                     return error(DecodeErrorKind::EventName);
                 }
-                (Cow::Borrowed(number), end)
+                (Cow::Borrowed(number), number.len(), end)
             }
             _ => return error(DecodeErrorKind::EventName),
         };
-        if name.len() > limit {
+        if len > limit {
             return error(DecodeErrorKind::EventNameTooLong);
         }
         let behind = json::whitespace(data, end);
         if !matches!(data.get(behind), Some(b',' | b']')) {
             return Err(DecodeError::new(DecodeErrorKind::Json, behind));
         }
-        if is_reserved_bytes(&name) {
+        let name = Self::new(&text, len);
+        if is_reserved_bytes(name.as_bytes()) {
             return error(DecodeErrorKind::ReservedName);
         }
-        Ok((Self::new(&name), end))
+        Ok((name, end))
     }
 }
 
 impl From<&str> for EventName {
     fn from(name: &str) -> Self {
-        Self::new(name.as_bytes())
+        Self::new(name.as_bytes(), name.len())
     }
 }
 

@@ -124,6 +124,7 @@ pub(in crate::wire) fn plain(text: &[u8]) -> usize {
 #[inline(never)]
 fn long_plain(text: &[u8], mut at: usize) -> usize {
     at += runs::<256>(text.get(at..).unwrap_or_default());
+    at += runs::<64>(text.get(at..).unwrap_or_default());
     at += runs::<32>(text.get(at..).unwrap_or_default());
     at + plain(text.get(at..).unwrap_or_default())
 }
@@ -136,10 +137,14 @@ const SHORT: usize = 32;
 fn runs<const LEN: usize>(text: &[u8]) -> usize {
     let (runs, _) = text.as_chunks::<LEN>();
     let plain = runs.iter().take_while(|run| {
-        // With this bit turned, the quote falls in line behind the controls, and nothing else does.
-        let low = run.iter().fold(u8::MAX, |low, byte| low.min(byte ^ 2));
-        let backslash = run.iter().fold(u8::MAX, |low, byte| low.min(byte ^ b'\\'));
-        low > 0x20 && backslash > 0
+        let low = run.iter().fold(u8::MAX, |low, byte| {
+            // With this bit turned, the quote falls in line behind the controls, and nothing else does.
+            let control = byte ^ 2;
+            // Nothing but the backslash is that low then.
+            let backslash = (byte ^ b'\\').saturating_add(0x20);
+            low.min(control).min(backslash)
+        });
+        low > 0x20
     });
     plain.count() * LEN
 }
