@@ -1,7 +1,7 @@
 //! Plain requests take a short way past hyper. Nobody can tell which way a request has taken.
 
 use koio_tests::polling::Open;
-use koio_tests::{Http, Polling, Response};
+use koio_tests::{Http, PATIENCE, Polling, Response};
 
 use crate::scene::{SHORT, Scene};
 
@@ -158,4 +158,19 @@ async fn a_connection_between_requests_is_closed_in_time_and_a_poll_is_not() {
     koio_tests::http::post(scene.server.addr, &path, "1").await;
     scene.report().await;
     scene.end().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_connections_between_requests() {
+    let mut scene = Scene::alone(|io| io).await;
+    let mut http = Http::connect(scene.server.addr).await;
+    let opened = http.get(&scene.target().polling()).await;
+    let path = scene.target().polling_of(&Open::read(opened.text()).sid);
+    http.post(&path, "40").await;
+    assert_eq!(http.get(&path).await.header("connection"), None);
+    assert_eq!(http.post(&path, "1").await.text(), "ok");
+    scene.report().await;
+    let drained = scene.server.handle.shutdown(PATIENCE).await;
+    assert_eq!(drained.forced, 0);
+    http.ended().await;
 }

@@ -23,6 +23,20 @@ pub(super) struct Head {
     parsed: OnceLock<Box<Parsed>>,
 }
 
+/// Headers that are about the connection and say nothing of who is at its other end (RFC 9110 section 7.6.1, RFC 6455
+/// section 11.3). They are most of what a client that is no browser sends with a WebSocket.
+fn is_of_the_connection(name: &[u8]) -> bool {
+    let known: &[&[u8]] = match name.len() {
+        7 => &[b"upgrade"],
+        10 => &[b"connection", b"keep-alive"],
+        17 => &[b"sec-websocket-key"],
+        21 => &[b"sec-websocket-version"],
+        24 => &[b"sec-websocket-extensions"],
+        _ => &[],
+    };
+    known.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// What somebody has asked for.
 #[derive(Default)]
 struct Parsed {
@@ -59,6 +73,7 @@ impl Head {
     where
         I: Iterator<Item = (&'a [u8], u8, &'a [u8])>,
     {
+        let lines = || lines().filter(|(name, ..)| !is_of_the_connection(name));
         let sizes = lines().map(|(name, _, value)| name.len() + value.len() + 2);
         let mut text = Vec::with_capacity(target.len() + 1 + sizes.sum::<usize>());
         text.extend_from_slice(target);
@@ -157,6 +172,25 @@ mod tests {
         assert_eq!(head.headers(), &headers);
         assert!(head.headers()["authorization"].is_sensitive());
         assert!(!head.headers()["x-raw"].is_sensitive());
+    }
+
+    #[test]
+    fn what_is_about_the_connection_is_not_kept() {
+        let lines: [(&[u8], &[u8]); 8] = [
+            (b"Host", b"chat.example"),
+            (b"Connection", b"Upgrade"),
+            (b"UPGRADE", b"websocket"),
+            (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+            (b"Sec-WebSocket-Version", b"13"),
+            (b"Sec-WebSocket-Extensions", b"permessage-deflate"),
+            (b"Sec-WebSocket-Protocol", b"token"),
+            (b"X-Request", b"1"),
+        ];
+        let head = Head::of_text(b"/socket.io/", lines.iter().copied());
+        let names: Vec<_> = head.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["host", "sec-websocket-protocol", "x-request"]);
+        let again = Head::new(head.uri(), head.headers());
+        assert_eq!(again.headers(), head.headers());
     }
 
     #[test]

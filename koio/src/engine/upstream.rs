@@ -49,7 +49,8 @@ impl Opening {
         }
     }
 
-    /// The headers of the first request.
+    /// The headers of the first request, but for those about the connection alone (`Connection`, `Upgrade`, the key, version
+    /// and extensions of a WebSocket).
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.head.headers()

@@ -56,7 +56,8 @@ impl Handshake {
         Self { request, auth }
     }
 
-    /// The headers of the first request.
+    /// The headers of the first request, but for those about the connection alone (`Connection`, `Upgrade`, the key, version
+    /// and extensions of a WebSocket).
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.request.opening.headers()

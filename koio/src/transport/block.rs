@@ -10,8 +10,10 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Bytes read from a socket at once.
+/// Bytes read from a socket at once, at most.
 const READ: usize = 64 * 1024;
+/// What a thread's block begins with: enough where messages are small. It grows when a read has filled it.
+const FIRST: usize = 16 * 1024;
 
 thread_local! {
     static BLOCK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -27,6 +29,8 @@ pub(super) struct Block {
     /// Up to here it has been let through.
     open: usize,
     end: usize,
+    /// It is the thread's.
+    shared: bool,
 }
 
 impl Block {
@@ -37,6 +41,7 @@ impl Block {
             used: 0,
             open: 0,
             end: bytes.len(),
+            shared: false,
         }
     }
 
@@ -47,7 +52,9 @@ impl Block {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let mut bytes = BLOCK.take();
-        bytes.resize(READ, 0);
+        if bytes.is_empty() {
+            bytes.resize(FIRST, 0);
+        }
         let mut buf = ReadBuf::new(&mut bytes);
         let poll = io.poll_read(cx, &mut buf);
         let end = buf.filled().len();
@@ -58,6 +65,7 @@ impl Block {
                     used: 0,
                     open: 0,
                     end,
+                    shared: true,
                 };
             }
             _ => BLOCK.set(bytes),
@@ -104,9 +112,12 @@ impl Block {
 
     /// Gives the thread its block back; what is left is copied out of it.
     pub(super) fn rest(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        if bytes.len() == READ {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if std::mem::take(&mut self.shared) {
             self.bytes = bytes.get(self.used..self.end).unwrap_or_default().to_vec();
+            if self.end == bytes.len() {
+                bytes.resize(READ, 0);
+            }
             BLOCK.set(bytes);
             self.open -= self.used;
             self.end -= self.used;
