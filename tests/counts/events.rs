@@ -137,7 +137,7 @@ async fn an_event_allocates_its_handler_its_values_and_its_answer() {
         // One binary behind each packet that says so.
         let mut event = Frame::text(packet).bytes();
         if packet.starts_with("45") {
-            event.extend(Frame::binary(&[7; 100]).bytes());
+            event.extend(Frame::binary([7; 100]).bytes());
         }
         counted.push((what, within("counting", of(io, &event)).await));
     };

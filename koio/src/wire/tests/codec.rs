@@ -49,7 +49,7 @@ fn read(assembler: &mut Assembler, messages: &[Message]) -> RawArgs {
         complete = assembler.push(message).unwrap();
     }
     match complete {
-        Some(Incoming::Event { args, .. }) => args,
+        Some(Incoming::Event { event, .. }) => event.args,
         other => panic!("{other:?}"),
     }
 }
