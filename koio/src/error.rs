@@ -254,7 +254,7 @@ impl Error {
     }
 
     pub(crate) fn closed() -> Self {
-        Self::new(Self::CLOSED, "the socket is closed")
+        Self::new(Self::CLOSED, "the client is gone")
     }
 
     /// What goes into an acknowledgement: `{"error": {..}}`.
@@ -338,9 +338,9 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.code, self.0.message)?;
-        // The message of a hidden error is its source's: saying it twice helps nobody.
+        // The message of a hidden error is its source's, or has it in it: saying it twice helps nobody.
         let mut next = self.source();
-        if next.is_some_and(|source| source.to_string() == self.0.message) {
+        if next.is_some_and(|source| self.0.message.contains(&source.to_string())) {
             next = next.and_then(StdError::source);
         }
         while let Some(source) = next {

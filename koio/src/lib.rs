@@ -70,8 +70,9 @@
 //! [`on_error`](Io::on_error) sees them all.
 //!
 //! **The onion.** A middleware is an `async fn(Context, Next) -> Result<Reply>`, and [`Next`] is everything inside it, the
-//! handler at the centre: time it, catch its error, change its [`Reply`]. [`compose`] makes one of several. Layers of tower
-//! go around the [`Pipeline`].
+//! handler at the centre: time it, catch its error, change its [`Reply`]. A function
+//! that returns `impl` [`Middleware`] makes one with settings, [`compose`] one of several. Layers of tower go around the
+//! [`Pipeline`].
 //!
 //! **Emitting.** [`IoHandle`] (`ctx.io()`, [`Io::handle`]) reaches everybody: [`broadcast`](IoHandle::broadcast),
 //! [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace. [`Emit`] is what `to`, `except`,
@@ -129,11 +130,13 @@ pub use observe::Counts;
 #[doc(hidden)]
 pub use router::private as __private;
 pub use router::{
-    Ack, Answer, Args, Arguments, Auth, Context, FromEvent, Handlers, IntoRoutes, Middleware,
-    Namespace, Next, Panic, Pipeline, Reply, Requirements, Route, Row, Running, State, Table, Try,
-    compose,
+    Ack, Answer, Args, Arguments, Auth, BoxMiddleware, Context, FromEvent, Handlers, IntoRoutes,
+    Middleware, Namespace, Next, Panic, Pipeline, Reply, Requirements, Route, Row, Running, State,
+    Table, Try, compose,
 };
-pub use server::{Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve};
+pub use server::{
+    Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve, shutdown_signal,
+};
 pub use socket::{AckFuture, AcksFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
 pub use wire::Bytes;
 

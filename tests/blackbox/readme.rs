@@ -158,13 +158,16 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     // `io.to(room).timeout(time).emit_with_acks::<T>("e", data)`: each answer with its socket's id
     let answers = io.to(&room).timeout(time).emit_with_acks::<u8>("e", data);
     assert!(answers.await.is_ok_and(|answers| answers.is_empty()));
-    // the same, `rooms()`
+    // the same, `rooms()`, `is_in(room)`
     socket.join(&room)?;
     assert_eq!(socket.rooms(), std::slice::from_ref(&room));
+    assert!(socket.is_in(&room));
     socket.leave(room);
-    // `socket.set(user)`, `socket.get::<User>()`
+    // `socket.set(user)`, `socket.get::<User>()`, `socket.remove::<User>()`
     socket.set(Name("ann".to_owned()));
     assert_eq!(socket.get::<Name>().expect("a name").0, "ann");
+    assert_eq!(socket.remove::<Name>().expect("a name").0, "ann");
+    assert!(socket.get::<Name>().is_none() && socket.remove::<Name>().is_none());
     // `io.fetch_sockets().await`
     assert_eq!(io.fetch_sockets().await.len(), 1);
     assert!(io.of("/chat").fetch_sockets().await.is_empty());

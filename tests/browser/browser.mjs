@@ -19,9 +19,12 @@ function executablePath() {
 
 export const launch = () => chromium.launch({ executablePath: executablePath(), args });
 
-/** A page in a profile of its own. `faults` collects what went wrong; `expected` names what may. */
-export async function watchedPage(browser, url, { expected = /^$/, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1000, height: 680 }, ...options });
+/**
+ * A page in a profile of its own, or in that of the page `from`. `faults` collects what went wrong;
+ * `expected` names what may.
+ */
+export async function watchedPage(browser, url, { expected = /^$/, from, ...options } = {}) {
+  const context = from ? from.page.context() : await browser.newContext({ viewport: { width: 1000, height: 680 }, ...options });
   const page = await context.newPage();
   const faults = [];
   const fault = (text) => { if (!expected.test(text)) faults.push(text); };

@@ -11,9 +11,10 @@ const binaries = process.env.KOIO_BINARIES ?? fileURLToPath(new URL("../../targe
 const binary = process.env.CHAT_BIN ?? join(binaries, "chat");
 export const officialClient = fileURLToPath(new URL("node_modules/socket.io-client/dist", import.meta.url));
 
-/** The same port again, for a server that comes back: `port` of the one that went. */
-export async function startChat({ port = 0, env = {} } = {}) {
-  const child = spawn(binary, { env: { ...process.env, CLIENT_DIR: officialClient, ...env, PORT: String(port) } });
+/** `port` of the one that went, for a server that comes back; `within` is a command that runs the binary. */
+export async function startChat({ port = 0, env = {}, within = [] } = {}) {
+  const [command, ...args] = [...within, binary];
+  const child = spawn(command, args, { env: { ...process.env, CLIENT_DIR: officialClient, ...env, PORT: String(port) } });
   const exited = once(child, "exit");
   const abandon = () => child.kill("SIGKILL"); // a test that was given up leaves no server behind
   process.once("exit", abandon);

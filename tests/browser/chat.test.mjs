@@ -288,11 +288,27 @@ for (const [title, options] of Object.entries(transports)) {
       assert.equal((await second.next("message"))[0].text, "two");
       assert.equal((await second.ask("sendMsg", { newAccount: "still me" })).length, 1);
       assert.equal((await bob.next("message", ({ text }) => text === "still me"))[0].from, "Dora");
+      assert.deepEqual((await ann.insist("login", { id: "Ann" }))[0].users, ["Ann", "Bob", "Dora"], "the old connection took nothing along");
       await refused();
       await depart(second);
       await refused();
       assert.deepEqual(texts((await history({ id: "Dora", key: key("Dora") }))["@Ann"]), ["one", "two"]);
       thief.leave();
+    });
+
+    test("of many who come with one key at the same moment, one stays", async () => {
+      const many = await Promise.all(Array.from({ length: 8 }, come));
+      const ended = [];
+      for (const one of many) one.socket.once("disconnect", (reason) => ended.push(reason));
+      // Some are put out before they are answered.
+      await Promise.all(many.map((one) => one.ask("login", { id: "Many", key: key("Many") }).catch(() => null)));
+      while (ended.length < 7) await ann.insist("rtt");
+      const [last, ...none] = many.filter(({ socket }) => socket.connected);
+      assert.deepEqual([none.length, ended.every((reason) => reason === "io server disconnect")], [0, true]);
+      await ann.insist("private", { to: "Many", text: "who is there?" });
+      assert.equal((await last.next("message", ({ from }) => from === "Ann"))[0].text, "who is there?");
+      assert.deepEqual((await last.insist("login", { id: "Many" }))[0].users, ["Ann", "Bob", "Many"]);
+      await depart(Object.assign(last, { welcome: { name: "Many" } }));
     });
 
     test("a name without a key is free when its holder leaves, and what was private is not passed on", async () => {

@@ -43,6 +43,7 @@ test("Shift and Enter begin a line, Enter sends, and white space stays as it was
 test("addresses of the web are links that know nothing of this page, and nothing else is", async () => {
   const links = async (text) => {
     await ann.say(text);
+    await bob.message(text).waitFor();
     const found = await bob.message(text).locator("a").all();
     for (const link of found) {
       assert.equal(await link.getAttribute("target"), "_blank");

@@ -8,8 +8,6 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { startChat } from "./chat-server.mjs";
 import { person, transports } from "./person.mjs";
 
-process.setMaxListeners(50); // every server that is started adds one, which ends it with the tests
-
 const code = ([answer]) => answer?.error?.code;
 const key = (of) => `the secret key of ${of}`;
 const texts = (messages = []) => messages.map(({ text, image }) => text ?? image.name);
@@ -145,6 +143,28 @@ describe("a history file", () => {
     assert.equal((await come("Ann")).welcome.history["@Ann"].length, 50);
   });
 
+  test("1,000 conversations are kept, and those that were not used for longest go first", async () => {
+    const ann = await come("Ann");
+    await ann.ask("join", { room: "room 0" });
+    await ann.ask("group", { room: "room 0", text: "text 0" });
+    await chat.stop("SIGKILL");
+    const line = readFileSync(file, "utf8").trim();
+    const { message: { id } } = JSON.parse(line);
+    const other = (at) => line.replaceAll(String(id), String(id + at)).replaceAll("room 0", `room ${at}`).replaceAll("text 0", `text ${at}`);
+    appendFileSync(file, Array.from({ length: 1_009 }, (_, at) => `\n${other(at + 1)}`).join(""));
+    await start();
+    const again = await come("Ann");
+    const history = async (at) => {
+      const [joined] = await again.insist("join", { room: `room ${at}` });
+      await again.insist("leave", { room: `room ${at}` });
+      return texts(joined.history);
+    };
+    for (const [at, there] of [[0, []], [9, []], [10, ["text 10"]], [1_009, ["text 1009"]]]) assert.deepEqual(await history(at), there);
+    const [{ id: next }] = await again.insist("sendMsg", { newAccount: "one more conversation" });
+    assert.ok(next > id + 1_009, "ids go on from the newest, wherever the clock stands");
+    for (const [at, there] of [[10, []], [11, ["text 11"]]]) assert.deepEqual(await history(at), there);
+  });
+
   test("a second server does not touch the file of the first", async () => {
     const ann = await come("Ann");
     await ann.ask("sendMsg", { newAccount: "mine" });
@@ -154,6 +174,28 @@ describe("a history file", () => {
     await ann.ask("sendMsg", { newAccount: "mine again" });
     await restart();
     assert.deepEqual(texts((await come("Ann")).welcome.history.everyone), ["mine", "mine again"]);
+  });
+
+  test("what can't be written is refused and not sent, and nothing else is lost by it", async () => {
+    await chat.stop();
+    const within = ["bash", "-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\""]; // 16 KiB in one file
+    chat = await startChat({ env: { HISTORY_FILE: file }, within });
+    const [ann, bob] = [await come("Ann"), await come("Bob")];
+    const acked = [];
+    let answer;
+    for (let at = 0; at < 20; at += 1) {
+      const text = `${at} ${"x".repeat(1_500)}`;
+      answer = await ann.ask("private", { to: "Bob", text });
+      if (answer[0].error) break;
+      acked.push(text);
+    }
+    assert.equal(code(answer), "internal");
+    assert.match(await complaint(chat), /"private": .*File too large/);
+    await bob.ask("rtt");
+    assert.deepEqual(texts(bob.heard("message").map(([message]) => message)), acked);
+    await restart();
+    assert.match(await complaint(chat), /a damaged line/, "half of what was refused");
+    assert.deepEqual(texts((await come("Bob")).welcome.history["@Ann"]), acked);
   });
 
   test("a file that can't be opened ends the server at its start, without a panic", async () => {
@@ -220,13 +262,26 @@ describe("limits", () => {
     for (const one of crowd) one.leave();
   });
 
-  test("pages that never acknowledge anything get their messages, and their author gets no tick", async () => {
-    const [ann, mute] = [await enter(chat, { id: "Ann", key: key("Ann") }), await enter(chat, { id: "Mute" })];
+  test("pages that never acknowledge anything get every message, and there is a limit to waiting for them", async () => {
+    const bob = await enter(chat, { id: "Bob", key: key("Bob") });
+    const mute = await enter(chat, { id: "Mute", key: key("Mute") });
     mute.acknowledges = false;
-    for (let at = 0; at < 3; at += 1) await ann.insist("private", { to: "Mute", text: `${at}` });
-    for (let at = 0; at < 3; at += 1) assert.equal((await mute.next("message"))[0].text, `${at}`);
-    await mute.ask("rtt");
+    let ann;
+    for (let at = 0; at < 280; at += 35) { // on another connection each time, for its burst
+      ann = await enter(chat, { id: "Ann", key: key("Ann") });
+      const answers = await Promise.all(Array.from({ length: 35 }, (_, one) => ann.ask("private", { to: "Mute", text: `${at + one}` })));
+      assert.ok(answers.every((answer) => code(answer) === undefined));
+    }
+    await mute.next("message", ({ text }) => text === "279");
+    assert.deepEqual(texts(mute.heard("message").map(([message]) => message)), Array.from({ length: 280 }, (_, at) => `${at}`));
+    await ann.insist("private", { to: "Bob", text: "without a tick" });
+    await bob.next("message", ({ text }) => text === "without a tick");
+    for (const one of [bob, ann]) await one.insist("rtt");
     assert.deepEqual(ann.heard("delivered"), []);
-    for (const one of [ann, mute]) one.leave();
+    mute.leave(); // with the connection, the waiting ends
+    await ann.next("users", (users) => !users.includes("Mute"));
+    const [{ id }] = await ann.insist("private", { to: "Bob", text: "with a tick" });
+    assert.deepEqual(await ann.next("delivered"), [{ room: "@Bob", id, count: 1 }]);
+    for (const one of [ann, bob]) one.leave();
   });
 });

@@ -67,11 +67,22 @@ for (const [device, options] of Object.entries({ desktop, phone })) {
           await fits(one);
           await keepScreenshot(one, `${what}, ${device}, ${colorScheme}`);
         }
+        if (device === "desktop") return;
+        await one.page.setViewportSize({ width: 320, height: 640 });
+        await fits(one);
+        await one.page.setViewportSize(phone.viewport);
       };
       await everywhere(stranger, "login");
       await eve.text.pressSequentially("a");
       await ann.page.getByText("Chiara Rossi is typing").waitFor();
       await everywhere(ann, "conversation");
+      await ann.pick(await picture(ann, [300, 200], "two.png"), { name: "three.png", mimeType: "image/png", buffer: Buffer.from("none") });
+      await ann.page.getByRole("button", { name: "Do not send three.png" }).waitFor();
+      await everywhere(ann, "images to send");
+      await ann.page.locator(".log .picture").click();
+      await ann.page.getByRole("dialog").waitFor();
+      await everywhere(ann, "image");
+      await ann.page.keyboard.press("Escape");
       if (device === "phone") await ann.page.getByRole("button", { name: "Back to the conversations" }).click();
       await ann.page.getByRole("button", { name: "Join or start a group" }).click();
       await everywhere(ann, "conversations");
@@ -79,6 +90,15 @@ for (const [device, options] of Object.entries({ desktop, phone })) {
       await ann.page.getByRole("button", { name: "How messages travel" }).click();
       await ann.page.getByText("Ways for news to reach a page").click();
       await everywhere(ann, "how messages travel");
+      await eve.page.evaluate(async () => { await (await import("/outbox.js")).send("#kitchen", { text: "Let me in." }); });
+      await eve.open("everyone");
+      await eve.page.evaluate(async () => {
+        const { conversation, state, changed } = await import("/conversations.js");
+        state.current = conversation("#kitchen");
+        changed();
+      });
+      await eve.state("Let me in.", "failed");
+      await everywhere(eve, "refused");
       await bob.page.evaluate(async () => { (await import("/connection.js")).connection.disconnect(); });
       await bob.say("Nobody hears this.");
       await everywhere(bob, "no connection");
@@ -89,15 +109,14 @@ for (const [device, options] of Object.entries({ desktop, phone })) {
   });
 }
 
-/** Nothing is wider than the window. */
+/** Nothing is wider than the window, or than the part of the page that it is in. */
 async function fits({ page }) {
-  const wide = await page.evaluate(() => {
-    const isClipped = (node) => node && node !== document.body && (getComputedStyle(node).overflowX !== "visible" || isClipped(node.parentElement));
-    return [...document.querySelectorAll("body *")].filter((node) => {
-      const { right, width } = node.getBoundingClientRect();
-      return width > 1 && right > innerWidth + 1 && !isClipped(node.parentElement);
-    }).map(({ outerHTML }) => outerHTML.slice(0, 100));
-  });
+  const wide = await page.evaluate(() => [...document.querySelectorAll("body *")].filter((node) => {
+    if (node.closest("#previews, .heard") || node.clientWidth === 0) return false;
+    const { right } = node.getBoundingClientRect();
+    const mayScroll = ["auto", "scroll"].includes(getComputedStyle(node).overflowX);
+    return mayScroll ? node.scrollWidth > node.clientWidth + 1 : right > innerWidth + 1;
+  }).map(({ outerHTML }) => outerHTML.slice(0, 100)));
   assert.deepEqual(wide, []);
   assert.equal(await page.evaluate(() => document.scrollingElement.scrollWidth <= innerWidth), true);
 }
@@ -221,6 +240,52 @@ describe("somebody with a keyboard", () => {
     assert.ok(await below() < 2);
     for (const one of [ann, bob]) one.faultless();
   });
+});
+
+test("on a phone the list and a conversation take turns, and the browser's way back leads to the list", async () => {
+  const chat = await startChat();
+  try {
+    const ann = await visitor(browser, chat, "Ann", phone);
+    const shown = async () => [await ann.page.locator("#sidebar").isVisible(), await ann.page.locator("#conversation").isVisible()];
+    assert.deepEqual(await shown(), [true, false]);
+    await ann.entry("everyone").tap();
+    await ann.text.waitFor();
+    assert.deepEqual(await shown(), [false, true]);
+    await ann.page.goBack();
+    await ann.entry("everyone").waitFor();
+    assert.deepEqual(await shown(), [true, false]);
+    await ann.entry("everyone").tap();
+    await ann.page.getByRole("button", { name: "Back to the conversations" }).tap();
+    await ann.entry("everyone").waitFor();
+    const bob = await visitor(browser, chat, "Bob");
+    await bob.say("Who looks at the list has not read this.");
+    await ann.unread("everyone", 1);
+    for (const one of [ann, bob]) { one.faultless(); await one.close(); }
+  } finally {
+    await chat.stop();
+  }
+});
+
+test("messages are together by person and time, and a line says where a day begins", async () => {
+  const chat = await startChat();
+  try {
+    const ann = await visitor(browser, chat, "Ann");
+    const noon = new Date().setHours(12, 0, 0, 0);
+    const [day, minute] = [86_400_000, 60_000];
+    await ann.page.evaluate(async (messages) => {
+      const { conversation } = await import("/conversations.js");
+      conversation("everyone").receiveHistory(messages.map(([from, at], id) => ({ id, room: "everyone", from, at, text: `number ${id}` })));
+    }, [["Bob", noon - 400 * day], ["Bob", noon - day], ["Bob", noon - day + minute], ["Eve", noon - day + 2 * minute], ["Eve", noon], ["Eve", noon + 4 * minute], ["Eve", noon + 10 * minute]]);
+    await ann.message("number 6").waitFor();
+    const lines = await ann.page.locator(".log li").evaluateAll((all) => all.map((line) =>
+      line.classList.contains("day") ? line.textContent : `${line.classList.contains("first") ? "first " : ""}${line.querySelector(".text").textContent}`));
+    const year = new Date(noon - 400 * day).getFullYear();
+    assert.ok(lines.shift().endsWith(String(year)));
+    assert.deepEqual(lines, ["first number 0", "Yesterday", "first number 1", "number 2", "first number 3", "Today", "first number 4", "number 5", "first number 6"]);
+    await ann.close();
+  } finally {
+    await chat.stop();
+  }
 });
 
 test("motion is for those who did not ask for less of it", async () => {

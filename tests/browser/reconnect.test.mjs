@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { launch } from "./browser.mjs";
 import { startChat } from "./chat-server.mjs";
-import { clients, keepScreenshot, lost, visitor, visitors } from "./user.mjs";
+import { clients, keepScreenshot, lost, picture, visitor, visitors } from "./user.mjs";
 
 let browser, folder, file;
 before(async () => {
@@ -47,12 +47,15 @@ for (const [client, query] of Object.entries(clients)) {
         const kept = [1, 2, 3].map((number) => `Ann's ${number}, after it ${how}`);
         await ann.say(...kept);
         for (const text of kept) await ann.state(text, "waiting");
+        await ann.pick(await picture(ann, [60, 40], `${how}.png`));
+        await ann.page.locator("#previews li").waitFor();
+        await ann.text.press("Enter");
         if (signal === "SIGKILL") await keepScreenshot(ann, `no connection, ${client}`);
         await bob.open("@Ann");
         await bob.say(`to Ann alone, after it ${how}`);
         chat = await withHistory({ port: chat.port });
         await Promise.all(all.map((one) => one.online()));
-        lines["#garden"].push(...[`before it ${how}`, ...kept].map((text) => `Ann: ${text}`));
+        lines["#garden"].push(...[`before it ${how}`, ...kept].map((text) => `Ann: ${text}`), `Ann: [${how}.png]`);
         lines["@"].push(`Bob: to Ann alone, after it ${how}`);
         await bob.open("#garden");
         for (const one of all) await one.reads(...lines["#garden"]);
@@ -172,19 +175,41 @@ test("a message that was refused says why, and can be sent again or deleted", as
   }
 });
 
+test("two windows of a browser are two people, each of them still after a reload", async () => {
+  const chat = await startChat();
+  try {
+    const ann = await visitor(browser, chat, "Ann", { expected: lost });
+    const bob = await visitor(browser, chat, null, { from: ann });
+    await bob.page.getByText("You are Ann in another window.").waitFor();
+    await bob.enter("Bob");
+    await bob.online();
+    await ann.sees("Bob");
+    await Promise.all([ann, bob].map(({ page }) => page.reload()));
+    await Promise.all([ann.sees("Bob"), bob.sees("Ann")]);
+    await bob.page.close();
+    await ann.page.goto("about:blank");
+    const again = await visitor(browser, chat, null, { from: ann });
+    await again.online();
+    assert.equal(await again.page.locator("#me").textContent(), "Bob", "the last one, who is in no window");
+    ann.faultless();
+    await ann.close();
+  } finally {
+    await chat.stop();
+  }
+});
+
 test("one name has one window: the newer one has it until the older one asks", async () => {
   const chat = await startChat();
   try {
     const first = await visitor(browser, chat, "Ann", { expected: lost });
-    const second = await first.page.context().newPage();
-    await second.goto(chat.url);
-    await second.locator('[data-status="online"] #me').waitFor();
+    const second = await visitor(browser, chat, "ann", { from: first });
     await first.page.getByText("The chat is open in another window.").waitFor();
+    await first.say("from the older one");
+    await first.state("from the older one", "waiting");
     await first.page.getByRole("button", { name: "Use it here" }).click();
     await first.online();
-    await second.getByText("The chat is open in another window.").waitFor();
-    await first.say("here again");
-    await first.state("here again", "sent");
+    await second.page.getByText("The chat is open in another window.").waitFor();
+    await first.state("from the older one", "sent");
     first.faultless();
     await first.close();
   } finally {

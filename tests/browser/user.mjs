@@ -10,7 +10,7 @@ export const lost = /ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE|WebSocket
 export const clients = { "the page's own client": "", "the official client": "?client=official" };
 export const phone = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
-/** Somebody who opens the page, and enters if they have a name. */
+/** Somebody who opens the page, and enters if they have a name; with `from`, in a window of that one's browser. */
 export async function visitor(browser, chat, name, { query = "", ...options } = {}) {
   const { page, faults, close } = await watchedPage(browser, `${chat.url}/${query}`, options);
   const text = page.getByRole("textbox", { name: "Message", exact: true });
@@ -27,8 +27,9 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
     async open(key) {
       if (await page.locator("#back").isVisible()) await page.locator("#back").click();
       await entry(key).click();
-      await page.locator(`button[data-key=${JSON.stringify(key)}][aria-current]`).waitFor({ state: "attached" });
+      await user.opened(key);
     },
+    opened: (key) => entry(key).and(page.locator("[aria-current]")).waitFor({ state: "attached" }),
     async say(...texts) {
       for (const one of texts) {
         await text.fill(one);
@@ -40,7 +41,7 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
       await page.getByRole("button", { name: "Join or start a group" }).click();
       await page.getByLabel("Name of a group").fill(room);
       await page.getByRole("button", { name: "Join", exact: true }).click();
-      await page.getByRole("heading", { name: room, exact: true }).first().waitFor();
+      await user.opened(`#${room}`);
     },
     pick: (...files) => page.locator("#image").setInputFiles(files),
     /** One message of the open conversation. */

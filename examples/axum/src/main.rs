@@ -118,8 +118,7 @@ async fn main() -> Result<()> {
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app)
         .with_graceful_shutdown(async move {
-            // Without a signal to wait for, the server ends at once: better than one that can't be ended.
-            let _ = tokio::signal::ctrl_c().await;
+            koio::shutdown_signal().await;
             // koio first: axum waits for every request to end, and a poll ends only when its session does.
             handle.shutdown(Duration::from_secs(10)).await;
         })

@@ -10,10 +10,10 @@ import { drawTransport, offerTransports, show as showFrame } from "/frames.js";
 import { Log } from "/log.js";
 import * as outbox from "/outbox.js";
 import { drawSidebar, neighbour, walk } from "/sidebar.js";
-import { forget, remember, store } from "/store.js";
+import { enter, forget, key as ourKey, lastName, remember, store } from "/store.js";
+import * as windows from "/windows.js";
 
 const isOfficial = new URLSearchParams(location.search).get("client") === "official";
-const elsewhere = new BroadcastChannel("koio-chat"); // other windows of this browser
 const isPhone = matchMedia("(max-width: 44rem)");
 const logs = new WeakMap(); // by conversation
 state.isLooking = () => !document.hidden && $("conversation").clientWidth > 0; // on a phone the list may be in its place
@@ -23,7 +23,7 @@ state.isLooking = () => !document.hidden && $("conversation").clientWidth > 0; /
 /** From here on we are `name`, also while there is no connection. */
 function become(name) {
   state.me = name;
-  remember({ name });
+  if (store.name !== name) enter(name);
   outbox.restore();
   $("login").hidden = true;
   $("chat").hidden = false;
@@ -33,23 +33,25 @@ function become(name) {
 }
 
 async function login(name) {
-  elsewhere.postMessage({ login: name });
-  const { users, groups = {}, history = {} } = await connection.ask("login", { id: name, key: store.key });
+  windows.take(name);
+  const { users, groups = {}, history = {} } = await connection.ask("login", { id: name, key: ourKey });
   become(name);
   state.online = users;
   arrange($("known-groups"), Object.keys(groups).map((value) => Object.assign(document.createElement("option"), { value })));
   for (const [key, messages] of Object.entries(history)) conversation(key).receiveHistory(messages);
-  for (const room of store.groups) await join(room).catch(() => {});
+  for (const room of store.groups) await join(room).catch((error) => { if (!error.code) throw error; }); // refused, or cut off
   status("online", "Online");
   outbox.open();
   connection.measure();
 }
 
-async function join(room) {
-  const { history } = await connection.ask("join", { room });
+async function join(name) {
+  const { room, history } = await connection.ask("join", { room: name });
   if (!store.groups.includes(room)) remember({ groups: [...store.groups, room] });
-  conversation(`#${room}`).receiveHistory(history ?? []);
+  const joined = conversation(`#${room}`);
+  joined.receiveHistory(history);
   changed();
+  return joined;
 }
 
 async function leave({ key, title }) {
@@ -72,10 +74,14 @@ connection.on("connect", async () => {
 });
 
 function ask(error) {
-  remember({ name: null });
+  forget();
+  showLogin();
+  $("login-error").textContent = error;
+}
+
+function showLogin() {
   $("chat").hidden = true;
   $("login").hidden = false;
-  $("login-error").textContent = error;
   $("name").focus();
 }
 
@@ -95,8 +101,7 @@ function offline() {
   $("login-error").textContent = "No connection to the server; trying again …";
 }
 
-// One name, one window: the last one that entered has it, and the others wait to be asked.
-elsewhere.onmessage = ({ data }) => { if (data.login === state.me) status("elsewhere", "Open in another window"); };
+windows.share(() => isElsewhere() ? null : state.me, () => status("elsewhere", "In another window"));
 const isElsewhere = () => document.body.dataset.status === "elsewhere";
 $("take-over").addEventListener("click", () => {
   status("offline", "Connecting …");
@@ -134,7 +139,8 @@ function open(opened, byHand = true) {
   document.body.classList.toggle("reading", byHand);
   if (state.isLooking()) opened.read();
   changed();
-  if (byHand) { log(opened).toEnd(); $("text").focus(); }
+  if (byHand) log(opened).toEnd();
+  if (byHand) $(isPhone.matches ? "back" : "text").focus(); // a phone's keyboard would hide half of it
 }
 
 $("login").addEventListener("submit", async (event) => {
@@ -151,12 +157,11 @@ $("login").addEventListener("submit", async (event) => {
 $("join").addEventListener("submit", async (event) => {
   event.preventDefault();
   $("join-error").textContent = "";
-  const room = $("room").value.trim();
   try {
-    await join(room);
+    const joined = await join($("room").value.trim());
     $("room").value = "";
     showJoin(false);
-    open(conversation(`#${room}`));
+    open(joined);
   } catch (error) {
     $("join-error").textContent = error.message;
   }
@@ -244,6 +249,18 @@ offerTransports(async (choice) => {
   offline();
 });
 
-if (store.name) become(store.name);
+// A new window is who the browser was last, unless that one is still here in another window.
 status("offline", "Connecting …");
-connection.use("websocket", isOfficial).catch((error) => { $("login-error").textContent = error.message; });
+if (store.name) {
+  become(store.name);
+} else if (lastName && !await windows.isTaken(lastName)) {
+  become(lastName);
+} else {
+  showLogin();
+  $("in-use").hidden = !lastName;
+  $("last-name").textContent = lastName;
+}
+connection.use("websocket", isOfficial).catch((error) => {
+  showLogin();
+  $("login-error").textContent = error.message;
+});

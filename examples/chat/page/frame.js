@@ -1,6 +1,6 @@
 // What a packet of Engine.IO is, in words, for the panel that shows them going by.
 
-import { store } from "/store.js";
+import { key } from "/store.js";
 
 const SOCKET_IO = ["CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "EVENT", "ACK"]; // the last two with attachments
 const HEADER = /^([0-6])(?:(\d+)-)?(?:\/[^,]*,)?(\d+)?/; // type, attachments, ack id
@@ -41,6 +41,6 @@ function socketIo(direction, data) {
 
 /** Our key is nobody's business who looks over our shoulder. */
 function shorten(text) {
-  const hidden = text.replaceAll(store.key, "…");
+  const hidden = text.replaceAll(key, "…");
   return hidden.length > SHOWN ? `${hidden.slice(0, SHOWN)} …` : hidden;
 }

@@ -56,8 +56,9 @@ class Line {
     this.#failure.hidden = state !== "failed";
     if (state === "failed") this.#failure.replaceChildren(icon("alert"),
       element("span", { textContent: `Not sent: ${reason}` }),
-      element("button", { type: "button", className: "plain", textContent: "Retry", onclick: () => retry(this.#message) }),
-      element("button", { type: "button", className: "plain", textContent: "Delete", onclick: () => discard(this.#message) }));
+      element("span", {},
+        element("button", { type: "button", className: "plain", textContent: "Retry", onclick: () => retry(this.#message) }),
+        element("button", { type: "button", className: "plain", textContent: "Delete", onclick: () => discard(this.#message) })));
   }
 }
 

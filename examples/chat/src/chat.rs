@@ -1,17 +1,16 @@
 //! Everything that the chat knows, behind one lock, and how a message travels.
 
-use crate::history::{History, Kept, Message, Sent, Tag, What};
+use crate::history::History;
+use crate::message::{Kept, Message, Sent, Tag, What};
 use crate::people::{Me, People, Person};
 use koio::{Result, Room, bail, ensure};
 use serde_json::json;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 use std::{ffi::OsString, io};
-use tokio::sync::Semaphore;
 
 pub(crate) const EVERYONE: &str = "everyone";
-/// Messages whose pages are waited for at once, for ten seconds each. Beyond them there are no ticks.
-static TICKS: Semaphore = Semaphore::const_new(250);
+const TICKS: usize = 250;
 
 pub(crate) struct Chat(Mutex<Inside>);
 
@@ -19,6 +18,8 @@ pub(crate) struct Chat(Mutex<Inside>);
 pub(crate) struct Inside {
     pub(crate) people: People,
     pub(crate) history: History,
+    /// One reference for each message whose pages are waited for. Beyond `TICKS` of them there are no ticks.
+    ticks: Arc<()>,
 }
 
 impl Chat {
@@ -26,8 +27,8 @@ impl Chat {
     pub(crate) fn open(file: Option<OsString>) -> io::Result<Self> {
         let mut chat = Inside::default();
         if let Some(path) = file.filter(|path| !path.is_empty()) {
-            chat.history = History::open(path.into())?;
-            for kept in &chat.history.kept {
+            chat.history = History::open(path.as_ref())?;
+            for kept in chat.history.all() {
                 let people = kept.to.iter().chain([&kept.by]);
                 for person in people.filter(|person| person.key.is_some()) {
                     chat.people.know(person);
@@ -54,23 +55,24 @@ impl Inside {
             return Ok((person.room().into(), Some(person)));
         }
         let room = Room::from(key);
-        let is_in = me.socket.rooms().contains(&room);
+        let is_in = me.socket.is_in(&room);
         ensure!(is_in, "not_in_room", "Join the group first.");
         Ok((room, None))
     }
 
     /// Keeps a message and gives it to everybody in the conversation, its author included.
     pub(crate) fn say(&mut self, me: &Me, key: &str, what: What, tag: Option<Tag>) -> Result<Sent> {
-        if let Some(message) = self.history.find(&me.person, tag.as_ref()) {
-            return Ok(message.sent); // a retry: the answer was lost
-        }
         let (room, to) = self.find(me, key)?;
         let (by, to) = (Person::clone(&me.person), to.cloned());
+        let conversation = to.as_ref().map_or(key.into(), |to| by.room_with(to));
+        if let Some(message) = self.history.find(&conversation, &by, tag.as_ref()) {
+            return Ok(message.sent); // a retry: the answer was lost
+        }
         let at = u64::try_from(UNIX_EPOCH.elapsed()?.as_millis())?;
         let id = at.max(self.history.last_id() + 1); // also after a restart with a clock gone back
         let message = Message {
             sent: Sent { id, at },
-            room: to.as_ref().map_or(key.into(), |to| by.room_with(to)),
+            room: conversation,
             from: by.name.clone(),
             tag,
             what,
@@ -81,10 +83,11 @@ impl Inside {
         let author = me.socket.io().to(me.person.room());
         author.emit("message", &own)?;
         let others = me.socket.to(room);
-        let Ok(tick) = TICKS.try_acquire() else {
+        let tick = Arc::clone(&self.ticks);
+        if Arc::strong_count(&tick) > TICKS {
             others.emit("message", shown)?;
             return Ok(Sent { id, at });
-        };
+        }
         let answers = others.emit_with_acks::<()>("message", shown); // of their pages
         tokio::spawn(async move {
             let answers = answers.await.unwrap_or_default();

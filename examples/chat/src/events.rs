@@ -2,7 +2,8 @@
 //! is answered `bad_request` without a line of code here.
 
 use crate::chat::{Chat, EVERYONE};
-use crate::history::{ByRoom, Kept, Message, Sent, Tag, What};
+use crate::history::ByRoom;
+use crate::message::{Kept, Message, Sent, Tag, What};
 use crate::people::{Me, Person};
 use crate::text::{Text, is_name};
 use koio::{Bytes, Context, Error, Handlers, Result, Room, SocketId, State, ensure, handlers, on};
@@ -67,7 +68,8 @@ struct SendMsg {
 #[on("sendMsg")]
 async fn send_msg(ctx: Context, me: Me, msg: SendMsg, chat: State<Chat>) -> Result<Sent> {
     let mut chat = chat.lock();
-    if chat.history.find(&me.person, msg.tag.as_ref()).is_none() {
+    let earlier = chat.history.find(EVERYONE, &me.person, msg.tag.as_ref());
+    if earlier.is_none() {
         ctx.io().broadcast("msg1", "I come from the server")?;
         ctx.io().broadcast("allmessage", &msg.text)?;
     }
@@ -76,7 +78,7 @@ async fn send_msg(ctx: Context, me: Me, msg: SendMsg, chat: State<Chat>) -> Resu
 
 #[derive(Deserialize)]
 struct Said {
-    #[serde(alias = "to")]
+    #[serde(alias = "to")] // of one person
     room: String,
     text: Text<1, 2000>,
     tag: Option<Tag>,

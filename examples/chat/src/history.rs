@@ -1,173 +1,92 @@
-//! What was said: in memory and, if there is one, in a file that outlives the server.
+//! What was said where: the last of it, and no more than fits.
 
-use crate::{people::Person, text::Text};
-use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
-use koio::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::ser::{Formatter, Serializer};
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Error, Write};
-use std::path::PathBuf;
+use crate::journal::Journal;
+use crate::message::{Kept, Message, Tag};
+use crate::people::Person;
+use std::{collections::BTreeMap, io, path::Path};
 
-type Result<T, E = Error> = std::result::Result<T, E>;
-
+const CONVERSATIONS: usize = 1_000;
 /// Of one conversation. More are kept than shown: by their tags, retries are known.
 const SHOWN: usize = 50;
-const KEPT: usize = 100;
-const KEPT_IN_ALL: usize = 20_000;
+const KEPT: usize = 80;
 const IMAGE_BYTES: usize = 16_000_000;
-const FILE_BYTES: usize = 100_000_000;
-
-/// What a page calls a message of its own.
-pub(crate) type Tag = Text<1, 64>;
-
-/// Which message, and when: what its author is answered.
-#[derive(Clone, Copy, Deserialize, Serialize)]
-pub(crate) struct Sent {
-    pub(crate) id: u64,
-    pub(crate) at: u64, // milliseconds, as JavaScript counts
-}
-
-#[derive(Clone, Deserialize, Serialize)]
-pub(crate) struct Message {
-    #[serde(flatten)]
-    pub(crate) sent: Sent,
-    pub(crate) room: String,
-    pub(crate) from: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tag: Option<Tag>,
-    #[serde(flatten)]
-    pub(crate) what: What,
-}
-
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum What {
-    Text(Text<1, 2000>),
-    Image {
-        name: Text<1, 100>,
-        #[serde(deserialize_with = "from_base64")]
-        bytes: Bytes,
-    },
-}
-
-impl Message {
-    fn image_bytes(&self) -> usize {
-        match &self.what {
-            What::Text(_) => 0,
-            What::Image { bytes, .. } => bytes.len(),
-        }
-    }
-}
-
-/// A message and whose it is, keys included: a line of the file, and never sent.
-#[derive(Clone, Deserialize, Serialize)]
-pub(crate) struct Kept {
-    pub(crate) by: Person,
-    pub(crate) to: Option<Person>, // of a private message
-    pub(crate) message: Message,
-}
-
-impl Kept {
-    /// Whether it is a private message that `person` wrote or got. Without a key nobody can prove that.
-    pub(crate) fn is_private_of(&self, person: &Person) -> bool {
-        let is_theirs = |to: &Person| self.by == *person || to == person;
-        person.key.is_some() && self.to.as_ref().is_some_and(is_theirs)
-    }
-
-    /// As its author sees it, or as others do.
-    pub(crate) fn shown(&self, is_own: bool) -> Message {
-        let mut message = self.message.clone();
-        message.tag = message.tag.filter(|_| is_own);
-        if let Some(to) = &self.to {
-            let other = if is_own { to } else { &self.by };
-            message.room = format!("@{}", other.name);
-        }
-        message
-    }
-}
 
 pub(crate) type ByRoom = BTreeMap<String, Vec<Message>>;
 
 #[derive(Default)]
 pub(crate) struct History {
-    pub(crate) kept: Vec<Kept>, // in the order of their ids
-    path: PathBuf,
-    file: Option<File>, // locked, so that a second server finds out before it does harm
-    written: usize,
+    rooms: BTreeMap<String, Vec<Kept>>, // each in the order of its ids
+    journal: Option<Journal>,
 }
 
 impl History {
-    pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        let mut options = File::options();
-        let file = options.read(true).append(true).create(true).open(&path)?;
-        file.try_lock()?;
+    /// With what an earlier run of the server has left in the file.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut history = Self::default();
-        for line in BufReader::new(&file).split(b'\n').skip(1) {
-            match serde_json::from_slice(&line?) {
-                Ok(kept) => history.remember(kept),
-                Err(error) => eprintln!("a damaged line of the history is skipped: {error}"),
-            }
-        }
-        history.path = path;
-        history.rewrite()?;
+        let mut journal = Journal::open(path, |kept| history.remember(kept))?;
+        history.trim();
+        journal.rewrite(history.all())?;
+        history.journal = Some(journal);
         Ok(history)
     }
 
-    /// Into the file first: what anybody has seen or was answered outlives this process. It does not outlive
-    /// the machine: that would take `sync_data`, and a thread that may wait for a disk. Handing a line to the
-    /// operating system takes microseconds, and an image a millisecond.
-    pub(crate) fn keep(&mut self, kept: Kept) -> Result<()> {
-        if self.written > FILE_BYTES {
-            self.rewrite()?;
+    /// Into the file first: nobody is answered what a restart would forget.
+    pub(crate) fn keep(&mut self, kept: Kept) -> io::Result<()> {
+        if let Some(journal) = &mut self.journal {
+            if journal.is_long() {
+                journal.rewrite(self.rooms.values().flatten())?;
+            }
+            journal.write(&kept)?;
         }
-        if let Some(file) = &mut self.file {
-            self.written += write(file, &kept)?;
-        }
+        let is_text = kept.message.image_bytes() == 0;
+        let is_usual = is_text && self.rooms.contains_key(&kept.message.room);
         self.remember(kept);
+        if !is_usual {
+            self.trim();
+        }
         Ok(())
     }
 
     fn remember(&mut self, kept: Kept) {
-        let (all, room) = (&mut self.kept, kept.message.room.clone());
-        all.push(kept);
-        limit(all, |kept| (kept.message.room == room).into(), KEPT);
-        limit(all, |kept| kept.message.image_bytes(), IMAGE_BYTES);
-        limit(all, |_| 1, KEPT_IN_ALL);
+        let room = self.rooms.entry(kept.message.room.clone()).or_default();
+        room.push(kept);
+        limit(room, |_| 1, KEPT);
     }
 
-    /// A new file with what is still kept, in the old one's place.
-    fn rewrite(&mut self) -> Result<()> {
-        let path = self.path.with_added_extension("new");
-        let mut file = File::create(&path)?;
-        file.try_lock()?;
-        #[cfg(unix)] // what is private, and the keys, are for nobody else on the machine
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        for kept in &self.kept {
-            write(&mut file, kept)?;
-        }
-        fs::rename(path, &self.path)?;
-        (self.file, self.written) = (Some(file), 0);
-        Ok(())
+    /// Lets the conversations go that were not used for longest, and the oldest images.
+    fn trim(&mut self) {
+        let last = self.rooms.values().filter_map(|room| room.last());
+        let oldest = oldest_that_fits(last.map(|kept| (kept.id(), 1)), CONVERSATIONS);
+        let is_used = |room: &[Kept]| room.last().is_some_and(|kept| kept.id() >= oldest);
+        self.rooms.retain(|_, room| is_used(room));
+        let image = |kept: &Kept| (kept.id(), kept.message.image_bytes());
+        let oldest = oldest_that_fits(self.all().map(image), IMAGE_BYTES);
+        let fits = |kept: &Kept| kept.id() >= oldest || kept.message.image_bytes() == 0;
+        self.rooms.values_mut().for_each(|room| room.retain(fits));
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Kept> {
+        self.rooms.values().flatten()
     }
 
     pub(crate) fn last_id(&self) -> u64 {
-        self.kept.last().map_or(0, |kept| kept.message.sent.id)
+        let last = self.rooms.values().filter_map(|room| room.last());
+        last.map(Kept::id).max().unwrap_or_default()
     }
 
-    /// The message that has this tag of its author's.
-    pub(crate) fn find(&self, by: &Person, tag: Option<&Tag>) -> Option<&Message> {
-        let own = self.kept.iter().filter(|kept| kept.by == *by);
-        let mut messages = own.map(|kept| &kept.message);
-        messages.find(|message| tag.is_some() && message.tag.as_ref() == tag)
+    /// The message of this tag, if its author has sent it before.
+    pub(crate) fn find(&self, room: &str, by: &Person, tag: Option<&Tag>) -> Option<&Message> {
+        let mut own = self.rooms.get(room)?.iter().filter(|kept| kept.by == *by);
+        let found = own.find(|kept| tag.is_some() && kept.message.tag.as_ref() == tag);
+        found.map(|kept| &kept.message)
     }
 
     /// The newest of some messages as `me` sees them, by conversation. No more than fits into one
     /// answer: official clients take ten binaries.
     pub(crate) fn of(&self, me: &Person, which: impl Fn(&Kept) -> bool) -> ByRoom {
-        let which = self.kept.iter().filter(|kept| which(kept));
-        let mut all = which.map(|kept| kept.shown(kept.by == *me)).collect();
+        let which = self.all().filter(|kept| which(kept));
+        let mut all: Vec<_> = which.map(|kept| kept.shown(kept.by == *me)).collect();
+        all.sort_unstable_by_key(|message| message.sent.id);
         limit(&mut all, |_| 1, 2_000);
         limit(&mut all, |message| message.image_bytes().min(1), 10);
         limit(&mut all, Message::image_bytes, 4_000_000);
@@ -191,24 +110,10 @@ fn limit<T>(all: &mut Vec<T>, weight: impl Fn(&T) -> usize, most: usize) {
     });
 }
 
-/// The line break comes first, so that half a line, which a full disk may leave, spoils no other.
-fn write(file: &mut File, kept: &Kept) -> Result<usize> {
-    let mut line = vec![b'\n'];
-    kept.serialize(&mut Serializer::with_formatter(&mut line, Base64))?;
-    file.write_all(&line)?;
-    Ok(line.len())
-}
-
-/// JSON as usual, but bytes are base64.
-struct Base64;
-
-impl Formatter for Base64 {
-    fn write_byte_array<W: Write + ?Sized>(&mut self, to: &mut W, bytes: &[u8]) -> Result<()> {
-        write!(to, "\"{}\"", BASE64.encode(bytes))
-    }
-}
-
-fn from_base64<'de, D: Deserializer<'de>>(file: D) -> Result<Bytes, D::Error> {
-    let bytes = BASE64.decode(String::deserialize(file)?);
-    bytes.map(Bytes::from).map_err(D::Error::custom)
+/// The id of the oldest of those, each with its weight, that are light enough together with all newer ones.
+fn oldest_that_fits(all: impl Iterator<Item = (u64, usize)>, most: usize) -> u64 {
+    let mut all: Vec<_> = all.filter(|(_, weight)| *weight > 0).collect();
+    all.sort_unstable();
+    limit(&mut all, |(_, weight)| *weight, most);
+    all.first().map_or(0, |(id, _)| *id)
 }

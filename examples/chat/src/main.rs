@@ -1,5 +1,8 @@
 //! A chat: names, public and private messages, groups, images, and what was said before.
 //!
+//! `events` is what clients can say, `chat` how a message travels, `people` who is who, `history` what is kept
+//! of it and `journal` the file; `limit` and `text` say how much is too much, and `page` serves the page.
+//!
 //! `PORT` is where it listens, 3000 if not set. With `HISTORY_FILE`, what was said is also in that file and
 //! survives a restart; without it, it is in memory only. With `CLIENT_DIR`, the `dist` folder of the npm package
 //! `socket.io-client`, the page also runs on the official client: open it with `?client=official`.
@@ -8,7 +11,9 @@
 mod chat;
 mod events;
 mod history;
+mod journal;
 mod limit;
+mod message;
 mod page;
 mod people;
 mod text;

@@ -22,7 +22,7 @@ impl Page {
         let embedded = files!["index.html" "icon.svg" "base.css" "chat.css" "messages.css" "frames.css"
             "attention.js" "chat.js" "client.js" "composer.js" "connection.js" "conversations.js"
             "elements.js" "frame.js" "frames.js" "images.js" "log.js" "message.js" "outbox.js"
-            "sidebar.js" "store.js"];
+            "sidebar.js" "store.js" "windows.js"];
         let mut files: HashMap<_, _> = embedded.map(|(path, text)| (path, text.into())).into();
         if let Some(dir) = client_dir.filter(|dir| !dir.is_empty()) {
             let path = Path::new(&dir).join("socket.io.min.js");

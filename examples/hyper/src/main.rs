@@ -97,8 +97,7 @@ async fn main() -> Result<()> {
     // koio first: a poll is answered only when its session ends. Until then connections are still taken, since a client
     // that polls may need one more to hear the end.
     let mut ending = pin!(async {
-        // Without a signal to wait for, the server ends at once: better than one that can't be ended.
-        let _ = tokio::signal::ctrl_c().await;
+        koio::shutdown_signal().await;
         handle.shutdown(PATIENCE).await
     });
     let drained = loop {

@@ -147,6 +147,13 @@ impl<M: Recipient> Rooms<M> {
         rooms.map(|place| place.room.clone()).collect()
     }
 
+    /// Whether a member is in a room, that of its own id aside.
+    pub(crate) fn is_in(&self, id: &SocketId, room: &Room) -> bool {
+        let state = self.read();
+        let member = state.members.get(id);
+        member.is_some_and(|member| member.place(room).is_some())
+    }
+
     /// The member with this id.
     pub(crate) fn get(&self, id: &SocketId) -> Option<M> {
         let state = self.read();

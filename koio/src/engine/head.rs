@@ -20,8 +20,14 @@ pub(super) struct Head {
     /// The target, then each header. Copied, not shared: what comes from hyper are slices of its read buffer, and
     /// would keep all of it.
     text: Box<[u8]>,
-    uri: OnceLock<Box<Uri>>,
-    headers: OnceLock<Box<HeaderMap>>,
+    parsed: OnceLock<Box<Parsed>>,
+}
+
+/// What somebody has asked for.
+#[derive(Default)]
+struct Parsed {
+    uri: OnceLock<Uri>,
+    headers: OnceLock<HeaderMap>,
 }
 
 impl Head {
@@ -65,9 +71,12 @@ impl Head {
         }
         Self {
             text: text.into_boxed_slice(),
-            uri: OnceLock::new(),
-            headers: OnceLock::new(),
+            parsed: OnceLock::new(),
         }
+    }
+
+    fn parsed(&self) -> &Parsed {
+        self.parsed.get_or_init(Box::default)
     }
 
     fn target(&self) -> &[u8] {
@@ -84,12 +93,12 @@ impl Head {
 
     pub(super) fn uri(&self) -> &Uri {
         // It was one, so it is one again.
-        self.uri
-            .get_or_init(|| Uri::try_from(self.target()).unwrap_or_default().into())
+        let uri = &self.parsed().uri;
+        uri.get_or_init(|| Uri::try_from(self.target()).unwrap_or_default())
     }
 
     pub(super) fn headers(&self) -> &HeaderMap {
-        self.headers.get_or_init(|| {
+        self.parsed().headers.get_or_init(|| {
             let lines = self.text.split(|byte| *byte == END).skip(1);
             let headers = lines.filter_map(|line| {
                 let border = line
@@ -105,7 +114,7 @@ impl Head {
             for (name, value) in headers {
                 map.append(name, value);
             }
-            map.into()
+            map
         })
     }
 }
@@ -114,8 +123,7 @@ impl Clone for Head {
     fn clone(&self) -> Self {
         Self {
             text: self.text.clone(),
-            uri: OnceLock::new(),
-            headers: OnceLock::new(),
+            parsed: OnceLock::new(),
         }
     }
 }

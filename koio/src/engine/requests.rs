@@ -61,11 +61,23 @@ pub(crate) struct Inbox {
 
 #[derive(Default)]
 struct State {
+    /// In a box: a session that begins with a WebSocket seldom needs it.
+    waiting: Option<Box<Waiting>>,
+    posting: bool,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Waiting {
     /// Came before all of `requests`.
     poll: Option<oneshot::Sender<PollReply>>,
     requests: VecDeque<Request>,
-    posting: bool,
-    closed: bool,
+}
+
+impl State {
+    fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_default()
+    }
 }
 
 /// The session takes no more requests.
@@ -81,13 +93,17 @@ impl Inbox {
         let mut state = self.state();
         // An ending is never refused for want of room: it frees everything.
         let ends = matches!(request, Request::Lost(_) | Request::Close { .. });
-        if state.closed || (state.requests.len() >= CAPACITY && !ends) {
+        if state.closed {
             return Err(NotTaken);
         }
-        if ends && state.requests.len() >= CAPACITY {
-            state.requests.clear();
+        let requests = &mut state.waiting().requests;
+        if requests.len() >= CAPACITY {
+            if !ends {
+                return Err(NotTaken);
+            }
+            requests.clear();
         }
-        state.requests.push_back(request);
+        requests.push_back(request);
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -99,11 +115,12 @@ impl Inbox {
         if state.closed {
             return Err(NotTaken);
         }
-        if state.poll.is_some() || !state.requests.is_empty() {
+        let waiting = state.waiting();
+        if waiting.poll.is_some() || !waiting.requests.is_empty() {
             drop(state);
             return self.push(Request::Poll(reply));
         }
-        state.poll = Some(reply);
+        waiting.poll = Some(reply);
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -125,11 +142,12 @@ impl Inbox {
         reply: oneshot::Sender<PostReply>,
     ) -> Result<(), NotTaken> {
         let mut state = self.state();
-        if state.closed || state.posting || state.requests.len() >= CAPACITY {
+        if state.closed || state.posting || state.waiting().requests.len() >= CAPACITY {
             return Err(NotTaken);
         }
         state.posting = true;
-        state.requests.push_back(Request::Post(packets, reply));
+        let requests = &mut state.waiting().requests;
+        requests.push_back(Request::Post(packets, reply));
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -145,7 +163,16 @@ impl Inbox {
         }
         let mut state = self.state();
         self.waiting.store(false, Ordering::Release);
-        (state.poll.take(), std::mem::take(&mut state.requests))
+        let waiting = state.waiting();
+        (waiting.poll.take(), std::mem::take(&mut waiting.requests))
+    }
+
+    /// Hardly anything is to come.
+    pub(crate) fn shrink(&self) {
+        let mut state = self.state();
+        if self.is_empty() {
+            state.waiting = None;
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -156,8 +183,7 @@ impl Inbox {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        state.poll = None;
-        state.requests = VecDeque::new();
+        state.waiting = None;
         self.waiting.store(false, Ordering::Release);
     }
 }

@@ -42,7 +42,7 @@ pub use guard::Panic;
 pub use handlers::{Handlers, IntoRoutes};
 pub use layer::Pipeline;
 pub use namespace::Namespace;
-pub use onion::{Middleware, Next, Running, compose};
+pub use onion::{BoxMiddleware, Middleware, Next, Running, compose};
 pub use reply::{Answer, Reply};
 pub use requirements::Requirements;
 pub use route::Route;

@@ -2,7 +2,7 @@
 
 use std::{future::Future, panic::Location};
 
-use super::{Answer, Context, IntoRoutes, Middleware, Next, Reply, Route};
+use super::{Answer, BoxMiddleware, Context, IntoRoutes, Next, Reply, Route};
 use crate::Result;
 
 /// The middleware and the handlers of one namespace, before the server starts.
@@ -28,7 +28,7 @@ use crate::Result;
 #[derive(Debug, Default)]
 #[must_use = "a namespace does nothing until it is given to `.namespace(..)`"]
 pub struct Namespace {
-    pub(super) wraps: Vec<Middleware>,
+    pub(super) wraps: Vec<BoxMiddleware>,
     pub(super) routes: Vec<Route>,
 }
 
@@ -44,7 +44,7 @@ impl Namespace {
         F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
-        self.wraps.push(Middleware::new(middleware));
+        self.wraps.push(BoxMiddleware::new(middleware));
         self
     }
 

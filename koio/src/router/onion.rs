@@ -15,17 +15,66 @@ use crate::{Error, Result};
 /// What a middleware or a handler runs as, once its type is forgotten.
 pub(super) type Boxed = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
 
-/// A middleware as a value, so that several can be kept in a list: see [`compose`].
+/// What `wrap` takes: every `async fn(Context, Next) -> Result<Reply>`, and every closure of that kind.
 ///
-/// `wrap` takes the function itself and needs none of this.
+/// Its use is to be named. A middleware with settings is a function that returns one:
+///
+/// ```
+/// use koio::{ensure, Context, Middleware, Next};
+///
+/// fn at_most(rooms: usize) -> impl Middleware {
+///     move |ctx: Context, next: Next| async move {
+///         ensure!(ctx.socket().rooms().len() <= rooms, "too_many_rooms", "leave one first");
+///         next.run().await
+///     }
+/// }
+///
+/// #[koio::on("join", wrap = [at_most(8)])]
+/// async fn join(ctx: Context, room: String) -> koio::Result<()> {
+///     ctx.socket().join(room)
+/// }
+///
+/// let io = koio::Io::new().wrap(at_most(100));
+/// ```
+pub trait Middleware:
+    Runs + Fn(Context, Next) -> <Self as Runs>::Run + Send + Sync + 'static
+{
+}
+
+impl<F> Middleware for F where
+    F: Runs + Fn(Context, Next) -> <F as Runs>::Run + Send + Sync + 'static
+{
+}
+
+/// The type of the future, which a trait can't name and have as its own function's result at once.
+mod runs {
+    use super::{Context, Future, Next, Reply, Result};
+
+    pub trait Runs {
+        type Run: Future<Output = Result<Reply>> + Send + 'static;
+    }
+
+    impl<F, Fut> Runs for F
+    where
+        F: Fn(Context, Next) -> Fut,
+        Fut: Future<Output = Result<Reply>> + Send + 'static,
+    {
+        type Run = Fut;
+    }
+}
+
+use runs::Runs;
+
+/// A [`Middleware`] whose type is forgotten, so that several can be kept in a list: see [`compose`], which makes one
+/// that `wrap` takes of them. `wrap` takes a function itself and needs none of this.
 #[derive(Clone)]
-pub struct Middleware {
+pub struct BoxMiddleware {
     name: &'static str,
     run: Arc<dyn Fn(Context, Next) -> Boxed + Send + Sync>,
 }
 
-impl Middleware {
-    /// Makes a value of an `async fn(Context, Next) -> Result<Reply>`, or of a closure of that kind.
+impl BoxMiddleware {
+    /// Forgets the type of a middleware.
     pub fn new<F, Fut>(middleware: F) -> Self
     where
         F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
@@ -44,9 +93,9 @@ impl Middleware {
     }
 }
 
-impl fmt::Debug for Middleware {
+impl fmt::Debug for BoxMiddleware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Middleware({})", self.name)
+        write!(f, "BoxMiddleware({})", self.name)
     }
 }
 
@@ -67,7 +116,7 @@ enum Place {
     /// Before the middleware with the second number, of those around the handler with the first.
     Handler(usize, usize),
     /// Inside a composition, with what comes after it.
-    Composed(Arc<[Middleware]>, usize, Box<Place>),
+    Composed(Arc<[BoxMiddleware]>, usize, Box<Place>),
 }
 
 impl Next {
@@ -132,7 +181,7 @@ pub(super) fn enter_handler(ctx: &Context, handler: usize) -> Boxed {
     Place::Handler(handler, 0).enter(ctx)
 }
 
-impl Middleware {
+impl BoxMiddleware {
     fn enter(&self, ctx: &Context, place: Place) -> Boxed {
         let next = Next {
             ctx: ctx.clone(),
@@ -193,36 +242,16 @@ impl fmt::Debug for Running {
 /// Makes one middleware of several, the first outermost: koa-compose.
 ///
 /// ```
-/// use koio::{compose, Context, Io, Middleware, Next, Reply, Result};
+/// use koio::{compose, BoxMiddleware, Context, Io, Next, Reply, Result};
 ///
 /// async fn first(_: Context, next: Next) -> Result<Reply> { next.run().await }
 /// async fn second(_: Context, next: Next) -> Result<Reply> { next.run().await }
 ///
-/// let both = compose([Middleware::new(first), Middleware::new(second)]);
+/// let both = compose([BoxMiddleware::new(first), BoxMiddleware::new(second)]);
 /// let io = Io::new().wrap(both);
 /// ```
-///
-/// It also gives a middleware with settings a type that can be written down:
-///
-/// ```
-/// use koio::{compose, ensure, Context, Middleware, Next, Running};
-///
-/// fn at_most(rooms: usize) -> impl Fn(Context, Next) -> Running + Clone {
-///     compose([Middleware::new(move |ctx: Context, next: Next| async move {
-///         ensure!(ctx.socket().rooms().len() <= rooms, "too_many_rooms", "leave one first");
-///         next.run().await
-///     })])
-/// }
-///
-/// #[koio::on("join", wrap = [at_most(8)])]
-/// async fn join(ctx: Context, room: String) -> koio::Result<()> {
-///     ctx.socket().join(room)
-/// }
-/// ```
-pub fn compose(
-    middleware: impl IntoIterator<Item = Middleware>,
-) -> impl Fn(Context, Next) -> Running + Clone + Send + Sync + 'static {
-    let list: Arc<[Middleware]> = middleware.into_iter().collect();
+pub fn compose(middleware: impl IntoIterator<Item = BoxMiddleware>) -> impl Middleware + Clone {
+    let list: Arc<[BoxMiddleware]> = middleware.into_iter().collect();
     move |_, next: Next| {
         let Next { ctx, place } = next;
         Next {

@@ -8,7 +8,7 @@ pub use super::{
     arguments::{Arguments, FromEvent},
     context::Context,
     handlers::{Handlers, IntoRoutes, Routed},
-    onion::{Middleware, Next},
+    onion::{BoxMiddleware, Next},
     reply::{Answer, Failure, IntoReply, Out, Reply},
     route::{Meta, Route},
 };

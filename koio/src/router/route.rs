@@ -3,7 +3,7 @@
 use std::{any::type_name, fmt, future::Future, panic::Location, sync::Arc, time::Duration};
 
 use super::{
-    Answer, Arguments, Context, FromEvent, Middleware, Next, Reply, Requirements,
+    Answer, Arguments, BoxMiddleware, Context, FromEvent, Next, Reply, Requirements,
     guard::{guard, guard_call},
     onion::Boxed,
 };
@@ -50,7 +50,7 @@ pub struct Route {
     pub(super) namespace: Option<&'static str>,
     pub(super) also: bool,
     pub(super) timeout: Option<Duration>,
-    pub(super) wraps: Vec<Middleware>,
+    pub(super) wraps: Vec<BoxMiddleware>,
 }
 
 impl Route {
@@ -178,7 +178,7 @@ impl Route {
         F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
-        self.wraps.push(Middleware::new(middleware));
+        self.wraps.push(BoxMiddleware::new(middleware));
         self
     }
 

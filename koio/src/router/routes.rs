@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Arguments, Context, Middleware, Next, Pipeline, Reply, State,
+    Arguments, BoxMiddleware, Context, Next, Pipeline, Reply, State,
     context::Occasion,
     guard::{guard, guard_call},
     onion::{self, Boxed},
@@ -70,7 +70,7 @@ impl Lines {
 
 /// The way of one event: what is around its handlers, and the handlers.
 pub(super) struct Line {
-    pub(super) around: Arc<[Middleware]>,
+    pub(super) around: Arc<[BoxMiddleware]>,
     /// The first answers; the others run after it.
     pub(super) handlers: Box<[Handler]>,
     /// An event's only handler has nothing around it: nobody but [`Dispatch`](crate::socket::Dispatch) sees what it
@@ -82,7 +82,7 @@ pub(super) struct Line {
 /// A handler, with the middleware that is around it alone.
 pub(super) struct Handler {
     pub(super) run: Run,
-    pub(super) wraps: Box<[Middleware]>,
+    pub(super) wraps: Box<[BoxMiddleware]>,
 }
 
 impl Line {

@@ -13,7 +13,7 @@ use std::{
 use tower::{Layer, Service};
 
 use super::{
-    Answer, Context, IntoRoutes, Middleware, Namespace, Next, Pipeline, Reply, Route, Routes,
+    Answer, BoxMiddleware, Context, IntoRoutes, Namespace, Next, Pipeline, Reply, Route, Routes,
     Table,
     check::{self, Problems},
     layer::Wrapping,
@@ -83,7 +83,7 @@ impl Setup {
         F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
-        self.root.wraps.push(Middleware::new(middleware));
+        self.root.wraps.push(BoxMiddleware::new(middleware));
         self
     }
 
@@ -166,7 +166,7 @@ impl Setup {
         } = self;
 
         let mut problems = Problems::default();
-        let wraps: Arc<[Middleware]> = std::mem::take(&mut root.wraps).into();
+        let wraps: Arc<[BoxMiddleware]> = std::mem::take(&mut root.wraps).into();
         let plan = check::plan(root, namespaces, &mut problems);
         check::states(&states, &mut problems);
         for (path, namespace) in &plan {
@@ -211,8 +211,8 @@ impl Setup {
 }
 
 /// Sorts the handlers of one namespace by event.
-fn lines(outer: &[Middleware], namespace: Namespace, shared: &Arc<Shared>) -> Lines {
-    let around: Arc<[Middleware]> = outer.iter().cloned().chain(namespace.wraps).collect();
+fn lines(outer: &[BoxMiddleware], namespace: Namespace, shared: &Arc<Shared>) -> Lines {
+    let around: Arc<[BoxMiddleware]> = outer.iter().cloned().chain(namespace.wraps).collect();
     let mut by_event: HashMap<&'static str, Vec<Route>> = HashMap::new();
     for route in namespace.routes {
         by_event.entry(route.meta.event).or_default().push(route);

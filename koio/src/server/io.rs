@@ -21,7 +21,7 @@ use crate::{
     error::BoxError,
     router::Setup,
     socket::{Clients, Core, IoHandle},
-    transport::{EngineService, Origins},
+    transport::{BadOrigin, EngineService, Origins},
 };
 
 /// A server before it starts: state, middleware, handlers, limits. Consumed by
@@ -56,8 +56,16 @@ pub struct Io {
     /// The change after which the limits contradict each other: the one to look at.
     contradiction: Option<&'static Location<'static>>,
     origins: Origins,
+    /// What was to be allowed and is no origin: the first of them.
+    no_origin: Option<NoOrigin>,
     path: String,
     attached: Option<Attached>,
+}
+
+struct NoOrigin {
+    given: String,
+    why: BadOrigin,
+    place: &'static Location<'static>,
 }
 
 impl Default for Io {
@@ -87,6 +95,7 @@ impl Io {
             config: Config::default(),
             contradiction: None,
             origins: Origins::default(),
+            no_origin: None,
             path: "/socket.io".to_owned(),
             attached: None,
         }
@@ -252,8 +261,17 @@ impl Io {
 
     /// Lets pages of one more origin connect, as a browser spells it: `https://app.example.com`. By default only
     /// pages of the host that is asked may, and clients that are no browsers.
+    ///
+    /// An origin is scheme and host, and the port unless it is the scheme's own, with nothing behind them. Anything
+    /// else would never match, and is an error at the start; so is `*`, for which there is
+    /// [`allow_any_origin`](Self::allow_any_origin).
+    #[track_caller]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.origins.allow(origin);
+        let given = origin.into();
+        if let Err(why) = self.origins.allow(given.as_str()) {
+            let place = Location::caller();
+            self.no_origin.get_or_insert(NoOrigin { given, why, place });
+        }
         self
     }
 
@@ -301,6 +319,7 @@ impl Io {
             config,
             contradiction,
             origins,
+            no_origin,
             path,
             attached,
         } = self;
@@ -308,6 +327,12 @@ impl Io {
             let place = contradiction.map(|place| format!(" ({place})"));
             let problem = format!("{limit}{}", place.unwrap_or_default());
             return Err(Error::setup(problem).because(Box::new(limit)));
+        }
+        if let Some(NoOrigin { given, why, place }) = no_origin {
+            return Err(Error::setup(format!(
+                "`{given}` is no origin: {why} ({place}). A browser sends one as `https://app.example.com` or \
+                 `http://localhost:5173`"
+            )));
         }
         if !path.starts_with('/') || path.contains(['?', '#']) {
             return Err(Error::setup(format!(
@@ -365,7 +390,8 @@ impl Io {
 
     /// A tower layer for another server: `Router::new().route(..).layer(io.into_layer())` in axum.
     ///
-    /// That server ends by its own means: call [`IoHandle::shutdown`] first. What was given to
+    /// That server ends by its own means: when [`shutdown_signal`](crate::shutdown_signal) comes, call
+    /// [`IoHandle::shutdown`] first. What was given to
     /// [`attach`](Self::attach) is not used.
     ///
     /// # Panics

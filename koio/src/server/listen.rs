@@ -5,7 +5,7 @@ use std::{
     future::Future,
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
@@ -23,7 +23,7 @@ use tokio::{
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::{debug, info, warn};
 
-use super::Config;
+use super::{Config, signal::signalled};
 use crate::{
     Result,
     engine::PeerAddr,
@@ -236,21 +236,6 @@ async fn ended(stopped: &mut watch::Receiver<bool>) {
     }
 }
 
-#[cfg(unix)]
-async fn signalled() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => asked,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn signalled() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
-}
-
 /// Serves a tower service over HTTP/1.1, upgrades included, until the future is dropped: for an
 /// [`EngineService`], or a [`KoioService`](super::KoioService) with something of yours inside.
 ///
@@ -330,8 +315,12 @@ async fn connection(
         Some(engine) => {
             let signal = stopped.clone();
             let has_stopped = || matches!(signal.has_changed(), Ok(true));
-            let direct = Direct::new(stream, peer, engine.clone(), header_timeout);
-            match direct.run(ended(&mut stopped), has_stopped).await {
+            let mut direct = Direct::new(stream, peer, engine.clone(), header_timeout);
+            let outcome = {
+                let stops = pin!(ended(&mut stopped));
+                direct.run(stops, has_stopped).await
+            };
+            match direct.finish(outcome) {
                 Some(stream) => stream,
                 None => return,
             }

@@ -4,8 +4,10 @@ mod config;
 mod io;
 mod listen;
 mod service;
+mod signal;
 
 pub use config::Config;
 pub use io::Io;
 pub use listen::{Server, serve};
 pub use service::{KoioLayer, KoioService, NotFound, ResponseFuture};
+pub use signal::shutdown_signal;

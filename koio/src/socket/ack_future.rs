@@ -129,11 +129,10 @@ pub(super) fn disconnected() -> Error {
         Error::DISCONNECTED,
         "the client disconnected before it answered",
     )
-    .hide()
 }
 
 pub(super) fn late() -> Error {
-    Error::new(Error::TIMEOUT, "the client did not answer in time").hide()
+    Error::new(Error::TIMEOUT, "the client did not answer in time")
 }
 
 /// Why nobody can wait for an answer.

@@ -129,10 +129,7 @@ impl Emit {
                 AckFuture::send(&socket, event, &args, timeout)
             }
             Some(None) => AckFuture::failed(closed()),
-            None => AckFuture::failed(Error::new(
-                "not_one_socket",
-                "an ack can be waited for from one socket only",
-            )),
+            None => AckFuture::failed(not_one_socket()),
         }
     }
 
@@ -318,6 +315,12 @@ impl fmt::Debug for Emit {
             .field("except", &self.target.except)
             .finish_non_exhaustive()
     }
+}
+
+/// The program's mistake, and none of a client's business.
+fn not_one_socket() -> Error {
+    let message = "`emit_with_ack` waits for one socket: to ask several there is `emit_with_acks`";
+    Error::new("not_one_socket", message).hide()
 }
 
 /// What the caller did wrong, as the error that it gets.

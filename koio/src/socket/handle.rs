@@ -148,7 +148,8 @@ impl Socket {
     ///
     /// # Errors
     /// [Full](Error::is_full) if the client does not read fast enough: nothing was queued.
-    /// [Closed](Error::is_closed) if it is gone. Otherwise the caller's own fault: a reserved name, a value
+    /// [Closed](Error::is_closed) if it is gone. A handler that passes these on lets its own client see them.
+    /// Otherwise the caller's own fault: a reserved name, a value
     /// that does not serialise, more than ten binaries.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let draft = wire::event_draft(self.namespace(), None, event, &args).map_err(not_sent)?;
@@ -241,13 +242,31 @@ impl Socket {
         self.0.namespace.rooms.leave(&self.id(), &room.into());
     }
 
-    /// The rooms it is in, that of its own id aside. In the disconnect handler: those it was in.
+    /// Whether it is in a room; it never leaves that of its own id. In the disconnect handler: whether it was.
     ///
     /// ```
-    /// fn is_in(socket: &koio::Socket, room: &str) -> bool {
-    ///     socket.rooms().iter().any(|own| own.as_str() == room)
+    /// use koio::{ensure, on, Context, Result};
+    ///
+    /// #[on("say")]
+    /// async fn say(ctx: Context, room: String, text: String) -> Result<()> {
+    ///     ensure!(ctx.socket().is_in(&room), "not_in_room", "join first");
+    ///     ctx.to(room).emit("said", text)
     /// }
     /// ```
+    #[must_use]
+    pub fn is_in(&self, room: impl Into<Room>) -> bool {
+        let room = room.into();
+        if room.as_str() == self.id().as_str() {
+            return true;
+        }
+        if self.0.state.load(Ordering::Acquire) == CLOSED {
+            let left = self.0.left.get();
+            return left.is_some_and(|left| left.contains(&room));
+        }
+        self.0.namespace.rooms.is_in(&self.id(), &room)
+    }
+
+    /// The rooms it is in, that of its own id aside. In the disconnect handler: those it was in.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
@@ -293,6 +312,14 @@ impl Socket {
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let data = self.0.data.lock().unwrap_or_else(PoisonError::into_inner);
         let value = data.get(&TypeId::of::<T>()).cloned();
+        drop(data);
+        value?.downcast().ok()
+    }
+
+    /// Takes out the value of this type that was [set](Self::set).
+    pub fn remove<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let mut data = self.0.data.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = data.remove(&TypeId::of::<T>());
         drop(data);
         value?.downcast().ok()
     }
@@ -363,12 +390,12 @@ impl Socket {
 }
 
 pub(super) fn closed() -> Error {
-    Error::new(Error::CLOSED, "the socket is closed").hide()
+    Error::closed()
 }
 
 pub(super) fn refused(refused: SendError) -> Error {
     match refused {
-        SendError::Full => Error::new(Error::FULL, "the socket's queue is full").hide(),
+        SendError::Full => Error::new(Error::FULL, "the client does not read fast enough"),
         SendError::Closed => closed(),
     }
 }

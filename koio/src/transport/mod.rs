@@ -1,5 +1,6 @@
 //! HTTP long-polling and WebSocket: the only rooms that know of HTTP and of tungstenite.
 
+mod block;
 mod body;
 mod direct;
 mod fragments;
@@ -15,5 +16,5 @@ mod websocket;
 pub use body::Body;
 pub(crate) use direct::Direct;
 pub(crate) use http::HttpStream;
-pub use origin::Origins;
+pub use origin::{BadOrigin, Origins};
 pub use service::{EngineService, Responding};

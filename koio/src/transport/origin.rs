@@ -4,6 +4,8 @@
 //! in the `Origin` header. A server that does not look at it lets every page on the web act as its visitor
 //! (cross-site WebSocket hijacking), so koio looks, over both transports, before anything else is done.
 
+use std::fmt;
+
 use http::{
     HeaderMap, HeaderValue,
     header::{
@@ -20,6 +22,18 @@ pub struct Origins {
     any: bool,
 }
 
+/// Why a text is no origin that a browser sends. A list with it would never match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadOrigin(&'static str);
+
+impl fmt::Display for BadOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadOrigin {}
+
 /// What the `Origin` header of a request means.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -34,10 +48,15 @@ pub(super) enum Verdict {
 impl Origins {
     /// Lets pages of one more origin connect, as a browser spells it: `https://app.example.com`, with a port if
     /// it is not the scheme's own, without a slash at the end.
-    pub fn allow(&mut self, origin: impl Into<String>) {
+    ///
+    /// # Errors
+    /// It is not spelled so.
+    pub fn allow(&mut self, origin: impl Into<String>) -> Result<(), BadOrigin> {
         let mut origin = origin.into();
         origin.make_ascii_lowercase();
+        check(&origin)?;
         self.listed.push(origin);
+        Ok(())
     }
 
     /// Lets every page on the web connect. Only for servers where a visitor's cookies mean nothing.
@@ -81,6 +100,66 @@ impl Origins {
             return Verdict::Listed(value);
         }
         Verdict::Foreign
+    }
+}
+
+/// Whether a browser could send this origin, in lower case, for one site and no other.
+fn check(origin: &str) -> Result<(), BadOrigin> {
+    if origin.contains('*') {
+        return Err(BadOrigin(
+            "a star stands for nothing here: list each origin, or let every page connect with `allow_any_origin()`",
+        ));
+    }
+    if origin == "null" {
+        return Err(BadOrigin(
+            "any page can have itself sent with this one: it stands for every page without an origin of its own",
+        ));
+    }
+    let Some((scheme, rest)) = origin.split_once("://") else {
+        return Err(BadOrigin("it has no scheme"));
+    };
+    let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if scheme.is_empty() || !scheme.bytes().all(of_scheme) {
+        return Err(BadOrigin("its scheme is none"));
+    }
+    if rest.contains(['/', '?', '#', '@']) {
+        return Err(BadOrigin(
+            "it has more than scheme, host and port: not even a slash stands behind them",
+        ));
+    }
+    let web = matches!(scheme, "http" | "https");
+    if rest.is_empty() && web {
+        return Err(BadOrigin("it has no host"));
+    }
+    if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(BadOrigin(
+            "its host has more than ASCII in it: browsers send such a name as `xn--..`",
+        ));
+    }
+    if !web {
+        // Of an app, or a browser's extension: only they know what they look like.
+        return Ok(());
+    }
+    let Some(authority) = rest
+        .parse::<Authority>()
+        .ok()
+        .filter(|it| !it.host().is_empty())
+    else {
+        return Err(BadOrigin("its host is none"));
+    };
+    let port = authority.as_str().strip_prefix(authority.host());
+    match (port.unwrap_or_default(), scheme) {
+        ("", _) => Ok(()),
+        (":80", "http") | (":443", "https") => Err(BadOrigin(
+            "its port is the scheme's own, which browsers leave out",
+        )),
+        _ if authority
+            .port_u16()
+            .is_some_and(|port| rest.ends_with(&format!(":{port}"))) =>
+        {
+            Ok(())
+        }
+        _ => Err(BadOrigin("its port is none")),
     }
 }
 
@@ -186,7 +265,7 @@ mod tests {
     #[test]
     fn a_listed_origin_must_match_exactly() {
         let mut origins = Origins::default();
-        origins.allow("https://app.example");
+        origins.allow("https://app.example").unwrap();
         let judge = |origin| origins.judge(&headers(origin, "api.example"));
         assert!(matches!(judge("https://app.example"), Verdict::Listed(_)));
         for origin in [
@@ -195,6 +274,63 @@ mod tests {
             "https://app.example.evil",
         ] {
             assert_eq!(judge(origin), Verdict::Foreign, "{origin}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_browser_sends_can_be_listed() {
+        for origin in [
+            "https://app.example.com",
+            "HTTPS://App.Example.Com",
+            "http://localhost:5173",
+            "http://127.0.0.1:8080",
+            "http://[::1]:3000",
+            "http://[::1]",
+            "https://xn--bcher-kva.example",
+            "http://app.example:443",
+            "capacitor://localhost",
+            "chrome-extension://abcdefghijklmnop",
+            "app://.",
+            "file://",
+        ] {
+            let mut origins = Origins::default();
+            assert_eq!(origins.allow(origin), Ok(()), "{origin}");
+            let verdict = origins.judge(&headers(&origin.to_ascii_lowercase(), "api.example"));
+            assert!(matches!(verdict, Verdict::Listed(_)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn what_no_browser_sends_can_not_be_listed() {
+        for (origin, why) in [
+            ("*", "allow_any_origin"),
+            ("https://*.example.com", "list each origin"),
+            ("null", "any page"),
+            ("", "no scheme"),
+            ("app.example.com", "no scheme"),
+            ("localhost:5173", "no scheme"),
+            ("https:app.example.com", "no scheme"),
+            ("//app.example.com", "no scheme"),
+            ("://app.example.com", "its scheme is none"),
+            ("ht tp://app.example.com", "its scheme is none"),
+            ("https://", "no host"),
+            ("https://:8080", "its host is none"),
+            ("https://a..b::c", "its host is none"),
+            ("https://app.example.com/", "not even a slash"),
+            ("https://app.example.com/page", "not even a slash"),
+            ("https://app.example.com?", "not even a slash"),
+            ("https://ann@app.example.com", "scheme, host and port"),
+            ("https://app.example.com ", "ASCII"),
+            ("https://bücher.example", "ASCII"),
+            ("https://app.example.com:443", "the scheme's own"),
+            ("http://app.example.com:80", "the scheme's own"),
+            ("https://app.example.com:", "its port is none"),
+            ("https://app.example.com:port", "is none"),
+            ("https://app.example.com:08080", "its port is none"),
+            ("https://app.example.com:80800", "its port is none"),
+        ] {
+            let refused = Origins::default().allow(origin).expect_err(origin);
+            assert!(refused.to_string().contains(why), "{origin}: {refused}");
         }
     }
 }

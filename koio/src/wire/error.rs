@@ -155,6 +155,25 @@ impl ArgError {
     }
 }
 
+impl ArgError {
+    /// Says that it is binary data that does not fit, and what it fits: to serde_json the data's place in the text is a
+    /// map. `certain`: the whole argument is such a place; else a part of it may be.
+    pub(super) fn about_binary(self, certain: bool) -> Self {
+        let Self::Type { position, reason } = self else {
+            return self;
+        };
+        let reason = match reason.strip_prefix("invalid type: map, ") {
+            Some(rest) if certain => {
+                format!("invalid type: binary data, {rest}; `koio::Bytes` takes it")
+            }
+            Some(_) => format!("{reason}; if it is binary data, `koio::Bytes` takes it"),
+            None => reason,
+        };
+        let reason = shorten(reason);
+        Self::Type { position, reason }
+    }
+}
+
 impl fmt::Display for ArgError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

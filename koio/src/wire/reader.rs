@@ -2,11 +2,11 @@
 
 use std::{cell::Cell, ops::Deref};
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{Deserialize, DeserializeOwned, IgnoredAny};
 
 use super::de::{Attachment, Guarded, Scope, Text};
 use super::json;
-use super::{ArgError, DecodeError, DecodeErrorKind, RawArgs};
+use super::{ArgError, Bytes, DecodeError, DecodeErrorKind, RawArgs};
 
 /// Reads arguments one after the other, each parsed from where the last one ended.
 ///
@@ -98,9 +98,23 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
                 self.mended(start, end)
                     .unwrap_or(Err(error))
                     .map(Some)
-                    .map_err(|error| ArgError::from_serde(self.position - 1, &error))
+                    .map_err(|error| self.misfit(start, &error))
             }
         }
+    }
+
+    /// What is wrong with the argument that starts here, and was the last one.
+    fn misfit(&self, start: usize, error: &serde_json::Error) -> ArgError {
+        let misfit = ArgError::from_serde(self.position - 1, error);
+        if self.args.binaries().is_none() {
+            return misfit;
+        }
+        let argument = self.args.data().get(start..).unwrap_or_default();
+        let failed = Cell::new(false);
+        let scope = Scope::new(self.args.binaries(), &failed);
+        let mut json = serde_json::Deserializer::from_slice(argument);
+        let binary = Bytes::deserialize(Guarded::new(&mut json, scope));
+        misfit.about_binary(binary.is_ok())
     }
 
     /// The next argument; a missing one reads as `null`, as it would in JavaScript.

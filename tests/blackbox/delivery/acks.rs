@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use koio::{Ack, Context, Error, Io, State, handlers, on};
+use koio::{Ack, Context, Error, Io, SocketId, State, handlers, on};
 use koio_tests::{Transport, client};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -218,6 +218,64 @@ async fn only_one_socket_can_be_asked() {
     for asked in [everybody, room, two] {
         let error = asked.await.expect_err("more than one may be meant");
         assert_eq!(error.code(), "not_one_socket");
+        assert!(error.message().contains("`emit_with_acks`"), "{error}");
+        // It is the program's mistake.
+        assert!(!error.is_shown());
+    }
+}
+
+/// Sends somebody a note.
+#[on("note")]
+async fn note(ctx: Context, to: SocketId) -> koio::Result<()> {
+    ctx.io().to(to).emit("note", ())
+}
+
+/// Asks somebody.
+#[on("inquire")]
+async fn inquire(ctx: Context, whom: SocketId) -> koio::Result<Value> {
+    let one = ctx.io().to(whom).timeout(Duration::from_secs(5));
+    one.emit_with_ack("question", ()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_somebody_else_is_gone_full_or_silent_is_no_internal_error() {
+    let io = Io::new()
+        .handlers(handlers![note, inquire])
+        .config(|config| config.engine.send_queue_messages = 3);
+    let memory = Memory::new(io);
+    let mut ann = memory.client(Transport::WebSocket).await;
+    let (mut ben, id) = {
+        let (peer, socket) = memory.socket(Transport::Polling).await;
+        (peer, socket.id())
+    };
+    let told = |code: &str, message: &str| {
+        format!(r#"431[{{"error":{{"code":"{code}","message":"{message}"}}}}]"#)
+    };
+    ann.send(&format!(r#"421["inquire","{id}"]"#)).await;
+    ann.expect(&told("timeout", "the client did not answer in time"))
+        .await;
+    ben.text().await;
+    for _ in 0..3 {
+        ann.send(&format!(r#"421["note","{id}"]"#)).await;
+        ann.expect("431[]").await;
+    }
+    ann.send(&format!(r#"421["note","{id}"]"#)).await;
+    ann.expect(&told("full", "the client does not read fast enough"))
+        .await;
+    for _ in 0..3 {
+        ben.expect(r#"42["note"]"#).await;
+    }
+    ann.send(&format!(r#"421["inquire","{id}"]"#)).await;
+    ben.text().await;
+    ben.send("41").await;
+    ann.expect(&told(
+        "disconnected",
+        "the client disconnected before it answered",
+    ))
+    .await;
+    for event in ["note", "inquire"] {
+        ann.send(&format!(r#"421["{event}","{id}"]"#)).await;
+        ann.expect(&told("closed", "the client is gone")).await;
     }
 }
 

@@ -312,6 +312,20 @@ async fn a_middleware_may_join_rooms_before_the_socket_is_let_in() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_socket_knows_the_rooms_it_is_in_and_that_of_its_own_id() {
+    let memory = Memory::new(Io::new());
+    let (_ann_peer, ann) = memory.socket(Transport::WebSocket).await;
+    let (_ben_peer, ben) = memory.socket(Transport::Polling).await;
+    assert!(!ann.is_in("red"));
+    ann.join("red").expect("a room");
+    assert!(ann.is_in("red") && ann.is_in(String::from("red")) && !ann.is_in("re"));
+    assert!(!ben.is_in("red"));
+    assert!(ann.is_in(ann.id()) && !ann.is_in(ben.id()));
+    ann.leave("red");
+    assert!(!ann.is_in("red"));
+}
+
 #[on("connection")]
 async fn moves_in(ctx: Context) -> koio::Result<()> {
     ctx.socket().join("house")?;
@@ -328,6 +342,8 @@ async fn moves_out(ctx: Context, record: State<Record>) {
         .collect();
     rooms.sort();
     record.push(rooms.join(", "));
+    let was_in = ["house", "garden", "attic"].map(|room| ctx.socket().is_in(room));
+    record.push(format!("{was_in:?}"));
     // It is not there any more itself, and can tell those who are.
     let there = ctx.io().to("house").fetch_sockets().await;
     record.push(format!("{} left behind", there.len()));
@@ -346,8 +362,12 @@ async fn the_disconnect_handler_still_sees_the_rooms() {
         let mut stays = memory.client(Transport::WebSocket).await;
         let (peer, goes) = memory.socket(transport).await;
         peer.close().await;
-        let lines = record.reach(3).await;
-        assert_eq!(lines, ["garden, house", "1 left behind", "told: true"]);
+        let lines = record.reach(4).await;
+        let was_in = "[true, true, false]";
+        assert_eq!(
+            lines,
+            ["garden, house", was_in, "1 left behind", "told: true"]
+        );
         stays
             .expect(&format!(r#"42["gone","{}"]"#, goes.id()))
             .await;

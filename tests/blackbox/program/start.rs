@@ -69,9 +69,12 @@ async fn limits_that_contradict_themselves_are_refused_where_they_were_given() {
     let io = Io::new().ping_timeout(Duration::ZERO).max_payload(10_000);
     let error = refused(io).await;
     assert_eq!(lines(&error), [line], "{error}");
-    assert!(
-        error.message().contains("`ping_timeout` is zero"),
-        "{error}"
+    // What `main` prints of it, which says it once.
+    let printed = format!("{error:?}");
+    assert_eq!(
+        printed.matches("`ping_timeout` is zero").count(),
+        1,
+        "{printed}"
     );
 
     let line = line!() + 2;
@@ -124,6 +127,24 @@ async fn whatever_else_can_not_be_is_refused_too() {
     let source = error.downcast_ref::<std::io::Error>().expect("its source");
     assert_eq!(source.kind(), std::io::ErrorKind::AddrInUse);
     assert!(error.message().contains(&address.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn what_no_browser_sends_as_an_origin_is_refused_where_it_was_given() {
+    for (origin, why) in [
+        ("*", "`allow_any_origin()`"),
+        ("null", "any page"),
+        ("https://app.example.com/", "not even a slash"),
+        ("app.example.com", "no scheme"),
+    ] {
+        let line = line!() + 1;
+        let io = Io::new().allow_origin(origin);
+        let error = refused(io.allow_origin("https://app.example.com")).await;
+        assert_eq!(lines(&error), [line], "{error}");
+        for part in [format!("`{origin}` is no origin"), why.to_owned()] {
+            assert!(error.message().contains(&part), "{error}");
+        }
+    }
 }
 
 #[test]

@@ -64,10 +64,10 @@ describe("koio inside axum", () => {
     for (const name of ["", "a".repeat(41)]) assert.equal((await login(name)).status, 400);
   });
 
-  it("ends koio's sessions and then itself on Ctrl-C", async () => {
+  it("ends koio's sessions and then itself when a service manager asks it to", async () => {
     const clients = [await connectAs("ann", "polling"), await connectAs("ben", "websocket")];
     const gone = clients.map((client) => once(client, "disconnect"));
-    assert.deepEqual(await server.stop("SIGINT"), [0, null]);
+    assert.deepEqual(await server.stop("SIGTERM"), [0, null]);
     await Promise.all(gone);
   });
 });

@@ -1,6 +1,6 @@
 //! Each option, alone and with the others.
 
-use koio::{Context, Handlers, Next, Reply, Result, handlers, on};
+use koio::{Context, Handlers, Middleware, Next, Reply, Result, handlers, on};
 
 async fn pass(_ctx: Context, next: Next) -> Result<Reply> {
     next.run().await
@@ -18,10 +18,20 @@ fn labelled(label: &'static str) -> impl Fn(Context, Next) -> Running {
     }
 }
 
+/// The same, shorter: the types of the closure's arguments are known from what the function returns.
+fn at_most(rooms: usize) -> impl Middleware {
+    move |ctx, next| async move {
+        if ctx.socket().rooms().len() > rooms {
+            return Err(koio::Error::new("too_many", "leave one first"));
+        }
+        next.run().await
+    }
+}
+
 #[on("ns", ns = "/chat")]
 async fn namespace() {}
 
-#[on("wrap", wrap = [pass, self::pass, labelled("limit")])]
+#[on("wrap", wrap = [pass, self::pass, labelled("limit"), at_most(3)])]
 async fn wrap() {}
 
 #[on("no wrap", wrap = [])]

@@ -4,10 +4,7 @@ use std::{sync::atomic::Ordering, task::Context};
 
 use tracing::{debug, trace};
 
-use super::{
-    SessionTask,
-    link::{Link, Polling},
-};
+use super::{SessionTask, link::Link};
 use crate::{
     engine::{CloseReason, machine::Input, requests::PollReply},
     wire::{Frame, payload},
@@ -32,7 +29,8 @@ impl SessionTask {
         if let Link::Polling(polling) = &mut self.link {
             probe.overtaken = polling.post.take().map(Box::new);
         }
-        self.link = Link::WebSocket(probe);
+        self.link = Link::WebSocket(*probe);
+        shared.inbox.shrink();
     }
 
     pub(super) fn drop_probe(&mut self) {
@@ -91,7 +89,7 @@ impl SessionTask {
         self.session.shared().outbox.close(true);
         self.session.shared().inbox.close();
         self.registration = None;
-        self.link = Link::Polling(Polling::default());
+        self.link = Link::Polling(Box::default());
         self.drop_probe();
     }
 

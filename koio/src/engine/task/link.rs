@@ -16,7 +16,8 @@ use crate::{
 
 /// What the session's client is connected by.
 pub(crate) enum Link {
-    Polling(Polling),
+    /// In a box: most sessions are over a WebSocket, and each would have room for it.
+    Polling(Box<Polling>),
     WebSocket(WebSocket),
 }
 
@@ -85,7 +86,7 @@ impl From<Option<Box<dyn Duplex>>> for Link {
     fn from(websocket: Option<Box<dyn Duplex>>) -> Self {
         match websocket {
             Some(io) => Self::WebSocket(WebSocket::new(io)),
-            None => Self::Polling(Polling::default()),
+            None => Self::Polling(Box::default()),
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct SessionTask {
     upstream: Box<dyn Upstream>,
     upstream_busy: bool,
     link: Link,
-    probe: Option<WebSocket>,
+    probe: Option<Box<WebSocket>>,
     timer: Pin<Box<Sleep>>,
     /// When the turn began.
     now: Instant,

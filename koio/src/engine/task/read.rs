@@ -51,7 +51,7 @@ impl SessionTask {
                     if refused {
                         offered.turn_away();
                     } else {
-                        self.probe = Some(offered);
+                        self.probe = Some(Box::new(offered));
                     }
                 }
                 Request::Lost(reason) => self.input(Input::Lost(reason)),

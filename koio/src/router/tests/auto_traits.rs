@@ -1,7 +1,7 @@
 //! What may cross tasks and threads: losing one of these would break users.
 
 use crate::{
-    Ack, Args, BoxError, Context, Error, Handlers, Middleware, Namespace, Next, Pipeline, Reply,
+    Ack, Args, BoxError, BoxMiddleware, Context, Error, Handlers, Namespace, Next, Pipeline, Reply,
     Route, Running, State,
     router::{Routes, Setup},
 };
@@ -22,7 +22,7 @@ fn what_is_sent_between_tasks_is_send() {
     send_and_sync::<Context>();
     send_and_sync::<Error>();
     send_and_sync::<Handlers>();
-    send_and_sync::<Middleware>();
+    send_and_sync::<BoxMiddleware>();
     send_and_sync::<Namespace>();
     send_and_sync::<Pipeline>();
     send_and_sync::<Route>();
@@ -34,7 +34,7 @@ fn what_is_sent_between_tasks_is_send() {
 fn what_is_shared_is_clone() {
     clone::<Args>();
     clone::<Context>();
-    clone::<Middleware>();
+    clone::<BoxMiddleware>();
     clone::<Pipeline>();
     clone::<State<Error>>();
 }

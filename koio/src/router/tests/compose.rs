@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::fake::{Notes, Server};
 use crate::router::Setup;
-use crate::{Context, Error, Middleware, Next, Reply, Result, compose};
+use crate::{BoxMiddleware, Context, Error, Next, Reply, Result, compose};
 
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -227,10 +227,13 @@ async fn should_handle_errors_in_wrapped_non_async_functions() {
 async fn should_compose_with_other_compositions() {
     let notes = Notes::default();
     let pair = compose([
-        Middleware::new(noting(&notes, 1, 6)),
-        Middleware::new(noting(&notes, 2, 5)),
+        BoxMiddleware::new(noting(&notes, 1, 6)),
+        BoxMiddleware::new(noting(&notes, 2, 5)),
     ]);
-    let all = compose([Middleware::new(pair), Middleware::new(noting(&notes, 3, 4))]);
+    let all = compose([
+        BoxMiddleware::new(pair),
+        BoxMiddleware::new(noting(&notes, 3, 4)),
+    ]);
     let setup = Setup::new().wrap(all).on("event", |_| async { Ok(()) });
     Server::start(setup).tell("event", json!([])).await;
     assert_eq!(notes.all(), ["1", "2", "3", "4", "5", "6"]);
@@ -240,8 +243,8 @@ async fn should_compose_with_other_compositions() {
 async fn should_return_a_valid_middleware() {
     let notes = Notes::default();
     let both = compose([
-        Middleware::new(noting(&notes, 1, 4)),
-        Middleware::new(noting(&notes, 2, 3)),
+        BoxMiddleware::new(noting(&notes, 1, 4)),
+        BoxMiddleware::new(noting(&notes, 2, 3)),
     ]);
     // The same composition around two namespaces, and around one handler.
     let route = crate::Route::closure("event", std::panic::Location::caller(), |_| async {
@@ -276,7 +279,7 @@ async fn should_return_last_return_value() {
 #[tokio::test(start_paused = true)]
 async fn should_not_affect_the_original_middleware_array() {
     let notes = Notes::default();
-    let list = vec![Middleware::new(noting(&notes, 1, 2))];
+    let list = vec![BoxMiddleware::new(noting(&notes, 1, 2))];
     let _first = compose(list.clone());
     assert_eq!(list.len(), 1);
     let setup = Setup::new()
@@ -290,7 +293,7 @@ async fn should_not_affect_the_original_middleware_array() {
 async fn should_not_get_stuck_on_the_passed_in_next() {
     let notes = Notes::default();
     let (inner, passed) = (notes.clone(), notes.clone());
-    let list = [Middleware::new(move |_, next: Next| {
+    let list = [BoxMiddleware::new(move |_, next: Next| {
         inner.add("middleware");
         next.run()
     })];

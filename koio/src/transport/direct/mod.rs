@@ -13,7 +13,7 @@ use std::{
     future::{Future, poll_fn},
     io::{self, IoSlice},
     net::SocketAddr,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::{HeaderValue, Method};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::AsyncWriteExt,
     net::TcpStream,
     time::{Sleep, timeout},
 };
@@ -29,6 +29,7 @@ use tokio::{
 use self::head::Plain;
 use super::{
     EngineService, HttpStream,
+    block::Block,
     origin::Verdict,
     polling::Waiting,
     request::{self, Ask},
@@ -44,14 +45,10 @@ use crate::{
     wire::payload,
 };
 
-/// Bytes read at once, and so the longest request that is read here.
-const READ: usize = 16 * 1024;
 /// A body up to this size is copied behind its head; above it a copy costs more than a slice of its own.
 const COALESCE: usize = 4 * 1024;
 
 thread_local! {
-    /// What is read comes here first; nothing of one connection is ever looked at by another.
-    static BLOCK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// Where answers are put together; it is written before anything else happens.
     static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
@@ -71,7 +68,14 @@ pub(crate) struct Direct {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// What becomes of the connection.
+/// What becomes of the connection; see [`Direct::finish`].
+pub(crate) enum Outcome {
+    End,
+    Hyper,
+    WebSocket(Box<Handshake>),
+}
+
+/// What is to be done next.
 enum Next {
     /// A request that is answered when this says so.
     Answer(Begun, Option<HeaderValue>),
@@ -91,7 +95,7 @@ enum Begun {
 }
 
 /// A WebSocket that has been asked for.
-struct Handshake {
+pub(crate) struct Handshake {
     response: Vec<u8>,
     opening: Opening,
     session: Option<Session>,
@@ -116,15 +120,14 @@ impl Direct {
         }
     }
 
-    /// Answers requests for as long as they are plain. Gives the connection back when one is not.
+    /// Answers requests for as long as they are plain.
     ///
     /// `stops` is ready when the server wants the connection to end: after the answer that is under way.
     pub(crate) async fn run(
-        mut self,
-        stops: impl Future<Output = ()>,
+        &mut self,
+        mut stops: Pin<&mut impl Future<Output = ()>>,
         has_stopped: impl Fn() -> bool,
-    ) -> Option<HttpStream> {
-        let mut stops = pin!(stops);
+    ) -> Outcome {
         let mut watched = false;
         loop {
             let next = poll_fn(|cx| {
@@ -137,21 +140,37 @@ impl Direct {
                 next
             });
             match next.await {
-                Next::Answer(begun, listed) => {
-                    let mut begun = begun;
-                    let answer = poll_fn(|cx| self.poll_answer(&mut begun, cx)).await?;
+                Next::Answer(mut begun, listed) => {
+                    let answer = poll_fn(|cx| self.poll_answer(&mut begun, cx)).await;
+                    let Some(answer) = answer else {
+                        return Outcome::End;
+                    };
                     let last = has_stopped();
-                    self.write(&answer, listed.as_ref(), last).await.ok()?;
-                    if last {
-                        return None;
+                    let written = match self.write(&answer, listed.as_ref(), last) {
+                        Ok((head, body)) if head.is_empty() && body.is_empty() => Ok(()),
+                        // In a box: nearly every answer is written at once.
+                        Ok((head, body)) => Box::pin(self.write_rest(head, body)).await,
+                        Err(error) => Err(error),
+                    };
+                    if last || written.is_err() {
+                        return Outcome::End;
                     }
                 }
-                Next::WebSocket(handshake) => {
-                    self.hand_over(*handshake);
-                    return None;
-                }
-                Next::Hyper => return Some(HttpStream::new(self.unread, self.tcp)),
-                Next::End => return None,
+                Next::WebSocket(handshake) => return Outcome::WebSocket(handshake),
+                Next::Hyper => return Outcome::Hyper,
+                Next::End => return Outcome::End,
+            }
+        }
+    }
+
+    /// Does what is to be done with the connection; gives it back if it is for hyper.
+    pub(crate) fn finish(self, outcome: Outcome) -> Option<HttpStream> {
+        match outcome {
+            Outcome::End => None,
+            Outcome::Hyper => Some(HttpStream::new(self.unread, self.tcp)),
+            Outcome::WebSocket(handshake) => {
+                self.hand_over(*handshake);
+                None
             }
         }
     }
@@ -162,26 +181,16 @@ impl Direct {
             let unread = std::mem::take(&mut self.unread);
             return Poll::Ready(self.take(&unread));
         }
-        let mut block = BLOCK.take();
-        let next = match self.poll_read(&mut block, cx) {
-            Poll::Ready(Ok([])) | Poll::Ready(Err(_)) => Poll::Ready(Next::End),
-            Poll::Ready(Ok(bytes)) => Poll::Ready(self.take(bytes)),
+        let mut block = Block::default();
+        match block.poll_fill(Pin::new(&mut self.tcp), cx) {
+            Poll::Ready(Ok(1..)) => {
+                let next = self.take(block.closed());
+                block.forget();
+                Poll::Ready(next)
+            }
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Next::End),
             Poll::Pending => self.poll_patience(cx).map(|()| Next::End),
-        };
-        BLOCK.set(block);
-        next
-    }
-
-    fn poll_read<'b>(
-        &mut self,
-        block: &'b mut Vec<u8>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<&'b [u8]>> {
-        block.resize(READ, 0);
-        let mut buf = ReadBuf::new(block);
-        ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buf))?;
-        let length = buf.filled().len();
-        Poll::Ready(Ok(block.get(..length).unwrap_or_default()))
+        }
     }
 
     /// Ready when a request has been waited for too long.
@@ -319,59 +328,52 @@ impl Direct {
         if !self.unread.is_empty() {
             return Poll::Pending;
         }
-        let mut block = BLOCK.take();
-        let gone = match self.poll_read(&mut block, cx) {
-            Poll::Ready(Ok([])) | Poll::Ready(Err(_)) => true,
-            Poll::Ready(Ok(bytes)) => {
-                self.unread = Bytes::copy_from_slice(bytes);
-                false
+        let mut block = Block::default();
+        match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
+            Ok(1..) => {
+                self.unread = Bytes::copy_from_slice(block.closed());
+                block.forget();
+                Poll::Pending
             }
-            Poll::Pending => false,
-        };
-        BLOCK.set(block);
-        if gone {
-            Poll::Ready(None)
-        } else {
-            Poll::Pending
+            Ok(0) | Err(_) => Poll::Ready(None),
         }
     }
 
-    async fn write(
+    /// Writes an answer. What is left of its head and its body the client does not take yet.
+    fn write(
         &mut self,
         answer: &Answer,
         listed: Option<&HeaderValue>,
         last: bool,
-    ) -> io::Result<()> {
+    ) -> io::Result<(Bytes, Bytes)> {
         self.idle = now();
         let mut body = answer.body();
-        let mut head = poll_fn(|cx| {
-            let mut together = TOGETHER.take();
-            together.clear();
-            answer::head(&mut together, answer, listed, last, self.idle);
-            if body.len() <= COALESCE {
-                together.extend_from_slice(&body);
-                body = Bytes::new();
-            }
-            let slices = [IoSlice::new(&together), IoSlice::new(&body)];
-            let tcp = Pin::new(&mut self.tcp);
-            let written = match &slices {
-                [only, rest] if rest.is_empty() => tcp.poll_write(cx, only),
-                both => tcp.poll_write_vectored(cx, both),
-            };
-            let left = match written {
-                Poll::Ready(Err(error)) => Err(error),
-                Poll::Ready(Ok(written)) => {
-                    body.advance(written.saturating_sub(together.len()));
-                    Ok(together.get(written..).unwrap_or_default())
-                }
-                Poll::Pending => Ok(&*together),
-            };
-            let left = left.map(Bytes::copy_from_slice);
-            TOGETHER.set(together);
-            Poll::Ready(left)
-        })
-        .await?;
-        // The client does not read as fast as it asks.
+        let mut together = TOGETHER.take();
+        together.clear();
+        answer::head(&mut together, answer, listed, last, self.idle);
+        if body.len() <= COALESCE {
+            together.extend_from_slice(&body);
+            body = Bytes::new();
+        }
+        let written = if body.is_empty() {
+            self.tcp.try_write(&together)
+        } else {
+            let both = [IoSlice::new(&together), IoSlice::new(&body)];
+            self.tcp.try_write_vectored(&both)
+        };
+        let written = match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            written => written,
+        };
+        let left = written.map(|written| {
+            body.advance(written.saturating_sub(together.len()));
+            Bytes::copy_from_slice(together.get(written..).unwrap_or_default())
+        });
+        TOGETHER.set(together);
+        Ok((left?, body))
+    }
+
+    async fn write_rest(&mut self, mut head: Bytes, mut body: Bytes) -> io::Result<()> {
         let time = self.service.engine.config().write_timeout;
         while !(head.is_empty() && body.is_empty()) {
             let next = if head.is_empty() {

@@ -4,7 +4,6 @@
 //! tungstenite's `WebSocketContext`'s, and what it wants to write (pongs, the answer to a close) is collected as whole
 //! frames. Frames to the client come ready-made, header included, and are written as they are.
 
-mod block;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -14,8 +14,10 @@ use tokio_tungstenite::tungstenite::{
 use tracing::debug;
 
 use super::{
-    super::fragments::{Fragments, TooMany},
-    block::Block,
+    super::{
+        block::Block,
+        fragments::{Fragments, TooMany},
+    },
     whole::Whole,
 };
 use crate::{engine::EngineConfig, wire::Message};

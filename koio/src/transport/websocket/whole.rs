@@ -6,7 +6,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{block::Block, read::Heard};
+use super::{super::block::Block, read::Heard};
 use crate::wire::Message;
 
 /// FIN and the opcode of RFC 6455 section 5.2, without reserved bits.

@@ -371,6 +371,33 @@ fn maps_of_a_binary_packet_that_are_no_placeholders_are_read_as_ever() {
 }
 
 #[test]
+fn a_type_that_binary_data_does_not_fit_hears_that_it_is_binary_data() {
+    for (json, expected) in [
+        (
+            ZERO,
+            "invalid type: binary data, expected a sequence; `koio::Bytes` takes it",
+        ),
+        (
+            &*format!("[{ZERO}]"),
+            "invalid type: map, expected u8; if it is binary data, `koio::Bytes` takes it",
+        ),
+    ] {
+        assert_eq!(read::<Vec<u8>>(json).unwrap_err(), expected);
+    }
+    let unusual = "{ \"num\": 0, \"_placeholder\": true }";
+    let text = read::<String>(unusual).unwrap_err();
+    assert!(
+        text.starts_with("invalid type: binary data, expected a string"),
+        "{text}"
+    );
+    // Nothing of it where there is none.
+    assert_eq!(
+        plain::<Vec<u8>>("{}").unwrap_err(),
+        "invalid type: map, expected a sequence"
+    );
+}
+
+#[test]
 fn text_is_never_binary_data() {
     for json in [r#""abc""#, r#""a\u0062c""#, r#""""#] {
         assert_eq!(

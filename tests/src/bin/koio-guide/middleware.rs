@@ -1,7 +1,7 @@
 //! Section 6 of the guide.
 
 use koio::Io;
-use koio::{Context, Error, Middleware, Next, Reply, Result, Running, compose, ensure, on};
+use koio::{Context, Error, Middleware, Next, Reply, Result, ensure, on};
 use std::time::Duration;
 use std::time::Instant;
 use tower::timeout::TimeoutLayer;
@@ -33,15 +33,13 @@ async fn greet(name: String) -> String {
     format!("hello, {name}")
 }
 
-fn at_least(version: u32) -> impl Fn(Context, Next) -> Running + Clone {
-    compose([Middleware::new(
-        move |ctx: Context, next: Next| async move {
-            let theirs = ctx.handshake().query("version");
-            let theirs: u32 = theirs.and_then(|text| text.parse().ok()).unwrap_or(0);
-            ensure!(theirs >= version, "outdated", "version {version} is needed");
-            next.run().await
-        },
-    )])
+fn at_least(version: u32) -> impl Middleware {
+    move |ctx: Context, next: Next| async move {
+        let theirs = ctx.handshake().query("version");
+        let theirs: u32 = theirs.and_then(|text| text.parse().ok()).unwrap_or(0);
+        ensure!(theirs >= version, "outdated", "version {version} is needed");
+        next.run().await
+    }
 }
 
 #[on("modern", wrap = [at_least(2)])]

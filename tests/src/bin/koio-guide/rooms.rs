@@ -11,8 +11,7 @@ async fn join(ctx: Context, room: String) -> Result<usize> {
 
 #[on("say")]
 async fn say(ctx: Context, room: String, text: String) -> Result<()> {
-    let member = ctx.socket().rooms().iter().any(|own| own.as_str() == room);
-    ensure!(member, "not_in_room", "join first");
+    ensure!(ctx.socket().is_in(&room), "not_in_room", "join first");
     ctx.to(&room).emit("said", &text)?; // the room, without who says it
     ctx.io()
         .to(&room)

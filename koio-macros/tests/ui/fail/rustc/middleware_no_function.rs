@@ -1,6 +1,6 @@
-use koio::{Middleware, Namespace};
+use koio::{BoxMiddleware, Namespace};
 
 fn main() {
     let _ = Namespace::new().wrap("pass");
-    let _ = Middleware::new(());
+    let _ = BoxMiddleware::new(());
 }

@@ -1,0 +1,46 @@
+//! The wish of whoever runs the program that it ends.
+
+use std::io;
+
+/// Waits for Ctrl-C, or for SIGTERM: what [`Io::listen`](crate::Io::listen) waits for, for servers that koio is part of.
+///
+/// If the system does not tell of signals, that is logged and this resolves at once: better a server that ends than one
+/// that can't be ended. From the first call on Ctrl-C does not end the process by itself any more; call it again to hear
+/// of a second one.
+///
+/// ```no_run
+/// # use koio::{Io, Result};
+/// # use std::time::Duration;
+/// # async fn run(io: Io) -> Result<()> {
+/// let server = io.bind("127.0.0.1:3000").await?;
+/// let handle = server.handle();
+/// tokio::spawn(async move {
+///     koio::shutdown_signal().await;
+///     handle.shutdown(Duration::from_secs(10)).await;
+/// });
+/// server.run().await
+/// # }
+/// ```
+///
+/// # Cancel safety
+/// Dropping the future stops the waiting, and nothing else.
+pub async fn shutdown_signal() {
+    if let Err(error) = signalled().await {
+        tracing::error!(%error, "can't wait for signals");
+    }
+}
+
+#[cfg(unix)]
+pub(super) async fn signalled() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => asked,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) async fn signalled() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
