@@ -110,6 +110,11 @@ impl Draft {
 
     /// The same with memory of its own.
     pub(crate) fn into_frame(mut self) -> Frame {
+        self.take()
+    }
+
+    /// [`into_frame`](Self::into_frame), for whoever has only been lent it. Nothing of worth is left.
+    pub(crate) fn take(&mut self) -> Frame {
         let len = self.len();
         let bytes = if len > SCRATCH {
             // Copied once more, it would cost more than what is saved.
