@@ -106,11 +106,13 @@ impl<'a> Query<'a> {
         let query = query.as_bytes();
         let mut parsed = Self::default();
         // Clients write theirs without an escape, and most requests of a session bring nothing but a query.
-        if !has_escape(query) {
-            for text in query.split(|byte| *byte == b'&') {
-                let mut halves = text.splitn(2, |byte| *byte == b'=');
-                let name = halves.next().unwrap_or_default();
-                parsed.note(name, || Cow::Borrowed(halves.next().unwrap_or_default()));
+        if !query.contains(&b'%') && !query.contains(&b'+') {
+            let mut rest = query;
+            while !rest.is_empty() {
+                let text = cut(&mut rest, b'&');
+                let mut value = text;
+                let name = cut(&mut value, b'=');
+                parsed.note(name, || Cow::Borrowed(value));
             }
             return parsed;
         }
@@ -138,10 +140,14 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Looks at all of it, so that the compiler can look at many at once.
-fn has_escape(query: &[u8]) -> bool {
-    let escape = |byte: &u8| (*byte == b'%') | (*byte == b'+');
-    query.iter().fold(false, |found, byte| found | escape(byte))
+/// Takes what comes before the first such byte, which goes as well.
+fn cut<'a>(rest: &mut &'a [u8], border: u8) -> &'a [u8] {
+    let at = rest.iter().position(|byte| *byte == border);
+    let (first, behind) = rest
+        .split_at_checked(at.unwrap_or(rest.len()))
+        .unwrap_or_default();
+    *rest = behind.get(1..).unwrap_or_default();
+    first
 }
 
 /// Whether a request wants to become a WebSocket.
