@@ -138,8 +138,8 @@ impl Outbox {
     }
 
     /// [`give`](Self::give) for a frame that need not stay one.
-    pub(crate) fn append(&self, draft: Draft, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Entry::Draft(draft), urgency, &mut Writes::up_to(1))
+    pub(crate) fn append(&self, mut draft: Draft, urgency: Urgency) -> Result<(), SendError> {
+        self.accept(Entry::Draft(&mut draft), urgency, &mut Writes::up_to(1))
             .map(drop)
     }
 

@@ -18,7 +18,7 @@ const TAIL: usize = 16 * 1024;
 pub(super) enum Entry<'a> {
     Shared(&'a Frame),
     Own(Frame),
-    Draft(Draft),
+    Draft(&'a mut Draft),
 }
 
 impl Entry<'_> {
@@ -50,7 +50,7 @@ impl Entry<'_> {
         match self {
             Self::Shared(frame) => frame.clone(),
             Self::Own(frame) => frame,
-            Self::Draft(draft) => draft.into_frame(),
+            Self::Draft(draft) => draft.take(),
         }
     }
 }
@@ -82,7 +82,7 @@ impl Queue {
     /// Puts the entry behind all that waits.
     pub(super) fn push(&mut self, entry: Entry<'_>) {
         match entry {
-            Entry::Draft(draft) if draft.len() <= SMALL => self.append(&draft),
+            Entry::Draft(draft) if draft.len() <= SMALL => self.append(draft),
             entry => {
                 self.end_tail();
                 self.frames.push(entry.into_frame());

@@ -14,8 +14,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Args, Arguments, State, ack::AnswerState, routes::Line, types::TypeMap};
 use crate::{
     CloseReason, Emit, Error, Handshake, IoHandle, Result, Room, Socket,
-    socket::{Accept, Event},
-    wire::{DecodeError, RawArgs},
+    socket::Accept,
+    wire::{DecodeError, Event, RawArgs},
 };
 
 /// What happened, and to whom: one for each event, for each connection, and for each disconnect.

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     CloseReason, Result, Socket,
-    socket::{Accept, BoxFuture, Dispatch, Event, Namespaces},
+    socket::{Accept, BoxFuture, Dispatch, Namespaces},
+    wire::Event,
 };
 
 /// What CONNECT_ERROR says to a client that a middleware turned away without a word.

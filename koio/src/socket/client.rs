@@ -17,7 +17,6 @@ use tracing::debug;
 use super::{
     Handshake, Namespaces, Socket,
     connection::Connection,
-    dispatch::Event,
     handshake::Request,
     io::Core,
     lane::{Lane, Turn},
@@ -25,7 +24,7 @@ use super::{
 use crate::{
     engine::{Acceptor, CloseReason, Opening, Session, Upstream},
     ids::SocketId,
-    wire::{self, Assembler, Incoming, Message, RawArgs},
+    wire::{self, Assembler, Event, Incoming, Message, RawArgs},
 };
 
 /// Sockets that may be finishing (their handlers still run) beside the connected ones, before the connection
@@ -123,17 +122,7 @@ impl Client {
                 self.run(cx, Lane::is_startable);
                 Ok(())
             }
-            Some(Incoming::Event {
-                namespace,
-                id,
-                name,
-                args,
-            }) => {
-                let event = Event {
-                    name,
-                    args,
-                    ack: id,
-                };
+            Some(Incoming::Event { namespace, event }) => {
                 self.event(wire::namespace(&namespace), event, cx)
             }
             Some(Incoming::Ack {

@@ -7,28 +7,11 @@ use serde_json::value::RawValue;
 use super::Socket;
 use crate::{
     engine::CloseReason,
-    wire::{self, EventName, RawArgs},
+    wire::{self, Event},
 };
 
 /// What the session's task runs for a socket.
 pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// An event as it arrived.
-#[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) name: EventName,
-    pub(crate) args: RawArgs,
-    /// The id under which the client waits for an answer.
-    pub(crate) ack: Option<u64>,
-}
-
-impl Event {
-    /// Bytes that it holds while it waits.
-    pub(super) fn len(&self) -> usize {
-        let attachments: usize = self.args.attachments().iter().map(bytes::Bytes::len).sum();
-        self.name.len() + self.args.json().len() + attachments
-    }
-}
 
 /// The server's namespaces. One for the whole server.
 pub(crate) trait Namespaces: Send + Sync + 'static {

@@ -11,12 +11,8 @@ use std::{
 use tokio::time::Sleep;
 use tracing::{error, warn};
 
-use super::{
-    Accept, Dispatch, Socket, SocketConfig,
-    dispatch::{BoxFuture, Event},
-    queue::Queue,
-};
-use crate::{engine::CloseReason, observe::Counters};
+use super::{Accept, Dispatch, Socket, SocketConfig, dispatch::BoxFuture, queue::Queue};
+use crate::{engine::CloseReason, observe::Counters, wire::Event};
 
 /// Events that one socket handles in one turn, before its connection reads and writes again.
 const TURN: usize = 64;

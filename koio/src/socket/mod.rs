@@ -21,7 +21,7 @@ pub use ack_future::AckFuture;
 pub use acks_future::AcksFuture;
 pub(crate) use client::Clients;
 pub use config::SocketConfig;
-pub(crate) use dispatch::{Accept, BoxFuture, Dispatch, Event, Namespaces};
+pub(crate) use dispatch::{Accept, BoxFuture, Dispatch, Namespaces};
 pub use emit::Emit;
 pub use handle::Socket;
 pub use handshake::Handshake;

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::{SocketConfig, dispatch::Event};
+use super::SocketConfig;
+use crate::wire::Event;
 
 /// Counted in events and in bytes: two hundred events of a megabyte each are no small queue.
 #[derive(Default)]
@@ -13,13 +14,13 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn push(&mut self, event: Event) {
-        self.bytes += event.len();
+        self.bytes += event.weight();
         self.events.push_back(event);
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
-        self.bytes -= event.len();
+        self.bytes -= event.weight();
         Some(event)
     }
 

@@ -25,12 +25,8 @@ pub enum Incoming {
     Event {
         /// Where.
         namespace: Bytes,
-        /// Under which id the client waits for an answer, if it does.
-        id: Option<u64>,
-        /// Its name.
-        name: EventName,
-        /// Its arguments.
-        args: RawArgs,
+        /// What.
+        event: Event,
     },
     /// The answer to an event of ours.
     Ack {
@@ -46,6 +42,25 @@ pub enum Incoming {
         /// Of which namespace.
         namespace: Bytes,
     },
+}
+
+/// An event as it arrived.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its name.
+    pub name: EventName,
+    /// Its arguments.
+    pub args: RawArgs,
+    /// Under which id the client waits for an answer, if it does.
+    pub ack: Option<u64>,
+}
+
+impl Event {
+    /// Bytes that it holds while it waits.
+    pub(crate) fn weight(&self) -> usize {
+        let attachments: usize = self.args.attachments().iter().map(Bytes::len).sum();
+        self.name.len() + self.args.json().len() + attachments
+    }
 }
 
 /// Puts the messages of one connection together to packets.
@@ -212,9 +227,11 @@ impl Incoming {
                 let (name, end) = EventName::decode(&text, limits.event)?;
                 Self::Event {
                     namespace,
-                    id: head.id,
-                    name,
-                    args: args(text, Some(end)),
+                    event: Event {
+                        name,
+                        args: args(text, Some(end)),
+                        ack: head.id,
+                    },
                 }
             }
             PacketKind::Ack => Self::Ack {
@@ -243,10 +260,8 @@ impl Incoming {
     /// The namespace and the arguments of what can have attachments.
     fn parts_mut(&mut self) -> Option<(&mut Bytes, &mut RawArgs)> {
         match self {
-            Self::Event {
-                namespace, args, ..
-            }
-            | Self::Ack {
+            Self::Event { namespace, event } => Some((namespace, &mut event.args)),
+            Self::Ack {
                 namespace, args, ..
             } => Some((namespace, args)),
             _ => None,

@@ -23,9 +23,7 @@ thread_local! {
 
 /// A buffer to write a packet into: empty, but for [`TEXT_AT`] bytes of room. A [`Draft`] gives it back.
 pub(super) fn buffer() -> Vec<u8> {
-    // Taken out while it is used: what is written into it is users' code, which may write packets of its own.
-    let mut buffer = TEXT.take();
-    buffer.clear();
+    let mut buffer = take(&TEXT);
     buffer.extend_from_slice(&[0; TEXT_AT]);
     buffer
 }
@@ -33,15 +31,21 @@ pub(super) fn buffer() -> Vec<u8> {
 /// Appends one binary of a packet as a whole frame.
 pub(super) fn push_attachment(frames: &mut Vec<u8>, data: &[u8]) {
     if frames.capacity() == 0 {
-        *frames = BINARIES.take();
-        frames.clear();
+        *frames = take(&BINARIES);
     }
     frame::push_binary(frames, data);
 }
 
+/// Taken out while it is used: what is written into it is users' code, which may write packets of its own. A thread
+/// that ends has none any more.
+fn take(from: &'static LocalKey<Cell<Vec<u8>>>) -> Vec<u8> {
+    let mut buffer = from.try_with(Cell::take).unwrap_or_default();
+    buffer.clear();
+    buffer
+}
+
 fn give_back(buffer: &mut Vec<u8>, to: &'static LocalKey<Cell<Vec<u8>>>) {
     if (1..=2 * SCRATCH).contains(&buffer.capacity()) {
-        // A thread that ends has no use for it.
         let _ = to.try_with(|kept| kept.set(std::mem::take(buffer)));
     }
 }
@@ -110,6 +114,11 @@ impl Draft {
 
     /// The same with memory of its own.
     pub(crate) fn into_frame(mut self) -> Frame {
+        self.take()
+    }
+
+    /// [`into_frame`](Self::into_frame), for whoever has only been lent it. Nothing of worth is left.
+    pub(crate) fn take(&mut self) -> Frame {
         let len = self.len();
         let bytes = if len > SCRATCH {
             // Copied once more, it would cost more than what is saved.

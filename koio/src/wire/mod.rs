@@ -27,7 +27,7 @@ mod ser;
 mod tests;
 
 pub use args::RawArgs;
-pub use assembler::{Assembler, Incoming};
+pub use assembler::{Assembler, Event, Incoming};
 pub use binary::Bytes;
 pub(crate) use draft::Draft;
 pub use encode::{MAX_ATTACHMENTS, ack, connect, connect_error, disconnect, event};

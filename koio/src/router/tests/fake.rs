@@ -16,8 +16,8 @@ use crate::{
     CloseReason, Sid, Socket, SocketConfig,
     engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, Transport, Upstream},
     router::Routes,
-    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Event, Namespaces},
-    wire::Message,
+    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Namespaces},
+    wire::{Event, Message},
 };
 
 /// Notes that several handlers and middlewares write into.

@@ -99,18 +99,13 @@ impl Outgoing {
         cx: &mut Context<'_>,
         together: &[u8],
     ) -> Poll<io::Result<bool>> {
-        let mut slices = [IoSlice::new(&[]); SLICES + 1];
-        let begin = std::iter::once(together).filter(|bytes| !bytes.is_empty());
-        let all = begin.chain(self.frames.iter().map(AsRef::as_ref));
-        let mut count = 0;
-        for (slice, bytes) in slices.iter_mut().zip(all) {
-            *slice = IoSlice::new(bytes);
-            count += 1;
-        }
-        let poll = match slices.get(..count) {
-            None | Some([]) => return Poll::Ready(Ok(true)),
-            Some([only]) => io.poll_write(cx, only),
-            Some(several) => io.poll_write_vectored(cx, several),
+        let poll = if self.frames.is_empty() {
+            if together.is_empty() {
+                return Poll::Ready(Ok(true));
+            }
+            io.poll_write(cx, together)
+        } else {
+            self.poll_slices(io, cx, together)
         };
         let written = match poll {
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -123,6 +118,26 @@ impl Outgoing {
             Poll::Pending
         } else {
             Poll::Ready(Ok(false))
+        }
+    }
+
+    fn poll_slices(
+        &self,
+        io: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+        together: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES + 1];
+        let begin = std::iter::once(together).filter(|bytes| !bytes.is_empty());
+        let all = begin.chain(self.frames.iter().map(AsRef::as_ref));
+        let mut count = 0;
+        for (slice, bytes) in slices.iter_mut().zip(all) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        match slices.get(..count).unwrap_or_default() {
+            [only] => io.poll_write(cx, only),
+            several => io.poll_write_vectored(cx, several),
         }
     }
 

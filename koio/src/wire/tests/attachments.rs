@@ -16,16 +16,11 @@ fn a_packet_is_complete_with_its_last_attachment() {
     assert!(assembler.push(binary(&[1, 2, 3])).unwrap().is_none());
     assert!(assembler.is_partial());
     match assembler.push(binary(&[4, 5, 6])).unwrap() {
-        Some(Incoming::Event {
-            namespace,
-            id,
-            name,
-            args,
-        }) => {
+        Some(Incoming::Event { namespace, event }) => {
             assert_eq!(namespace, "/n");
-            assert_eq!(id, Some(7));
-            assert_eq!(name, "e");
-            assert_eq!(args.attachments(), [&[1, 2, 3][..], &[4, 5, 6]]);
+            assert_eq!(event.ack, Some(7));
+            assert_eq!(event.name, "e");
+            assert_eq!(event.args.attachments(), [&[1, 2, 3][..], &[4, 5, 6]]);
         }
         other => panic!("{other:?}"),
     }
@@ -156,13 +151,11 @@ fn a_packet_that_waits_does_not_keep_the_block_that_it_was_read_into() {
     assembler.rest();
     assembler.rest();
     assert!(block.is_unique());
-    let Some(Incoming::Event {
-        namespace, args, ..
-    }) = push(&mut assembler, small(2))
-    else {
+    let Some(Incoming::Event { namespace, event }) = push(&mut assembler, small(2)) else {
         panic!("no event");
     };
     assert_eq!(namespace, "/n");
+    let args = event.args;
     assert_eq!(args.json(), &text.as_bytes()[start - 30..start - 1]);
     assert_eq!(
         args.attachments(),

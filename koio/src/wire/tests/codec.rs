@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Bytes, text};
-use crate::wire::{self, Assembler, EnginePacket, Incoming, Message, PacketLimits, RawArgs, ack};
+use crate::wire::{
+    self, Assembler, EnginePacket, Incoming, Message, PacketLimits, RawArgs, ack_draft,
+};
 
 type Operation = Box<dyn FnMut()>;
 
@@ -49,7 +51,7 @@ fn read(assembler: &mut Assembler, messages: &[Message]) -> RawArgs {
         complete = assembler.push(message).unwrap();
     }
     match complete {
-        Some(Incoming::Event { args, .. }) => args,
+        Some(Incoming::Event { event, .. }) => event.args,
         other => panic!("{other:?}"),
     }
 }
@@ -64,9 +66,13 @@ fn read_as<T: serde::de::DeserializeOwned>(messages: Vec<Message>) -> Operation 
     })
 }
 
+/// From the value to the bytes that wait for the connection.
 fn write(value: impl Serialize + 'static) -> Operation {
+    let mut waiting = Vec::new();
     Box::new(move || {
-        black_box(ack("/", 1234, black_box(&value)).unwrap());
+        waiting.clear();
+        let draft = ack_draft("/", 1234, black_box(&value)).unwrap();
+        draft.append_to(black_box(&mut waiting));
     })
 }
 
