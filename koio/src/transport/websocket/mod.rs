@@ -5,6 +5,7 @@
 //! frames. Frames to the client come ready-made, header included, and are written as they are.
 
 mod read;
+mod slow;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -65,7 +66,7 @@ impl<S> WebSocket<S> {
 
     /// These bytes are written ahead of everything, in one write with what follows.
     pub(super) fn begin_with(&mut self, bytes: Vec<u8>) {
-        self.reader.control = bytes;
+        self.reader.put_control(bytes);
     }
 
     /// The peer broke the protocol: tells it so, and stops listening. tungstenite itself only reports.
@@ -88,12 +89,9 @@ impl<S> WebSocket<S> {
     /// Moves the context's own frames behind those that are already on their way, when there is room: what the
     /// peer asks for must not grow with what it does not read.
     fn take_control(&mut self) {
-        if self.reader.control.is_empty() {
-            return;
-        }
-        let frames = std::mem::take(&mut self.reader.control);
+        let frames = self.reader.take_control();
         // After our close frame nothing may follow, tungstenite's answer to the peer's close included.
-        if !self.close_sent {
+        if !self.close_sent && !frames.is_empty() {
             self.outgoing.push(frames.into());
         }
     }
@@ -159,12 +157,12 @@ impl<S: Stream> Duplex for WebSocket<S> {
         let gone = |_| Gone(CloseReason::TransportClose);
         let closing = self.close_sent;
         let io = Pin::new(&mut self.io);
-        let written = self
-            .outgoing
-            .poll_write(io, cx, &mut self.reader.control, &mut || {
-                // Nothing follows a close frame.
-                if closing { None } else { next() }
-            });
+        let mut control = self.reader.take_control();
+        let written = self.outgoing.poll_write(io, cx, &mut control, &mut || {
+            // Nothing follows a close frame.
+            if closing { None } else { next() }
+        });
+        self.reader.put_control(control);
         ready!(written).map_err(gone)?;
         let io = Pin::new(&mut self.io);
         // With both close frames exchanged, or nothing worth hearing any more, it is the server that

@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
-use super::{read::PONGS, *};
+use super::{slow::PONGS, *};
 
 /// A frame as a client sends it, masked with zeroes.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -74,7 +74,7 @@ async fn pongs_that_nobody_reads_do_not_pile_up() {
         assert!(read(&mut websocket).is_pending());
         tokio::task::yield_now().await;
     }
-    let waiting = websocket.outgoing.len() + websocket.reader.control.len();
+    let waiting = websocket.outgoing.len() + websocket.reader.take_control().len();
     assert!(waiting <= 2 * PONGS);
 }
 
