@@ -38,8 +38,12 @@ type List<M> = Arc<Vec<M>>;
 struct Member {
     /// Its place in the list of everybody.
     at: usize,
-    rooms: Vec<Place>,
+    /// In a box: most members of most namespaces are in no room.
+    places: Option<Box<Places>>,
 }
+
+#[derive(Debug, Default)]
+struct Places(Vec<Place>);
 
 /// A member's place in the list of a room.
 #[derive(Debug)]
@@ -81,8 +85,8 @@ impl<M: Recipient> Rooms<M> {
         let mut state = self.write();
         let id = member.id();
         let at = append(&mut state.everybody, member);
-        let rooms = Vec::new();
-        state.members.insert(id, Member { at, rooms });
+        let places = None;
+        state.members.insert(id, Member { at, places });
     }
 
     /// Takes a member out of everything. Returns the rooms that it was in.
@@ -92,7 +96,8 @@ impl<M: Recipient> Rooms<M> {
             return Vec::new();
         };
         state.take_out(member.at);
-        let left = member.rooms.into_iter().map(|place| {
+        let places = member.places.map(|places| places.0).unwrap_or_default();
+        let left = places.into_iter().map(|place| {
             state.leave(&place);
             place.room
         });
@@ -113,16 +118,17 @@ impl<M: Recipient> Rooms<M> {
         if member.place(&room).is_some() {
             return Ok(());
         }
-        if member.rooms.len() >= limit {
+        if member.places().len() >= limit {
             return Err(NotJoined::TooMany);
         }
         let value = everybody.get(member.at).ok_or(NotJoined::Gone)?;
-        if member.rooms.is_empty() {
-            // Most members are in one room; a vector left to itself would begin with space for four.
-            member.rooms.reserve_exact(1);
-        }
         let at = append(rooms.entry(room.clone()).or_default(), value.clone());
-        member.rooms.push(Place { room, at });
+        let places = &mut member.places.get_or_insert_default().0;
+        if places.is_empty() {
+            // Mostly there is one; a vector left to itself would begin with space for four.
+            places.reserve_exact(1);
+        }
+        places.push(Place { room, at });
         Ok(())
     }
 
@@ -132,8 +138,13 @@ impl<M: Recipient> Rooms<M> {
         let Some(member) = state.members.get_mut(id) else {
             return;
         };
-        if let Some(place) = member.place(room) {
-            let place = member.rooms.swap_remove(place);
+        if let Some(place) = member.place(room)
+            && let Some(places) = &mut member.places
+        {
+            let place = places.0.swap_remove(place);
+            if places.0.is_empty() {
+                member.places = None;
+            }
             state.leave(&place);
             state.tidy();
         }
@@ -142,9 +153,9 @@ impl<M: Recipient> Rooms<M> {
     /// The rooms a member is in, without that of its own id.
     pub(crate) fn rooms_of(&self, id: &SocketId) -> Vec<Room> {
         let state = self.read();
-        let rooms = state.members.get(id).map(|member| &member.rooms);
-        let rooms = rooms.into_iter().flatten();
-        rooms.map(|place| place.room.clone()).collect()
+        let places = state.members.get(id).map(Member::places);
+        let places = places.unwrap_or_default().iter();
+        places.map(|place| place.room.clone()).collect()
     }
 
     /// Whether a member is in a room, that of its own id aside.
@@ -185,9 +196,13 @@ impl<M: Recipient> Rooms<M> {
 }
 
 impl Member {
+    fn places(&self) -> &[Place] {
+        self.places.as_ref().map_or(&[], |places| &places.0)
+    }
+
     /// Which of its places is in this room.
     fn place(&self, room: &Room) -> Option<usize> {
-        self.rooms.iter().position(|place| place.room == *room)
+        self.places().iter().position(|place| place.room == *room)
     }
 }
 
@@ -210,7 +225,7 @@ impl<M: Recipient> State<M> {
     fn place_of(&self, id: &SocketId, room: Option<&Room>) -> Option<usize> {
         let member = self.members.get(id)?;
         match room {
-            Some(room) => Some(member.rooms.get(member.place(room)?)?.at),
+            Some(room) => Some(member.places().get(member.place(room)?)?.at),
             None => Some(member.at),
         }
     }
@@ -259,7 +274,8 @@ impl<M: Recipient> State<M> {
         if let Some(moved) = moved
             && let Some(member) = self.members.get_mut(&moved)
             && let Some(index) = member.place(&place.room)
-            && let Some(its) = member.rooms.get_mut(index)
+            && let Some(places) = &mut member.places
+            && let Some(its) = places.0.get_mut(index)
         {
             its.at = place.at;
         }
