@@ -194,6 +194,12 @@ impl<S: Stream> Duplex for WebSocket<S> {
     }
 
     fn close(&mut self, code: u16) {
+        if self.phase == Phase::Ended {
+            // The peer has hung up: a frame would cost two packets, and nobody would see it.
+            self.close_sent = true;
+            self.shut = true;
+            return;
+        }
         self.close_frame(code);
     }
 }
