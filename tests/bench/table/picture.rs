@@ -6,7 +6,7 @@ use super::{Line, Table};
 use crate::{rows::Goal, servers::Kind};
 
 /// Where the bars begin, and the width of the whole.
-const LEFT: f64 = 330.0;
+const LEFT: f64 = 360.0;
 const WIDTH: f64 = 860.0;
 /// The height of a bar, and what lies between two rows of the table.
 const BAR: f64 = 13.0;
@@ -193,7 +193,7 @@ mod tests {
         let svg = draw(&table).expect("socketioxide is there");
         let bars = svg
             .lines()
-            .filter(|line| line.starts_with("<rect x=\"330\""));
+            .filter(|line| line.starts_with("<rect x=\"360\""));
         assert_eq!(bars.count(), 5);
         assert!(svg.contains(">0.50<") && svg.contains(">4.50 →<"), "{svg}");
         assert_eq!(svg.matches('<').count(), svg.matches('>').count());
