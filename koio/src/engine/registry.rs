@@ -11,7 +11,6 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::Instant,
 };
 
 use serde::Serialize;
@@ -23,7 +22,7 @@ use super::{
     config::BadConfig,
     duplex::Duplex,
     machine::Machine,
-    task::{Link, SessionTask, send_handshake},
+    task::{Link, SessionTask, now, send_handshake},
 };
 use crate::{ids::Sid, wire::Frame};
 
@@ -192,7 +191,7 @@ impl Engine {
             return Err(NotOpened::Refusing);
         }
         debug!(?sid, %transport, "session opened");
-        let now: Instant = tokio::time::Instant::now().into_std();
+        let now = now();
         let machine = Machine::new(Arc::clone(config), transport, now);
         let upstream = self.0.acceptor.accept(session.clone(), opening);
         let task = SessionTask::new(session, machine, upstream, link, registration);

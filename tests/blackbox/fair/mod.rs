@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use koio::{IoHandle, on};
 use koio_tests::{Bare, within};
+use tokio::task::JoinHandle;
 
 /// Counts what is done.
 #[derive(Clone, Default)]
@@ -46,6 +47,14 @@ async fn ask(client: &mut Bare, times: u64, done: &Done) -> u64 {
         most = most.max(done.count() - before);
     }
     most
+}
+
+/// Tasks that read whatever comes, one for each client. Such a task ends when its client is cut off.
+fn drained(crowd: Vec<Bare>) -> Vec<JoinHandle<()>> {
+    crowd
+        .into_iter()
+        .map(|it| tokio::spawn(it.drain()))
+        .collect()
 }
 
 /// Broadcasts to a room for ever, one right after the other.

@@ -3,7 +3,7 @@
 use koio::{Io, handlers};
 use koio_tests::{Bare, serve, within};
 
-use super::{Done, ask, echo, storm};
+use super::{Done, ask, drained, echo, storm};
 
 /// Broadcasts that begin between a question and its answer.
 const MOST: u64 = 4;
@@ -16,10 +16,7 @@ async fn who_never_reads_holds_up_no_answer() {
     let everybody = server.handle.local();
     everybody.sockets_join("crowd").expect("they are there");
     let mut asking = Bare::connect(server.addr).await;
-    let drained: Vec<_> = crowd
-        .into_iter()
-        .map(|it| tokio::spawn(it.drain()))
-        .collect();
+    let drained = drained(crowd);
     let done = Done::default();
     let text = "x".repeat(32 * 1024);
     let storm = tokio::spawn(storm(server.handle.clone(), "crowd", text, done.clone()));

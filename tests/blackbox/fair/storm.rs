@@ -3,7 +3,7 @@
 use koio::{Io, handlers};
 use koio_tests::{Bare, raise_open_files, serve};
 
-use super::{Done, ask, echo, storm};
+use super::{Done, ask, drained, echo, storm};
 
 /// Recipients. Each takes two files, as its client is in this process too.
 const CROWD: usize = 1_000;
@@ -18,10 +18,7 @@ async fn a_storm_of_broadcasts_holds_up_no_answer() {
     let everybody = server.handle.local();
     everybody.sockets_join("crowd").expect("they are there");
     let mut asking = Bare::connect(server.addr).await;
-    let drained: Vec<_> = crowd
-        .into_iter()
-        .map(|it| tokio::spawn(it.drain()))
-        .collect();
+    let drained = drained(crowd);
     let done = Done::default();
     let text = "x".repeat(32);
     let storm = tokio::spawn(storm(server.handle.clone(), "crowd", text, done.clone()));

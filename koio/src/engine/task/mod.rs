@@ -226,8 +226,8 @@ impl Drop for SessionTask {
     }
 }
 
-fn now() -> Instant {
-    // tokio's clock, so that tests can pause it.
+/// The time by tokio's clock, so that tests can pause it.
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 

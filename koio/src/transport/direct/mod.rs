@@ -41,6 +41,7 @@ use crate::{
     engine::{
         Opening, Session, Transport,
         requests::{PollReply, PostReply},
+        task::now,
     },
     wire::payload,
 };
@@ -397,9 +398,4 @@ impl Direct {
         }
         Ok(())
     }
-}
-
-fn now() -> Instant {
-    // tokio's clock, so that tests can pause it.
-    tokio::time::Instant::now().into_std()
 }

@@ -22,6 +22,40 @@ macro_rules! refused {
     )*};
 }
 
+/// What is the same whatever is given: it may be wrapped or ignored, and is neither a number nor a list nor a map.
+macro_rules! whatever_it_is {
+    () => {
+        fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+            visitor.visit_some(self)
+        }
+
+        fn deserialize_newtype_struct<V: Visitor<'de>>(
+            self,
+            name: &'static str,
+            visitor: V,
+        ) -> Result<V::Value, Refusal> {
+            if name == RAW_VALUE {
+                return refuse();
+            }
+            visitor.visit_newtype_struct(self)
+        }
+
+        fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+            visitor.visit_unit()
+        }
+
+        refused! {
+            deserialize_bool()
+            deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+            deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
+            deserialize_f32() deserialize_f64()
+            deserialize_unit() deserialize_unit_struct(&'static str)
+            deserialize_seq() deserialize_tuple(usize) deserialize_tuple_struct(&'static str, usize)
+            deserialize_map() deserialize_struct(&'static str, &'static [&'static str])
+        }
+    };
+}
+
 impl<'de> Deserializer<'de> for Text<'de> {
     type Error = Refusal;
 
@@ -33,20 +67,7 @@ impl<'de> Deserializer<'de> for Text<'de> {
         char str string identifier
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        if name == RAW_VALUE {
-            return refuse();
-        }
-        visitor.visit_newtype_struct(self)
-    }
+    whatever_it_is!();
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
@@ -57,19 +78,8 @@ impl<'de> Deserializer<'de> for Text<'de> {
         visitor.visit_enum(self.0.into_deserializer())
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_unit()
-    }
-
     refused! {
-        deserialize_bool()
-        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
-        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
-        deserialize_f32() deserialize_f64()
         deserialize_bytes() deserialize_byte_buf()
-        deserialize_unit() deserialize_unit_struct(&'static str)
-        deserialize_seq() deserialize_tuple(usize) deserialize_tuple_struct(&'static str, usize)
-        deserialize_map() deserialize_struct(&'static str, &'static [&'static str])
     }
 }
 
@@ -87,34 +97,10 @@ impl<'de> Deserializer<'de> for Attachment<'_> {
         bytes byte_buf
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        if name == RAW_VALUE {
-            return refuse();
-        }
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_unit()
-    }
+    whatever_it_is!();
 
     refused! {
-        deserialize_bool()
-        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
-        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
-        deserialize_f32() deserialize_f64()
         deserialize_char() deserialize_str() deserialize_string() deserialize_identifier()
-        deserialize_unit() deserialize_unit_struct(&'static str)
-        deserialize_seq() deserialize_tuple(usize) deserialize_tuple_struct(&'static str, usize)
-        deserialize_map() deserialize_struct(&'static str, &'static [&'static str])
         deserialize_enum(&'static str, &'static [&'static str])
     }
 }
