@@ -112,7 +112,7 @@ impl Context {
     #[must_use]
     pub fn event(&self) -> &str {
         match &self.0.occasion {
-            Occasion::Event(event) => &event.name,
+            Occasion::Event(event) => event.name(),
             Occasion::Connection(_) => "connection",
             Occasion::Disconnect(_) => "disconnect",
         }

@@ -81,7 +81,7 @@ impl Dispatch for Served {
         event: Event,
         cx: &mut TaskContext<'_>,
     ) -> Option<BoxFuture> {
-        let line = self.lines.event(&event.name);
+        let line = self.lines.event(event.name_bytes());
         let ctx = Context::of_event(self.spare.take(), socket, event, line);
         let span = span(&ctx);
         let mut handling = Handling { ctx, running: None };

@@ -16,7 +16,7 @@ use super::{
     route::Run,
     types::TypeMap,
 };
-use crate::{Error, Result, wire::EventName};
+use crate::{Error, Result};
 
 /// A map that never changes once clients are there. What they send is looked up in it and never put into it, so
 /// they can't make it slow, and a hash without a key is enough.
@@ -63,8 +63,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn event(&self, name: &EventName) -> &Arc<Line> {
-        self.events.get(name.as_bytes()).unwrap_or(&self.rest)
+    pub(super) fn event(&self, name: &[u8]) -> &Arc<Line> {
+        self.events.get(name).unwrap_or(&self.rest)
     }
 }
 
