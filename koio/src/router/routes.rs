@@ -81,16 +81,13 @@ pub(super) struct Line {
 
 /// A handler, with the middleware that is around it alone.
 pub(super) struct Handler {
-    pub(super) run: Run,
+    pub(super) run: Arc<dyn Run>,
     pub(super) wraps: Box<[BoxMiddleware]>,
 }
 
 impl Line {
     /// The layers, if there are any, and the onion inside them.
     pub(super) fn enter(&self, ctx: &Context) -> Boxed {
-        if ctx.is_direct() {
-            return self.invoke(ctx, 0);
-        }
         match self.shared.pipeline.clone() {
             None => onion::enter(ctx),
             Some(pipeline) => {
@@ -116,7 +113,7 @@ impl Line {
     pub(super) fn invoke(&self, ctx: &Context, handler: usize) -> Boxed {
         ctx.starts(handler);
         match self.handlers.get(handler) {
-            Some(handler) => (handler.run)(ctx),
+            Some(handler) => handler.run.enter(ctx),
             None => Box::pin(async { Ok(Reply::none()) }),
         }
     }
