@@ -81,16 +81,15 @@ impl Context {
 
     /// Becomes the context of the socket's next event; on the same line, if no other is given.
     pub(super) fn renew(&mut self, event: Event, line: Option<&Arc<Line>>) {
-        let occasion = Occasion::Event(event);
         if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.occasion = occasion;
+            inner.occasion = Occasion::Event(event);
             inner.answer = AnswerState::default();
             if let Some(line) = line {
                 inner.line = Arc::clone(line);
             }
         } else {
             let line = Arc::clone(line.unwrap_or(&self.0.line));
-            *self = Self::new(self.0.socket.clone(), occasion, line);
+            *self = Self::new(self.0.socket.clone(), Occasion::Event(event), line);
         }
     }
 
@@ -100,8 +99,9 @@ impl Context {
         Arc::strong_count(&self.0) == 1 && self.0.locals.get().is_none()
     }
 
-    pub(super) fn is_on(&self, line: &Arc<Line>) -> bool {
-        Arc::ptr_eq(&self.0.line, line)
+    /// Whether it is that of an event with this name.
+    pub(super) fn is_named(&self, name: &[u8]) -> bool {
+        matches!(&self.0.occasion, Occasion::Event(event) if event.name_bytes() == name)
     }
 
     /// The socket that this is about.

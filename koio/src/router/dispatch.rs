@@ -74,18 +74,20 @@ impl Dispatch for Served {
     fn event(
         &mut self,
         socket: &Socket,
-        event: Event,
+        event: &mut Option<Event>,
         cx: &mut TaskContext<'_>,
     ) -> Option<BoxFuture> {
-        let line = self.lines.event(event.name_bytes());
+        let name = event.as_ref()?.name_bytes();
         let mut handling = match self.spare.take() {
-            Some(mut spare) if spare.ctx().is_on(line) => {
-                spare.as_mut().renew(event);
+            // Another of the same: what runs for it need not be looked up.
+            Some(mut spare) if spare.ctx().is_named(name) => {
+                spare.as_mut().renew(event.take()?);
                 spare
             }
             spare => {
                 let ctx = spare.map(|spare| spare.ctx().clone());
-                line.handling(Context::of_event(ctx, socket, event, line))
+                let line = self.lines.event(name);
+                line.handling(Context::of_event(ctx, socket, event.take()?, line))
             }
         };
         let span = span(handling.ctx());

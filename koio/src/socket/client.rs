@@ -126,7 +126,7 @@ impl Client {
             let name = self.assembler.name(&head, &text)?;
             return match in_namespace(&mut self.lanes, head.namespace(&text)) {
                 Some(lane) if lane.is_accepted() => {
-                    lane.event(Event::new(&head, name, text), cx);
+                    lane.event(&mut Some(Event::new(&head, name, text)), cx);
                     Ok(())
                 }
                 _ => self.late(head.namespace(&text), "event before CONNECT"),
@@ -239,7 +239,7 @@ impl Client {
     ) -> Result<(), Violation> {
         match self.lane(namespace) {
             Some(lane) if lane.is_accepted() => {
-                lane.event(event, cx);
+                lane.event(&mut Some(event), cx);
                 Ok(())
             }
             _ => self.late(namespace, "event before CONNECT"),

@@ -59,7 +59,13 @@ impl Dispatch for Above {
         })
     }
 
-    fn event(&mut self, _: &Socket, event: Event, _: &mut Context<'_>) -> Option<BoxFuture> {
+    fn event(
+        &mut self,
+        _: &Socket,
+        event: &mut Option<Event>,
+        _: &mut Context<'_>,
+    ) -> Option<BoxFuture> {
+        let event = event.take().unwrap();
         self.note(event.name().to_owned());
         (event.name() == "stuck").then(|| Box::pin(pending()) as _)
     }
