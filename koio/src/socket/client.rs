@@ -176,10 +176,11 @@ impl Client {
             return Ok(());
         };
         self.left.retain(|left| **left != *name);
-        let namespace = self.core.enter(name);
         let handshake = Handshake::new(Arc::clone(&self.request), &auth);
         let connection = Arc::clone(&self.connection);
-        let socket = Socket::new(id, namespace, connection, handshake);
+        let socket = self.core.enter(name, |namespace| {
+            Socket::new(id, namespace, connection, handshake)
+        });
         // Most clients are in one namespace; a vector left to itself would begin with room for four.
         if self.lanes.is_empty() {
             self.lanes.reserve_exact(1);

@@ -384,6 +384,7 @@ impl Socket {
         if !rooms.is_empty() {
             let _ = self.0.left.set(rooms.into());
         }
+        self.core().tidy(&self.0.namespace);
         self.0.acks.close();
         true
     }
