@@ -312,8 +312,9 @@ fn remove<M: Recipient>(list: &mut List<M>, at: usize) -> Option<SocketId> {
     list.get(at).map(M::id)
 }
 
+/// Whether too much room is kept: what is small is left alone, unless all of it is for nothing.
 fn is_sparse(used: usize, capacity: usize) -> bool {
-    capacity > 64 && used < capacity / 4
+    used < capacity / 4 && (capacity > 64 || used == 0 && capacity > 16)
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ use crate::{ids::Sid, wire::Frame};
 /// Parts of the session table, so that connects on different threads seldom meet.
 const SHARDS: usize = 16;
 
+/// A part of the table with room for so many keeps it when all of them are gone.
+const FEW: usize = 16;
+
 /// All sessions of one server: opens them, finds them, ends them.
 ///
 /// Outside the stability promise, like the whole [`engine`](crate::engine) module.
@@ -315,9 +318,10 @@ impl Drop for Registration {
         let mut shard = self.engine.shard(sid);
         shard.remove(sid);
         // A crowd that has left leaves no table of its size behind. Done when most of it is gone, so that it costs
-        // each of them next to nothing.
-        let left = shard.len();
-        if shard.capacity() > 64 && left < shard.capacity() / 4 {
+        // each of them next to nothing; and when all are gone, since the last table was made while they left, and
+        // lies where the allocator could otherwise give back what is before it.
+        let (left, capacity) = (shard.len(), shard.capacity());
+        if left < capacity / 4 && (capacity > 64 || left == 0 && capacity > FEW) {
             shard.shrink_to(2 * left);
         }
     }
