@@ -13,12 +13,12 @@ mod write;
 
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Instant,
 };
 
-use tokio::time::Sleep;
+use tokio::{task::yield_now, time::Sleep};
 
 use self::{end::Ending, link::WebSocket};
 use super::{
@@ -32,8 +32,10 @@ use crate::wire::{Frame, payload};
 
 pub(crate) use link::Link;
 
-/// Messages that one turn reads before the other tasks of the thread get theirs.
+/// What one turn reads before the others of the thread get theirs: messages, of which big ones count as several.
 const TURN: usize = 128;
+/// Bytes that count as a message more: about what takes as long.
+const BIG: usize = 2 * 1024;
 
 /// A session's task.
 pub(crate) struct SessionTask {
@@ -178,7 +180,7 @@ impl SessionTask {
             || budget == 0
             || (self.machine.is_open() && !self.reading && self.may_read())
         {
-            cx.waker().wake_by_ref();
+            wake_after_others(cx);
         }
         writable
     }
@@ -213,9 +215,16 @@ impl Future for SessionTask {
                 return Poll::Pending;
             }
         }
-        cx.waker().wake_by_ref();
+        wake_after_others(cx);
         Poll::Pending
     }
+}
+
+/// Wakes this task when all others have had their turn, those included whose client has only just sent something: a
+/// task that simply wakes itself is run again many times before tokio looks at the network.
+fn wake_after_others(cx: &mut Context<'_>) {
+    // What yields has asked for that by its first poll, and is not needed any more.
+    let _ = pin!(yield_now()).poll(cx);
 }
 
 impl Drop for SessionTask {

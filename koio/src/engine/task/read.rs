@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, trace};
 
 use super::{
-    SessionTask,
+    BIG, SessionTask,
     link::{Link, Post, WebSocket},
     now,
 };
@@ -84,7 +84,7 @@ impl SessionTask {
         }
     }
 
-    /// Reads up to `budget` packets; stops early when the layer above is full.
+    /// Reads what `budget` allows; stops early when the layer above is full.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, budget: &mut usize) {
         let mut writable = true;
         while *budget > 0 && self.machine.is_open() && self.may_read() {
@@ -95,6 +95,7 @@ impl SessionTask {
             match packet {
                 // Past the machine: that it is open is all that it could say.
                 Ok(EnginePacket::Message(message)) => {
+                    *budget = budget.saturating_sub(message.len() / BIG);
                     self.upstream.on_message(message, cx);
                     if writable && self.session.shared().outbox.is_heavy() {
                         // Answers to many or big messages need not pile up until the turn ends.
