@@ -312,9 +312,10 @@ fn remove<M: Recipient>(list: &mut List<M>, at: usize) -> Option<SocketId> {
     list.get(at).map(M::id)
 }
 
-/// Whether too much room is kept: what is small is left alone, unless all of it is for nothing.
+/// Whether too much room is kept: what is small is left alone, unless all of it is for nothing. (What a hash table says
+/// that it has room for leaves out the places of those who were removed, so it is no measure of an empty one.)
 fn is_sparse(used: usize, capacity: usize) -> bool {
-    used < capacity / 4 && (capacity > 64 || used == 0 && capacity > 16)
+    used == 0 || capacity > 64 && used < capacity / 4
 }
 
 #[cfg(test)]
@@ -387,6 +388,23 @@ mod tests {
         assert!(rooms.read().rooms.is_empty());
         assert_eq!(rooms.len(), 2);
         assert_eq!(rooms.join(&ids[1], "a".into(), 10), Err(NotJoined::Gone));
+    }
+
+    #[test]
+    fn a_crowd_that_has_left_leaves_no_table_behind() {
+        let rooms = Rooms::default();
+        let ids: Vec<_> = (0..1_000).map(|_| SocketId::random().unwrap()).collect();
+        for id in &ids {
+            rooms.add(One(*id, 0));
+            rooms.join(id, id.as_str()[..3].into(), 10).unwrap();
+        }
+        for id in &ids {
+            rooms.remove(id);
+        }
+        let state = rooms.read();
+        assert_eq!(state.members.capacity(), 0);
+        assert_eq!(state.everybody.capacity(), 0);
+        assert_eq!(state.rooms.capacity(), 0);
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl SessionTask {
                 websocket.written = websocket.io.written();
                 match result {
                     Poll::Ready(Ok(())) => {
-                        self.input(Input::Wrote);
+                        self.machine.wrote();
                         self.websocket_drained(cx);
                         true
                     }
@@ -53,7 +53,7 @@ impl SessionTask {
                     }
                     Poll::Pending => {
                         if progress {
-                            self.input(Input::Wrote);
+                            self.machine.wrote();
                         }
                         self.input(Input::Stalled);
                         false
