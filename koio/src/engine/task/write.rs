@@ -37,8 +37,7 @@ impl SessionTask {
                 let io = &mut websocket.io;
                 let write = poll_fn(|cx| io.poll_write(cx, &mut next));
                 let result = pin!(unconstrained(write)).poll(cx);
-                let progress = websocket.io.written() != websocket.written;
-                websocket.written = websocket.io.written();
+                let progress = websocket.io.has_progressed();
                 match result {
                     Poll::Ready(Ok(())) => {
                         self.machine.wrote();

@@ -30,12 +30,13 @@ const SLICES: usize = 32;
 pub(super) struct Outgoing {
     /// The first may be partly written.
     frames: VecDeque<Bytes>,
-    written: u64,
+    progressed: bool,
 }
 
 impl Outgoing {
-    pub(super) fn written(&self) -> u64 {
-        self.written
+    /// Whether anything has been written since this was asked last.
+    pub(super) fn has_progressed(&mut self) -> bool {
+        std::mem::take(&mut self.progressed)
     }
 
     /// Behind everything else.
@@ -143,7 +144,7 @@ impl Outgoing {
 
     /// Keeps what was not written.
     fn advance(&mut self, together: &[u8], mut written: usize) {
-        self.written += written as u64;
+        self.progressed |= written > 0;
         if let Some(rest @ [_, ..]) = together.get(written..) {
             self.frames.push_front(Bytes::copy_from_slice(rest));
             return;

@@ -353,8 +353,8 @@ async fn a_crowd_that_has_left_leaves_no_table_behind() {
     assert_eq!(engine.room(), 0);
 }
 
-/// tokio allocates a task in steps of 128 bytes, and adds 96 of its own. A byte more would cost every connection 128.
+/// tokio allocates a task in steps of 128 bytes, and adds 104 of its own. A byte more would cost every connection 128.
 #[test]
 fn a_session_s_task_fits_into_256_bytes() {
-    assert!(size_of::<super::SessionTask>() + 96 <= 256);
+    assert!(size_of::<super::SessionTask>() + 104 <= 256);
 }
