@@ -35,7 +35,7 @@ pub(crate) use link::Link;
 /// What one turn reads before the others of the thread get theirs: messages, of which big ones count as several.
 const TURN: usize = 128;
 /// Bytes that count as a message more: about what takes as long.
-const BIG: usize = 2 * 1024;
+const BIG: usize = 4 * 1024;
 
 /// A session's task.
 pub(crate) struct SessionTask {
