@@ -143,6 +143,16 @@ impl Socket {
         &self.0.answer
     }
 
+    /// Whether its CONNECT has been answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.0.answer.load(Ordering::Acquire) != Accept::PENDING
+    }
+
+    /// Whether it was answered with CONNECT.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.0.answer.load(Ordering::Acquire) == Accept::ACCEPTED
+    }
+
     pub(super) fn acks(&self) -> &Acks {
         &self.0.acks
     }
@@ -333,9 +343,12 @@ impl Socket {
     }
 
     /// Takes out the value of this type that was [set](Self::set).
+    #[allow(clippy::must_use_candidate, reason = "it may just be wanted gone")]
     pub fn remove<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let mut kept = self.kept();
-        let value = kept.as_mut()?.data.remove(&TypeId::of::<T>());
+        let value = kept
+            .as_mut()
+            .and_then(|kept| kept.data.remove(&TypeId::of::<T>()));
         drop(kept);
         value?.downcast().ok()
     }
