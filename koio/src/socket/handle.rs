@@ -434,8 +434,8 @@ fn refused_room(why: &'static str) -> Error {
 }
 
 impl Recipient for Socket {
-    fn id(&self) -> SocketId {
-        self.0.id
+    fn id(&self) -> &SocketId {
+        &self.0.id
     }
 }
 
