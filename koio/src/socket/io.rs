@@ -20,6 +20,7 @@ use crate::{
     engine::{CloseReason, Engine, WeakEngine},
     ids::{Room, SocketId},
     observe::{Counters, Counts},
+    wire::PacketLimits,
 };
 
 /// What all connections of one server share, and every handle.
@@ -41,6 +42,8 @@ pub(crate) struct Core {
 
 struct Started {
     config: SocketConfig,
+    /// Of the config, as each connection has them.
+    packets: Arc<PacketLimits>,
     /// Weak, since the engine holds this. Needed to end the server only: when it is gone, there is nothing to end.
     engine: WeakEngine,
 }
@@ -75,8 +78,17 @@ impl Core {
 
     /// From here on clients are served. False if that was so before.
     pub(crate) fn start(&self, config: SocketConfig, engine: &Engine) -> bool {
-        let engine = engine.downgrade();
-        self.started.set(Started { config, engine }).is_ok()
+        let started = Started {
+            packets: Arc::new(config.packets.clone()),
+            config,
+            engine: engine.downgrade(),
+        };
+        self.started.set(started).is_ok()
+    }
+
+    pub(super) fn packets(&self) -> Arc<PacketLimits> {
+        let started = self.started.get();
+        started.map_or_else(Arc::default, |started| Arc::clone(&started.packets))
     }
 
     pub(super) fn config(&self) -> &SocketConfig {

@@ -1,5 +1,7 @@
 //! Packets put together with their attachments.
 
+use std::sync::Arc;
+
 use bytes::{Buf, Bytes};
 
 use super::args::Attachments;
@@ -69,7 +71,8 @@ impl Event {
 /// for each connection. After an error it must not be used again.
 #[derive(Debug)]
 pub struct Assembler {
-    limits: PacketLimits,
+    /// The same for all connections of a server.
+    limits: Arc<PacketLimits>,
     // Boxed: nearly all connections never have one.
     partial: Option<Box<Partial>>,
 }
@@ -93,9 +96,9 @@ const COPY: usize = 4096;
 impl Assembler {
     /// For a new connection.
     #[must_use]
-    pub fn new(limits: PacketLimits) -> Self {
+    pub fn new(limits: impl Into<Arc<PacketLimits>>) -> Self {
         Self {
-            limits,
+            limits: limits.into(),
             partial: None,
         }
     }

@@ -88,7 +88,7 @@ impl SessionTask {
         }
         self.session.shared().outbox.close(true);
         self.session.shared().inbox.close();
-        self.registration = None;
+        self.registration.end();
         self.link = Link::Polling(Box::default());
         self.drop_probe();
     }

@@ -49,7 +49,6 @@ pub(crate) struct WebSocket {
     /// Nothing more will come from the client.
     pub(super) read_done: bool,
     pub(super) close_sent: bool,
-    pub(super) written: u64,
     /// What came over polling before the upgrade and has not been taken. An honest client has none: it waits for its
     /// posts before it says upgrade.
     pub(super) overtaken: Option<Box<Post>>,
@@ -61,7 +60,6 @@ impl WebSocket {
             io,
             read_done: false,
             close_sent: false,
-            written: 0,
             overtaken: None,
         }
     }

@@ -46,15 +46,14 @@ pub(crate) struct SessionTask {
     link: Link,
     probe: Option<Box<WebSocket>>,
     timer: Pin<Box<Sleep>>,
-    /// When the turn began.
-    now: Instant,
     reading: bool,
     /// The deadlines of what must be read rest, for it is the server that does not read.
     resting: bool,
     partial: bool,
     /// How the end is told to the client: what is queued first, or at once.
     ending: Option<Ending>,
-    registration: Option<Registration>,
+    /// Dropped last.
+    registration: Registration,
 }
 
 impl SessionTask {
@@ -78,22 +77,16 @@ impl SessionTask {
             link,
             probe: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
-            now: now(),
             reading: true,
             resting: false,
             partial: false,
             ending: None,
-            registration: Some(registration),
+            registration,
         }
     }
 
     fn input(&mut self, input: Input) {
-        let now = match &input {
-            // Nothing about these depends on the time, and they come with every message and every turn.
-            Input::Partial(false) | Input::Wrote => self.now,
-            _ => now(),
-        };
-        let outputs = self.machine.handle(input, now);
+        let outputs = self.machine.handle(input, now());
         for output in outputs {
             self.apply(output);
         }
@@ -137,7 +130,7 @@ impl SessionTask {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = TURN;
-        self.now = now();
+        let now = now();
         let (poll, requests) = self.session.shared().inbox.take();
         if let Some(poll) = poll {
             // It may have waited for long without this task: what follows finds it here.
@@ -148,7 +141,7 @@ impl SessionTask {
         while self
             .machine
             .deadline()
-            .is_some_and(|deadline| self.now >= deadline)
+            .is_some_and(|deadline| now >= deadline)
         {
             self.input(Input::Tick);
         }

@@ -155,11 +155,15 @@ impl SessionTask {
                 if self.partial && matches!(next, Some(Ok(_))) {
                     // That one is complete. The next has begun behind it and has a deadline of its own.
                     self.partial = false;
-                    self.input(Input::Partial(false));
+                    self.machine.completed();
                 }
                 if partial != self.partial {
                     self.partial = partial;
-                    self.input(Input::Partial(partial));
+                    if partial {
+                        self.input(Input::Partial);
+                    } else {
+                        self.machine.completed();
+                    }
                 }
                 next
             }

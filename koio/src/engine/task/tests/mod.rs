@@ -338,3 +338,23 @@ async fn ids_of_ended_sessions_are_forgotten() {
     let (engine, _above) = engine(config());
     assert!(engine.get(&Sid::random().unwrap()).is_none());
 }
+
+#[tokio::test]
+async fn a_crowd_that_has_left_leaves_no_table_behind() {
+    let (engine, _above) = engine(config());
+    let mut opened = 0;
+    while opened < 1_000 && engine.open(opening(Transport::Polling), None).is_ok() {
+        opened += 1;
+    }
+    assert!(engine.room() >= opened);
+    engine.cut_all(CloseReason::ServerShuttingDown);
+    let drained = tokio::time::timeout(Duration::from_secs(60), engine.drained());
+    assert!(drained.await.is_ok());
+    assert_eq!(engine.room(), 0);
+}
+
+/// tokio allocates a task in steps of 128 bytes, and adds 104 of its own. A byte more would cost every connection 128.
+#[test]
+fn a_session_s_task_fits_into_256_bytes() {
+    assert!(size_of::<super::SessionTask>() + 104 <= 256);
+}

@@ -35,7 +35,7 @@ pub(super) struct Script {
     pub(super) partial: bool,
     /// Big messages without an end, which take many reads each.
     pub(super) flood: bool,
-    pub(super) bytes: u64,
+    pub(super) progressed: bool,
     pub(super) waker: Option<Waker>,
 }
 
@@ -102,7 +102,7 @@ impl Duplex for Wire {
         loop {
             std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
             let Some(frame) = next() else { break };
-            script.bytes += frame.len() as u64;
+            script.progressed = true;
             for part in frame.parts() {
                 let text = String::from_utf8_lossy(&part.payload).into_owned();
                 script.written.push(text);
@@ -111,8 +111,8 @@ impl Duplex for Wire {
         Poll::Ready(Ok(()))
     }
 
-    fn written(&self) -> u64 {
-        self.0.lock().unwrap().bytes
+    fn has_progressed(&mut self) -> bool {
+        std::mem::take(&mut self.0.lock().unwrap().progressed)
     }
 
     fn is_partial(&self) -> bool {
