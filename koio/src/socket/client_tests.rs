@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    engine::{Engine, EngineConfig, Transport, requests::PollReply},
+    engine::{Engine, EngineConfig, Transport, requests::Reply},
     ids::Sid,
     socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
     wire::payload,
@@ -112,8 +112,8 @@ impl Scene {
 
     async fn get(&self) -> String {
         match self.session.poll().unwrap().await.unwrap() {
-            PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
-            PollReply::Refused => "refused".to_owned(),
+            Reply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+            other => format!("{other:?}").to_lowercase(),
         }
     }
 }

@@ -6,7 +6,7 @@ use tracing::{debug, trace};
 
 use super::{SessionTask, link::Link};
 use crate::{
-    engine::{CloseReason, machine::Input, requests::PollReply},
+    engine::{CloseReason, machine::Input, requests::Reply},
     wire::{Frame, payload},
 };
 
@@ -70,7 +70,7 @@ impl SessionTask {
                     } else {
                         Frame::close()
                     };
-                    let _ = poll.send(PollReply::Payload(payload::encode([last].iter())));
+                    poll.answer(Reply::Payload(payload::encode([last].iter())));
                 }
                 self.input(Input::Finished);
             }
@@ -82,7 +82,7 @@ impl SessionTask {
             Link::Polling(polling) => self.session.end_post(polling, true),
             Link::WebSocket(websocket) => {
                 if let Some(post) = websocket.overtaken.take() {
-                    self.session.answer_post(post.reply, true);
+                    self.session.answer_post(post.asker, true);
                 }
             }
         }
@@ -128,7 +128,7 @@ impl SessionTask {
             } else {
                 payload::encode([Frame::noop(), Frame::close()].iter())
             };
-            let _ = poll.send(PollReply::Payload(payload));
+            poll.answer(Reply::Payload(payload));
             self.input(Input::Finished);
         }
     }

@@ -26,7 +26,7 @@ use super::{
     machine::{Input, Machine, Output},
     outbox::Urgency,
     registry::Registration,
-    requests::PollReply,
+    requests::Reply,
 };
 use crate::wire::{Frame, payload};
 
@@ -119,7 +119,7 @@ impl SessionTask {
                     } else {
                         payload::encode(frames.iter())
                     };
-                    let _ = poll.send(PollReply::Payload(payload));
+                    poll.answer(Reply::Payload(payload));
                 }
             }
             Output::Upgrade => self.upgrade(),

@@ -10,7 +10,7 @@ use tokio::task::coop::unconstrained;
 
 use super::{SessionTask, link::Link};
 use crate::{
-    engine::{duplex::Gone, machine::Input, requests::PollReply},
+    engine::{duplex::Gone, machine::Input, requests::Reply},
     wire::payload,
 };
 
@@ -73,7 +73,7 @@ impl SessionTask {
                 }
                 let frames = outbox.take_all();
                 if let Some(poll) = polling.poll.take() {
-                    let _ = poll.send(PollReply::Payload(payload::encode(frames.iter())));
+                    poll.answer(Reply::Payload(payload::encode(frames.iter())));
                 }
                 false
             }
