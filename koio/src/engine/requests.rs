@@ -1,14 +1,15 @@
 //! What HTTP requests ask of a session: the inbox that its task empties.
 
 use std::{
-    collections::VecDeque,
+    iter::Chain,
+    option,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    vec,
 };
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{CloseReason, duplex::Duplex};
@@ -18,7 +19,7 @@ use crate::wire::payload::Packets;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// To a poll (GET): 200 with this payload.
-    Payload(Bytes),
+    Payload(Vec<u8>),
     /// To data (POST): 200 `ok`.
     Taken,
     /// 400: it broke the rules, or nobody is there to answer it.
@@ -112,7 +113,37 @@ struct State {
 struct Waiting {
     /// Came before all of `requests`.
     poll: Option<Asker>,
-    requests: VecDeque<Request>,
+    requests: Requests,
+}
+
+/// Requests in the order in which they came. Mostly there is only one, and then nothing is allocated.
+#[derive(Default)]
+pub(crate) struct Requests {
+    first: Option<Request>,
+    more: Vec<Request>,
+}
+
+impl Requests {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    fn push(&mut self, request: Request) {
+        if self.first.is_none() {
+            self.first = Some(request);
+        } else {
+            self.more.push(request);
+        }
+    }
+}
+
+impl IntoIterator for Requests {
+    type Item = Request;
+    type IntoIter = Chain<option::IntoIter<Request>, vec::IntoIter<Request>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.more)
+    }
 }
 
 impl State {
@@ -142,9 +173,9 @@ impl Inbox {
             if !ends {
                 return Err(NotTaken);
             }
-            requests.clear();
+            *requests = Requests::default();
         }
-        requests.push_back(request);
+        requests.push(request);
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -157,8 +188,8 @@ impl Inbox {
             return Err(NotTaken);
         }
         let waiting = state.waiting();
-        if waiting.poll.is_some() || !waiting.requests.is_empty() {
-            waiting.requests.push_back(Request::Poll(asker()));
+        if waiting.poll.is_some() || waiting.requests.len() > 0 {
+            waiting.requests.push(Request::Poll(asker()));
         } else {
             waiting.poll = Some(asker());
         }
@@ -188,7 +219,7 @@ impl Inbox {
         }
         state.posting = true;
         let requests = &mut state.waiting().requests;
-        requests.push_back(Request::Post(packets, asker()));
+        requests.push(Request::Post(packets, asker()));
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -198,9 +229,9 @@ impl Inbox {
     }
 
     /// Takes everything: first a poll, then the other requests.
-    pub(crate) fn take(&self) -> (Option<Asker>, VecDeque<Request>) {
+    pub(crate) fn take(&self) -> (Option<Asker>, Requests) {
         if self.is_empty() {
-            return (None, VecDeque::new());
+            return (None, Requests::default());
         }
         let mut state = self.state();
         self.waiting.store(false, Ordering::Release);
@@ -245,7 +276,7 @@ mod tests {
         inbox.push_poll(|| second).unwrap();
         let (poll, requests) = inbox.take();
         let kinds: Vec<_> = requests
-            .iter()
+            .into_iter()
             .map(|request| matches!(request, Request::Poll(_)))
             .collect();
         assert_eq!(kinds, [false, true]);
@@ -268,7 +299,10 @@ mod tests {
         inbox.push_poll(|| poll).unwrap();
         let (poll, requests) = inbox.take();
         assert!(poll.is_none());
-        assert_eq!(requests.len(), 2);
+        let mut requests = requests.into_iter();
+        assert!(matches!(requests.next(), Some(Request::Lost(_))));
+        assert!(matches!(requests.next(), Some(Request::Poll(_))));
+        assert!(requests.next().is_none() && inbox.is_empty());
     }
 
     #[test]

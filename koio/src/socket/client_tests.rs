@@ -90,7 +90,7 @@ fn scene() -> Scene {
         Transport::Polling,
     );
     let handshake = engine.open(opening, None).unwrap();
-    let handshake = payload::encode([handshake].iter());
+    let handshake = payload::encode([handshake]);
     let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
     let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
     let session = engine.get(&sid).unwrap();
@@ -112,7 +112,7 @@ impl Scene {
 
     async fn get(&self) -> String {
         match self.session.poll().unwrap().await.unwrap() {
-            Reply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+            Reply::Payload(payload) => String::from_utf8(payload).unwrap(),
             other => format!("{other:?}").to_lowercase(),
         }
     }

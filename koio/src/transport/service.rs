@@ -182,7 +182,7 @@ impl EngineService {
     fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
         let opening = opening(request, peer, Transport::Polling);
         match self.engine.open(opening, None) {
-            Ok(handshake) => Reply::Payload(payload::encode([handshake].iter())).into(),
+            Ok(handshake) => Reply::Payload(payload::encode([handshake])).into(),
             Err(NotOpened::Refusing | NotOpened::NoId) => {
                 self.refuse(Refusal::Unavailable, false, request)
             }

@@ -70,7 +70,7 @@ impl SessionTask {
                     } else {
                         Frame::close()
                     };
-                    poll.answer(Reply::Payload(payload::encode([last].iter())));
+                    poll.answer(Reply::Payload(payload::encode([last])));
                 }
                 self.input(Input::Finished);
             }
@@ -124,9 +124,9 @@ impl SessionTask {
             && let Some(poll) = polling.poll.take()
         {
             let payload = if waited {
-                payload::encode([Frame::close()].iter())
+                payload::encode([Frame::close()])
             } else {
-                payload::encode([Frame::noop(), Frame::close()].iter())
+                payload::encode([Frame::noop(), Frame::close()])
             };
             poll.answer(Reply::Payload(payload));
             self.input(Input::Finished);

@@ -113,12 +113,10 @@ impl SessionTask {
                 if let Link::Polling(polling) = &mut self.link
                     && let Some(poll) = polling.poll.take()
                 {
-                    let frames = self.session.shared().outbox.take_all();
-                    let payload = if frames.is_empty() {
-                        payload::encode(std::iter::once(&Frame::noop()))
-                    } else {
-                        payload::encode(frames.iter())
-                    };
+                    let mut payload = payload::encode(self.session.shared().outbox.take_all());
+                    if payload.is_empty() {
+                        payload = payload::encode([Frame::noop()]);
+                    }
                     poll.answer(Reply::Payload(payload));
                 }
             }

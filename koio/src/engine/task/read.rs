@@ -1,10 +1,7 @@
 //! Reading: what HTTP requests ask, and what the client sends, within a turn's budget and while the layer above
 //! takes it.
 
-use std::{
-    collections::VecDeque,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use tracing::{debug, trace};
 
@@ -18,14 +15,14 @@ use crate::{
         CloseReason,
         duplex::Gone,
         machine::{Input, Output},
-        requests::{Asker, Reply, Request},
+        requests::{Asker, Reply, Request, Requests},
     },
     wire::{EnginePacket, Frame, Message, payload},
 };
 
 impl SessionTask {
     /// Takes what HTTP requests and other tasks have asked.
-    pub(super) fn requests(&mut self, requests: VecDeque<Request>) {
+    pub(super) fn requests(&mut self, requests: Requests) {
         for request in requests {
             match request {
                 Request::Poll(asker) => self.poll_request(asker),
@@ -71,7 +68,7 @@ impl SessionTask {
         if self.machine.is_gone() {
             asker.answer(Reply::Refused);
         } else if self.ending.is_some_and(|ending| !ending.flush) {
-            let noop = payload::encode([Frame::noop()].iter());
+            let noop = payload::encode([Frame::noop()]);
             asker.answer(Reply::Payload(noop));
             self.input(Input::Finished);
         } else if polling.poll.is_some() {

@@ -71,9 +71,8 @@ impl SessionTask {
                 if outbox.is_empty() {
                     return true;
                 }
-                let frames = outbox.take_all();
                 if let Some(poll) = polling.poll.take() {
-                    poll.answer(Reply::Payload(payload::encode(frames.iter())));
+                    poll.answer(Reply::Payload(payload::encode(outbox.take_all())));
                 }
                 false
             }

@@ -1,6 +1,7 @@
 //! Answers as they go over the wire.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     io::{self, IoSlice},
     time::{Duration, Instant, SystemTime},
@@ -48,15 +49,15 @@ pub(super) fn write(
     let mut together = TOGETHER.take();
     together.clear();
     let (first, mut body) = match reply {
-        Reply::Payload(payload) => (PAYLOAD, payload),
-        Reply::Taken => (TAKEN, Bytes::from_static(response::TAKEN)),
-        Reply::Refused => (REFUSED, Bytes::new()),
+        Reply::Payload(payload) => (PAYLOAD, Cow::Owned(payload)),
+        Reply::Taken => (TAKEN, Cow::Borrowed(response::TAKEN)),
+        Reply::Refused => (REFUSED, Cow::default()),
     };
     together.extend_from_slice(first);
     head(&mut together, body.len(), listed, last, now);
     if body.len() <= COALESCE {
         together.extend_from_slice(&body);
-        body = Bytes::new();
+        body = Cow::default();
     }
     let written = if body.is_empty() {
         to.try_write(&together)
@@ -68,11 +69,12 @@ pub(super) fn write(
         written => written,
     };
     let left = match written {
+        Ok(written) if !last && written == together.len() + body.len() => None,
         Ok(written) => {
-            let head = together.get(written..).unwrap_or_default();
+            let mut body = Bytes::from(body.into_owned());
             body.advance(written.saturating_sub(together.len()));
-            let whole = head.is_empty() && body.is_empty();
-            (last || !whole).then(|| Left {
+            let head = together.get(written..).unwrap_or_default();
+            Some(Left {
                 head: Bytes::copy_from_slice(head),
                 body,
                 last,

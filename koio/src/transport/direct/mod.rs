@@ -292,7 +292,7 @@ impl Direct {
             Ask::Open(Transport::Polling) => {
                 let opening = self.opening(plain, Transport::Polling);
                 let handshake = self.service.engine.open(opening, None).ok()?;
-                let payload = payload::encode([handshake].iter());
+                let payload = payload::encode([handshake]);
                 Some(self.answer(Reply::Payload(payload), listed))
             }
             Ask::Open(Transport::WebSocket) => self.handshake(plain, None),

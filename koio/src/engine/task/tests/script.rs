@@ -104,7 +104,7 @@ impl Duplex for Wire {
             let Some(frame) = next() else { break };
             script.bytes += frame.len() as u64;
             for part in frame.parts() {
-                let text = String::from_utf8_lossy(&part.payload).into_owned();
+                let text = String::from_utf8_lossy(part.payload).into_owned();
                 script.written.push(text);
             }
         }
@@ -236,7 +236,7 @@ pub(super) async fn settle() {
 
 pub(super) async fn polled(session: &Session) -> String {
     match session.poll().unwrap().await.unwrap() {
-        Reply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+        Reply::Payload(payload) => String::from_utf8(payload).unwrap(),
         other => format!("{other:?}").to_lowercase(),
     }
 }
