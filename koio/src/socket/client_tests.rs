@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    engine::{Engine, EngineConfig, Transport, requests::PollReply},
+    engine::{Engine, EngineConfig, Transport, requests::Reply},
     ids::Sid,
     socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
     wire::payload,
@@ -84,7 +84,7 @@ fn scene() -> Scene {
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
     core.start(SocketConfig::default(), &engine);
     let handshake = engine.open(opening(), None).unwrap();
-    let handshake = payload::encode([handshake].iter());
+    let handshake = payload::encode([handshake]);
     let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
     let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
     let session = engine.get(&sid).unwrap();
@@ -115,8 +115,8 @@ impl Scene {
 
     async fn get(&self) -> String {
         match self.session.poll().unwrap().await.unwrap() {
-            PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
-            PollReply::Refused => "refused".to_owned(),
+            Reply::Payload(payload) => String::from_utf8(payload).unwrap(),
+            other => format!("{other:?}").to_lowercase(),
         }
     }
 }
