@@ -18,6 +18,7 @@ mod dispatch;
 mod extract;
 mod guard;
 mod handlers;
+mod handling;
 mod layer;
 mod namespace;
 mod onion;

@@ -17,7 +17,7 @@ use super::{
     route::Run,
     types::TypeMap,
 };
-use crate::{Error, Result, wire::EventName};
+use crate::{Error, Result};
 
 /// A map that never changes once clients are there. What they send is looked up in it and never put into it, so
 /// they can't make it slow, and a hash without a key is enough.
@@ -76,8 +76,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn event(&self, name: &EventName) -> &Arc<Line> {
-        self.events.get(name.as_bytes()).unwrap_or(&self.rest)
+    pub(super) fn event(&self, name: &[u8]) -> &Arc<Line> {
+        self.events.get(name).unwrap_or(&self.rest)
     }
 }
 
@@ -96,16 +96,13 @@ pub(super) struct Line {
 
 /// A handler, with the middleware that is around it alone.
 pub(super) struct Handler {
-    pub(super) run: Run,
+    pub(super) run: Arc<dyn Run>,
     pub(super) wraps: Box<[BoxMiddleware]>,
 }
 
 impl Line {
     /// The layers, if there are any, and the onion inside them.
     pub(super) fn enter(&self, ctx: &Context) -> Boxed {
-        if ctx.is_direct() {
-            return self.invoke(ctx, 0);
-        }
         match self.shared.pipeline.clone() {
             None => onion::enter(ctx),
             Some(pipeline) => {
@@ -131,7 +128,7 @@ impl Line {
     pub(super) fn invoke(&self, ctx: &Context, handler: usize) -> Boxed {
         ctx.starts(handler);
         match self.handlers.get(handler) {
-            Some(handler) => (handler.run)(ctx),
+            Some(handler) => handler.run.enter(ctx),
             None => Box::pin(async { Ok(Reply::none()) }),
         }
     }

@@ -59,9 +59,15 @@ impl Dispatch for Above {
         })
     }
 
-    fn event(&mut self, _: &Socket, event: Event, _: &mut Context<'_>) -> Option<BoxFuture> {
-        self.note(event.name.to_string());
-        (&*event.name == "stuck").then(|| Box::pin(pending()) as _)
+    fn event(
+        &mut self,
+        _: &Socket,
+        event: &mut Option<Event>,
+        _: &mut Context<'_>,
+    ) -> Option<BoxFuture> {
+        let event = event.take().unwrap();
+        self.note(event.name().to_owned());
+        (event.name() == "stuck").then(|| Box::pin(pending()) as _)
     }
 
     fn disconnect(&mut self, _: &Socket, reason: CloseReason) -> BoxFuture {

@@ -54,7 +54,7 @@ fn one(messages: impl IntoIterator<Item = Message>) -> Incoming {
 /// The name and the arguments of an event.
 fn event_of(messages: impl IntoIterator<Item = Message>) -> (String, RawArgs) {
     match one(messages) {
-        Incoming::Event { event, .. } => (event.name.to_string(), event.args),
+        Incoming::Event { event, .. } => (event.name().to_owned(), event.args),
         other => panic!("{other:?}"),
     }
 }
