@@ -98,6 +98,11 @@ impl Block {
         closed.unwrap_or_default()
     }
 
+    /// The same, to be changed where it lies.
+    pub(super) fn closed_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.open..self.end).unwrap_or_default()
+    }
+
     /// What has been let through and not been used.
     pub(super) fn open(&self) -> &[u8] {
         let filled = self.0.as_ref();
