@@ -11,7 +11,7 @@ use crate::{
 pub(crate) const USAGE: &str = "\
 cargo run -p koio-tests --release --bin bench -- [OPTIONS]
 
-  --vs socketioxide,node,floor-ws,floor-tokio
+  --vs socketioxide,node,floor-ws,floor-tokio,floor-epoll
                        measure these servers too, and the ratio to socketioxide; `--vs all` for all
   --rows echo1,cast    only these rows; default all:
                        echo1 echo16 echo16-1k echo16-16k json16-1k binary16-1k cast cast-1k
@@ -19,7 +19,7 @@ cargo run -p koio-tests --release --bin bench -- [OPTIONS]
   --reps 5             repetitions of each row
   --runs 1             repeat all of it, and say whether every run reached what it must
   --seconds 2          time of each measurement; a row adds half a second to warm up
-                       all five servers take about 20 minutes with these defaults
+                       all six servers take about 20 minutes with these defaults
   --svg FILE           draw the ratios to socketioxide
   --spin               the load generator never sleeps, so that no server pays for waking it
   --under 'perf stat'  start the servers under a tool, to look into one rather than to measure

@@ -28,15 +28,18 @@ pub(crate) enum Kind {
     FloorWs,
     /// tokio alone, and just enough to give the answers of the bench.
     FloorTokio,
+    /// Not even that: one loop around epoll.
+    FloorEpoll,
 }
 
 impl Kind {
     /// The servers to compare with.
-    pub(crate) const PEERS: [Self; 4] = [
+    pub(crate) const PEERS: [Self; 5] = [
         Self::Socketioxide,
         Self::Node,
         Self::FloorWs,
         Self::FloorTokio,
+        Self::FloorEpoll,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -46,6 +49,7 @@ impl Kind {
             Self::Node => "node",
             Self::FloorWs => "floor-ws",
             Self::FloorTokio => "floor-tokio",
+            Self::FloorEpoll => "floor-epoll",
         }
     }
 
@@ -56,7 +60,7 @@ impl Kind {
 
     /// Whether it is no Socket.IO server, but shows what one can't go below.
     pub(crate) fn is_floor(self) -> bool {
-        matches!(self, Self::FloorWs | Self::FloorTokio)
+        matches!(self, Self::FloorWs | Self::FloorTokio | Self::FloorEpoll)
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) trait Duplex: Send {
         None
     }
 
-    /// Bytes written so far: tells progress from a standstill.
-    fn written(&self) -> u64;
+    /// Whether anything has been written since this was asked last: tells progress from a standstill.
+    fn has_progressed(&mut self) -> bool;
 
     /// Whether a message has begun to arrive and is not complete.
     fn is_partial(&self) -> bool;

@@ -48,11 +48,9 @@ pub(crate) enum Input {
     Finished,
     /// The server stopped (false) or resumed (true) reading, because the layer above was full.
     Reading(bool),
-    /// A message has begun to arrive and is not complete (true), or nothing is under way (false).
-    Partial(bool),
-    /// Writing made progress, or there is nothing to write.
-    Wrote,
-    /// Something waits to be written and the transport does not take it.
+    /// A message has begun to arrive and is not complete. See [`Machine::completed`].
+    Partial,
+    /// Something waits to be written and the transport does not take it. See [`Machine::wrote`].
     Stalled,
     /// The deadline has come.
     Tick,
@@ -108,24 +106,23 @@ enum Phase {
     Gone,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Heartbeat {
-    PingAt(Instant),
-    PongBy(Instant),
+/// What the heartbeat waits for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Beat {
+    /// The time of the next ping.
+    Ping,
+    /// The client's pong.
+    Pong,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
 enum Probe {
+    #[default]
     None,
     /// Accepted, `2probe` has not come yet.
-    Opened {
-        by: Instant,
-    },
+    Opened { by: Instant },
     /// `3probe` was sent; polls are released until `5` comes.
-    Answered {
-        by: Instant,
-        noop_at: Instant,
-    },
+    Answered { by: Instant, noop_at: Instant },
 }
 
 impl Probe {
@@ -144,7 +141,16 @@ pub(crate) struct Machine {
     config: Arc<EngineConfig>,
     phase: Phase,
     transport: Transport,
-    heartbeat: Heartbeat,
+    beat: Beat,
+    /// When the ping is sent, or the pong must have come.
+    beat_at: Instant,
+    /// In a box, and there only while it says something.
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What nearly all sessions are without at nearly all times. Each would have room for it, idle ones too.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+struct Seldom {
     probe: Probe,
     paused_at: Option<Instant>,
     message_by: Option<Instant>,
@@ -156,14 +162,42 @@ impl Machine {
     /// the protocol suites measure from it.
     pub(crate) fn new(config: Arc<EngineConfig>, transport: Transport, now: Instant) -> Self {
         Self {
-            heartbeat: Heartbeat::PingAt(now + config.ping_interval),
+            beat: Beat::Ping,
+            beat_at: now + config.ping_interval,
             config,
             phase: Phase::Open,
             transport,
-            probe: Probe::None,
-            paused_at: None,
-            message_by: None,
-            write_by: None,
+            seldom: None,
+        }
+    }
+
+    fn seldom(&self) -> Seldom {
+        self.seldom.as_deref().copied().unwrap_or_default()
+    }
+
+    fn probe(&self) -> Probe {
+        self.seldom
+            .as_ref()
+            .map_or(Probe::None, |seldom| seldom.probe)
+    }
+
+    /// Changes what is seldom there.
+    fn note(&mut self, change: impl FnOnce(&mut Seldom)) {
+        change(self.seldom.get_or_insert_default());
+        self.seldom.take_if(|seldom| **seldom == Seldom::default());
+    }
+
+    /// Nothing is under way that has begun to arrive.
+    pub(crate) fn completed(&mut self) {
+        if self.seldom.is_some() {
+            self.note(|seldom| seldom.message_by = None);
+        }
+    }
+
+    /// Writing made progress, or there is nothing to write.
+    pub(crate) fn wrote(&mut self) {
+        if self.seldom.is_some() {
+            self.note(|seldom| seldom.write_by = None);
         }
     }
 
@@ -188,22 +222,26 @@ impl Machine {
 
     /// When the next [`Input::Tick`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let heartbeat = match (self.phase, self.heartbeat, self.paused_at) {
-            (Phase::Gone, ..) => return None,
-            (Phase::Closing(by), ..) => {
-                return [Some(by), self.probe.ends()].into_iter().flatten().min();
+        match self.phase {
+            Phase::Gone => return None,
+            Phase::Closing(by) => {
+                return [Some(by), self.probe().ends()].into_iter().flatten().min();
             }
-            // While the server does not read, it can't see the pong that may be waiting there.
-            (Phase::Open, Heartbeat::PongBy(_), Some(_)) => None,
-            (Phase::Open, Heartbeat::PongBy(at) | Heartbeat::PingAt(at), _) => Some(at),
+            Phase::Open => {}
+        }
+        let Some(seldom) = self.seldom.as_deref() else {
+            return Some(self.beat_at);
         };
-        let probe = match self.probe {
+        let is_read = seldom.paused_at.is_none();
+        // While the server does not read, it can't see the pong that may be waiting there.
+        let beat_at = (is_read || self.beat == Beat::Ping).then_some(self.beat_at);
+        let probe = match seldom.probe {
             Probe::None => None,
             Probe::Opened { by } => Some(by),
             Probe::Answered { by, noop_at } => Some(by.min(noop_at)),
         };
-        let message_by = self.message_by.filter(|_| self.paused_at.is_none());
-        [heartbeat, probe, message_by, self.write_by]
+        let message_by = seldom.message_by.filter(|_| is_read);
+        [beat_at, probe, message_by, seldom.write_by]
             .into_iter()
             .flatten()
             .min()
@@ -230,7 +268,7 @@ impl Machine {
                 Outputs::default()
             }
             Input::Tick if now >= by => self.gone(),
-            Input::Tick if self.probe.ends().is_some_and(|at| now >= at) => self.drop_probe(),
+            Input::Tick if self.probe().ends().is_some_and(|at| now >= at) => self.drop_probe(),
             // Only an answered probe is still there: the last step of the upgrade is done, so that what is queued
             // has a way to the client.
             Input::ProbePacket(packet) => self.probe_packet(packet, now),
@@ -240,8 +278,12 @@ impl Machine {
         }
     }
 
+    fn set_probe(&mut self, probe: Probe) {
+        self.note(|seldom| seldom.probe = probe);
+    }
+
     fn drop_probe(&mut self) -> Outputs {
-        self.probe = Probe::None;
+        self.set_probe(Probe::None);
         Outputs::one(Output::DropProbe)
     }
 
@@ -254,10 +296,10 @@ impl Machine {
         match input {
             Input::Packet(packet) => self.packet(packet, now),
             Input::ProbeOpened => {
-                if self.transport == Transport::Polling && self.probe == Probe::None {
-                    self.probe = Probe::Opened {
+                if self.transport == Transport::Polling && self.probe() == Probe::None {
+                    self.set_probe(Probe::Opened {
                         by: now + self.config.upgrade_timeout,
-                    };
+                    });
                     return Outputs::default();
                 }
                 Outputs::one(Output::DropProbe)
@@ -268,36 +310,32 @@ impl Machine {
             Input::Close(reason) => self.close(reason, true, now),
             Input::Told | Input::Finished => Outputs::default(),
             Input::Reading(true) => {
-                if let Some(paused_at) = self.paused_at.take() {
+                if let Some(paused_at) = self.seldom().paused_at {
                     let paused = now.saturating_duration_since(paused_at);
-                    if let Heartbeat::PongBy(by) = &mut self.heartbeat {
-                        *by += paused;
+                    if self.beat == Beat::Pong {
+                        self.beat_at += paused;
                     }
-                    if let Some(by) = &mut self.message_by {
-                        *by += paused;
-                    }
+                    self.note(|seldom| {
+                        seldom.paused_at = None;
+                        if let Some(by) = &mut seldom.message_by {
+                            *by += paused;
+                        }
+                    });
                 }
                 Outputs::default()
             }
             Input::Reading(false) => {
-                self.paused_at.get_or_insert(now);
+                self.note(|seldom| _ = seldom.paused_at.get_or_insert(now));
                 Outputs::default()
             }
-            Input::Partial(true) => {
-                self.message_by
-                    .get_or_insert(now + self.config.message_timeout);
-                Outputs::default()
-            }
-            Input::Partial(false) => {
-                self.message_by = None;
-                Outputs::default()
-            }
-            Input::Wrote => {
-                self.write_by = None;
+            Input::Partial => {
+                let by = now + self.config.message_timeout;
+                self.note(|seldom| _ = seldom.message_by.get_or_insert(by));
                 Outputs::default()
             }
             Input::Stalled => {
-                self.write_by.get_or_insert(now + self.config.write_timeout);
+                let by = now + self.config.write_timeout;
+                self.note(|seldom| _ = seldom.write_by.get_or_insert(by));
                 Outputs::default()
             }
             Input::Tick => self.tick(now),
@@ -310,8 +348,9 @@ impl Machine {
             EnginePacket::Message(_) => Outputs::default(),
             EnginePacket::Pong(_) => {
                 // Only the pong that was asked for counts: an unasked one must not move any timer.
-                if matches!(self.heartbeat, Heartbeat::PongBy(_)) {
-                    self.heartbeat = Heartbeat::PingAt(now + self.config.ping_interval);
+                if self.beat == Beat::Pong {
+                    self.beat = Beat::Ping;
+                    self.beat_at = now + self.config.ping_interval;
                 }
                 Outputs::default()
             }
@@ -331,18 +370,18 @@ impl Machine {
     }
 
     fn probe_packet(&mut self, packet: &EnginePacket, now: Instant) -> Outputs {
-        match (self.probe, packet) {
+        match (self.probe(), packet) {
             (Probe::Opened { by } | Probe::Answered { by, .. }, EnginePacket::Ping(data))
                 if data.as_ref() == b"probe" =>
             {
-                self.probe = Probe::Answered {
+                self.set_probe(Probe::Answered {
                     by,
                     noop_at: now + PROBE_NOOP,
-                };
+                });
                 Outputs::two(Output::ProbePong, Output::ReleasePoll)
             }
             (Probe::Answered { .. }, EnginePacket::Upgrade) => {
-                self.probe = Probe::None;
+                self.set_probe(Probe::None);
                 self.transport = Transport::WebSocket;
                 Outputs::two(Output::ReleasePoll, Output::Upgrade)
             }
@@ -352,32 +391,35 @@ impl Machine {
 
     fn tick(&mut self, now: Instant) -> Outputs {
         let due = |at: Instant| now >= at;
-        if self.write_by.is_some_and(due) {
+        let seldom = self.seldom();
+        if seldom.write_by.is_some_and(due) {
             return self.close(CloseReason::SlowConsumer, false, now);
         }
-        if self.paused_at.is_none() && self.message_by.is_some_and(due) {
+        if seldom.paused_at.is_none() && seldom.message_by.is_some_and(due) {
             return self.close(CloseReason::TransportError, false, now);
         }
-        match self.heartbeat {
-            Heartbeat::PongBy(by) if due(by) && self.paused_at.is_none() => {
+        let at = self.beat_at;
+        match self.beat {
+            Beat::Pong if due(at) && seldom.paused_at.is_none() => {
                 return self.close(CloseReason::PingTimeout, false, now);
             }
-            Heartbeat::PingAt(at) if due(at) => {
+            Beat::Ping if due(at) => {
                 let late = now.saturating_duration_since(at);
                 let punctual = late <= PUNCTUAL.min(self.config.ping_timeout / 2);
                 let sent = if punctual { at } else { now };
-                self.heartbeat = Heartbeat::PongBy(sent + self.config.ping_timeout);
+                self.beat = Beat::Pong;
+                self.beat_at = sent + self.config.ping_timeout;
                 return Outputs::one(Output::Ping);
             }
             _ => {}
         }
-        match self.probe {
+        match seldom.probe {
             Probe::Opened { by } | Probe::Answered { by, .. } if due(by) => self.drop_probe(),
             Probe::Answered { by, noop_at } if due(noop_at) => {
-                self.probe = Probe::Answered {
+                self.set_probe(Probe::Answered {
                     by,
                     noop_at: now + PROBE_NOOP,
-                };
+                });
                 Outputs::one(Output::ReleasePoll)
             }
             _ => Outputs::default(),
@@ -392,13 +434,13 @@ impl Machine {
         };
         self.phase = Phase::Closing(now + patience);
         let closed = Output::Closed { reason, flush };
-        match self.probe {
+        match self.probe() {
             Probe::None => Outputs::one(closed),
             // The client has paused its polls, or is about to, and will say `5` next: it never polls again, and
             // what is queued can reach it only where it is going.
             Probe::Answered { .. } if flush => Outputs::one(closed),
             Probe::Opened { .. } | Probe::Answered { .. } => {
-                self.probe = Probe::None;
+                self.set_probe(Probe::None);
                 Outputs::two(Output::DropProbe, closed)
             }
         }

@@ -231,9 +231,9 @@ fn the_pong_deadline_rests_while_the_server_does_not_read() {
 #[test]
 fn a_message_that_does_not_end_is_cut() {
     let mut session = Played::quiet(Transport::WebSocket);
-    session.give(Input::Partial(true));
+    session.give(Input::Partial);
     session.wait(5_000 * MS);
-    session.give(Input::Partial(true));
+    session.give(Input::Partial);
     assert_eq!(
         session.wait(5_000 * MS),
         closed(CloseReason::TransportError)
@@ -245,7 +245,7 @@ fn a_writer_without_progress_is_a_slow_consumer() {
     let mut session = Played::quiet(Transport::WebSocket);
     session.give(Input::Stalled);
     session.wait(6_000 * MS);
-    session.give(Input::Wrote);
+    session.machine.wrote();
     session.give(Input::Stalled);
     assert_eq!(session.wait(9_000 * MS), []);
     assert_eq!(session.wait(1_000 * MS), closed(CloseReason::SlowConsumer));

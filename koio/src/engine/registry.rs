@@ -3,14 +3,11 @@
 use std::{
     borrow::Borrow,
     collections::HashSet,
-    future::Future,
     hash::{Hash, Hasher},
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
 };
 
 use serde::Serialize;
@@ -80,29 +77,10 @@ impl PartialEq for Listed {
 
 impl Eq for Listed {}
 
-/// Takes a session out of the table when its client can't reach it any more.
+/// Counts a session's task for as long as it lives, and lists the session until its client can't reach it any more.
 pub(crate) struct Registration {
     engine: Engine,
-    session: Session,
-}
-
-/// Counts a session's task for as long as it lives.
-struct Alive(Engine);
-
-/// A session's task, counted. Not an async block, which would hold the task twice: as it was given and as it is
-/// awaited.
-struct Counted {
-    task: SessionTask,
-    /// Dropped last.
-    _alive: Alive,
-}
-
-impl Future for Counted {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.task).poll(cx)
-    }
+    listed: Option<Session>,
 }
 
 /// No session could be opened.
@@ -179,13 +157,7 @@ impl Engine {
         if transport == Transport::WebSocket {
             send_handshake(&session, &handshake);
         }
-        self.0.tasks.fetch_add(1, Ordering::SeqCst);
-        let alive = Alive(self.clone());
-        self.shard(&sid).insert(Listed(session.clone()));
-        let registration = Registration {
-            engine: self.clone(),
-            session: session.clone(),
-        };
+        let registration = Registration::new(self.clone(), &session);
         // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.
         if self.0.refusing.load(Ordering::SeqCst) {
             return Err(NotOpened::Refusing);
@@ -195,10 +167,7 @@ impl Engine {
         let machine = Machine::new(Arc::clone(config), transport, now);
         let upstream = self.0.acceptor.accept(session.clone(), opening);
         let task = SessionTask::new(session, machine, upstream, link, registration);
-        tokio::spawn(Counted {
-            task,
-            _alive: alive,
-        });
+        tokio::spawn(task);
         Ok(handshake)
     }
 
@@ -245,6 +214,13 @@ impl Engine {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Sessions that the table has room for.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        let shards = self.0.shards.iter();
+        shards.map(|shard| shard.lock().unwrap().capacity()).sum()
     }
 
     fn sessions(&self) -> Vec<Session> {
@@ -309,24 +285,40 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let sid = self.session.sid_ref();
+impl Registration {
+    fn new(engine: Engine, session: &Session) -> Self {
+        engine.0.tasks.fetch_add(1, Ordering::SeqCst);
+        let listed = Listed(session.clone());
+        engine.shard(session.sid_ref()).insert(listed);
+        Self {
+            engine,
+            listed: Some(session.clone()),
+        }
+    }
+
+    /// Takes the session out of the table.
+    pub(crate) fn end(&mut self) {
+        let Some(session) = self.listed.take() else {
+            return;
+        };
+        let sid = session.sid_ref();
         let mut shard = self.engine.shard(sid);
         shard.remove(sid);
         // A crowd that has left leaves no table of its size behind. Done when most of it is gone, so that it costs
-        // each of them next to nothing.
-        let left = shard.len();
-        if shard.capacity() > 64 && left < shard.capacity() / 4 {
+        // each of them next to nothing; and when all are gone, since the last table was made while they left, and
+        // lies where the allocator could otherwise give back what is before it.
+        let (left, capacity) = (shard.len(), shard.capacity());
+        if left == 0 || capacity > 64 && left < capacity / 4 {
             shard.shrink_to(2 * left);
         }
     }
 }
 
-impl Drop for Alive {
+impl Drop for Registration {
     fn drop(&mut self) {
-        if self.0.0.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.0.ended.notify_waiters();
+        self.end();
+        if self.engine.0.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.engine.0.ended.notify_waiters();
         }
     }
 }

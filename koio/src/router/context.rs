@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Args, Arguments, State, ack::AnswerState, routes::Line, types::TypeMap};
+use super::{Args, Arguments, State, ack::AnswerState, params, routes::Line, types::TypeMap};
 use crate::{
     CloseReason, Emit, Error, Handshake, IoHandle, Result, Room, Socket,
     socket::Accept,
@@ -193,6 +193,17 @@ impl Context {
     /// `internal`, if there is none.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
         self.0.line.shared.state()
+    }
+
+    /// The parameters of the namespace that the client is in; [`Params`](crate::Params) says how they are read.
+    ///
+    /// # Errors
+    /// `bad_request`, if they are no `T`; `internal`, if the namespace has none.
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
+        let pattern = self.0.line.pattern.as_ref().ok_or_else(|| {
+            Error::internal(format!("there are no parameters in `{}`", self.namespace()))
+        })?;
+        params::read(pattern, self.namespace())
     }
 
     /// Leaves a value for whoever comes after in this event; one for each type. koa's `ctx.state`.

@@ -23,7 +23,7 @@ const REFUSED: &str = "connection refused";
 
 impl Namespaces for Routes {
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
-        let lines = Arc::clone(self.namespaces.get(name)?);
+        let lines = Arc::clone(self.lines(name)?);
         Some(Box::new(Served { lines, spare: None }))
     }
 }

@@ -22,6 +22,8 @@ mod handling;
 mod layer;
 mod namespace;
 mod onion;
+mod params;
+mod pattern;
 pub mod private;
 #[cfg(feature = "discover")]
 mod registry;
@@ -44,6 +46,7 @@ pub use handlers::{Handlers, IntoRoutes};
 pub use layer::Pipeline;
 pub use namespace::Namespace;
 pub use onion::{BoxMiddleware, Middleware, Next, Running, compose};
+pub use params::Params;
 pub use reply::{Answer, Reply};
 pub use requirements::Requirements;
 pub use route::Route;

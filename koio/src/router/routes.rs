@@ -13,6 +13,7 @@ use super::{
     context::Occasion,
     guard::{guard, guard_call},
     onion::{self, Boxed},
+    pattern::Pattern,
     route::Run,
     types::TypeMap,
 };
@@ -49,8 +50,20 @@ impl Hasher for Fnv {
 }
 
 /// Everything that was set up, ready to run.
+#[derive(Default)]
 pub(crate) struct Routes {
     pub(super) namespaces: Frozen<Box<str>, Arc<Lines>>,
+    /// Those of whole families of namespaces; no two match the same one.
+    pub(super) patterns: Vec<(Arc<Pattern>, Arc<Lines>)>,
+}
+
+impl Routes {
+    /// The lines of a namespace. One that is named comes before those that are meant by a pattern.
+    pub(super) fn lines(&self, namespace: &str) -> Option<&Arc<Lines>> {
+        let matches = |(pattern, _): &&(Arc<Pattern>, _)| pattern.matches(namespace);
+        let by_pattern = || self.patterns.iter().find(matches).map(|(_, lines)| lines);
+        self.namespaces.get(namespace).or_else(by_pattern)
+    }
 }
 
 /// The lines of one namespace.
@@ -76,6 +89,8 @@ pub(super) struct Line {
     /// An event's only handler has nothing around it: nobody but [`Dispatch`](crate::socket::Dispatch) sees what it
     /// answers, how it fails and whether it panics.
     pub(super) direct: bool,
+    /// What the namespace is one of.
+    pub(super) pattern: Option<Arc<Pattern>>,
     pub(super) shared: Arc<Shared>,
 }
 

@@ -16,8 +16,19 @@ pub(crate) struct Acks(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    waiting: BTreeMap<u64, oneshot::Sender<RawArgs>>,
+    /// In a box, and there only while somebody waits: most clients are never asked anything.
+    waiting: Option<Box<Waiting>>,
     closed: bool,
+}
+
+type Waiting = BTreeMap<u64, oneshot::Sender<RawArgs>>;
+
+impl State {
+    fn remove(&mut self, id: u64) -> Option<oneshot::Sender<RawArgs>> {
+        let found = self.waiting.as_mut()?.remove(&id);
+        self.waiting.take_if(|waiting| waiting.is_empty());
+        found
+    }
 }
 
 /// Why an ack can't be waited for.
@@ -40,30 +51,30 @@ impl Acks {
         if state.closed {
             return Err(NoWait::Closed);
         }
-        if state.waiting.len() >= limit {
+        if state.waiting.as_ref().map_or(0, |waiting| waiting.len()) >= limit {
             return Err(NoWait::Full);
         }
         let (answer, answered) = oneshot::channel();
-        state.waiting.insert(id, answer);
+        state.waiting.get_or_insert_default().insert(id, answer);
         Ok(answered)
     }
 
     /// The client has answered. False if nobody waits (any more).
     pub(crate) fn resolve(&self, id: u64, args: RawArgs) -> bool {
-        let waiting = self.state().waiting.remove(&id);
+        let waiting = self.state().remove(id);
         waiting.is_some_and(|waiting| waiting.send(args).is_ok())
     }
 
     /// Nobody waits for this ack any more.
     pub(crate) fn forget(&self, id: u64) {
-        self.state().waiting.remove(&id);
+        self.state().remove(id);
     }
 
     /// The socket is over: every wait ends now, and none begins.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        state.waiting = BTreeMap::new();
+        state.waiting = None;
     }
 }
 

@@ -53,7 +53,6 @@ impl Acceptor for Clients {
 }
 
 struct Client {
-    core: Arc<Core>,
     declared: Arc<dyn Namespaces>,
     connection: Arc<Connection>,
     request: Arc<Request>,
@@ -88,11 +87,10 @@ impl From<wire::DecodeError> for Violation {
 impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
-        let config = core.config();
-        let assembler = Assembler::new(config.packets.clone());
-        let connect_by = Box::pin(tokio::time::sleep(config.connect_timeout));
+        let assembler = Assembler::new(core.packets());
+        let connect_by = Box::pin(tokio::time::sleep(core.config().connect_timeout));
         Self {
-            connection: Arc::new(Connection::new(Arc::clone(&core), session)),
+            connection: Arc::new(Connection::new(core, session)),
             request: Arc::new(Request::new(opening)),
             assembler,
             lanes: Vec::new(),
@@ -103,9 +101,12 @@ impl Client {
             deaf: false,
             closed: false,
             abort: None,
-            core,
             declared: Arc::clone(&clients.declared),
         }
+    }
+
+    fn core(&self) -> &Core {
+        &self.connection.core
     }
 
     fn lane(&mut self, namespace: &str) -> Option<&mut Lane> {
@@ -200,7 +201,7 @@ impl Client {
             return Ok(());
         };
         let open = self.lanes.iter().filter(|lane| lane.is_open()).count();
-        if open >= self.core.config().namespaces {
+        if open >= self.core().config().namespaces {
             refuse("Too many namespaces");
             return Ok(());
         }
@@ -209,10 +210,11 @@ impl Client {
             return Ok(());
         };
         self.left.retain(|left| **left != *name);
-        let namespace = self.core.enter(name);
         let handshake = Handshake::new(Arc::clone(&self.request), &auth);
         let connection = Arc::clone(&self.connection);
-        let socket = Socket::new(id, namespace, connection, handshake);
+        let socket = self.core().enter(name, |namespace| {
+            Socket::new(id, namespace, connection, handshake)
+        });
         // Most clients are in one namespace; a vector left to itself would begin with room for four.
         if self.lanes.is_empty() {
             self.lanes.reserve_exact(1);
@@ -250,7 +252,7 @@ impl Client {
         match self.lane(namespace) {
             Some(lane) => {
                 if !lane.socket().acks().resolve(id, args) {
-                    self.core.counters.unexpected_acks.add();
+                    self.core().counters.unexpected_acks.add();
                 }
                 Ok(())
             }
@@ -262,7 +264,7 @@ impl Client {
     /// could not know: the packet is dropped. Otherwise it broke the protocol.
     fn late(&self, namespace: &str, what: &'static str) -> Result<(), Violation> {
         if self.is_forgiven(namespace) {
-            self.core.counters.late_events.add();
+            self.core().counters.late_events.add();
             return Ok(());
         }
         Err(Violation::OutOfOrder(what))
@@ -274,7 +276,7 @@ impl Client {
 
     fn violation(&mut self, violation: &Violation) {
         self.deaf = true;
-        self.core.counters.protocol_errors.add();
+        self.core().counters.protocol_errors.add();
         let sid = self.connection.session.sid();
         let reason = match violation {
             Violation::Undecodable(error) => {
@@ -338,7 +340,7 @@ impl Client {
         }
         // Most binary packets are complete before anybody looks at a clock.
         if self.collecting && !self.deaf && self.attachments_by.is_none() {
-            let time = self.core.config().attachments_timeout;
+            let time = self.core().config().attachments_timeout;
             self.attachments_by = Some(Box::pin(tokio::time::sleep(time)));
         }
         if due(&mut self.attachments_by, cx) {
@@ -349,8 +351,8 @@ impl Client {
 
     /// Runs those of the sockets that are meant, and drops those that have ended.
     fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&Lane) -> bool) {
-        let grace = self.core.config().handler_grace;
-        let counters = &self.core.counters;
+        let core = &self.connection.core;
+        let (grace, counters) = (core.config().handler_grace, &core.counters);
         self.lanes
             .retain_mut(|lane| !which(lane) || lane.poll(cx, counters, grace) == Turn::Running);
         if self.lanes.is_empty() {
@@ -363,7 +365,7 @@ impl Client {
         if !self.closed {
             return false;
         }
-        let core = &self.core;
+        let core = &self.connection.core;
         let next = || -> Pin<Box<dyn Future<Output = ()> + Send>> {
             let notify = Arc::clone(&core.abort);
             Box::pin(async move { notify.notified().await })
@@ -398,7 +400,7 @@ impl Upstream for Client {
         self.assembler.rest();
         self.poll_deadlines(cx);
         if self.is_aborted(cx) {
-            let counters = &self.core.counters;
+            let counters = &self.connection.core.counters;
             self.lanes.retain_mut(|lane| lane.give_up(counters));
         }
         self.run(cx, |_| true);
@@ -408,7 +410,7 @@ impl Upstream for Client {
     }
 
     fn is_full(&self) -> bool {
-        let config = self.core.config();
+        let config = self.core().config();
         self.lanes.len() >= config.namespaces + FINISHING
             || self.lanes.iter().any(|lane| lane.is_full(config))
     }
@@ -417,7 +419,7 @@ impl Upstream for Client {
         // Whoever was put out before this was not put out by it.
         self.asked();
         if reason == CloseReason::SlowConsumer {
-            self.core.counters.slow_consumers.add();
+            self.core().counters.slow_consumers.add();
         }
         self.deaf = true;
         self.closed = true;

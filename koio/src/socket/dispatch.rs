@@ -45,7 +45,7 @@ pub(crate) struct Accept(Socket);
 
 impl Accept {
     pub(super) const PENDING: u8 = 0;
-    const ACCEPTED: u8 = 1;
+    pub(super) const ACCEPTED: u8 = 1;
     const REFUSED: u8 = 2;
 
     pub(crate) fn new(socket: Socket) -> Self {
@@ -91,11 +91,11 @@ impl Accept {
     }
 
     pub(crate) fn is_answered(&self) -> bool {
-        self.0.connect_answer().load(Ordering::Acquire) != Self::PENDING
+        self.0.is_answered()
     }
 
     pub(crate) fn is_accepted(&self) -> bool {
-        self.0.connect_answer().load(Ordering::Acquire) == Self::ACCEPTED
+        self.0.was_accepted()
     }
 }
 

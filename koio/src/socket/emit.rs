@@ -229,16 +229,17 @@ impl Emit {
             return None;
         };
         let id = SocketId::parse(room.as_str())?;
-        if self.target.except.contains(room) {
-            return None;
-        }
+        let except = &self.target.except;
         let namespace = self.core.find(&self.namespace);
-        let socket = namespace.and_then(|namespace| namespace.rooms.get(&id));
-        let excepted = !self.target.except.is_empty() && self.recipients().iter().next().is_none();
-        if excepted && socket.is_some() {
-            // It is in one of the rooms that are left out: nobody is meant.
+        let is_in = |room| {
+            let namespace = namespace.as_ref();
+            namespace.is_some_and(|namespace| namespace.rooms.is_in(&id, room))
+        };
+        if except.contains(room) || except.iter().any(is_in) {
+            // It is left out: nobody is meant.
             return None;
         }
+        let socket = namespace.and_then(|namespace| namespace.rooms.get(&id));
         Some(socket.filter(Socket::is_connected))
     }
 

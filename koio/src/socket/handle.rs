@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     time::Duration,
@@ -51,9 +51,17 @@ struct Inner {
     answer: AtomicU8,
     state: AtomicU8,
     acks: Acks,
+    /// In a box, which most sockets never have.
+    kept: Mutex<Option<Box<Kept>>>,
+}
+
+/// What is kept with a socket.
+#[derive(Default)]
+struct Kept {
+    /// The values that handlers have [set](Socket::set).
+    data: BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>,
     /// The rooms it was in when it closed, for the disconnect handler.
-    left: OnceLock<Box<[Room]>>,
-    data: Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    left: Vec<Room>,
 }
 
 impl Socket {
@@ -71,8 +79,7 @@ impl Socket {
             answer: AtomicU8::new(Accept::PENDING),
             state: AtomicU8::new(CONNECTING),
             acks: Acks::default(),
-            left: OnceLock::new(),
-            data: Mutex::default(),
+            kept: Mutex::default(),
         }));
         // A member from the start, so that middleware can put it into rooms; delivery looks at its state.
         socket.0.namespace.rooms.add(socket.clone());
@@ -120,6 +127,10 @@ impl Socket {
         self.0.state.load(Ordering::Acquire) != CLOSED && self.session().is_open()
     }
 
+    fn kept(&self) -> MutexGuard<'_, Option<Box<Kept>>> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn core(&self) -> &Arc<Core> {
         &self.0.connection.core
     }
@@ -130,6 +141,16 @@ impl Socket {
 
     pub(super) fn connect_answer(&self) -> &AtomicU8 {
         &self.0.answer
+    }
+
+    /// Whether its CONNECT has been answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.0.answer.load(Ordering::Acquire) != Accept::PENDING
+    }
+
+    /// Whether it was answered with CONNECT.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.0.answer.load(Ordering::Acquire) == Accept::ACCEPTED
     }
 
     pub(super) fn acks(&self) -> &Acks {
@@ -260,8 +281,8 @@ impl Socket {
             return true;
         }
         if self.0.state.load(Ordering::Acquire) == CLOSED {
-            let left = self.0.left.get();
-            return left.is_some_and(|left| left.contains(&room));
+            let kept = self.kept();
+            return kept.as_ref().is_some_and(|kept| kept.left.contains(&room));
         }
         self.0.namespace.rooms.is_in(&self.id(), &room)
     }
@@ -270,12 +291,10 @@ impl Socket {
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
-            return self
-                .0
-                .left
-                .get()
-                .map(|left| left.to_vec())
-                .unwrap_or_default();
+            let kept = self.kept();
+            return kept
+                .as_ref()
+                .map_or_else(Vec::new, |kept| kept.left.clone());
         }
         self.0.namespace.rooms.rooms_of(&self.id())
     }
@@ -303,24 +322,34 @@ impl Socket {
 
     /// Keeps a value with this socket, one of each type, in place of an earlier one of that type.
     pub fn set<T: Any + Send + Sync>(&self, value: T) {
-        let mut data = self.0.data.lock().unwrap_or_else(PoisonError::into_inner);
-        data.insert(TypeId::of::<T>(), Arc::new(value));
+        let value = Arc::new(value);
+        let mut kept = self.kept();
+        let before = kept
+            .get_or_insert_default()
+            .data
+            .insert(TypeId::of::<T>(), value);
+        // Its own drop is the user's code.
+        drop(kept);
+        drop(before);
     }
 
     /// The value of this type that was [set](Self::set).
     #[must_use]
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let data = self.0.data.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = data.get(&TypeId::of::<T>()).cloned();
-        drop(data);
+        let kept = self.kept();
+        let value = kept.as_ref()?.data.get(&TypeId::of::<T>()).cloned();
+        drop(kept);
         value?.downcast().ok()
     }
 
     /// Takes out the value of this type that was [set](Self::set).
+    #[allow(clippy::must_use_candidate, reason = "it may just be wanted gone")]
     pub fn remove<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let mut data = self.0.data.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = data.remove(&TypeId::of::<T>());
-        drop(data);
+        let mut kept = self.kept();
+        let value = kept
+            .as_mut()
+            .and_then(|kept| kept.data.remove(&TypeId::of::<T>()));
+        drop(kept);
         value?.downcast().ok()
     }
 
@@ -382,8 +411,9 @@ impl Socket {
         }
         let rooms = self.0.namespace.rooms.remove(&self.id());
         if !rooms.is_empty() {
-            let _ = self.0.left.set(rooms.into());
+            self.kept().get_or_insert_default().left = rooms;
         }
+        self.core().tidy(&self.0.namespace);
         self.0.acks.close();
         true
     }
@@ -405,8 +435,8 @@ fn refused_room(why: &'static str) -> Error {
 }
 
 impl Recipient for Socket {
-    fn id(&self) -> SocketId {
-        self.0.id
+    fn id(&self) -> &SocketId {
+        &self.0.id
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     engine::{CloseReason, Engine, WeakEngine},
     ids::{Room, SocketId},
     observe::{Counters, Counts},
+    wire::PacketLimits,
 };
 
 /// What all connections of one server share, and every handle.
@@ -41,6 +42,8 @@ pub(crate) struct Core {
 
 struct Started {
     config: SocketConfig,
+    /// Of the config, as each connection has them.
+    packets: Arc<PacketLimits>,
     /// Weak, since the engine holds this. Needed to end the server only: when it is gone, there is nothing to end.
     engine: WeakEngine,
 }
@@ -75,8 +78,17 @@ impl Core {
 
     /// From here on clients are served. False if that was so before.
     pub(crate) fn start(&self, config: SocketConfig, engine: &Engine) -> bool {
-        let engine = engine.downgrade();
-        self.started.set(Started { config, engine }).is_ok()
+        let started = Started {
+            packets: Arc::new(config.packets.clone()),
+            config,
+            engine: engine.downgrade(),
+        };
+        self.started.set(started).is_ok()
+    }
+
+    pub(super) fn packets(&self) -> Arc<PacketLimits> {
+        let started = self.started.get();
+        started.map_or_else(Arc::default, |started| Arc::clone(&started.packets))
     }
 
     pub(super) fn config(&self) -> &SocketConfig {
@@ -96,11 +108,20 @@ impl Core {
         namespaces.get(name).cloned()
     }
 
-    /// The namespace, made when the first client connects to it. Only declared ones get here.
-    pub(super) fn enter(&self, name: &str) -> Arc<LiveNamespace> {
-        if let Some(namespace) = self.find(name) {
-            return namespace;
+    /// Puts a socket into a namespace, which is made when the first comes. Only declared ones get here.
+    ///
+    /// `add` makes the socket a member. Whoever ends the namespace can't come in between.
+    pub(super) fn enter(
+        &self,
+        name: &str,
+        add: impl FnOnce(Arc<LiveNamespace>) -> Socket,
+    ) -> Socket {
+        let namespaces = self.namespaces.read();
+        let namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
+        if let Some(namespace) = namespaces.get(name) {
+            return add(Arc::clone(namespace));
         }
+        drop(namespaces);
         let namespaces = self.namespaces.write();
         let mut namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
         let name: Arc<str> = name.into();
@@ -111,7 +132,23 @@ impl Core {
                 acks: AtomicU64::new(0),
             })
         });
-        Arc::clone(namespace)
+        add(Arc::clone(namespace))
+    }
+
+    /// Ends a namespace that the last socket has left: of patterned ones there may be any number. `/` stays.
+    pub(super) fn tidy(&self, namespace: &LiveNamespace) {
+        if namespace.name == self.root || !namespace.rooms.is_empty() {
+            return;
+        }
+        let namespaces = self.namespaces.write();
+        let mut namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have entered it meanwhile.
+        if namespaces
+            .get(&namespace.name)
+            .is_some_and(|live| live.rooms.is_empty())
+        {
+            namespaces.remove(&namespace.name);
+        }
     }
 }
 

@@ -20,7 +20,6 @@ const TURN: usize = 64;
 /// A socket, its queue, and the one future that runs for it.
 pub(super) struct Lane {
     socket: Socket,
-    accept: Accept,
     dispatch: Box<dyn Dispatch>,
     running: Option<BoxFuture>,
     queue: Queue,
@@ -54,11 +53,9 @@ pub(super) enum Turn {
 
 impl Lane {
     pub(super) fn new(socket: Socket, mut dispatch: Box<dyn Dispatch>) -> Self {
-        let accept = Accept::new(socket.clone());
-        let connecting = dispatch.connect(&socket, accept.clone());
+        let connecting = dispatch.connect(&socket, Accept::new(socket.clone()));
         Self {
             socket,
-            accept,
             dispatch,
             running: Some(connecting),
             queue: Queue::default(),
@@ -83,7 +80,7 @@ impl Lane {
 
     /// Whether its CONNECT was answered, even if it has closed since.
     pub(super) fn was_accepted(&self) -> bool {
-        self.accept.is_accepted()
+        self.socket.was_accepted()
     }
 
     /// Whether nothing is under way.
@@ -201,7 +198,7 @@ impl Lane {
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        if !self.accept.is_accepted() {
+        if !self.was_accepted() {
             return None;
         }
         self.queue.pop()
@@ -239,10 +236,10 @@ impl Lane {
 
     fn finish_running(&mut self) {
         self.drop_running();
-        if !self.accept.is_answered() {
-            self.accept.refuse("internal error", None);
+        if !self.socket.is_answered() {
+            Accept::new(self.socket.clone()).refuse("internal error", None);
         }
-        if !self.accept.is_accepted() {
+        if !self.was_accepted() {
             // Refused: it was never there.
             self.close(CloseReason::ServerNamespaceDisconnect);
         }
@@ -252,7 +249,7 @@ impl Lane {
     fn start_last(&mut self) -> bool {
         match &mut self.closing {
             // Who was accepted is told about the end, once, after everything else.
-            Some(closing) if self.accept.is_accepted() && !closing.told => {
+            Some(closing) if self.socket.was_accepted() && !closing.told => {
                 closing.told = true;
                 // The last handler gets a grace of its own.
                 closing.until = None;

@@ -6,47 +6,54 @@ use super::SocketConfig;
 use crate::wire::Event;
 
 /// Counted in events and in bytes: two hundred events of a megabyte each are no small queue.
+///
+/// In a box, since nothing waits at nearly all sockets.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct Queue(Option<Box<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
     events: VecDeque<Event>,
     bytes: usize,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, event: Event) {
-        self.bytes += event.weight();
-        self.events.push_back(event);
+        let waiting = self.0.get_or_insert_default();
+        waiting.bytes += event.weight();
+        waiting.events.push_back(event);
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        self.bytes -= event.weight();
+        let waiting = self.0.as_mut()?;
+        let event = waiting.events.pop_front()?;
+        waiting.bytes -= event.weight();
         Some(event)
     }
 
     /// Whether nothing more should come. What is queued is over the limit by one message at most.
     pub(super) fn is_full(&self, config: &SocketConfig) -> bool {
-        self.events.len() >= config.event_queue || self.bytes >= config.event_queue_bytes
+        self.0.as_ref().is_some_and(|waiting| {
+            waiting.events.len() >= config.event_queue || waiting.bytes >= config.event_queue_bytes
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.len() == 0
     }
 
     pub(super) fn len(&self) -> usize {
-        self.events.len()
+        self.0.as_ref().map_or(0, |waiting| waiting.events.len())
     }
 
     /// Drops everything.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.0 = None;
     }
 
     /// Gives back what an idle socket does not need.
     pub(super) fn rest(&mut self) {
-        if self.events.is_empty() && self.events.capacity() > 0 {
-            self.events = VecDeque::new();
-        }
+        self.0.take_if(|waiting| waiting.events.is_empty());
     }
 }
 
@@ -83,6 +90,6 @@ mod tests {
         assert!(!queue.is_full(&few) && queue.is_full(&short));
         assert!(queue.pop().is_some());
         assert!(queue.pop().is_none() && queue.is_empty());
-        assert_eq!(queue.bytes, 0);
+        assert_eq!(queue.0.map(|waiting| waiting.bytes), Some(0));
     }
 }

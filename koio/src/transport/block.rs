@@ -16,13 +16,18 @@ const READ: usize = 64 * 1024;
 const FIRST: usize = 16 * 1024;
 
 thread_local! {
-    static BLOCK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static BLOCK: Cell<Option<Box<Filled>>> = const { Cell::new(None) };
 }
 
 /// What has been read and not been used up. While there is something, the thread's block is here; what is in it
 /// beyond the end is another connection's and is never looked at.
+///
+/// It is handed around in its box: a connection at rest has room for no more than a pointer to it.
 #[derive(Debug, Default)]
-pub(super) struct Block {
+pub(super) struct Block(Option<Box<Filled>>);
+
+#[derive(Debug, Default)]
+struct Filled {
     bytes: Vec<u8>,
     /// Up to here it has been used up.
     used: usize,
@@ -33,16 +38,33 @@ pub(super) struct Block {
     shared: bool,
 }
 
+impl Filled {
+    /// A block of its own.
+    fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+            end: bytes.len(),
+            ..Self::default()
+        }
+    }
+
+    fn unused(&self) -> &[u8] {
+        self.bytes.get(self.used..self.end).unwrap_or_default()
+    }
+
+    /// Becomes the thread's again.
+    fn give_back(mut self: Box<Self>) {
+        if self.end == self.bytes.len() {
+            self.bytes.resize(READ, 0);
+        }
+        BLOCK.set(Some(self));
+    }
+}
+
 impl Block {
     /// Bytes that came with the handshake.
     pub(super) fn of(bytes: &Bytes) -> Self {
-        Self {
-            bytes: bytes.to_vec(),
-            used: 0,
-            open: 0,
-            end: bytes.len(),
-            shared: false,
-        }
+        Self((!bytes.is_empty()).then(|| Box::new(Filled::of(bytes))))
     }
 
     /// Reads from the socket; nothing may be left. `Ready(0)` at its end.
@@ -51,89 +73,93 @@ impl Block {
         io: Pin<&mut impl AsyncRead>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let mut bytes = BLOCK.take();
-        if bytes.is_empty() {
-            bytes.resize(FIRST, 0);
+        let mut filled = BLOCK.take().unwrap_or_default();
+        if filled.bytes.is_empty() {
+            filled.bytes.resize(FIRST, 0);
         }
-        let mut buf = ReadBuf::new(&mut bytes);
+        let mut buf = ReadBuf::new(&mut filled.bytes);
         let poll = io.poll_read(cx, &mut buf);
         let end = buf.filled().len();
         match poll {
             Poll::Ready(Ok(())) if end > 0 => {
-                *self = Self {
-                    bytes,
-                    used: 0,
-                    open: 0,
-                    end,
-                    shared: true,
-                };
+                (filled.used, filled.open, filled.end) = (0, 0, end);
+                filled.shared = true;
+                self.0 = Some(filled);
             }
-            _ => BLOCK.set(bytes),
+            _ => BLOCK.set(Some(filled)),
         }
         poll.map_ok(|()| end)
     }
 
     /// What has not been let through.
     pub(super) fn closed(&self) -> &[u8] {
-        self.bytes.get(self.open..self.end).unwrap_or_default()
+        let filled = self.0.as_ref();
+        let closed = filled.and_then(|filled| filled.bytes.get(filled.open..filled.end));
+        closed.unwrap_or_default()
     }
 
     /// The same, to be changed where it lies.
     pub(super) fn closed_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.open..self.end).unwrap_or_default()
+        let filled = self.0.as_mut();
+        let closed = filled.and_then(|filled| filled.bytes.get_mut(filled.open..filled.end));
+        closed.unwrap_or_default()
     }
 
     /// What has been let through and not been used.
     pub(super) fn open(&self) -> &[u8] {
-        self.bytes.get(self.used..self.open).unwrap_or_default()
+        let filled = self.0.as_ref();
+        let open = filled.and_then(|filled| filled.bytes.get(filled.used..filled.open));
+        open.unwrap_or_default()
     }
 
     /// Lets the next bytes through.
     pub(super) fn let_through(&mut self, count: usize) {
-        self.open = self.open.saturating_add(count).min(self.end);
+        if let Some(filled) = &mut self.0 {
+            filled.open = filled.open.saturating_add(count).min(filled.end);
+        }
     }
 
     /// Uses up what has been let through.
     pub(super) fn advance(&mut self, count: usize) {
-        self.used = self.used.saturating_add(count).min(self.open);
+        if let Some(filled) = &mut self.0 {
+            filled.used = filled.used.saturating_add(count).min(filled.open);
+        }
     }
 
     /// Uses up what has not been let through.
     pub(super) fn take(&mut self, count: usize) {
-        self.let_through(count);
-        self.used = self.open;
+        if let Some(filled) = &mut self.0 {
+            filled.open = filled.open.saturating_add(count).min(filled.end);
+            filled.used = filled.open;
+        }
     }
 
     /// Uses up everything.
     pub(super) fn forget(&mut self) {
-        self.used = self.end;
-        self.open = self.end;
+        self.take(usize::MAX);
         self.rest();
-    }
-
-    fn is_empty(&self) -> bool {
-        self.used == self.end
     }
 
     /// Gives the thread its block back; what is left is copied out of it.
     pub(super) fn rest(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        if std::mem::take(&mut self.shared) {
-            self.bytes = bytes.get(self.used..self.end).unwrap_or_default().to_vec();
-            if self.end == bytes.len() {
-                bytes.resize(READ, 0);
+        let Some(filled) = self.0.take() else {
+            return;
+        };
+        let is_used_up = filled.used == filled.end;
+        if filled.shared {
+            if !is_used_up {
+                let mut own = Box::new(Filled::of(filled.unused()));
+                own.open = filled.open - filled.used;
+                self.0 = Some(own);
             }
-            BLOCK.set(bytes);
-            self.open -= self.used;
-            self.end -= self.used;
-            self.used = 0;
-        } else if !self.is_empty() {
-            self.bytes = bytes;
+            filled.give_back();
+        } else if !is_used_up {
+            self.0 = Some(filled);
         }
     }
 
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.0.as_ref().map_or(0, |filled| filled.bytes.capacity())
     }
 }

@@ -1,6 +1,6 @@
 //! Packets put together with their attachments.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::{Buf, Bytes};
 
@@ -103,7 +103,8 @@ impl fmt::Debug for Event {
 /// for each connection. After an error it must not be used again.
 #[derive(Debug)]
 pub struct Assembler {
-    limits: PacketLimits,
+    /// The same for all connections of a server.
+    limits: Arc<PacketLimits>,
     // Boxed: nearly all connections never have one.
     partial: Option<Box<Partial>>,
 }
@@ -127,9 +128,9 @@ const COPY: usize = 4096;
 impl Assembler {
     /// For a new connection.
     #[must_use]
-    pub fn new(limits: PacketLimits) -> Self {
+    pub fn new(limits: impl Into<Arc<PacketLimits>>) -> Self {
         Self {
-            limits,
+            limits: limits.into(),
             partial: None,
         }
     }

@@ -4,14 +4,14 @@
 
 mod frames;
 mod peer;
+mod talk;
 mod wire;
 
 use std::{cell::RefCell, io, sync::Arc};
 
-use frames::{BINARY, TEXT};
 use peer::{Everybody, Peer};
+use talk::Talk;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wire::Request;
 
 thread_local! {
@@ -39,8 +39,7 @@ async fn serve(id: u64, stream: TcpStream, everybody: Arc<Everybody>) {
     let mut connection = Connection {
         peer,
         everybody,
-        rest: Vec::new(),
-        open: false,
+        talk: Talk::default(),
     };
     let _ = connection.read().await;
     connection.everybody.forget(id);
@@ -49,10 +48,7 @@ async fn serve(id: u64, stream: TcpStream, everybody: Arc<Everybody>) {
 struct Connection {
     peer: Arc<Peer>,
     everybody: Arc<Everybody>,
-    /// The beginning of a message whose end has not come.
-    rest: Vec<u8>,
-    /// Whether the WebSocket is.
-    open: bool,
+    talk: Talk,
 }
 
 impl Connection {
@@ -72,82 +68,24 @@ impl Connection {
         }
     }
 
+    /// Handles the whole messages, and sends all the answers with one write.
     fn take(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        if self.rest.is_empty() {
-            let used = self.handle(bytes)?;
-            self.rest.extend_from_slice(&bytes[used..]);
-        } else {
-            let mut whole = std::mem::take(&mut self.rest);
-            whole.extend_from_slice(bytes);
-            let used = self.handle(&mut whole)?;
-            if used < whole.len() {
-                whole.drain(..used);
-                self.rest = whole;
-            }
-        }
-        Ok(())
-    }
-
-    /// Handles the whole messages, sends all the answers with one write, and says how many bytes they were.
-    fn handle(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let Self {
+            peer,
+            everybody,
+            talk,
+        } = self;
         let mut out = Vec::new();
-        let mut used = 0;
-        if !self.open {
-            used = self.shake_hands(bytes, &mut out);
-        }
-        while self.open {
-            let Some((opcode, payload, length)) = frames::split(&mut bytes[used..]) else {
-                break;
-            };
-            used += length;
-            match opcode {
-                TEXT => self.on_text(payload, &mut out),
-                BINARY => frames::write(BINARY, &[payload], &mut out),
-                _ => return Err(io::ErrorKind::ConnectionAborted.into()),
-            }
-        }
-        if !out.is_empty() {
-            self.peer.send(&out);
-        }
-        Ok(used)
-    }
-
-    fn shake_hands(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> usize {
-        let Some(end) = bytes.windows(4).position(|end| end == b"\r\n\r\n") else {
-            return 0;
-        };
-        let key = bytes[..end].split(|byte| *byte == b'\n').find_map(|line| {
-            let value = line.strip_prefix(b"Sec-WebSocket-Key:")?;
-            Some(derive_accept_key(value.trim_ascii()))
-        });
-        let head = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\n\r\n",
-            key.unwrap_or_default()
-        );
-        out.extend_from_slice(head.as_bytes());
-        frames::write(TEXT, &[wire::OPEN], out);
-        self.open = true;
-        end + 4
-    }
-
-    fn on_text(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        let request = Request::of(text);
-        match request {
-            Request::Connect => self.everybody.enter(self.peer.clone()),
-            Request::Cast { rest } => self.everybody.tell_all(&news(rest)),
-            Request::Join { room, .. } => self.everybody.join(room, self.peer.clone()),
-            Request::Say { room, rest } => self.everybody.tell(room, &news(rest)),
+        let taken = talk.take(bytes, &mut out, &mut |request| match request {
+            Request::Connect => everybody.enter(peer.clone()),
+            Request::Cast { rest } => everybody.tell_all(&talk::news(rest)),
+            Request::Join { room, .. } => everybody.join(room, peer.clone()),
+            Request::Say { room, rest } => everybody.tell(room, &talk::news(rest)),
             _ => {}
+        });
+        if !out.is_empty() {
+            peer.send(&out);
         }
-        if let Some(answer) = request.answer() {
-            frames::write(TEXT, &answer, out);
-        }
+        taken
     }
-}
-
-fn news(rest: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    frames::write(TEXT, &wire::news(rest), &mut out);
-    out
 }

@@ -20,6 +20,7 @@ pub(super) fn command(kind: Kind, short: bool) -> Result<Vec<OsString>, Failure>
         Kind::Koio => cargo(kind, own, "bench-server", short),
         Kind::FloorWs => cargo(kind, own, "bench-floor-ws", short),
         Kind::FloorTokio => cargo(kind, own, "bench-floor-tokio", short),
+        Kind::FloorEpoll => cargo(kind, own, "bench-floor-epoll", short),
         Kind::Socketioxide => {
             let manifest = here.join("bench/peers/socketioxide/Cargo.toml");
             cargo(kind, manifest, "peer-socketioxide", short)

@@ -158,6 +158,7 @@ fn colour(kind: Kind) -> &'static str {
         Kind::Node => "#2da44e",
         Kind::FloorWs => "#8c959f",
         Kind::FloorTokio => "#afb8c1",
+        Kind::FloorEpoll => "#d0d7de",
     }
 }
 

@@ -13,12 +13,12 @@ mod write;
 
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Instant,
 };
 
-use tokio::time::Sleep;
+use tokio::{task::yield_now, time::Sleep};
 
 use self::{end::Ending, link::WebSocket};
 use super::{
@@ -26,14 +26,16 @@ use super::{
     machine::{Input, Machine, Output},
     outbox::Urgency,
     registry::Registration,
-    requests::PollReply,
+    requests::Reply,
 };
 use crate::wire::{Frame, payload};
 
 pub(crate) use link::Link;
 
-/// Messages that one turn reads before the other tasks of the thread get theirs.
+/// What one turn reads before the others of the thread get theirs: messages, of which big ones count as several.
 const TURN: usize = 128;
+/// Bytes that count as a message more: about what takes as long.
+const BIG: usize = 4 * 1024;
 
 /// A session's task.
 pub(crate) struct SessionTask {
@@ -44,15 +46,14 @@ pub(crate) struct SessionTask {
     link: Link,
     probe: Option<Box<WebSocket>>,
     timer: Pin<Box<Sleep>>,
-    /// When the turn began.
-    now: Instant,
     reading: bool,
     /// The deadlines of what must be read rest, for it is the server that does not read.
     resting: bool,
     partial: bool,
     /// How the end is told to the client: what is queued first, or at once.
     ending: Option<Ending>,
-    registration: Option<Registration>,
+    /// Dropped last.
+    registration: Registration,
 }
 
 impl SessionTask {
@@ -76,22 +77,16 @@ impl SessionTask {
             link,
             probe: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
-            now: now(),
             reading: true,
             resting: false,
             partial: false,
             ending: None,
-            registration: Some(registration),
+            registration,
         }
     }
 
     fn input(&mut self, input: Input) {
-        let now = match &input {
-            // Nothing about these depends on the time, and they come with every message and every turn.
-            Input::Partial(false) | Input::Wrote => self.now,
-            _ => now(),
-        };
-        let outputs = self.machine.handle(input, now);
+        let outputs = self.machine.handle(input, now());
         for output in outputs {
             self.apply(output);
         }
@@ -113,13 +108,11 @@ impl SessionTask {
                 if let Link::Polling(polling) = &mut self.link
                     && let Some(poll) = polling.poll.take()
                 {
-                    let frames = self.session.shared().outbox.take_all();
-                    let payload = if frames.is_empty() {
-                        payload::encode(std::iter::once(&Frame::noop()))
-                    } else {
-                        payload::encode(frames.iter())
-                    };
-                    let _ = poll.send(PollReply::Payload(payload));
+                    let mut payload = payload::encode(self.session.shared().outbox.take_all());
+                    if payload.is_empty() {
+                        payload = payload::encode([Frame::noop()]);
+                    }
+                    poll.answer(Reply::Payload(payload));
                 }
             }
             Output::Upgrade => self.upgrade(),
@@ -135,7 +128,7 @@ impl SessionTask {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = TURN;
-        self.now = now();
+        let now = now();
         let (poll, requests) = self.session.shared().inbox.take();
         if let Some(poll) = poll {
             // It may have waited for long without this task: what follows finds it here.
@@ -146,7 +139,7 @@ impl SessionTask {
         while self
             .machine
             .deadline()
-            .is_some_and(|deadline| self.now >= deadline)
+            .is_some_and(|deadline| now >= deadline)
         {
             self.input(Input::Tick);
         }
@@ -178,7 +171,7 @@ impl SessionTask {
             || budget == 0
             || (self.machine.is_open() && !self.reading && self.may_read())
         {
-            cx.waker().wake_by_ref();
+            wake_after_others(cx);
         }
         writable
     }
@@ -213,9 +206,16 @@ impl Future for SessionTask {
                 return Poll::Pending;
             }
         }
-        cx.waker().wake_by_ref();
+        wake_after_others(cx);
         Poll::Pending
     }
+}
+
+/// Wakes this task when all others have had their turn, those included whose client has only just sent something: a
+/// task that simply wakes itself is run again many times before tokio looks at the network.
+fn wake_after_others(cx: &mut Context<'_>) {
+    // What yields has asked for that by its first poll, and is not needed any more.
+    let _ = pin!(yield_now()).poll(cx);
 }
 
 impl Drop for SessionTask {

@@ -10,7 +10,7 @@ use tokio::task::coop::unconstrained;
 
 use super::{SessionTask, link::Link};
 use crate::{
-    engine::{duplex::Gone, machine::Input, requests::PollReply},
+    engine::{duplex::Gone, machine::Input, requests::Reply},
     wire::payload,
 };
 
@@ -37,11 +37,10 @@ impl SessionTask {
                 let io = &mut websocket.io;
                 let write = poll_fn(|cx| io.poll_write(cx, &mut next));
                 let result = pin!(unconstrained(write)).poll(cx);
-                let progress = websocket.io.written() != websocket.written;
-                websocket.written = websocket.io.written();
+                let progress = websocket.io.has_progressed();
                 match result {
                     Poll::Ready(Ok(())) => {
-                        self.input(Input::Wrote);
+                        self.machine.wrote();
                         self.websocket_drained(cx);
                         true
                     }
@@ -53,7 +52,7 @@ impl SessionTask {
                     }
                     Poll::Pending => {
                         if progress {
-                            self.input(Input::Wrote);
+                            self.machine.wrote();
                         }
                         self.input(Input::Stalled);
                         false
@@ -71,9 +70,8 @@ impl SessionTask {
                 if outbox.is_empty() {
                     return true;
                 }
-                let frames = outbox.take_all();
                 if let Some(poll) = polling.poll.take() {
-                    let _ = poll.send(PollReply::Payload(payload::encode(frames.iter())));
+                    poll.answer(Reply::Payload(payload::encode(outbox.take_all())));
                 }
                 false
             }

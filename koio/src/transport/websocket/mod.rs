@@ -181,8 +181,8 @@ impl<S: Stream> Duplex for WebSocket<S> {
         self.io.shortcut()
     }
 
-    fn written(&self) -> u64 {
-        self.outgoing.written()
+    fn has_progressed(&mut self) -> bool {
+        self.outgoing.has_progressed()
     }
 
     fn is_partial(&self) -> bool {

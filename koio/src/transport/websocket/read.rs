@@ -11,8 +11,9 @@ use crate::{engine::EngineConfig, wire::Message};
 
 /// Makes messages of bytes.
 pub(super) struct Reader {
-    max_payload: usize,
-    max_fragments: usize,
+    /// Narrow, since each connection has them; 1 GiB is the most that a payload can be.
+    max_payload: u32,
+    max_fragments: u32,
     whole: Whole,
     /// There only while it holds something.
     slow: Option<Box<Slow>>,
@@ -34,8 +35,8 @@ impl Reader {
     /// `unread`: bytes that came right behind the handshake.
     pub(super) fn new(unread: &Bytes, config: &EngineConfig) -> Self {
         Self {
-            max_payload: config.max_payload,
-            max_fragments: config.max_fragments,
+            max_payload: config.max_payload.try_into().unwrap_or(u32::MAX),
+            max_fragments: config.max_fragments.try_into().unwrap_or(u32::MAX),
             whole: Whole::default(),
             slow: None,
             block: Block::of(unread),
@@ -72,19 +73,20 @@ impl Reader {
         if !frames.is_empty() {
             let slow = self
                 .slow
-                .get_or_insert_with(|| Box::new(Slow::new(self.max_fragments)));
+                .get_or_insert_with(|| Box::new(Slow::new(self.max_fragments as usize)));
             *slow.control() = frames;
         }
     }
 
     /// The next thing said in what has been read; `None` when more bytes are needed.
     pub(super) fn next(&mut self) -> Option<Heard> {
+        let max_payload = self.max_payload as usize;
         loop {
             if let Some(heard) = self.whole.next() {
                 return Some(heard);
             }
             if self.slow.as_ref().is_none_or(|slow| slow.is_between()) {
-                if self.whole.take(&mut self.block, self.max_payload) {
+                if self.whole.take(&mut self.block, max_payload) {
                     continue;
                 }
                 if self.block.closed().is_empty() {
@@ -94,8 +96,8 @@ impl Reader {
             }
             let slow = self
                 .slow
-                .get_or_insert_with(|| Box::new(Slow::new(self.max_fragments)));
-            match slow.next(&mut self.block, self.max_payload) {
+                .get_or_insert_with(|| Box::new(Slow::new(self.max_fragments as usize)));
+            match slow.next(&mut self.block, max_payload) {
                 Step::Heard(heard) => return Some(heard),
                 Step::Done => {}
                 Step::More => return None,

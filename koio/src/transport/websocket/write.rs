@@ -25,22 +25,30 @@ const WRITE: usize = 256 * 1024;
 /// Slices of one write: what it begins with, and frames as they are.
 const SLICES: usize = 32;
 
+type Frames = VecDeque<Bytes>;
+
 /// What is on its way out: the bytes that the socket did not take yet.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    /// The first may be partly written.
-    frames: VecDeque<Bytes>,
-    written: u64,
+    /// The first may be partly written. In a box, and there only while there are some.
+    frames: Option<Box<Frames>>,
+    progressed: bool,
 }
 
 impl Outgoing {
-    pub(super) fn written(&self) -> u64 {
-        self.written
+    /// Whether anything has been written since this was asked last.
+    pub(super) fn has_progressed(&mut self) -> bool {
+        std::mem::take(&mut self.progressed)
     }
 
     /// Behind everything else.
     pub(super) fn push(&mut self, bytes: Bytes) {
-        self.frames.push_back(bytes);
+        self.frames.get_or_insert_default().push_back(bytes);
+    }
+
+    /// Frames that wait as they are.
+    fn waiting(&self) -> usize {
+        self.frames.as_ref().map_or(0, |frames| frames.len())
     }
 
     /// Writes what is pending, `first`, and what `next` gives, until there is no more.
@@ -63,7 +71,7 @@ impl Outgoing {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        self.frames = VecDeque::new();
+        self.frames = None;
         Poll::Ready(Ok(()))
     }
 
@@ -75,17 +83,17 @@ impl Outgoing {
         next: &mut dyn FnMut() -> Option<Frame>,
     ) {
         together.clear();
-        if !self.frames.is_empty() {
+        if self.waiting() > 0 {
             return;
         }
         together.append(first);
         *first = Vec::new();
         let mut bytes = together.len();
-        while bytes < WRITE && self.frames.len() < SLICES {
+        while bytes < WRITE && self.waiting() < SLICES {
             let Some(frame) = next() else { return };
             bytes = bytes.saturating_add(frame.len());
-            if frame.len() > COALESCE || !self.frames.is_empty() {
-                self.frames.push_back(frame.into_bytes());
+            if frame.len() > COALESCE || self.waiting() > 0 {
+                self.push(frame.into_bytes());
             } else {
                 together.extend_from_slice(frame.bytes());
             }
@@ -99,7 +107,7 @@ impl Outgoing {
         cx: &mut Context<'_>,
         together: &[u8],
     ) -> Poll<io::Result<bool>> {
-        let poll = if self.frames.is_empty() {
+        let poll = if self.waiting() == 0 {
             if together.is_empty() {
                 return Poll::Ready(Ok(true));
             }
@@ -129,7 +137,8 @@ impl Outgoing {
     ) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); SLICES + 1];
         let begin = std::iter::once(together).filter(|bytes| !bytes.is_empty());
-        let all = begin.chain(self.frames.iter().map(AsRef::as_ref));
+        let frames = self.frames.iter().flat_map(|frames| frames.iter());
+        let all = begin.chain(frames.map(AsRef::as_ref));
         let mut count = 0;
         for (slice, bytes) in slices.iter_mut().zip(all) {
             *slice = IoSlice::new(bytes);
@@ -143,19 +152,23 @@ impl Outgoing {
 
     /// Keeps what was not written.
     fn advance(&mut self, together: &[u8], mut written: usize) {
-        self.written += written as u64;
+        self.progressed |= written > 0;
         if let Some(rest @ [_, ..]) = together.get(written..) {
-            self.frames.push_front(Bytes::copy_from_slice(rest));
+            let rest = Bytes::copy_from_slice(rest);
+            self.frames.get_or_insert_default().push_front(rest);
             return;
         }
         written = written.saturating_sub(together.len());
-        while let Some(frame) = self.frames.front_mut() {
+        let Some(frames) = &mut self.frames else {
+            return;
+        };
+        while let Some(frame) = frames.front_mut() {
             if written < frame.len() {
                 frame.advance(written);
                 return;
             }
             written = written.saturating_sub(frame.len());
-            self.frames.pop_front();
+            frames.pop_front();
         }
     }
 }
@@ -164,10 +177,11 @@ impl Outgoing {
 impl Outgoing {
     /// Bytes that wait.
     pub(super) fn len(&self) -> usize {
-        self.frames.iter().map(Bytes::len).sum()
+        let frames = self.frames.iter().flat_map(|frames| frames.iter());
+        frames.map(Bytes::len).sum()
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.frames.capacity()
+        self.frames.as_ref().map_or(0, |frames| frames.capacity())
     }
 }
