@@ -64,7 +64,7 @@ use proc_macro::TokenStream;
 ///
 /// | Option | Meaning |
 /// |---|---|
-/// | `ns = "/chat"` | The handler belongs to this namespace. |
+/// | `ns = "/chat"` | The handler belongs to this namespace, or, with `ns = "/room/{id}"`, to all of this pattern. |
 /// | `wrap = [auth, limit(10)]` | Middleware around this handler only, the first outermost, inside that of the namespace and the server. |
 /// | `also` | Another handler has this event as well; this one runs after it and does not answer. |
 /// | `timeout = "5s"` | The handler is dropped after this time, and the answer is `timeout`. Units are `ms`, `s`, `m` and `h`. |

@@ -44,7 +44,12 @@ impl Sid {
     /// Reads an id that a client sent; `None` if it has not the shape of one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let chars: [u8; SID_CHARS] = text.as_bytes().try_into().ok()?;
+        Self::read(text.as_bytes())
+    }
+
+    /// The same of what may be no text.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let chars: [u8; SID_CHARS] = text.try_into().ok()?;
         // Looks at all of them, so that the compiler can look at many at once: every request of a session has one.
         let good = chars
             .iter()

@@ -131,8 +131,8 @@ pub use observe::Counts;
 pub use router::private as __private;
 pub use router::{
     Ack, Answer, Args, Arguments, Auth, BoxMiddleware, Context, FromEvent, Handlers, IntoRoutes,
-    Middleware, Namespace, Next, Panic, Pipeline, Reply, Requirements, Route, Row, Running, State,
-    Table, Try, compose,
+    Middleware, Namespace, Next, Panic, Params, Pipeline, Reply, Requirements, Route, Row, Running,
+    State, Table, Try, compose,
 };
 pub use server::{
     Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve, shutdown_signal,

@@ -57,6 +57,24 @@ overEachWay("connecting", ({ way, url, connect }) => {
     assert.deepEqual(await ask(root, "echo", 1), [1]);
   });
 
+  it("serves each namespace that a pattern means, apart from each other", async () => {
+    const one = await connect("/room/1");
+    const other = await connect("/room/1");
+    const elsewhere = await connect("/room/2");
+    const heard = [];
+    elsewhere.onAny((event) => heard.push(event));
+    const said = once(other, "said");
+    assert.deepEqual(await ask(one, "say", "psst"), [1]);
+    assert.deepEqual(await said, ["psst"]);
+    assert.deepEqual(await ask(elsewhere, "say", "alone"), [2]);
+    assert.deepEqual(heard, []);
+  });
+
+  it("refuses a namespace whose parameters do not fit", async () => {
+    const [error] = await once(manager(url(), way).socket("/room/x"), "connect_error");
+    assert.match(error.message, /`number` is no u32/);
+  });
+
   it("refuses with the message and the data of the error that a middleware returns", async () => {
     const client = socket(url("/guarded"), way, { auth: { token: "wrong" } });
     const [error] = await once(client, "connect_error");

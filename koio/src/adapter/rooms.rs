@@ -213,6 +213,11 @@ impl<M: Recipient> Rooms<M> {
         }
     }
 
+    /// Whether there is no member.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.read().members.is_empty()
+    }
+
     /// The number of members.
     #[cfg(test)]
     fn len(&self) -> usize {

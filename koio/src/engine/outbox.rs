@@ -223,7 +223,7 @@ impl Outbox {
                 return;
             };
             if !state.queue.is_empty() {
-                together = together.and(&state.queue.take_all());
+                together = together.and(state.queue.take_all());
             }
             let written = state.write(together.bytes(), writes);
             if written == total {
@@ -349,7 +349,7 @@ impl Outbox {
     }
 
     /// Takes everything, oldest first.
-    pub(crate) fn take_all(&self) -> Vec<Frame> {
+    pub(crate) fn take_all(&self) -> impl Iterator<Item = Frame> + use<> {
         let mut state = self.state();
         self.weigh(&mut state, 0, 0);
         state.queue.take_all()

@@ -38,7 +38,7 @@ fn a_full_queue_refuses_and_keeps_what_it_has() {
     assert!(!outbox.is_over_limit());
     assert_eq!(outbox.push(&ping, Urgency::Reply), Ok(()));
     assert!(outbox.is_over_limit());
-    assert_eq!(outbox.take_all().len(), 3);
+    assert_eq!(outbox.take_all().count(), 3);
     assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
 }
 
@@ -96,14 +96,14 @@ fn a_push_wakes_only_outside_a_turn_and_a_turn_never_misses_one() {
     outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     outbox.cork();
-    outbox.take_all();
+    assert!(outbox.take_all().count() > 0);
     outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     assert!(
         !outbox.uncork(&waker, true),
         "something was queued meanwhile"
     );
-    outbox.take_all();
+    assert!(outbox.take_all().count() > 0);
     outbox.wake();
     assert!(!outbox.uncork(&waker, true), "somebody woke it meanwhile");
     assert!(outbox.uncork(&waker, true));
@@ -285,7 +285,7 @@ fn what_is_for_one_client_alone_stays_in_the_order_of_everything() {
     }
     let half: Vec<_> = std::iter::from_fn(|| outbox.pop()).take(30).collect();
     let messages: usize = half.iter().map(Frame::messages).sum();
-    let rest = outbox.take_all();
+    let rest: Vec<_> = outbox.take_all().collect();
     assert_eq!(
         messages + rest.iter().map(Frame::messages).sum::<usize>(),
         400

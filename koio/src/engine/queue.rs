@@ -94,8 +94,9 @@ impl Queue {
         self.frames.pop().or_else(|| self.take_tail())
     }
 
-    pub(super) fn take_all(&mut self) -> Vec<Frame> {
-        std::iter::from_fn(|| self.pop()).collect()
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Frame> + use<> {
+        let mut all = std::mem::take(self);
+        std::iter::from_fn(move || all.pop())
     }
 
     fn append(&mut self, draft: &Draft) {
@@ -193,7 +194,7 @@ mod tests {
             }
         }
         let rest: Vec<_> = expected.map(|number| Frame::pong(&[number])).collect();
-        assert_eq!(queue.take_all(), rest);
+        assert!(queue.take_all().eq(rest));
         assert!(queue.is_empty());
     }
 }

@@ -1,41 +1,83 @@
 //! What HTTP requests ask of a session: the inbox that its task empties.
 
 use std::{
-    collections::VecDeque,
+    iter::Chain,
+    option,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    vec,
 };
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{CloseReason, duplex::Duplex};
 use crate::wire::payload::Packets;
 
-/// How a poll (GET) is answered.
-#[derive(Debug)]
-pub(crate) enum PollReply {
-    /// 200 with this payload.
-    Payload(Bytes),
-    /// 400: it overlapped with another one.
+/// How a request is answered.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// To a poll (GET): 200 with this payload.
+    Payload(Vec<u8>),
+    /// To data (POST): 200 `ok`.
+    Taken,
+    /// 400: it broke the rules, or nobody is there to answer it.
+    #[default]
     Refused,
 }
 
-/// How data (POST) is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PostReply {
-    /// 200 `ok`.
-    Taken,
-    /// 400.
-    Refused,
+/// A connection that a reply is written to at once, by whoever has it.
+pub(crate) trait Line: Send + Sync {
+    /// Called once for each request.
+    fn answer(&self, reply: Reply);
+}
+
+/// Who has made a request and gets the reply. A request that is dropped is refused.
+pub(crate) struct Asker(Option<Way>);
+
+enum Way {
+    /// A task waits for it.
+    Task(oneshot::Sender<Reply>),
+    Line(Arc<dyn Line>),
+}
+
+impl Asker {
+    pub(crate) fn task() -> (Self, oneshot::Receiver<Reply>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(Way::Task(sender))), receiver)
+    }
+
+    pub(crate) fn line(line: Arc<dyn Line>) -> Self {
+        Self(Some(Way::Line(line)))
+    }
+
+    pub(crate) fn answer(mut self, reply: Reply) {
+        self.tell(reply);
+    }
+
+    fn tell(&mut self, reply: Reply) {
+        match self.0.take() {
+            Some(Way::Line(line)) => line.answer(reply),
+            Some(Way::Task(sender)) => {
+                // Its client may have gone.
+                let _ = sender.send(reply);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.tell(Reply::Refused);
+    }
 }
 
 /// Something that another task asks of a session.
 pub(crate) enum Request {
-    Poll(oneshot::Sender<PollReply>),
-    Post(Packets, oneshot::Sender<PostReply>),
+    Poll(Asker),
+    Post(Packets, Asker),
     /// A WebSocket for this session, its 101 sent.
     Probe(Box<dyn Duplex>),
     /// The client broke the transport's rules, or aborted a request.
@@ -70,8 +112,38 @@ struct State {
 #[derive(Default)]
 struct Waiting {
     /// Came before all of `requests`.
-    poll: Option<oneshot::Sender<PollReply>>,
-    requests: VecDeque<Request>,
+    poll: Option<Asker>,
+    requests: Requests,
+}
+
+/// Requests in the order in which they came. Mostly there is only one, and then nothing is allocated.
+#[derive(Default)]
+pub(crate) struct Requests {
+    first: Option<Request>,
+    more: Vec<Request>,
+}
+
+impl Requests {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    fn push(&mut self, request: Request) {
+        if self.first.is_none() {
+            self.first = Some(request);
+        } else {
+            self.more.push(request);
+        }
+    }
+}
+
+impl IntoIterator for Requests {
+    type Item = Request;
+    type IntoIter = Chain<option::IntoIter<Request>, vec::IntoIter<Request>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.more)
+    }
 }
 
 impl State {
@@ -101,26 +173,26 @@ impl Inbox {
             if !ends {
                 return Err(NotTaken);
             }
-            requests.clear();
+            *requests = Requests::default();
         }
-        requests.push_back(request);
+        requests.push(request);
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
 
     /// A poll, for which nothing need be done now if there is nothing to send: the session's task finds it when it has
-    /// something.
-    pub(crate) fn push_poll(&self, reply: oneshot::Sender<PollReply>) -> Result<(), NotTaken> {
+    /// something. `asker` is not called if the poll is not taken.
+    pub(crate) fn push_poll(&self, asker: impl FnOnce() -> Asker) -> Result<(), NotTaken> {
         let mut state = self.state();
-        if state.closed {
+        if state.closed || state.waiting().requests.len() >= CAPACITY {
             return Err(NotTaken);
         }
         let waiting = state.waiting();
-        if waiting.poll.is_some() || !waiting.requests.is_empty() {
-            drop(state);
-            return self.push(Request::Poll(reply));
+        if waiting.poll.is_some() || waiting.requests.len() > 0 {
+            waiting.requests.push(Request::Poll(asker()));
+        } else {
+            waiting.poll = Some(asker());
         }
-        waiting.poll = Some(reply);
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -139,7 +211,7 @@ impl Inbox {
     pub(crate) fn push_post(
         &self,
         packets: Packets,
-        reply: oneshot::Sender<PostReply>,
+        asker: impl FnOnce() -> Asker,
     ) -> Result<(), NotTaken> {
         let mut state = self.state();
         if state.closed || state.posting || state.waiting().requests.len() >= CAPACITY {
@@ -147,7 +219,7 @@ impl Inbox {
         }
         state.posting = true;
         let requests = &mut state.waiting().requests;
-        requests.push_back(Request::Post(packets, reply));
+        requests.push(Request::Post(packets, asker()));
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -157,9 +229,9 @@ impl Inbox {
     }
 
     /// Takes everything: first a poll, then the other requests.
-    pub(crate) fn take(&self) -> (Option<oneshot::Sender<PollReply>>, VecDeque<Request>) {
+    pub(crate) fn take(&self) -> (Option<Asker>, Requests) {
         if self.is_empty() {
-            return (None, VecDeque::new());
+            return (None, Requests::default());
         }
         let mut state = self.state();
         self.waiting.store(false, Ordering::Release);
@@ -195,16 +267,16 @@ mod tests {
     #[test]
     fn a_poll_that_came_before_everything_is_taken_before_everything() {
         let inbox = Inbox::default();
-        let (first, mut told) = oneshot::channel();
-        let (second, _kept) = oneshot::channel();
-        inbox.push_poll(first).unwrap();
+        let (first, mut told) = Asker::task();
+        let (second, _kept) = Asker::task();
+        inbox.push_poll(|| first).unwrap();
         inbox
             .push(Request::Lost(CloseReason::TransportError))
             .unwrap();
-        inbox.push_poll(second).unwrap();
+        inbox.push_poll(|| second).unwrap();
         let (poll, requests) = inbox.take();
         let kinds: Vec<_> = requests
-            .iter()
+            .into_iter()
             .map(|request| matches!(request, Request::Poll(_)))
             .collect();
         assert_eq!(kinds, [false, true]);
@@ -213,37 +285,34 @@ mod tests {
                 .is_err_and(|error| error == oneshot::error::TryRecvError::Empty)
         );
         drop(poll);
-        assert!(
-            told.try_recv()
-                .is_err_and(|error| error == oneshot::error::TryRecvError::Closed)
-        );
+        assert_eq!(told.try_recv(), Ok(Reply::Refused));
         assert!(inbox.is_empty());
     }
 
     #[test]
     fn a_poll_waits_behind_what_came_before_it() {
         let inbox = Inbox::default();
-        let (poll, _kept) = oneshot::channel();
+        let (poll, _kept) = Asker::task();
         inbox
             .push(Request::Lost(CloseReason::TransportError))
             .unwrap();
-        inbox.push_poll(poll).unwrap();
+        inbox.push_poll(|| poll).unwrap();
         let (poll, requests) = inbox.take();
         assert!(poll.is_none());
-        assert_eq!(requests.len(), 2);
+        let mut requests = requests.into_iter();
+        assert!(matches!(requests.next(), Some(Request::Lost(_))));
+        assert!(matches!(requests.next(), Some(Request::Poll(_))));
+        assert!(requests.next().is_none() && inbox.is_empty());
     }
 
     #[test]
     fn a_closed_inbox_lets_a_waiting_poll_go() {
         let inbox = Inbox::default();
-        let (poll, mut told) = oneshot::channel();
-        inbox.push_poll(poll).unwrap();
+        let (poll, mut told) = Asker::task();
+        inbox.push_poll(|| poll).unwrap();
         inbox.close();
-        assert_eq!(
-            told.try_recv().err(),
-            Some(oneshot::error::TryRecvError::Closed)
-        );
-        let (poll, _kept) = oneshot::channel();
-        assert_eq!(inbox.push_poll(poll), Err(NotTaken));
+        assert_eq!(told.try_recv(), Ok(Reply::Refused));
+        let (poll, _kept) = Asker::task();
+        assert_eq!(inbox.push_poll(|| poll), Err(NotTaken));
     }
 }

@@ -14,7 +14,7 @@ use super::{
     CloseReason, EngineConfig,
     duplex::Duplex,
     outbox::{Outbox, SendError, Urgency, Writes},
-    requests::{Inbox, NotTaken, PollReply, PostReply, Request},
+    requests::{Asker, Inbox, NotTaken, Reply, Request},
 };
 use crate::{
     ids::Sid,
@@ -79,7 +79,7 @@ impl Session {
         self.0.sid
     }
 
-    pub(super) fn sid_ref(&self) -> &Sid {
+    pub(crate) fn sid_ref(&self) -> &Sid {
         &self.0.sid
     }
 
@@ -170,14 +170,20 @@ impl Session {
     }
 
     /// A GET asks for what is queued, or waits for it.
-    pub(crate) fn poll(&self) -> Result<oneshot::Receiver<PollReply>, NotTaken> {
-        let (reply, answer) = oneshot::channel();
-        self.0.inbox.push_poll(reply)?;
+    pub(crate) fn poll(&self) -> Result<oneshot::Receiver<Reply>, NotTaken> {
+        let (asker, answer) = Asker::task();
+        self.poll_by(|| asker)?;
+        Ok(answer)
+    }
+
+    /// The same for whoever need not wait in a task. `asker` is not called if the poll is not taken.
+    pub(crate) fn poll_by(&self, asker: impl FnOnce() -> Asker) -> Result<(), NotTaken> {
+        self.0.inbox.push_poll(asker)?;
         // In this order: what is queued from here on wakes the task, which finds the poll.
         if !self.0.outbox.poll_waits() {
             self.0.outbox.wake();
         }
-        Ok(answer)
+        Ok(())
     }
 
     /// The head of a POST has arrived.
@@ -186,21 +192,21 @@ impl Session {
     }
 
     /// The body of a POST has arrived.
-    pub(crate) fn post(&self, packets: Packets) -> Result<oneshot::Receiver<PostReply>, NotTaken> {
-        let (reply, answer) = oneshot::channel();
-        self.request(Request::Post(packets, reply))?;
+    pub(crate) fn post(&self, packets: Packets) -> Result<oneshot::Receiver<Reply>, NotTaken> {
+        let (asker, answer) = Asker::task();
+        self.request(Request::Post(packets, asker))?;
         Ok(answer)
     }
 
-    /// A POST has arrived, its body together with its head.
+    /// A POST has arrived, its body together with its head. `asker` is not called if it is not taken.
     pub(crate) fn post_whole(
         &self,
         packets: Packets,
-    ) -> Result<oneshot::Receiver<PostReply>, NotTaken> {
-        let (reply, answer) = oneshot::channel();
-        self.0.inbox.push_post(packets, reply)?;
+        asker: impl FnOnce() -> Asker,
+    ) -> Result<(), NotTaken> {
+        self.0.inbox.push_post(packets, asker)?;
         self.0.outbox.wake();
-        Ok(answer)
+        Ok(())
     }
 
     /// A WebSocket has come for this session.

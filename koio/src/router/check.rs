@@ -1,9 +1,10 @@
 //! What is wrong with a setup, found before the first client can find it.
 
-use std::{any::TypeId, collections::HashMap};
+use std::{any::TypeId, collections::HashMap, sync::Arc};
 
 use super::{
     Namespace, Route,
+    pattern::Pattern,
     requirements::Need,
     setup::{ROOT, StateValue},
 };
@@ -86,11 +87,6 @@ pub(super) fn plan(
 
 /// A path as it is on the wire. The slash may be left out, as in Socket.IO's `of("chat")`.
 fn normal(path: &str, problems: &mut Problems) -> String {
-    if path.contains('{') {
-        problems.add(format!(
-            "`{path}`: patterns are not supported yet; `{{` can't be in a namespace"
-        ));
-    }
     if path.contains([',', '?']) {
         // A comma ends the namespace in a packet, and a question mark starts a query there.
         problems.add(format!(
@@ -102,6 +98,31 @@ fn normal(path: &str, problems: &mut Problems) -> String {
     } else {
         format!("/{path}")
     }
+}
+
+/// Which of the namespaces are patterns.
+pub(super) fn patterns<'a>(
+    paths: impl Iterator<Item = &'a str>,
+    problems: &mut Problems,
+) -> Vec<Option<Arc<Pattern>>> {
+    let mut seen: Vec<(&str, Arc<Pattern>)> = Vec::new();
+    let mut pattern_of = |path| match Pattern::parse(path) {
+        Ok(pattern) => {
+            let pattern = Arc::new(pattern?);
+            for (other, _) in seen.iter().filter(|(_, other)| other.overlaps(&pattern)) {
+                problems.add(format!(
+                    "`{other}` and `{path}` mean the same namespaces, or some of them"
+                ));
+            }
+            seen.push((path, Arc::clone(&pattern)));
+            Some(pattern)
+        }
+        Err(malformed) => {
+            problems.add(format!("`{path}`: {malformed}"));
+            None
+        }
+    };
+    paths.map(&mut pattern_of).collect()
 }
 
 /// Each type has one value.
@@ -121,6 +142,7 @@ pub(super) fn states(states: &[StateValue], problems: &mut Problems) {
 /// All handlers of one namespace.
 pub(super) fn handlers(
     path: &str,
+    has_parameters: bool,
     routes: &[Route],
     states: &[StateValue],
     problems: &mut Problems,
@@ -129,6 +151,9 @@ pub(super) fn handlers(
     for route in routes {
         name(route, problems);
         arguments(route, states, problems);
+        if !has_parameters {
+            parameters(path, route, problems);
+        }
         answer(route, problems);
         if route.also {
             continue;
@@ -190,7 +215,7 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
                         if connection { "; what it gives as `auth` is `Auth<T>`" } else { "" }
                     ));
                 }
-                Need::Argument(_) => {}
+                Need::Argument(_) | Need::Params => {}
                 Need::Auth => {
                     if !connection {
                         problems.add(format!(
@@ -230,6 +255,20 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
         problems.add(format!(
             "{meta} takes an `Ack`, but a handler with `also` does not answer"
         ));
+    }
+}
+
+/// In a namespace that has no parameters.
+fn parameters(path: &str, route: &Route, problems: &mut Problems) {
+    for argument in &route.arguments {
+        let needs = argument.requirements.needs();
+        if needs.iter().any(|need| matches!(need, Need::Params)) {
+            problems.add(format!(
+                "{} takes `{}`, a `Params`, but there are no parameters in `{path}`: they are in `/room/{{id}}`, for \
+                 example",
+                route.meta, argument.name
+            ));
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Args, Arguments, State, ack::AnswerState, routes::Line, types::TypeMap};
+use super::{Args, Arguments, State, ack::AnswerState, params, routes::Line, types::TypeMap};
 use crate::{
     CloseReason, Emit, Error, Handshake, IoHandle, Result, Room, Socket,
     socket::Accept,
@@ -63,31 +63,45 @@ impl Context {
         }))
     }
 
-    /// A context for an event, in the place of one that is over if that can be.
+    /// A context for an event, in the place of one that is over if there is one.
     pub(super) fn of_event(
         spare: Option<Self>,
         socket: &Socket,
         event: Event,
         line: &Arc<Line>,
     ) -> Self {
-        let occasion = Occasion::Event(event);
-        if let Some(mut ctx) = spare
-            && let Some(inner) = Arc::get_mut(&mut ctx.0)
-        {
-            inner.occasion = occasion;
-            inner.answer = AnswerState::default();
-            if !Arc::ptr_eq(&inner.line, line) {
-                inner.line = Arc::clone(line);
+        match spare {
+            Some(mut ctx) => {
+                ctx.renew(event, Some(line));
+                ctx
             }
-            return ctx;
+            None => Self::new(socket.clone(), Occasion::Event(event), Arc::clone(line)),
         }
-        Self::new(socket.clone(), occasion, Arc::clone(line))
     }
 
-    /// What can be the context of the socket's next event: nobody has kept this one, and nothing of a user's is in it,
+    /// Becomes the context of the socket's next event; on the same line, if no other is given.
+    pub(super) fn renew(&mut self, event: Event, line: Option<&Arc<Line>>) {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.occasion = Occasion::Event(event);
+            inner.answer = AnswerState::default();
+            if let Some(line) = line {
+                inner.line = Arc::clone(line);
+            }
+        } else {
+            let line = Arc::clone(line.unwrap_or(&self.0.line));
+            *self = Self::new(self.0.socket.clone(), Occasion::Event(event), line);
+        }
+    }
+
+    /// Whether it can be the context of the socket's next event: nobody has kept it, and nothing of a user's is in it,
     /// which must not outlive its event.
-    pub(super) fn into_spare(self) -> Option<Self> {
-        (Arc::strong_count(&self.0) == 1 && self.0.locals.get().is_none()).then_some(self)
+    pub(super) fn is_spare(&self) -> bool {
+        Arc::strong_count(&self.0) == 1 && self.0.locals.get().is_none()
+    }
+
+    /// Whether it is that of an event with this name.
+    pub(super) fn is_named(&self, name: &[u8]) -> bool {
+        matches!(&self.0.occasion, Occasion::Event(event) if event.name_bytes() == name)
     }
 
     /// The socket that this is about.
@@ -112,7 +126,7 @@ impl Context {
     #[must_use]
     pub fn event(&self) -> &str {
         match &self.0.occasion {
-            Occasion::Event(event) => &event.name,
+            Occasion::Event(event) => event.name(),
             Occasion::Connection(_) => "connection",
             Occasion::Disconnect(_) => "disconnect",
         }
@@ -179,6 +193,17 @@ impl Context {
     /// `internal`, if there is none.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
         self.0.line.shared.state()
+    }
+
+    /// The parameters of the namespace that the client is in; [`Params`](crate::Params) says how they are read.
+    ///
+    /// # Errors
+    /// `bad_request`, if they are no `T`; `internal`, if the namespace has none.
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
+        let pattern = self.0.line.pattern.as_ref().ok_or_else(|| {
+            Error::internal(format!("there are no parameters in `{}`", self.namespace()))
+        })?;
+        params::read(pattern, self.namespace())
     }
 
     /// Leaves a value for whoever comes after in this event; one for each type. koa's `ctx.state`.

@@ -2,7 +2,6 @@
 //! out is answered, reported, or ends the socket.
 
 use std::{
-    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
@@ -11,14 +10,10 @@ use std::{
 use tracing::{Instrument, Span};
 
 use super::{
-    Context, Next, Reply, Routes,
-    context::Occasion,
-    guard::{guard, guard_call},
-    onion::Boxed,
-    routes::Lines,
+    Context, Next, Routes, context::Occasion, guard::guard, handling::Handling, routes::Lines,
 };
 use crate::{
-    CloseReason, Result, Socket,
+    CloseReason, Socket,
     socket::{Accept, BoxFuture, Dispatch, Namespaces},
     wire::Event,
 };
@@ -28,7 +23,7 @@ const REFUSED: &str = "connection refused";
 
 impl Namespaces for Routes {
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
-        let lines = Arc::clone(self.namespaces.get(name)?);
+        let lines = Arc::clone(self.lines(name)?);
         Some(Box::new(Served { lines, spare: None }))
     }
 }
@@ -36,8 +31,9 @@ impl Namespaces for Routes {
 /// One socket, as the router serves it.
 struct Served {
     lines: Arc<Lines>,
-    /// The context of an event that is over, if nobody has kept it: the next event of the same burst takes its place.
-    spare: Option<Context>,
+    /// What ran for an event that is over, if nobody has kept its context: the next event of the same burst takes its
+    /// place.
+    spare: Option<Pin<Box<dyn Handling>>>,
 }
 
 impl Dispatch for Served {
@@ -78,18 +74,31 @@ impl Dispatch for Served {
     fn event(
         &mut self,
         socket: &Socket,
-        event: Event,
+        event: &mut Option<Event>,
         cx: &mut TaskContext<'_>,
     ) -> Option<BoxFuture> {
-        let line = self.lines.event(&event.name);
-        let ctx = Context::of_event(self.spare.take(), socket, event, line);
-        let span = span(&ctx);
-        let mut handling = Handling { ctx, running: None };
-        match span.in_scope(|| Pin::new(&mut handling).poll(cx)) {
+        let name = event.as_ref()?.name_bytes();
+        let mut handling = match self.spare.take() {
+            // Another of the same: what runs for it need not be looked up.
+            Some(mut spare) if spare.ctx().is_named(name) => {
+                spare.as_mut().renew(event.take()?);
+                spare
+            }
+            spare => {
+                let ctx = spare.map(|spare| spare.ctx().clone());
+                let line = self.lines.event(name);
+                line.handling(Context::of_event(ctx, socket, event.take()?, line))
+            }
+        };
+        let span = span(handling.ctx());
+        match span.in_scope(|| handling.as_mut().poll(cx)) {
             Poll::Ready(()) => {
-                self.spare = handling.ctx.into_spare();
+                if handling.ctx().is_spare() {
+                    self.spare = Some(handling);
+                }
                 None
             }
+            Poll::Pending if span.is_disabled() => Some(handling),
             Poll::Pending => Some(Box::pin(handling.instrument(span))),
         }
     }
@@ -122,56 +131,6 @@ impl Dispatch for Served {
 
     fn rest(&mut self) {
         self.spare = None;
-    }
-}
-
-/// An event on its way through its onion, and its answer. Written by hand because what can be moved between two
-/// polls need not be boxed before the first.
-struct Handling {
-    ctx: Context,
-    /// From the first poll on.
-    running: Option<Boxed>,
-}
-
-impl Handling {
-    fn advance(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let ctx = &self.ctx;
-        let mut running = self.running.take().unwrap_or_else(|| ctx.line().enter(ctx));
-        match running.as_mut().poll(cx) {
-            Poll::Pending => {
-                self.running = Some(running);
-                Poll::Pending
-            }
-            Poll::Ready(result) => {
-                drop(running);
-                self.end(result);
-                Poll::Ready(())
-            }
-        }
-    }
-
-    fn end(&self, result: Result<Reply>) {
-        let ctx = &self.ctx;
-        let result = result.map_err(|error| ctx.mapped(error));
-        if ctx.answer_state().is_broken() {
-            return;
-        }
-        if let Err(error) = &result {
-            ctx.report(error);
-        }
-        ctx.end_with(result);
-    }
-}
-
-impl Future for Handling {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        // One guard for the handler and for the code of its answer, which is written here.
-        guard_call(|| self.advance(cx)).unwrap_or_else(|panic| {
-            self.end(Err(panic));
-            Poll::Ready(())
-        })
     }
 }
 

@@ -73,6 +73,11 @@ impl Reply {
         value.downcast_ref()
     }
 
+    /// Whether it is on its way already.
+    pub(super) fn is_sent(&self) -> bool {
+        matches!(self.0, Form::Sent)
+    }
+
     /// The acknowledgement on the wire, if it is not there already.
     pub(super) fn write(self, socket: &Socket, id: u64) -> Option<Result<Draft>> {
         match self.0 {

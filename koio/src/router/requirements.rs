@@ -45,6 +45,8 @@ pub(super) enum Need {
     Ack,
     /// The reason of a disconnect.
     CloseReason,
+    /// A namespace with parameters.
+    Params,
 }
 
 impl Requirements {
@@ -71,6 +73,10 @@ impl Requirements {
 
     pub(super) fn close_reason(&mut self) {
         self.needs.push(Need::CloseReason);
+    }
+
+    pub(super) fn params(&mut self) {
+        self.needs.push(Need::Params);
     }
 
     pub(super) fn needs(&self) -> &[Need] {

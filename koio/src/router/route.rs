@@ -1,10 +1,13 @@
 //! One handler: which event it takes, where it was written, what it needs, and how to run it.
 
-use std::{any::type_name, fmt, future::Future, panic::Location, sync::Arc, time::Duration};
+use std::{
+    any::type_name, fmt, future::Future, panic::Location, pin::Pin, sync::Arc, time::Duration,
+};
 
 use super::{
     Answer, Arguments, BoxMiddleware, Context, FromEvent, Next, Reply, Requirements,
     guard::{guard, guard_call},
+    handling::{Direct, Handling, Onion},
     onion::Boxed,
 };
 use crate::{Error, Result};
@@ -29,8 +32,59 @@ impl fmt::Display for Meta {
     }
 }
 
-/// Runs a handler.
-pub(super) type Run = Arc<dyn Fn(&Context) -> Boxed + Send + Sync>;
+/// Runs a handler, whatever its type.
+pub(super) trait Run: Send + Sync {
+    /// The handler, at the centre of an onion: who is around it is to see its panic as an error, and its error with
+    /// its code.
+    fn enter(&self, ctx: &Context) -> Boxed;
+    /// The handler with nothing around it.
+    fn direct(self: Arc<Self>, ctx: Context) -> Pin<Box<dyn Handling>>;
+}
+
+impl<F, Fut> Run for F
+where
+    F: Fn(Arguments) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Reply>> + Send + 'static,
+{
+    fn enter(&self, ctx: &Context) -> Boxed {
+        let args = Arguments::new(ctx);
+        let called = guard_call(|| self(args));
+        let ctx = ctx.clone();
+        Box::pin(async move {
+            let result = match called {
+                Ok(future) => guard(future).await,
+                Err(error) => Err(error),
+            };
+            result.map_err(|error| ctx.mapped(error))
+        })
+    }
+
+    fn direct(self: Arc<Self>, ctx: Context) -> Pin<Box<dyn Handling>> {
+        Box::pin(Direct::new(ctx, self))
+    }
+}
+
+/// A handler that may take so long.
+struct Timed(Arc<dyn Run>, Duration);
+
+impl Run for Timed {
+    fn enter(&self, ctx: &Context) -> Boxed {
+        let (running, timeout) = (self.0.enter(ctx), self.1);
+        Box::pin(async move {
+            tokio::time::timeout(timeout, running)
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Error::timeout(format!(
+                        "the handler took longer than {timeout:?}"
+                    )))
+                })
+        })
+    }
+
+    fn direct(self: Arc<Self>, ctx: Context) -> Pin<Box<dyn Handling>> {
+        Box::pin(Onion::new(ctx))
+    }
+}
 
 /// An argument of a handler, as the start-up checks and the table see it.
 #[derive(Debug)]
@@ -44,7 +98,7 @@ pub(super) struct Argument {
 #[must_use = "a route does nothing until it is given to `.handlers(..)`"]
 pub struct Route {
     pub(super) meta: Meta,
-    pub(super) run: Run,
+    pub(super) run: Arc<dyn Run>,
     pub(super) arguments: Vec<Argument>,
     pub(super) answer: &'static str,
     pub(super) namespace: Option<&'static str>,
@@ -60,25 +114,9 @@ impl Route {
         F: Fn(Arguments) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
-        let run = move |ctx: &Context| -> Boxed {
-            let args = Arguments::new(ctx);
-            if ctx.is_direct() {
-                return Box::pin(handler(args));
-            }
-            // Who is around the handler is to see its panic as an error, and its error with its code.
-            let called = guard_call(|| handler(args));
-            let ctx = ctx.clone();
-            Box::pin(async move {
-                let result = match called {
-                    Ok(future) => guard(future).await,
-                    Err(error) => Err(error),
-                };
-                result.map_err(|error| ctx.mapped(error))
-            })
-        };
         Self {
             meta,
-            run: Arc::new(run),
+            run: Arc::new(handler),
             arguments: Vec::new(),
             answer: type_name::<()>(),
             namespace: None,
@@ -156,19 +194,7 @@ impl Route {
     /// Gives the handler this long. After that it is dropped, and the answer is `timeout`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
-        let run = self.run;
-        self.run = Arc::new(move |ctx| {
-            let running = run(ctx);
-            Box::pin(async move {
-                tokio::time::timeout(timeout, running)
-                    .await
-                    .unwrap_or_else(|_| {
-                        Err(Error::timeout(format!(
-                            "the handler took longer than {timeout:?}"
-                        )))
-                    })
-            })
-        });
+        self.run = Arc::new(Timed(self.run, timeout));
         self
     }
 

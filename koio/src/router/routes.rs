@@ -13,10 +13,11 @@ use super::{
     context::Occasion,
     guard::{guard, guard_call},
     onion::{self, Boxed},
+    pattern::Pattern,
     route::Run,
     types::TypeMap,
 };
-use crate::{Error, Result, wire::EventName};
+use crate::{Error, Result};
 
 /// A map that never changes once clients are there. What they send is looked up in it and never put into it, so
 /// they can't make it slow, and a hash without a key is enough.
@@ -49,8 +50,20 @@ impl Hasher for Fnv {
 }
 
 /// Everything that was set up, ready to run.
+#[derive(Default)]
 pub(crate) struct Routes {
     pub(super) namespaces: Frozen<Box<str>, Arc<Lines>>,
+    /// Those of whole families of namespaces; no two match the same one.
+    pub(super) patterns: Vec<(Arc<Pattern>, Arc<Lines>)>,
+}
+
+impl Routes {
+    /// The lines of a namespace. One that is named comes before those that are meant by a pattern.
+    pub(super) fn lines(&self, namespace: &str) -> Option<&Arc<Lines>> {
+        let matches = |(pattern, _): &&(Arc<Pattern>, _)| pattern.matches(namespace);
+        let by_pattern = || self.patterns.iter().find(matches).map(|(_, lines)| lines);
+        self.namespaces.get(namespace).or_else(by_pattern)
+    }
 }
 
 /// The lines of one namespace.
@@ -63,8 +76,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn event(&self, name: &EventName) -> &Arc<Line> {
-        self.events.get(name.as_bytes()).unwrap_or(&self.rest)
+    pub(super) fn event(&self, name: &[u8]) -> &Arc<Line> {
+        self.events.get(name).unwrap_or(&self.rest)
     }
 }
 
@@ -76,21 +89,20 @@ pub(super) struct Line {
     /// An event's only handler has nothing around it: nobody but [`Dispatch`](crate::socket::Dispatch) sees what it
     /// answers, how it fails and whether it panics.
     pub(super) direct: bool,
+    /// What the namespace is one of.
+    pub(super) pattern: Option<Arc<Pattern>>,
     pub(super) shared: Arc<Shared>,
 }
 
 /// A handler, with the middleware that is around it alone.
 pub(super) struct Handler {
-    pub(super) run: Run,
+    pub(super) run: Arc<dyn Run>,
     pub(super) wraps: Box<[BoxMiddleware]>,
 }
 
 impl Line {
     /// The layers, if there are any, and the onion inside them.
     pub(super) fn enter(&self, ctx: &Context) -> Boxed {
-        if ctx.is_direct() {
-            return self.invoke(ctx, 0);
-        }
         match self.shared.pipeline.clone() {
             None => onion::enter(ctx),
             Some(pipeline) => {
@@ -116,7 +128,7 @@ impl Line {
     pub(super) fn invoke(&self, ctx: &Context, handler: usize) -> Boxed {
         ctx.starts(handler);
         match self.handlers.get(handler) {
-            Some(handler) => (handler.run)(ctx),
+            Some(handler) => handler.run.enter(ctx),
             None => Box::pin(async { Ok(Reply::none()) }),
         }
     }

@@ -17,6 +17,7 @@ use super::{
     Table,
     check::{self, Problems},
     layer::Wrapping,
+    pattern::Pattern,
     routes::{ErrorMap, Handler, Line, Lines, Observer, Shared},
 };
 use crate::{Error, Result, error::BoxError};
@@ -168,9 +169,18 @@ impl Setup {
         let mut problems = Problems::default();
         let wraps: Arc<[BoxMiddleware]> = std::mem::take(&mut root.wraps).into();
         let plan = check::plan(root, namespaces, &mut problems);
+        let paths = plan.iter().map(|(path, _)| path.as_str());
+        let patterns = check::patterns(paths, &mut problems);
         check::states(&states, &mut problems);
-        for (path, namespace) in &plan {
-            check::handlers(path, &namespace.routes, &states, &mut problems);
+        for ((path, namespace), pattern) in plan.iter().zip(&patterns) {
+            let has_parameters = pattern.is_some();
+            check::handlers(
+                path,
+                has_parameters,
+                &namespace.routes,
+                &states,
+                &mut problems,
+            );
         }
         problems.into_result()?;
 
@@ -199,19 +209,25 @@ impl Setup {
             observers,
             maps,
         });
-        let namespaces = plan
-            .into_iter()
-            .map(|(path, namespace)| {
-                let lines = lines(&wraps, namespace, &shared);
-                (path.into_boxed_str(), Arc::new(lines))
-            })
-            .collect();
-        Ok(Arc::new(Routes { namespaces }))
+        let mut routes = Routes::default();
+        for ((path, namespace), pattern) in plan.into_iter().zip(patterns) {
+            let lines = Arc::new(lines(&wraps, namespace, pattern.as_ref(), &shared));
+            match pattern {
+                Some(pattern) => routes.patterns.push((pattern, lines)),
+                None => drop(routes.namespaces.insert(path.into(), lines)),
+            }
+        }
+        Ok(Arc::new(routes))
     }
 }
 
 /// Sorts the handlers of one namespace by event.
-fn lines(outer: &[BoxMiddleware], namespace: Namespace, shared: &Arc<Shared>) -> Lines {
+fn lines(
+    outer: &[BoxMiddleware],
+    namespace: Namespace,
+    pattern: Option<&Arc<Pattern>>,
+    shared: &Arc<Shared>,
+) -> Lines {
     let around: Arc<[BoxMiddleware]> = outer.iter().cloned().chain(namespace.wraps).collect();
     let mut by_event: HashMap<&'static str, Vec<Route>> = HashMap::new();
     for route in namespace.routes {
@@ -232,6 +248,7 @@ fn lines(outer: &[BoxMiddleware], namespace: Namespace, shared: &Arc<Shared>) ->
             direct: bare && around.is_empty() && shared.pipeline.is_none(),
             around: Arc::clone(&around),
             handlers,
+            pattern: pattern.cloned(),
             shared: Arc::clone(shared),
         })
     };

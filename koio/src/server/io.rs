@@ -171,7 +171,12 @@ impl Io {
     }
 
     /// Adds a namespace. Its middleware is inside the server's. Clients that ask for one that nobody added are
-    /// refused. One that is added twice, is called `/`, or holds one of `{`, `,` and `?`, is an error at the start.
+    /// refused. One that is added twice, is called `/`, or holds a comma or a question mark, is an error at the start.
+    ///
+    /// `/room/{id}` is a pattern, of all namespaces that are `/room/` and one more part; [`Params`](crate::Params) has
+    /// the parts. One that is added by its name comes before the patterns, and no two patterns may mean the same one.
+    /// What the clients of a pattern call their namespaces is theirs to choose: such a namespace lives from its first
+    /// socket to its last, and is apart from all others.
     pub fn namespace(self, path: impl Into<String>, namespace: Namespace) -> Self {
         self.set_up(|setup| setup.namespace(path, namespace))
     }

@@ -29,7 +29,7 @@ use crate::{
     engine::PeerAddr,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::{Body, Direct, EngineService, HttpStream, Responding},
+    transport::{Body, Direct, EngineService, HttpStream, Responding, Stops},
 };
 
 /// Bytes that hyper keeps of what it reads, and so the longest head of a request (431 above it). Cookies and
@@ -316,19 +316,18 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let stream = match &served.engine {
         Some(engine) => {
-            let signal = stopped.clone();
-            let has_stopped = || matches!(signal.has_changed(), Ok(true));
-            let mut direct = Direct::new(stream, peer, engine.clone(), header_timeout);
+            let stops = Stops::new(stopped.clone());
+            let mut direct = Direct::new(stream, peer, engine.clone(), header_timeout, stops);
             let outcome = {
-                let stops = pin!(ended(&mut stopped));
-                direct.run(stops, has_stopped).await
+                let stopped = pin!(ended(&mut stopped));
+                direct.run(stopped).await
             };
             match direct.finish(outcome) {
                 Some(stream) => stream,
                 None => return,
             }
         }
-        None => HttpStream::new(Bytes::new(), stream),
+        None => HttpStream::new(Bytes::new(), stream.into()),
     };
     // In a box of its own: most connections never need it.
     let result = Box::pin(by_hyper(stream, peer, served, header_timeout, stopped)).await;

@@ -77,6 +77,12 @@ enum Violation {
     OutOfOrder(&'static str),
 }
 
+impl From<wire::DecodeError> for Violation {
+    fn from(error: wire::DecodeError) -> Self {
+        Self::Undecodable(error)
+    }
+}
+
 impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
@@ -106,8 +112,35 @@ impl Client {
     }
 
     fn packet(&mut self, message: Message, cx: &mut Context<'_>) -> Result<(), Violation> {
-        let incoming = self.assembler.push(message);
-        let incoming = incoming.map_err(Violation::Undecodable)?;
+        let text = match message {
+            Message::Text(text) if !self.assembler.is_partial() => text,
+            message => {
+                let incoming = self.assembler.push(message)?;
+                return self.incoming(incoming, cx);
+            }
+        };
+        let head = self.assembler.head(&text)?;
+        if head.is_whole_event() {
+            // Nearly all messages: nothing is made of one before it is known who takes it.
+            let name = self.assembler.name(&head, &text)?;
+            return match in_namespace(&mut self.lanes, head.namespace(&text)) {
+                Some(lane) if lane.is_accepted() => {
+                    lane.event(&mut Some(Event::new(&head, name, text)), cx);
+                    Ok(())
+                }
+                _ => self.late(head.namespace(&text), "event before CONNECT"),
+            };
+        }
+        let incoming = self.assembler.begin(&head, text)?;
+        self.incoming(incoming, cx)
+    }
+
+    #[inline(never)]
+    fn incoming(
+        &mut self,
+        incoming: Option<Incoming>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
         self.watch_attachments()?;
         match incoming {
             None => Ok(()),
@@ -175,9 +208,10 @@ impl Client {
             return Ok(());
         };
         self.left.retain(|left| **left != *name);
-        let namespace = self.core().enter(name);
         let handshake = Handshake::new(Arc::clone(&self.connection), &auth);
-        let socket = Socket::new(id, namespace, handshake);
+        let socket = self
+            .core()
+            .enter(name, |namespace| Socket::new(id, namespace, handshake));
         // Most clients are in one namespace; a vector left to itself would begin with room for four.
         if self.lanes.is_empty() {
             self.lanes.reserve_exact(1);
@@ -204,7 +238,7 @@ impl Client {
     ) -> Result<(), Violation> {
         match self.lane(namespace) {
             Some(lane) if lane.is_accepted() => {
-                lane.event(event, cx);
+                lane.event(&mut Some(event), cx);
                 Ok(())
             }
             _ => self.late(namespace, "event before CONNECT"),

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    engine::{Engine, EngineConfig, Transport, requests::PollReply},
+    engine::{Engine, EngineConfig, Transport, requests::Reply},
     ids::Sid,
     socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
     wire::payload,
@@ -59,9 +59,15 @@ impl Dispatch for Above {
         })
     }
 
-    fn event(&mut self, _: &Socket, event: Event, _: &mut Context<'_>) -> Option<BoxFuture> {
-        self.note(event.name.to_string());
-        (&*event.name == "stuck").then(|| Box::pin(pending()) as _)
+    fn event(
+        &mut self,
+        _: &Socket,
+        event: &mut Option<Event>,
+        _: &mut Context<'_>,
+    ) -> Option<BoxFuture> {
+        let event = event.take().unwrap();
+        self.note(event.name().to_owned());
+        (event.name() == "stuck").then(|| Box::pin(pending()) as _)
     }
 
     fn disconnect(&mut self, _: &Socket, reason: CloseReason) -> BoxFuture {
@@ -83,14 +89,8 @@ fn scene() -> Scene {
     let clients = Clients::new(Arc::clone(&core), Arc::new(above.clone()));
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
     core.start(SocketConfig::default(), &engine);
-    let opening = Opening::new(
-        &Default::default(),
-        &Default::default(),
-        None,
-        Transport::Polling,
-    );
-    let handshake = engine.open(opening, None).unwrap();
-    let handshake = payload::encode([handshake].iter());
+    let handshake = engine.open(opening(), None).unwrap();
+    let handshake = payload::encode([handshake]);
     let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
     let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
     let session = engine.get(&sid).unwrap();
@@ -100,6 +100,15 @@ fn scene() -> Scene {
         engine,
         session,
     }
+}
+
+fn opening() -> Opening {
+    Opening::new(
+        &Default::default(),
+        &Default::default(),
+        None,
+        Transport::Polling,
+    )
 }
 
 impl Scene {
@@ -112,8 +121,8 @@ impl Scene {
 
     async fn get(&self) -> String {
         match self.session.poll().unwrap().await.unwrap() {
-            PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
-            PollReply::Refused => "refused".to_owned(),
+            Reply::Payload(payload) => String::from_utf8(payload).unwrap(),
+            other => format!("{other:?}").to_lowercase(),
         }
     }
 }
@@ -158,6 +167,50 @@ async fn a_client_that_has_joined_once_has_met_the_connect_deadline() {
     scene.post("41").await;
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert!(scene.session.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_ends_with_its_last_socket_and_begins_again() {
+    let scene = scene();
+    for _ in 0..2 {
+        scene.post("40/slow,").await;
+        assert!(scene.core.find("/slow").is_some());
+        scene.above.gate.notify_one();
+        settle().await;
+        scene.post("41/slow,").await;
+        assert!(scene.core.find("/slow").is_none());
+    }
+    scene.post("40").await;
+    scene.session.lost(CloseReason::TransportError);
+    settle().await;
+    assert!(scene.core.find("/").is_some());
+}
+
+/// Some enter while others leave: nobody is left in a namespace that cannot be found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_enters_while_the_last_one_leaves_is_found() {
+    let core = Core::new();
+    let scene = scene();
+    let enter = || {
+        let request = Request::new(opening());
+        let connection = Connection::new(Arc::clone(&core), scene.session.clone(), request);
+        let handshake = Handshake::new(Arc::new(connection), &[]);
+        let id = SocketId::random().unwrap();
+        core.enter("/room/1", |namespace| Socket::new(id, namespace, handshake))
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                for _ in 0..2_000 {
+                    let socket = enter();
+                    let live = core.find("/room/1").unwrap();
+                    assert!(live.rooms.get(&socket.id()).is_some());
+                    assert!(socket.close());
+                }
+            });
+        }
+    });
+    assert!(core.find("/room/1").is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,9 +24,14 @@ pub(crate) trait Namespaces: Send + Sync + 'static {
 pub(crate) trait Dispatch: Send {
     /// The client asks to connect. A future that ends without an answer refuses.
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture;
-    /// An event has arrived. It is run as far as it goes at once, and nothing is left of one that is done. Most are,
-    /// and then what it needs beside the handler's own future need not be allocated.
-    fn event(&mut self, socket: &Socket, event: Event, cx: &mut Context<'_>) -> Option<BoxFuture>;
+    /// An event has arrived. It is run as far as it goes at once, and nothing is left of one that is done. It is taken
+    /// out of where it lies, so that it is moved once on its way.
+    fn event(
+        &mut self,
+        socket: &Socket,
+        event: &mut Option<Event>,
+        cx: &mut Context<'_>,
+    ) -> Option<BoxFuture>;
     /// The socket had been accepted, and is closed.
     fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture;
     /// A turn is over: gives back what an idle socket does not need.

@@ -410,6 +410,7 @@ impl Socket {
         if !rooms.is_empty() {
             self.kept().get_or_insert_default().left = rooms;
         }
+        self.core().tidy(&self.0.namespace);
         self.0.acks.close();
         true
     }

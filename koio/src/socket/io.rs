@@ -108,11 +108,20 @@ impl Core {
         namespaces.get(name).cloned()
     }
 
-    /// The namespace, made when the first client connects to it. Only declared ones get here.
-    pub(super) fn enter(&self, name: &str) -> Arc<LiveNamespace> {
-        if let Some(namespace) = self.find(name) {
-            return namespace;
+    /// Puts a socket into a namespace, which is made when the first comes. Only declared ones get here.
+    ///
+    /// `add` makes the socket a member. Whoever ends the namespace can't come in between.
+    pub(super) fn enter(
+        &self,
+        name: &str,
+        add: impl FnOnce(Arc<LiveNamespace>) -> Socket,
+    ) -> Socket {
+        let namespaces = self.namespaces.read();
+        let namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
+        if let Some(namespace) = namespaces.get(name) {
+            return add(Arc::clone(namespace));
         }
+        drop(namespaces);
         let namespaces = self.namespaces.write();
         let mut namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
         let name: Arc<str> = name.into();
@@ -123,7 +132,23 @@ impl Core {
                 acks: AtomicU64::new(0),
             })
         });
-        Arc::clone(namespace)
+        add(Arc::clone(namespace))
+    }
+
+    /// Ends a namespace that the last socket has left: of patterned ones there may be any number. `/` stays.
+    pub(super) fn tidy(&self, namespace: &LiveNamespace) {
+        if namespace.name == self.root || !namespace.rooms.is_empty() {
+            return;
+        }
+        let namespaces = self.namespaces.write();
+        let mut namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have entered it meanwhile.
+        if namespaces
+            .get(&namespace.name)
+            .is_some_and(|live| live.rooms.is_empty())
+        {
+            namespaces.remove(&namespace.name);
+        }
     }
 }
 

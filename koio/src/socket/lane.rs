@@ -106,9 +106,11 @@ impl Lane {
 
     /// Takes an event. It is begun here and now if nothing comes before it: what is under way already is polled in
     /// its turn, and polling it for every message would be waste.
-    pub(super) fn event(&mut self, event: Event, cx: &mut Context<'_>) {
+    pub(super) fn event(&mut self, event: &mut Option<Event>, cx: &mut Context<'_>) {
         if self.running.is_some() || !self.queue.is_empty() {
-            self.queue.push(event);
+            if let Some(event) = event.take() {
+                self.queue.push(event);
+            }
             return;
         }
         match self.begin(event, cx) {
@@ -168,7 +170,7 @@ impl Lane {
                     std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)))
                 }
                 None => match self.next_event() {
-                    Some(event) => self.begin(event, cx),
+                    mut event @ Some(_) => self.begin(&mut event, cx),
                     None if self.start_last() => continue,
                     None => return self.rest(),
                 },
@@ -203,7 +205,11 @@ impl Lane {
     }
 
     /// Runs an event as far as it goes at once, and keeps what is left of it.
-    fn begin(&mut self, event: Event, cx: &mut Context<'_>) -> std::thread::Result<Poll<()>> {
+    fn begin(
+        &mut self,
+        event: &mut Option<Event>,
+        cx: &mut Context<'_>,
+    ) -> std::thread::Result<Poll<()>> {
         let Self {
             socket, dispatch, ..
         } = self;

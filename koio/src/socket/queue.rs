@@ -60,13 +60,14 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{EventName, RawArgs};
+    use crate::wire::{Assembler, Incoming, Message, PacketLimits};
 
-    fn event(json: &str) -> Event {
-        Event {
-            name: EventName::from("e"),
-            args: RawArgs::from_list(json.to_owned(), Vec::new()).unwrap(),
-            ack: None,
+    fn event(argument: &str) -> Event {
+        let text = format!(r#"2["e",{argument}]"#);
+        let mut assembler = Assembler::new(PacketLimits::default());
+        match assembler.push(Message::Text(text.into())).unwrap() {
+            Some(Incoming::Event { event, .. }) => event,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -81,9 +82,9 @@ mod tests {
             ..SocketConfig::default()
         };
         let mut queue = Queue::default();
-        queue.push(event("[1]"));
+        queue.push(event("1"));
         assert!(!queue.is_full(&few) && !queue.is_full(&short));
-        queue.push(event(&format!("[\"{}\"]", "x".repeat(100))));
+        queue.push(event(&format!("\"{}\"", "x".repeat(100))));
         assert!(queue.is_full(&few) && queue.is_full(&short));
         assert!(queue.pop().is_some());
         assert!(!queue.is_full(&few) && queue.is_full(&short));

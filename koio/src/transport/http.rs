@@ -7,25 +7,24 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::stream::Tcp;
 
 /// A TCP connection, and what has been read from it already.
 #[derive(Debug)]
 pub(crate) struct HttpStream {
     unread: Bytes,
-    tcp: TcpStream,
+    tcp: Tcp,
 }
 
 impl HttpStream {
     /// `unread`: what comes before everything that `tcp` still gives.
-    pub(crate) fn new(unread: Bytes, tcp: TcpStream) -> Self {
+    pub(crate) fn new(unread: Bytes, tcp: Tcp) -> Self {
         Self { unread, tcp }
     }
 
-    pub(super) fn into_parts(self) -> (Bytes, TcpStream) {
+    pub(super) fn into_parts(self) -> (Bytes, Tcp) {
         (self.unread, self.tcp)
     }
 }

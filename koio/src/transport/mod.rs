@@ -14,7 +14,7 @@ mod stream;
 mod websocket;
 
 pub use body::Body;
-pub(crate) use direct::Direct;
+pub(crate) use direct::{Direct, Stops};
 pub(crate) use http::HttpStream;
 pub use origin::{BadOrigin, Origins};
 pub use service::{EngineService, Responding};

@@ -17,16 +17,9 @@ use http_body_util::{BodyExt, Limited};
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use super::{
-    Body,
-    request::Refusal,
-    response::{self, Answer},
-};
+use super::{Body, request::Refusal, response};
 use crate::{
-    engine::{
-        CloseReason, Engine, EngineConfig, Session,
-        requests::{PollReply, PostReply},
-    },
+    engine::{CloseReason, Engine, EngineConfig, Session, requests::Reply},
     wire::payload,
 };
 
@@ -54,12 +47,12 @@ impl Drop for Abort {
 ///
 /// The session is told when the request arrives and not when its future is first polled: a server that sees the
 /// connection end first never polls it, and the session would not learn of either.
-pub(super) struct Waiting<T> {
+pub(super) struct Waiting {
     abort: Abort,
-    answer: oneshot::Receiver<T>,
+    answer: oneshot::Receiver<Reply>,
 }
 
-impl Waiting<PollReply> {
+impl Waiting {
     /// A GET.
     pub(super) fn poll(session: Session) -> Result<Self, Refusal> {
         let answer = session.poll().map_err(|_| Refusal::SessionUnknown)?;
@@ -70,25 +63,13 @@ impl Waiting<PollReply> {
     }
 }
 
-impl Waiting<PostReply> {
-    /// A POST whose body is there. `None` if there is anything wrong with it, and then nothing has been done.
-    pub(super) fn post(session: Session, body: Bytes) -> Option<Self> {
-        let packets = payload::decode(body).ok()?;
-        let answer = session.post_whole(packets).ok()?;
-        Some(Self {
-            abort: Abort(Some(session)),
-            answer,
-        })
-    }
-}
+impl Future for Waiting {
+    type Output = Reply;
 
-impl<T: Into<Answer>> Future for Waiting<T> {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let answer = ready!(Pin::new(&mut self.answer).poll(cx));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        let reply = ready!(Pin::new(&mut self.answer).poll(cx));
         self.abort.disarm();
-        Poll::Ready(answer.map_or(Answer::Refused, Into::into))
+        Poll::Ready(reply.unwrap_or_default())
     }
 }
 

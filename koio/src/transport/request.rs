@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method, StatusCode, header};
+use memchr::{memchr, memchr2};
 
 use crate::{
     engine::{EngineConfig, Transport},
@@ -103,24 +104,22 @@ struct Query<'a> {
 
 impl<'a> Query<'a> {
     fn parse(query: &'a str) -> Self {
-        let query = query.as_bytes();
         let mut parsed = Self::default();
+        let mut rest = query.as_bytes();
         // Clients write theirs without an escape, and most requests of a session bring nothing but a query.
-        if !query.contains(&b'%') && !query.contains(&b'+') {
-            let mut rest = query;
-            while !rest.is_empty() {
-                let text = cut(&mut rest, b'&');
-                let mut value = text;
-                let name = cut(&mut value, b'=');
+        let escaped = memchr2(b'%', b'+', rest).is_some();
+        while !rest.is_empty() {
+            let (pair, behind) = cut(rest, b'&');
+            rest = behind;
+            if !escaped {
+                let (name, value) = cut(pair, b'=');
                 parsed.note(name, || Cow::Borrowed(value));
+            } else if let Some((name, value)) = form_urlencoded::parse(pair).next() {
+                parsed.note(name.as_bytes(), || match value {
+                    Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+                    Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+                });
             }
-            return parsed;
-        }
-        for (name, value) in form_urlencoded::parse(query) {
-            parsed.note(name.as_bytes(), || match value {
-                Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
-                Cow::Owned(value) => Cow::Owned(value.into_bytes()),
-            });
         }
         parsed
     }
@@ -140,14 +139,11 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Takes what comes before the first such byte, which goes as well.
-fn cut<'a>(rest: &mut &'a [u8], border: u8) -> &'a [u8] {
-    let at = rest.iter().position(|byte| *byte == border);
-    let (first, behind) = rest
-        .split_at_checked(at.unwrap_or(rest.len()))
-        .unwrap_or_default();
-    *rest = behind.get(1..).unwrap_or_default();
-    first
+/// What comes before the first such byte, and what comes behind it.
+fn cut(text: &[u8], border: u8) -> (&[u8], &[u8]) {
+    let at = memchr(border, text).unwrap_or(text.len());
+    let (before, behind) = text.split_at_checked(at).unwrap_or_default();
+    (before, behind.get(1..).unwrap_or_default())
 }
 
 /// Whether a request wants to become a WebSocket.
@@ -196,8 +192,7 @@ pub(super) fn judge(
         return Err(Refusal::BadRequest);
     }
     if let Some(sid) = query.sid {
-        let sid = std::str::from_utf8(&sid).ok().and_then(Sid::parse);
-        let sid = sid.ok_or(Refusal::SessionUnknown)?;
+        let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown)?;
         // A WebSocket needs an upgrade and a poll is none; a proxy that strips the header shows up here.
         if upgrade != (transport == Transport::WebSocket) {
             return Err(Refusal::BadRequest);

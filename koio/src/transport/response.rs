@@ -7,7 +7,10 @@ use http::{
 };
 
 use super::{Body, request::Refusal};
-use crate::engine::requests::{PollReply, PostReply};
+use crate::engine::requests::Reply;
+
+/// The answer to data that was taken.
+pub(super) const TAKEN: &[u8] = b"ok";
 
 fn respond(
     status: StatusCode,
@@ -29,53 +32,14 @@ fn never_stored(mut response: Response<Body>) -> Response<Body> {
 }
 
 /// What a session answers. `transport/direct` writes the same.
-#[derive(Debug, Default)]
-pub(super) enum Answer {
-    /// To a poll.
-    Payload(Bytes),
-    /// To data that was taken.
-    Taken,
-    /// To what broke the rules.
-    #[default]
-    Refused,
-}
-
-impl Answer {
-    pub(super) fn body(&self) -> Bytes {
-        match self {
-            Self::Payload(payload) => payload.clone(),
-            Self::Taken => Bytes::from_static(b"ok"),
-            Self::Refused => Bytes::new(),
-        }
-    }
-}
-
-impl From<Answer> for Response<Body> {
-    fn from(answer: Answer) -> Self {
-        let content_type = match answer {
-            Answer::Payload(_) => "text/plain; charset=UTF-8",
-            Answer::Taken => "text/html",
-            Answer::Refused => return bare(StatusCode::BAD_REQUEST),
+impl From<Reply> for Response<Body> {
+    fn from(reply: Reply) -> Self {
+        let (content_type, body) = match reply {
+            Reply::Payload(payload) => ("text/plain; charset=UTF-8", payload.into()),
+            Reply::Taken => ("text/html", Bytes::from_static(TAKEN)),
+            Reply::Refused => return bare(StatusCode::BAD_REQUEST),
         };
-        never_stored(respond(StatusCode::OK, content_type, answer.body()))
-    }
-}
-
-impl From<PollReply> for Answer {
-    fn from(reply: PollReply) -> Self {
-        match reply {
-            PollReply::Payload(payload) => Self::Payload(payload),
-            PollReply::Refused => Self::Refused,
-        }
-    }
-}
-
-impl From<PostReply> for Answer {
-    fn from(reply: PostReply) -> Self {
-        match reply {
-            PostReply::Taken => Self::Taken,
-            PostReply::Refused => Self::Refused,
-        }
+        never_stored(respond(StatusCode::OK, content_type, body))
     }
 }
 

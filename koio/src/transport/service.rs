@@ -30,14 +30,13 @@ use super::{
     origin::Verdict,
     polling::{Post, Waiting},
     request::{self, Ask, Refusal},
-    response::{self, Answer},
+    response,
     stream::Tcp,
     websocket::WebSocket,
 };
 use crate::{
     engine::{
-        Engine, Opening, PeerAddr, Transport, duplex::Duplex, registry::NotOpened,
-        requests::PollReply,
+        Engine, Opening, PeerAddr, Transport, duplex::Duplex, registry::NotOpened, requests::Reply,
     },
     ids::Sid,
     wire::payload,
@@ -54,7 +53,7 @@ pub struct Responding {
 /// A request that has been taken: its answer, or what waits for it.
 enum Begun {
     Done(Response<Body>),
-    Poll(Waiting<PollReply>),
+    Poll(Waiting),
     Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
@@ -183,7 +182,7 @@ impl EngineService {
     fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
         let opening = opening(request, peer, Transport::Polling);
         match self.engine.open(opening, None) {
-            Ok(handshake) => Answer::Payload(payload::encode([handshake].iter())).into(),
+            Ok(handshake) => Reply::Payload(payload::encode([handshake])).into(),
             Err(NotOpened::Refusing | NotOpened::NoId) => {
                 self.refuse(Refusal::Unavailable, false, request)
             }
@@ -288,14 +287,14 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
         }
         // A server of somebody else's: axum's, or whoever uses hyper-util's; or hyper's own.
         Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {
-            Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+            Ok(parts) => Ok((Tcp::from(parts.io.into_inner()), parts.read_buf)),
             Err(connection) => connection
                 .downcast::<TokioIo<TcpStream>>()
-                .map(|parts| (parts.io.into_inner(), parts.read_buf)),
+                .map(|parts| (Tcp::from(parts.io.into_inner()), parts.read_buf)),
         },
     };
     match taken {
-        Ok((stream, unread)) => Box::new(WebSocket::new(Tcp::from(stream), &unread, config)),
+        Ok((tcp, unread)) => Box::new(WebSocket::new(tcp, &unread, config)),
         // Behind TLS, or in some other wrapping.
         Err(connection) => Box::new(WebSocket::new(
             TokioIo::new(connection),

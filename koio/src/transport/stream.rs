@@ -33,7 +33,8 @@ impl Stream for TokioIo<Upgraded> {}
 impl Stream for tokio::io::DuplexStream {}
 
 /// A TCP connection, which any task may write to.
-pub(super) struct Tcp {
+#[derive(Debug)]
+pub(crate) struct Tcp {
     read: OwnedReadHalf,
     /// The last who drops it shuts the connection down for writing.
     write: Option<Arc<OwnedWriteHalf>>,
@@ -49,10 +50,18 @@ impl From<TcpStream> for Tcp {
     }
 }
 
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        // Closing tells the peer the same as shutting down, with one system call less.
+        if let Some(last) = self.write.take().and_then(Arc::into_inner) {
+            last.forget();
+        }
+    }
+}
+
 impl Stream for Tcp {
     fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
-        let write: Arc<dyn Shortcut> = Arc::clone(self.write.as_ref()?) as _;
-        Some(write)
+        Some(self.writer()? as _)
     }
 }
 
@@ -63,6 +72,11 @@ impl Shortcut for OwnedWriteHalf {
 }
 
 impl Tcp {
+    /// For whoever writes to it from other tasks.
+    pub(super) fn writer(&self) -> Option<Arc<OwnedWriteHalf>> {
+        self.write.clone()
+    }
+
     fn poll_try(
         &self,
         cx: &mut Context<'_>,

@@ -1,12 +1,13 @@
 //! Packets put together with their attachments.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::{Buf, Bytes};
 
 use super::args::Attachments;
+use super::name::Name;
 use super::packet::{Head, PacketKind, PacketLimits, namespace};
-use super::{DecodeError, DecodeErrorKind, EventName, Message, RawArgs};
+use super::{DecodeError, DecodeErrorKind, Message, RawArgs};
 
 /// What came in, complete.
 #[derive(Clone, Debug)]
@@ -47,10 +48,9 @@ pub enum Incoming {
 }
 
 /// An event as it arrived.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Event {
-    /// Its name.
-    pub name: EventName,
+    name: Name,
     /// Its arguments.
     pub args: RawArgs,
     /// Under which id the client waits for an answer, if it does.
@@ -58,10 +58,42 @@ pub struct Event {
 }
 
 impl Event {
+    /// What the text with this head is, if its name is this and ends there.
+    #[inline]
+    pub(crate) fn new(head: &Head, (name, end): (Name, usize), mut text: Bytes) -> Self {
+        text.advance(head.data);
+        Self {
+            name,
+            args: head.args(text, Some(end)),
+            ack: head.id,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        // To check it again is cheaper than to keep a second copy.
+        std::str::from_utf8(self.name_bytes()).unwrap_or_default()
+    }
+
+    pub(crate) fn name_bytes(&self) -> &[u8] {
+        self.name.bytes(self.args.data())
+    }
+
     /// Bytes that it holds while it waits.
     pub(crate) fn weight(&self) -> usize {
         let attachments: usize = self.args.attachments().iter().map(Bytes::len).sum();
-        self.name.len() + self.args.json().len() + attachments
+        self.name_bytes().len() + self.args.json().len() + attachments
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("name", &self.name())
+            .field("args", &self.args)
+            .field("ack", &self.ack)
+            .finish()
     }
 }
 
@@ -125,7 +157,10 @@ impl Assembler {
     /// When the message is no packet, or not what the packet before it announced.
     pub fn push(&mut self, message: Message) -> Result<Option<Incoming>, DecodeError> {
         match (message, self.partial.take()) {
-            (Message::Text(text), None) => self.header(text),
+            (Message::Text(text), None) => {
+                let head = self.head(&text)?;
+                self.begin(&head, text)
+            }
             (Message::Binary(data), Some(partial)) => self.attachment(partial, data),
             (Message::Text(_), Some(_)) => {
                 Err(DecodeError::new(DecodeErrorKind::TextWithinBinary, 0))
@@ -144,10 +179,28 @@ impl Assembler {
         }
     }
 
-    fn header(&mut self, text: Bytes) -> Result<Option<Incoming>, DecodeError> {
-        let head = Head::read(&text, &self.limits)?;
+    /// Reads what comes before a packet's data: the first half of [`push`](Self::push), for a text while nothing is
+    /// outstanding.
+    #[inline]
+    pub(crate) fn head(&self, text: &[u8]) -> Result<Head, DecodeError> {
+        Head::read(text, &self.limits)
+    }
+
+    /// The name of the event with this head, and where it ends.
+    #[inline]
+    pub(crate) fn name(&self, head: &Head, text: &[u8]) -> Result<(Name, usize), DecodeError> {
+        let list = text.get(head.data..).unwrap_or_default();
+        Name::decode(list, self.limits.event)
+    }
+
+    /// The second half of [`push`](Self::push).
+    pub(crate) fn begin(
+        &mut self,
+        head: &Head,
+        text: Bytes,
+    ) -> Result<Option<Incoming>, DecodeError> {
+        let incoming = self.incoming(head, text)?;
         let outstanding = head.attachments;
-        let incoming = Incoming::new(&head, text, &self.limits)?;
         if outstanding == 0 {
             return Ok(Some(incoming));
         }
@@ -160,6 +213,29 @@ impl Assembler {
             apart: 0,
         }));
         Ok(None)
+    }
+
+    fn incoming(&self, head: &Head, mut text: Bytes) -> Result<Incoming, DecodeError> {
+        let namespace = head.shared_namespace(&text);
+        if head.kind == PacketKind::Event {
+            let name = self.name(head, &text)?;
+            let event = Event::new(head, name, text);
+            return Ok(Incoming::Event { namespace, event });
+        }
+        text.advance(head.data);
+        Ok(match head.kind {
+            PacketKind::Ack | PacketKind::Event => Incoming::Ack {
+                namespace,
+                id: head.id.ok_or(DecodeError::new(DecodeErrorKind::AckId, 0))?,
+                args: head.args(text, None),
+            },
+            PacketKind::Connect => Incoming::Connect {
+                namespace,
+                auth: text,
+            },
+            PacketKind::Disconnect => Incoming::Disconnect { namespace },
+            PacketKind::ConnectError => Incoming::ConnectError { namespace },
+        })
     }
 
     fn attachment(
@@ -213,44 +289,6 @@ impl Partial {
 }
 
 impl Incoming {
-    #[inline]
-    fn new(head: &Head, mut text: Bytes, limits: &PacketLimits) -> Result<Self, DecodeError> {
-        let namespace = head.namespace(&text);
-        text.advance(head.data);
-        let args = |text, name| {
-            let attachments = if head.binary {
-                Attachments::Empty
-            } else {
-                Attachments::None
-            };
-            RawArgs::new(text, name, attachments, head.checked)
-        };
-        Ok(match head.kind {
-            PacketKind::Event => {
-                let (name, end) = EventName::decode(&text, limits.event)?;
-                Self::Event {
-                    namespace,
-                    event: Event {
-                        name,
-                        args: args(text, Some(end)),
-                        ack: head.id,
-                    },
-                }
-            }
-            PacketKind::Ack => Self::Ack {
-                namespace,
-                id: head.id.ok_or(DecodeError::new(DecodeErrorKind::AckId, 0))?,
-                args: args(text, None),
-            },
-            PacketKind::Connect => Self::Connect {
-                namespace,
-                auth: text,
-            },
-            PacketKind::Disconnect => Self::Disconnect { namespace },
-            PacketKind::ConnectError => Self::ConnectError { namespace },
-        })
-    }
-
     fn namespace(&self) -> &Bytes {
         let (Self::Connect { namespace, .. }
         | Self::Disconnect { namespace }

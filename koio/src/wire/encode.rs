@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::draft::{self, Draft, TEXT_AT};
 use super::json;
 use super::name::is_reserved;
-use super::ser::Output;
+use super::ser::{Binaries, Output};
 use super::{EncodeError, Frame};
 
 /// How many binaries one packet can have. Official clients drop a connection that sends more.
@@ -38,16 +38,11 @@ pub(crate) fn event_draft(
     if is_reserved(name) {
         return Err(EncodeError::ReservedName);
     }
-    let mut output = Output {
-        text: draft::buffer(),
-        ..Output::default()
-    };
-    begin(&mut output.text, b'2', namespace, id);
-    let list = output.text.len();
-    output.text.push(b'[');
+    let mut output = Output::begin(b'2', namespace, id);
     push_string(&mut output.text, name);
     output.comma = true;
-    finish(output, list, args)
+    let written = output.arguments(args);
+    output.finish(written)
 }
 
 /// The answer to an event, its arguments as those of [`event`].
@@ -69,21 +64,15 @@ pub(crate) fn ack_draft(
     id: u64,
     args: &(impl Serialize + ?Sized),
 ) -> Result<Draft, EncodeError> {
-    let mut output = Output {
-        text: draft::buffer(),
-        ..Output::default()
-    };
-    begin(&mut output.text, b'3', namespace, Some(id));
-    let list = output.text.len();
-    output.text.push(b'[');
-    finish(output, list, args)
+    let mut output = Output::begin(b'3', namespace, Some(id));
+    let written = output.arguments(args);
+    output.finish(written)
 }
 
 /// A namespace is granted, under this socket id.
 #[must_use]
 pub fn connect(namespace: &str, sid: &str) -> Frame {
-    let mut text = draft::buffer();
-    begin(&mut text, b'0', namespace, None);
+    let mut text = begin(b'0', namespace, None);
     text.extend_from_slice(br#"{"sid":"#);
     push_string(&mut text, sid);
     text.push(b'}');
@@ -93,8 +82,7 @@ pub fn connect(namespace: &str, sid: &str) -> Frame {
 /// A namespace is refused. `data` is JSON.
 #[must_use]
 pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
-    let mut text = draft::buffer();
-    begin(&mut text, b'4', namespace, None);
+    let mut text = begin(b'4', namespace, None);
     text.extend_from_slice(br#"{"message":"#);
     push_string(&mut text, message);
     if let Some(data) = data {
@@ -108,49 +96,61 @@ pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Fra
 /// The server leaves a namespace on the client's behalf.
 #[must_use]
 pub fn disconnect(namespace: &str) -> Frame {
-    let mut text = draft::buffer();
-    begin(&mut text, b'1', namespace, None);
+    let text = begin(b'1', namespace, None);
     Draft::of_text(text).into_frame()
 }
 
-/// Writes what comes before the data.
-fn begin(text: &mut Vec<u8>, kind: u8, namespace: &str, id: Option<u64>) {
+/// A text with what comes before the data.
+fn begin(kind: u8, namespace: &str, id: Option<u64>) -> Vec<u8> {
+    let mut text = draft::buffer();
     text.extend_from_slice(&[b'4', kind]);
     if namespace != "/" {
         text.extend_from_slice(namespace.as_bytes());
         text.push(b',');
     }
     if let Some(id) = id {
-        push(text, id);
+        // Without `fmt`, for which a number is a long way. Making JSON of one can't fail.
+        let _ = serde_json::to_writer(&mut text, &id);
     }
+    text
 }
 
-/// Appends the list of a packet's data, and turns the packet into a binary one if it has binaries.
-fn finish(
-    mut output: Output,
-    list: usize,
-    args: &(impl Serialize + ?Sized),
-) -> Result<Draft, EncodeError> {
-    let result = output.arguments(args);
-    let Output {
-        mut text, binaries, ..
-    } = output;
-    let count = match u8::try_from(binaries.count) {
-        Ok(count) if binaries.count <= MAX_ATTACHMENTS => count,
-        _ => return Err(EncodeError::TooManyAttachments),
-    };
-    result.map_err(EncodeError::Serialize)?;
-    text.push(b']');
-    if count == 0 {
-        return Ok(Draft::of_text(text));
+impl Output {
+    /// A packet whose list is about to be written.
+    fn begin(kind: u8, namespace: &str, id: Option<u64>) -> Self {
+        let mut text = begin(kind, namespace, id);
+        let list = text.len();
+        text.push(b'[');
+        Self {
+            text,
+            list,
+            binaries: Binaries::default(),
+            comma: false,
+        }
     }
-    let keys = json::count_keys(text.get(list..).unwrap_or_default(), binaries.count)
-        .map_err(|error| EncodeError::Serialize(serde::ser::Error::custom(error)))?;
-    if keys != binaries.count {
-        return Err(EncodeError::PlaceholderKey);
+
+    /// Ends the list, and turns the packet into a binary one if it has binaries.
+    fn finish(self, written: Result<(), serde_json::Error>) -> Result<Draft, EncodeError> {
+        let Self {
+            mut text, binaries, ..
+        } = self;
+        if binaries.count > MAX_ATTACHMENTS {
+            return Err(EncodeError::TooManyAttachments);
+        }
+        written.map_err(EncodeError::Serialize)?;
+        text.push(b']');
+        if binaries.count == 0 {
+            return Ok(Draft::of_text(text));
+        }
+        let keys = json::count_keys(text.get(self.list..).unwrap_or_default(), binaries.count)
+            .map_err(|error| EncodeError::Serialize(serde::ser::Error::custom(error)))?;
+        if keys != binaries.count {
+            return Err(EncodeError::PlaceholderKey);
+        }
+        let count = binaries.count as u8;
+        let start = announce(&mut text, count);
+        Ok(Draft::seal(text, start, binaries.frames, count.into()))
     }
-    let start = announce(&mut text, count);
-    Ok(Draft::seal(text, start, binaries.frames, count.into()))
 }
 
 /// Makes an event or an ack a binary one: its type and the count of its attachments move into the room before the
@@ -170,12 +170,7 @@ fn announce(text: &mut [u8], count: u8) -> usize {
     start
 }
 
-fn push(text: &mut Vec<u8>, number: u64) {
-    // Without `fmt`, for which a number is a long way. Making JSON of one can't fail.
-    let _ = serde_json::to_writer(text, &number);
-}
-
 fn push_string(text: &mut Vec<u8>, string: &str) {
-    // Neither can making JSON of a string.
+    // Making JSON of a string can't fail.
     let _ = serde_json::to_writer(text, string);
 }

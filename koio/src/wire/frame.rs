@@ -26,12 +26,12 @@ pub struct Frame {
 }
 
 /// One message of a [`Frame`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
     /// Whether it is text, which starts with the Engine.IO type digit. Binary has no digit.
     pub text: bool,
     /// What is in it.
-    pub payload: Bytes,
+    pub payload: &'a [u8],
 }
 
 impl Frame {
@@ -63,7 +63,7 @@ impl Frame {
     }
 
     /// This frame and others behind it, for a WebSocket to write together.
-    pub(crate) fn and<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Self {
+    pub(crate) fn and(&self, others: impl IntoIterator<Item = Self>) -> Self {
         let mut bytes = self.bytes.to_vec();
         let mut messages = self.messages;
         for other in others {
@@ -96,10 +96,8 @@ impl Frame {
 
     /// The messages one by one.
     #[must_use]
-    pub fn parts(&self) -> Parts {
-        Parts {
-            rest: self.bytes.clone(),
-        }
+    pub fn parts(&self) -> Parts<'_> {
+        Parts { rest: &self.bytes }
     }
 
     /// `0` and the handshake.
@@ -195,14 +193,14 @@ pub(super) fn header(opcode: u8, len: usize) -> ([u8; HEADER], usize) {
 
 /// The messages of a [`Frame`], in order.
 #[derive(Clone, Debug)]
-pub struct Parts {
-    rest: Bytes,
+pub struct Parts<'a> {
+    rest: &'a [u8],
 }
 
-impl Iterator for Parts {
-    type Item = Part;
+impl<'a> Iterator for Parts<'a> {
+    type Item = Part<'a>;
 
-    fn next(&mut self) -> Option<Part> {
+    fn next(&mut self) -> Option<Part<'a>> {
         let rest = &mut self.rest;
         // `try_get_*` end the iteration at a frame that is cut short, which `Frame` never holds.
         let opcode = rest.try_get_u8().ok()?;
@@ -211,12 +209,9 @@ impl Iterator for Parts {
             127 => usize::try_from(rest.try_get_u64().ok()?).ok()?,
             short => usize::from(short),
         };
-        if len > rest.len() {
-            return None;
-        }
         Some(Part {
             text: opcode == TEXT,
-            payload: rest.split_to(len),
+            payload: rest.split_off(..len)?,
         })
     }
 }
@@ -225,7 +220,7 @@ impl Iterator for Parts {
 mod tests {
     use super::*;
 
-    fn only(frame: &Frame) -> Part {
+    fn only(frame: &Frame) -> Part<'_> {
         let parts: Vec<_> = frame.parts().collect();
         assert_eq!(parts.len(), 1);
         assert_eq!(frame.messages(), 1);

@@ -36,7 +36,7 @@ pub use engine::{EnginePacket, Message};
 pub(crate) use error::shorten;
 pub use error::{ArgError, DecodeError, DecodeErrorKind, EncodeError};
 pub use frame::{Frame, Part, Parts};
-pub use name::{EventName, is_reserved};
+pub use name::is_reserved;
 pub(crate) use packet::namespace;
 pub use packet::{Packet, PacketKind, PacketLimits};
 pub use reader::ArgsReader;

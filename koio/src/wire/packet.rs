@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::args::Attachments;
 use super::json;
-use super::{DecodeError, DecodeErrorKind};
+use super::{DecodeError, DecodeErrorKind, RawArgs};
 
 /// What a packet is for. Events and acks with attachments are not kinds of their own here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,7 +93,7 @@ impl Packet {
         let head = Head::read(text, limits)?;
         Ok(Self {
             kind: head.kind,
-            namespace: head.namespace(text),
+            namespace: head.shared_namespace(text),
             id: head.id,
             attachments: head.attachments,
             binary: head.binary,
@@ -102,7 +103,7 @@ impl Packet {
 }
 
 /// A packet where it lies: what comes before the data, and where that begins.
-pub(super) struct Head {
+pub(crate) struct Head {
     pub(super) kind: PacketKind,
     pub(super) binary: bool,
     /// Whether the data has been found to be JSON already; otherwise only its edges have been looked at.
@@ -131,9 +132,15 @@ impl Head {
         };
         let start = cursor.at;
         let data = cursor.rest();
-        let checked = shape(kind, data, id, limits)
-            .and_then(|()| check(kind, data, binary.then_some(attachments), limits))
-            .map_err(|error| DecodeError::new(error.kind(), start + error.offset()))?;
+        let in_text = |error: DecodeError| DecodeError::new(error.kind(), start + error.offset());
+        shape(kind, data, id, limits).map_err(in_text)?;
+        let lazy = matches!(kind, PacketKind::Event | PacketKind::Ack) && !binary;
+        // A short text can't be deep.
+        let checked = if lazy && data.len() <= limits.depth {
+            false
+        } else {
+            check(kind, data, binary.then_some(attachments), limits).map_err(in_text)?
+        };
         Ok(Self {
             kind,
             binary,
@@ -145,13 +152,37 @@ impl Head {
         })
     }
 
+    /// Whether this is an event that is complete without attachments: nearly all packets are.
+    pub(crate) fn is_whole_event(&self) -> bool {
+        self.kind == PacketKind::Event && self.attachments == 0
+    }
+
     /// The namespace in the text that this was read from.
     #[inline]
-    pub(super) fn namespace(&self, text: &Bytes) -> Bytes {
+    pub(crate) fn namespace<'a>(&self, text: &'a [u8]) -> &'a str {
+        match self.namespace {
+            Some((start, end)) => namespace(text.get(start..end).unwrap_or_default()),
+            None => "/",
+        }
+    }
+
+    /// The same, to be kept.
+    pub(super) fn shared_namespace(&self, text: &Bytes) -> Bytes {
         match self.namespace {
             Some((start, end)) => text.slice(start..end),
             None => Bytes::from_static(b"/"),
         }
+    }
+
+    /// The arguments in the list that follows: behind the name that ends at `name`, or all of its items.
+    #[inline]
+    pub(super) fn args(&self, list: Bytes, name: Option<usize>) -> RawArgs {
+        let attachments = if self.binary {
+            Attachments::Empty
+        } else {
+            Attachments::None
+        };
+        RawArgs::new(list, name, attachments, self.checked)
     }
 }
 
@@ -202,9 +233,7 @@ fn check(
         return Ok(true);
     }
     let lazy = matches!(kind, PacketKind::Event | PacketKind::Ack);
-    // A short text can't be deep.
-    let shallow = || data.len() <= limits.depth || json::brackets(data) <= limits.depth;
-    if data.is_empty() || lazy && shallow() {
+    if data.is_empty() || lazy && json::brackets(data) <= limits.depth {
         return Ok(!lazy);
     }
     json::document(data, limits.depth, &mut json::Unwatched)?;

@@ -1,10 +1,13 @@
 //! The body of a polling request or answer: several packets in one text.
 
+use std::borrow::Borrow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes};
+use memchr::memchr;
 
-use super::{DecodeError, DecodeErrorKind, EnginePacket, Frame};
+use super::{DecodeError, DecodeErrorKind, EnginePacket, Frame, Part};
 
 const SEPARATOR: u8 = 0x1e;
 
@@ -43,7 +46,7 @@ impl Iterator for Packets {
     fn next(&mut self) -> Option<Self::Item> {
         let mut rest = self.rest.take()?;
         let offset = self.offset;
-        let text = match rest.iter().position(|&byte| byte == SEPARATOR) {
+        let text = match memchr(SEPARATOR, &rest) {
             Some(end) => {
                 let text = rest.split_to(end);
                 rest.advance(1);
@@ -63,25 +66,32 @@ impl Iterator for Packets {
 }
 
 /// Writes frames as a polling body.
-pub fn encode<'a>(frames: impl Iterator<Item = &'a Frame>) -> Bytes {
+pub fn encode(frames: impl IntoIterator<Item: Borrow<Frame>>) -> Vec<u8> {
     let mut body = Vec::new();
-    for part in frames.flat_map(Frame::parts) {
-        if !body.is_empty() {
-            body.push(SEPARATOR);
-        }
-        if part.text {
-            body.extend_from_slice(&part.payload);
-        } else {
-            body.push(b'b');
-            let start = body.len();
-            // Padded base64: four characters for each three bytes begun.
-            body.resize(start + part.payload.len().div_ceil(3) * 4, 0);
-            let room = body.get_mut(start..).unwrap_or_default();
-            let written = STANDARD.encode_slice(&part.payload, room).unwrap_or(0);
-            body.truncate(start + written);
-        }
+    for frame in frames {
+        let frame = frame.borrow();
+        // As text it is shorter here.
+        body.reserve(frame.len());
+        frame.parts().for_each(|part| push(&mut body, part));
     }
-    body.into()
+    body
+}
+
+fn push(body: &mut Vec<u8>, part: Part<'_>) {
+    if !body.is_empty() {
+        body.push(SEPARATOR);
+    }
+    if part.text {
+        body.extend_from_slice(part.payload);
+    } else {
+        body.push(b'b');
+        let start = body.len();
+        // Padded base64: four characters for each three bytes begun.
+        body.resize(start + part.payload.len().div_ceil(3) * 4, 0);
+        let room = body.get_mut(start..).unwrap_or_default();
+        let written = STANDARD.encode_slice(part.payload, room).unwrap_or(0);
+        body.truncate(start + written);
+    }
 }
 
 #[cfg(test)]
@@ -198,7 +208,7 @@ mod tests {
             encode(frames.iter()),
             &b"4hello\x1ebAQIDBA==\x1eb\x1e6\x1e1"[..]
         );
-        assert_eq!(encode([].iter()), Bytes::new());
+        assert_eq!(encode([] as [Frame; 0]), b"");
     }
 
     #[test]
@@ -206,7 +216,7 @@ mod tests {
         for len in 0..40_u8 {
             let data = Bytes::from((0..len).map(|n| n.wrapping_mul(37)).collect::<Vec<_>>());
             let frame = Frame::message(&Message::Binary(data.clone()));
-            let packets: Vec<_> = decode(encode([frame].iter())).unwrap().collect();
+            let packets: Vec<_> = decode(encode([frame]).into()).unwrap().collect();
             assert_eq!(packets, [Ok(EnginePacket::Message(Message::Binary(data)))]);
         }
     }

@@ -40,9 +40,10 @@ macro_rules! args {
 }
 
 /// A packet being written: its text, and its binaries as frames already.
-#[derive(Default)]
 pub(super) struct Output {
     pub(super) text: Vec<u8>,
+    /// Where its list begins.
+    pub(super) list: usize,
     pub(super) binaries: Binaries,
     /// Whether a comma must come before the next argument.
     pub(super) comma: bool,

@@ -6,7 +6,7 @@ use tracing::{debug, trace};
 
 use super::{SessionTask, link::Link};
 use crate::{
-    engine::{CloseReason, machine::Input, requests::PollReply},
+    engine::{CloseReason, machine::Input, requests::Reply},
     wire::{Frame, payload},
 };
 
@@ -70,7 +70,7 @@ impl SessionTask {
                     } else {
                         Frame::close()
                     };
-                    let _ = poll.send(PollReply::Payload(payload::encode([last].iter())));
+                    poll.answer(Reply::Payload(payload::encode([last])));
                 }
                 self.input(Input::Finished);
             }
@@ -82,7 +82,7 @@ impl SessionTask {
             Link::Polling(polling) => self.session.end_post(polling, true),
             Link::WebSocket(websocket) => {
                 if let Some(post) = websocket.overtaken.take() {
-                    self.session.answer_post(post.reply, true);
+                    self.session.answer_post(post.asker, true);
                 }
             }
         }
@@ -124,11 +124,11 @@ impl SessionTask {
             && let Some(poll) = polling.poll.take()
         {
             let payload = if waited {
-                payload::encode([Frame::close()].iter())
+                payload::encode([Frame::close()])
             } else {
-                payload::encode([Frame::noop(), Frame::close()].iter())
+                payload::encode([Frame::noop(), Frame::close()])
             };
-            let _ = poll.send(PollReply::Payload(payload));
+            poll.answer(Reply::Payload(payload));
             self.input(Input::Finished);
         }
     }

@@ -2,14 +2,13 @@
 
 use std::task::Context;
 
-use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::{
     engine::{
         CloseReason, Session, Transport,
         duplex::{Duplex, Gone},
-        requests::{PollReply, PostReply},
+        requests::{Asker, Reply},
     },
     wire::{EnginePacket, Frame, payload::Packets},
 };
@@ -24,14 +23,14 @@ pub(crate) enum Link {
 /// The HTTP requests that wait for an answer.
 #[derive(Default)]
 pub(crate) struct Polling {
-    pub(super) poll: Option<oneshot::Sender<PollReply>>,
+    pub(super) poll: Option<Asker>,
     pub(super) post: Option<Post>,
 }
 
 /// A POST whose packets are being taken.
 pub(super) struct Post {
     pub(super) packets: Packets,
-    pub(super) reply: oneshot::Sender<PostReply>,
+    pub(super) asker: Asker,
 }
 
 impl Post {
@@ -109,17 +108,13 @@ impl Session {
     /// Answers the POST that is under way, if one is.
     pub(super) fn end_post(&self, polling: &mut Polling, taken: bool) {
         if let Some(post) = polling.post.take() {
-            self.answer_post(post.reply, taken);
+            self.answer_post(post.asker, taken);
         }
     }
 
     /// Answers a POST, so that the next one may come.
-    pub(super) fn answer_post(&self, reply: oneshot::Sender<PostReply>, taken: bool) {
+    pub(super) fn answer_post(&self, asker: Asker, taken: bool) {
         self.shared().inbox.end_post();
-        let _ = reply.send(if taken {
-            PostReply::Taken
-        } else {
-            PostReply::Refused
-        });
+        asker.answer(if taken { Reply::Taken } else { Reply::Refused });
     }
 }

@@ -26,7 +26,7 @@ use super::{
     machine::{Input, Machine, Output},
     outbox::Urgency,
     registry::Registration,
-    requests::PollReply,
+    requests::Reply,
 };
 use crate::wire::{Frame, payload};
 
@@ -108,13 +108,11 @@ impl SessionTask {
                 if let Link::Polling(polling) = &mut self.link
                     && let Some(poll) = polling.poll.take()
                 {
-                    let frames = self.session.shared().outbox.take_all();
-                    let payload = if frames.is_empty() {
-                        payload::encode(std::iter::once(&Frame::noop()))
-                    } else {
-                        payload::encode(frames.iter())
-                    };
-                    let _ = poll.send(PollReply::Payload(payload));
+                    let mut payload = payload::encode(self.session.shared().outbox.take_all());
+                    if payload.is_empty() {
+                        payload = payload::encode([Frame::noop()]);
+                    }
+                    poll.answer(Reply::Payload(payload));
                 }
             }
             Output::Upgrade => self.upgrade(),

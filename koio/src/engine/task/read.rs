@@ -1,12 +1,8 @@
 //! Reading: what HTTP requests ask, and what the client sends, within a turn's budget and while the layer above
 //! takes it.
 
-use std::{
-    collections::VecDeque,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
-use tokio::sync::oneshot;
 use tracing::{debug, trace};
 
 use super::{
@@ -19,26 +15,26 @@ use crate::{
         CloseReason,
         duplex::Gone,
         machine::{Input, Output},
-        requests::{PollReply, Request},
+        requests::{Asker, Reply, Request, Requests},
     },
     wire::{EnginePacket, Frame, Message, payload},
 };
 
 impl SessionTask {
     /// Takes what HTTP requests and other tasks have asked.
-    pub(super) fn requests(&mut self, requests: VecDeque<Request>) {
+    pub(super) fn requests(&mut self, requests: Requests) {
         for request in requests {
             match request {
-                Request::Poll(reply) => self.poll_request(reply),
-                Request::Post(packets, reply) => {
+                Request::Poll(asker) => self.poll_request(asker),
+                Request::Post(packets, asker) => {
                     if !self.machine.is_open() {
-                        self.session.answer_post(reply, true);
+                        self.session.answer_post(asker, true);
                         continue;
                     }
                     match &mut self.link {
-                        Link::Polling(polling) => polling.post = Some(Post { packets, reply }),
+                        Link::Polling(polling) => polling.post = Some(Post { packets, asker }),
                         Link::WebSocket(_) => {
-                            self.session.answer_post(reply, false);
+                            self.session.answer_post(asker, false);
                         }
                     }
                 }
@@ -64,23 +60,23 @@ impl SessionTask {
         }
     }
 
-    pub(super) fn poll_request(&mut self, reply: oneshot::Sender<PollReply>) {
+    pub(super) fn poll_request(&mut self, asker: Asker) {
         let Link::Polling(polling) = &mut self.link else {
-            let _ = reply.send(PollReply::Refused);
+            asker.answer(Reply::Refused);
             return;
         };
         if self.machine.is_gone() {
-            let _ = reply.send(PollReply::Refused);
+            asker.answer(Reply::Refused);
         } else if self.ending.is_some_and(|ending| !ending.flush) {
-            let noop = payload::encode([Frame::noop()].iter());
-            let _ = reply.send(PollReply::Payload(noop));
+            let noop = payload::encode([Frame::noop()]);
+            asker.answer(Reply::Payload(noop));
             self.input(Input::Finished);
         } else if polling.poll.is_some() {
             // The first is answered when the session closes.
-            let _ = reply.send(PollReply::Refused);
+            asker.answer(Reply::Refused);
             self.input(Input::Lost(CloseReason::TransportError));
         } else {
-            polling.poll = Some(reply);
+            polling.poll = Some(asker);
         }
     }
 
@@ -141,7 +137,7 @@ impl SessionTask {
                     if next.is_none()
                         && let Some(post) = websocket.overtaken.take()
                     {
-                        self.session.answer_post(post.reply, true);
+                        self.session.answer_post(post.asker, true);
                         return self.next_packet(cx);
                     }
                     return next;

@@ -10,7 +10,7 @@ use tokio::task::coop::unconstrained;
 
 use super::{SessionTask, link::Link};
 use crate::{
-    engine::{duplex::Gone, machine::Input, requests::PollReply},
+    engine::{duplex::Gone, machine::Input, requests::Reply},
     wire::payload,
 };
 
@@ -70,9 +70,8 @@ impl SessionTask {
                 if outbox.is_empty() {
                     return true;
                 }
-                let frames = outbox.take_all();
                 if let Some(poll) = polling.poll.take() {
-                    let _ = poll.send(PollReply::Payload(payload::encode(frames.iter())));
+                    poll.answer(Reply::Payload(payload::encode(outbox.take_all())));
                 }
                 false
             }

@@ -2,7 +2,8 @@
 
 use crate::router::Setup;
 use crate::{
-    Ack, Auth, CloseReason, Error, FromEvent, Namespace, Reply, Route, State, router::private::Meta,
+    Ack, Auth, CloseReason, Error, FromEvent, Namespace, Params, Reply, Route, State, Try,
+    router::private::Meta,
 };
 
 fn route(event: &'static str, name: &'static str) -> Route {
@@ -220,10 +221,43 @@ fn namespaces_that_contradict_each_other_are_found() {
     assert!(refused(Setup::new().namespace("/", Namespace::new())).contains("the server itself"));
     let strange = Namespace::new().handlers(route("event", "app::handler").namespace("/b"));
     assert!(refused(Setup::new().namespace("/a", strange)).contains("but is listed in `/a`"));
+}
+
+#[test]
+fn patterns_that_are_none_or_that_overlap_are_found() {
+    let with = |path: &str| Setup::new().namespace(path, Namespace::new());
+    assert!(refused(with("/room-{id}")).contains("`/room-{id}`: a parameter is all that stands"));
+    assert!(refused(with("/{a}/{a}")).contains("the same name"));
     assert!(
-        refused(Setup::new().namespace("/room/{id}", Namespace::new()))
-            .contains("not supported yet")
+        refused(with("/{room}/x").namespace("/y/{id}", Namespace::new()))
+            .contains("`/{room}/x` and `/y/{id}` mean the same namespaces, or some of them")
     );
+    assert!(
+        with("/room/{id}")
+            .namespace("/room/{id}/{seat}", Namespace::new())
+            .freeze()
+            .is_ok()
+    );
+    assert!(
+        with("/room/{id}")
+            .namespace("/room/lobby", Namespace::new())
+            .freeze()
+            .is_ok()
+    );
+}
+
+#[test]
+fn parameters_where_there_are_none_are_found() {
+    assert_refused(
+        taking::<Params<u8>>("event"),
+        "a `Params`, but there are no parameters in `/`",
+    );
+    assert_refused(
+        taking::<Try<Params<u8>>>("event").namespace("/chat"),
+        "there are no parameters in `/chat`",
+    );
+    let event = taking::<Params<u8>>("disconnect").namespace("/room/{id}");
+    assert!(Setup::new().handlers(event).freeze().is_ok());
 }
 
 #[test]

@@ -64,8 +64,13 @@ impl Dispatch for Behind {
         }))
     }
 
-    fn event(&mut self, _: &Socket, event: Event, _: &mut TaskContext<'_>) -> Option<BoxFuture> {
-        *self.0.event.lock().unwrap() = Some(event);
+    fn event(
+        &mut self,
+        _: &Socket,
+        event: &mut Option<Event>,
+        _: &mut TaskContext<'_>,
+    ) -> Option<BoxFuture> {
+        *self.0.event.lock().unwrap() = event.take();
         None
     }
 
@@ -166,8 +171,7 @@ impl Server {
         };
         let mut event = Some(event);
         let begun = std::future::poll_fn(|cx| {
-            let event = event.take().unwrap();
-            Poll::Ready(self.served().event(&self.socket, event, cx))
+            Poll::Ready(self.served().event(&self.socket, &mut event, cx))
         });
         if let Some(running) = begun.await {
             running.await;

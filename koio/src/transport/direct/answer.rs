@@ -1,35 +1,97 @@
 //! Answers as they go over the wire.
 
 use std::{
-    cell::RefCell,
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    io::{self, IoSlice},
     time::{Duration, Instant, SystemTime},
 };
 
+use bytes::{Buf, Bytes};
 use http::HeaderValue;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::super::response::Answer;
+use super::super::response;
+use crate::engine::requests::Reply;
 
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
-const BAD: &[u8] = b"HTTP/1.1 400 Bad Request\r\n";
-const PAYLOAD: &[u8] = b"content-type: text/plain; charset=UTF-8\r\ncache-control: no-store\r\n";
-const TAKEN: &[u8] = b"content-type: text/html\r\ncache-control: no-store\r\n";
+/// What answers begin with.
+const PAYLOAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
+    cache-control: no-store\r\n";
+const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: no-store\r\n";
+const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n";
 
-/// Writes the head of an answer, whose body is `length` bytes long.
-pub(super) fn head(
-    into: &mut Vec<u8>,
-    answer: &Answer,
+/// A body up to this size is copied behind its head; above it a copy costs more than a slice of its own.
+const COALESCE: usize = 4 * 1024;
+
+thread_local! {
+    /// Where answers are put together; it is written before anything else happens.
+    static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What is left to do when an answer has been written as far as the client takes it.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) head: Bytes,
+    pub(super) body: Bytes,
+    /// The connection ends behind it.
+    pub(super) last: bool,
+}
+
+/// Writes an answer. `None` if that is all there is to do about it.
+pub(super) fn write(
+    to: &OwnedWriteHalf,
+    reply: Reply,
     listed: Option<&HeaderValue>,
     last: bool,
     now: Instant,
-) {
-    let (status, headers) = match answer {
-        Answer::Payload(_) => (OK, PAYLOAD),
-        Answer::Taken => (OK, TAKEN),
-        Answer::Refused => (BAD, &[][..]),
+) -> Option<Left> {
+    let mut together = TOGETHER.take();
+    together.clear();
+    let (first, mut body) = match reply {
+        Reply::Payload(payload) => (PAYLOAD, Cow::Owned(payload)),
+        Reply::Taken => (TAKEN, Cow::Borrowed(response::TAKEN)),
+        Reply::Refused => (REFUSED, Cow::default()),
     };
-    into.extend_from_slice(status);
-    into.extend_from_slice(headers);
+    together.extend_from_slice(first);
+    head(&mut together, body.len(), listed, last, now);
+    if body.len() <= COALESCE {
+        together.extend_from_slice(&body);
+        body = Cow::default();
+    }
+    let written = if body.is_empty() {
+        to.try_write(&together)
+    } else {
+        to.try_write_vectored(&[IoSlice::new(&together), IoSlice::new(&body)])
+    };
+    let written = match written {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        written => written,
+    };
+    let left = match written {
+        Ok(written) if !last && written == together.len() + body.len() => None,
+        Ok(written) => {
+            let mut body = Bytes::from(body.into_owned());
+            body.advance(written.saturating_sub(together.len()));
+            let head = together.get(written..).unwrap_or_default();
+            Some(Left {
+                head: Bytes::copy_from_slice(head),
+                body,
+                last,
+            })
+        }
+        // The client has gone.
+        Err(_) => Some(Left {
+            last: true,
+            ..Left::default()
+        }),
+    };
+    TOGETHER.set(together);
+    left
+}
+
+/// Writes the headers of an answer, whose body is `length` bytes long.
+fn head(into: &mut Vec<u8>, length: usize, listed: Option<&HeaderValue>, last: bool, now: Instant) {
     if let Some(origin) = listed {
         into.extend_from_slice(b"access-control-allow-origin: ");
         into.extend_from_slice(origin.as_bytes());
@@ -39,7 +101,7 @@ pub(super) fn head(
         into.extend_from_slice(b"connection: close\r\n");
     }
     into.extend_from_slice(b"content-length: ");
-    digits(into, answer.body().len());
+    digits(into, length);
     into.extend_from_slice(b"\r\ndate: ");
     date(into, now);
     into.extend_from_slice(b"\r\n\r\n");

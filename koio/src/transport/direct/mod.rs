@@ -7,18 +7,18 @@
 
 mod answer;
 mod head;
+mod line;
 
 use std::{
-    cell::Cell,
     future::{Future, poll_fn},
-    io::{self, IoSlice},
+    io,
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{HeaderValue, Method};
 use tokio::{
     io::AsyncWriteExt,
@@ -26,43 +26,38 @@ use tokio::{
     time::{Sleep, timeout},
 };
 
-use self::head::Plain;
+pub(crate) use self::line::Stops;
+use self::{
+    answer::Left,
+    head::Plain,
+    line::{Client, Progress},
+};
 use super::{
     EngineService, HttpStream,
     block::Block,
     origin::Verdict,
-    polling::Waiting,
     request::{self, Ask},
-    response::Answer,
     stream::Tcp,
     websocket::WebSocket,
 };
 use crate::{
-    engine::{
-        Opening, Session, Transport,
-        requests::{PollReply, PostReply},
-        task::now,
-    },
+    engine::{Opening, Session, Transport, requests::Reply, task::now},
     wire::payload,
 };
 
-/// A body up to this size is copied behind its head; above it a copy costs more than a slice of its own.
-const COALESCE: usize = 4 * 1024;
-
-thread_local! {
-    /// Where answers are put together; it is written before anything else happens.
-    static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
 /// A connection whose requests have all been plain so far.
 pub(crate) struct Direct {
-    tcp: TcpStream,
+    /// The session of the last request: most likely that of the next as well. Dropped first, so that the connection is
+    /// closed here and not shut down before.
+    client: Option<Client>,
+    /// The client's request has not been answered, as far as is known.
+    asked: bool,
+    tcp: Tcp,
     peer: SocketAddr,
     service: EngineService,
+    stops: Stops,
     /// Requests that came before they could be answered.
     unread: Bytes,
-    /// The session of the last request: most likely that of the next as well.
-    session: Option<Session>,
     timeout: Duration,
     /// Since when a request is waited for. Looked at when the timer fires, so that no request has to set that.
     idle: Instant,
@@ -78,21 +73,16 @@ pub(crate) enum Outcome {
 
 /// What is to be done next.
 enum Next {
-    /// A request that is answered when this says so.
-    Answer(Begun, Option<HeaderValue>),
+    /// The session answers by itself, or the answer is written: the next request.
+    Request,
+    /// The rest of an answer.
+    Left(Left),
     /// A handshake: the connection is to be given to a session.
     WebSocket(Box<Handshake>),
     /// A request that is none of ours.
     Hyper,
     /// The client has gone, or has said nothing for too long, or the server stops.
     End,
-}
-
-/// A request that the session knows of.
-enum Begun {
-    Done(Answer),
-    Poll(Waiting<PollReply>),
-    Post(Waiting<PostReply>),
 }
 
 /// A WebSocket that has been asked for.
@@ -115,13 +105,16 @@ impl Direct {
         peer: SocketAddr,
         service: EngineService,
         timeout: Duration,
+        stops: Stops,
     ) -> Self {
         Self {
-            tcp,
+            client: None,
+            asked: false,
+            tcp: tcp.into(),
             peer,
             service,
+            stops,
             unread: Bytes::new(),
-            session: None,
             timeout,
             idle: now(),
             timer: None,
@@ -130,37 +123,25 @@ impl Direct {
 
     /// Answers requests for as long as they are plain.
     ///
-    /// `stops` is ready when the server wants the connection to end: after the answer that is under way.
-    pub(crate) async fn run(
-        &mut self,
-        mut stops: Pin<&mut impl Future<Output = ()>>,
-        has_stopped: impl Fn() -> bool,
-    ) -> Outcome {
+    /// `stopped` is ready when the server wants the connection to end: after the answer that is under way.
+    pub(crate) async fn run(&mut self, mut stopped: Pin<&mut impl Future<Output = ()>>) -> Outcome {
         let mut watched = false;
         loop {
             let next = poll_fn(|cx| {
                 let next = self.poll_next(cx);
                 // Whoever has been asked once wakes this task by itself.
-                if next.is_pending() && (!watched || has_stopped()) {
+                if next.is_pending() && !self.asked && (!watched || self.stops.have_come()) {
                     watched = true;
-                    return stops.as_mut().poll(cx).map(|()| Next::End);
+                    return stopped.as_mut().poll(cx).map(|()| Next::End);
                 }
                 next
             });
             match next.await {
-                Next::Answer(mut begun, listed) => {
-                    let answer = poll_fn(|cx| self.poll_answer(&mut begun, cx)).await;
-                    let Some(answer) = answer else {
-                        return Outcome::End;
-                    };
-                    let last = has_stopped();
-                    let written = match self.write(&answer, listed.as_ref(), last) {
-                        Ok((head, body)) if head.is_empty() && body.is_empty() => Ok(()),
-                        // In a box: nearly every answer is written at once.
-                        Ok((head, body)) => Box::pin(self.write_rest(head, body)).await,
-                        Err(error) => Err(error),
-                    };
-                    if last || written.is_err() {
+                Next::Request => {}
+                Next::Left(left) => {
+                    // In a box: nearly every answer is written at once.
+                    let last = left.last;
+                    if Box::pin(self.write_left(left)).await.is_err() || last {
                         return Outcome::End;
                     }
                 }
@@ -183,21 +164,75 @@ impl Direct {
         }
     }
 
-    /// Waits for the next request, and takes it.
+    /// Waits until there is something to do, and does what needs no waiting.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        if self.asked {
+            match self.progress(cx) {
+                Progress::Answered(at) => self.idle = at,
+                Progress::Asked => return self.poll_hang_up(cx),
+                Progress::Left(left) => {
+                    self.asked = false;
+                    return Poll::Ready(Next::Left(left));
+                }
+            }
+            self.asked = false;
+        }
+        loop {
+            match ready!(self.poll_request(cx)) {
+                Next::Request if self.asked => return self.poll_hang_up(cx),
+                Next::Request => {}
+                next => return Poll::Ready(next),
+            }
+        }
+    }
+
+    fn progress(&self, cx: &mut Context<'_>) -> Progress {
+        match &self.client {
+            Some(client) => client.progress(self.is_eager(), cx.waker()),
+            None => Progress::Answered(self.idle),
+        }
+    }
+
+    /// Whether there is something to do as soon as the last request is answered: the next one has come, or nothing
+    /// would notice that it does not come.
+    fn is_eager(&self) -> bool {
+        let watched = self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed());
+        !self.unread.is_empty() || !watched
+    }
+
+    /// Waits for the next request, and takes it.
+    fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         if !self.unread.is_empty() {
             let unread = std::mem::take(&mut self.unread);
-            return Poll::Ready(self.take(&unread));
+            return Poll::Ready(self.take(&unread, cx));
         }
         let mut block = Block::default();
         match block.poll_fill(Pin::new(&mut self.tcp), cx) {
             Poll::Ready(Ok(1..)) => {
-                let next = self.take(block.closed());
+                let next = self.take(block.closed(), cx);
                 block.forget();
                 Poll::Ready(next)
             }
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Next::End),
             Poll::Pending => self.poll_patience(cx).map(|()| Next::End),
+        }
+    }
+
+    /// While the session has the word: ready if the client goes away, which is what ends its session.
+    fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        // Requests that come now wait for their turn; beyond a block's worth they wait in the system's buffers.
+        if !self.unread.is_empty() {
+            return Poll::Pending;
+        }
+        let mut block = Block::default();
+        match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
+            Ok(1..) => {
+                self.unread = Bytes::copy_from_slice(block.closed());
+                block.forget();
+                // The answer may have come meanwhile, and then nobody wakes this task for it.
+                Poll::Ready(Next::Request)
+            }
+            Ok(0) | Err(_) => Poll::Ready(Next::End),
         }
     }
 
@@ -222,24 +257,22 @@ impl Direct {
     }
 
     /// Takes the first request of `bytes`; what is behind it is kept.
-    fn take(&mut self, bytes: &[u8]) -> Next {
-        let next = head::read(bytes, |plain| Some((self.begin(plain)?, plain.length)));
-        match next {
-            Some((next, length)) => {
-                if let Some(rest @ [_, ..]) = bytes.get(length..) {
-                    self.unread = Bytes::copy_from_slice(rest);
-                }
-                next
+    fn take(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Next {
+        let next = head::read(bytes, |plain| {
+            // Behind it comes the next: its answer is waited for.
+            if let Some(rest @ [_, ..]) = bytes.get(plain.length..) {
+                self.unread = Bytes::copy_from_slice(rest);
             }
-            None => {
-                self.unread = Bytes::copy_from_slice(bytes);
-                Next::Hyper
-            }
-        }
+            self.begin(plain, cx)
+        });
+        next.unwrap_or_else(|| {
+            self.unread = Bytes::copy_from_slice(bytes);
+            Next::Hyper
+        })
     }
 
     /// Tells the session, or opens one. `None` if there is anything to refuse: nothing has been done then.
-    fn begin(&mut self, plain: &Plain<'_>) -> Option<Next> {
+    fn begin(&mut self, plain: &Plain<'_>, cx: &mut Context<'_>) -> Option<Next> {
         let query = self.service.query_of(plain.target)?;
         let listed = match self.service.origins.judge_text(plain.origin, plain.host) {
             Verdict::Same => None,
@@ -255,35 +288,55 @@ impl Direct {
             };
             request::judge(method, query, plain.websocket.is_some(), config).ok()?
         };
-        let begun = match ask {
+        match ask {
             Ask::Open(Transport::Polling) => {
                 let opening = self.opening(plain, Transport::Polling);
                 let handshake = self.service.engine.open(opening, None).ok()?;
-                Begun::Done(Answer::Payload(payload::encode([handshake].iter())))
+                let payload = payload::encode([handshake]);
+                Some(self.answer(Reply::Payload(payload), listed))
             }
-            Ask::Open(Transport::WebSocket) => return self.handshake(plain, None),
+            Ask::Open(Transport::WebSocket) => self.handshake(plain, None),
             Ask::Session(sid, transport) => {
-                let session = match self.session.take().filter(|known| known.sid() == sid) {
-                    Some(session) => session,
-                    None => self.service.engine.get(&sid)?,
+                let client = match self.client.take().filter(|known| known.is(&sid)) {
+                    Some(client) => client,
+                    None => {
+                        let session = self.service.engine.get(&sid)?;
+                        Client::new(session, self.tcp.writer()?, self.stops.clone())
+                    }
                 };
+                let session = client.session();
                 if transport == Transport::WebSocket {
-                    return self.handshake(plain, Some(session));
+                    return self.handshake(plain, Some(session.clone()));
                 }
                 if session.transport() != transport {
                     return None;
                 }
-                let begun = if plain.is_post {
-                    let body = Bytes::copy_from_slice(plain.body);
-                    Begun::Post(Waiting::post(session.clone(), body)?)
+                let eager = self.is_eager();
+                let asker = || client.ask(listed, eager, cx.waker());
+                if plain.is_post {
+                    let packets = payload::decode(Bytes::copy_from_slice(plain.body)).ok()?;
+                    session.post_whole(packets, asker).ok()?;
                 } else {
-                    Begun::Poll(Waiting::poll(session.clone()).ok()?)
-                };
-                self.session = Some(session);
-                begun
+                    session.poll_by(asker).ok()?;
+                }
+                self.client = Some(client);
+                self.asked = true;
+                Some(Next::Request)
             }
+        }
+    }
+
+    /// Answers what needs no waiting.
+    fn answer(&mut self, reply: Reply, listed: Option<HeaderValue>) -> Next {
+        let Some(writer) = self.tcp.writer() else {
+            return Next::End;
         };
-        Some(Next::Answer(begun, listed))
+        self.idle = now();
+        let last = self.stops.have_come();
+        match answer::write(&writer, reply, listed.as_ref(), last, self.idle) {
+            Some(left) => Next::Left(left),
+            None => Next::Request,
+        }
     }
 
     fn opening(&self, plain: &Plain<'_>, transport: Transport) -> Opening {
@@ -309,8 +362,7 @@ impl Direct {
     /// Gives the connection to a session. The answer to the handshake leaves with the session's first frame.
     fn hand_over(self, handshake: Handshake) {
         let engine = &self.service.engine;
-        let tcp = Tcp::from(self.tcp);
-        let mut websocket = WebSocket::new(tcp, &self.unread, engine.config());
+        let mut websocket = WebSocket::new(self.tcp, &self.unread, engine.config());
         websocket.begin_with(handshake.response);
         let websocket = Box::new(websocket);
         match handshake.by {
@@ -324,66 +376,11 @@ impl Direct {
         }
     }
 
-    /// Waits for the answer; `None` if the client goes away before it, which is what ends its session.
-    fn poll_answer(&mut self, begun: &mut Begun, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
-        let answer = match begun {
-            Begun::Done(answer) => return Poll::Ready(Some(std::mem::take(answer))),
-            Begun::Poll(waiting) => Pin::new(waiting).poll(cx),
-            Begun::Post(waiting) => Pin::new(waiting).poll(cx),
-        };
-        if let Poll::Ready(answer) = answer {
-            return Poll::Ready(Some(answer));
-        }
-        // Requests that come now wait for their turn; beyond a block's worth they wait in the system's buffers.
-        if !self.unread.is_empty() {
-            return Poll::Pending;
-        }
-        let mut block = Block::default();
-        match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
-            Ok(1..) => {
-                self.unread = Bytes::copy_from_slice(block.closed());
-                block.forget();
-                Poll::Pending
-            }
-            Ok(0) | Err(_) => Poll::Ready(None),
-        }
-    }
-
-    /// Writes an answer. What is left of its head and its body the client does not take yet.
-    fn write(
-        &mut self,
-        answer: &Answer,
-        listed: Option<&HeaderValue>,
-        last: bool,
-    ) -> io::Result<(Bytes, Bytes)> {
-        self.idle = now();
-        let mut body = answer.body();
-        let mut together = TOGETHER.take();
-        together.clear();
-        answer::head(&mut together, answer, listed, last, self.idle);
-        if body.len() <= COALESCE {
-            together.extend_from_slice(&body);
-            body = Bytes::new();
-        }
-        let written = if body.is_empty() {
-            self.tcp.try_write(&together)
-        } else {
-            let both = [IoSlice::new(&together), IoSlice::new(&body)];
-            self.tcp.try_write_vectored(&both)
-        };
-        let written = match written {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            written => written,
-        };
-        let left = written.map(|written| {
-            body.advance(written.saturating_sub(together.len()));
-            Bytes::copy_from_slice(together.get(written..).unwrap_or_default())
-        });
-        TOGETHER.set(together);
-        Ok((left?, body))
-    }
-
-    async fn write_rest(&mut self, mut head: Bytes, mut body: Bytes) -> io::Result<()> {
+    /// Writes what the client did not take at once.
+    async fn write_left(&mut self, left: Left) -> io::Result<()> {
+        let Left {
+            mut head, mut body, ..
+        } = left;
         let time = self.service.engine.config().write_timeout;
         while !(head.is_empty() && body.is_empty()) {
             let next = if head.is_empty() {

@@ -19,7 +19,7 @@ fn a_packet_is_complete_with_its_last_attachment() {
         Some(Incoming::Event { namespace, event }) => {
             assert_eq!(namespace, "/n");
             assert_eq!(event.ack, Some(7));
-            assert_eq!(event.name, "e");
+            assert_eq!(event.name(), "e");
             assert_eq!(event.args.attachments(), [&[1, 2, 3][..], &[4, 5, 6]]);
         }
         other => panic!("{other:?}"),

@@ -54,7 +54,7 @@ fn one(messages: impl IntoIterator<Item = Message>) -> Incoming {
 /// The name and the arguments of an event.
 fn event_of(messages: impl IntoIterator<Item = Message>) -> (String, RawArgs) {
     match one(messages) {
-        Incoming::Event { event, .. } => (event.name.to_string(), event.args),
+        Incoming::Event { event, .. } => (event.name().to_owned(), event.args),
         other => panic!("{other:?}"),
     }
 }
@@ -71,7 +71,7 @@ fn shown(frame: &Frame) -> Vec<String> {
         .parts()
         .map(|part| match part.text {
             true => String::from_utf8(part.payload.to_vec()).unwrap(),
-            false => format!("{:?}", &part.payload[..]),
+            false => format!("{:?}", part.payload),
         })
         .collect();
     assert_eq!(parts.len(), frame.messages());
@@ -81,8 +81,8 @@ fn shown(frame: &Frame) -> Vec<String> {
 /// What a client would have sent, had it sent this frame.
 fn sent(frame: &Frame) -> Vec<Message> {
     let parts = frame.parts().map(|part| match part.text {
-        false => Message::Binary(part.payload),
-        true => match EnginePacket::decode(part.payload) {
+        false => Message::Binary(Bytes::copy_from_slice(part.payload)),
+        true => match EnginePacket::decode(Bytes::copy_from_slice(part.payload)) {
             Ok(EnginePacket::Message(message)) => message,
             other => panic!("{other:?}"),
         },

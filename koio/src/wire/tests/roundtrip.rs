@@ -135,7 +135,7 @@ fn trees(args: &RawArgs) -> Vec<Tree> {
 }
 
 fn polled(frame: &Frame) -> Vec<Message> {
-    let packets = payload::decode(payload::encode(std::iter::once(frame))).unwrap();
+    let packets = payload::decode(payload::encode([frame]).into()).unwrap();
     let messages = packets.map(|packet| match packet {
         Ok(EnginePacket::Message(message)) => message,
         other => panic!("{other:?}"),
@@ -159,20 +159,16 @@ fn what_is_sent_is_what_is_received_on_either_transport_and_when_passed_on() {
         assert_eq!(sent(&frame).len(), 1 + MAX_ATTACHMENTS - binaries);
         let Incoming::Event {
             namespace: in_namespace,
-            event:
-                Event {
-                    name: in_name,
-                    args,
-                    ack: in_id,
-                },
+            event: got,
         } = one(sent(&frame))
         else {
             panic!();
         };
         assert_eq!(
-            (in_namespace, in_id, &*in_name),
+            (in_namespace, got.ack, got.name()),
             (namespace.into(), id, name)
         );
+        let args = got.args;
         assert_eq!(trees(&args), values);
         // Passed on, it is the very same again.
         assert_eq!(event(namespace, id, name, &args).unwrap(), frame);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koio::{Context, Error, Handlers, Next, Reply, Result, State, handlers, on};
+use koio::{Context, Error, Handlers, Next, Params, Reply, Result, State, handlers, on};
 use serde_json::{Value, json};
 
 use crate::life::Ready;
@@ -28,6 +28,19 @@ pub(crate) async fn greet(ctx: Context) -> Result<()> {
         ctx.emit("greeting", number)?;
     }
     Ok(())
+}
+
+pub(crate) fn all_rooms() -> Handlers {
+    handlers![enter_room, say_in_room]
+}
+
+#[on("connection", ns = "/room/{number}")]
+async fn enter_room(_: Params<u32>) {}
+
+#[on("say", ns = "/room/{number}")]
+async fn say_in_room(ctx: Context, text: String, number: Params<u32>) -> Result<u32> {
+    ctx.broadcast("said", text)?;
+    Ok(number.0)
 }
 
 pub(crate) fn all_slow() -> Handlers {

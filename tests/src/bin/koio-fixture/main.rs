@@ -26,7 +26,8 @@ async fn main() -> koio::Result<()> {
         .handlers(handlers![
             everywhere(),
             sequences::all(),
-            life::kick_connection
+            life::kick_connection,
+            gates::all_rooms(),
         ])
         .namespace("/custom", Namespace::new().handlers(everywhere()))
         .namespace(

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod binary;
+mod boards;
 mod emitting;
 mod errors;
 mod life;
@@ -36,7 +37,8 @@ async fn main() -> Result<()> {
             binary::all(),
         ]);
     tokio::spawn(emitting::remind(io.handle()));
-    let io = limits::limited(middleware::patient(namespaces::with_game(io)));
+    let io = boards::with_boards(namespaces::with_game(io));
+    let io = limits::limited(middleware::patient(io));
     let server = io.bind("127.0.0.1:0").await?;
     println!("listening on {}", server.local_addr());
     server.run_until_signal().await

@@ -8,10 +8,7 @@ use bytes::Bytes;
 
 use self::script::*;
 use crate::{
-    engine::{
-        CloseReason, EngineConfig, SendError, Transport,
-        requests::{PollReply, PostReply},
-    },
+    engine::{CloseReason, EngineConfig, SendError, Transport, requests::Reply},
     ids::Sid,
     wire::Message,
 };
@@ -34,12 +31,12 @@ async fn a_websocket_session_begins_with_its_handshake_and_echoes_in_order() {
 async fn a_poll_waits_for_something_and_a_post_is_answered_after_it_was_heard() {
     let (_engine, above, session) = polling(config());
     let poll = session.poll().unwrap();
-    assert_eq!(posted(&session, "4a\x1e4b").await, PostReply::Taken);
+    assert_eq!(posted(&session, "4a\x1e4b").await, Reply::Taken);
     assert_eq!(above.heard(), ["a", "b"]);
-    let PollReply::Payload(payload) = poll.await.unwrap() else {
+    let Reply::Payload(payload) = poll.await.unwrap() else {
         panic!("refused")
     };
-    assert_eq!(payload, "4a\x1e4b");
+    assert_eq!(payload, b"4a\x1e4b");
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +45,7 @@ async fn of_two_polls_at_once_the_first_is_closed_and_the_second_refused() {
     let first = session.poll().unwrap();
     settle().await;
     assert_eq!(polled(&session).await, "refused");
-    assert!(matches!(first.await.unwrap(), PollReply::Payload(payload) if payload == "1"));
+    assert!(matches!(first.await.unwrap(), Reply::Payload(payload) if payload == b"1"));
     settle().await;
     assert_eq!(above.closed(), [CloseReason::TransportError]);
     assert!(engine.get(&session.sid()).is_none());
@@ -75,7 +72,7 @@ async fn a_graceful_end_answers_a_waiting_poll_with_a_close() {
     let poll = session.poll().unwrap();
     settle().await;
     session.close(CloseReason::ForcedClose);
-    assert!(matches!(poll.await.unwrap(), PollReply::Payload(payload) if payload == "1"));
+    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if payload == b"1"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,8 +80,8 @@ async fn a_close_packet_answers_the_waiting_poll_with_a_noop() {
     let (engine, above, session) = polling(config());
     let poll = session.poll().unwrap();
     settle().await;
-    assert_eq!(posted(&session, "1\x1e4late").await, PostReply::Taken);
-    assert!(matches!(poll.await.unwrap(), PollReply::Payload(payload) if payload == "6"));
+    assert_eq!(posted(&session, "1\x1e4late").await, Reply::Taken);
+    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if payload == b"6"));
     settle().await;
     assert_eq!(above.heard(), [""; 0]);
     assert_eq!(above.closed(), [CloseReason::TransportClose]);
@@ -94,10 +91,7 @@ async fn a_close_packet_answers_the_waiting_poll_with_a_noop() {
 #[tokio::test(start_paused = true)]
 async fn an_undecodable_post_is_refused_and_ends_the_session() {
     let (engine, above, session) = polling(config());
-    assert_eq!(
-        posted(&session, "4a\x1eabc\x1e4b").await,
-        PostReply::Refused
-    );
+    assert_eq!(posted(&session, "4a\x1eabc\x1e4b").await, Reply::Refused);
     settle().await;
     assert_eq!(above.heard(), ["a"]);
     assert_eq!(above.closed(), [CloseReason::ParseError]);
@@ -114,8 +108,8 @@ async fn an_upgrade_keeps_the_order_of_what_was_sent() {
     wire.send("2probe");
     settle().await;
     assert_eq!(wire.written(), ["3probe"]);
-    assert!(matches!(poll.await.unwrap(), PollReply::Payload(payload) if payload == "6"));
-    assert_eq!(posted(&session, "4a").await, PostReply::Taken);
+    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if payload == b"6"));
+    assert_eq!(posted(&session, "4a").await, Reply::Taken);
     assert_eq!(session.transport(), Transport::Polling);
     // `5` and what follows it arrive in one read.
     wire.with(|script| {
@@ -148,7 +142,7 @@ async fn a_post_that_an_upgrade_overtakes_is_taken_before_what_comes_behind_the_
     assert_eq!(above.heard(), [""; 0]);
     above.0.lock().unwrap().full = false;
     session.wake();
-    assert_eq!(post.await.unwrap(), PostReply::Taken);
+    assert_eq!(post.await.unwrap(), Reply::Taken);
     settle().await;
     assert_eq!(above.heard(), ["a", "b", "c"]);
 }

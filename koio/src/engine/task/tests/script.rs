@@ -13,7 +13,7 @@ use crate::{
     engine::{
         Acceptor, CloseReason, Engine, EngineConfig, Opening, Session, Transport, Upstream,
         duplex::{Duplex, Gone},
-        requests::{PollReply, PostReply},
+        requests::Reply,
     },
     wire::{Frame, Message, payload},
 };
@@ -104,7 +104,7 @@ impl Duplex for Wire {
             let Some(frame) = next() else { break };
             script.progressed = true;
             for part in frame.parts() {
-                let text = String::from_utf8_lossy(&part.payload).into_owned();
+                let text = String::from_utf8_lossy(part.payload).into_owned();
                 script.written.push(text);
             }
         }
@@ -236,8 +236,8 @@ pub(super) async fn settle() {
 
 pub(super) async fn polled(session: &Session) -> String {
     match session.poll().unwrap().await.unwrap() {
-        PollReply::Payload(payload) => String::from_utf8(payload.to_vec()).unwrap(),
-        PollReply::Refused => "refused".to_owned(),
+        Reply::Payload(payload) => String::from_utf8(payload).unwrap(),
+        other => format!("{other:?}").to_lowercase(),
     }
 }
 
@@ -245,7 +245,7 @@ pub(super) fn packets(body: &'static str) -> payload::Packets {
     payload::decode(Bytes::from_static(body.as_bytes())).unwrap()
 }
 
-pub(super) async fn posted(session: &Session, body: &'static str) -> PostReply {
+pub(super) async fn posted(session: &Session, body: &'static str) -> Reply {
     session.begin_post().unwrap();
     session.post(packets(body)).unwrap().await.unwrap()
 }

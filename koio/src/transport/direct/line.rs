@@ -1,0 +1,174 @@
+//! The connection of a request that a session has been told of, for the session to answer.
+//!
+//! The reply is written where it is made: the task of the connection need not be woken for it, and goes on when the
+//! next request comes.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+    time::Instant,
+};
+
+use http::HeaderValue;
+use tokio::{net::tcp::OwnedWriteHalf, sync::watch};
+use tracing::debug;
+
+use super::answer::{self, Left};
+use crate::{
+    engine::{
+        CloseReason, Session,
+        requests::{Asker, Line, Reply},
+        task::now,
+    },
+    ids::Sid,
+};
+
+/// A session, and the way that its replies take.
+pub(super) struct Client {
+    session: Session,
+    line: Arc<Open>,
+}
+
+/// How far the last request is.
+pub(super) enum Progress {
+    /// It has been answered, at this time.
+    Answered(Instant),
+    /// The session has not answered it.
+    Asked,
+    /// It has been answered, and there is something left to do.
+    Left(Left),
+}
+
+struct Open {
+    writer: Arc<OwnedWriteHalf>,
+    stops: Stops,
+    state: Mutex<State>,
+}
+
+struct State {
+    progress: Progress,
+    /// The foreign origin that must be told that it may read the answer.
+    listed: Option<HeaderValue>,
+    /// The connection's task has something to do as soon as there is an answer.
+    eager: bool,
+    waker: Option<Waker>,
+}
+
+/// Knows whether the server wants its connections to end.
+#[derive(Clone, Debug)]
+pub(crate) struct Stops(watch::Receiver<bool>);
+
+impl Stops {
+    pub(crate) fn new(stopped: watch::Receiver<bool>) -> Self {
+        Self(stopped)
+    }
+
+    pub(super) fn have_come(&self) -> bool {
+        matches!(self.0.has_changed(), Ok(true))
+    }
+}
+
+impl Client {
+    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stops: Stops) -> Self {
+        let state = State {
+            progress: Progress::Answered(now()),
+            listed: None,
+            eager: false,
+            waker: None,
+        };
+        Self {
+            session,
+            line: Arc::new(Open {
+                writer,
+                stops,
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    pub(super) fn is(&self, sid: &Sid) -> bool {
+        self.session.sid_ref() == sid
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Who asks the session for something. From here on the answer belongs to this request.
+    pub(super) fn ask(&self, listed: Option<HeaderValue>, eager: bool, waker: &Waker) -> Asker {
+        let mut state = self.line.state();
+        state.progress = Progress::Asked;
+        state.listed = listed;
+        state.eager = eager;
+        state.remember(waker);
+        Asker::line(Arc::clone(&self.line) as _)
+    }
+
+    /// How far it is. While it is not answered: whom to wake if there is something left to do, or if the task is
+    /// eager.
+    pub(super) fn progress(&self, eager: bool, waker: &Waker) -> Progress {
+        let mut state = self.line.state();
+        match &state.progress {
+            Progress::Answered(at) => Progress::Answered(*at),
+            Progress::Asked => {
+                state.eager = eager;
+                state.remember(waker);
+                Progress::Asked
+            }
+            Progress::Left(_) => std::mem::replace(&mut state.progress, Progress::Answered(now())),
+        }
+    }
+}
+
+impl Drop for Client {
+    /// Ends the session if its client has gone away before the answer: what that would have carried is lost.
+    fn drop(&mut self) {
+        let mut state = self.line.state();
+        if matches!(state.progress, Progress::Asked) {
+            state.progress = Progress::Answered(now());
+            drop(state);
+            debug!(sid = ?self.session.sid(), "polling request closed prematurely");
+            self.session.lost(CloseReason::TransportError);
+        }
+    }
+}
+
+impl Open {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn remember(&mut self, waker: &Waker) {
+        match &mut self.waker {
+            Some(old) => old.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+}
+
+impl Line for Open {
+    fn answer(&self, reply: Reply) {
+        let mut state = self.state();
+        if !matches!(state.progress, Progress::Asked) {
+            return;
+        }
+        let at = now();
+        let listed = state.listed.take();
+        let left = answer::write(
+            &self.writer,
+            reply,
+            listed.as_ref(),
+            self.stops.have_come(),
+            at,
+        );
+        let wake = left.is_some() || state.eager;
+        state.progress = left.map_or(Progress::Answered(at), Progress::Left);
+        let waker = state.waker.clone().filter(|_| wake);
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
