@@ -98,6 +98,13 @@ impl Block {
         closed.unwrap_or_default()
     }
 
+    /// The same, to be changed where it lies.
+    pub(super) fn closed_mut(&mut self) -> &mut [u8] {
+        let filled = self.0.as_mut();
+        let closed = filled.and_then(|filled| filled.bytes.get_mut(filled.open..filled.end));
+        closed.unwrap_or_default()
+    }
+
     /// What has been let through and not been used.
     pub(super) fn open(&self) -> &[u8] {
         let filled = self.0.as_ref();

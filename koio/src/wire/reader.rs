@@ -170,7 +170,7 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
                 if behind.first() != Some(&b'"') {
                     return None;
                 }
-                let value = T::deserialize(Text(std::str::from_utf8(text).ok()?)).ok()?;
+                let value = T::deserialize(Text(text)).ok()?;
                 Some((value, start + text.len() + 2))
             }
             object @ [b'{', ..] => {

@@ -77,6 +77,12 @@ impl Header {
             end: start.checked_add(length)?,
         })
     }
+
+    /// Unmasks the payload of the frame that `bytes` begin with.
+    fn unmask(&self, bytes: &mut [u8]) {
+        let payload = bytes.get_mut(self.start..self.end);
+        apply(self.mask, payload.unwrap_or_default());
+    }
 }
 
 impl Whole {
@@ -107,7 +113,7 @@ impl Whole {
     /// Takes some of the frames that the block begins with, if their payloads are no longer than that. False when
     /// there are none, or not all of one.
     pub(super) fn take(&mut self, block: &mut Block, max_payload: usize) -> bool {
-        let bytes = block.closed();
+        let bytes = block.closed_mut();
         if let Some(begun) = &mut self.begun {
             let count = begun.missing.min(bytes.len());
             begun
@@ -118,14 +124,21 @@ impl Whole {
             let Some(begun) = self.begun.take_if(|begun| begun.missing == 0) else {
                 return false;
             };
-            self.frames = unmask(begun.bytes);
+            let mut frame = begun.bytes;
+            if let Some(header) = Header::read(&frame, usize::MAX) {
+                header.unmask(&mut frame);
+            }
+            self.frames = frame.into();
             return true;
         }
         let mut end = 0;
         while end < PIECE {
-            let rest = bytes.get(end..).unwrap_or_default();
+            let rest = bytes.get_mut(end..).unwrap_or_default();
             match Header::read(rest, max_payload) {
-                Some(header) if header.end <= rest.len() => end += header.end,
+                Some(header) if header.end <= rest.len() => {
+                    header.unmask(rest);
+                    end += header.end;
+                }
                 Some(header) if end == 0 => {
                     let mut bytes = Vec::with_capacity(header.end.min(BEGUN));
                     bytes.extend_from_slice(rest);
@@ -140,26 +153,10 @@ impl Whole {
         if end == 0 {
             return false;
         }
-        self.frames = unmask(bytes.get(..end).unwrap_or_default().to_vec());
+        self.frames = bytes.get(..end).unwrap_or_default().to_vec().into();
         block.take(end);
         true
     }
-}
-
-/// Unmasks the payloads of whole frames.
-fn unmask(mut frames: Vec<u8>) -> Bytes {
-    let mut rest = frames.as_mut_slice();
-    while let Some(header) = Header::read(rest, usize::MAX) {
-        let Some((frame, behind)) = rest.split_at_mut_checked(header.end) else {
-            break;
-        };
-        apply(
-            header.mask,
-            frame.get_mut(header.start..).unwrap_or_default(),
-        );
-        rest = behind;
-    }
-    frames.into()
 }
 
 /// RFC 6455 section 5.3. Eight bytes at a time, which the compiler makes more of.
@@ -170,7 +167,11 @@ fn apply(mask: [u8; 4], payload: &mut [u8]) {
     for word in words {
         *word = (u64::from_ne_bytes(*word) ^ twice).to_ne_bytes();
     }
-    for (byte, mask) in tail.iter_mut().zip(mask.iter().cycle()) {
+    let (half, tail) = tail.as_chunks_mut::<4>();
+    for word in half {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(mask)).to_ne_bytes();
+    }
+    for (byte, mask) in tail.iter_mut().zip(mask) {
         *byte ^= mask;
     }
 }

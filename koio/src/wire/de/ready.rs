@@ -6,9 +6,15 @@ use serde_json::Error as Refusal;
 
 use super::RAW_VALUE;
 
-/// Gives a string as serde_json does, without looking at each of its bytes again. Whoever wants anything but a string
-/// is refused; serde_json has to say in what words.
-pub(in crate::wire) struct Text<'de>(pub(in crate::wire) &'de str);
+/// Gives a string as serde_json does, without looking for its end and its escapes again. Whoever wants anything but a
+/// string is refused; serde_json has to say in what words.
+pub(in crate::wire) struct Text<'de>(pub(in crate::wire) &'de [u8]);
+
+impl<'de> Text<'de> {
+    fn str(&self) -> Result<&'de str, Refusal> {
+        std::str::from_utf8(self.0).map_err(Refusal::custom)
+    }
+}
 
 fn refuse<T>() -> Result<T, Refusal> {
     Err(Refusal::custom("another type"))
@@ -60,11 +66,17 @@ impl<'de> Deserializer<'de> for Text<'de> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_borrowed_str(self.0)
+        visitor.visit_borrowed_str(self.str()?)
+    }
+
+    /// Nearly always for a `String`. In memory of its own the text begins where it is looked at in the widest steps;
+    /// where it lies, half of a short one would be looked at byte by byte.
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_string(String::from_utf8(self.0.to_vec()).map_err(Refusal::custom)?)
     }
 
     forward_to_deserialize_any! {
-        char str string identifier
+        char str identifier
     }
 
     whatever_it_is!();
@@ -75,7 +87,7 @@ impl<'de> Deserializer<'de> for Text<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        visitor.visit_enum(self.0.into_deserializer())
+        visitor.visit_enum(self.str()?.into_deserializer())
     }
 
     refused! {

@@ -106,47 +106,59 @@ fn long_string(json: &[u8], mut at: usize) -> Result<usize, DecodeError> {
 
 /// How many bytes come before the first quote, backslash or control.
 pub(in crate::wire) fn plain(text: &[u8]) -> usize {
-    let (words, tail) = text.as_chunks::<8>();
-    let mut at = 0;
-    for word in words.iter().take(SHORT / 8) {
-        if let Some(end) = first_special(*word) {
-            return at + end;
+    let mut rest = text;
+    while let Some((chunk, behind)) = rest.split_first_chunk()
+        && !has_special(chunk)
+    {
+        rest = behind;
+        if rest.len() >= LONG {
+            rest = behind_long_runs(rest);
         }
-        at += 8;
     }
-    if words.len() > SHORT / 8 {
-        return long_plain(text, at);
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        if let Some(end) = first_special(*word) {
+            return text.len() - rest.len() + end;
+        }
+        rest = behind;
     }
-    let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
-    at + tail.iter().take_while(plain).count()
+    match text.last_chunk() {
+        _ if rest.is_empty() => text.len(),
+        // What it has of the bytes before the rest is plain.
+        Some(word) => text.len() - 8 + first_special(*word).unwrap_or(8),
+        None => {
+            let plain = |byte: &&u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..);
+            rest.iter().take_while(plain).count()
+        }
+    }
 }
 
+/// Whether there is a quote, a backslash or a control. All of it is looked at, which lets the compiler do so at once.
+fn has_special(chunk: &[u8; 16]) -> bool {
+    chunk.iter().fold(false, |special, byte| {
+        // With this bit turned, the quote falls in line behind the controls, and nothing else does.
+        special | (byte ^ 2 <= 0x20) | (*byte == b'\\')
+    })
+}
+
+/// Strings that are looked at in longer runs first.
+const LONG: usize = 256;
+
+/// What is left of the text behind whole runs of plain bytes.
 #[inline(never)]
-fn long_plain(text: &[u8], mut at: usize) -> usize {
-    at += runs::<256>(text.get(at..).unwrap_or_default());
-    at += runs::<64>(text.get(at..).unwrap_or_default());
-    at += runs::<32>(text.get(at..).unwrap_or_default());
-    at + plain(text.get(at..).unwrap_or_default())
-}
-
-/// Bytes of a string that are looked at in words before longer runs are tried: most strings are short.
-const SHORT: usize = 32;
-
-/// How many of the first bytes are whole runs of plain ones. Nothing ends the look at a run early, which is what
-/// lets the compiler take sixteen bytes and more at a time.
-fn runs<const LEN: usize>(text: &[u8]) -> usize {
-    let (runs, _) = text.as_chunks::<LEN>();
-    let plain = runs.iter().take_while(|run| {
+fn behind_long_runs(mut text: &[u8]) -> &[u8] {
+    while let Some((run, behind)) = text.split_first_chunk::<LONG>() {
         let low = run.iter().fold(u8::MAX, |low, byte| {
-            // With this bit turned, the quote falls in line behind the controls, and nothing else does.
             let control = byte ^ 2;
             // Nothing but the backslash is that low then.
             let backslash = (byte ^ b'\\').saturating_add(0x20);
             low.min(control).min(backslash)
         });
-        low > 0x20
-    });
-    plain.count() * LEN
+        if low <= 0x20 {
+            break;
+        }
+        text = behind;
+    }
+    text
 }
 
 /// Which of these bytes is the first quote, backslash or control.
