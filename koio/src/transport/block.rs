@@ -100,7 +100,9 @@ impl Block {
 
     /// The same, to be changed where it lies.
     pub(super) fn closed_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.open..self.end).unwrap_or_default()
+        let filled = self.0.as_mut();
+        let closed = filled.and_then(|filled| filled.bytes.get_mut(filled.open..filled.end));
+        closed.unwrap_or_default()
     }
 
     /// What has been let through and not been used.
