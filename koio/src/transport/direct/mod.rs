@@ -8,6 +8,8 @@
 mod answer;
 mod head;
 mod line;
+#[cfg(test)]
+mod noise;
 
 use std::{
     future::{Future, poll_fn},
