@@ -281,6 +281,23 @@ impl Outbox {
         }
     }
 
+    /// What is queued, for a poll that comes while the session's task rests. `polls` says whether its client still polls.
+    /// `None` if there is nothing, or if it is for the task to say.
+    pub(crate) fn fetch<F: FnOnce() -> bool>(
+        &self,
+        polls: F,
+    ) -> Option<impl Iterator<Item = Frame> + use<F>> {
+        let mut state = self.state();
+        let rests = !state.corked && !state.closed;
+        // Writable: the task has a poll already. And if so much was queued that it does not read, it must be woken.
+        let alone = !state.writable && self.load.load(Ordering::Relaxed) != OVER_LIMIT;
+        if !rests || !alone || state.queue.is_empty() || !polls() {
+            return None;
+        }
+        self.weigh(&mut state, 0, 0);
+        Some(state.queue.take_all())
+    }
+
     /// A poll waits that the session's task does not know of. False if it had better look at it now: there is something
     /// to send, or to refuse.
     pub(crate) fn poll_waits(&self) -> bool {

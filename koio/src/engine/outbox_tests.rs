@@ -252,6 +252,40 @@ fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
     assert!(!outbox.poll_waits(), "it is to be refused");
 }
 
+#[test]
+fn a_poll_fetches_what_is_queued_unless_the_task_has_a_say() {
+    let outbox = outbox(usize::MAX, 2);
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let fetched = || outbox.fetch(|| true).map(Iterator::count);
+    assert_eq!(fetched(), None, "nothing is queued");
+    for _ in 0..2 {
+        outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+    }
+    outbox.cork();
+    assert_eq!(fetched(), None, "the task is in its turn");
+    assert!(outbox.uncork(&waker, false));
+    assert!(outbox.fetch(|| false).is_none(), "it goes another way");
+    assert_eq!(fetched(), Some(2));
+    assert!(outbox.is_empty());
+    for _ in 0..3 {
+        outbox.push(&Frame::ping(), Urgency::Reply).unwrap();
+    }
+    assert_eq!(
+        fetched(),
+        None,
+        "the task is to be woken, for it reads again"
+    );
+    assert_eq!(outbox.take_all().count(), 3);
+    assert!(outbox.poll_waits());
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+    assert_eq!(fetched(), None, "another poll came first");
+    outbox.cork();
+    assert!(outbox.uncork(&waker, false));
+    outbox.close(false);
+    assert_eq!(fetched(), None, "the client is to be told of the end");
+}
+
 fn draft(text: &str) -> Draft {
     wire::event_draft("/", None, "e", text).unwrap()
 }

@@ -3,16 +3,15 @@
 use std::{
     borrow::Borrow,
     collections::HashSet,
-    hash::{Hash, Hasher},
+    hash::{BuildHasherDefault, Hash, Hasher},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
-use serde::Serialize;
 use tokio::sync::Notify;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     Acceptor, CloseReason, EngineConfig, Opening, Session, Transport,
@@ -44,6 +43,8 @@ impl WeakEngine {
 
 struct Inner {
     config: Arc<EngineConfig>,
+    /// What every handshake says of the limits, to the end of its JSON.
+    limits: Box<str>,
     acceptor: Arc<dyn Acceptor>,
     shards: [Mutex<Shard>; SHARDS],
     /// Tasks that have not ended; more than the table's sessions while handlers of closed ones still run.
@@ -52,7 +53,25 @@ struct Inner {
     ended: Notify,
 }
 
-type Shard = HashSet<Listed>;
+type Shard = HashSet<Listed, BuildHasherDefault<Part>>;
+
+/// A part of an id in place of a hash. It is random, and the server draws every id that is put into a table, so nobody
+/// can make many of them fall together.
+#[derive(Default)]
+struct Part(u64);
+
+impl Hasher for Part {
+    fn write(&mut self, id: &[u8]) {
+        if let Some(part) = id.last_chunk() {
+            // Six bits of each byte are random. The upper bits of the product depend on all of them.
+            self.0 = u64::from_ne_bytes(*part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(32)
+    }
+}
 
 /// A session as the table holds it: found by its id, which is not stored a second time.
 struct Listed(Session);
@@ -92,16 +111,6 @@ pub(crate) enum NotOpened {
     NoId,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct HandshakeJson<'a> {
-    sid: &'a str,
-    upgrades: &'a [&'a str],
-    ping_interval: u128,
-    ping_timeout: u128,
-    max_payload: usize,
-}
-
 impl Engine {
     /// An engine without sessions.
     ///
@@ -109,8 +118,15 @@ impl Engine {
     /// Says which limit contradicts itself.
     pub fn new(config: EngineConfig, acceptor: Arc<dyn Acceptor>) -> Result<Self, BadConfig> {
         config.check()?;
+        let limits = format!(
+            r#","pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
+            config.ping_interval.as_millis(),
+            config.ping_timeout.as_millis(),
+            config.max_payload,
+        );
         Ok(Self(Arc::new(Inner {
             config: Arc::new(config),
+            limits: limits.into(),
             acceptor,
             shards: Default::default(),
             tasks: AtomicUsize::new(0),
@@ -145,6 +161,25 @@ impl Engine {
         opening: Opening,
         websocket: Option<Box<dyn Duplex>>,
     ) -> Result<Frame, NotOpened> {
+        self.open_with(opening, websocket, Vec::new())
+    }
+
+    /// Opens a session over a WebSocket to which these bytes are written ahead of the first frame.
+    pub(crate) fn open_behind(
+        &self,
+        first: Vec<u8>,
+        opening: Opening,
+        websocket: Box<dyn Duplex>,
+    ) -> Result<Frame, NotOpened> {
+        self.open_with(opening, Some(websocket), first)
+    }
+
+    fn open_with(
+        &self,
+        opening: Opening,
+        websocket: Option<Box<dyn Duplex>>,
+        first: Vec<u8>,
+    ) -> Result<Frame, NotOpened> {
         if self.0.refusing.load(Ordering::Acquire) {
             return Err(NotOpened::Refusing);
         }
@@ -155,7 +190,7 @@ impl Engine {
         let session = Session::new(sid, config, transport);
         let handshake = self.handshake(&sid, transport);
         if transport == Transport::WebSocket {
-            send_handshake(&session, &handshake);
+            send_handshake(&session, handshake.behind(first));
         }
         let registration = Registration::new(self.clone(), &session);
         // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.
@@ -172,26 +207,20 @@ impl Engine {
     }
 
     fn handshake(&self, sid: &Sid, transport: Transport) -> Frame {
-        let config = &self.0.config;
-        let upgrades: &[&str] = if transport == Transport::Polling && config.websocket {
-            &["websocket"]
+        let upgrades = if transport == Transport::Polling && self.0.config.websocket {
+            r#"["websocket"]"#
         } else {
-            &[]
+            "[]"
         };
-        let json = serde_json::to_vec(&HandshakeJson {
-            sid: sid.expose(),
+        // No id has a character that JSON would escape.
+        let json = [
+            r#"{"sid":""#,
+            sid.expose(),
+            r#"","upgrades":"#,
             upgrades,
-            ping_interval: config.ping_interval.as_millis(),
-            ping_timeout: config.ping_timeout.as_millis(),
-            max_payload: config.max_payload,
-        });
-        match json {
-            Ok(json) => Frame::open(&json),
-            Err(error) => {
-                warn!(%error, "the handshake does not serialise");
-                Frame::close()
-            }
-        }
+            &self.0.limits,
+        ];
+        Frame::open(json.concat().as_bytes())
     }
 
     /// The session with this id.

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     ids::Sid,
-    wire::{Draft, Frame, Message, payload::Packets},
+    wire::{
+        Draft, Frame, Message,
+        payload::{self, Packets},
+    },
 };
 
 /// How a client is connected at the moment.
@@ -178,6 +181,13 @@ impl Session {
 
     /// The same for whoever need not wait in a task. `asker` is not called if the poll is not taken.
     pub(crate) fn poll_by(&self, asker: impl FnOnce() -> Asker) -> Result<(), NotTaken> {
+        let polls = || self.transport() == Transport::Polling;
+        if self.0.inbox.is_empty()
+            && let Some(frames) = self.0.outbox.fetch(polls)
+        {
+            asker().answer(Reply::Payload(payload::encode(frames)));
+            return Ok(());
+        }
         self.0.inbox.push_poll(asker)?;
         // In this order: what is queued from here on wakes the task, which finds the poll.
         if !self.0.outbox.poll_waits() {

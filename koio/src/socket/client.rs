@@ -393,11 +393,13 @@ impl Upstream for Client {
         self.asked();
         self.assembler.rest();
         self.poll_deadlines(cx);
-        if self.is_aborted(cx) {
+        self.run(cx, |_| true);
+        // Most have nothing left to do when they end, and need not listen for it.
+        if !self.lanes.is_empty() && self.is_aborted(cx) {
             let counters = &self.connection.core.counters;
             self.lanes.retain_mut(|lane| lane.give_up(counters));
+            self.run(cx, |_| true);
         }
-        self.run(cx, |_| true);
         self.lanes.iter_mut().for_each(Lane::tidy);
         let idle = self.lanes.iter().all(Lane::is_idle);
         if idle { Poll::Ready(()) } else { Poll::Pending }

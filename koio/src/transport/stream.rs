@@ -77,6 +77,14 @@ impl Tcp {
         self.write.clone()
     }
 
+    /// Writes as much as goes without waiting.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.write {
+            Some(write) => write.try_write(bytes),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     fn poll_try(
         &self,
         cx: &mut Context<'_>,

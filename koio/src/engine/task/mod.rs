@@ -232,6 +232,6 @@ pub(crate) fn now() -> Instant {
 }
 
 /// The first frame of a WebSocket session is its handshake, ahead of everything the layer above sends.
-pub(crate) fn send_handshake(session: &Session, handshake: &Frame) {
-    let _ = session.shared().outbox.push(handshake, Urgency::Reply);
+pub(crate) fn send_handshake(session: &Session, handshake: Frame) {
+    let _ = session.shared().outbox.give(handshake, Urgency::Reply);
 }

@@ -19,6 +19,8 @@ use crate::engine::requests::Reply;
 const PAYLOAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
     cache-control: no-store\r\n";
 const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: no-store\r\n";
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
+    upgrade: websocket\r\nsec-websocket-accept: ";
 const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n";
 
 /// A body up to this size is copied behind its head; above it a copy costs more than a slice of its own.
@@ -110,11 +112,7 @@ fn head(into: &mut Vec<u8>, length: usize, listed: Option<&HeaderValue>, last: b
 /// The whole answer to a WebSocket's handshake.
 pub(super) fn switching_protocols(key: &[u8]) -> Vec<u8> {
     let accept = derive_accept_key(key);
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-accept: {accept}\r\n\r\n"
-    )
-    .into_bytes()
+    [SWITCHING, accept.as_bytes(), b"\r\n\r\n"].concat()
 }
 
 fn digits(into: &mut Vec<u8>, number: usize) {

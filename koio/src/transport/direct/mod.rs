@@ -8,6 +8,8 @@
 mod answer;
 mod head;
 mod line;
+#[cfg(test)]
+mod noise;
 
 use std::{
     future::{Future, poll_fn},
@@ -297,6 +299,9 @@ impl Direct {
             }
             Ask::Open(Transport::WebSocket) => self.handshake(plain, None),
             Ask::Session(sid, transport) => {
+                if transport == Transport::WebSocket {
+                    return self.handshake(plain, Some(self.service.engine.get(&sid)?));
+                }
                 let client = match self.client.take().filter(|known| known.is(&sid)) {
                     Some(client) => client,
                     None => {
@@ -305,9 +310,6 @@ impl Direct {
                     }
                 };
                 let session = client.session();
-                if transport == Transport::WebSocket {
-                    return self.handshake(plain, Some(session.clone()));
-                }
                 if session.transport() != transport {
                     return None;
                 }
@@ -359,19 +361,18 @@ impl Direct {
         })))
     }
 
-    /// Gives the connection to a session. The answer to the handshake leaves with the session's first frame.
+    /// Gives the connection to a session. To a new client the answer to the handshake leaves with its first frame.
     fn hand_over(self, handshake: Handshake) {
         let engine = &self.service.engine;
         let mut websocket = WebSocket::new(self.tcp, &self.unread, engine.config());
-        websocket.begin_with(handshake.response);
-        let websocket = Box::new(websocket);
         match handshake.by {
             By::Opening(opening) => {
                 // Refused only while shutting down: the dropped connection tells the client to come back.
-                let _ = engine.open(opening, Some(websocket));
+                let _ = engine.open_behind(handshake.response, opening, Box::new(websocket));
             }
             By::Session(session) => {
-                let _ = session.probe(websocket);
+                websocket.begin_with(&handshake.response);
+                let _ = session.probe(Box::new(websocket));
             }
         }
     }

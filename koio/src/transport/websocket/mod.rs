@@ -23,7 +23,7 @@ use self::{
     read::{Heard, Reader},
     write::Outgoing,
 };
-use super::stream::Stream;
+use super::stream::{Stream, Tcp};
 use crate::{
     engine::{
         CloseReason, EngineConfig,
@@ -64,11 +64,6 @@ impl<S> WebSocket<S> {
         }
     }
 
-    /// These bytes are written ahead of everything, in one write with what follows.
-    pub(super) fn begin_with(&mut self, bytes: Vec<u8>) {
-        self.reader.put_control(bytes);
-    }
-
     /// The peer broke the protocol: tells it so, and stops listening. tungstenite itself only reports.
     fn violation(&mut self, code: u16) {
         self.close_frame(code);
@@ -93,6 +88,17 @@ impl<S> WebSocket<S> {
         // After our close frame nothing may follow, tungstenite's answer to the peer's close included.
         if !self.close_sent && !frames.is_empty() {
             self.outgoing.push(frames.into());
+        }
+    }
+}
+
+impl WebSocket<Tcp> {
+    /// Writes these bytes ahead of everything else.
+    pub(super) fn begin_with(&mut self, bytes: &[u8]) {
+        // An error is found by whoever reads next.
+        let written = self.io.try_write(bytes).unwrap_or(0);
+        if let Some(rest @ [_, ..]) = bytes.get(written..) {
+            self.outgoing.push(Bytes::copy_from_slice(rest));
         }
     }
 }
