@@ -1,0 +1,80 @@
+//! What a connection keeps while nothing happens, on koio's own listener. This is the only test of its program: the
+//! counter is one for all threads.
+//!
+//! The limits are what there is today. Whoever brings a number up has to say why; whoever brings one down sets the
+//! limit lower.
+
+mod server;
+
+use std::{
+    alloc::System,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use koio_tests::serve;
+use server::io;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes of an idle connection, as they are asked of the allocator; a share of the tables is among them.
+const BYTES: usize = 1_730;
+/// Its allocations. Each costs some bytes more than what is asked for.
+const BLOCKS: usize = 13;
+/// Connections before it is counted: what is there once is allocated, and the tables have their size.
+const WARM: usize = 120;
+const COUNTED: usize = 300;
+/// Allocations that are not a connection's: tables that grow.
+const OTHERS: usize = 20;
+
+/// A client that keeps nothing on the heap.
+fn connect(addr: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(addr).expect("a server");
+    let request =
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:12345\r\n\
+        Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    // The text `40`, masked with zeros.
+    let connect = [0x81, 0x82, 0, 0, 0, 0, b'4', b'0'];
+    stream.write_all(request).expect("a server that reads");
+    until(&mut stream, b"\"maxPayload\"");
+    stream.write_all(&connect).expect("a server that reads");
+    until(&mut stream, b"40{\"sid\"");
+    stream
+}
+
+fn until(stream: &mut TcpStream, text: &[u8]) {
+    let (mut block, mut filled) = ([0; 4096], 0);
+    while !block[..filled].windows(text.len()).any(|part| part == text) {
+        let read = stream.read(&mut block[filled..]).expect("an answer");
+        assert!(read > 0, "the server hung up");
+        filled += read;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_idle_connection_keeps_no_more_than_it_did() {
+    let server = serve(io()).await;
+    let mut clients = Vec::with_capacity(WARM + COUNTED);
+    clients.extend((0..WARM).map(|_| connect(server.addr)));
+    let region = Region::new(ALLOCATOR);
+    clients.extend((0..COUNTED).map(|_| connect(server.addr)));
+    // The last of them may have got its answer before its task is at rest.
+    let given_up = Instant::now() + Duration::from_secs(10);
+    loop {
+        let change = region.change();
+        let bytes = (change.bytes_allocated - change.bytes_deallocated) / COUNTED;
+        let blocks = change.allocations - change.deallocations;
+        if bytes <= BYTES && blocks <= COUNTED * BLOCKS + OTHERS {
+            return;
+        }
+        assert!(
+            Instant::now() < given_up,
+            "{bytes} bytes of a connection, {blocks} allocations of {COUNTED}"
+        );
+        std::thread::yield_now();
+    }
+}
