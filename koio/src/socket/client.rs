@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::Sleep;
+use tokio::{sync::futures::OwnedNotified, time::Sleep};
 use tracing::debug;
 
 use super::{
@@ -55,7 +55,6 @@ impl Acceptor for Clients {
 struct Client {
     declared: Arc<dyn Namespaces>,
     connection: Arc<Connection>,
-    request: Arc<Request>,
     assembler: Assembler,
     lanes: Vec<Lane>,
     left: Vec<Arc<str>>,
@@ -67,7 +66,7 @@ struct Client {
     /// The client broke the protocol, or the session is over: nothing it says counts any more.
     deaf: bool,
     closed: bool,
-    abort: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    abort: Option<Pin<Box<OwnedNotified>>>,
 }
 
 /// How a client broke the protocol.
@@ -90,8 +89,7 @@ impl Client {
         let assembler = Assembler::new(core.packets());
         let connect_by = Box::pin(tokio::time::sleep(core.config().connect_timeout));
         Self {
-            connection: Arc::new(Connection::new(core, session)),
-            request: Arc::new(Request::new(opening)),
+            connection: Arc::new(Connection::new(core, session, Request::new(opening))),
             assembler,
             lanes: Vec::new(),
             left: Vec::new(),
@@ -210,11 +208,10 @@ impl Client {
             return Ok(());
         };
         self.left.retain(|left| **left != *name);
-        let handshake = Handshake::new(Arc::clone(&self.request), &auth);
-        let connection = Arc::clone(&self.connection);
-        let socket = self.core().enter(name, |namespace| {
-            Socket::new(id, namespace, connection, handshake)
-        });
+        let handshake = Handshake::new(Arc::clone(&self.connection), &auth);
+        let socket = self
+            .core()
+            .enter(name, |namespace| Socket::new(id, namespace, handshake));
         // Most clients are in one namespace; a vector left to itself would begin with room for four.
         if self.lanes.is_empty() {
             self.lanes.reserve_exact(1);
@@ -366,10 +363,7 @@ impl Client {
             return false;
         }
         let core = &self.connection.core;
-        let next = || -> Pin<Box<dyn Future<Output = ()> + Send>> {
-            let notify = Arc::clone(&core.abort);
-            Box::pin(async move { notify.notified().await })
-        };
+        let next = || Box::pin(Arc::clone(&core.abort).notified_owned());
         let abort = self.abort.get_or_insert_with(next);
         let aborted = abort.as_mut().poll(cx).is_ready();
         if aborted {

@@ -192,12 +192,11 @@ async fn who_enters_while_the_last_one_leaves_is_found() {
     let core = Core::new();
     let scene = scene();
     let enter = || {
-        let connection = Arc::new(Connection::new(Arc::clone(&core), scene.session.clone()));
-        let handshake = Handshake::new(Arc::new(Request::new(opening())), &bytes::Bytes::new());
+        let request = Request::new(opening());
+        let connection = Connection::new(Arc::clone(&core), scene.session.clone(), request);
+        let handshake = Handshake::new(Arc::new(connection), &[]);
         let id = SocketId::random().unwrap();
-        core.enter("/room/1", |namespace| {
-            Socket::new(id, namespace, connection, handshake)
-        })
+        core.enter("/room/1", |namespace| Socket::new(id, namespace, handshake))
     };
     std::thread::scope(|threads| {
         for _ in 0..2 {

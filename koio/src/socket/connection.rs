@@ -1,19 +1,21 @@
-//! What the sockets of one connection share, and how they reach the task that serves them.
+//! What the sockets of one connection share: the request that opened it, and the way to the task that serves them.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Socket, io::Core};
+use super::{Socket, handshake::Request, io::Core};
 use crate::engine::{CloseReason, Session};
 
 /// One client's connection, as its sockets see it.
 pub(crate) struct Connection {
     pub(super) core: Arc<Core>,
     pub(super) session: Session,
+    pub(super) request: Request,
     asked: AtomicBool,
-    asks: Mutex<Asks>,
+    /// In a box, and there only while something is asked.
+    asks: Mutex<Option<Box<Asks>>>,
 }
 
 /// What was asked of the session's task from elsewhere, or from a handler that the task itself is running.
@@ -26,26 +28,29 @@ pub(super) struct Asks {
 }
 
 impl Connection {
-    pub(super) fn new(core: Arc<Core>, session: Session) -> Self {
+    pub(super) fn new(core: Arc<Core>, session: Session, request: Request) -> Self {
         Self {
             core,
             session,
+            request,
             asked: AtomicBool::new(false),
             asks: Mutex::default(),
         }
     }
 
-    fn asks(&self) -> MutexGuard<'_, Asks> {
+    fn asks(&self) -> MutexGuard<'_, Option<Box<Asks>>> {
         self.asks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn ask_to_close(&self, socket: Socket, reason: CloseReason) {
-        self.asks().closing.push((socket, reason));
+        let mut asks = self.asks();
+        asks.get_or_insert_default().closing.push((socket, reason));
+        drop(asks);
         self.wake();
     }
 
     pub(super) fn ask_to_leave_all(&self) {
-        self.asks().leave_all = true;
+        self.asks().get_or_insert_default().leave_all = true;
         self.wake();
     }
 
@@ -56,11 +61,11 @@ impl Connection {
     }
 
     /// Takes what was asked; cheap while nothing was.
-    pub(super) fn take(&self) -> Option<Asks> {
+    pub(super) fn take(&self) -> Option<Box<Asks>> {
         // Asked for every message: a look costs less than a swap.
         if !self.asked.load(Ordering::Acquire) || !self.asked.swap(false, Ordering::AcqRel) {
             return None;
         }
-        Some(std::mem::take(&mut *self.asks()))
+        self.asks().take()
     }
 }

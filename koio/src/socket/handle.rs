@@ -45,7 +45,7 @@ pub struct Socket(Arc<Inner>);
 struct Inner {
     id: SocketId,
     namespace: Arc<LiveNamespace>,
-    connection: Arc<Connection>,
+    /// Leads to the connection as well.
     handshake: Handshake,
     /// What its CONNECT was answered; [`Accept`] has the values.
     answer: AtomicU8,
@@ -65,16 +65,10 @@ struct Kept {
 }
 
 impl Socket {
-    pub(super) fn new(
-        id: SocketId,
-        namespace: Arc<LiveNamespace>,
-        connection: Arc<Connection>,
-        handshake: Handshake,
-    ) -> Self {
+    pub(super) fn new(id: SocketId, namespace: Arc<LiveNamespace>, handshake: Handshake) -> Self {
         let socket = Self(Arc::new(Inner {
             id,
             namespace,
-            connection,
             handshake,
             answer: AtomicU8::new(Accept::PENDING),
             state: AtomicU8::new(CONNECTING),
@@ -131,12 +125,16 @@ impl Socket {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn connection(&self) -> &Connection {
+        self.0.handshake.connection()
+    }
+
     fn core(&self) -> &Arc<Core> {
-        &self.0.connection.core
+        &self.connection().core
     }
 
     pub(super) fn session(&self) -> &Session {
-        &self.0.connection.session
+        &self.connection().session
     }
 
     pub(super) fn connect_answer(&self) -> &AtomicU8 {
@@ -310,14 +308,13 @@ impl Socket {
         if self.close() {
             self.reply(wire::disconnect(self.namespace()));
             let reason = CloseReason::ServerNamespaceDisconnect;
-            self.0.connection.ask_to_close(self.clone(), reason);
+            self.connection().ask_to_close(self.clone(), reason);
         }
     }
 
     /// Puts the client out of all its namespaces and closes the connection.
     pub fn disconnect_all(&self) {
-        let connection = &self.0.connection;
-        connection.ask_to_leave_all();
+        self.connection().ask_to_leave_all();
     }
 
     /// Keeps a value with this socket, one of each type, in place of an earlier one of that type.

@@ -10,6 +10,7 @@ use std::{
 use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 
+use super::connection::Connection;
 use crate::{Error, Result, engine::Opening, wire};
 
 /// What the client said when it connected: the first HTTP request of its connection, and the auth payload of
@@ -20,7 +21,8 @@ use crate::{Error, Result, engine::Opening, wire};
 /// counts.
 #[derive(Clone)]
 pub struct Handshake {
-    request: Arc<Request>,
+    /// Its request is the one that is meant here.
+    connection: Arc<Connection>,
     /// `None`: the client sent none. Copied, since what arrives is a slice of what was read with it.
     auth: Option<Arc<[u8]>>,
 }
@@ -51,28 +53,36 @@ impl Request {
 }
 
 impl Handshake {
-    pub(crate) fn new(request: Arc<Request>, auth: &[u8]) -> Self {
+    pub(super) fn new(connection: Arc<Connection>, auth: &[u8]) -> Self {
         let auth = (!auth.is_empty()).then(|| auth.into());
-        Self { request, auth }
+        Self { connection, auth }
+    }
+
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    fn request(&self) -> &Request {
+        &self.connection.request
     }
 
     /// The headers of the first request, but for those about the connection alone (`Connection`, `Upgrade`, the key, version
     /// and extensions of a WebSocket).
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        self.request.opening.headers()
+        self.request().opening.headers()
     }
 
     /// Path and query of the first request. The query of an upgraded connection holds no session id.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        self.request.opening.uri()
+        self.request().opening.uri()
     }
 
     /// A parameter of the query, decoded; the last one if it is there more than once.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        let mut found = self.request.query().iter().rev();
+        let mut found = self.request().query().iter().rev();
         found
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
@@ -81,20 +91,20 @@ impl Handshake {
     /// All parameters of the query, decoded, in their order.
     #[must_use]
     pub fn queries(&self) -> &[(String, String)] {
-        self.request.query()
+        self.request().query()
     }
 
     /// The address that the connection came from: the proxy's, behind one. `None` if the server in front has not
     /// told it (see [`PeerAddr`](crate::engine::PeerAddr)).
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.request.opening.remote
+        self.request().opening.remote
     }
 
     /// When the connection was opened.
     #[must_use]
     pub fn issued(&self) -> SystemTime {
-        self.request.issued
+        self.request().issued
     }
 
     /// The auth payload as the client sent it: a JSON object, `{}` if it sent none.
@@ -118,9 +128,9 @@ impl fmt::Debug for Handshake {
     /// Without headers and auth, which hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake")
-            .field("path", &self.request.opening.uri().path())
-            .field("address", &self.request.opening.remote)
-            .field("issued", &self.request.issued)
+            .field("path", &self.request().opening.uri().path())
+            .field("address", &self.request().opening.remote)
+            .field("issued", &self.request().issued)
             .finish_non_exhaustive()
     }
 }

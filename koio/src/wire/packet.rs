@@ -233,7 +233,7 @@ fn check(
         return Ok(true);
     }
     let lazy = matches!(kind, PacketKind::Event | PacketKind::Ack);
-    if data.is_empty() || lazy && json::brackets(data) <= limits.depth {
+    if data.is_empty() || lazy && json::is_shallow(data, limits.depth) {
         return Ok(!lazy);
     }
     json::document(data, limits.depth, &mut json::Unwatched)?;

@@ -79,3 +79,46 @@ async fn what_was_left_in_a_context_ends_with_its_event() {
     assert_eq!(Arc::strong_count(&left), counted, "dropped with its event");
     assert_eq!(server.ask("look", json!([])).await, Some(json!(false)));
 }
+
+/// Bad news for whoever drops it.
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[tokio::test]
+async fn the_place_of_a_handler_serves_the_next_event_whatever_became_of_the_one_before() {
+    let setup = Setup::new().on("work", |ctx: Context| async move {
+        let what: String = ctx.arg()?;
+        if what.contains("later") {
+            tokio::task::yield_now().await;
+        }
+        let _fragile = what.contains("fragile").then(|| Fragile);
+        assert!(!what.contains("panic"));
+        Ok(what)
+    });
+    let server = Server::start(setup);
+    for what in [
+        "now",
+        "later",
+        "now",
+        "panic",
+        "now",
+        "later: panic",
+        "later",
+        "fragile",
+        "now",
+        "later: fragile",
+        "now",
+    ] {
+        let answer = server.ask("work", json!([what])).await.unwrap();
+        if what.contains("panic") || what.contains("fragile") {
+            assert_eq!(answer["error"]["code"], "internal", "{what}");
+        } else {
+            assert_eq!(answer, what);
+        }
+    }
+}

@@ -103,7 +103,7 @@ impl Whole {
         Some(if !header.text {
             Heard::Message(Message::Binary(frame))
         // Mostly it is, and that is seen in a fraction of the time.
-        } else if frame.is_ascii() || std::str::from_utf8(&frame).is_ok() {
+        } else if frame.is_ascii() || simdutf8::basic::from_utf8(&frame).is_ok() {
             Heard::Message(Message::Text(frame))
         } else {
             Heard::Violation(1007)

@@ -10,9 +10,12 @@ use super::RAW_VALUE;
 /// string is refused; serde_json has to say in what words.
 pub(in crate::wire) struct Text<'de>(pub(in crate::wire) &'de [u8]);
 
+/// From here on simdutf8 has a way of its own.
+const LONG: usize = 64;
+
 impl<'de> Text<'de> {
     fn str(&self) -> Result<&'de str, Refusal> {
-        std::str::from_utf8(self.0).map_err(Refusal::custom)
+        simdutf8::basic::from_utf8(self.0).map_err(Refusal::custom)
     }
 }
 
@@ -69,9 +72,12 @@ impl<'de> Deserializer<'de> for Text<'de> {
         visitor.visit_borrowed_str(self.str()?)
     }
 
-    /// Nearly always for a `String`. In memory of its own the text begins where it is looked at in the widest steps;
-    /// where it lies, half of a short one would be looked at byte by byte.
+    /// Nearly always for a `String`. In memory of its own a short text begins where it can be looked at a word at a
+    /// time; where it lies, half of it would be looked at byte by byte.
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        if self.0.len() >= LONG {
+            return visitor.visit_string(self.str()?.to_owned());
+        }
         visitor.visit_string(String::from_utf8(self.0.to_vec()).map_err(Refusal::custom)?)
     }
 

@@ -11,6 +11,6 @@ pub(super) use placeholder::{
     KEY, NUM, Placeholders, count_keys, index, placeholder, usual_placeholder,
 };
 pub(super) use scan::{
-    MAX_DEPTH, Unwatched, brackets, document, is_plain, plain, string, value, whitespace,
+    MAX_DEPTH, Unwatched, document, is_plain, is_shallow, plain, string, value, whitespace,
 };
 pub(super) use text::{mend_surrogates, unescape};

@@ -161,12 +161,18 @@ fn closing_brackets_match_their_opening_ones_at_every_depth() {
 
 #[test]
 fn brackets_are_counted_and_nothing_else_is() {
+    let opening = |json: &[u8], count: usize| {
+        assert!(json::is_shallow(json, count), "{count}");
+        assert!(count == 0 || !json::is_shallow(json, count - 1), "{count}");
+    };
     let all: Vec<u8> = (0..=255).collect();
-    assert_eq!(json::brackets(&all), 2);
-    assert_eq!(json::brackets(b"[[{}]]()<>"), 3);
-    for len in 0..600 {
-        assert_eq!(json::brackets(&vec![b'['; len]), len);
-        assert_eq!(json::brackets(&vec![b'{'; len]), len);
+    opening(&[b"[", &*all].concat(), 3);
+    opening(b"[[{}]]()<>", 3);
+    opening(b"[\"text\"]", 1);
+    for len in 1..600 {
+        opening(&vec![b'['; len], len);
+        opening(&vec![b'{'; len], len);
+        opening(&[b"[", &*vec![b' '; len], b"{}"].concat(), 2);
     }
 }
 
