@@ -174,3 +174,56 @@ async fn a_shutdown_closes_connections_between_requests() {
     assert_eq!(drained.forced, 0);
     http.ended().await;
 }
+
+#[tokio::test]
+async fn a_connection_is_closed_in_time_behind_an_answer_that_came_late() {
+    let mut scene = Scene::with(|io| io.config(|config| config.header_timeout = SHORT)).await;
+    let mut session = Polling::open(scene.target()).await;
+    let path = session.path();
+    session.send("40").await;
+    session.get().await;
+    let mut poll = Http::connect(scene.server.addr).await;
+    ask(&mut poll, "GET", &path, &[], "").await;
+    // That takes as long as a request may. The poll is waited for, and not the client.
+    let mut idle = Http::connect(scene.server.addr).await;
+    idle.ended().await;
+    koio_tests::http::post(scene.server.addr, &path, r#"421["echo",1]"#).await;
+    assert_eq!(poll.response().await.expect("an answer").text(), "431[1]");
+    poll.ended().await;
+    koio_tests::http::post(scene.server.addr, &path, "1").await;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_many_threads_each_request_gets_its_own_answer() {
+    let scene = Scene::alone(|io| io).await;
+    let (addr, target) = (scene.server.addr, scene.target().polling());
+    let clients = (0..16).map(|_| {
+        let target = target.clone();
+        tokio::spawn(async move {
+            let mut poll = Http::connect(addr).await;
+            let mut post = Http::connect(addr).await;
+            let opened = poll.get(&target).await;
+            let path = format!("{target}&sid={}", Open::read(opened.text()).sid);
+            post.post(&path, "40").await;
+            assert!(poll.get(&path).await.text().starts_with("40"));
+            for id in 0..200 {
+                let body = format!(r#"42{id}["echo",{id}]"#);
+                let (taken, answer) = tokio::join!(post.post(&path, &body), poll.get(&path));
+                assert_eq!(taken.text(), "ok");
+                assert_eq!(answer.text(), format!("43{id}[{id}]"));
+            }
+            // The poll may come before or behind what it is to fetch.
+            assert_eq!(post.post(&path, r#"42999["echo",2]"#).await.text(), "ok");
+            assert_eq!(poll.get(&path).await.text(), "43999[2]");
+            assert_eq!(post.post(&path, "1").await.text(), "ok");
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        koio_tests::within("all answers", client)
+            .await
+            .expect("a client");
+    }
+    scene.server.handle.shutdown(PATIENCE).await;
+}

@@ -2,7 +2,7 @@
 //! brings data.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
@@ -195,24 +195,6 @@ where
             rest.freeze()
         })
     };
-    let mut gather = pin!(gather);
-    // A body that came together with its head is there at the second look: hyper reads it when it is asked for. No
-    // timer is set for such a one.
-    let mut looks = 0;
-    let at_once = poll_fn(|cx| {
-        looks += 1;
-        match gather.as_mut().poll(cx) {
-            Poll::Ready(body) => Poll::Ready(Some(body)),
-            Poll::Pending if looks == 1 => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Poll::Pending => Poll::Ready(None),
-        }
-    });
-    if let Some(body) = at_once.await {
-        return body;
-    }
     tokio::time::timeout(time, gather)
         .await
         .unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))

@@ -163,9 +163,12 @@ impl Line for Open {
             self.stops.have_come(),
             at,
         );
-        let wake = left.is_some() || state.eager;
+        let waker = if left.is_some() || state.eager {
+            state.waker.take()
+        } else {
+            None
+        };
         state.progress = left.map_or(Progress::Answered(at), Progress::Left);
-        let waker = state.waker.clone().filter(|_| wake);
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
