@@ -4,6 +4,8 @@
 //! whoever knows it can read and write that session. A [`SocketId`] names one Socket.IO socket and is
 //! public. A [`Room`] is a name that your own code chose.
 
+mod random;
+
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -13,6 +15,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 const SID_RANDOM: usize = 24;
 /// Characters of a [`Sid`]: base64url of [`SID_RANDOM`] bytes, which needs no padding.
 const SID_CHARS: usize = 32;
+/// Bytes of randomness in a [`SocketId`]. The first six bits make way for the mark.
+const SOCKET_ID_RANDOM: usize = 15;
 /// Characters of a [`SocketId`], the length that the reference implementation uses.
 const SOCKET_ID_CHARS: usize = 20;
 /// The first character of every [`SocketId`]. It tells an id from a room name of the same length, so that
@@ -27,13 +31,12 @@ const SOCKET_ID_MARK: u8 = b'_';
 pub struct Sid([u8; SID_CHARS]);
 
 impl Sid {
-    /// Draws a fresh id from the operating system.
+    /// Draws a fresh id from the operating system's randomness.
     ///
     /// # Errors
     /// Fails when the operating system has no randomness to give; nobody may be let in then.
     pub(crate) fn random() -> Result<Self, NoRandomness> {
-        let mut random = [0_u8; SID_RANDOM];
-        getrandom::fill(&mut random).map_err(|_| NoRandomness)?;
+        let random: [u8; SID_RANDOM] = random::bytes()?;
         let mut chars = [0_u8; SID_CHARS];
         URL_SAFE_NO_PAD
             .encode_slice(random, &mut chars)
@@ -89,10 +92,9 @@ pub(crate) struct NoRandomness;
 pub struct SocketId([u8; SOCKET_ID_CHARS]);
 
 impl SocketId {
-    /// Draws a fresh id from the operating system.
+    /// Draws a fresh id from the operating system's randomness.
     pub(crate) fn random() -> Result<Self, NoRandomness> {
-        let mut random = [0_u8; 15];
-        getrandom::fill(&mut random).map_err(|_| NoRandomness)?;
+        let random: [u8; SOCKET_ID_RANDOM] = random::bytes()?;
         let mut chars = [0_u8; SOCKET_ID_CHARS];
         URL_SAFE_NO_PAD
             .encode_slice(random, &mut chars)
