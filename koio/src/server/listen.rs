@@ -264,9 +264,6 @@ async fn accept_all(
     mut stopped: watch::Receiver<bool>,
 ) {
     let served = Arc::new(served);
-    // The runtime keeps what the first task to do this makes it allocate. That had better not be one beside a crowd,
-    // with all of whose memory before it.
-    tokio::task::yield_now().await;
     loop {
         tokio::select! {
             () = ended(&mut stopped) => return,
