@@ -183,7 +183,7 @@ impl SessionTask {
                 Poll::Ready(Err(_)) => self.input(Input::ProbeLost),
                 Poll::Pending => {
                     // Finishes a `3probe` that the socket did not take at once.
-                    let _ = probe.io.poll_write(cx, &mut || None);
+                    let _ = probe.io.poll_write(cx, &mut None);
                     break;
                 }
             }
