@@ -15,7 +15,7 @@ use crate::{
         duplex::{Duplex, Gone, Source},
         requests::Reply,
     },
-    wire::{Frame, Message, payload},
+    wire::{Message, payload},
 };
 
 /// The client's end of a scripted connection.
