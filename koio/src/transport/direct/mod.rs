@@ -16,6 +16,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -56,7 +57,7 @@ pub(crate) struct Direct {
     asked: bool,
     tcp: Tcp,
     peer: SocketAddr,
-    service: EngineService,
+    service: Arc<EngineService>,
     stops: Stops,
     /// Requests that came before they could be answered.
     unread: Bytes,
@@ -64,6 +65,8 @@ pub(crate) struct Direct {
     /// Since when a request is waited for. Looked at when the timer fires, so that no request has to set that.
     idle: Instant,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whoever ends the server wakes this task.
+    watched: bool,
 }
 
 /// What becomes of the connection; see [`Direct::finish`].
@@ -105,7 +108,7 @@ impl Direct {
     pub(crate) fn new(
         tcp: TcpStream,
         peer: SocketAddr,
-        service: EngineService,
+        service: Arc<EngineService>,
         timeout: Duration,
         stops: Stops,
     ) -> Self {
@@ -120,36 +123,39 @@ impl Direct {
             timeout,
             idle: now(),
             timer: None,
+            watched: false,
         }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// Answers requests for as long as they are plain.
     ///
     /// `stopped` is ready when the server wants the connection to end: after the answer that is under way.
     pub(crate) async fn run(&mut self, mut stopped: Pin<&mut impl Future<Output = ()>>) -> Outcome {
-        let mut watched = false;
         loop {
             let next = poll_fn(|cx| {
                 let next = self.poll_next(cx);
                 // Whoever has been asked once wakes this task by itself.
-                if next.is_pending() && !self.asked && (!watched || self.stops.have_come()) {
-                    watched = true;
+                if next.is_pending() && !self.asked && (!self.watched || self.stops.have_come()) {
+                    self.watched = true;
                     return stopped.as_mut().poll(cx).map(|()| Next::End);
                 }
                 next
             });
-            match next.await {
-                Next::Request => {}
-                Next::Left(left) => {
-                    // In a box: nearly every answer is written at once.
-                    let last = left.last;
-                    if Box::pin(self.write_left(left)).await.is_err() || last {
-                        return Outcome::End;
-                    }
-                }
+            let left = match next.await {
+                Next::Request => continue,
+                Next::Left(left) => left,
                 Next::WebSocket(handshake) => return Outcome::WebSocket(handshake),
                 Next::Hyper => return Outcome::Hyper,
                 Next::End => return Outcome::End,
+            };
+            // In a box: nearly every answer is written at once.
+            let last = left.last;
+            if Box::pin(self.write_left(left)).await.is_err() || last {
+                return Outcome::End;
             }
         }
     }
