@@ -77,6 +77,9 @@ impl SessionTask {
             self.input(Input::Lost(CloseReason::TransportError));
         } else {
             polling.poll = Some(asker);
+            if self.probe.is_some() {
+                self.input(Input::Polled);
+            }
         }
     }
 
