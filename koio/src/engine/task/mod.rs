@@ -104,7 +104,7 @@ impl SessionTask {
                 if let Some(probe) = &mut self.probe {
                     // The probe's own bytes: they do not pass the session's queue, whose order belongs to the
                     // transport in use.
-                    probe.write_at_once(Some(Frame::pong(b"probe")));
+                    probe.write_at_once(Some(Frame::probe_pong()));
                     // From here on none may wait for long.
                     self.session.shared().outbox.heed_polls(true);
                 }
@@ -150,15 +150,14 @@ impl SessionTask {
         }
         let was_ending = self.ending.is_some();
         let waited = self.has_poll() && !was_ending;
-        self.requests(requests);
+        self.requests(requests, now);
         loop {
             self.read(cx, &mut budget);
-            let was_full = self.upstream.is_full();
             // Always: its own timers and other tasks may have woken it.
             self.upstream_busy = self.upstream.poll(cx).is_pending();
             // Finished handlers made room: what waits in the transport's buffer would otherwise wait for a
             // wake-up that does not come.
-            if !(was_full && !self.upstream.is_full() && budget > 0 && self.machine.is_open()) {
+            if self.reading || budget == 0 || !self.machine.is_open() || !self.may_read() {
                 break;
             }
         }
