@@ -110,6 +110,8 @@ struct State {
     written: Option<Instant>,
     /// Somebody will flush the queue: nobody needs to wake the task.
     owed: bool,
+    /// The task wants to know of every poll.
+    heeds_polls: bool,
 }
 
 impl Outbox {
@@ -337,15 +339,21 @@ impl Outbox {
     }
 
     /// A poll waits that the session's task does not know of. False if it had better look at it now: there is something
-    /// to send, or to refuse.
+    /// to send, or to refuse, or it has said so.
     pub(crate) fn poll_waits(&self) -> bool {
         let mut state = self.state();
         // Writable: the task has a poll already.
-        if state.corked || state.closed || state.writable || !state.queue.is_empty() {
+        let busy = state.corked || state.closed || state.writable;
+        if busy || state.heeds_polls || !state.queue.is_empty() {
             return false;
         }
         state.writable = true;
         true
+    }
+
+    /// Whether the session's task wants to know of every poll from the end of this turn on.
+    pub(crate) fn heed_polls(&self, heeds: bool) {
+        self.state().heeds_polls = heeds;
     }
 
     /// The session's turn begins: pushes need not wake it.

@@ -69,9 +69,15 @@ impl Stops {
 }
 
 impl Client {
-    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stops: Stops) -> Self {
+    /// `answered`: when what the connection was asked before was answered, if it was asked anything.
+    pub(super) fn new(
+        session: Session,
+        writer: Arc<OwnedWriteHalf>,
+        stops: Stops,
+        answered: Option<Instant>,
+    ) -> Self {
         let state = State {
-            progress: Progress::Answered(now()),
+            progress: Progress::Answered(answered.unwrap_or_else(now)),
             listed: None,
             eager: false,
             waker: None,
