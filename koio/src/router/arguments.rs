@@ -2,8 +2,9 @@
 
 use std::{
     fmt,
-    future::{Future, ready},
+    future::{Future, poll_fn},
     ops::Deref,
+    task::Poll,
 };
 
 use serde::de::DeserializeOwned;
@@ -74,7 +75,8 @@ where
     }
 
     fn read_from(args: &mut Arguments) -> impl Future<Output = Result<Self>> + Send {
-        ready(args.next())
+        // Read when it is polled: what is ready before would be moved once more.
+        poll_fn(|_| Poll::Ready(args.next()))
     }
 
     fn requires(requirements: &mut Requirements) {

@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context as TaskContext, Poll, ready},
+    task::{Context as TaskContext, Poll},
 };
 
 use pin_project_lite::pin_project;
@@ -77,9 +77,16 @@ where
             let Some(future) = this.future.as_mut().as_pin_mut() else {
                 return Poll::Pending;
             };
-            let result = ready!(future.poll(cx));
+            let result = match future.poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                // Most have answered by now, and are not moved to be looked at.
+                Poll::Ready(Ok(ref reply)) if reply.is_sent() => None,
+                Poll::Ready(result) => Some(result),
+            };
             this.future.set(None);
-            end(this.ctx, result);
+            if let Some(result) = result {
+                end(this.ctx, result);
+            }
             Poll::Ready(())
         });
         polled.unwrap_or_else(|panic| {

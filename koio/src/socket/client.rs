@@ -113,11 +113,11 @@ impl Client {
     }
 
     // What is looked at here stays where it is: moving it costs more than the look.
-    fn packet(&mut self, mut message: Message, cx: &mut Context<'_>) -> Result<(), Violation> {
-        let text = match &mut message {
+    fn packet(&mut self, message: &mut Message, cx: &mut Context<'_>) -> Result<(), Violation> {
+        let text = match message {
             Message::Text(text) if !self.assembler.is_partial() => text,
-            _ => {
-                let incoming = self.assembler.push(message)?;
+            message => {
+                let incoming = self.assembler.push(std::mem::take(message))?;
                 return self.incoming(incoming, cx);
             }
         };
@@ -372,7 +372,7 @@ impl Client {
 }
 
 impl Upstream for Client {
-    fn on_message(&mut self, message: Message, cx: &mut Context<'_>) {
+    fn on_message(&mut self, mut message: Message, cx: &mut Context<'_>) {
         if self.deaf {
             return;
         }
@@ -380,7 +380,7 @@ impl Upstream for Client {
         if self.asked() {
             self.run(cx, Lane::is_startable);
         }
-        if let Err(violation) = self.packet(message, cx) {
+        if let Err(violation) = self.packet(&mut message, cx) {
             self.violation(&violation);
         }
     }

@@ -14,14 +14,16 @@ use super::{ArgsReader, DecodeError, DecodeErrorKind};
 /// ours, it passes them all on as they were received.
 #[derive(Clone)]
 pub struct RawArgs {
-    /// The whole list, an event's name included.
-    data: Bytes,
-    /// Where the arguments start: behind the `[`, or behind the name.
+    /// The packet. Cut to its list it would be waited for when it is moved, just after.
+    packet: Bytes,
+    /// Where the list begins, an event's name included.
+    list: usize,
+    /// Where in the list the arguments start: behind the `[`, or behind the name.
     start: usize,
     /// Whether a name comes before the first argument.
     named: bool,
     attachments: Attachments,
-    /// Whether `data` is known to be JSON.
+    /// Whether the list is known to be JSON.
     checked: bool,
     /// Whether the arguments are known to have no white space around them.
     tight: bool,
@@ -40,16 +42,19 @@ pub(super) enum Attachments {
 }
 
 impl RawArgs {
-    /// The arguments in the list `data`: behind the name that ends at `name`, or all of its items.
+    /// The arguments in the list that the packet has from `list` on: behind the name that ends at `name`, or all of its
+    /// items.
     #[inline]
     pub(super) fn new(
-        data: Bytes,
+        packet: Bytes,
+        list: usize,
         name: Option<usize>,
         attachments: Attachments,
         checked: bool,
     ) -> Self {
         Self {
-            data,
+            packet,
+            list,
             start: name.unwrap_or(1),
             named: name.is_some(),
             attachments,
@@ -65,7 +70,8 @@ impl RawArgs {
 
     /// Keeps no more than their text of the memory that it is in.
     pub(super) fn set_apart(&mut self) {
-        self.data = Bytes::copy_from_slice(&self.data);
+        self.packet = Bytes::copy_from_slice(self.data());
+        self.list = 0;
     }
 
     /// The same, known to be JSON.
@@ -79,7 +85,8 @@ impl RawArgs {
     #[must_use]
     pub const fn empty() -> Self {
         Self {
-            data: Bytes::from_static(b"[]"),
+            packet: Bytes::from_static(b"[]"),
+            list: 0,
             start: 1,
             named: false,
             attachments: Attachments::None,
@@ -112,7 +119,7 @@ impl RawArgs {
             json::document(&list, json::MAX_DEPTH, &mut placeholders)?;
             Attachments::Some(attachments.into())
         };
-        Ok(Self::new(list, None, attachments, true))
+        Ok(Self::new(list, 0, None, attachments, true))
     }
 
     /// Reads them one by one.
@@ -131,7 +138,11 @@ impl RawArgs {
     /// have been checked yet: see [`ArgsReader::finish`].
     #[must_use]
     pub fn json(&self) -> &[u8] {
-        let text = self.data.get(self.start..).unwrap_or_default().trim_ascii();
+        let text = self
+            .data()
+            .get(self.start..)
+            .unwrap_or_default()
+            .trim_ascii();
         let text = text.strip_suffix(b"]").unwrap_or(text);
         let text = text.trim_ascii();
         match text.strip_prefix(b",") {
@@ -156,8 +167,10 @@ impl RawArgs {
         }
     }
 
+    /// The whole list.
+    #[inline]
     pub(super) fn data(&self) -> &[u8] {
-        &self.data
+        self.packet.get(self.list..).unwrap_or_default()
     }
 
     pub(super) fn start(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::args::Attachments;
 use super::name::Name;
@@ -59,9 +59,9 @@ pub struct Event {
 
 impl Event {
     /// What the text with this head is, if its name is this and ends there.
-    #[inline]
-    pub(crate) fn new(head: &Head, (name, end): (Name, usize), mut text: Bytes) -> Self {
-        text.advance(head.data);
+    // Always, so that it is made where it stays.
+    #[inline(always)]
+    pub(crate) fn new(head: &Head, (name, end): (Name, usize), text: Bytes) -> Self {
         Self {
             name,
             args: head.args(text, Some(end)),
@@ -187,7 +187,7 @@ impl Assembler {
     }
 
     /// The name of the event with this head, and where it ends.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn name(&self, head: &Head, text: &[u8]) -> Result<(Name, usize), DecodeError> {
         let list = text.get(head.data..).unwrap_or_default();
         Name::decode(list, self.limits.event)
@@ -215,14 +215,13 @@ impl Assembler {
         Ok(None)
     }
 
-    fn incoming(&self, head: &Head, mut text: Bytes) -> Result<Incoming, DecodeError> {
+    fn incoming(&self, head: &Head, text: Bytes) -> Result<Incoming, DecodeError> {
         let namespace = head.shared_namespace(&text);
         if head.kind == PacketKind::Event {
             let name = self.name(head, &text)?;
             let event = Event::new(head, name, text);
             return Ok(Incoming::Event { namespace, event });
         }
-        text.advance(head.data);
         Ok(match head.kind {
             PacketKind::Ack | PacketKind::Event => Incoming::Ack {
                 namespace,
@@ -231,7 +230,7 @@ impl Assembler {
             },
             PacketKind::Connect => Incoming::Connect {
                 namespace,
-                auth: text,
+                auth: text.slice(head.data..),
             },
             PacketKind::Disconnect => Incoming::Disconnect { namespace },
             PacketKind::ConnectError => Incoming::ConnectError { namespace },

@@ -32,6 +32,8 @@ pub(super) struct Output {
     pub(super) binaries: Binaries,
     /// Whether a comma must come before the next argument.
     pub(super) comma: bool,
+    /// Where the header of the text begins, once there is one.
+    begin: usize,
 }
 
 /// Whole frames, and how many.
@@ -71,13 +73,8 @@ impl Output {
         if let (Some(room), Some(header)) = (self.text.get_mut(begin..start), header.get(..used)) {
             room.copy_from_slice(header);
         }
-        Draft {
-            start: begin,
-            messages: u16::try_from(self.binaries.count)
-                .unwrap_or(u16::MAX)
-                .saturating_add(1),
-            output: Some(self),
-        }
+        self.begin = begin;
+        Draft(Some(self))
     }
 
     /// [`seal`](Self::seal), where there is nothing but the text and all of it.
@@ -85,30 +82,27 @@ impl Output {
         self.seal(TEXT_AT)
     }
 
-    fn all_from(&mut self, start: usize) -> &[u8] {
+    /// All of it in one piece.
+    fn whole(&mut self) -> &[u8] {
         self.text.append(&mut self.binaries.frames);
-        self.text.get(start..).unwrap_or_default()
+        self.text.get(self.begin..).unwrap_or_default()
     }
 }
 
 /// A packet as a [`Frame`] holds it, still in the buffers of the thread that wrote it: what one client alone gets is
 /// copied to its connection, and needs no memory of its own.
+///
+/// There is something in it until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Draft {
-    /// There until it is dropped.
-    output: Option<Box<Output>>,
-    /// Where the header of the text begins.
-    start: usize,
-    messages: u16,
-}
+pub(crate) struct Draft(Option<Box<Output>>);
 
 impl Draft {
     /// The text with its header, and the binaries.
     fn pieces(&self) -> [&[u8]; 2] {
-        let Some(output) = &self.output else {
+        let Some(output) = &self.0 else {
             return [&[]; 2];
         };
-        let text = output.text.get(self.start..).unwrap_or_default();
+        let text = output.text.get(output.begin..).unwrap_or_default();
         [text, &output.binaries.frames]
     }
 
@@ -120,13 +114,16 @@ impl Draft {
 
     /// How many messages are in it.
     pub(crate) fn messages(&self) -> u16 {
-        self.messages
+        let binaries = self.0.as_ref().map_or(0, |output| output.binaries.count);
+        u16::try_from(binaries)
+            .unwrap_or(u16::MAX)
+            .saturating_add(1)
     }
 
     /// All of it in one piece.
     pub(crate) fn bytes(&mut self) -> &[u8] {
-        match &mut self.output {
-            Some(output) => output.all_from(self.start),
+        match &mut self.0 {
+            Some(output) => output.whole(),
             None => &[],
         }
     }
@@ -146,12 +143,13 @@ impl Draft {
     /// [`into_frame`](Self::into_frame), for whoever has only been lent it. Nothing of worth is left.
     pub(crate) fn take(&mut self) -> Frame {
         let len = self.len();
-        let bytes = match &mut self.output {
+        let messages = self.messages();
+        let bytes = match &mut self.0 {
             // Copied once more, it would cost more than what is saved.
             Some(output) if len > SCRATCH => {
                 output.text.append(&mut output.binaries.frames);
                 let mut bytes = Bytes::from(std::mem::take(&mut output.text));
-                bytes.advance(self.start);
+                bytes.advance(output.begin);
                 bytes
             }
             _ => {
@@ -162,13 +160,13 @@ impl Draft {
                 exact.into()
             }
         };
-        Frame::new(bytes, self.messages)
+        Frame::new(bytes, messages)
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if let Some(mut output) = self.output.take() {
+        if let Some(mut output) = self.0.take() {
             for buffer in [&mut output.text, &mut output.binaries.frames] {
                 if buffer.capacity() > 2 * SCRATCH {
                     *buffer = Vec::new();

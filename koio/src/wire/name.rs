@@ -55,7 +55,8 @@ impl Name {
     }
 
     /// Reads the first item of an event's list, whose `[` is at 0, and says where it ends.
-    #[inline]
+    // Always: handed on in memory, what it has found would be waited for.
+    #[inline(always)]
     pub(super) fn decode(list: &[u8], limit: usize) -> Result<(Self, usize), DecodeError> {
         let start = json::whitespace(list, 1);
         match list.get(start) {
@@ -74,7 +75,7 @@ impl Name {
     }
 
     /// A name as it stands there; its item ends at `end`.
-    #[inline]
+    #[inline(always)]
     fn within(
         list: &[u8],
         (start, len): (usize, usize),

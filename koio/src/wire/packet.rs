@@ -174,15 +174,15 @@ impl Head {
         }
     }
 
-    /// The arguments in the list that follows: behind the name that ends at `name`, or all of its items.
+    /// The arguments in the list of this packet: behind the name that ends at `name`, or all of its items.
     #[inline]
-    pub(super) fn args(&self, list: Bytes, name: Option<usize>) -> RawArgs {
+    pub(super) fn args(&self, packet: Bytes, name: Option<usize>) -> RawArgs {
         let attachments = if self.binary {
             Attachments::Empty
         } else {
             Attachments::None
         };
-        RawArgs::new(list, name, attachments, self.checked)
+        RawArgs::new(packet, self.data, name, attachments, self.checked)
     }
 }
 

@@ -133,22 +133,22 @@ impl SessionTask {
         let mut writable = true;
         while *budget > 0 && self.machine.is_open() && self.may_read() {
             let mut message = Message::default();
-            let Some(said) = self.next(cx, &mut message) else {
-                break;
-            };
-            *budget -= 1;
-            match said {
+            match self.next(cx, &mut message) {
+                None => break,
                 // Past the machine: that it is open is all that it could say.
-                Ok(Said::Message) => {
-                    *budget = budget.saturating_sub(message.len() / BIG);
+                Some(Ok(Said::Message)) => {
+                    *budget = budget.saturating_sub(1 + message.len() / BIG);
                     self.upstream.on_message(message, cx);
                     if writable && self.session.shared().outbox.is_heavy() {
                         // Answers to many or big messages need not pile up until the turn ends.
                         writable = self.write(cx);
                     }
                 }
-                Ok(Said::Packet(packet)) => self.input(Input::Packet(packet)),
-                Err(Gone(reason)) => self.input(Input::Lost(reason)),
+                Some(Ok(Said::Packet(packet))) => {
+                    *budget -= 1;
+                    self.input(Input::Packet(packet));
+                }
+                Some(Err(Gone(reason))) => self.input(Input::Lost(reason)),
             }
         }
         let before = self.machine.transport();
