@@ -13,7 +13,10 @@ use http::HeaderValue;
 use tokio::{net::tcp::OwnedWriteHalf, sync::watch};
 use tracing::debug;
 
-use super::answer::{self, Left};
+use super::{
+    answer::{self, Left},
+    seen::Seen,
+};
 use crate::{
     engine::{
         CloseReason, Session,
@@ -27,6 +30,8 @@ use crate::{
 pub(super) struct Client {
     session: Session,
     line: Arc<Open>,
+    /// The head of its last request, if that was read and judged in full: the next is likely to have the same.
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 /// How far the last request is.
@@ -83,6 +88,7 @@ impl Client {
                 stops,
                 state: Mutex::new(state),
             }),
+            seen: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod head;
 mod line;
 #[cfg(test)]
 mod noise;
+mod seen;
 
 use std::{
     future::{Future, poll_fn},
@@ -33,6 +34,7 @@ use self::{
     answer::Left,
     head::Plain,
     line::{Client, Progress},
+    seen::Seen,
 };
 use super::{
     EngineService, HttpStream,
@@ -260,17 +262,71 @@ impl Direct {
 
     /// Takes the first request of `bytes`; what is behind it is kept.
     fn take(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Next {
-        let next = head::read(bytes, |plain| {
-            // Behind it comes the next: its answer is waited for.
-            if let Some(rest @ [_, ..]) = bytes.get(plain.length..) {
-                self.unread = Bytes::copy_from_slice(rest);
-            }
-            self.begin(plain, cx)
+        let next = self.take_again(bytes, cx).or_else(|| {
+            head::read(bytes, |plain| {
+                self.keep_behind(bytes, plain.length());
+                self.begin(plain, cx)
+            })
         });
         next.unwrap_or_else(|| {
             self.unread = Bytes::copy_from_slice(bytes);
             Next::Hyper
         })
+    }
+
+    /// The same for a request that asks something of the last one's session, with the same head.
+    fn take_again(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Option<Next> {
+        let seen = self.client.as_ref()?.seen.as_ref()?;
+        let again = seen.read(bytes)?;
+        let listed = seen.listed.clone();
+        self.keep_behind(bytes, again.length);
+        let client = self.client.as_ref()?;
+        if let Some(target) = again.target
+            && !self.asks_for(target, client)
+        {
+            return None;
+        }
+        self.ask(client, again.body, listed, cx)?;
+        self.asked = true;
+        Some(Next::Request)
+    }
+
+    /// Behind a request comes the next: its answer is waited for.
+    fn keep_behind(&mut self, bytes: &[u8], length: usize) {
+        if let Some(rest @ [_, ..]) = bytes.get(length..) {
+            self.unread = Bytes::copy_from_slice(rest);
+        }
+    }
+
+    /// Whether a target without a handshake is for this client's session, over polling.
+    fn asks_for(&self, target: &[u8], client: &Client) -> bool {
+        let config = self.service.engine.config();
+        let query = self.service.query_of(target);
+        let ask = query.map(|query| request::judge(&Method::GET, query, false, config));
+        matches!(ask, Some(Ok(Ask::Session(sid, Transport::Polling))) if client.is(&sid))
+    }
+
+    /// Tells the client's session of a poll, or of a POST with its body. `None` if there is anything to refuse.
+    fn ask(
+        &self,
+        client: &Client,
+        body: Option<&[u8]>,
+        listed: Option<HeaderValue>,
+        cx: &mut Context<'_>,
+    ) -> Option<()> {
+        let session = client.session();
+        if session.transport() != Transport::Polling {
+            return None;
+        }
+        let eager = self.is_eager();
+        let asker = || client.ask(listed, eager, cx.waker());
+        match body {
+            Some(body) => {
+                let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
+                session.post_whole(packets, asker).ok()
+            }
+            None => session.poll_by(asker).ok(),
+        }
     }
 
     /// Tells the session, or opens one. `None` if there is anything to refuse: nothing has been done then.
@@ -283,7 +339,7 @@ impl Direct {
         };
         let config = self.service.engine.config();
         let ask = {
-            let method = if plain.is_post {
+            let method = if plain.body.is_some() {
                 &Method::POST
             } else {
                 &Method::GET
@@ -303,24 +359,17 @@ impl Direct {
                     return self.handshake(plain, Some(self.service.engine.get(&sid)?));
                 }
                 let client = match self.client.take().filter(|known| known.is(&sid)) {
-                    Some(client) => client,
+                    // Here for a second time: it may well come again.
+                    Some(mut client) => {
+                        client.seen = Seen::new(plain, listed.clone()).map(Box::new);
+                        client
+                    }
                     None => {
                         let session = self.service.engine.get(&sid)?;
                         Client::new(session, self.tcp.writer()?, self.stops.clone())
                     }
                 };
-                let session = client.session();
-                if session.transport() != transport {
-                    return None;
-                }
-                let eager = self.is_eager();
-                let asker = || client.ask(listed, eager, cx.waker());
-                if plain.is_post {
-                    let packets = payload::decode(Bytes::copy_from_slice(plain.body)).ok()?;
-                    session.post_whole(packets, asker).ok()?;
-                } else {
-                    session.poll_by(asker).ok()?;
-                }
+                self.ask(&client, plain.body, listed, cx)?;
                 self.client = Some(client);
                 self.asked = true;
                 Some(Next::Request)
@@ -344,12 +393,12 @@ impl Direct {
     fn opening(&self, plain: &Plain<'_>, transport: Transport) -> Opening {
         let headers = plain.headers.iter();
         let headers = headers.map(|header| (header.name.as_bytes(), header.value));
-        Opening::of_text(plain.target.as_bytes(), headers, self.peer, transport)
+        Opening::of_text(plain.target, headers, self.peer, transport)
     }
 
     fn handshake(&self, plain: &Plain<'_>, session: Option<Session>) -> Option<Next> {
         let key = plain.websocket?;
-        if plain.is_post || !request::is_good_key(key) || self.service.engine.is_refusing() {
+        if plain.body.is_some() || !request::is_good_key(key) || self.service.engine.is_refusing() {
             return None;
         }
         Some(Next::WebSocket(Box::new(Handshake {
