@@ -10,6 +10,7 @@ use std::{
     vec,
 };
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{CloseReason, duplex::Duplex};
@@ -19,7 +20,7 @@ use crate::wire::payload::Packets;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// To a poll (GET): 200 with this payload.
-    Payload(Vec<u8>),
+    Payload(Bytes),
     /// To data (POST): 200 `ok`.
     Taken,
     /// 400: it broke the rules, or nobody is there to answer it.

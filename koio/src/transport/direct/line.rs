@@ -41,7 +41,7 @@ pub(super) enum Progress {
     /// The session has not answered it.
     Asked,
     /// It has been answered, and there is something left to do.
-    Left(Left),
+    Left(Box<Left>),
 }
 
 struct Open {

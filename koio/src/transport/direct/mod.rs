@@ -80,7 +80,7 @@ enum Next {
     /// The session answers by itself, or the answer is written: the next request.
     Request,
     /// The rest of an answer.
-    Left(Left),
+    Left(Box<Left>),
     /// A handshake: the connection is to be given to a session.
     WebSocket(Box<Handshake>),
     /// A request that is none of ours.
@@ -145,7 +145,7 @@ impl Direct {
                 Next::Left(left) => {
                     // In a box: nearly every answer is written at once.
                     let last = left.last;
-                    if Box::pin(self.write_left(left)).await.is_err() || last {
+                    if Box::pin(self.write_left(*left)).await.is_err() || last {
                         return Outcome::End;
                     }
                 }
@@ -227,6 +227,10 @@ impl Direct {
         // Requests that come now wait for their turn; beyond a block's worth they wait in the system's buffers.
         if !self.unread.is_empty() {
             return Poll::Pending;
+        }
+        // Nothing has come, nearly always: asked first, that costs half.
+        if ready!(self.tcp.poll_read_ready(cx)).is_err() {
+            return Poll::Ready(Next::End);
         }
         let mut block = Block::default();
         match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
