@@ -18,12 +18,12 @@ pub(crate) trait Duplex: Send {
     /// The next message, whole: a text message with its Engine.IO type digit, or a binary one.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>>;
 
-    /// Writes what is pending, then asks `next` for more, until there is no more (`Ready`) or the connection
+    /// Writes what is pending, then what `source` has, until there is no more (`Ready`) or the connection
     /// takes no more (`Pending`). A frame that was begun is always finished first.
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        next: &mut dyn FnMut() -> Option<Frame>,
+        source: &mut dyn Source,
     ) -> Poll<Result<(), Gone>>;
 
     /// A way to write past the session's task while nothing is pending here, if there is one.
@@ -43,6 +43,26 @@ pub(crate) trait Duplex: Send {
     /// Sends a close frame behind everything that was handed over so far. Reading goes on until the peer has
     /// answered it.
     fn close(&mut self, code: u16);
+}
+
+/// What is to be written, oldest first.
+pub(crate) trait Source {
+    /// Puts frames behind what is there already, as far as they are small. Says whether there are more.
+    fn gather(&mut self, together: &mut Vec<u8>) -> bool;
+
+    /// The next frame.
+    fn next(&mut self) -> Option<Frame>;
+}
+
+/// One frame, or nothing.
+impl Source for Option<Frame> {
+    fn gather(&mut self, _: &mut Vec<u8>) -> bool {
+        self.is_some()
+    }
+
+    fn next(&mut self) -> Option<Frame> {
+        self.take()
+    }
 }
 
 /// Writes to a connection at once, from any task. Whoever uses it sees to the order: see

@@ -315,6 +315,7 @@ impl Outbox {
         let mut state = self.state();
         state.corked = true;
         state.woken = false;
+        state.queue.begin_turn();
     }
 
     /// The session's turn ends; from here on a push wakes it. False if something was queued or somebody woke it
@@ -326,6 +327,7 @@ impl Outbox {
             return false;
         }
         state.corked = false;
+        state.queue.end_turn();
         state.writable = writable;
         match &mut state.waker {
             Some(old) => old.clone_from(waker),
@@ -363,6 +365,22 @@ impl Outbox {
         let (bytes, messages) = (state.bytes - frame.len(), state.messages - frame.messages());
         self.weigh(&mut state, bytes, messages);
         Some(frame)
+    }
+
+    /// Takes the oldest frames as far as they are small, at most `left` of them, and puts them behind what is in
+    /// `together`. Says whether there are more.
+    pub(crate) fn gather(&self, together: &mut Vec<u8>, left: &mut usize) -> bool {
+        let mut state = self.state();
+        if state.queue.is_empty() {
+            return false;
+        }
+        let gathered = state.queue.gather(together, left);
+        let (bytes, messages) = (
+            state.bytes - gathered.bytes,
+            state.messages - gathered.messages,
+        );
+        self.weigh(&mut state, bytes, messages);
+        !state.queue.is_empty()
     }
 
     /// Takes everything, oldest first.

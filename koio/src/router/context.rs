@@ -93,6 +93,13 @@ impl Context {
         }
     }
 
+    /// Lets go of what the client sent with the event that is over.
+    pub(super) fn forget(&mut self) {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.occasion = Occasion::Event(Event::default());
+        }
+    }
+
     /// Whether it can be the context of the socket's next event: nobody has kept it, and nothing of a user's is in it,
     /// which must not outlive its event.
     pub(super) fn is_spare(&self) -> bool {
@@ -102,6 +109,11 @@ impl Context {
     /// Whether it is that of an event with this name.
     pub(super) fn is_named(&self, name: &[u8]) -> bool {
         matches!(&self.0.occasion, Occasion::Event(event) if event.name_bytes() == name)
+    }
+
+    /// Whether events on that line can take its place.
+    pub(super) fn is_on(&self, line: &Arc<Line>) -> bool {
+        Arc::ptr_eq(&self.0.line, line)
     }
 
     /// The socket that this is about.

@@ -24,16 +24,21 @@ const REFUSED: &str = "connection refused";
 impl Namespaces for Routes {
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
         let lines = Arc::clone(self.lines(name)?);
-        Some(Box::new(Served { lines, spare: None }))
+        Some(Box::new(Served {
+            lines,
+            spare: None,
+            used: false,
+        }))
     }
 }
 
 /// One socket, as the router serves it.
 struct Served {
     lines: Arc<Lines>,
-    /// What ran for an event that is over, if nobody has kept its context: the next event of the same burst takes its
-    /// place.
+    /// What ran for an event that is over, if nobody has kept its context: the next event takes its place.
     spare: Option<Pin<Box<dyn Handling>>>,
+    /// There has been an event in this turn, and the spare knows which.
+    used: bool,
 }
 
 impl Dispatch for Served {
@@ -78,16 +83,25 @@ impl Dispatch for Served {
         cx: &mut TaskContext<'_>,
     ) -> Option<BoxFuture> {
         let name = event.as_ref()?.name_bytes();
+        let used = std::mem::replace(&mut self.used, true);
         let mut handling = match self.spare.take() {
             // Another of the same: what runs for it need not be looked up.
-            Some(mut spare) if spare.ctx().is_named(name) => {
+            Some(mut spare) if used && spare.ctx().is_named(name) => {
                 spare.as_mut().renew(event.take()?);
                 spare
             }
             spare => {
-                let ctx = spare.map(|spare| spare.ctx().clone());
                 let line = self.lines.event(name);
-                line.handling(Context::of_event(ctx, socket, event.take()?, line))
+                match spare {
+                    Some(mut spare) if spare.ctx().is_on(line) => {
+                        spare.as_mut().renew(event.take()?);
+                        spare
+                    }
+                    spare => {
+                        let ctx = spare.map(|spare| spare.ctx().clone());
+                        line.handling(Context::of_event(ctx, socket, event.take()?, line))
+                    }
+                }
             }
         };
         let span = span(handling.ctx());
@@ -129,8 +143,12 @@ impl Dispatch for Served {
         Box::pin(leaving.instrument(span))
     }
 
+    /// Who sends nothing between two heartbeats keeps nothing.
     fn rest(&mut self) {
-        self.spare = None;
+        match &mut self.spare {
+            Some(spare) if std::mem::take(&mut self.used) => spare.as_mut().forget(),
+            spare => *spare = None,
+        }
     }
 }
 

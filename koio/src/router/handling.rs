@@ -18,6 +18,8 @@ pub(super) trait Handling: Future<Output = ()> + Send {
     fn ctx(&self) -> &Context;
     /// Takes the next event.
     fn renew(self: Pin<&mut Self>, event: Event);
+    /// Lets go of the event that is over.
+    fn forget(self: Pin<&mut Self>);
 }
 
 /// The onion has unwound, or need not.
@@ -101,6 +103,10 @@ where
     fn renew(self: Pin<&mut Self>, event: Event) {
         self.project().ctx.renew(event, None);
     }
+
+    fn forget(self: Pin<&mut Self>) {
+        self.project().ctx.forget();
+    }
 }
 
 /// Everything else: a chain of boxed futures.
@@ -150,6 +156,10 @@ impl Handling for Onion {
 
     fn renew(mut self: Pin<&mut Self>, event: Event) {
         self.ctx.renew(event, None);
+    }
+
+    fn forget(mut self: Pin<&mut Self>) {
+        self.ctx.forget();
     }
 }
 

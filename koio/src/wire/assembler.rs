@@ -48,7 +48,7 @@ pub enum Incoming {
 }
 
 /// An event as it arrived.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Event {
     name: Name,
     /// Its arguments.

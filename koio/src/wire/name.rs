@@ -35,6 +35,13 @@ pub(crate) enum Name {
     Apart(Box<[u8]>),
 }
 
+/// No name.
+impl Default for Name {
+    fn default() -> Self {
+        Self::Within { start: 0, len: 0 }
+    }
+}
+
 impl Name {
     /// The name as bytes, given the list that it was read from. Always UTF-8: it is cut out of text at quotes.
     pub(super) fn bytes<'a>(&'a self, list: &'a [u8]) -> &'a [u8] {

@@ -101,7 +101,7 @@ impl SessionTask {
         if !websocket.close_sent {
             websocket.close_sent = true;
             websocket.io.close(close_code(ending.reason));
-            let written = websocket.io.poll_write(cx, &mut || None);
+            let written = websocket.io.poll_write(cx, &mut None);
             self.input(Input::Told);
             if written.is_pending() {
                 return;

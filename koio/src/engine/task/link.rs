@@ -68,7 +68,7 @@ impl WebSocket {
         let waker = std::task::Waker::noop();
         let _ = self
             .io
-            .poll_write(&mut Context::from_waker(waker), &mut || frame.take());
+            .poll_write(&mut Context::from_waker(waker), &mut frame);
     }
 
     /// Closes a connection that does not become, or is no more, a way to this session.

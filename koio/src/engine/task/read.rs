@@ -147,12 +147,15 @@ impl SessionTask {
                     Poll::Ready(Err(gone)) => Some(Err(gone)),
                     Poll::Pending => None,
                 };
-                let partial = websocket.io.is_partial();
-                if self.partial && matches!(next, Some(Ok(_))) {
-                    // That one is complete. The next has begun behind it and has a deadline of its own.
-                    self.partial = false;
-                    self.machine.completed();
+                if matches!(next, Some(Ok(_))) {
+                    if self.partial {
+                        // That one is complete. The next may have begun behind it, and has a deadline of its own.
+                        self.partial = false;
+                        self.machine.completed();
+                    }
+                    return next;
                 }
+                let partial = websocket.io.is_partial();
                 if partial != self.partial {
                     self.partial = partial;
                     if partial {
@@ -183,7 +186,7 @@ impl SessionTask {
                 Poll::Ready(Err(_)) => self.input(Input::ProbeLost),
                 Poll::Pending => {
                     // Finishes a `3probe` that the socket did not take at once.
-                    let _ = probe.io.poll_write(cx, &mut || None);
+                    let _ = probe.io.poll_write(cx, &mut None);
                     break;
                 }
             }

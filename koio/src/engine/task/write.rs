@@ -10,12 +10,34 @@ use tokio::task::coop::unconstrained;
 
 use super::{SessionTask, link::Link};
 use crate::{
-    engine::{duplex::Gone, machine::Input, requests::Reply},
-    wire::payload,
+    engine::{
+        duplex::{Gone, Source},
+        machine::Input,
+        outbox::Outbox,
+        requests::Reply,
+    },
+    wire::{Frame, payload},
 };
 
 /// Frames that one turn writes: emitters on other threads may queue as fast as the client reads.
 const SHARE: usize = 4_096;
+
+/// What is queued, as far as one turn writes it.
+struct Share<'a> {
+    outbox: &'a Outbox,
+    left: usize,
+}
+
+impl Source for Share<'_> {
+    fn gather(&mut self, together: &mut Vec<u8>) -> bool {
+        self.outbox.gather(together, &mut self.left)
+    }
+
+    fn next(&mut self) -> Option<Frame> {
+        self.left = self.left.checked_sub(1)?;
+        self.outbox.pop()
+    }
+}
 
 impl SessionTask {
     /// Writes what is queued. Returns whether the transport would take more.
@@ -25,17 +47,14 @@ impl SessionTask {
             Link::WebSocket(websocket) => {
                 // A turn that has read much has used up what tokio lets a task do at once. Without a share of its
                 // own the writing would wait for a client to stop sending, and look like one that does not read.
-                let mut share = if self.ending.is_some() {
+                let left = if self.ending.is_some() {
                     usize::MAX
                 } else {
                     SHARE
                 };
-                let mut next = || {
-                    share = share.checked_sub(1)?;
-                    outbox.pop()
-                };
+                let mut share = Share { outbox, left };
                 let io = &mut websocket.io;
-                let write = poll_fn(|cx| io.poll_write(cx, &mut next));
+                let write = poll_fn(|cx| io.poll_write(cx, &mut share));
                 let result = pin!(unconstrained(write)).poll(cx);
                 let progress = websocket.io.has_progressed();
                 match result {

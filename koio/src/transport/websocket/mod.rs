@@ -27,9 +27,9 @@ use super::stream::{Stream, Tcp};
 use crate::{
     engine::{
         CloseReason, EngineConfig,
-        duplex::{Duplex, Gone, Shortcut},
+        duplex::{Duplex, Gone, Shortcut, Source},
     },
-    wire::{Frame, Message},
+    wire::Message,
 };
 
 /// A WebSocket over any byte stream.
@@ -158,16 +158,14 @@ impl<S: Stream> Duplex for WebSocket<S> {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        next: &mut dyn FnMut() -> Option<Frame>,
+        source: &mut dyn Source,
     ) -> Poll<Result<(), Gone>> {
         let gone = |_| Gone(CloseReason::TransportClose);
-        let closing = self.close_sent;
+        // Nothing follows a close frame.
+        let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
         let mut control = self.reader.take_control();
-        let written = self.outgoing.poll_write(io, cx, &mut control, &mut || {
-            // Nothing follows a close frame.
-            if closing { None } else { next() }
-        });
+        let written = self.outgoing.poll_write(io, cx, &mut control, source);
         self.reader.put_control(control);
         ready!(written).map_err(gone)?;
         let io = Pin::new(&mut self.io);

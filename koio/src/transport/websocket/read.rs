@@ -80,6 +80,9 @@ impl Reader {
 
     /// The next thing said in what has been read; `None` when more bytes are needed.
     pub(super) fn next(&mut self) -> Option<Heard> {
+        if self.block.closed().is_empty() && self.slow.is_none() && !self.whole.has_next() {
+            return None;
+        }
         let max_payload = self.max_payload as usize;
         loop {
             if let Some(heard) = self.whole.next() {

@@ -33,7 +33,7 @@ fn read(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<Message, Gone>> 
 }
 
 fn write(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<(), Gone>> {
-    websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut || None)
+    websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut None)
 }
 
 #[tokio::test]

@@ -91,6 +91,11 @@ impl Whole {
         self.begun.is_some()
     }
 
+    /// Whether there are frames that have been taken.
+    pub(super) fn has_next(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
     /// The next message of the frames that have been taken.
     pub(super) fn next(&mut self) -> Option<Heard> {
         let header = Header::read(&self.frames, usize::MAX)?;

@@ -6,13 +6,13 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
-use crate::wire::Frame;
+use crate::engine::duplex::Source;
 
 thread_local! {
     /// Where small frames are put together; it is written before anything else happens.
@@ -51,46 +51,49 @@ impl Outgoing {
         self.frames.as_ref().map_or(0, |frames| frames.len())
     }
 
-    /// Writes what is pending, `first`, and what `next` gives, until there is no more.
+    /// Writes what is pending, `first`, and what the source has, until there is no more.
     pub(super) fn poll_write(
         &mut self,
         mut io: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
         first: &mut Vec<u8>,
-        next: &mut dyn FnMut() -> Option<Frame>,
+        source: &mut dyn Source,
     ) -> Poll<io::Result<()>> {
         loop {
             let mut together = TOGETHER.take();
-            self.gather(&mut together, first, next);
+            let more = self.gather(&mut together, first, source);
             let some = self.poll_some(io.as_mut(), cx, &together);
             TOGETHER.set(together);
-            match some {
-                Poll::Ready(Ok(false)) => {}
-                Poll::Ready(Ok(true)) => break,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+            ready!(some)?;
+            if !more && self.waiting() == 0 {
+                self.frames = None;
+                return Poll::Ready(Ok(()));
             }
         }
-        self.frames = None;
-        Poll::Ready(Ok(()))
     }
 
-    /// Puts the next frames together up to the first big one; that and those behind it stay as they are.
+    /// Puts the next frames together up to the first big one; that and those behind it stay as they are. Says whether
+    /// there may be more.
     fn gather(
         &mut self,
         together: &mut Vec<u8>,
         first: &mut Vec<u8>,
-        next: &mut dyn FnMut() -> Option<Frame>,
-    ) {
+        source: &mut dyn Source,
+    ) -> bool {
         together.clear();
         if self.waiting() > 0 {
-            return;
+            return true;
         }
         together.append(first);
         *first = Vec::new();
+        if !source.gather(together) {
+            return false;
+        }
         let mut bytes = together.len();
         while bytes < WRITE && self.waiting() < SLICES {
-            let Some(frame) = next() else { return };
+            let Some(frame) = source.next() else {
+                return false;
+            };
             bytes = bytes.saturating_add(frame.len());
             if frame.len() > COALESCE || self.waiting() > 0 {
                 self.push(frame.into_bytes());
@@ -98,18 +101,19 @@ impl Outgoing {
                 together.extend_from_slice(frame.bytes());
             }
         }
+        true
     }
 
-    /// Makes one write of what was put together and of what waits behind it. True when there is nothing to write.
+    /// Makes one write of what was put together and of what waits behind it.
     fn poll_some(
         &mut self,
         io: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
         together: &[u8],
-    ) -> Poll<io::Result<bool>> {
+    ) -> Poll<io::Result<()>> {
         let poll = if self.waiting() == 0 {
             if together.is_empty() {
-                return Poll::Ready(Ok(true));
+                return Poll::Ready(Ok(()));
             }
             io.poll_write(cx, together)
         } else {
@@ -122,11 +126,7 @@ impl Outgoing {
             Poll::Pending => 0,
         };
         self.advance(together, written);
-        if poll.is_pending() {
-            Poll::Pending
-        } else {
-            Poll::Ready(Ok(false))
-        }
+        poll.map_ok(drop)
     }
 
     fn poll_slices(

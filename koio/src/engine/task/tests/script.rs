@@ -12,10 +12,10 @@ use bytes::Bytes;
 use crate::{
     engine::{
         Acceptor, CloseReason, Engine, EngineConfig, Opening, Session, Transport, Upstream,
-        duplex::{Duplex, Gone},
+        duplex::{Duplex, Gone, Source},
         requests::Reply,
     },
-    wire::{Frame, Message, payload},
+    wire::{Message, payload},
 };
 
 /// The client's end of a scripted connection.
@@ -89,7 +89,7 @@ impl Duplex for Wire {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        next: &mut dyn FnMut() -> Option<Frame>,
+        source: &mut dyn Source,
     ) -> Poll<Result<(), Gone>> {
         let mut script = self.0.lock().unwrap();
         if script.broken {
@@ -101,7 +101,7 @@ impl Duplex for Wire {
         }
         loop {
             std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
-            let Some(frame) = next() else { break };
+            let Some(frame) = source.next() else { break };
             script.progressed = true;
             for part in frame.parts() {
                 let text = String::from_utf8_lossy(part.payload).into_owned();
