@@ -73,9 +73,10 @@ impl Writes {
 }
 
 /// How much is queued, for those who ask often.
-const LIGHT: u8 = 0;
-const WORTH_A_WRITE: u8 = 1;
-const OVER_LIMIT: u8 = 2;
+const EMPTY: u8 = 0;
+const LIGHT: u8 = 1;
+const WORTH_A_WRITE: u8 = 2;
+const OVER_LIMIT: u8 = 3;
 
 pub(crate) struct Outbox {
     max_bytes: usize,
@@ -111,7 +112,7 @@ impl Outbox {
         Self {
             max_bytes: config.send_queue_bytes,
             max_messages: config.send_queue_messages,
-            load: AtomicU8::new(LIGHT),
+            load: AtomicU8::new(EMPTY),
             state: Mutex::default(),
         }
     }
@@ -258,8 +259,10 @@ impl Outbox {
             OVER_LIMIT
         } else if bytes >= HEAVY {
             WORTH_A_WRITE
-        } else {
+        } else if messages > 0 {
             LIGHT
+        } else {
+            EMPTY
         };
         if load != self.load.load(Ordering::Relaxed) {
             self.load.store(load, Ordering::Relaxed);
@@ -287,6 +290,10 @@ impl Outbox {
         &self,
         polls: F,
     ) -> Option<impl Iterator<Item = Frame> + use<F>> {
+        // Without the lock: what is queued at this moment is seen by whoever then says that a poll waits.
+        if self.load.load(Ordering::Relaxed) == EMPTY {
+            return None;
+        }
         let mut state = self.state();
         let rests = !state.corked && !state.closed;
         // Writable: the task has a poll already. And if so much was queued that it does not read, it must be woken.
@@ -350,7 +357,7 @@ impl Outbox {
 
     /// Whether so much is queued that it had better be written before the turn ends.
     pub(crate) fn is_heavy(&self) -> bool {
-        self.load.load(Ordering::Relaxed) != LIGHT
+        self.load.load(Ordering::Relaxed) >= WORTH_A_WRITE
     }
 
     /// Lets emitters write to the connection from the end of this turn on.

@@ -99,6 +99,8 @@ pub(crate) struct Inbox {
     /// Whether there are requests, for a look without the lock. Written under it, and before the session's task is
     /// woken through its outbox: whoever has been woken sees it.
     waiting: AtomicBool,
+    /// A POST is under way. Set under the lock, and taken back by the session's task without it.
+    posting: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -106,7 +108,6 @@ pub(crate) struct Inbox {
 struct State {
     /// In a box: a session that begins with a WebSocket seldom needs it.
     waiting: Option<Box<Waiting>>,
-    posting: bool,
     closed: bool,
 }
 
@@ -200,11 +201,11 @@ impl Inbox {
 
     /// Marks the begin of a POST, from its head on: two at once break the protocol ("HTTP long-polling").
     pub(crate) fn begin_post(&self) -> Result<(), NotTaken> {
-        let mut state = self.state();
-        if state.closed || state.posting {
+        let state = self.state();
+        if state.closed || self.is_posting() {
             return Err(NotTaken);
         }
-        state.posting = true;
+        self.posting.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -215,18 +216,22 @@ impl Inbox {
         asker: impl FnOnce() -> Asker,
     ) -> Result<(), NotTaken> {
         let mut state = self.state();
-        if state.closed || state.posting || state.waiting().requests.len() >= CAPACITY {
+        if state.closed || self.is_posting() || state.waiting().requests.len() >= CAPACITY {
             return Err(NotTaken);
         }
-        state.posting = true;
+        self.posting.store(true, Ordering::Relaxed);
         let requests = &mut state.waiting().requests;
         requests.push(Request::Post(packets, asker()));
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
 
+    fn is_posting(&self) -> bool {
+        self.posting.load(Ordering::Acquire)
+    }
+
     pub(crate) fn end_post(&self) {
-        self.state().posting = false;
+        self.posting.store(false, Ordering::Release);
     }
 
     /// Takes everything: first a poll, then the other requests.

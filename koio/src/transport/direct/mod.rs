@@ -63,7 +63,8 @@ pub(crate) struct Direct {
     /// Requests that came before they could be answered.
     unread: Bytes,
     timeout: Duration,
-    /// Since when a request is waited for. Looked at when the timer fires, so that no request has to set that.
+    /// Since when a request is waited for, unless the client has been answered since. Looked at when the timer fires, so
+    /// that no request has to set that.
     idle: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -172,7 +173,7 @@ impl Direct {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         if self.asked {
             match self.progress(cx) {
-                Progress::Answered(at) => self.idle = at,
+                Progress::Answered => {}
                 Progress::Asked => return self.poll_hang_up(cx),
                 Progress::Left(left) => {
                     self.asked = false;
@@ -193,7 +194,7 @@ impl Direct {
     fn progress(&self, cx: &mut Context<'_>) -> Progress {
         match &self.client {
             Some(client) => client.progress(self.is_eager(), cx.waker()),
-            None => Progress::Answered(self.idle),
+            None => Progress::Answered,
         }
     }
 
@@ -246,7 +247,8 @@ impl Direct {
 
     /// Ready when a request has been waited for too long.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let by = self.idle + self.timeout;
+        let answered = self.client.as_ref().map(Client::answered);
+        let by = self.idle.max(answered.unwrap_or(self.idle)) + self.timeout;
         if let Some(timer) = &self.timer
             && now() < timer.deadline().into_std()
         {
@@ -268,7 +270,7 @@ impl Direct {
     fn take(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Next {
         let next = self.take_again(bytes, cx).or_else(|| {
             head::read(bytes, |plain| {
-                self.keep_behind(bytes, plain.length());
+                keep_behind(&mut self.unread, bytes, plain.length());
                 self.begin(plain, cx)
             })
         });
@@ -280,26 +282,18 @@ impl Direct {
 
     /// The same for a request that asks something of the last one's session, with the same head.
     fn take_again(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Option<Next> {
-        let seen = self.client.as_ref()?.seen.as_ref()?;
-        let again = seen.read(bytes)?;
-        let listed = seen.listed.clone();
-        self.keep_behind(bytes, again.length);
         let client = self.client.as_ref()?;
+        let seen = client.seen.as_ref()?;
+        let again = seen.read(bytes)?;
+        keep_behind(&mut self.unread, bytes, again.length);
         if let Some(target) = again.target
             && !self.asks_for(target, client)
         {
             return None;
         }
-        self.ask(client, again.body, listed, cx)?;
+        self.ask(client, again.body, seen.listed.as_ref(), cx)?;
         self.asked = true;
         Some(Next::Request)
-    }
-
-    /// Behind a request comes the next: its answer is waited for.
-    fn keep_behind(&mut self, bytes: &[u8], length: usize) {
-        if let Some(rest @ [_, ..]) = bytes.get(length..) {
-            self.unread = Bytes::copy_from_slice(rest);
-        }
     }
 
     /// Whether a target without a handshake is for this client's session, over polling.
@@ -315,7 +309,7 @@ impl Direct {
         &self,
         client: &Client,
         body: Option<&[u8]>,
-        listed: Option<HeaderValue>,
+        listed: Option<&HeaderValue>,
         cx: &mut Context<'_>,
     ) -> Option<()> {
         let session = client.session();
@@ -373,7 +367,7 @@ impl Direct {
                         Client::new(session, self.tcp.writer()?, self.stops.clone())
                     }
                 };
-                self.ask(&client, plain.body, listed, cx)?;
+                self.ask(&client, plain.body, listed.as_ref(), cx)?;
                 self.client = Some(client);
                 self.asked = true;
                 Some(Next::Request)
@@ -448,5 +442,12 @@ impl Direct {
             self.idle = now();
         }
         Ok(())
+    }
+}
+
+/// Behind a request comes the next: its answer is waited for.
+fn keep_behind(unread: &mut Bytes, bytes: &[u8], length: usize) {
+    if let Some(rest @ [_, ..]) = bytes.get(length..) {
+        *unread = Bytes::copy_from_slice(rest);
     }
 }
