@@ -12,6 +12,7 @@
 
 mod close;
 mod config;
+mod cork;
 pub(crate) mod duplex;
 mod fanout;
 mod head;

@@ -3,6 +3,8 @@
 //! One lock decides everything, so what is accepted is accepted in one order. The session's task writes what is
 //! queued. Where nothing is, and the task is not in its turn, an emitter writes its frame itself, under that lock:
 //! it costs less than to wake the task.
+//!
+//! What the session's own turn sends need not even take the lock: see [`cork`](super::cork).
 
 use std::{
     fmt,
@@ -16,6 +18,7 @@ use std::{
 
 use super::{
     EngineConfig,
+    cork::{self, Key, Limits},
     duplex::Shortcut,
     queue::{Entry, Queue},
 };
@@ -77,6 +80,8 @@ const EMPTY: u8 = 0;
 const LIGHT: u8 = 1;
 const WORTH_A_WRITE: u8 = 2;
 const OVER_LIMIT: u8 = 3;
+/// However much it is: nothing more may come.
+const CLOSED: u8 = 4;
 
 pub(crate) struct Outbox {
     max_bytes: usize,
@@ -122,6 +127,24 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same, with what this thread has corked in it.
+    fn whole_state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        if state.corked {
+            cork::take(self.key(), |frames, messages| {
+                state.queue.put_first(frames, messages);
+                let bytes = state.bytes + frames.len();
+                let messages = state.messages + usize::from(messages);
+                self.weigh(&mut state, bytes, messages);
+            });
+        }
+        state
+    }
+
+    fn key(&self) -> Key {
+        std::ptr::from_ref(self).addr()
+    }
+
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
         self.accept(Entry::Shared(frame), urgency, &mut Writes::up_to(1))
             .map(drop)
@@ -140,6 +163,16 @@ impl Outbox {
 
     /// [`give`](Self::give) for a frame that need not stay one.
     pub(crate) fn append(&self, mut draft: Draft, urgency: Urgency) -> Result<(), SendError> {
+        // Without the lock: what another task has queued is seen here if this comes after it.
+        if self.load.load(Ordering::Relaxed) == EMPTY {
+            let limits = Limits {
+                bytes: self.max_bytes.min(HEAVY - 1),
+                messages: self.max_messages,
+            };
+            if cork::append(self.key(), &draft, &limits) {
+                return Ok(());
+            }
+        }
         self.accept(Entry::Draft(&mut draft), urgency, &mut Writes::up_to(1))
             .map(drop)
     }
@@ -150,7 +183,7 @@ impl Outbox {
         urgency: Urgency,
         writes: &mut Writes,
     ) -> Result<Sent, SendError> {
-        let mut state = self.state();
+        let mut state = self.whole_state();
         if state.closed {
             return Err(SendError::Closed);
         }
@@ -171,7 +204,7 @@ impl Outbox {
 
     /// Accepts the frame only if it would go out at once; says whether it did.
     pub(crate) fn push_volatile(&self, frame: &Frame, writes: &mut Writes) -> Option<Sent> {
-        let state = self.state();
+        let state = self.whole_state();
         if state.closed || !state.writable || !state.queue.is_empty() {
             return None;
         }
@@ -255,11 +288,13 @@ impl Outbox {
     fn weigh(&self, state: &mut State, bytes: usize, messages: usize) {
         state.bytes = bytes;
         state.messages = messages;
-        let load = if bytes > self.max_bytes || messages > self.max_messages {
+        let load = if state.closed {
+            CLOSED
+        } else if bytes > self.max_bytes || messages > self.max_messages {
             OVER_LIMIT
         } else if bytes >= HEAVY {
             WORTH_A_WRITE
-        } else if messages > 0 {
+        } else if bytes > 0 {
             LIGHT
         } else {
             EMPTY
@@ -322,19 +357,28 @@ impl Outbox {
         let mut state = self.state();
         state.corked = true;
         state.woken = false;
-        state.queue.begin_turn();
+        drop(state);
+        cork::begin(self.key());
+    }
+
+    /// The session's task lets go of this thread, corked or not.
+    pub(crate) fn leave(&self) {
+        if !cork::end(self.key()) {
+            drop(self.whole_state());
+            cork::end(self.key());
+        }
     }
 
     /// The session's turn ends; from here on a push wakes it. False if something was queued or somebody woke it
     /// since the caller looked last: then it must look again.
     pub(crate) fn uncork(&self, waker: &Waker, writable: bool) -> bool {
-        let mut state = self.state();
+        let mut state = self.whole_state();
         let woken = std::mem::take(&mut state.woken);
         if woken || (writable && !state.queue.is_empty()) {
             return false;
         }
         state.corked = false;
-        state.queue.end_turn();
+        cork::end(self.key());
         state.writable = writable;
         match &mut state.waker {
             Some(old) => old.clone_from(waker),
@@ -345,7 +389,7 @@ impl Outbox {
 
     /// Whether the next frame may be written directly (nothing waits).
     pub(crate) fn is_empty(&self) -> bool {
-        self.state().queue.is_empty()
+        self.whole_state().queue.is_empty()
     }
 
     /// Whether more is queued than the limit allows: then the session stops reading.
@@ -357,7 +401,10 @@ impl Outbox {
 
     /// Whether so much is queued that it had better be written before the turn ends.
     pub(crate) fn is_heavy(&self) -> bool {
-        self.load.load(Ordering::Relaxed) >= WORTH_A_WRITE
+        matches!(
+            self.load.load(Ordering::Relaxed),
+            WORTH_A_WRITE | OVER_LIMIT
+        )
     }
 
     /// Lets emitters write to the connection from the end of this turn on.
@@ -367,7 +414,7 @@ impl Outbox {
 
     /// Takes the oldest frame.
     pub(crate) fn pop(&self) -> Option<Frame> {
-        let mut state = self.state();
+        let mut state = self.whole_state();
         let frame = state.queue.pop()?;
         let (bytes, messages) = (state.bytes - frame.len(), state.messages - frame.messages());
         self.weigh(&mut state, bytes, messages);
@@ -377,10 +424,12 @@ impl Outbox {
     /// Takes the oldest frames as far as they are small, at most `left` of them, and puts them behind what is in
     /// `together`. Says whether there are more.
     pub(crate) fn gather(&self, together: &mut Vec<u8>, left: &mut usize) -> bool {
-        let mut state = self.state();
-        if state.queue.is_empty() {
+        cork::gather(self.key(), together);
+        // What somebody queues at this very moment is found when the turn ends.
+        if self.load.load(Ordering::Relaxed) == EMPTY {
             return false;
         }
+        let mut state = self.state();
         let gathered = state.queue.gather(together, left);
         let (bytes, messages) = (
             state.bytes - gathered.bytes,
@@ -392,21 +441,24 @@ impl Outbox {
 
     /// Takes everything, oldest first.
     pub(crate) fn take_all(&self) -> impl Iterator<Item = Frame> + use<> {
-        let mut state = self.state();
+        let mut state = self.whole_state();
         self.weigh(&mut state, 0, 0);
         state.queue.take_all()
     }
 
     /// Refuses every later push. What is queued stays, unless it is not worth waiting for.
     pub(crate) fn close(&self, discard: bool) {
-        let mut state = self.state();
+        let mut state = self.whole_state();
         state.closed = true;
+        cork::end(self.key());
         // Whoever keeps a handle of the session does not keep its connection.
         state.shortcut = None;
         if discard {
             state.queue = Queue::default();
-            self.weigh(&mut state, 0, 0);
+            (state.bytes, state.messages) = (0, 0);
         }
+        let (bytes, messages) = (state.bytes, state.messages);
+        self.weigh(&mut state, bytes, messages);
     }
 
     pub(crate) fn is_closed(&self) -> bool {

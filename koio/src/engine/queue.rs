@@ -1,6 +1,6 @@
 //! What waits to be written, oldest first.
 
-use std::{cell::Cell, collections::VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
@@ -11,20 +11,13 @@ const SEVERAL: usize = 16;
 
 /// Frames up to this size are copied behind each other if they are for this client alone. For a bigger one memory of
 /// its own costs less than to make room for it.
-const SMALL: usize = 4 * 1024;
+pub(super) const SMALL: usize = 4 * 1024;
 
 /// Room for the small frames of a burst.
 const TAIL: usize = 16 * 1024;
 
-/// What a turn queues is mostly written when it ends: until then it is in a buffer of the thread, of up to this size.
-const LENT: usize = 64 * 1024;
-
 /// Bytes of small frames that are put together for one write.
 const TOGETHER: usize = 256 * 1024;
-
-thread_local! {
-    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// What is to be sent.
 pub(super) enum Entry<'a> {
@@ -67,7 +60,7 @@ impl Entry<'_> {
     }
 }
 
-/// Frames in the order in which they came. Between turns it keeps no memory when it is empty.
+/// Frames in the order in which they came. It keeps no memory when it is empty.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     frames: Frames,
@@ -75,8 +68,6 @@ pub(super) struct Queue {
     tail: Vec<u8>,
     /// How many messages are in the tail.
     tail_messages: u16,
-    /// The tail's memory is the thread's.
-    lent: bool,
 }
 
 /// How much has been taken out.
@@ -137,43 +128,26 @@ impl Queue {
             *left -= 1;
             gathered.bytes += self.tail.len();
             gathered.messages += usize::from(std::mem::take(&mut self.tail_messages));
-            if self.lent && together.is_empty() {
-                std::mem::swap(together, &mut self.tail);
-            } else {
-                together.append(&mut self.tail);
-            }
-            if !self.lent {
-                self.tail = Vec::new();
-            }
+            together.append(&mut self.tail);
+            self.tail = Vec::new();
         }
         gathered
     }
 
-    /// A turn of the session begins, on this thread.
-    pub(super) fn begin_turn(&mut self) {
-        if self.tail.capacity() == 0 {
-            self.tail = ROOM.take();
-            self.lent = true;
-        }
-    }
-
-    /// The turn ends: what is left gets memory of its own.
-    pub(super) fn end_turn(&mut self) {
-        if std::mem::take(&mut self.lent) {
-            let left = self.tail.as_slice().to_vec();
-            let mut room = std::mem::replace(&mut self.tail, left);
-            room.clear();
-            ROOM.set(room);
+    /// Puts small frames for this client alone before all that waits.
+    pub(super) fn put_first(&mut self, frames: &[u8], messages: u16) {
+        if self.is_empty() {
+            self.tail = frames.to_vec();
+            self.tail_messages = messages;
+        } else {
+            let first = Bytes::copy_from_slice(frames);
+            self.frames.push_front(Frame::new(first, messages));
         }
     }
 
     fn append(&mut self, draft: &Draft) {
         let len = draft.len();
-        if self.lent {
-            if self.tail.len() + len > LENT {
-                self.end_tail();
-            }
-        } else if self.tail.capacity() - self.tail.len() < len {
+        if self.tail.capacity() - self.tail.len() < len {
             match self.tail.len() {
                 // Often there is no second.
                 0 => self.tail.reserve_exact(len),
@@ -195,14 +169,7 @@ impl Queue {
             return None;
         }
         let messages = std::mem::take(&mut self.tail_messages);
-        let bytes = if self.lent {
-            let exact = Bytes::copy_from_slice(&self.tail);
-            self.tail.clear();
-            exact
-        } else {
-            std::mem::take(&mut self.tail).into()
-        };
-        Some(Frame::new(bytes, messages))
+        Some(Frame::new(std::mem::take(&mut self.tail), messages))
     }
 
     fn end_tail(&mut self) {
@@ -223,6 +190,19 @@ impl Frames {
                 frames.push_back(frame);
                 *self = Self::Several(frames);
             }
+        }
+    }
+
+    /// Before all others, of which there are some.
+    fn push_front(&mut self, frame: Frame) {
+        if let Self::Several(frames) = self {
+            frames.push_front(frame);
+            return;
+        }
+        let others = std::mem::take(self);
+        self.push(frame);
+        if let Self::One(other) = others {
+            self.push(other);
         }
     }
 
@@ -291,67 +271,49 @@ mod tests {
         assert!(queue.is_empty());
     }
 
-    /// What is written of these, small ones and big ones, in turns and between them.
-    fn gathered(drafts: &[usize], in_turn: bool) -> (Vec<u8>, Vec<u8>) {
-        let mut queue = Queue::default();
-        let (mut expected, mut written) = (Vec::new(), Vec::new());
-        if in_turn {
-            queue.begin_turn();
-        }
-        for (index, &len) in drafts.iter().enumerate() {
-            let text = "x".repeat(len);
-            let mut draft = wire::ack_draft("/", index as u64, &text).unwrap();
-            draft.append_to(&mut expected);
-            queue.push(Entry::Draft(&mut draft));
-            if index % 5 == 0 {
-                let frame = Frame::pong(&[index as u8]);
-                expected.extend_from_slice(frame.bytes());
-                queue.push(Entry::Shared(&frame));
-            }
-        }
-        let count = drafts.len() + drafts.len().div_ceil(5);
-        let mut messages = 0;
-        while !queue.is_empty() {
-            let gathered = queue.gather(&mut written, &mut 7);
-            messages += gathered.messages;
-            if let Some(frame) = queue.pop() {
-                messages += frame.messages();
-                written.extend_from_slice(frame.bytes());
-            }
-        }
-        assert_eq!(messages, count);
-        queue.end_turn();
-        assert_eq!(queue.tail.capacity(), 0);
-        (written, expected)
-    }
-
     #[test]
     fn what_is_put_together_is_in_order_and_complete() {
         let mixed: Vec<_> = (0..200_usize)
             .map(|index| (index * 7919) % (2 * SMALL))
             .collect();
-        for in_turn in [false, true] {
-            for drafts in [&[][..], &[3], &[3, 4, 5], &[2 * SMALL], &mixed] {
-                let (written, expected) = gathered(drafts, in_turn);
-                assert!(written == expected, "{} in a turn: {in_turn}", drafts.len());
+        for lens in [&[][..], &[3], &[3, 4, 5], &[2 * SMALL], &mixed] {
+            let mut queue = Queue::default();
+            let (mut expected, mut written, mut messages) = (Vec::new(), Vec::new(), 0);
+            for (index, &len) in lens.iter().enumerate() {
+                let mut draft = wire::ack_draft("/", index as u64, &"x".repeat(len)).unwrap();
+                draft.append_to(&mut expected);
+                queue.push(Entry::Draft(&mut draft));
+                if index % 5 == 0 {
+                    let frame = Frame::pong(&[index as u8]);
+                    expected.extend_from_slice(frame.bytes());
+                    queue.push(Entry::Shared(&frame));
+                }
             }
+            while !queue.is_empty() {
+                let gathered = queue.gather(&mut written, &mut 7);
+                messages += gathered.messages;
+                if let Some(frame) = queue.pop() {
+                    messages += frame.messages();
+                    written.extend_from_slice(frame.bytes());
+                }
+            }
+            assert!(written == expected, "{} drafts", lens.len());
+            assert_eq!(messages, lens.len() + lens.len().div_ceil(5));
+            assert_eq!(queue.tail.capacity(), 0);
         }
     }
 
     #[test]
-    fn what_a_turn_does_not_write_outlives_it() {
-        let mut queue = Queue::default();
-        queue.begin_turn();
-        let mut draft = wire::ack_draft("/", 7, "late").unwrap();
-        let frame = wire::ack("/", 7, "late").unwrap();
-        queue.push(Entry::Draft(&mut draft));
-        queue.end_turn();
-        assert_eq!(queue.tail.capacity(), frame.len(), "memory of its own");
-        // Another connection's turn has the thread's buffer meanwhile.
-        let mut other = Queue::default();
-        other.begin_turn();
-        other.push(Entry::Draft(&mut wire::ack_draft("/", 8, "other").unwrap()));
-        assert_eq!(queue.pop(), Some(frame));
-        assert!(queue.is_empty());
+    fn what_comes_first_is_before_all_others() {
+        let pongs: Vec<_> = (0..4_u8).map(|number| Frame::pong(&[number])).collect();
+        for count in 0..pongs.len() {
+            let mut queue = Queue::default();
+            for pong in &pongs[..count] {
+                queue.push(Entry::Shared(pong));
+            }
+            queue.put_first(Frame::ping().bytes(), 1);
+            let expected = [&[Frame::ping()], &pongs[..count]].concat();
+            assert!(queue.take_all().eq(expected));
+        }
     }
 }

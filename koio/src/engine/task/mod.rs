@@ -191,17 +191,24 @@ impl Future for SessionTask {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        this.session.shared().outbox.cork();
+        let poll = self.turns(cx);
+        self.session.shared().outbox.leave();
+        poll
+    }
+}
+
+impl SessionTask {
+    fn turns(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // A request or a frame may arrive between the turn's look at it and its end: look again, a few times,
         // then let the other tasks of the thread have their turn.
         for _ in 0..4 {
-            let writable = this.turn(cx);
-            this.link.rest();
-            if this.machine.is_gone() && !this.upstream_busy {
+            self.session.shared().outbox.cork();
+            let writable = self.turn(cx);
+            self.link.rest();
+            if self.machine.is_gone() && !self.upstream_busy {
                 return Poll::Ready(());
             }
-            let shared = this.session.shared();
+            let shared = self.session.shared();
             if shared.outbox.uncork(cx.waker(), writable) && shared.inbox.is_empty() {
                 return Poll::Pending;
             }
