@@ -54,24 +54,29 @@ impl Asker {
     }
 
     pub(crate) fn answer(mut self, reply: Reply) {
-        self.tell(reply);
+        if let Some(way) = self.0.take() {
+            way.answer(reply);
+        }
     }
+}
 
-    fn tell(&mut self, reply: Reply) {
-        match self.0.take() {
-            Some(Way::Line(line)) => line.answer(reply),
-            Some(Way::Task(sender)) => {
+impl Way {
+    fn answer(self, reply: Reply) {
+        match self {
+            Self::Line(line) => line.answer(reply),
+            Self::Task(sender) => {
                 // Its client may have gone.
                 let _ = sender.send(reply);
             }
-            None => {}
         }
     }
 }
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        self.tell(Reply::Refused);
+        if let Some(way) = self.0.take() {
+            way.answer(Reply::Refused);
+        }
     }
 }
 
