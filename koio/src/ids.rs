@@ -4,10 +4,12 @@
 //! whoever knows it can read and write that session. A [`SocketId`] names one Socket.IO socket and is
 //! public. A [`Room`] is a name that your own code chose.
 
+mod hasher;
 mod random;
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
+pub(crate) use self::hasher::ByRandomId;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -58,6 +60,11 @@ impl Sid {
             .iter()
             .fold(true, |good, char| good & is_id_char(char));
         good.then_some(Self(chars))
+    }
+
+    /// One of `parts` parts of all ids, which are about equally big.
+    pub(crate) fn part(&self, parts: usize) -> usize {
+        usize::from(self.0[0]) % parts
     }
 
     /// The whole secret, as it goes to the client that owns the session. Never log it.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{Chosen, Target};
-use crate::ids::{Room, SocketId};
+use crate::ids::{ByRandomId, Room, SocketId};
 
 /// What is delivered to.
 pub(crate) trait Recipient: Clone {
@@ -28,7 +28,7 @@ pub(crate) struct Rooms<M>(RwLock<State<M>>);
 
 #[derive(Debug)]
 struct State<M> {
-    members: HashMap<ById<M>, Member>,
+    members: HashMap<ById<M>, Member, ByRandomId>,
     everybody: List<M>,
     rooms: HashMap<Room, List<M>>,
 }
@@ -90,7 +90,7 @@ pub(crate) enum NotJoined {
 impl<M> Default for Rooms<M> {
     fn default() -> Self {
         Self(RwLock::new(State {
-            members: HashMap::new(),
+            members: HashMap::default(),
             everybody: List::default(),
             rooms: HashMap::new(),
         }))

@@ -13,7 +13,8 @@ use crate::wire::EnginePacket;
 
 /// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
 /// one more poll before it pauses, so once is not enough. The reference repeats every 100 ms, which an upgrade that
-/// just misses one waits for; a client that polls in a loop is answered no more often than this.
+/// just misses one waits for; a client that polls in a loop is answered no more often than this. No time is kept while
+/// no poll waits: most upgrades are through before there is another one.
 const PROBE_NOOP: Duration = Duration::from_millis(20);
 
 /// How long a session whose client said goodbye in a POST waits for the poll that the client sent beside it: the
@@ -36,6 +37,8 @@ pub(crate) enum Input {
     ProbePacket(EnginePacket),
     /// That WebSocket is gone.
     ProbeLost,
+    /// A poll waits. Need be told only while there is such a WebSocket.
+    Polled,
     /// The transport in use is gone, or broke its rules.
     Lost(CloseReason),
     /// The layer above ends the session; what is queued is still delivered.
@@ -122,10 +125,25 @@ enum Probe {
     /// Accepted, `2probe` has not come yet.
     Opened { by: Instant },
     /// `3probe` was sent; polls are released until `5` comes.
-    Answered { by: Instant, noop_at: Instant },
+    Answered {
+        by: Instant,
+        /// Not before this.
+        noop_at: Instant,
+        /// One waits.
+        polled: bool,
+    },
 }
 
 impl Probe {
+    /// `3probe` was sent, and no poll waits any more.
+    fn released(by: Instant, now: Instant) -> Self {
+        Self::Answered {
+            by,
+            noop_at: now + PROBE_NOOP,
+            polled: false,
+        }
+    }
+
     /// When its time is up.
     fn ends(self) -> Option<Instant> {
         match self {
@@ -238,7 +256,12 @@ impl Machine {
         let probe = match seldom.probe {
             Probe::None => None,
             Probe::Opened { by } => Some(by),
-            Probe::Answered { by, noop_at } => Some(by.min(noop_at)),
+            Probe::Answered {
+                by,
+                noop_at,
+                polled: true,
+            } => Some(by.min(noop_at)),
+            Probe::Answered { by, .. } => Some(by),
         };
         let message_by = seldom.message_by.filter(|_| is_read);
         [beat_at, probe, message_by, seldom.write_by]
@@ -306,6 +329,16 @@ impl Machine {
             }
             Input::ProbePacket(packet) => self.probe_packet(&packet, now),
             Input::ProbeLost => self.drop_probe(),
+            Input::Polled => {
+                if let Probe::Answered { by, noop_at, .. } = self.probe() {
+                    self.set_probe(Probe::Answered {
+                        by,
+                        noop_at,
+                        polled: true,
+                    });
+                }
+                Outputs::default()
+            }
             Input::Lost(reason) | Input::Cut(reason) => self.close(reason, false, now),
             Input::Close(reason) => self.close(reason, true, now),
             Input::Told | Input::Finished => Outputs::default(),
@@ -374,10 +407,7 @@ impl Machine {
             (Probe::Opened { by } | Probe::Answered { by, .. }, EnginePacket::Ping(data))
                 if data.as_ref() == b"probe" =>
             {
-                self.set_probe(Probe::Answered {
-                    by,
-                    noop_at: now + PROBE_NOOP,
-                });
+                self.set_probe(Probe::released(by, now));
                 Outputs::two(Output::ProbePong, Output::ReleasePoll)
             }
             (Probe::Answered { .. }, EnginePacket::Upgrade) => {
@@ -415,11 +445,12 @@ impl Machine {
         }
         match seldom.probe {
             Probe::Opened { by } | Probe::Answered { by, .. } if due(by) => self.drop_probe(),
-            Probe::Answered { by, noop_at } if due(noop_at) => {
-                self.set_probe(Probe::Answered {
-                    by,
-                    noop_at: now + PROBE_NOOP,
-                });
+            Probe::Answered {
+                by,
+                noop_at,
+                polled: true,
+            } if due(noop_at) => {
+                self.set_probe(Probe::released(by, now));
                 Outputs::one(Output::ReleasePoll)
             }
             _ => Outputs::default(),

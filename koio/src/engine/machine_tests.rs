@@ -145,8 +145,14 @@ fn the_upgrade_releases_every_poll_until_the_client_says_upgrade() {
         session.give(Input::ProbePacket(probe())),
         [Output::ProbePong, Output::ReleasePoll]
     );
-    assert_eq!(session.wait(20 * MS), [Output::ReleasePoll]);
-    assert_eq!(session.wait(20 * MS), [Output::ReleasePoll]);
+    for _ in 0..2 {
+        assert_eq!(session.give(Input::Polled), []);
+        assert_eq!(session.wait(19 * MS), []);
+        assert_eq!(session.wait(MS), [Output::ReleasePoll]);
+    }
+    assert_eq!(session.wait(100 * MS), []);
+    assert_eq!(session.give(Input::Polled), []);
+    assert_eq!(session.wait(MS), [Output::ReleasePoll]);
     assert_eq!(session.give(Input::Packet(text("still polling"))), []);
     assert_eq!(
         session.give(Input::ProbePacket(EnginePacket::Upgrade)),

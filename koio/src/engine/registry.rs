@@ -3,7 +3,7 @@
 use std::{
     borrow::Borrow,
     collections::HashSet,
-    hash::{BuildHasherDefault, Hash, Hasher},
+    hash::{Hash, Hasher},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,7 +20,10 @@ use super::{
     machine::Machine,
     task::{Link, SessionTask, now, send_handshake},
 };
-use crate::{ids::Sid, wire::Frame};
+use crate::{
+    ids::{ByRandomId, Sid},
+    wire::Frame,
+};
 
 /// Parts of the session table, so that connects on different threads seldom meet.
 const SHARDS: usize = 16;
@@ -53,25 +56,7 @@ struct Inner {
     ended: Notify,
 }
 
-type Shard = HashSet<Listed, BuildHasherDefault<Part>>;
-
-/// A part of an id in place of a hash. It is random, and the server draws every id that is put into a table, so nobody
-/// can make many of them fall together.
-#[derive(Default)]
-struct Part(u64);
-
-impl Hasher for Part {
-    fn write(&mut self, id: &[u8]) {
-        if let Some(part) = id.last_chunk() {
-            // Six bits of each byte are random. The upper bits of the product depend on all of them.
-            self.0 = u64::from_ne_bytes(*part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(32)
-    }
-}
+type Shard = HashSet<Listed, ByRandomId>;
 
 /// A session as the table holds it: found by its id, which is not stored a second time.
 struct Listed(Session);
@@ -146,11 +131,8 @@ impl Engine {
     }
 
     fn shard(&self, sid: &Sid) -> MutexGuard<'_, Shard> {
-        // The id is random, so any of its characters spreads the sessions evenly.
-        let first = sid.expose().bytes().next().unwrap_or_default();
-        let shard = usize::from(first) % SHARDS;
-        #[allow(clippy::indexing_slicing, reason = "a remainder of SHARDS")]
-        let shard = &self.0.shards[shard];
+        #[allow(clippy::indexing_slicing, reason = "a part of SHARDS")]
+        let shard = &self.0.shards[sid.part(SHARDS)];
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -213,14 +195,13 @@ impl Engine {
             "[]"
         };
         // No id has a character that JSON would escape.
-        let json = [
+        Frame::open(&[
             r#"{"sid":""#,
             sid.expose(),
             r#"","upgrades":"#,
             upgrades,
             &self.0.limits,
-        ];
-        Frame::open(json.concat().as_bytes())
+        ])
     }
 
     /// The session with this id.

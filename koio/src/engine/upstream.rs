@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use http::{HeaderMap, Uri};
@@ -98,6 +99,12 @@ pub trait Upstream: Send {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
+    }
+
+    /// When [`poll`](Self::poll) is to be called at the latest. Asked behind each such call, which does away with a
+    /// deadline that has come.
+    fn deadline(&self) -> Option<Instant> {
+        None
     }
 
     /// Whether no further message should come for now. The session stops reading its transport then, and the

@@ -7,8 +7,8 @@ use std::cell::RefCell;
 
 use super::NoRandomness;
 
-/// Bytes of one draw, for the ids of some six clients: up to 256 bytes no signal interrupts it.
-const DRAW: usize = 256;
+/// Bytes of one draw, for the ids of some twenty-six clients.
+const DRAW: usize = 1024;
 
 struct Drawn {
     bytes: [u8; DRAW],

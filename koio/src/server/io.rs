@@ -374,8 +374,11 @@ impl Io {
         Server::new(
             listener,
             started.handle,
-            Served::new(started.service, started.attached),
-            started.config.header_timeout,
+            Served::new(
+                started.service,
+                started.attached,
+                started.config.header_timeout,
+            ),
             started.config.shutdown_timeout,
         )
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     io,
     net::SocketAddr,
     pin::{Pin, pin},
@@ -23,7 +23,7 @@ use tokio::{
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::{debug, info, warn};
 
-use super::{Config, signal::signalled};
+use super::{Config, no_delay::NoDelay, signal::signalled};
 use crate::{
     Result,
     engine::PeerAddr,
@@ -64,23 +64,28 @@ pub struct Server {
     local_addr: SocketAddr,
     handle: IoHandle,
     served: Served,
-    header_timeout: Duration,
     shutdown_timeout: Duration,
 }
 
 /// Who answers the requests of a connection.
 #[derive(Debug)]
 pub(super) struct Served {
-    engine: Option<EngineService>,
+    engine: Option<Arc<EngineService>>,
     attached: Option<Attached>,
+    header_timeout: Duration,
 }
 
 impl Served {
     /// koio, and behind it what is attached.
-    pub(super) fn new(engine: EngineService, attached: Option<Attached>) -> Self {
+    pub(super) fn new(
+        engine: EngineService,
+        attached: Option<Attached>,
+        header_timeout: Duration,
+    ) -> Self {
         Self {
-            engine: Some(engine),
+            engine: Some(Arc::new(engine)),
             attached,
+            header_timeout,
         }
     }
 
@@ -155,7 +160,6 @@ impl Server {
         listener: TcpListener,
         handle: IoHandle,
         served: Served,
-        header_timeout: Duration,
         shutdown_timeout: Duration,
     ) -> Result<Self> {
         Ok(Self {
@@ -163,7 +167,6 @@ impl Server {
             listener,
             handle,
             served,
-            header_timeout,
             shutdown_timeout,
         })
     }
@@ -192,10 +195,9 @@ impl Server {
             listener,
             handle,
             served,
-            header_timeout,
             ..
         } = self;
-        accept_all(listener, served, header_timeout, handle.stopped()).await;
+        accept_all(listener, served, handle.stopped()).await;
         Ok(())
     }
 
@@ -249,30 +251,27 @@ where
     B::Error: Into<BoxError>,
 {
     let never = watch::Sender::new(false);
-    let header_timeout = Config::default().header_timeout;
     let served = Served {
         engine: None,
         attached: Some(boxed(service)),
+        header_timeout: Config::default().header_timeout,
     };
-    accept_all(listener, served, header_timeout, never.subscribe()).await;
+    accept_all(listener, served, never.subscribe()).await;
 }
 
-async fn accept_all(
-    listener: TcpListener,
-    served: Served,
-    header_timeout: Duration,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn accept_all(listener: TcpListener, served: Served, stopped: watch::Receiver<bool>) {
     let served = Arc::new(served);
+    let mut no_delay = NoDelay::of(&listener);
+    let mut ends = stopped.clone();
+    let mut ended = pin!(ended(&mut ends));
     loop {
-        tokio::select! {
-            () = ended(&mut stopped) => return,
-            (stream, peer) = accept(&listener) => {
-                let connection =
-                    connection(stream, peer, Arc::clone(&served), header_timeout, stopped.clone());
-                tokio::spawn(connection);
-            }
-        }
+        let (stream, peer) = tokio::select! {
+            biased;
+            () = &mut ended => return,
+            accepted = accept(&listener) => accepted,
+        };
+        no_delay.apply(&stream);
+        serve_connection(stream, peer, &served, &stopped);
     }
 }
 
@@ -281,7 +280,7 @@ async fn accept_all(
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     let mut pause = Duration::from_millis(5);
     loop {
-        match listener.accept().await {
+        match poll_fn(|cx| listener.poll_accept(cx)).await {
             Ok(accepted) => return accepted,
             Err(error) if is_of_the_peer(&error) => {}
             Err(error) => {
@@ -302,35 +301,34 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
-async fn connection(
+/// Spawns the task of a connection. There may be many that come at once and soon leave, so the task has room for
+/// nothing twice, which an `async fn` has for its arguments, and what most connections never need is in a box.
+fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
-    served: Arc<Served>,
-    header_timeout: Duration,
-    mut stopped: watch::Receiver<bool>,
+    served: &Arc<Served>,
+    stopped: &watch::Receiver<bool>,
 ) {
-    // Messages are small and somebody waits for each: they must not be held back to fill a packet.
-    let _ = stream.set_nodelay(true);
-    let stream = match &served.engine {
-        Some(engine) => {
-            let stops = Stops::new(stopped.clone());
-            let mut direct = Direct::new(stream, peer, engine.clone(), header_timeout, stops);
-            let outcome = {
-                let stopped = pin!(ended(&mut stopped));
-                direct.run(stopped).await
-            };
-            match direct.finish(outcome) {
-                Some(stream) => stream,
-                None => return,
-            }
-        }
-        None => HttpStream::new(Bytes::new(), stream.into()),
+    let served = Arc::clone(served);
+    let mut stopped = stopped.clone();
+    let Some(engine) = &served.engine else {
+        let stream = HttpStream::new(Bytes::new(), stream.into());
+        tokio::spawn(by_hyper(stream, peer, served, stopped));
+        return;
     };
-    // In a box of its own: most connections never need it.
-    let result = Box::pin(by_hyper(stream, peer, served, header_timeout, stopped)).await;
-    if let Err(error) = result {
-        debug!(%peer, %error, "http connection ended");
-    }
+    let stops = Stops::new(stopped.clone());
+    let timeout = served.header_timeout;
+    let mut direct = Direct::new(stream, peer, Arc::clone(engine), timeout, stops);
+    tokio::spawn(async move {
+        let outcome = {
+            let stopped = pin!(ended(&mut stopped));
+            direct.run(stopped).await
+        };
+        let peer = direct.peer();
+        if let Some(stream) = direct.finish(outcome) {
+            Box::pin(by_hyper(stream, peer, served, stopped)).await;
+        }
+    });
 }
 
 /// Serves whatever HTTP/1.1 allows.
@@ -338,9 +336,9 @@ async fn by_hyper(
     stream: HttpStream,
     peer: SocketAddr,
     served: Arc<Served>,
-    header_timeout: Duration,
     mut stopped: watch::Receiver<bool>,
-) -> hyper::Result<()> {
+) {
+    let header_timeout = served.header_timeout;
     let service = service_fn(move |request| served.call(request, peer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -349,11 +347,14 @@ async fn by_hyper(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
-    tokio::select! {
+    let result = tokio::select! {
         result = &mut connection => result,
         () = ended(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+    };
+    if let Err(error) = result {
+        debug!(%peer, %error, "http connection ended");
     }
 }

@@ -3,6 +3,7 @@
 mod config;
 mod io;
 mod listen;
+mod no_delay;
 mod service;
 mod signal;
 

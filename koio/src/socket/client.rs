@@ -9,9 +9,10 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
-use tokio::{sync::futures::OwnedNotified, time::Sleep};
+use tokio::sync::futures::OwnedNotified;
 use tracing::debug;
 
 use super::{
@@ -22,7 +23,7 @@ use super::{
     lane::{Lane, Turn},
 };
 use crate::{
-    engine::{Acceptor, CloseReason, Opening, Session, Upstream},
+    engine::{Acceptor, CloseReason, Opening, Session, Upstream, task::now},
     ids::SocketId,
     wire::{self, Assembler, Event, Incoming, Message, RawArgs},
 };
@@ -59,8 +60,8 @@ struct Client {
     lanes: Vec<Lane>,
     left: Vec<Arc<str>>,
     /// Until when a namespace must have been joined; then until when attachments must be complete.
-    connect_by: Option<Pin<Box<Sleep>>>,
-    attachments_by: Option<Pin<Box<Sleep>>>,
+    connect_by: Option<Instant>,
+    attachments_by: Option<Instant>,
     /// Attachments are outstanding, and their packet may come.
     collecting: bool,
     /// The client broke the protocol, or the session is over: nothing it says counts any more.
@@ -87,7 +88,7 @@ impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
         let assembler = Assembler::new(core.packets());
-        let connect_by = Box::pin(tokio::time::sleep(core.config().connect_timeout));
+        let connect_by = now() + core.config().connect_timeout;
         Self {
             connection: Arc::new(Connection::new(core, session, Request::new(opening))),
             assembler,
@@ -316,31 +317,23 @@ impl Client {
         true
     }
 
-    fn poll_deadlines(&mut self, cx: &mut Context<'_>) {
+    fn look_at_deadlines(&mut self) {
         if self.closed {
             return;
         }
         if self.connect_by.is_some() && self.lanes.iter().any(Lane::was_accepted) {
             self.connect_by = None;
         }
-        let due = |timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>| {
-            let due = timer
-                .as_mut()
-                .is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
-            if due {
-                *timer = None;
-            }
-            due
-        };
-        if due(&mut self.connect_by, cx) {
+        let due = |by: &mut Option<Instant>| by.take_if(|by| now() >= *by).is_some();
+        if due(&mut self.connect_by) {
             self.violation(&Violation::OutOfOrder("no CONNECT in time"));
         }
         // Most binary packets are complete before anybody looks at a clock.
         if self.collecting && !self.deaf && self.attachments_by.is_none() {
             let time = self.core().config().attachments_timeout;
-            self.attachments_by = Some(Box::pin(tokio::time::sleep(time)));
+            self.attachments_by = Some(now() + time);
         }
-        if due(&mut self.attachments_by, cx) {
+        if due(&mut self.attachments_by) {
             let kind = wire::DecodeErrorKind::Attachments;
             self.violation(&Violation::Undecodable(wire::DecodeError::new(kind, 0)));
         }
@@ -392,7 +385,7 @@ impl Upstream for Client {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.asked();
         self.assembler.rest();
-        self.poll_deadlines(cx);
+        self.look_at_deadlines();
         self.run(cx, |_| true);
         // Most have nothing left to do when they end, and need not listen for it.
         if !self.lanes.is_empty() && self.is_aborted(cx) {
@@ -405,7 +398,18 @@ impl Upstream for Client {
         if idle { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        [self.connect_by, self.attachments_by]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
     fn is_full(&self) -> bool {
+        // Asked for every message, and nearly always nothing waits: then no limit is looked up.
+        if self.lanes.len() <= FINISHING && !self.lanes.iter().any(Lane::has_queue) {
+            return false;
+        }
         let config = self.core().config();
         self.lanes.len() >= config.namespaces + FINISHING
             || self.lanes.iter().any(|lane| lane.is_full(config))

@@ -100,6 +100,11 @@ impl Lane {
         self.dispatch.rest();
     }
 
+    /// Whether events wait.
+    pub(super) fn has_queue(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     pub(super) fn is_full(&self, config: &SocketConfig) -> bool {
         self.queue.is_full(config)
     }

@@ -117,10 +117,10 @@ impl Frame {
         Ok(self.bytes)
     }
 
-    /// `0` and the handshake.
+    /// `0` and the handshake, whose JSON may come in pieces.
     #[must_use]
-    pub fn open(json: &[u8]) -> Self {
-        Self::text(b'0', json)
+    pub fn open(json: &[&str]) -> Self {
+        Self::text(b'0', json.iter().map(|piece| piece.as_bytes()))
     }
 
     /// `1`: the session ends.
@@ -138,7 +138,13 @@ impl Frame {
     /// `3` and the data of the ping.
     #[must_use]
     pub fn pong(data: &[u8]) -> Self {
-        Self::text(b'3', data)
+        Self::text(b'3', [data])
+    }
+
+    /// `3` and the data of the ping that probes a WebSocket.
+    #[must_use]
+    pub fn probe_pong() -> Self {
+        Self::fixed(b"\x81\x063probe")
     }
 
     /// `6`: ends a poll that has nothing to say.
@@ -151,7 +157,7 @@ impl Frame {
     #[must_use]
     pub fn message(message: &Message) -> Self {
         match message {
-            Message::Text(text) => Self::text(b'4', text),
+            Message::Text(text) => Self::text(b'4', [&**text]),
             Message::Binary(data) => {
                 let mut bytes = Vec::with_capacity(HEADER + data.len());
                 push_binary(&mut bytes, data);
@@ -170,10 +176,12 @@ impl Frame {
         }
     }
 
-    fn text(digit: u8, data: &[u8]) -> Self {
+    fn text<'a>(digit: u8, pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut buffer = draft::buffer();
         buffer.push(digit);
-        buffer.extend_from_slice(data);
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+        }
         Draft::of_text(buffer).into_frame()
     }
 }
@@ -251,7 +259,8 @@ mod tests {
             (Frame::close(), b"1"),
             (Frame::noop(), b"6"),
             (Frame::pong(b"probe"), b"3probe"),
-            (Frame::open(b"{}"), b"0{}"),
+            (Frame::probe_pong(), b"3probe"),
+            (Frame::open(&["{", "}"]), b"0{}"),
             (
                 Frame::message(&Message::Text(Bytes::from_static(b"hi"))),
                 b"4hi",

@@ -35,6 +35,7 @@ impl SessionTask {
 
     pub(super) fn drop_probe(&mut self) {
         if let Some(probe) = self.probe.take() {
+            self.session.shared().outbox.heed_polls(false);
             probe.turn_away();
         }
     }

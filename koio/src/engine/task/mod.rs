@@ -18,7 +18,10 @@ use std::{
     time::Instant,
 };
 
-use tokio::{task::yield_now, time::Sleep};
+use tokio::{
+    task::{coop::unconstrained, yield_now},
+    time::Sleep,
+};
 
 use self::{end::Ending, link::WebSocket};
 use super::{
@@ -45,7 +48,8 @@ pub(crate) struct SessionTask {
     upstream_busy: bool,
     link: Link,
     probe: Option<Box<WebSocket>>,
-    timer: Pin<Box<Sleep>>,
+    /// One for all deadlines of the session. There from its first turn on.
+    timer: Option<Pin<Box<Sleep>>>,
     reading: bool,
     /// The deadlines of what must be read rest, for it is the server that does not read.
     resting: bool,
@@ -68,7 +72,6 @@ impl SessionTask {
             let shortcut = websocket.io.shortcut();
             session.shared().outbox.open_shortcut(shortcut);
         }
-        let first = machine.deadline().unwrap_or_else(Instant::now);
         Self {
             session,
             machine,
@@ -76,7 +79,7 @@ impl SessionTask {
             upstream_busy: true,
             link,
             probe: None,
-            timer: Box::pin(tokio::time::sleep_until(first.into())),
+            timer: None,
             reading: true,
             resting: false,
             partial: false,
@@ -101,7 +104,9 @@ impl SessionTask {
                 if let Some(probe) = &mut self.probe {
                     // The probe's own bytes: they do not pass the session's queue, whose order belongs to the
                     // transport in use.
-                    probe.write_at_once(Some(Frame::pong(b"probe")));
+                    probe.write_at_once(Some(Frame::probe_pong()));
+                    // From here on none may wait for long.
+                    self.session.shared().outbox.heed_polls(true);
                 }
             }
             Output::ReleasePoll => {
@@ -145,15 +150,14 @@ impl SessionTask {
         }
         let was_ending = self.ending.is_some();
         let waited = self.has_poll() && !was_ending;
-        self.requests(requests);
+        self.requests(requests, now);
         loop {
             self.read(cx, &mut budget);
-            let was_full = self.upstream.is_full();
             // Always: its own timers and other tasks may have woken it.
             self.upstream_busy = self.upstream.poll(cx).is_pending();
             // Finished handlers made room: what waits in the transport's buffer would otherwise wait for a
             // wake-up that does not come.
-            if !(was_full && !self.upstream.is_full() && budget > 0 && self.machine.is_open()) {
+            if self.reading || budget == 0 || !self.machine.is_open() || !self.may_read() {
                 break;
             }
         }
@@ -177,13 +181,19 @@ impl SessionTask {
     }
 
     fn timer_is_due(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(deadline) = self.machine.deadline() else {
+        let deadlines = [self.machine.deadline(), self.upstream.deadline()];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else {
             return false;
         };
-        if self.timer.deadline().into_std() != deadline {
-            self.timer.as_mut().reset(deadline.into());
+        // It wakes whoever has polled it last, which is always this task: until it has gone off it need not be asked.
+        let asks = self.timer.as_ref().is_none_or(|timer| timer.is_elapsed());
+        let new = || Box::pin(tokio::time::sleep_until(deadline.into()));
+        let mut timer = self.timer.get_or_insert_with(new).as_mut();
+        if timer.deadline().into_std() != deadline {
+            timer.as_mut().reset(deadline.into());
         }
-        self.timer.as_mut().poll(cx).is_ready()
+        // A turn that has used up what tokio lets a task do at once would not get through to it.
+        asks && pin!(unconstrained(timer)).poll(cx).is_ready()
     }
 }
 

@@ -1,14 +1,16 @@
 //! Reading: what HTTP requests ask, and what the client sends, within a turn's budget and while the layer above
 //! takes it.
 
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use tracing::{debug, trace};
 
 use super::{
     BIG, SessionTask,
     link::{Link, Post, WebSocket},
-    now,
 };
 use crate::{
     engine::{
@@ -22,7 +24,7 @@ use crate::{
 
 impl SessionTask {
     /// Takes what HTTP requests and other tasks have asked.
-    pub(super) fn requests(&mut self, requests: Requests) {
+    pub(super) fn requests(&mut self, requests: Requests, now: Instant) {
         for request in requests {
             match request {
                 Request::Poll(asker) => self.poll_request(asker),
@@ -39,7 +41,7 @@ impl SessionTask {
                     }
                 }
                 Request::Probe(io) => {
-                    let outputs = self.machine.handle(Input::ProbeOpened, now());
+                    let outputs = self.machine.handle(Input::ProbeOpened, now);
                     let offered = WebSocket::new(io);
                     let refused = outputs
                         .into_iter()
@@ -77,6 +79,9 @@ impl SessionTask {
             self.input(Input::Lost(CloseReason::TransportError));
         } else {
             polling.poll = Some(asker);
+            if self.probe.is_some() {
+                self.input(Input::Polled);
+            }
         }
     }
 

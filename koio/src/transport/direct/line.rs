@@ -55,8 +55,8 @@ struct Open {
 }
 
 struct State {
-    /// When the last request was answered.
-    answered: Instant,
+    /// When the last request that was answered was.
+    answered: Option<Instant>,
     left: Option<Box<Left>>,
     /// The foreign origin that must be told that it may read the answer.
     listed: Option<HeaderValue>,
@@ -82,7 +82,7 @@ impl Stops {
 impl Client {
     pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stops: Stops) -> Self {
         let state = State {
-            answered: now(),
+            answered: None,
             left: None,
             listed: None,
             eager: false,
@@ -108,8 +108,8 @@ impl Client {
         &self.session
     }
 
-    /// When its last request was answered.
-    pub(super) fn answered(&self) -> Instant {
+    /// When its last request was answered, if one was.
+    pub(super) fn answered(&self) -> Option<Instant> {
         self.line.state().answered
     }
 
@@ -183,13 +183,14 @@ impl Line for Open {
         if !self.is_asked(&state) {
             return;
         }
-        state.answered = now();
+        let at = now();
+        state.answered = Some(at);
         state.left = answer::write(
             &self.writer,
             reply,
             state.listed.as_ref(),
             self.stops.have_come(),
-            state.answered,
+            at,
         );
         let waker = if state.left.is_some() || state.eager {
             state.waker.take()

@@ -16,7 +16,8 @@ use std::{
     future::{Future, poll_fn},
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -26,6 +27,7 @@ use http::{HeaderValue, Method};
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
+    task::coop::unconstrained,
     time::{Sleep, timeout},
 };
 
@@ -58,15 +60,17 @@ pub(crate) struct Direct {
     asked: bool,
     tcp: Tcp,
     peer: SocketAddr,
-    service: EngineService,
+    service: Arc<EngineService>,
     stops: Stops,
     /// Requests that came before they could be answered.
     unread: Bytes,
     timeout: Duration,
-    /// Since when a request is waited for, unless the client has been answered since. Looked at when the timer fires, so
-    /// that no request has to set that.
-    idle: Instant,
+    /// Since when a request is waited for, once one has been, unless the client has been answered since. Looked at when the
+    /// timer fires, so that no request has to set that.
+    idle: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whoever ends the server wakes this task.
+    watched: bool,
 }
 
 /// What becomes of the connection; see [`Direct::finish`].
@@ -108,7 +112,7 @@ impl Direct {
     pub(crate) fn new(
         tcp: TcpStream,
         peer: SocketAddr,
-        service: EngineService,
+        service: Arc<EngineService>,
         timeout: Duration,
         stops: Stops,
     ) -> Self {
@@ -121,38 +125,41 @@ impl Direct {
             stops,
             unread: Bytes::new(),
             timeout,
-            idle: now(),
+            idle: None,
             timer: None,
+            watched: false,
         }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// Answers requests for as long as they are plain.
     ///
     /// `stopped` is ready when the server wants the connection to end: after the answer that is under way.
     pub(crate) async fn run(&mut self, mut stopped: Pin<&mut impl Future<Output = ()>>) -> Outcome {
-        let mut watched = false;
         loop {
             let next = poll_fn(|cx| {
                 let next = self.poll_next(cx);
                 // Whoever has been asked once wakes this task by itself.
-                if next.is_pending() && !self.asked && (!watched || self.stops.have_come()) {
-                    watched = true;
+                if next.is_pending() && !self.asked && (!self.watched || self.stops.have_come()) {
+                    self.watched = true;
                     return stopped.as_mut().poll(cx).map(|()| Next::End);
                 }
                 next
             });
-            match next.await {
-                Next::Request => {}
-                Next::Left(left) => {
-                    // In a box: nearly every answer is written at once.
-                    let last = left.last;
-                    if Box::pin(self.write_left(*left)).await.is_err() || last {
-                        return Outcome::End;
-                    }
-                }
+            let left = match next.await {
+                Next::Request => continue,
+                Next::Left(left) => left,
                 Next::WebSocket(handshake) => return Outcome::WebSocket(handshake),
                 Next::Hyper => return Outcome::Hyper,
                 Next::End => return Outcome::End,
+            };
+            // In a box: nearly every answer is written at once.
+            let last = left.last;
+            if Box::pin(self.write_left(*left)).await.is_err() || last {
+                return Outcome::End;
             }
         }
     }
@@ -247,17 +254,19 @@ impl Direct {
 
     /// Ready when a request has been waited for too long.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let answered = self.client.as_ref().map(Client::answered);
-        let by = self.idle.max(answered.unwrap_or(self.idle)) + self.timeout;
-        if let Some(timer) = &self.timer
-            && now() < timer.deadline().into_std()
-        {
+        // It wakes whoever has polled it last, which is always this task.
+        if self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed()) {
             return Poll::Pending;
         }
+        self.idle = self
+            .idle
+            .max(self.client.as_ref().and_then(Client::answered));
+        let by = *self.idle.get_or_insert_with(now) + self.timeout;
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(by.into())));
-        while timer.as_mut().poll(cx).is_ready() {
+        // Without a budget: what did not get through to the timer would never be asked again.
+        while pin!(unconstrained(timer.as_mut())).poll(cx).is_ready() {
             if now() >= by {
                 return Poll::Ready(());
             }
@@ -380,9 +389,10 @@ impl Direct {
         let Some(writer) = self.tcp.writer() else {
             return Next::End;
         };
-        self.idle = now();
+        let now = now();
+        self.idle = Some(now);
         let last = self.stops.have_come();
-        match answer::write(&writer, reply, listed.as_ref(), last, self.idle) {
+        match answer::write(&writer, reply, listed.as_ref(), last, now) {
             Some(left) => Next::Left(left),
             None => Next::Request,
         }
@@ -439,7 +449,7 @@ impl Direct {
             if timeout(time, self.tcp.write_buf(next)).await?? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
-            self.idle = now();
+            self.idle = Some(now());
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use self::script::*;
 use crate::{
-    engine::{CloseReason, EngineConfig, SendError, Transport, requests::Reply},
+    engine::{CloseReason, EngineConfig, SendError, Transport, requests::Reply, task::now},
     ids::Sid,
     wire::Message,
 };
@@ -156,6 +156,41 @@ async fn polls_that_come_while_probing_are_answered_again_and_again() {
     settle().await;
     for _ in 0..5 {
         assert_eq!(polled(&session).await, "6");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_wakes_a_probed_session_that_nobody_polls() {
+    let (_engine, above, session) = polling(config());
+    let wire = Wire::default();
+    session.probe(Box::new(wire.clone())).unwrap();
+    wire.send("2probe");
+    settle().await;
+    let turns = above.polled();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(above.polled(), turns);
+    wire.send("5");
+    settle().await;
+    assert_eq!(session.transport(), Transport::WebSocket);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_layer_above_has_its_turn_at_its_deadline() {
+    let (_engine, above, session) = polling(config());
+    settle().await;
+    // Put off, and brought forward.
+    for seconds in [20, 500, 1, 10] {
+        let time = Duration::from_secs(seconds);
+        for time in [time, 2 * time, time] {
+            above.0.lock().unwrap().deadline = Some(now() + time);
+            session.wake();
+            settle().await;
+        }
+        let turns = above.polled();
+        tokio::time::sleep(time - Duration::from_millis(5)).await;
+        assert_eq!(above.polled(), turns, "{seconds}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(above.0.lock().unwrap().deadline.is_none(), "{seconds}");
     }
 }
 

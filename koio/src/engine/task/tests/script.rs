@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use crate::{
         Acceptor, CloseReason, Engine, EngineConfig, Opening, Session, Transport, Upstream,
         duplex::{Duplex, Gone, Source},
         requests::Reply,
+        task::now,
     },
     wire::{Message, payload},
 };
@@ -139,6 +140,7 @@ pub(super) struct Record {
     /// Wakes its session when it is polled, as another thread may at that moment.
     pub(super) wakes: usize,
     pub(super) polled: usize,
+    pub(super) deadline: Option<Instant>,
 }
 
 pub(super) struct Recorder(Above, Session);
@@ -163,6 +165,7 @@ impl Upstream for Recorder {
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
         let mut record = self.0.0.lock().unwrap();
         record.polled += 1;
+        record.deadline.take_if(|at| now() >= *at);
         if record.wakes > 0 {
             record.wakes -= 1;
             self.1.wake();
@@ -171,6 +174,10 @@ impl Upstream for Recorder {
             return Poll::Pending;
         }
         Poll::Ready(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.0.0.lock().unwrap().deadline
     }
 
     fn is_full(&self) -> bool {
@@ -185,6 +192,11 @@ impl Upstream for Recorder {
 impl Above {
     pub(super) fn session(&self) -> Session {
         self.0.lock().unwrap().session.clone().unwrap()
+    }
+
+    /// How often it has had its turn.
+    pub(super) fn polled(&self) -> usize {
+        self.0.lock().unwrap().polled
     }
 
     pub(super) fn heard(&self) -> Vec<String> {
