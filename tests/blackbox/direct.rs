@@ -94,6 +94,67 @@ async fn both_ways_answer_alike() {
 }
 
 #[tokio::test]
+async fn a_head_that_comes_again_is_for_the_session_that_it_names() {
+    let mut scene = Scene::with(|io| io.allow_origin(PAGE)).await;
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let mut session = Polling::open(scene.target()).await;
+        session.send("40").await;
+        session.get().await;
+        sessions.push(session);
+    }
+    let (mut polls, mut posts) = (
+        Http::connect(scene.server.addr).await,
+        Http::connect(scene.server.addr).await,
+    );
+    let page = [("Origin", PAGE)];
+    for round in 0..24 {
+        // Each gets some in a row, and browsers add a time.
+        let path = sessions[round / 4 % 2].path();
+        let time = "x".repeat(round / 8);
+        let path = format!("{path}&t={time}");
+        let body = format!(r#"421["echo",{}]"#, 10_usize.pow(round as u32 % 3));
+        ask(&mut polls, "GET", &path, &page, "").await;
+        ask(&mut posts, "POST", &path, &page, &body).await;
+        let (taken, polled) = (posts.response().await, polls.response().await);
+        let (taken, polled) = (taken.expect("an answer"), polled.expect("an answer"));
+        assert_eq!(taken.text(), "ok");
+        assert_eq!(polled.text(), body.replace(r#"421["echo","#, "431["));
+        for answer in [taken, polled] {
+            assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE));
+        }
+    }
+    // Nothing is let through for having come behind what was good.
+    let path = sessions[1].path();
+    let unknown = path.replace(&path[path.len() - 4..], "0000");
+    for wrong in [
+        unknown,
+        format!("{path}&sid=0"),
+        path.replace("transport=polling", "transport=webs"),
+    ] {
+        for method in ["GET", "POST"] {
+            let mut http = Http::connect(scene.server.addr).await;
+            for _ in 0..3 {
+                ask(&mut http, "POST", &path, &page, r#"421["echo",1]"#).await;
+                assert_eq!(http.response().await.expect("an answer").status, 200);
+                sessions[1].expect("431[1]").await;
+            }
+            ask(&mut http, method, &wrong, &page, "").await;
+            assert_eq!(
+                http.response().await.expect("an answer").status,
+                400,
+                "{wrong}"
+            );
+        }
+    }
+    for session in &mut sessions {
+        session.send("1").await;
+        scene.report().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn a_request_may_come_in_pieces() {
     let mut scene = Scene::new().await;
     let body = r#"421["echo","in pieces"]"#;

@@ -6,6 +6,8 @@
 //!
 //! What the session's own turn sends need not even take the lock: see [`cork`](super::cork).
 
+mod polls;
+
 use std::{
     fmt,
     sync::{
@@ -319,41 +321,6 @@ impl Outbox {
         if let Some(waker) = waker {
             waker.wake();
         }
-    }
-
-    /// What is queued, for a poll that comes while the session's task rests. `polls` says whether its client still polls.
-    /// `None` if there is nothing, or if it is for the task to say.
-    pub(crate) fn fetch<F: FnOnce() -> bool>(
-        &self,
-        polls: F,
-    ) -> Option<impl Iterator<Item = Frame> + use<F>> {
-        let mut state = self.state();
-        let rests = !state.corked && !state.closed;
-        // Writable: the task has a poll already. And if so much was queued that it does not read, it must be woken.
-        let alone = !state.writable && self.load.load(Ordering::Relaxed) != OVER_LIMIT;
-        if !rests || !alone || state.queue.is_empty() || !polls() {
-            return None;
-        }
-        self.weigh(&mut state, 0, 0);
-        Some(state.queue.take_all())
-    }
-
-    /// A poll waits that the session's task does not know of. False if it had better look at it now: there is something
-    /// to send, or to refuse, or it has said so.
-    pub(crate) fn poll_waits(&self) -> bool {
-        let mut state = self.state();
-        // Writable: the task has a poll already.
-        let busy = state.corked || state.closed || state.writable;
-        if busy || state.heeds_polls || !state.queue.is_empty() {
-            return false;
-        }
-        state.writable = true;
-        true
-    }
-
-    /// Whether the session's task wants to know of every poll from the end of this turn on.
-    pub(crate) fn heed_polls(&self, heeds: bool) {
-        self.state().heeds_polls = heeds;
     }
 
     /// The session's turn begins: pushes need not wake it.

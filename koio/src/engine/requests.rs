@@ -10,6 +10,7 @@ use std::{
     vec,
 };
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{CloseReason, duplex::Duplex};
@@ -19,7 +20,7 @@ use crate::wire::payload::Packets;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// To a poll (GET): 200 with this payload.
-    Payload(Vec<u8>),
+    Payload(Bytes),
     /// To data (POST): 200 `ok`.
     Taken,
     /// 400: it broke the rules, or nobody is there to answer it.
@@ -53,24 +54,29 @@ impl Asker {
     }
 
     pub(crate) fn answer(mut self, reply: Reply) {
-        self.tell(reply);
+        if let Some(way) = self.0.take() {
+            way.answer(reply);
+        }
     }
+}
 
-    fn tell(&mut self, reply: Reply) {
-        match self.0.take() {
-            Some(Way::Line(line)) => line.answer(reply),
-            Some(Way::Task(sender)) => {
+impl Way {
+    fn answer(self, reply: Reply) {
+        match self {
+            Self::Line(line) => line.answer(reply),
+            Self::Task(sender) => {
                 // Its client may have gone.
                 let _ = sender.send(reply);
             }
-            None => {}
         }
     }
 }
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        self.tell(Reply::Refused);
+        if let Some(way) = self.0.take() {
+            way.answer(Reply::Refused);
+        }
     }
 }
 
@@ -98,6 +104,8 @@ pub(crate) struct Inbox {
     /// Whether there are requests, for a look without the lock. Written under it, and before the session's task is
     /// woken through its outbox: whoever has been woken sees it.
     waiting: AtomicBool,
+    /// A POST is under way. Set under the lock, and taken back by the session's task without it.
+    posting: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -105,7 +113,6 @@ pub(crate) struct Inbox {
 struct State {
     /// In a box: a session that begins with a WebSocket seldom needs it.
     waiting: Option<Box<Waiting>>,
-    posting: bool,
     closed: bool,
 }
 
@@ -199,11 +206,11 @@ impl Inbox {
 
     /// Marks the begin of a POST, from its head on: two at once break the protocol ("HTTP long-polling").
     pub(crate) fn begin_post(&self) -> Result<(), NotTaken> {
-        let mut state = self.state();
-        if state.closed || state.posting {
+        let state = self.state();
+        if state.closed || self.is_posting() {
             return Err(NotTaken);
         }
-        state.posting = true;
+        self.posting.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -214,18 +221,22 @@ impl Inbox {
         asker: impl FnOnce() -> Asker,
     ) -> Result<(), NotTaken> {
         let mut state = self.state();
-        if state.closed || state.posting || state.waiting().requests.len() >= CAPACITY {
+        if state.closed || self.is_posting() || state.waiting().requests.len() >= CAPACITY {
             return Err(NotTaken);
         }
-        state.posting = true;
+        self.posting.store(true, Ordering::Relaxed);
         let requests = &mut state.waiting().requests;
         requests.push(Request::Post(packets, asker()));
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
 
+    fn is_posting(&self) -> bool {
+        self.posting.load(Ordering::Acquire)
+    }
+
     pub(crate) fn end_post(&self) {
-        self.state().posting = false;
+        self.posting.store(false, Ordering::Release);
     }
 
     /// Takes everything: first a poll, then the other requests.

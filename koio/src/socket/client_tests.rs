@@ -121,7 +121,7 @@ impl Scene {
 
     async fn get(&self) -> String {
         match self.session.poll().unwrap().await.unwrap() {
-            Reply::Payload(payload) => String::from_utf8(payload).unwrap(),
+            Reply::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
             other => format!("{other:?}").to_lowercase(),
         }
     }

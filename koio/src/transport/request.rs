@@ -103,9 +103,9 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn parse(query: &'a str) -> Self {
+    fn parse(query: &'a [u8]) -> Self {
         let mut parsed = Self::default();
-        let mut rest = query.as_bytes();
+        let mut rest = query;
         // Clients write theirs without an escape, and most requests of a session bring nothing but a query.
         let escaped = memchr2(b'%', b'+', rest).is_some();
         while !rest.is_empty() {
@@ -171,7 +171,7 @@ pub(super) fn is_good_key(key: &[u8]) -> bool {
 /// Judges a request by its head alone. The order of the checks is the reference's.
 pub(super) fn judge(
     method: &Method,
-    query: &str,
+    query: &[u8],
     upgrade: bool,
     config: &EngineConfig,
 ) -> Result<Ask, Refusal> {
@@ -220,7 +220,7 @@ mod tests {
     const SID: &str = "abcdefghijklmnopqrstuvwxyz012345";
 
     fn ask(method: &Method, query: &str, upgrade: bool) -> Result<Ask, Refusal> {
-        judge(method, query, upgrade, &EngineConfig::default())
+        judge(method, query.as_bytes(), upgrade, &EngineConfig::default())
     }
 
     fn get(query: &str) -> Result<Ask, Refusal> {

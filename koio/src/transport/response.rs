@@ -35,7 +35,7 @@ fn never_stored(mut response: Response<Body>) -> Response<Body> {
 impl From<Reply> for Response<Body> {
     fn from(reply: Reply) -> Self {
         let (content_type, body) = match reply {
-            Reply::Payload(payload) => ("text/plain; charset=UTF-8", payload.into()),
+            Reply::Payload(payload) => ("text/plain; charset=UTF-8", payload),
             Reply::Taken => ("text/html", Bytes::from_static(TAKEN)),
             Reply::Refused => return bare(StatusCode::BAD_REQUEST),
         };

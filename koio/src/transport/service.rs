@@ -87,11 +87,11 @@ impl EngineService {
     }
 
     /// The query of a target that is the engine's.
-    pub(super) fn query_of<'a>(&self, target: &'a str) -> Option<&'a str> {
-        let rest = target.strip_prefix(&*self.path)?;
-        let path = rest.bytes().position(|byte| byte == b'?')?;
+    pub(super) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
+        let rest = target.strip_prefix(self.path.as_bytes())?;
+        let path = rest.iter().position(|byte| *byte == b'?')?;
         let (path, query) = rest.split_at_checked(path)?;
-        (path.is_empty() || path.starts_with('/')).then_some(query.get(1..)?)
+        (path.is_empty() || path.starts_with(b"/")).then_some(query.get(1..)?)
     }
 
     /// Answers one request. A poll is answered when there is something to fetch.
@@ -150,7 +150,7 @@ impl EngineService {
         {
             return (Begun::Done(preflight(request.headers())), listed);
         }
-        let query = request.uri().query().unwrap_or_default();
+        let query = request.uri().query().unwrap_or_default().as_bytes();
         let asked = request::judge(request.method(), query, upgrade, self.engine.config());
         let begun = match asked {
             Ok(Ask::Open(Transport::Polling)) => Begun::Done(self.open_polling(&request, peer)),

@@ -72,6 +72,11 @@ impl Shortcut for OwnedWriteHalf {
 }
 
 impl Tcp {
+    /// Ready when there is something to read, or the client has gone.
+    pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.read.as_ref().poll_read_ready(cx)
+    }
+
     /// For whoever writes to it from other tasks.
     pub(super) fn writer(&self) -> Option<Arc<OwnedWriteHalf>> {
         self.write.clone()

@@ -103,6 +103,17 @@ impl Frame {
         Parts { rest: &self.bytes }
     }
 
+    /// The text in it, if there is nothing else.
+    pub(super) fn into_text(mut self) -> Result<Bytes, Self> {
+        let mut parts = self.parts();
+        let header = match (parts.next(), parts.rest) {
+            (Some(part), []) if part.text => self.len() - part.payload.len(),
+            _ => return Err(self),
+        };
+        self.bytes.advance(header);
+        Ok(self.bytes)
+    }
+
     /// `0` and the handshake, whose JSON may come in pieces.
     #[must_use]
     pub fn open(json: &[&str]) -> Self {
@@ -257,6 +268,7 @@ mod tests {
             let part = only(&frame);
             assert!(part.text);
             assert_eq!(part.payload, payload);
+            assert_eq!(frame.into_text(), Ok(Bytes::from_static(payload)));
         }
     }
 
@@ -265,6 +277,7 @@ mod tests {
         let frame = Frame::message(&Message::Binary(Bytes::from_static(&[1, 2, 3])));
         assert_eq!(&frame.bytes()[..], [0x82, 3, 1, 2, 3]);
         assert_eq!(only(&frame).payload, &[1, 2, 3][..]);
+        assert_eq!(frame.clone().into_text(), Err(frame));
     }
 
     #[test]

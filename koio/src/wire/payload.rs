@@ -1,7 +1,5 @@
 //! The body of a polling request or answer: several packets in one text.
 
-use std::borrow::Borrow;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes};
@@ -65,16 +63,25 @@ impl Iterator for Packets {
     }
 }
 
-/// Writes frames as a polling body.
-pub fn encode(frames: impl IntoIterator<Item: Borrow<Frame>>) -> Vec<u8> {
+/// Writes frames as a polling body. A single text, which most are, is one already and is not copied.
+pub fn encode(frames: impl IntoIterator<Item = Frame>) -> Bytes {
+    let mut frames = frames.into_iter();
+    let (mut first, second) = (frames.next(), frames.next());
+    if second.is_none()
+        && let Some(only) = first
+    {
+        match only.into_text() {
+            Ok(text) => return text,
+            Err(frame) => first = Some(frame),
+        }
+    }
     let mut body = Vec::new();
-    for frame in frames {
-        let frame = frame.borrow();
+    for frame in first.into_iter().chain(second).chain(frames) {
         // As text it is shorter here.
         body.reserve(frame.len());
         frame.parts().for_each(|part| push(&mut body, part));
     }
-    body
+    body.into()
 }
 
 fn push(body: &mut Vec<u8>, part: Part<'_>) {
@@ -204,11 +211,21 @@ mod tests {
             Frame::noop(),
             Frame::close(),
         ];
-        assert_eq!(
-            encode(frames.iter()),
-            &b"4hello\x1ebAQIDBA==\x1eb\x1e6\x1e1"[..]
-        );
-        assert_eq!(encode([] as [Frame; 0]), b"");
+        assert_eq!(encode(frames), &b"4hello\x1ebAQIDBA==\x1eb\x1e6\x1e1"[..]);
+        assert!(encode([]).is_empty());
+    }
+
+    #[test]
+    fn a_single_text_is_not_copied() {
+        let text = |text| Frame::message(&Message::Text(Bytes::from_static(text)));
+        let one = text(b"one");
+        let there = one.bytes().as_ptr_range();
+        let body = encode([one]);
+        assert_eq!(*body, *b"4one");
+        assert_eq!(body.as_ptr_range().end, there.end);
+        // Two in one frame are two.
+        let both = text(b"one").and([text(b"two")]);
+        assert_eq!(*encode([both]), *b"4one\x1e4two");
     }
 
     #[test]
@@ -216,7 +233,7 @@ mod tests {
         for len in 0..40_u8 {
             let data = Bytes::from((0..len).map(|n| n.wrapping_mul(37)).collect::<Vec<_>>());
             let frame = Frame::message(&Message::Binary(data.clone()));
-            let packets: Vec<_> = decode(encode([frame]).into()).unwrap().collect();
+            let packets: Vec<_> = decode(encode([frame])).unwrap().collect();
             assert_eq!(packets, [Ok(EnginePacket::Message(Message::Binary(data)))]);
         }
     }

@@ -86,11 +86,12 @@ impl SessionTask {
                     // The reference answers a waiting poll with a close, and a later one with noop and close.
                     return false;
                 }
-                if outbox.is_empty() {
+                let payload = payload::encode(outbox.take_all());
+                if payload.is_empty() {
                     return true;
                 }
                 if let Some(poll) = polling.poll.take() {
-                    poll.answer(Reply::Payload(payload::encode(outbox.take_all())));
+                    poll.answer(Reply::Payload(payload));
                 }
                 false
             }

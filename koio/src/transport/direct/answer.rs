@@ -1,7 +1,6 @@
 //! Answers as they go over the wire.
 
 use std::{
-    borrow::Cow,
     cell::{Cell, RefCell},
     io::{self, IoSlice},
     time::{Duration, Instant, SystemTime},
@@ -16,12 +15,12 @@ use super::super::response;
 use crate::engine::requests::Reply;
 
 /// What answers begin with.
-const PAYLOAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
+const PAYLOAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
     cache-control: no-store\r\n";
-const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: no-store\r\n";
+const TAKEN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: no-store\r\n";
+const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\n";
 const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
     upgrade: websocket\r\nsec-websocket-accept: ";
-const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n";
 
 /// A body up to this size is copied behind its head; above it a copy costs more than a slice of its own.
 const COALESCE: usize = 4 * 1024;
@@ -47,53 +46,108 @@ pub(super) fn write(
     listed: Option<&HeaderValue>,
     last: bool,
     now: Instant,
-) -> Option<Left> {
+) -> Option<Box<Left>> {
     let mut together = TOGETHER.take();
     together.clear();
-    let (first, mut body) = match reply {
-        Reply::Payload(payload) => (PAYLOAD, Cow::Owned(payload)),
-        Reply::Taken => (TAKEN, Cow::Borrowed(response::TAKEN)),
-        Reply::Refused => (REFUSED, Cow::default()),
+    begin(&mut together, &reply, now);
+    let mut body = match reply {
+        Reply::Payload(payload) => payload,
+        Reply::Taken => Bytes::from_static(response::TAKEN),
+        Reply::Refused => Bytes::new(),
     };
-    together.extend_from_slice(first);
-    head(&mut together, body.len(), listed, last, now);
+    finish(&mut together, body.len(), listed, last);
     if body.len() <= COALESCE {
         together.extend_from_slice(&body);
-        body = Cow::default();
+        body = Bytes::new();
     }
     let written = if body.is_empty() {
         to.try_write(&together)
     } else {
         to.try_write_vectored(&[IoSlice::new(&together), IoSlice::new(&body)])
     };
-    let written = match written {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        written => written,
-    };
     let left = match written {
         Ok(written) if !last && written == together.len() + body.len() => None,
-        Ok(written) => {
-            let mut body = Bytes::from(body.into_owned());
-            body.advance(written.saturating_sub(together.len()));
-            let head = together.get(written..).unwrap_or_default();
-            Some(Left {
-                head: Bytes::copy_from_slice(head),
-                body,
-                last,
-            })
-        }
-        // The client has gone.
-        Err(_) => Some(Left {
-            last: true,
-            ..Left::default()
-        }),
+        written => Some(Box::new(Left::behind(written, &together, body, last))),
     };
     TOGETHER.set(together);
     left
 }
 
-/// Writes the headers of an answer, whose body is `length` bytes long.
-fn head(into: &mut Vec<u8>, length: usize, listed: Option<&HeaderValue>, last: bool, now: Instant) {
+impl Left {
+    #[cold]
+    fn behind(written: io::Result<usize>, head: &[u8], mut body: Bytes, last: bool) -> Self {
+        let written = match written {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            // The client has gone.
+            Err(_) => {
+                return Self {
+                    last: true,
+                    ..Self::default()
+                };
+            }
+        };
+        body.advance(written.saturating_sub(head.len()).min(body.len()));
+        let head = head.get(written..).unwrap_or_default();
+        Self {
+            head: Bytes::copy_from_slice(head),
+            body,
+            last,
+        }
+    }
+}
+
+/// What all answers of a second begin with, up to their length. Made once by each thread.
+struct Second {
+    until: Option<Instant>,
+    payload: Vec<u8>,
+    taken: Vec<u8>,
+    refused: Vec<u8>,
+}
+
+thread_local! {
+    static SECOND: RefCell<Second> = const {
+        RefCell::new(Second {
+            until: None,
+            payload: Vec::new(),
+            taken: Vec::new(),
+            refused: Vec::new(),
+        })
+    };
+}
+
+impl Second {
+    #[cold]
+    fn renew(&mut self, now: Instant) {
+        // RFC 9110 section 6.6.1: whoever has a clock says so.
+        let time = SystemTime::now();
+        let date = httpdate::fmt_http_date(time);
+        let dated = |start| format!("{start}date: {date}\r\ncontent-length: ").into_bytes();
+        (self.payload, self.taken, self.refused) = (dated(PAYLOAD), dated(TAKEN), dated(REFUSED));
+        let begun = time
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.subsec_nanos());
+        self.until = Some(now + Duration::from_secs(1) - Duration::from_nanos(begun.into()));
+    }
+}
+
+fn begin(into: &mut Vec<u8>, reply: &Reply, now: Instant) {
+    SECOND.with_borrow_mut(|second| {
+        if second.until.is_none_or(|until| now >= until) {
+            second.renew(now);
+        }
+        into.extend_from_slice(match reply {
+            Reply::Payload(_) => &second.payload,
+            Reply::Taken => &second.taken,
+            Reply::Refused => &second.refused,
+        });
+    });
+}
+
+/// Writes the rest of the head.
+fn finish(into: &mut Vec<u8>, length: usize, listed: Option<&HeaderValue>, last: bool) {
+    digits(into, length);
+    into.extend_from_slice(b"\r\n");
     if let Some(origin) = listed {
         into.extend_from_slice(b"access-control-allow-origin: ");
         into.extend_from_slice(origin.as_bytes());
@@ -102,11 +156,7 @@ fn head(into: &mut Vec<u8>, length: usize, listed: Option<&HeaderValue>, last: b
     if last {
         into.extend_from_slice(b"connection: close\r\n");
     }
-    into.extend_from_slice(b"content-length: ");
-    digits(into, length);
-    into.extend_from_slice(b"\r\ndate: ");
-    date(into, now);
-    into.extend_from_slice(b"\r\n\r\n");
+    into.extend_from_slice(b"\r\n");
 }
 
 /// The whole answer to a WebSocket's handshake.
@@ -115,34 +165,16 @@ pub(super) fn switching_protocols(key: &[u8]) -> Vec<u8> {
     [SWITCHING, accept.as_bytes(), b"\r\n\r\n"].concat()
 }
 
-fn digits(into: &mut Vec<u8>, number: usize) {
-    if number >= 10 {
-        digits(into, number / 10);
-    }
-    into.push(b'0' + (number % 10) as u8);
-}
-
-/// The date of a second, made once by each thread.
-struct Date {
-    text: Vec<u8>,
-    until: Option<Instant>,
-}
-
-thread_local! {
-    static DATE: RefCell<Date> = const { RefCell::new(Date { text: Vec::new(), until: None }) };
-}
-
-/// RFC 9110 section 6.6.1: whoever has a clock says so.
-fn date(into: &mut Vec<u8>, now: Instant) {
-    DATE.with_borrow_mut(|date| {
-        if date.until.is_none_or(|until| now >= until) {
-            let time = SystemTime::now();
-            date.text = httpdate::fmt_http_date(time).into_bytes();
-            let begun = time
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |since| since.subsec_nanos());
-            date.until = Some(now + Duration::from_secs(1) - Duration::from_nanos(begun.into()));
+fn digits(into: &mut Vec<u8>, mut number: usize) {
+    let mut text = [b'0'; usize::BITS as usize / 3];
+    let mut used = 0;
+    for digit in text.iter_mut().rev() {
+        *digit += (number % 10) as u8;
+        number /= 10;
+        used += 1;
+        if number == 0 {
+            break;
         }
-        into.extend_from_slice(&date.text);
-    });
+    }
+    into.extend_from_slice(text.get(text.len() - used..).unwrap_or_default());
 }

@@ -10,17 +10,26 @@ const HEADERS: usize = 32;
 /// A whole request: nothing about it but what is here says how it is to be read or answered.
 #[derive(Debug)]
 pub(super) struct Plain<'b> {
-    pub(super) is_post: bool,
-    /// As it was sent: a path, and what follows.
-    pub(super) target: &'b str,
+    /// All that stands before the body.
+    pub(super) head: &'b [u8],
+    /// As it was sent: a path, and what follows. ASCII.
+    pub(super) target: &'b [u8],
     pub(super) headers: &'b [Header<'b>],
     pub(super) host: Option<&'b [u8]>,
     pub(super) origin: Option<&'b [u8]>,
     /// The key of a WebSocket's handshake, whose other headers are as they must be.
     pub(super) websocket: Option<&'b [u8]>,
-    pub(super) body: &'b [u8],
+    /// How long the body is, as it was sent.
+    pub(super) digits: Option<&'b [u8]>,
+    /// What a POST brings; a GET brings none.
+    pub(super) body: Option<&'b [u8]>,
+}
+
+impl Plain<'_> {
     /// Its length, head and body.
-    pub(super) length: usize,
+    pub(super) fn length(&self) -> usize {
+        self.head.len() + self.body.map_or(0, <[u8]>::len)
+    }
 }
 
 /// Reads the first request of `bytes` and calls `take` with it; `None` if it is not all there, or not plain.
@@ -37,7 +46,10 @@ pub(super) fn read<T>(bytes: &[u8], take: impl FnOnce(&Plain<'_>) -> Option<T>) 
         Some("POST") => true,
         _ => return None,
     };
-    let target = request.path.filter(|target| is_plain(target))?;
+    let target = request.path?.as_bytes();
+    if !is_plain(target) {
+        return None;
+    }
     if request.version != Some(1) {
         return None;
     }
@@ -45,34 +57,34 @@ pub(super) fn read<T>(bytes: &[u8], take: impl FnOnce(&Plain<'_>) -> Option<T>) 
     for header in &*request.headers {
         known.note(header)?;
     }
-    let after = bytes.get(head..)?;
+    let (head, after) = bytes.split_at_checked(head)?;
     let body = match (is_post, known.length) {
-        (false, None) => &[],
-        (true, Some(length)) => after.get(..length)?,
+        (false, None) => None,
+        (true, Some(length)) => Some(after.get(..digits(length)?)?),
         _ => return None,
     };
     take(&Plain {
-        is_post,
+        head,
         target,
         headers: request.headers,
         host: known.host,
         origin: known.origin,
         websocket: known.websocket()?,
+        digits: known.length,
         body,
-        length: head + body.len(),
     })
 }
 
 /// Neither an authority, nor a fragment, nor a character that has no place in a target.
-fn is_plain(target: &str) -> bool {
+pub(super) fn is_plain(target: &[u8]) -> bool {
     // Looks at all of it, so that the compiler can look at many at once.
-    let strange = target.bytes().fold(false, |strange, byte| {
+    let strange = target.iter().fold(false, |strange, &byte| {
         let graphic = byte.is_ascii_graphic();
         let quoted = (byte == b'"') | (byte == b'<') | (byte == b'>') | (byte == b'`');
         let odd = (byte == b'#') | (byte == b'\\') | (byte == b'^');
         strange | !graphic | quoted | odd | (b'{'..=b'}').contains(&byte)
     });
-    target.starts_with('/') && !strange
+    target.starts_with(b"/") && !strange
 }
 
 /// The headers that decide how a request is read.
@@ -80,7 +92,7 @@ fn is_plain(target: &str) -> bool {
 struct Known<'b> {
     host: Option<&'b [u8]>,
     origin: Option<&'b [u8]>,
-    length: Option<usize>,
+    length: Option<&'b [u8]>,
     upgrade: Option<&'b [u8]>,
     version: Option<&'b [u8]>,
     key: Option<&'b [u8]>,
@@ -99,10 +111,7 @@ impl<'b> Known<'b> {
             7 if is("upgrade") => &mut self.upgrade,
             17 if is("sec-websocket-key") => &mut self.key,
             21 if is("sec-websocket-version") => &mut self.version,
-            14 if is("content-length") => {
-                let length = digits(value)?;
-                return self.length.replace(length).is_none().then_some(());
-            }
+            14 if is("content-length") => &mut self.length,
             10 if is("connection") => {
                 if !value.eq_ignore_ascii_case(b"keep-alive") {
                     self.upgrades = asks_for_upgrade(value).then_some(true)?;
@@ -136,7 +145,7 @@ impl<'b> Known<'b> {
 }
 
 /// Nothing but digits, and not too many.
-fn digits(value: &[u8]) -> Option<usize> {
+pub(super) fn digits(value: &[u8]) -> Option<usize> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -166,8 +175,10 @@ mod tests {
     /// Method, target, body and length of what is read.
     fn parts(bytes: &str) -> Option<(bool, String, String, usize)> {
         read(bytes.as_bytes(), |plain| {
-            let body = String::from_utf8_lossy(plain.body).into_owned();
-            Some((plain.is_post, plain.target.to_owned(), body, plain.length))
+            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            let body = text(plain.body.unwrap_or_default());
+            let is_post = plain.body.is_some();
+            Some((is_post, text(plain.target), body, plain.length()))
         })
     }
 

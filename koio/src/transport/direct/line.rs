@@ -4,7 +4,10 @@
 //! next request comes.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Waker,
     time::Instant,
 };
@@ -13,7 +16,10 @@ use http::HeaderValue;
 use tokio::{net::tcp::OwnedWriteHalf, sync::watch};
 use tracing::debug;
 
-use super::answer::{self, Left};
+use super::{
+    answer::{self, Left},
+    seen::Seen,
+};
 use crate::{
     engine::{
         CloseReason, Session,
@@ -27,26 +33,31 @@ use crate::{
 pub(super) struct Client {
     session: Session,
     line: Arc<Open>,
+    /// The head of its last request, if that was read and judged in full: the next is likely to have the same.
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 /// How far the last request is.
 pub(super) enum Progress {
-    /// It has been answered, at this time.
-    Answered(Instant),
+    Answered,
     /// The session has not answered it.
     Asked,
     /// It has been answered, and there is something left to do.
-    Left(Left),
+    Left(Box<Left>),
 }
 
 struct Open {
     writer: Arc<OwnedWriteHalf>,
     stops: Stops,
+    /// The last request is not answered, or there is something left to do. Written under the lock, for a look without it.
+    busy: AtomicBool,
     state: Mutex<State>,
 }
 
 struct State {
-    progress: Progress,
+    /// When the last request that was answered was.
+    answered: Option<Instant>,
+    left: Option<Box<Left>>,
     /// The foreign origin that must be told that it may read the answer.
     listed: Option<HeaderValue>,
     /// The connection's task has something to do as soon as there is an answer.
@@ -69,15 +80,10 @@ impl Stops {
 }
 
 impl Client {
-    /// `answered`: when what the connection was asked before was answered, if it was asked anything.
-    pub(super) fn new(
-        session: Session,
-        writer: Arc<OwnedWriteHalf>,
-        stops: Stops,
-        answered: Option<Instant>,
-    ) -> Self {
+    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stops: Stops) -> Self {
         let state = State {
-            progress: Progress::Answered(answered.unwrap_or_else(now)),
+            answered: None,
+            left: None,
             listed: None,
             eager: false,
             waker: None,
@@ -87,8 +93,10 @@ impl Client {
             line: Arc::new(Open {
                 writer,
                 stops,
+                busy: AtomicBool::new(false),
                 state: Mutex::new(state),
             }),
+            seen: None,
         }
     }
 
@@ -100,11 +108,18 @@ impl Client {
         &self.session
     }
 
+    /// When its last request was answered, if one was.
+    pub(super) fn answered(&self) -> Option<Instant> {
+        self.line.state().answered
+    }
+
     /// Who asks the session for something. From here on the answer belongs to this request.
-    pub(super) fn ask(&self, listed: Option<HeaderValue>, eager: bool, waker: &Waker) -> Asker {
+    pub(super) fn ask(&self, listed: Option<&HeaderValue>, eager: bool, waker: &Waker) -> Asker {
         let mut state = self.line.state();
-        state.progress = Progress::Asked;
-        state.listed = listed;
+        self.line.busy.store(true, Ordering::Relaxed);
+        if state.listed.as_ref() != listed {
+            state.listed = listed.cloned();
+        }
         state.eager = eager;
         state.remember(waker);
         Asker::line(Arc::clone(&self.line) as _)
@@ -113,25 +128,29 @@ impl Client {
     /// How far it is. While it is not answered: whom to wake if there is something left to do, or if the task is
     /// eager.
     pub(super) fn progress(&self, eager: bool, waker: &Waker) -> Progress {
-        let mut state = self.line.state();
-        match &state.progress {
-            Progress::Answered(at) => Progress::Answered(*at),
-            Progress::Asked => {
-                state.eager = eager;
-                state.remember(waker);
-                Progress::Asked
-            }
-            Progress::Left(_) => std::mem::replace(&mut state.progress, Progress::Answered(now())),
+        if !self.line.busy.load(Ordering::Acquire) {
+            return Progress::Answered;
         }
+        let mut state = self.line.state();
+        if let Some(left) = state.left.take() {
+            self.line.busy.store(false, Ordering::Relaxed);
+            return Progress::Left(left);
+        }
+        if !self.line.is_asked(&state) {
+            return Progress::Answered;
+        }
+        state.eager = eager;
+        state.remember(waker);
+        Progress::Asked
     }
 }
 
 impl Drop for Client {
     /// Ends the session if its client has gone away before the answer: what that would have carried is lost.
     fn drop(&mut self) {
-        let mut state = self.line.state();
-        if matches!(state.progress, Progress::Asked) {
-            state.progress = Progress::Answered(now());
+        let state = self.line.state();
+        if self.line.is_asked(&state) {
+            self.line.busy.store(false, Ordering::Relaxed);
             drop(state);
             debug!(sid = ?self.session.sid(), "polling request closed prematurely");
             self.session.lost(CloseReason::TransportError);
@@ -142,6 +161,10 @@ impl Drop for Client {
 impl Open {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_asked(&self, state: &State) -> bool {
+        self.busy.load(Ordering::Relaxed) && state.left.is_none()
     }
 }
 
@@ -157,24 +180,26 @@ impl State {
 impl Line for Open {
     fn answer(&self, reply: Reply) {
         let mut state = self.state();
-        if !matches!(state.progress, Progress::Asked) {
+        if !self.is_asked(&state) {
             return;
         }
         let at = now();
-        let listed = state.listed.take();
-        let left = answer::write(
+        state.answered = Some(at);
+        state.left = answer::write(
             &self.writer,
             reply,
-            listed.as_ref(),
+            state.listed.as_ref(),
             self.stops.have_come(),
             at,
         );
-        let waker = if left.is_some() || state.eager {
+        let waker = if state.left.is_some() || state.eager {
             state.waker.take()
         } else {
             None
         };
-        state.progress = left.map_or(Progress::Answered(at), Progress::Left);
+        if state.left.is_none() {
+            self.busy.store(false, Ordering::Release);
+        }
         drop(state);
         if let Some(waker) = waker {
             waker.wake();

@@ -10,6 +10,7 @@ mod head;
 mod line;
 #[cfg(test)]
 mod noise;
+mod seen;
 
 use std::{
     future::{Future, poll_fn},
@@ -35,6 +36,7 @@ use self::{
     answer::Left,
     head::Plain,
     line::{Client, Progress},
+    seen::Seen,
 };
 use super::{
     EngineService, HttpStream,
@@ -63,8 +65,8 @@ pub(crate) struct Direct {
     /// Requests that came before they could be answered.
     unread: Bytes,
     timeout: Duration,
-    /// Since when a request is waited for, once one has been. Looked at when the timer fires, so that no request has to
-    /// set that.
+    /// Since when a request is waited for, once one has been, unless the client has been answered since. Looked at when the
+    /// timer fires, so that no request has to set that.
     idle: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Whoever ends the server wakes this task.
@@ -83,7 +85,7 @@ enum Next {
     /// The session answers by itself, or the answer is written: the next request.
     Request,
     /// The rest of an answer.
-    Left(Left),
+    Left(Box<Left>),
     /// A handshake: the connection is to be given to a session.
     WebSocket(Box<Handshake>),
     /// A request that is none of ours.
@@ -156,7 +158,7 @@ impl Direct {
             };
             // In a box: nearly every answer is written at once.
             let last = left.last;
-            if Box::pin(self.write_left(left)).await.is_err() || last {
+            if Box::pin(self.write_left(*left)).await.is_err() || last {
                 return Outcome::End;
             }
         }
@@ -178,7 +180,7 @@ impl Direct {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         if self.asked {
             match self.progress(cx) {
-                Progress::Answered(at) => self.idle = Some(at),
+                Progress::Answered => {}
                 Progress::Asked => return self.poll_hang_up(cx),
                 Progress::Left(left) => {
                     self.asked = false;
@@ -199,7 +201,7 @@ impl Direct {
     fn progress(&self, cx: &mut Context<'_>) -> Progress {
         match &self.client {
             Some(client) => client.progress(self.is_eager(), cx.waker()),
-            None => Progress::Answered(now()),
+            None => Progress::Answered,
         }
     }
 
@@ -234,6 +236,10 @@ impl Direct {
         if !self.unread.is_empty() {
             return Poll::Pending;
         }
+        // Nothing has come, nearly always: asked first, that costs half.
+        if ready!(self.tcp.poll_read_ready(cx)).is_err() {
+            return Poll::Ready(Next::End);
+        }
         let mut block = Block::default();
         match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
             Ok(1..) => {
@@ -252,6 +258,9 @@ impl Direct {
         if self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed()) {
             return Poll::Pending;
         }
+        self.idle = self
+            .idle
+            .max(self.client.as_ref().and_then(Client::answered));
         let by = *self.idle.get_or_insert_with(now) + self.timeout;
         let timer = self
             .timer
@@ -268,17 +277,63 @@ impl Direct {
 
     /// Takes the first request of `bytes`; what is behind it is kept.
     fn take(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Next {
-        let next = head::read(bytes, |plain| {
-            // Behind it comes the next: its answer is waited for.
-            if let Some(rest @ [_, ..]) = bytes.get(plain.length..) {
-                self.unread = Bytes::copy_from_slice(rest);
-            }
-            self.begin(plain, cx)
+        let next = self.take_again(bytes, cx).or_else(|| {
+            head::read(bytes, |plain| {
+                keep_behind(&mut self.unread, bytes, plain.length());
+                self.begin(plain, cx)
+            })
         });
         next.unwrap_or_else(|| {
             self.unread = Bytes::copy_from_slice(bytes);
             Next::Hyper
         })
+    }
+
+    /// The same for a request that asks something of the last one's session, with the same head.
+    fn take_again(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Option<Next> {
+        let client = self.client.as_ref()?;
+        let seen = client.seen.as_ref()?;
+        let again = seen.read(bytes)?;
+        keep_behind(&mut self.unread, bytes, again.length);
+        if let Some(target) = again.target
+            && !self.asks_for(target, client)
+        {
+            return None;
+        }
+        self.ask(client, again.body, seen.listed.as_ref(), cx)?;
+        self.asked = true;
+        Some(Next::Request)
+    }
+
+    /// Whether a target without a handshake is for this client's session, over polling.
+    fn asks_for(&self, target: &[u8], client: &Client) -> bool {
+        let config = self.service.engine.config();
+        let query = self.service.query_of(target);
+        let ask = query.map(|query| request::judge(&Method::GET, query, false, config));
+        matches!(ask, Some(Ok(Ask::Session(sid, Transport::Polling))) if client.is(&sid))
+    }
+
+    /// Tells the client's session of a poll, or of a POST with its body. `None` if there is anything to refuse.
+    fn ask(
+        &self,
+        client: &Client,
+        body: Option<&[u8]>,
+        listed: Option<&HeaderValue>,
+        cx: &mut Context<'_>,
+    ) -> Option<()> {
+        let session = client.session();
+        if session.transport() != Transport::Polling {
+            return None;
+        }
+        let eager = self.is_eager();
+        let asker = || client.ask(listed, eager, cx.waker());
+        match body {
+            Some(body) => {
+                let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
+                session.post_whole(packets, asker).ok()
+            }
+            None => session.poll_by(asker).ok(),
+        }
     }
 
     /// Tells the session, or opens one. `None` if there is anything to refuse: nothing has been done then.
@@ -291,7 +346,7 @@ impl Direct {
         };
         let config = self.service.engine.config();
         let ask = {
-            let method = if plain.is_post {
+            let method = if plain.body.is_some() {
                 &Method::POST
             } else {
                 &Method::GET
@@ -311,24 +366,17 @@ impl Direct {
                     return self.handshake(plain, Some(self.service.engine.get(&sid)?));
                 }
                 let client = match self.client.take().filter(|known| known.is(&sid)) {
-                    Some(client) => client,
+                    // Here for a second time: it may well come again.
+                    Some(mut client) => {
+                        client.seen = Seen::new(plain, listed.clone()).map(Box::new);
+                        client
+                    }
                     None => {
                         let session = self.service.engine.get(&sid)?;
-                        Client::new(session, self.tcp.writer()?, self.stops.clone(), self.idle)
+                        Client::new(session, self.tcp.writer()?, self.stops.clone())
                     }
                 };
-                let session = client.session();
-                if session.transport() != transport {
-                    return None;
-                }
-                let eager = self.is_eager();
-                let asker = || client.ask(listed, eager, cx.waker());
-                if plain.is_post {
-                    let packets = payload::decode(Bytes::copy_from_slice(plain.body)).ok()?;
-                    session.post_whole(packets, asker).ok()?;
-                } else {
-                    session.poll_by(asker).ok()?;
-                }
+                self.ask(&client, plain.body, listed.as_ref(), cx)?;
                 self.client = Some(client);
                 self.asked = true;
                 Some(Next::Request)
@@ -353,12 +401,12 @@ impl Direct {
     fn opening(&self, plain: &Plain<'_>, transport: Transport) -> Opening {
         let headers = plain.headers.iter();
         let headers = headers.map(|header| (header.name.as_bytes(), header.value));
-        Opening::of_text(plain.target.as_bytes(), headers, self.peer, transport)
+        Opening::of_text(plain.target, headers, self.peer, transport)
     }
 
     fn handshake(&self, plain: &Plain<'_>, session: Option<Session>) -> Option<Next> {
         let key = plain.websocket?;
-        if plain.is_post || !request::is_good_key(key) || self.service.engine.is_refusing() {
+        if plain.body.is_some() || !request::is_good_key(key) || self.service.engine.is_refusing() {
             return None;
         }
         Some(Next::WebSocket(Box::new(Handshake {
@@ -404,5 +452,12 @@ impl Direct {
             self.idle = Some(now());
         }
         Ok(())
+    }
+}
+
+/// Behind a request comes the next: its answer is waited for.
+fn keep_behind(unread: &mut Bytes, bytes: &[u8], length: usize) {
+    if let Some(rest @ [_, ..]) = bytes.get(length..) {
+        *unread = Bytes::copy_from_slice(rest);
     }
 }

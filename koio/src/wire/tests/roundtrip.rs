@@ -135,7 +135,7 @@ fn trees(args: &RawArgs) -> Vec<Tree> {
 }
 
 fn polled(frame: &Frame) -> Vec<Message> {
-    let packets = payload::decode(payload::encode([frame]).into()).unwrap();
+    let packets = payload::decode(payload::encode([frame.clone()])).unwrap();
     let messages = packets.map(|packet| match packet {
         Ok(EnginePacket::Message(message)) => message,
         other => panic!("{other:?}"),

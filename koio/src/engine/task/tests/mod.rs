@@ -36,7 +36,7 @@ async fn a_poll_waits_for_something_and_a_post_is_answered_after_it_was_heard() 
     let Reply::Payload(payload) = poll.await.unwrap() else {
         panic!("refused")
     };
-    assert_eq!(payload, b"4a\x1e4b");
+    assert_eq!(*payload, *b"4a\x1e4b");
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,7 +45,7 @@ async fn of_two_polls_at_once_the_first_is_closed_and_the_second_refused() {
     let first = session.poll().unwrap();
     settle().await;
     assert_eq!(polled(&session).await, "refused");
-    assert!(matches!(first.await.unwrap(), Reply::Payload(payload) if payload == b"1"));
+    assert!(matches!(first.await.unwrap(), Reply::Payload(payload) if *payload == *b"1"));
     settle().await;
     assert_eq!(above.closed(), [CloseReason::TransportError]);
     assert!(engine.get(&session.sid()).is_none());
@@ -72,7 +72,7 @@ async fn a_graceful_end_answers_a_waiting_poll_with_a_close() {
     let poll = session.poll().unwrap();
     settle().await;
     session.close(CloseReason::ForcedClose);
-    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if payload == b"1"));
+    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if *payload == *b"1"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +81,7 @@ async fn a_close_packet_answers_the_waiting_poll_with_a_noop() {
     let poll = session.poll().unwrap();
     settle().await;
     assert_eq!(posted(&session, "1\x1e4late").await, Reply::Taken);
-    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if payload == b"6"));
+    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if *payload == *b"6"));
     settle().await;
     assert_eq!(above.heard(), [""; 0]);
     assert_eq!(above.closed(), [CloseReason::TransportClose]);
@@ -108,7 +108,7 @@ async fn an_upgrade_keeps_the_order_of_what_was_sent() {
     wire.send("2probe");
     settle().await;
     assert_eq!(wire.written(), ["3probe"]);
-    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if payload == b"6"));
+    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if *payload == *b"6"));
     assert_eq!(posted(&session, "4a").await, Reply::Taken);
     assert_eq!(session.transport(), Transport::Polling);
     // `5` and what follows it arrive in one read.

@@ -254,7 +254,7 @@ pub(super) async fn settle() {
 
 pub(super) async fn polled(session: &Session) -> String {
     match session.poll().unwrap().await.unwrap() {
-        Reply::Payload(payload) => String::from_utf8(payload).unwrap(),
+        Reply::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
         other => format!("{other:?}").to_lowercase(),
     }
 }
