@@ -75,7 +75,7 @@ pub(crate) struct Direct {
 pub(crate) enum Outcome {
     End,
     Hyper,
-    WebSocket(Box<Handshake>),
+    WebSocket(Handshake),
 }
 
 /// What is to be done next.
@@ -85,7 +85,7 @@ enum Next {
     /// The rest of an answer.
     Left(Left),
     /// A handshake: the connection is to be given to a session.
-    WebSocket(Box<Handshake>),
+    WebSocket(Handshake),
     /// A request that is none of ours.
     Hyper,
     /// The client has gone, or has said nothing for too long, or the server stops.
@@ -101,7 +101,7 @@ pub(crate) struct Handshake {
 /// Who has asked for a WebSocket.
 enum By {
     /// A new client.
-    Opening(Opening),
+    Opening(Box<Opening>),
     /// A session that is over polling.
     Session(Session),
 }
@@ -168,7 +168,7 @@ impl Direct {
             Outcome::End => None,
             Outcome::Hyper => Some(HttpStream::new(self.unread, self.tcp)),
             Outcome::WebSocket(handshake) => {
-                self.hand_over(*handshake);
+                self.hand_over(handshake);
                 None
             }
         }
@@ -361,13 +361,13 @@ impl Direct {
         if plain.is_post || !request::is_good_key(key) || self.service.engine.is_refusing() {
             return None;
         }
-        Some(Next::WebSocket(Box::new(Handshake {
+        Some(Next::WebSocket(Handshake {
             response: answer::switching_protocols(key),
             by: session.map_or_else(
-                || By::Opening(self.opening(plain, Transport::WebSocket)),
+                || By::Opening(Box::new(self.opening(plain, Transport::WebSocket))),
                 By::Session,
             ),
-        })))
+        }))
     }
 
     /// Gives the connection to a session. To a new client the answer to the handshake leaves with its first frame.
@@ -377,7 +377,7 @@ impl Direct {
         match handshake.by {
             By::Opening(opening) => {
                 // Refused only while shutting down: the dropped connection tells the client to come back.
-                let _ = engine.open_behind(handshake.response, opening, Box::new(websocket));
+                let _ = engine.open_behind(handshake.response, *opening, Box::new(websocket));
             }
             By::Session(session) => {
                 websocket.begin_with(&handshake.response);
