@@ -15,8 +15,15 @@ pub(crate) struct Gone(pub(crate) CloseReason);
 
 /// The transport seam: the WebSocket implements it, and scripted ones in the tests of the session's task.
 pub(crate) trait Duplex: Send {
-    /// The next message, whole: a text message with its Engine.IO type digit, or a binary one.
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>>;
+    /// Puts the next message into `message`, whole: a text message with its Engine.IO type digit, or a binary one.
+    ///
+    /// It stays in this place until the layer above takes it. To be handed on by value through each layer would cost
+    /// more than what they do with it.
+    fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Message,
+    ) -> Poll<Result<(), Gone>>;
 
     /// Writes what is pending, then what `source` has, until there is no more (`Ready`) or the connection
     /// takes no more (`Pending`). A frame that was begun is always finished first.

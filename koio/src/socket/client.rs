@@ -112,27 +112,30 @@ impl Client {
         in_namespace(&mut self.lanes, namespace)
     }
 
-    fn packet(&mut self, message: Message, cx: &mut Context<'_>) -> Result<(), Violation> {
-        let text = match message {
+    // What is looked at here stays where it is: moving it costs more than the look.
+    fn packet(&mut self, mut message: Message, cx: &mut Context<'_>) -> Result<(), Violation> {
+        let text = match &mut message {
             Message::Text(text) if !self.assembler.is_partial() => text,
-            message => {
+            _ => {
                 let incoming = self.assembler.push(message)?;
                 return self.incoming(incoming, cx);
             }
         };
-        let head = self.assembler.head(&text)?;
+        let head = self.assembler.head(text);
+        let head = head.as_ref().map_err(|error| *error)?;
         if head.is_whole_event() {
             // Nearly all messages: nothing is made of one before it is known who takes it.
-            let name = self.assembler.name(&head, &text)?;
-            return match in_namespace(&mut self.lanes, head.namespace(&text)) {
+            let name = self.assembler.name(head, text)?;
+            return match in_namespace(&mut self.lanes, head.namespace(text)) {
                 Some(lane) if lane.is_accepted() => {
-                    lane.event(&mut Some(Event::new(&head, name, text)), cx);
+                    let text = std::mem::take(text);
+                    lane.event(&mut Some(Event::new(head, name, text)), cx);
                     Ok(())
                 }
-                _ => self.late(head.namespace(&text), "event before CONNECT"),
+                _ => self.late(head.namespace(text), "event before CONNECT"),
             };
         }
-        let incoming = self.assembler.begin(&head, text)?;
+        let incoming = self.assembler.begin(head, std::mem::take(text))?;
         self.incoming(incoming, cx)
     }
 

@@ -1,6 +1,6 @@
 //! A packet while it is written, and until it is where it goes.
 
-use std::{cell::Cell, thread::LocalKey};
+use std::cell::Cell;
 
 use bytes::{Buf, Bytes};
 
@@ -17,36 +17,77 @@ pub(super) const TEXT_AT: usize = HEADER + COUNT;
 const SCRATCH: usize = 64 * 1024;
 
 thread_local! {
-    static TEXT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static BINARIES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARE: Cell<Option<Box<Output>>> = const { Cell::new(None) };
 }
 
-/// A buffer to write a packet into: empty, but for [`TEXT_AT`] bytes of room. A [`Draft`] gives it back.
-pub(super) fn buffer() -> Vec<u8> {
-    let mut buffer = take(&TEXT);
-    buffer.extend_from_slice(&[0; TEXT_AT]);
-    buffer
+/// A packet being written: its text, and its binaries as frames already.
+///
+/// It is always in its box: what is handed on that often is to be small.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    /// The text is what follows [`TEXT_AT`] bytes of room.
+    pub(super) text: Vec<u8>,
+    /// Where its list begins.
+    pub(super) list: usize,
+    pub(super) binaries: Binaries,
+    /// Whether a comma must come before the next argument.
+    pub(super) comma: bool,
 }
 
-/// Appends one binary of a packet as a whole frame.
-pub(super) fn push_attachment(frames: &mut Vec<u8>, data: &[u8]) {
-    if frames.capacity() == 0 {
-        *frames = take(&BINARIES);
+/// Whole frames, and how many.
+#[derive(Debug, Default)]
+pub(super) struct Binaries {
+    pub(super) frames: Vec<u8>,
+    pub(super) count: usize,
+}
+
+impl Binaries {
+    pub(super) fn push(&mut self, data: &[u8]) {
+        frame::push_binary(&mut self.frames, data);
+        self.count += 1;
     }
-    frame::push_binary(frames, data);
 }
 
-/// Taken out while it is used: what is written into it is users' code, which may write packets of its own. A thread
-/// that ends has none any more.
-fn take(from: &'static LocalKey<Cell<Vec<u8>>>) -> Vec<u8> {
-    let mut buffer = from.try_with(Cell::take).unwrap_or_default();
-    buffer.clear();
-    buffer
-}
+impl Output {
+    /// With nothing in it. The buffers are the thread's, if nobody has them: what is written is users' code, which may
+    /// write packets of its own. A [`Draft`] gives them back. A thread that ends has none any more.
+    pub(super) fn blank() -> Box<Self> {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        let mut output = spare.unwrap_or_default();
+        output.text.resize(TEXT_AT, 0);
+        output.binaries.frames.clear();
+        output.binaries.count = 0;
+        output.comma = false;
+        output
+    }
 
-fn give_back(buffer: &mut Vec<u8>, to: &'static LocalKey<Cell<Vec<u8>>>) {
-    if (1..=2 * SCRATCH).contains(&buffer.capacity()) {
-        let _ = to.try_with(|kept| kept.set(std::mem::take(buffer)));
+    /// Makes a frame of it. The text, type digit included, is all from `start` on, and nothing of worth is before it.
+    ///
+    /// The header is written right before the text, wherever that leaves its start, so that the
+    /// length need not be known before the text is.
+    pub(super) fn seal(mut self: Box<Self>, start: usize) -> Draft {
+        let (header, used) = frame::header(frame::TEXT, self.text.len().saturating_sub(start));
+        let begin = start.saturating_sub(used);
+        if let (Some(room), Some(header)) = (self.text.get_mut(begin..start), header.get(..used)) {
+            room.copy_from_slice(header);
+        }
+        Draft {
+            start: begin,
+            messages: u16::try_from(self.binaries.count)
+                .unwrap_or(u16::MAX)
+                .saturating_add(1),
+            output: Some(self),
+        }
+    }
+
+    /// [`seal`](Self::seal), where there is nothing but the text and all of it.
+    pub(super) fn seal_text(self: Box<Self>) -> Draft {
+        self.seal(TEXT_AT)
+    }
+
+    fn all_from(&mut self, start: usize) -> &[u8] {
+        self.text.append(&mut self.binaries.frames);
+        self.text.get(start..).unwrap_or_default()
     }
 }
 
@@ -54,45 +95,27 @@ fn give_back(buffer: &mut Vec<u8>, to: &'static LocalKey<Cell<Vec<u8>>>) {
 /// copied to its connection, and needs no memory of its own.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    text: Vec<u8>,
+    /// There until it is dropped.
+    output: Option<Box<Output>>,
     /// Where the header of the text begins.
     start: usize,
-    binaries: Vec<u8>,
     messages: u16,
 }
 
 impl Draft {
-    /// Makes a frame of a buffer in which the text, type digit included, is all from `start` on, and nothing of worth
-    /// before it. `binaries` are `count` whole frames already, and follow the text.
-    ///
-    /// The header is written right before the text, wherever that leaves its start, so that the
-    /// length need not be known before the text is.
-    pub(super) fn seal(mut text: Vec<u8>, start: usize, binaries: Vec<u8>, count: u16) -> Self {
-        let (header, used) = frame::header(frame::TEXT, text.len().saturating_sub(start));
-        let begin = start.saturating_sub(used);
-        if let (Some(room), Some(header)) = (text.get_mut(begin..start), header.get(..used)) {
-            room.copy_from_slice(header);
-        }
-        Self {
-            text,
-            start: begin,
-            binaries,
-            messages: count.saturating_add(1),
-        }
-    }
-
-    /// One text without binaries.
-    pub(super) fn of_text(text: Vec<u8>) -> Self {
-        Self::seal(text, TEXT_AT, Vec::new(), 0)
-    }
-
-    fn text(&self) -> &[u8] {
-        self.text.get(self.start..).unwrap_or_default()
+    /// The text with its header, and the binaries.
+    fn pieces(&self) -> [&[u8]; 2] {
+        let Some(output) = &self.output else {
+            return [&[]; 2];
+        };
+        let text = output.text.get(self.start..).unwrap_or_default();
+        [text, &output.binaries.frames]
     }
 
     /// How many bytes a WebSocket writes.
     pub(crate) fn len(&self) -> usize {
-        self.text().len() + self.binaries.len()
+        let [text, binaries] = self.pieces();
+        text.len() + binaries.len()
     }
 
     /// How many messages are in it.
@@ -102,14 +125,17 @@ impl Draft {
 
     /// All of it in one piece.
     pub(crate) fn bytes(&mut self) -> &[u8] {
-        self.text.append(&mut self.binaries);
-        self.text()
+        match &mut self.output {
+            Some(output) => output.all_from(self.start),
+            None => &[],
+        }
     }
 
     /// Puts all of it behind others.
     pub(crate) fn append_to(&self, frames: &mut Vec<u8>) {
-        frames.extend_from_slice(self.text());
-        frames.extend_from_slice(&self.binaries);
+        let [text, binaries] = self.pieces();
+        frames.extend_from_slice(text);
+        frames.extend_from_slice(binaries);
     }
 
     /// The same with memory of its own.
@@ -120,18 +146,21 @@ impl Draft {
     /// [`into_frame`](Self::into_frame), for whoever has only been lent it. Nothing of worth is left.
     pub(crate) fn take(&mut self) -> Frame {
         let len = self.len();
-        let bytes = if len > SCRATCH {
+        let bytes = match &mut self.output {
             // Copied once more, it would cost more than what is saved.
-            self.text.append(&mut self.binaries);
-            let mut bytes = Bytes::from(std::mem::take(&mut self.text));
-            bytes.advance(self.start);
-            bytes
-        } else {
-            // Exactly as long as it must be, so that there is nothing beside the bytes to allocate for a frame that
-            // has one recipient.
-            let mut exact = Vec::with_capacity(len);
-            self.append_to(&mut exact);
-            exact.into()
+            Some(output) if len > SCRATCH => {
+                output.text.append(&mut output.binaries.frames);
+                let mut bytes = Bytes::from(std::mem::take(&mut output.text));
+                bytes.advance(self.start);
+                bytes
+            }
+            _ => {
+                // Exactly as long as it must be, so that there is nothing beside the bytes to allocate for a frame
+                // that has one recipient.
+                let mut exact = Vec::with_capacity(len);
+                self.append_to(&mut exact);
+                exact.into()
+            }
         };
         Frame::new(bytes, self.messages)
     }
@@ -139,7 +168,13 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        give_back(&mut self.text, &TEXT);
-        give_back(&mut self.binaries, &BINARIES);
+        if let Some(mut output) = self.output.take() {
+            for buffer in [&mut output.text, &mut output.binaries.frames] {
+                if buffer.capacity() > 2 * SCRATCH {
+                    *buffer = Vec::new();
+                }
+            }
+            let _ = SPARE.try_with(|spare| spare.set(Some(output)));
+        }
     }
 }

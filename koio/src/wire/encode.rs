@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::draft::{self, Draft, TEXT_AT};
+use super::draft::{Draft, Output, TEXT_AT};
 use super::json;
 use super::name::is_reserved;
-use super::ser::{Binaries, Output};
 use super::{EncodeError, Frame};
 
 /// How many binaries one packet can have. Official clients drop a connection that sends more.
@@ -72,37 +71,40 @@ pub(crate) fn ack_draft(
 /// A namespace is granted, under this socket id.
 #[must_use]
 pub fn connect(namespace: &str, sid: &str) -> Frame {
-    let mut text = begin(b'0', namespace, None);
+    let mut output = begin(b'0', namespace, None);
+    let text = &mut output.text;
     text.extend_from_slice(br#"{"sid":"#);
-    push_string(&mut text, sid);
+    push_string(text, sid);
     text.push(b'}');
-    Draft::of_text(text).into_frame()
+    output.seal_text().into_frame()
 }
 
 /// A namespace is refused. `data` is JSON.
 #[must_use]
 pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
-    let mut text = begin(b'4', namespace, None);
+    let mut output = begin(b'4', namespace, None);
+    let text = &mut output.text;
     text.extend_from_slice(br#"{"message":"#);
-    push_string(&mut text, message);
+    push_string(text, message);
     if let Some(data) = data {
         text.extend_from_slice(br#","data":"#);
         text.extend_from_slice(data);
     }
     text.push(b'}');
-    Draft::of_text(text).into_frame()
+    output.seal_text().into_frame()
 }
 
 /// The server leaves a namespace on the client's behalf.
 #[must_use]
 pub fn disconnect(namespace: &str) -> Frame {
-    let text = begin(b'1', namespace, None);
-    Draft::of_text(text).into_frame()
+    let output = begin(b'1', namespace, None);
+    output.seal_text().into_frame()
 }
 
-/// A text with what comes before the data.
-fn begin(kind: u8, namespace: &str, id: Option<u64>) -> Vec<u8> {
-    let mut text = draft::buffer();
+/// A packet with what comes before the data.
+fn begin(kind: u8, namespace: &str, id: Option<u64>) -> Box<Output> {
+    let mut output = Output::blank();
+    let text = &mut output.text;
     text.extend_from_slice(&[b'4', kind]);
     if namespace != "/" {
         text.extend_from_slice(namespace.as_bytes());
@@ -110,46 +112,41 @@ fn begin(kind: u8, namespace: &str, id: Option<u64>) -> Vec<u8> {
     }
     if let Some(id) = id {
         // Without `fmt`, for which a number is a long way. Making JSON of one can't fail.
-        let _ = serde_json::to_writer(&mut text, &id);
+        let _ = serde_json::to_writer(text, &id);
     }
-    text
+    output
 }
 
 impl Output {
     /// A packet whose list is about to be written.
-    fn begin(kind: u8, namespace: &str, id: Option<u64>) -> Self {
-        let mut text = begin(kind, namespace, id);
-        let list = text.len();
-        text.push(b'[');
-        Self {
-            text,
-            list,
-            binaries: Binaries::default(),
-            comma: false,
-        }
+    fn begin(kind: u8, namespace: &str, id: Option<u64>) -> Box<Self> {
+        let mut output = begin(kind, namespace, id);
+        output.list = output.text.len();
+        output.text.push(b'[');
+        output
     }
 
     /// Ends the list, and turns the packet into a binary one if it has binaries.
-    fn finish(self, written: Result<(), serde_json::Error>) -> Result<Draft, EncodeError> {
-        let Self {
-            mut text, binaries, ..
-        } = self;
-        if binaries.count > MAX_ATTACHMENTS {
+    fn finish(
+        mut self: Box<Self>,
+        written: Result<(), serde_json::Error>,
+    ) -> Result<Draft, EncodeError> {
+        let count = self.binaries.count;
+        if count > MAX_ATTACHMENTS {
             return Err(EncodeError::TooManyAttachments);
         }
         written.map_err(EncodeError::Serialize)?;
-        text.push(b']');
-        if binaries.count == 0 {
-            return Ok(Draft::of_text(text));
+        self.text.push(b']');
+        if count == 0 {
+            return Ok(self.seal_text());
         }
-        let keys = json::count_keys(text.get(self.list..).unwrap_or_default(), binaries.count)
+        let keys = json::count_keys(self.text.get(self.list..).unwrap_or_default(), count)
             .map_err(|error| EncodeError::Serialize(serde::ser::Error::custom(error)))?;
-        if keys != binaries.count {
+        if keys != count {
             return Err(EncodeError::PlaceholderKey);
         }
-        let count = binaries.count as u8;
-        let start = announce(&mut text, count);
-        Ok(Draft::seal(text, start, binaries.frames, count.into()))
+        let start = announce(&mut self.text, count as u8);
+        Ok(self.seal(start))
     }
 }
 

@@ -14,6 +14,13 @@ pub enum Message {
     Binary(Bytes),
 }
 
+/// An empty text.
+impl Default for Message {
+    fn default() -> Self {
+        Self::Text(Bytes::new())
+    }
+}
+
 impl Message {
     /// How many bytes it carries.
     #[must_use]
@@ -50,6 +57,9 @@ pub enum EnginePacket {
 }
 
 impl EnginePacket {
+    /// The type digit of a message.
+    pub(crate) const MESSAGE: u8 = b'4';
+
     /// Reads a packet from its text: a type digit, then data; or `b`, then a binary message in base64.
     ///
     /// The protocol knows the `b` form in polling payloads only, but the official client sends it over WebSocket
@@ -72,7 +82,7 @@ impl EnginePacket {
             b'1' => Self::Close,
             b'2' => Self::Ping(data()),
             b'3' => Self::Pong(data()),
-            b'4' => Self::Message(Message::Text(data())),
+            Self::MESSAGE => Self::Message(Message::Text(data())),
             b'5' => Self::Upgrade,
             b'6' => Self::Noop,
             b'b' => match STANDARD.decode(data()) {

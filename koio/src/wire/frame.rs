@@ -2,10 +2,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{
-    Message,
-    draft::{self, Draft},
-};
+use super::{Message, draft::Output};
 
 pub(super) const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
@@ -166,12 +163,12 @@ impl Frame {
     }
 
     fn text<'a>(digit: u8, pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut buffer = draft::buffer();
-        buffer.push(digit);
+        let mut output = Output::blank();
+        output.text.push(digit);
         for piece in pieces {
-            buffer.extend_from_slice(piece);
+            output.text.extend_from_slice(piece);
         }
-        Draft::of_text(buffer).into_frame()
+        output.seal_text().into_frame()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::ser::{Impossible, Serialize, SerializeSeq, SerializeTuple, Serializer};
 use serde_json::ser::Formatter;
 
-use super::draft::push_attachment;
+use super::draft::{Binaries, Output};
 use super::encode::MAX_ATTACHMENTS;
 use super::json;
 
@@ -37,22 +37,6 @@ macro_rules! args {
     ($($value:expr),* $(,)?) => {
         $crate::__private::ArgList(($($value,)*))
     };
-}
-
-/// A packet being written: its text, and its binaries as frames already.
-pub(super) struct Output {
-    pub(super) text: Vec<u8>,
-    /// Where its list begins.
-    pub(super) list: usize,
-    pub(super) binaries: Binaries,
-    /// Whether a comma must come before the next argument.
-    pub(super) comma: bool,
-}
-
-#[derive(Default)]
-pub(super) struct Binaries {
-    pub(super) frames: Vec<u8>,
-    pub(super) count: usize,
 }
 
 impl Output {
@@ -97,12 +81,12 @@ impl Formatter for Attach<'_> {
         value: &[u8],
     ) -> io::Result<()> {
         let index = self.0.count;
-        self.0.count += 1;
         if index >= MAX_ATTACHMENTS {
             // The caller sees the count.
+            self.0.count += 1;
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        push_attachment(&mut self.0.frames, value);
+        self.0.push(value);
         // Without `fmt`: the index has one digit.
         let digit = b"0123456789".get(index..=index).unwrap_or_default();
         writer.write_all(br#"{"_placeholder":true,"num":"#)?;

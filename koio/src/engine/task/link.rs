@@ -2,15 +2,14 @@
 
 use std::task::Context;
 
-use tracing::debug;
-
+use super::read::Said;
 use crate::{
     engine::{
-        CloseReason, Session, Transport,
+        Session, Transport,
         duplex::{Duplex, Gone},
         requests::{Asker, Reply},
     },
-    wire::{EnginePacket, Frame, payload::Packets},
+    wire::{Frame, Message, payload::Packets},
 };
 
 /// What the session's client is connected by.
@@ -34,12 +33,10 @@ pub(super) struct Post {
 }
 
 impl Post {
-    pub(super) fn next(&mut self) -> Option<Result<EnginePacket, Gone>> {
+    /// The next packet; a message is put into `message`.
+    pub(super) fn next(&mut self, message: &mut Message) -> Option<Result<Said, Gone>> {
         let packet = self.packets.next()?;
-        Some(packet.map_err(|error| {
-            debug!(%error, "undecodable engine packet");
-            Gone(CloseReason::ParseError)
-        }))
+        Some(Said::of(packet, message))
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use bytes::Buf;
 use tracing::{debug, trace};
 
 use super::{
@@ -19,8 +20,50 @@ use crate::{
         machine::{Input, Output},
         requests::{Asker, Reply, Request, Requests},
     },
-    wire::{EnginePacket, Frame, Message, payload},
+    wire::{DecodeError, EnginePacket, Frame, Message, payload},
 };
+
+/// What the client has said.
+pub(super) enum Said {
+    /// A message, which is where it was asked for.
+    Message,
+    Packet(EnginePacket),
+}
+
+impl Said {
+    /// Reads what a WebSocket carried.
+    fn read(message: &mut Message) -> Result<Self, Gone> {
+        match message {
+            Message::Binary(_) => Ok(Self::Message),
+            Message::Text(text) if text.first() == Some(&EnginePacket::MESSAGE) => {
+                text.advance(1);
+                Ok(Self::Message)
+            }
+            Message::Text(text) => {
+                let packet = EnginePacket::decode(std::mem::take(text));
+                Self::of(packet, message)
+            }
+        }
+    }
+
+    /// A message is put into `message`.
+    pub(super) fn of(
+        packet: Result<EnginePacket, DecodeError>,
+        message: &mut Message,
+    ) -> Result<Self, Gone> {
+        match packet {
+            Ok(EnginePacket::Message(next)) => {
+                *message = next;
+                Ok(Self::Message)
+            }
+            Ok(packet) => Ok(Self::Packet(packet)),
+            Err(error) => {
+                debug!(%error, "undecodable engine packet");
+                Err(Gone(CloseReason::ParseError))
+            }
+        }
+    }
+}
 
 impl SessionTask {
     /// Takes what HTTP requests and other tasks have asked.
@@ -89,13 +132,14 @@ impl SessionTask {
     pub(super) fn read(&mut self, cx: &mut Context<'_>, budget: &mut usize) {
         let mut writable = true;
         while *budget > 0 && self.machine.is_open() && self.may_read() {
-            let Some(packet) = self.next_packet(cx) else {
+            let mut message = Message::default();
+            let Some(said) = self.next(cx, &mut message) else {
                 break;
             };
             *budget -= 1;
-            match packet {
+            match said {
                 // Past the machine: that it is open is all that it could say.
-                Ok(EnginePacket::Message(message)) => {
+                Ok(Said::Message) => {
                     *budget = budget.saturating_sub(message.len() / BIG);
                     self.upstream.on_message(message, cx);
                     if writable && self.session.shared().outbox.is_heavy() {
@@ -103,7 +147,7 @@ impl SessionTask {
                         writable = self.write(cx);
                     }
                 }
-                Ok(packet) => self.input(Input::Packet(packet)),
+                Ok(Said::Packet(packet)) => self.input(Input::Packet(packet)),
                 Err(Gone(reason)) => self.input(Input::Lost(reason)),
             }
         }
@@ -134,21 +178,22 @@ impl SessionTask {
         may
     }
 
-    fn next_packet(&mut self, cx: &mut Context<'_>) -> Option<Result<EnginePacket, Gone>> {
+    /// The next packet of the client. A message is put into `message`.
+    fn next(&mut self, cx: &mut Context<'_>, message: &mut Message) -> Option<Result<Said, Gone>> {
         match &mut self.link {
             Link::WebSocket(websocket) => {
                 if let Some(post) = &mut websocket.overtaken {
-                    let next = post.next();
+                    let next = post.next(message);
                     if next.is_none()
                         && let Some(post) = websocket.overtaken.take()
                     {
                         self.session.answer_post(post.asker, true);
-                        return self.next_packet(cx);
+                        return self.next(cx, message);
                     }
                     return next;
                 }
-                let next = match websocket.io.poll_message(cx) {
-                    Poll::Ready(Ok(message)) => Some(decode(message)),
+                let next = match websocket.io.poll_message(cx, message) {
+                    Poll::Ready(Ok(())) => Some(Said::read(message)),
                     Poll::Ready(Err(gone)) => Some(Err(gone)),
                     Poll::Pending => None,
                 };
@@ -172,7 +217,7 @@ impl SessionTask {
                 next
             }
             Link::Polling(polling) => {
-                let next = polling.post.as_mut()?.next();
+                let next = polling.post.as_mut()?.next(message);
                 if next.is_none() {
                     self.session.end_post(polling, true);
                 }
@@ -182,10 +227,15 @@ impl SessionTask {
     }
 
     fn read_probe(&mut self, cx: &mut Context<'_>) {
+        let mut message = Message::default();
         while let Some(probe) = &mut self.probe {
-            match probe.io.poll_message(cx) {
-                Poll::Ready(Ok(message)) => match decode(message) {
-                    Ok(packet) => self.input(Input::ProbePacket(packet)),
+            match probe.io.poll_message(cx, &mut message) {
+                Poll::Ready(Ok(())) => match Said::read(&mut message) {
+                    Ok(Said::Packet(packet)) => self.input(Input::ProbePacket(packet)),
+                    Ok(Said::Message) => {
+                        let message = std::mem::take(&mut message);
+                        self.input(Input::ProbePacket(EnginePacket::Message(message)));
+                    }
                     Err(_) => self.input(Input::ProbeLost),
                 },
                 Poll::Ready(Err(_)) => self.input(Input::ProbeLost),
@@ -204,23 +254,14 @@ impl SessionTask {
             return;
         }
         if let Link::WebSocket(websocket) = &mut self.link {
+            let mut dropped = Message::default();
             while !websocket.read_done {
-                match websocket.io.poll_message(cx) {
-                    Poll::Ready(Ok(_)) => {}
+                match websocket.io.poll_message(cx, &mut dropped) {
+                    Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => websocket.read_done = true,
                     Poll::Pending => break,
                 }
             }
         }
-    }
-}
-
-fn decode(message: Message) -> Result<EnginePacket, Gone> {
-    match message {
-        Message::Text(text) => EnginePacket::decode(text).map_err(|error| {
-            debug!(%error, "undecodable engine packet");
-            Gone(CloseReason::ParseError)
-        }),
-        binary @ Message::Binary(_) => Ok(EnginePacket::Message(binary)),
     }
 }

@@ -118,7 +118,11 @@ impl<S: Stream> WebSocket<S> {
 }
 
 impl<S: Stream> Duplex for WebSocket<S> {
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
+    fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Message,
+    ) -> Poll<Result<(), Gone>> {
         match self.phase {
             Phase::Open => {}
             Phase::Draining => {
@@ -129,8 +133,8 @@ impl<S: Stream> Duplex for WebSocket<S> {
             Phase::Ended => return Poll::Ready(Err(Gone(CloseReason::TransportClose))),
         }
         loop {
-            match self.reader.next() {
-                Some(Heard::Message(message)) => return Poll::Ready(Ok(message)),
+            match self.reader.next(message) {
+                Some(Heard::Message) => return Poll::Ready(Ok(())),
                 Some(Heard::Close) => {
                     self.take_control();
                     self.close_sent = true;

@@ -24,7 +24,8 @@ pub(super) struct Reader {
 /// What the bytes were.
 #[derive(Debug)]
 pub(super) enum Heard {
-    Message(Message),
+    /// It has been put where it was asked for.
+    Message,
     /// The peer closes; the answer is among the control frames.
     Close,
     /// The peer broke the protocol, and the code of RFC 6455 section 7.4.1 for how.
@@ -79,13 +80,13 @@ impl Reader {
     }
 
     /// The next thing said in what has been read; `None` when more bytes are needed.
-    pub(super) fn next(&mut self) -> Option<Heard> {
+    pub(super) fn next(&mut self, message: &mut Message) -> Option<Heard> {
         if self.block.closed().is_empty() && self.slow.is_none() && !self.whole.has_next() {
             return None;
         }
         let max_payload = self.max_payload as usize;
         loop {
-            if let Some(heard) = self.whole.next() {
+            if let Some(heard) = self.whole.next(message) {
                 return Some(heard);
             }
             if self.slow.as_ref().is_none_or(|slow| slow.is_between()) {
@@ -101,6 +102,10 @@ impl Reader {
                 .slow
                 .get_or_insert_with(|| Box::new(Slow::new(self.max_fragments as usize)));
             match slow.next(&mut self.block, max_payload) {
+                Step::Message(next) => {
+                    *message = next;
+                    return Some(Heard::Message);
+                }
                 Step::Heard(heard) => return Some(heard),
                 Step::Done => {}
                 Step::More => return None,

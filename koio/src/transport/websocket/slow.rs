@@ -44,6 +44,7 @@ pub(super) struct Slow {
 
 /// What came of the next frame.
 pub(super) enum Step {
+    Message(Message),
     Heard(Heard),
     /// Nothing that anybody else need know.
     Done,
@@ -109,12 +110,8 @@ impl Slow {
         let read = context.read(&mut pipe);
         self.ready = false;
         let step = match read {
-            Ok(tungstenite::Message::Text(text)) => {
-                Step::Heard(Heard::Message(Message::Text(Bytes::from(text))))
-            }
-            Ok(tungstenite::Message::Binary(data)) => {
-                Step::Heard(Heard::Message(Message::Binary(data)))
-            }
+            Ok(tungstenite::Message::Text(text)) => Step::Message(Message::Text(Bytes::from(text))),
+            Ok(tungstenite::Message::Binary(data)) => Step::Message(Message::Binary(data)),
             // Pings are answered by the context, with the next read unless it is told to; nothing asks for
             // pongs.
             Ok(

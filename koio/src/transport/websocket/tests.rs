@@ -29,7 +29,10 @@ fn open(unread: Vec<u8>) -> (WebSocket<DuplexStream>, DuplexStream) {
 }
 
 fn read(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<Message, Gone>> {
-    websocket.poll_message(&mut Context::from_waker(Waker::noop()))
+    let mut message = Message::default();
+    websocket
+        .poll_message(&mut Context::from_waker(Waker::noop()), &mut message)
+        .map_ok(|()| message)
 }
 
 fn write(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<(), Gone>> {

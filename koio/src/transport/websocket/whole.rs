@@ -97,7 +97,7 @@ impl Whole {
     }
 
     /// The next message of the frames that have been taken.
-    pub(super) fn next(&mut self) -> Option<Heard> {
+    pub(super) fn next(&mut self, message: &mut Message) -> Option<Heard> {
         let header = Header::read(&self.frames, usize::MAX)?;
         let mut frame = self.frames.split_to(header.end);
         if self.frames.is_empty() {
@@ -105,14 +105,15 @@ impl Whole {
             self.frames = Bytes::new();
         }
         frame.advance(header.start);
-        Some(if !header.text {
-            Heard::Message(Message::Binary(frame))
+        *message = if !header.text {
+            Message::Binary(frame)
         // Mostly it is, and that is seen in a fraction of the time.
         } else if frame.is_ascii() || simdutf8::basic::from_utf8(&frame).is_ok() {
-            Heard::Message(Message::Text(frame))
+            Message::Text(frame)
         } else {
-            Heard::Violation(1007)
-        })
+            return Some(Heard::Violation(1007));
+        };
+        Some(Heard::Message)
     }
 
     /// Takes some of the frames that the block begins with, if their payloads are no longer than that. False when

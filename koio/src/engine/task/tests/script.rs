@@ -69,16 +69,22 @@ impl Wire {
 }
 
 impl Duplex for Wire {
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
+    fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Message,
+    ) -> Poll<Result<(), Gone>> {
         let mut script = self.0.lock().unwrap();
         if script.flood {
             for _ in 0..50 {
                 std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
             }
-            return Poll::Ready(Ok(Message::Text(Bytes::from_static(b"4flood"))));
+            *message = Message::Text(Bytes::from_static(b"4flood"));
+            return Poll::Ready(Ok(()));
         }
-        if let Some(message) = script.incoming.pop_front() {
-            return Poll::Ready(Ok(message));
+        if let Some(next) = script.incoming.pop_front() {
+            *message = next;
+            return Poll::Ready(Ok(()));
         }
         if script.gone {
             return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
