@@ -343,12 +343,10 @@ impl Outbox {
     pub(crate) fn poll_waits(&self) -> bool {
         let mut state = self.state();
         // Writable: the task has a poll already.
-        let busy = state.corked || state.closed || state.writable;
-        if busy || state.heeds_polls || !state.queue.is_empty() {
-            return false;
-        }
-        state.writable = true;
-        true
+        let looks = state.corked || state.closed || state.writable || state.heeds_polls;
+        let waits = !looks && state.queue.is_empty();
+        state.writable |= waits;
+        waits
     }
 
     /// Whether the session's task wants to know of every poll from the end of this turn on.
@@ -405,10 +403,7 @@ impl Outbox {
 
     /// Whether so much is queued that it had better be written before the turn ends.
     pub(crate) fn is_heavy(&self) -> bool {
-        matches!(
-            self.load.load(Ordering::Relaxed),
-            WORTH_A_WRITE | OVER_LIMIT
-        )
+        (WORTH_A_WRITE..=OVER_LIMIT).contains(&self.load.load(Ordering::Relaxed))
     }
 
     /// Lets emitters write to the connection from the end of this turn on.

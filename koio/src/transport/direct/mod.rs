@@ -252,7 +252,11 @@ impl Direct {
         if self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed()) {
             return Poll::Pending;
         }
-        let by = *self.idle.get_or_insert_with(now) + self.timeout;
+        let idle = *self.idle.get_or_insert_with(now);
+        let Some(by) = idle.checked_add(self.timeout) else {
+            // Beyond what the clock can tell.
+            return Poll::Pending;
+        };
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(by.into())));
