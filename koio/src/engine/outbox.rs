@@ -372,10 +372,7 @@ impl Outbox {
 
     /// Whether so much is queued that it had better be written before the turn ends.
     pub(crate) fn is_heavy(&self) -> bool {
-        matches!(
-            self.load.load(Ordering::Relaxed),
-            WORTH_A_WRITE | OVER_LIMIT
-        )
+        (WORTH_A_WRITE..=OVER_LIMIT).contains(&self.load.load(Ordering::Relaxed))
     }
 
     /// Lets emitters write to the connection from the end of this turn on.

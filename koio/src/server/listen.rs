@@ -230,11 +230,13 @@ impl Server {
     }
 }
 
-/// Waits for the end of a shutdown.
+/// Waits for the end of a shutdown. `Receiver::wait_for` does the same, in more room of every connection's task.
 async fn ended(stopped: &mut watch::Receiver<bool>) {
-    // An error means that every handle is gone, and so is whoever could shut the server down.
-    if stopped.wait_for(|stopped| *stopped).await.is_err() {
-        std::future::pending::<()>().await;
+    while !*stopped.borrow_and_update() {
+        // An error means that every handle is gone, and so is whoever could shut the server down.
+        if stopped.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -88,13 +88,14 @@ impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
         let assembler = Assembler::new(core.packets());
-        let connect_by = now() + core.config().connect_timeout;
+        // A time beyond what the clock can tell never comes.
+        let connect_by = now().checked_add(core.config().connect_timeout);
         Self {
             connection: Arc::new(Connection::new(core, session, Request::new(opening))),
             assembler,
             lanes: Vec::new(),
             left: Vec::new(),
-            connect_by: Some(connect_by),
+            connect_by,
             attachments_by: None,
             collecting: false,
             deaf: false,
@@ -334,7 +335,7 @@ impl Client {
         // Most binary packets are complete before anybody looks at a clock.
         if self.collecting && !self.deaf && self.attachments_by.is_none() {
             let time = self.core().config().attachments_timeout;
-            self.attachments_by = Some(now() + time);
+            self.attachments_by = now().checked_add(time);
         }
         if due(&mut self.attachments_by) {
             let kind = wire::DecodeErrorKind::Attachments;

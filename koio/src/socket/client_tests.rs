@@ -84,11 +84,15 @@ struct Scene {
 }
 
 fn scene() -> Scene {
+    scene_with(SocketConfig::default())
+}
+
+fn scene_with(config: SocketConfig) -> Scene {
     let above = Above::default();
     let core = Core::new();
     let clients = Clients::new(Arc::clone(&core), Arc::new(above.clone()));
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
-    core.start(SocketConfig::default(), &engine);
+    core.start(config, &engine);
     let handshake = engine.open(opening(), None).unwrap();
     let handshake = payload::encode([handshake]);
     let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
@@ -166,6 +170,31 @@ async fn a_client_that_has_joined_once_has_met_the_connect_deadline() {
     scene.post("40").await;
     scene.post("41").await;
     tokio::time::sleep(Duration::from_secs(12)).await;
+    assert!(scene.session.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_nothing_is_gone_when_its_time_is_up_and_not_before() {
+    let scene = scene();
+    tokio::time::sleep(Duration::from_millis(9_990)).await;
+    assert!(scene.session.is_open());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(!scene.session.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_beyond_what_the_clock_can_tell_never_comes() {
+    let scene = scene_with(SocketConfig {
+        connect_timeout: Duration::MAX,
+        attachments_timeout: Duration::MAX,
+        ..SocketConfig::default()
+    });
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    scene.post("40").await;
+    scene
+        .post(r#"451-["e",{"_placeholder":true,"num":0}]"#)
+        .await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
     assert!(scene.session.is_open());
 }
 

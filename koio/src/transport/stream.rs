@@ -100,10 +100,11 @@ impl Tcp {
         };
         let stream: &TcpStream = (**half).as_ref();
         loop {
-            ready!(stream.poll_write_ready(cx))?;
             match write(stream) {
-                // It was not ready after all, which it knows by now.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Asked only now: nearly always it is ready, and what it knows not to be costs no system call.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(stream.poll_write_ready(cx))?;
+                }
                 result => return Poll::Ready(result),
             }
         }

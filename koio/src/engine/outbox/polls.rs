@@ -32,12 +32,10 @@ impl Outbox {
     pub(crate) fn poll_waits(&self) -> bool {
         let mut state = self.state();
         // Writable: the task has a poll already.
-        let busy = state.corked || state.closed || state.writable;
-        if busy || state.heeds_polls || !state.queue.is_empty() {
-            return false;
-        }
-        state.writable = true;
-        true
+        let looks = state.corked || state.closed || state.writable || state.heeds_polls;
+        let waits = !looks && state.queue.is_empty();
+        state.writable |= waits;
+        waits
     }
 
     /// Whether the session's task wants to know of every poll from the end of this turn on.

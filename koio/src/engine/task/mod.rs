@@ -236,10 +236,13 @@ fn wake_after_others(cx: &mut Context<'_>) {
 }
 
 impl Drop for SessionTask {
-    /// The runtime may drop a task that has not ended (it is shutting down): nothing may be accepted any more.
+    /// The runtime may drop a task that has not ended (it is shutting down): nothing may be accepted any more. One that
+    /// has ended has seen to that.
     fn drop(&mut self) {
-        self.session.shared().outbox.close(true);
-        self.session.shared().inbox.close();
+        if !self.machine.is_gone() {
+            self.session.shared().outbox.close(true);
+            self.session.shared().inbox.close();
+        }
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) struct Direct {
 pub(crate) enum Outcome {
     End,
     Hyper,
-    WebSocket(Box<Handshake>),
+    WebSocket(Handshake),
 }
 
 /// What is to be done next.
@@ -87,7 +87,7 @@ enum Next {
     /// The rest of an answer.
     Left(Box<Left>),
     /// A handshake: the connection is to be given to a session.
-    WebSocket(Box<Handshake>),
+    WebSocket(Handshake),
     /// A request that is none of ours.
     Hyper,
     /// The client has gone, or has said nothing for too long, or the server stops.
@@ -103,7 +103,7 @@ pub(crate) struct Handshake {
 /// Who has asked for a WebSocket.
 enum By {
     /// A new client.
-    Opening(Opening),
+    Opening(Box<Opening>),
     /// A session that is over polling.
     Session(Session),
 }
@@ -170,7 +170,7 @@ impl Direct {
             Outcome::End => None,
             Outcome::Hyper => Some(HttpStream::new(self.unread, self.tcp)),
             Outcome::WebSocket(handshake) => {
-                self.hand_over(*handshake);
+                self.hand_over(handshake);
                 None
             }
         }
@@ -261,7 +261,11 @@ impl Direct {
         self.idle = self
             .idle
             .max(self.client.as_ref().and_then(Client::answered));
-        let by = *self.idle.get_or_insert_with(now) + self.timeout;
+        let idle = *self.idle.get_or_insert_with(now);
+        let Some(by) = idle.checked_add(self.timeout) else {
+            // Beyond what the clock can tell.
+            return Poll::Pending;
+        };
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(by.into())));
@@ -409,13 +413,13 @@ impl Direct {
         if plain.body.is_some() || !request::is_good_key(key) || self.service.engine.is_refusing() {
             return None;
         }
-        Some(Next::WebSocket(Box::new(Handshake {
+        Some(Next::WebSocket(Handshake {
             response: answer::switching_protocols(key),
             by: session.map_or_else(
-                || By::Opening(self.opening(plain, Transport::WebSocket)),
+                || By::Opening(Box::new(self.opening(plain, Transport::WebSocket))),
                 By::Session,
             ),
-        })))
+        }))
     }
 
     /// Gives the connection to a session. To a new client the answer to the handshake leaves with its first frame.
@@ -425,7 +429,7 @@ impl Direct {
         match handshake.by {
             By::Opening(opening) => {
                 // Refused only while shutting down: the dropped connection tells the client to come back.
-                let _ = engine.open_behind(handshake.response, opening, Box::new(websocket));
+                let _ = engine.open_behind(handshake.response, *opening, Box::new(websocket));
             }
             By::Session(session) => {
                 websocket.begin_with(&handshake.response);
