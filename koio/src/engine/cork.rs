@@ -6,8 +6,10 @@
 
 use std::cell::RefCell;
 
-use super::queue::SMALL;
 use crate::wire::Draft;
+
+/// Bytes that are worth a write in the middle of a turn. No more is put here then.
+pub(super) const HEAVY: usize = 64 * 1024;
 
 /// The turn that this thread is in.
 struct Corked {
@@ -65,7 +67,8 @@ pub(super) fn append(of: Key, draft: &Draft, limits: &Limits) -> bool {
     let append = |corked: &mut Corked| {
         let bytes = corked.frames.len() + draft.len();
         let messages = corked.messages.saturating_add(draft.messages());
-        if draft.len() > SMALL || bytes > limits.bytes || usize::from(messages) > limits.messages {
+        let over = bytes > limits.bytes || usize::from(messages) > limits.messages;
+        if over || corked.frames.len() >= HEAVY || draft.len() > HEAVY {
             return false;
         }
         draft.append_to(&mut corked.frames);
@@ -73,6 +76,11 @@ pub(super) fn append(of: Key, draft: &Draft, limits: &Limits) -> bool {
         true
     };
     within(of, append) == Some(true)
+}
+
+/// Whether it had better be written before the turn ends.
+pub(super) fn is_heavy(of: Key) -> bool {
+    within(of, |corked| corked.frames.len() >= HEAVY) == Some(true)
 }
 
 /// Moves all of it behind what is in `together`.

@@ -20,7 +20,7 @@ use std::{
 
 use super::{
     EngineConfig,
-    cork::{self, Key, Limits},
+    cork::{self, HEAVY, Key, Limits},
     duplex::Shortcut,
     queue::{Entry, Queue},
 };
@@ -45,8 +45,6 @@ pub(crate) enum Urgency {
     Reply,
 }
 
-/// Queued bytes that are worth a write in the middle of a turn.
-const HEAVY: usize = 64 * 1024;
 /// What follows a direct write that soon is queued, so that a burst leaves in few writes.
 const HEELS: Duration = Duration::from_micros(100);
 
@@ -170,7 +168,7 @@ impl Outbox {
         // Without the lock: what another task has queued is seen here if this comes after it.
         if self.load.load(Ordering::Relaxed) == EMPTY {
             let limits = Limits {
-                bytes: self.max_bytes.min(HEAVY - 1),
+                bytes: self.max_bytes,
                 messages: self.max_messages,
             };
             if cork::append(self.key(), &draft, &limits) {
@@ -372,7 +370,10 @@ impl Outbox {
 
     /// Whether so much is queued that it had better be written before the turn ends.
     pub(crate) fn is_heavy(&self) -> bool {
-        (WORTH_A_WRITE..=OVER_LIMIT).contains(&self.load.load(Ordering::Relaxed))
+        match self.load.load(Ordering::Relaxed) {
+            EMPTY => cork::is_heavy(self.key()),
+            load => matches!(load, WORTH_A_WRITE | OVER_LIMIT),
+        }
     }
 
     /// Lets emitters write to the connection from the end of this turn on.

@@ -11,7 +11,7 @@ const SEVERAL: usize = 16;
 
 /// Frames up to this size are copied behind each other if they are for this client alone. For a bigger one memory of
 /// its own costs less than to make room for it.
-pub(super) const SMALL: usize = 4 * 1024;
+const SMALL: usize = 4 * 1024;
 
 /// Room for the small frames of a burst.
 const TAIL: usize = 16 * 1024;
