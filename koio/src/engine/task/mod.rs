@@ -133,24 +133,26 @@ impl SessionTask {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = TURN;
-        let now = now();
         let (poll, requests) = self.session.shared().inbox.take();
         if let Some(poll) = poll {
             // It may have waited for long without this task: what follows finds it here.
             self.poll_request(poll);
         }
-        // Before the requests, and by the clock: a request that comes at the deadline comes too late, although
-        // the timer itself may fire a millisecond after it.
-        while self
-            .machine
-            .deadline()
-            .is_some_and(|deadline| now >= deadline)
-        {
-            self.input(Input::Tick);
+        // Before the requests: one that comes when the deadline has come is too late. The timer tells of that, and no
+        // turn before needs the clock.
+        if self.timer.as_ref().is_none_or(|timer| timer.is_elapsed()) {
+            let now = now();
+            while self
+                .machine
+                .deadline()
+                .is_some_and(|deadline| now >= deadline)
+            {
+                self.input(Input::Tick);
+            }
         }
         let was_ending = self.ending.is_some();
         let waited = self.has_poll() && !was_ending;
-        self.requests(requests, now);
+        self.requests(requests);
         loop {
             self.read(cx, &mut budget);
             // Always: its own timers and other tasks may have woken it.

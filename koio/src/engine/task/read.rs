@@ -1,10 +1,7 @@
 //! Reading: what HTTP requests ask, and what the client sends, within a turn's budget and while the layer above
 //! takes it.
 
-use std::{
-    task::{Context, Poll},
-    time::Instant,
-};
+use std::task::{Context, Poll};
 
 use bytes::Buf;
 use tracing::{debug, trace};
@@ -12,6 +9,7 @@ use tracing::{debug, trace};
 use super::{
     BIG, SessionTask,
     link::{Link, Post, WebSocket},
+    now,
 };
 use crate::{
     engine::{
@@ -67,7 +65,7 @@ impl Said {
 
 impl SessionTask {
     /// Takes what HTTP requests and other tasks have asked.
-    pub(super) fn requests(&mut self, requests: Requests, now: Instant) {
+    pub(super) fn requests(&mut self, requests: Requests) {
         for request in requests {
             match request {
                 Request::Poll(asker) => self.poll_request(asker),
@@ -84,7 +82,7 @@ impl SessionTask {
                     }
                 }
                 Request::Probe(io) => {
-                    let outputs = self.machine.handle(Input::ProbeOpened, now);
+                    let outputs = self.machine.handle(Input::ProbeOpened, now());
                     let offered = WebSocket::new(io);
                     let refused = outputs
                         .into_iter()
