@@ -408,6 +408,19 @@ impl Outbox {
         !state.queue.is_empty()
     }
 
+    /// Takes what the turn has corked, if nothing else is queued.
+    pub(crate) fn take_corked(&self) -> Option<Frame> {
+        // What somebody queues at this very moment is found when the turn ends.
+        if self.load.load(Ordering::Relaxed) != EMPTY {
+            return None;
+        }
+        let mut corked = None;
+        cork::take(self.key(), |frames, messages| {
+            corked = Some(Frame::new(frames.to_vec(), messages));
+        });
+        corked
+    }
+
     /// Takes everything, oldest first.
     pub(crate) fn take_all(&self) -> impl Iterator<Item = Frame> + use<> {
         let mut state = self.whole_state();

@@ -240,6 +240,22 @@ fn check(
     Ok(true)
 }
 
+/// The number that the digits at the beginning of the word make, and how many they are: all of them at once.
+fn digits(word: [u8; 8]) -> (u64, usize) {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let values = u64::from_le_bytes(word) ^ (ONES * 0x30);
+    // The upper bit of each byte that is above nine. A carry comes out of those above 0x7f only, and then their own bit
+    // is set: what comes before the first of them is right.
+    let above = (values.wrapping_add(ONES * 0x76) | values) & (ONES * 0x80);
+    let len = above.trailing_zeros() / 8;
+    // In front of them as many zeros as are missing; then two neighbours make one, three times.
+    let digits = values.checked_shl(64 - 8 * len).unwrap_or(0);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let all = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
+    (all, len as usize)
+}
+
 struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
@@ -273,8 +289,7 @@ impl<'a> Cursor<'a> {
     /// An integer without leading zeros, or nothing if there is no digit.
     fn integer(&mut self, error: DecodeErrorKind) -> Result<Option<u64>, DecodeError> {
         let rest = self.rest();
-        let mut value = 0_u64;
-        let mut len = 0;
+        let (mut value, mut len) = rest.first_chunk().map_or((0, 0), |word| digits(*word));
         while let Some(digit @ b'0'..=b'9') = rest.get(len) {
             // It may only overflow where there are more than nineteen.
             value = value.wrapping_mul(10).wrapping_add((digit - b'0').into());
@@ -328,6 +343,32 @@ impl<'a> Cursor<'a> {
         match self.integer(DecodeErrorKind::AckId)? {
             Some(id) if id > MAX_ID => Err(DecodeError::new(DecodeErrorKind::AckId, start)),
             id => Ok(id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits;
+
+    #[test]
+    fn a_word_is_read_as_its_digits_one_by_one_would_be() {
+        let slow = |word: [u8; 8]| {
+            let digits = word.iter().take_while(|byte| byte.is_ascii_digit());
+            digits.fold((0, 0), |(value, len), digit| {
+                (value * 10 + u64::from(digit - b'0'), len + 1)
+            })
+        };
+        for other in 0..=u8::MAX {
+            for at in 0..8 {
+                for around in [*b"00000000", *b"99999999", *b"12345678", [0xff; 8]] {
+                    let mut word = around;
+                    word[at] = other;
+                    assert_eq!(digits(word), slow(word), "{word:?}");
+                    word[at + 1..].fill(other.wrapping_mul(7));
+                    assert_eq!(digits(word), slow(word), "{word:?}");
+                }
+            }
         }
     }
 }

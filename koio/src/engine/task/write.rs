@@ -86,7 +86,10 @@ impl SessionTask {
                     // The reference answers a waiting poll with a close, and a later one with noop and close.
                     return false;
                 }
-                let payload = payload::encode(outbox.take_all());
+                let payload = match outbox.take_corked() {
+                    Some(only) => payload::encode([only]),
+                    None => payload::encode(outbox.take_all()),
+                };
                 if payload.is_empty() {
                     return true;
                 }
