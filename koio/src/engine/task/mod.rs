@@ -241,9 +241,12 @@ impl Drop for SessionTask {
     /// The runtime may drop a task that has not ended (it is shutting down): nothing may be accepted any more. One that
     /// has ended has seen to that.
     fn drop(&mut self) {
+        let shared = self.session.shared();
+        // A turn that has panicked has not let go of its thread.
+        shared.outbox.leave();
         if !self.machine.is_gone() {
-            self.session.shared().outbox.close(true);
-            self.session.shared().inbox.close();
+            shared.outbox.close(true);
+            shared.inbox.close();
         }
     }
 }
