@@ -4,7 +4,7 @@
 //! queued. Where nothing is, and the task is not in its turn, an emitter writes its frame itself, under that lock:
 //! it costs less than to wake the task.
 //!
-//! What the session's own turn sends need not even take the lock: see [`cork`](super::cork).
+//! What the session's own turn sends need not even take the lock: see [`cork`].
 
 mod polls;
 
