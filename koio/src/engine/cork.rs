@@ -106,7 +106,3 @@ pub(super) fn take(of: Key, give: impl FnOnce(&[u8], u16)) {
         }
     });
 }
-
-#[cfg(test)]
-#[path = "cork_tests.rs"]
-mod tests;

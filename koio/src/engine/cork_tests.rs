@@ -1,37 +1,15 @@
 //! What a turn sends, beside what others queue meanwhile.
 
-use std::{task::Waker, thread};
+use std::thread;
 
-use crate::{
-    engine::{
-        EngineConfig,
-        outbox::{Outbox, SendError, Urgency, Writes},
-    },
-    wire::{self, Draft, Frame},
-};
-
-fn outbox(bytes: usize, messages: usize) -> Outbox {
-    Outbox::new(&EngineConfig {
-        send_queue_bytes: bytes,
-        send_queue_messages: messages,
-        ..EngineConfig::default()
-    })
-}
-
-fn draft(text: &str) -> Draft {
-    wire::event_draft("/", None, "e", text).unwrap()
-}
-
-fn bytes(frames: impl Iterator<Item = Frame>) -> Vec<u8> {
-    frames.flat_map(|frame| frame.bytes().to_vec()).collect()
-}
+use super::*;
 
 /// All that a turn writes at its end.
 fn written(outbox: &Outbox) -> Vec<u8> {
     let mut written = Vec::new();
     let mut left = usize::MAX;
-    while outbox.gather(&mut written, &mut left) {
-        written.extend_from_slice(&bytes(outbox.pop().into_iter()));
+    while outbox.gather(&mut written, usize::MAX, &mut left) {
+        written.extend_from_slice(&bytes(outbox.pop()));
     }
     written
 }
@@ -102,7 +80,7 @@ fn what_a_turn_could_not_write_is_queued_when_it_ends() {
         assert!(other.uncork(Waker::noop(), true));
         other.leave();
         let all = ["late", "later"].map(|text| draft(text).into_frame());
-        assert_eq!(bytes(ours.take_all()), bytes(all.into_iter()));
+        assert_eq!(bytes(ours.take_all()), bytes(all));
     }
 }
 

@@ -54,17 +54,21 @@ pub(crate) trait Duplex: Send {
 
 /// What is to be written, oldest first.
 pub(crate) trait Source {
-    /// Puts frames behind what is there already, as far as they are small. Says whether there are more.
-    fn gather(&mut self, together: &mut Vec<u8>) -> bool;
+    /// Puts frames behind what is there already, as far as they are small, until that is so long or longer. Says
+    /// whether there are more.
+    fn gather(&mut self, together: &mut Vec<u8>, enough: usize) -> bool;
 
     /// The next frame.
     fn next(&mut self) -> Option<Frame>;
 }
 
-/// One frame, or nothing.
+/// One small frame, or nothing.
 impl Source for Option<Frame> {
-    fn gather(&mut self, _: &mut Vec<u8>) -> bool {
-        self.is_some()
+    fn gather(&mut self, together: &mut Vec<u8>, _: usize) -> bool {
+        if let Some(frame) = self.take() {
+            together.extend_from_slice(frame.bytes());
+        }
+        false
     }
 
     fn next(&mut self) -> Option<Frame> {

@@ -391,15 +391,15 @@ impl Outbox {
     }
 
     /// Takes the oldest frames as far as they are small, at most `left` of them, and puts them behind what is in
-    /// `together`. Says whether there are more.
-    pub(crate) fn gather(&self, together: &mut Vec<u8>, left: &mut usize) -> bool {
+    /// `together`, until that is `enough`. Says whether there are more.
+    pub(crate) fn gather(&self, together: &mut Vec<u8>, enough: usize, left: &mut usize) -> bool {
         cork::gather(self.key(), together);
         // What somebody queues at this very moment is found when the turn ends.
         if self.load.load(Ordering::Relaxed) == EMPTY {
             return false;
         }
         let mut state = self.state();
-        let gathered = state.queue.gather(together, left);
+        let gathered = state.queue.gather(together, enough, left);
         let (bytes, messages) = (
             state.bytes - gathered.bytes,
             state.messages - gathered.messages,

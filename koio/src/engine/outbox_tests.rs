@@ -11,6 +11,9 @@ use std::{
 use super::*;
 use crate::wire;
 
+#[path = "cork_tests.rs"]
+mod cork;
+
 #[derive(Default)]
 struct Count(AtomicUsize);
 

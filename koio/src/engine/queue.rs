@@ -16,9 +16,6 @@ const SMALL: usize = 4 * 1024;
 /// Room for the small frames of a burst.
 const TAIL: usize = 16 * 1024;
 
-/// Bytes of small frames that are put together for one write.
-const TOGETHER: usize = 256 * 1024;
-
 /// What is to be sent.
 pub(super) enum Entry<'a> {
     Shared(&'a Frame),
@@ -112,11 +109,17 @@ impl Queue {
         std::iter::from_fn(move || all.pop())
     }
 
-    /// Puts the small frames that come first behind what is in `together`, at most `left` of them.
-    pub(super) fn gather(&mut self, together: &mut Vec<u8>, left: &mut usize) -> Gathered {
+    /// Puts the small frames that come first behind what is in `together`, at most `left` of them, until that is
+    /// `enough`.
+    pub(super) fn gather(
+        &mut self,
+        together: &mut Vec<u8>,
+        enough: usize,
+        left: &mut usize,
+    ) -> Gathered {
         let mut gathered = Gathered::default();
         while *left > 0
-            && together.len() < TOGETHER
+            && together.len() < enough
             && let Some(frame) = self.frames.pop_if(|frame| frame.len() <= SMALL)
         {
             *left -= 1;
@@ -124,7 +127,7 @@ impl Queue {
             gathered.messages += frame.messages();
             together.extend_from_slice(frame.bytes());
         }
-        if *left > 0 && together.len() < TOGETHER && matches!(self.frames, Frames::None) {
+        if *left > 0 && together.len() < enough && matches!(self.frames, Frames::None) {
             *left -= 1;
             gathered.bytes += self.tail.len();
             gathered.messages += usize::from(std::mem::take(&mut self.tail_messages));
@@ -290,7 +293,7 @@ mod tests {
                 }
             }
             while !queue.is_empty() {
-                let gathered = queue.gather(&mut written, &mut 7);
+                let gathered = queue.gather(&mut written, usize::MAX, &mut 7);
                 messages += gathered.messages;
                 if let Some(frame) = queue.pop() {
                     messages += frame.messages();

@@ -54,6 +54,10 @@ impl Asker {
     }
 
     pub(crate) fn answer(mut self, reply: Reply) {
+        self.tell(reply);
+    }
+
+    fn tell(&mut self, reply: Reply) {
         if let Some(way) = self.0.take() {
             way.answer(reply);
         }
@@ -74,9 +78,7 @@ impl Way {
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        if let Some(way) = self.0.take() {
-            way.answer(Reply::Refused);
-        }
+        self.tell(Reply::Refused);
     }
 }
 

@@ -84,24 +84,18 @@ impl Dispatch for Served {
     ) -> Option<BoxFuture> {
         let name = event.as_ref()?.name_bytes();
         let used = std::mem::replace(&mut self.used, true);
+        // Another of the same name need not be looked up.
+        let serves =
+            |spare: &Context| (used && spare.is_named(name)) || spare.is_on(self.lines.event(name));
         let mut handling = match self.spare.take() {
-            // Another of the same: what runs for it need not be looked up.
-            Some(mut spare) if used && spare.ctx().is_named(name) => {
+            Some(mut spare) if serves(spare.ctx()) => {
                 spare.as_mut().renew(event.take()?);
                 spare
             }
             spare => {
+                let ctx = spare.map(|spare| spare.ctx().clone());
                 let line = self.lines.event(name);
-                match spare {
-                    Some(mut spare) if spare.ctx().is_on(line) => {
-                        spare.as_mut().renew(event.take()?);
-                        spare
-                    }
-                    spare => {
-                        let ctx = spare.map(|spare| spare.ctx().clone());
-                        line.handling(Context::of_event(ctx, socket, event.take()?, line))
-                    }
-                }
+                line.handling(Context::of_event(ctx, socket, event.take()?, line))
             }
         };
         let span = span(handling.ctx());

@@ -29,8 +29,8 @@ struct Share<'a> {
 }
 
 impl Source for Share<'_> {
-    fn gather(&mut self, together: &mut Vec<u8>) -> bool {
-        self.outbox.gather(together, &mut self.left)
+    fn gather(&mut self, together: &mut Vec<u8>, enough: usize) -> bool {
+        self.outbox.gather(together, enough, &mut self.left)
     }
 
     fn next(&mut self) -> Option<Frame> {

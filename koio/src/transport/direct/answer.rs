@@ -146,7 +146,8 @@ fn begin(into: &mut Vec<u8>, reply: &Reply, now: Instant) {
 
 /// Writes the rest of the head.
 fn finish(into: &mut Vec<u8>, length: usize, listed: Option<&HeaderValue>, last: bool) {
-    digits(into, length);
+    // Without `fmt`, as in `wire`. Making JSON of a number can't fail.
+    let _ = serde_json::to_writer(&mut *into, &length);
     into.extend_from_slice(b"\r\n");
     if let Some(origin) = listed {
         into.extend_from_slice(b"access-control-allow-origin: ");
@@ -163,18 +164,4 @@ fn finish(into: &mut Vec<u8>, length: usize, listed: Option<&HeaderValue>, last:
 pub(super) fn switching_protocols(key: &[u8]) -> Vec<u8> {
     let accept = derive_accept_key(key);
     [SWITCHING, accept.as_bytes(), b"\r\n\r\n"].concat()
-}
-
-fn digits(into: &mut Vec<u8>, mut number: usize) {
-    let mut text = [b'0'; usize::BITS as usize / 3];
-    let mut used = 0;
-    for digit in text.iter_mut().rev() {
-        *digit += (number % 10) as u8;
-        number /= 10;
-        used += 1;
-        if number == 0 {
-            break;
-        }
-    }
-    into.extend_from_slice(text.get(text.len() - used..).unwrap_or_default());
 }

@@ -18,8 +18,6 @@ thread_local! {
     /// Where small frames are put together; it is written before anything else happens.
     static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
-/// Frames up to this size are copied together; above it a copy costs more than a slice of its own.
-const COALESCE: usize = 4 * 1024;
 /// Bytes gathered for one write.
 const WRITE: usize = 256 * 1024;
 /// Slices of one write: what it begins with, and frames as they are.
@@ -86,7 +84,7 @@ impl Outgoing {
         }
         together.append(first);
         *first = Vec::new();
-        if !source.gather(together) {
+        if !source.gather(together, WRITE) {
             return false;
         }
         let mut bytes = together.len();
@@ -95,11 +93,7 @@ impl Outgoing {
                 return false;
             };
             bytes = bytes.saturating_add(frame.len());
-            if frame.len() > COALESCE || self.waiting() > 0 {
-                self.push(frame.into_bytes());
-            } else {
-                together.extend_from_slice(frame.bytes());
-            }
+            self.push(frame.into_bytes());
         }
         true
     }
