@@ -103,10 +103,7 @@ async fn an_upgrade_keeps_the_order_of_what_was_sent() {
     let (_engine, above, session) = polling(config());
     let poll = session.poll().unwrap();
     settle().await;
-    let wire = Wire::default();
-    session.probe(Box::new(wire.clone())).unwrap();
-    wire.send("2probe");
-    settle().await;
+    let wire = probed(&session).await;
     assert_eq!(wire.written(), ["3probe"]);
     assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if *payload == *b"6"));
     assert_eq!(posted(&session, "4a").await, Reply::Taken);
@@ -127,10 +124,7 @@ async fn an_upgrade_keeps_the_order_of_what_was_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_post_that_an_upgrade_overtakes_is_taken_before_what_comes_behind_the_upgrade() {
     let (_engine, above, session) = polling(config());
-    let wire = Wire::default();
-    session.probe(Box::new(wire.clone())).unwrap();
-    wire.send("2probe");
-    settle().await;
+    let wire = probed(&session).await;
     above.0.lock().unwrap().full = true;
     session.begin_post().unwrap();
     let post = session.post(packets("4a\x1e4b")).unwrap();
@@ -150,10 +144,7 @@ async fn a_post_that_an_upgrade_overtakes_is_taken_before_what_comes_behind_the_
 #[tokio::test(start_paused = true)]
 async fn polls_that_come_while_probing_are_answered_again_and_again() {
     let (_engine, _above, session) = polling(config());
-    let wire = Wire::default();
-    session.probe(Box::new(wire.clone())).unwrap();
-    wire.send("2probe");
-    settle().await;
+    let _wire = probed(&session).await;
     for _ in 0..5 {
         assert_eq!(polled(&session).await, "6");
     }
@@ -162,10 +153,7 @@ async fn polls_that_come_while_probing_are_answered_again_and_again() {
 #[tokio::test(start_paused = true)]
 async fn nothing_wakes_a_probed_session_that_nobody_polls() {
     let (_engine, above, session) = polling(config());
-    let wire = Wire::default();
-    session.probe(Box::new(wire.clone())).unwrap();
-    wire.send("2probe");
-    settle().await;
+    let wire = probed(&session).await;
     let turns = above.polled();
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(above.polled(), turns);

@@ -252,6 +252,15 @@ pub(super) async fn settle() {
     }
 }
 
+/// A WebSocket that the session is asked to go over to, and has answered.
+pub(super) async fn probed(session: &Session) -> Wire {
+    let wire = Wire::default();
+    session.probe(Box::new(wire.clone())).unwrap();
+    wire.send("2probe");
+    settle().await;
+    wire
+}
+
 pub(super) async fn polled(session: &Session) -> String {
     match session.poll().unwrap().await.unwrap() {
         Reply::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
