@@ -114,11 +114,14 @@
 mod error;
 mod adapter;
 pub mod engine;
+#[allow(dead_code, reason = "its users come one by one")]
+mod fast_path;
 mod ids;
 mod observe;
 mod router;
 mod server;
 mod socket;
+mod time;
 pub mod transport;
 pub mod wire;
 

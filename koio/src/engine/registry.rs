@@ -18,10 +18,11 @@ use super::{
     config::BadConfig,
     duplex::Duplex,
     machine::Machine,
-    task::{Link, SessionTask, now, send_handshake},
+    task::{Link, SessionTask, send_handshake},
 };
 use crate::{
     ids::{ByRandomId, Sid},
+    time::now,
     wire::Frame,
 };
 

@@ -23,8 +23,9 @@ use super::{
     lane::{Lane, Turn},
 };
 use crate::{
-    engine::{Acceptor, CloseReason, Opening, Session, Upstream, task::now},
+    engine::{Acceptor, CloseReason, Opening, Session, Upstream},
     ids::SocketId,
+    time::now,
     wire::{self, Assembler, Event, Incoming, Message, RawArgs},
 };
 

@@ -15,7 +15,6 @@ use std::{
     future::Future,
     pin::{Pin, pin},
     task::{Context, Poll},
-    time::Instant,
 };
 
 use tokio::{
@@ -31,7 +30,10 @@ use super::{
     registry::Registration,
     requests::Reply,
 };
-use crate::wire::{Frame, payload};
+use crate::{
+    time::now,
+    wire::{Frame, payload},
+};
 
 pub(crate) use link::Link;
 
@@ -249,11 +251,6 @@ impl Drop for SessionTask {
             shared.inbox.close();
         }
     }
-}
-
-/// The time by tokio's clock, so that tests can pause it.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 /// The first frame of a WebSocket session is its handshake, ahead of everything the layer above sends.

@@ -9,7 +9,6 @@ use tracing::{debug, trace};
 use super::{
     BIG, SessionTask,
     link::{Link, Post, WebSocket},
-    now,
 };
 use crate::{
     engine::{
@@ -18,6 +17,7 @@ use crate::{
         machine::{Input, Output},
         requests::{Asker, Reply, Request, Requests},
     },
+    time::now,
     wire::{DecodeError, EnginePacket, Frame, Message, payload},
 };
 

@@ -24,9 +24,9 @@ use crate::{
     engine::{
         CloseReason, Session,
         requests::{Asker, Line, Reply},
-        task::now,
     },
     ids::Sid,
+    time::now,
 };
 
 /// A session, and the way that its replies take.

@@ -47,7 +47,8 @@ use super::{
     websocket::WebSocket,
 };
 use crate::{
-    engine::{Opening, Session, Transport, requests::Reply, task::now},
+    engine::{Opening, Session, Transport, requests::Reply},
+    time::now,
     wire::payload,
 };
 

@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use self::script::*;
 use crate::{
-    engine::{CloseReason, EngineConfig, SendError, Transport, requests::Reply, task::now},
+    engine::{CloseReason, EngineConfig, SendError, Transport, requests::Reply},
     ids::Sid,
+    time::now,
     wire::Message,
 };
 

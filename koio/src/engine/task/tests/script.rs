@@ -14,8 +14,8 @@ use crate::{
         Acceptor, CloseReason, Engine, EngineConfig, Opening, Session, Transport, Upstream,
         duplex::{Duplex, Gone, Source},
         requests::Reply,
-        task::now,
     },
+    time::now,
     wire::{Message, payload},
 };
 

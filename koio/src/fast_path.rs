@@ -1,0 +1,54 @@
+//! The fast paths, and the switch that turns them off in a test build.
+//!
+//! A fast path does what a slower, plainer path does too: its *slow twin*. Each stands behind one function that asks
+//! [`FastPath::is_on`] first. In a normal build the answer is a constant, so the question costs nothing. Built with
+//! `RUSTFLAGS="--cfg koio_slow_twins"` the slow twins run instead, so that the same test suite covers both; the variable
+//! `KOIO_FAST_PATHS` then turns single ones on again (`KOIO_FAST_PATHS=http1,turn_buffer`), to find which one is to blame.
+
+/// One path that exists for speed alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FastPath {
+    /// Emitters write to an idle connection themselves. Twin: they queue, and wake the session's task.
+    DirectWrite,
+    /// A turn collects its own answers in a buffer of the thread. Twin: the outbox's queue.
+    TurnBuffer,
+    /// Plain requests are read and answered without hyper. Twin: hyper and the tower service.
+    Http1,
+    /// A handler with nothing around it runs without boxed futures. Twin: the onion.
+    DirectHandler,
+    /// The context of an event that nobody kept serves the next event of the burst. Twin: a new one for each.
+    ContextReuse,
+    /// A JSON string without escapes is read without serde_json. Twin: serde_json.
+    PlainString,
+}
+
+impl FastPath {
+    /// Whether this build takes it.
+    #[cfg(not(koio_slow_twins))]
+    #[inline]
+    pub(crate) const fn is_on(self) -> bool {
+        true
+    }
+
+    /// Whether this run takes it.
+    #[cfg(koio_slow_twins)]
+    pub(crate) fn is_on(self) -> bool {
+        use std::sync::LazyLock;
+        static NAMED: LazyLock<String> =
+            LazyLock::new(|| std::env::var("KOIO_FAST_PATHS").unwrap_or_default());
+        NAMED.split(',').any(|name| name == self.name())
+    }
+
+    /// As `KOIO_FAST_PATHS` names it.
+    #[cfg(koio_slow_twins)]
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DirectWrite => "direct_write",
+            Self::TurnBuffer => "turn_buffer",
+            Self::Http1 => "http1",
+            Self::DirectHandler => "direct_handler",
+            Self::ContextReuse => "context_reuse",
+            Self::PlainString => "plain_string",
+        }
+    }
+}
