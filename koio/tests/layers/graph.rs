@@ -106,23 +106,19 @@ impl<'a> Graph<'a> {
             .find(|&end| self.modules.contains_key(&path[..end]))?;
         let at = self.modules[&path[..known]];
         let source = &self.sources[at];
-        let Some(name) = path.get(known) else {
-            return None;
-        };
+        let name = path.get(known)?;
         if source.defines.contains(name) || depth > 8 {
             return Some(at);
         }
-        let globs = source
+        let by_name = source.exports.get(name).map(|export| (export, None));
+        let by_glob = source
             .exports
             .iter()
-            .filter(|(name, _)| name.starts_with('*'));
-        let handed_on = source.exports.get(name).map(|path| (path, &path[..0]));
-        let through_globs = globs.map(|(_, path)| (path, &path[..0]));
-        for (export, _) in handed_on.into_iter().chain(through_globs) {
+            .filter(|(export, _)| export.starts_with('*'))
+            .map(|(_, export)| (export, Some(name)));
+        for (export, below) in by_name.into_iter().chain(by_glob) {
             if let Resolved::Inside(mut target) = self.absolute(source, export) {
-                if source.exports.get(name) != Some(export) {
-                    target.push(name.clone());
-                }
+                target.extend(below.cloned());
                 target.extend_from_slice(&path[known + 1..]);
                 if let Some(definer) = self.definer(&target, depth + 1) {
                     return Some(definer);
@@ -130,7 +126,7 @@ impl<'a> Graph<'a> {
             }
         }
         // A name that comes from another crate, or a macro.
-        source.uses.get(name).is_none().then_some(at)
+        (!source.uses.contains_key(name)).then_some(at)
     }
 
     /// Groups of files that import each other, directly or by way of others: Tarjan's strongly connected components.
