@@ -5,12 +5,12 @@
 //! to succeed goes to hyper with its connection, unread, and hyper keeps that: so there is one place for everything
 //! that is refused, and one for everything that takes long to read.
 
-mod answer;
-mod head;
-mod line;
 #[cfg(test)]
-mod noise;
-mod seen;
+mod fuzz_tests;
+mod polling_client;
+mod repeated_head;
+mod request_head;
+mod response_writer;
 
 use std::{
     future::{Future, poll_fn},
@@ -31,20 +31,22 @@ use tokio::{
     time::{Sleep, timeout},
 };
 
-pub(crate) use self::line::Stops;
+pub(crate) use self::polling_client::StopSignal;
 use self::{
-    answer::Left,
-    head::Plain,
-    line::{Client, Progress},
-    seen::Seen,
+    polling_client::{PollingClient, RequestProgress},
+    repeated_head::RepeatedHead,
+    request_head::PlainRequest,
+    response_writer::UnsentResponse,
 };
 use super::{
     EngineService, HttpStream,
-    block::Block,
-    origin::Verdict,
-    request::{self, Ask},
-    stream::Tcp,
-    websocket::WebSocket,
+    http::{
+        origin::OriginVerdict,
+        request::{self, RequestIntent},
+    },
+    read_buffer::ReadBuffer,
+    tcp::Tcp,
+    websocket::WebSocketTransport,
 };
 use crate::{
     engine::{Opening, Session, Transport, requests::Reply},
@@ -53,16 +55,16 @@ use crate::{
 };
 
 /// A connection whose requests have all been plain so far.
-pub(crate) struct Direct {
+pub(crate) struct Http1Connection {
     /// The session of the last request: most likely that of the next as well. Dropped first, so that the connection is
     /// closed here and not shut down before.
-    client: Option<Client>,
+    client: Option<PollingClient>,
     /// The client's request has not been answered, as far as is known.
     asked: bool,
     tcp: Tcp,
     peer: SocketAddr,
     service: Arc<EngineService>,
-    stops: Stops,
+    stops: StopSignal,
     /// Requests that came before they could be answered.
     unread: Bytes,
     timeout: Duration,
@@ -74,21 +76,21 @@ pub(crate) struct Direct {
     watched: bool,
 }
 
-/// What becomes of the connection; see [`Direct::finish`].
-pub(crate) enum Outcome {
+/// What becomes of the connection; see [`Http1Connection::finish`].
+pub(crate) enum Http1Outcome {
     End,
     Hyper,
-    WebSocket(Handshake),
+    WebSocket(PendingUpgrade),
 }
 
 /// What is to be done next.
-enum Next {
+enum NextStep {
     /// The session answers by itself, or the answer is written: the next request.
     Request,
     /// The rest of an answer.
-    Left(Box<Left>),
+    Unsent(Box<UnsentResponse>),
     /// A handshake: the connection is to be given to a session.
-    WebSocket(Handshake),
+    WebSocket(PendingUpgrade),
     /// A request that is none of ours.
     Hyper,
     /// The client has gone, or has said nothing for too long, or the server stops.
@@ -96,26 +98,26 @@ enum Next {
 }
 
 /// A WebSocket that has been asked for.
-pub(crate) struct Handshake {
+pub(crate) struct PendingUpgrade {
     response: Vec<u8>,
-    by: By,
+    by: UpgradedSession,
 }
 
 /// Who has asked for a WebSocket.
-enum By {
+enum UpgradedSession {
     /// A new client.
     Opening(Box<Opening>),
     /// A session that is over polling.
     Session(Session),
 }
 
-impl Direct {
+impl Http1Connection {
     pub(crate) fn new(
         tcp: TcpStream,
         peer: SocketAddr,
         service: Arc<EngineService>,
         timeout: Duration,
-        stops: Stops,
+        stops: StopSignal,
     ) -> Self {
         Self {
             client: None,
@@ -139,38 +141,41 @@ impl Direct {
     /// Answers requests for as long as they are plain.
     ///
     /// `stopped` is ready when the server wants the connection to end: after the answer that is under way.
-    pub(crate) async fn run(&mut self, mut stopped: Pin<&mut impl Future<Output = ()>>) -> Outcome {
+    pub(crate) async fn run(
+        &mut self,
+        mut stopped: Pin<&mut impl Future<Output = ()>>,
+    ) -> Http1Outcome {
         loop {
             let next = poll_fn(|cx| {
                 let next = self.poll_next(cx);
                 // Whoever has been asked once wakes this task by itself.
                 if next.is_pending() && !self.asked && (!self.watched || self.stops.have_come()) {
                     self.watched = true;
-                    return stopped.as_mut().poll(cx).map(|()| Next::End);
+                    return stopped.as_mut().poll(cx).map(|()| NextStep::End);
                 }
                 next
             });
             let left = match next.await {
-                Next::Request => continue,
-                Next::Left(left) => left,
-                Next::WebSocket(handshake) => return Outcome::WebSocket(handshake),
-                Next::Hyper => return Outcome::Hyper,
-                Next::End => return Outcome::End,
+                NextStep::Request => continue,
+                NextStep::Unsent(left) => left,
+                NextStep::WebSocket(handshake) => return Http1Outcome::WebSocket(handshake),
+                NextStep::Hyper => return Http1Outcome::Hyper,
+                NextStep::End => return Http1Outcome::End,
             };
             // In a box: nearly every answer is written at once.
             let last = left.last;
             if Box::pin(self.write_left(*left)).await.is_err() || last {
-                return Outcome::End;
+                return Http1Outcome::End;
             }
         }
     }
 
     /// Does what is to be done with the connection; gives it back if it is for hyper.
-    pub(crate) fn finish(self, outcome: Outcome) -> Option<HttpStream> {
+    pub(crate) fn finish(self, outcome: Http1Outcome) -> Option<HttpStream> {
         match outcome {
-            Outcome::End => None,
-            Outcome::Hyper => Some(HttpStream::new(self.unread, self.tcp)),
-            Outcome::WebSocket(handshake) => {
+            Http1Outcome::End => None,
+            Http1Outcome::Hyper => Some(HttpStream::new(self.unread, self.tcp)),
+            Http1Outcome::WebSocket(handshake) => {
                 self.hand_over(handshake);
                 None
             }
@@ -178,31 +183,31 @@ impl Direct {
     }
 
     /// Waits until there is something to do, and does what needs no waiting.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<NextStep> {
         if self.asked {
             match self.progress(cx) {
-                Progress::Answered => {}
-                Progress::Asked => return self.poll_hang_up(cx),
-                Progress::Left(left) => {
+                RequestProgress::Answered => {}
+                RequestProgress::Asked => return self.poll_hang_up(cx),
+                RequestProgress::Unsent(left) => {
                     self.asked = false;
-                    return Poll::Ready(Next::Left(left));
+                    return Poll::Ready(NextStep::Unsent(left));
                 }
             }
             self.asked = false;
         }
         loop {
             match ready!(self.poll_request(cx)) {
-                Next::Request if self.asked => return self.poll_hang_up(cx),
-                Next::Request => {}
+                NextStep::Request if self.asked => return self.poll_hang_up(cx),
+                NextStep::Request => {}
                 next => return Poll::Ready(next),
             }
         }
     }
 
-    fn progress(&self, cx: &mut Context<'_>) -> Progress {
+    fn progress(&self, cx: &mut Context<'_>) -> RequestProgress {
         match &self.client {
             Some(client) => client.progress(self.is_eager(), cx.waker()),
-            None => Progress::Answered,
+            None => RequestProgress::Answered,
         }
     }
 
@@ -214,42 +219,42 @@ impl Direct {
     }
 
     /// Waits for the next request, and takes it.
-    fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<NextStep> {
         if !self.unread.is_empty() {
             let unread = std::mem::take(&mut self.unread);
             return Poll::Ready(self.take(&unread, cx));
         }
-        let mut block = Block::default();
+        let mut block = ReadBuffer::default();
         match block.poll_fill(Pin::new(&mut self.tcp), cx) {
             Poll::Ready(Ok(1..)) => {
                 let next = self.take(block.closed(), cx);
                 block.forget();
                 Poll::Ready(next)
             }
-            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Next::End),
-            Poll::Pending => self.poll_patience(cx).map(|()| Next::End),
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(NextStep::End),
+            Poll::Pending => self.poll_patience(cx).map(|()| NextStep::End),
         }
     }
 
     /// While the session has the word: ready if the client goes away, which is what ends its session.
-    fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<NextStep> {
         // Requests that come now wait for their turn; beyond a block's worth they wait in the system's buffers.
         if !self.unread.is_empty() {
             return Poll::Pending;
         }
         // Nothing has come, nearly always: asked first, that costs half.
         if ready!(self.tcp.poll_read_ready(cx)).is_err() {
-            return Poll::Ready(Next::End);
+            return Poll::Ready(NextStep::End);
         }
-        let mut block = Block::default();
+        let mut block = ReadBuffer::default();
         match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
             Ok(1..) => {
                 self.unread = Bytes::copy_from_slice(block.closed());
                 block.forget();
                 // The answer may have come meanwhile, and then nobody wakes this task for it.
-                Poll::Ready(Next::Request)
+                Poll::Ready(NextStep::Request)
             }
-            Ok(0) | Err(_) => Poll::Ready(Next::End),
+            Ok(0) | Err(_) => Poll::Ready(NextStep::End),
         }
     }
 
@@ -261,7 +266,7 @@ impl Direct {
         }
         self.idle = self
             .idle
-            .max(self.client.as_ref().and_then(Client::answered));
+            .max(self.client.as_ref().and_then(PollingClient::answered));
         let idle = *self.idle.get_or_insert_with(now);
         let Some(by) = idle.checked_add(self.timeout) else {
             // Beyond what the clock can tell.
@@ -281,21 +286,21 @@ impl Direct {
     }
 
     /// Takes the first request of `bytes`; what is behind it is kept.
-    fn take(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Next {
+    fn take(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> NextStep {
         let next = self.take_again(bytes, cx).or_else(|| {
-            head::read(bytes, |plain| {
+            request_head::read(bytes, |plain| {
                 keep_behind(&mut self.unread, bytes, plain.length());
                 self.begin(plain, cx)
             })
         });
         next.unwrap_or_else(|| {
             self.unread = Bytes::copy_from_slice(bytes);
-            Next::Hyper
+            NextStep::Hyper
         })
     }
 
     /// The same for a request that asks something of the last one's session, with the same head.
-    fn take_again(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Option<Next> {
+    fn take_again(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Option<NextStep> {
         let client = self.client.as_ref()?;
         let seen = client.seen.as_ref()?;
         let again = seen.read(bytes)?;
@@ -307,21 +312,21 @@ impl Direct {
         }
         self.ask(client, again.body, seen.listed.as_ref(), cx)?;
         self.asked = true;
-        Some(Next::Request)
+        Some(NextStep::Request)
     }
 
     /// Whether a target without a handshake is for this client's session, over polling.
-    fn asks_for(&self, target: &[u8], client: &Client) -> bool {
+    fn asks_for(&self, target: &[u8], client: &PollingClient) -> bool {
         let config = self.service.engine.config();
         let query = self.service.query_of(target);
         let ask = query.map(|query| request::judge(&Method::GET, query, false, config));
-        matches!(ask, Some(Ok(Ask::Session(sid, Transport::Polling))) if client.is(&sid))
+        matches!(ask, Some(Ok(RequestIntent::Session(sid, Transport::Polling))) if client.is(&sid))
     }
 
     /// Tells the client's session of a poll, or of a POST with its body. `None` if there is anything to refuse.
     fn ask(
         &self,
-        client: &Client,
+        client: &PollingClient,
         body: Option<&[u8]>,
         listed: Option<&HeaderValue>,
         cx: &mut Context<'_>,
@@ -342,12 +347,12 @@ impl Direct {
     }
 
     /// Tells the session, or opens one. `None` if there is anything to refuse: nothing has been done then.
-    fn begin(&mut self, plain: &Plain<'_>, cx: &mut Context<'_>) -> Option<Next> {
+    fn begin(&mut self, plain: &PlainRequest<'_>, cx: &mut Context<'_>) -> Option<NextStep> {
         let query = self.service.query_of(plain.target)?;
         let listed = match self.service.origins.judge_text(plain.origin, plain.host) {
-            Verdict::Same => None,
-            Verdict::Listed(origin) => Some(origin),
-            Verdict::Foreign => return None,
+            OriginVerdict::Same => None,
+            OriginVerdict::Listed(origin) => Some(origin),
+            OriginVerdict::Foreign => return None,
         };
         let config = self.service.engine.config();
         let ask = {
@@ -359,80 +364,80 @@ impl Direct {
             request::judge(method, query, plain.websocket.is_some(), config).ok()?
         };
         match ask {
-            Ask::Open(Transport::Polling) => {
+            RequestIntent::Open(Transport::Polling) => {
                 let opening = self.opening(plain, Transport::Polling);
                 let handshake = self.service.engine.open(opening, None).ok()?;
                 let payload = payload::encode([handshake]);
                 Some(self.answer(Reply::Payload(payload), listed))
             }
-            Ask::Open(Transport::WebSocket) => self.handshake(plain, None),
-            Ask::Session(sid, transport) => {
+            RequestIntent::Open(Transport::WebSocket) => self.handshake(plain, None),
+            RequestIntent::Session(sid, transport) => {
                 if transport == Transport::WebSocket {
                     return self.handshake(plain, Some(self.service.engine.get(&sid)?));
                 }
                 let client = match self.client.take().filter(|known| known.is(&sid)) {
                     // Here for a second time: it may well come again.
                     Some(mut client) => {
-                        client.seen = Seen::new(plain, listed.clone()).map(Box::new);
+                        client.seen = RepeatedHead::new(plain, listed.clone()).map(Box::new);
                         client
                     }
                     None => {
                         let session = self.service.engine.get(&sid)?;
-                        Client::new(session, self.tcp.writer()?, self.stops.clone())
+                        PollingClient::new(session, self.tcp.writer()?, self.stops.clone())
                     }
                 };
                 self.ask(&client, plain.body, listed.as_ref(), cx)?;
                 self.client = Some(client);
                 self.asked = true;
-                Some(Next::Request)
+                Some(NextStep::Request)
             }
         }
     }
 
     /// Answers what needs no waiting.
-    fn answer(&mut self, reply: Reply, listed: Option<HeaderValue>) -> Next {
+    fn answer(&mut self, reply: Reply, listed: Option<HeaderValue>) -> NextStep {
         let Some(writer) = self.tcp.writer() else {
-            return Next::End;
+            return NextStep::End;
         };
         let now = now();
         self.idle = Some(now);
         let last = self.stops.have_come();
-        match answer::write(&writer, reply, listed.as_ref(), last, now) {
-            Some(left) => Next::Left(left),
-            None => Next::Request,
+        match response_writer::write(&writer, reply, listed.as_ref(), last, now) {
+            Some(left) => NextStep::Unsent(left),
+            None => NextStep::Request,
         }
     }
 
-    fn opening(&self, plain: &Plain<'_>, transport: Transport) -> Opening {
+    fn opening(&self, plain: &PlainRequest<'_>, transport: Transport) -> Opening {
         let headers = plain.headers.iter();
         let headers = headers.map(|header| (header.name.as_bytes(), header.value));
         Opening::of_text(plain.target, headers, self.peer, transport)
     }
 
-    fn handshake(&self, plain: &Plain<'_>, session: Option<Session>) -> Option<Next> {
+    fn handshake(&self, plain: &PlainRequest<'_>, session: Option<Session>) -> Option<NextStep> {
         let key = plain.websocket?;
         if plain.body.is_some() || !request::is_good_key(key) || self.service.engine.is_refusing() {
             return None;
         }
-        Some(Next::WebSocket(Handshake {
-            response: answer::switching_protocols(key),
+        Some(NextStep::WebSocket(PendingUpgrade {
+            response: response_writer::switching_protocols(key),
             by: session.map_or_else(
-                || By::Opening(Box::new(self.opening(plain, Transport::WebSocket))),
-                By::Session,
+                || UpgradedSession::Opening(Box::new(self.opening(plain, Transport::WebSocket))),
+                UpgradedSession::Session,
             ),
         }))
     }
 
     /// Gives the connection to a session. To a new client the answer to the handshake leaves with its first frame.
-    fn hand_over(self, handshake: Handshake) {
+    fn hand_over(self, handshake: PendingUpgrade) {
         let engine = &self.service.engine;
-        let mut websocket = WebSocket::new(self.tcp, &self.unread, engine.config());
+        let mut websocket = WebSocketTransport::new(self.tcp, &self.unread, engine.config());
         match handshake.by {
-            By::Opening(opening) => {
+            UpgradedSession::Opening(opening) => {
                 // Refused only while shutting down: the dropped connection tells the client to come back.
                 let _ = engine.open_behind(handshake.response, *opening, Box::new(websocket));
             }
-            By::Session(session) => {
+            UpgradedSession::Session(session) => {
                 websocket.begin_with(&handshake.response);
                 let _ = session.probe(Box::new(websocket));
             }
@@ -440,8 +445,8 @@ impl Direct {
     }
 
     /// Writes what the client did not take at once.
-    async fn write_left(&mut self, left: Left) -> io::Result<()> {
-        let Left {
+    async fn write_left(&mut self, left: UnsentResponse) -> io::Result<()> {
+        let UnsentResponse {
             mut head, mut body, ..
         } = left;
         let time = self.service.engine.config().write_timeout;

@@ -36,7 +36,7 @@ impl std::error::Error for BadOrigin {}
 
 /// What the `Origin` header of a request means.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum OriginVerdict {
     /// No browser, or a page of the same host.
     Same,
     /// Another host's page that may connect: its browser must be told so.
@@ -64,13 +64,13 @@ impl Origins {
         self.any = true;
     }
 
-    pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
+    pub(crate) fn judge(&self, headers: &HeaderMap) -> OriginVerdict {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
-            return Verdict::Same;
+            return OriginVerdict::Same;
         };
         if origins.next().is_some() {
-            return Verdict::Foreign;
+            return OriginVerdict::Foreign;
         }
         let mut hosts = headers.get_all(HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
@@ -81,25 +81,25 @@ impl Origins {
     }
 
     /// The same for a request with at most one of these headers.
-    pub(super) fn judge_text(&self, origin: Option<&[u8]>, host: Option<&[u8]>) -> Verdict {
+    pub(crate) fn judge_text(&self, origin: Option<&[u8]>, host: Option<&[u8]>) -> OriginVerdict {
         let Some(origin) = origin else {
-            return Verdict::Same;
+            return OriginVerdict::Same;
         };
         let Ok(value) = HeaderValue::from_bytes(origin) else {
-            return Verdict::Foreign;
+            return OriginVerdict::Foreign;
         };
         let Ok(text) = value.to_str() else {
-            return Verdict::Foreign;
+            return OriginVerdict::Foreign;
         };
         let text = text.to_ascii_lowercase();
         let host = host.and_then(|host| std::str::from_utf8(host).ok());
         if host.is_some_and(|host| is_same_host(&text, host)) {
-            return Verdict::Same;
+            return OriginVerdict::Same;
         }
         if self.any || self.listed.contains(&text) {
-            return Verdict::Listed(value);
+            return OriginVerdict::Listed(value);
         }
-        Verdict::Foreign
+        OriginVerdict::Foreign
     }
 }
 
@@ -182,7 +182,7 @@ fn is_same_host(origin: &str, host: &str) -> bool {
 }
 
 /// Tells a browser that its page may read the response. Never `*`, which would exclude cookies.
-pub(super) fn allow_in(headers: &mut HeaderMap, origin: HeaderValue) {
+pub(crate) fn allow_in(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(
         ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -192,7 +192,7 @@ pub(super) fn allow_in(headers: &mut HeaderMap, origin: HeaderValue) {
 }
 
 /// Answers what a browser asks before a request that is not simple (a preflight).
-pub(super) fn allow_preflight(headers: &mut HeaderMap, asked: Option<HeaderValue>) {
+pub(crate) fn allow_preflight(headers: &mut HeaderMap, asked: Option<HeaderValue>) {
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST"),
@@ -213,7 +213,7 @@ mod tests {
         headers
     }
 
-    fn judge(origin: &str, host: &str) -> Verdict {
+    fn judge(origin: &str, host: &str) -> OriginVerdict {
         Origins::default().judge(&headers(origin, host))
     }
 
@@ -221,19 +221,28 @@ mod tests {
     fn a_page_of_the_same_host_may_connect() {
         assert_eq!(
             judge("http://127.0.0.1:3000", "127.0.0.1:3000"),
-            Verdict::Same
+            OriginVerdict::Same
         );
-        assert_eq!(judge("https://Chat.example", "chat.example"), Verdict::Same);
+        assert_eq!(
+            judge("https://Chat.example", "chat.example"),
+            OriginVerdict::Same
+        );
         assert_eq!(
             judge("https://chat.example", "chat.example:443"),
-            Verdict::Same
+            OriginVerdict::Same
         );
-        assert_eq!(judge("http://[::1]:3000", "[::1]:3000"), Verdict::Same);
+        assert_eq!(
+            judge("http://[::1]:3000", "[::1]:3000"),
+            OriginVerdict::Same
+        );
     }
 
     #[test]
     fn a_client_without_an_origin_is_no_browser() {
-        assert_eq!(Origins::default().judge(&HeaderMap::new()), Verdict::Same);
+        assert_eq!(
+            Origins::default().judge(&HeaderMap::new()),
+            OriginVerdict::Same
+        );
     }
 
     #[test]
@@ -249,7 +258,7 @@ mod tests {
         ] {
             assert_eq!(
                 judge(origin, "127.0.0.1:3000"),
-                Verdict::Foreign,
+                OriginVerdict::Foreign,
                 "{origin}"
             );
         }
@@ -259,7 +268,7 @@ mod tests {
     fn two_origins_are_refused() {
         let mut headers = headers("http://a.example", "a.example");
         headers.append(ORIGIN, "http://b.example".parse().unwrap());
-        assert_eq!(Origins::default().judge(&headers), Verdict::Foreign);
+        assert_eq!(Origins::default().judge(&headers), OriginVerdict::Foreign);
     }
 
     #[test]
@@ -267,13 +276,16 @@ mod tests {
         let mut origins = Origins::default();
         origins.allow("https://app.example").unwrap();
         let judge = |origin| origins.judge(&headers(origin, "api.example"));
-        assert!(matches!(judge("https://app.example"), Verdict::Listed(_)));
+        assert!(matches!(
+            judge("https://app.example"),
+            OriginVerdict::Listed(_)
+        ));
         for origin in [
             "http://app.example",
             "https://app.example:8443",
             "https://app.example.evil",
         ] {
-            assert_eq!(judge(origin), Verdict::Foreign, "{origin}");
+            assert_eq!(judge(origin), OriginVerdict::Foreign, "{origin}");
         }
     }
 
@@ -296,7 +308,7 @@ mod tests {
             let mut origins = Origins::default();
             assert_eq!(origins.allow(origin), Ok(()), "{origin}");
             let verdict = origins.judge(&headers(&origin.to_ascii_lowercase(), "api.example"));
-            assert!(matches!(verdict, Verdict::Listed(_)), "{origin}");
+            assert!(matches!(verdict, OriginVerdict::Listed(_)), "{origin}");
         }
     }
 

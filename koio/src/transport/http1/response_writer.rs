@@ -11,8 +11,8 @@ use http::HeaderValue;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::super::response;
 use crate::engine::requests::Reply;
+use crate::transport::http::response;
 
 /// What answers begin with.
 const PAYLOAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
@@ -32,7 +32,7 @@ thread_local! {
 
 /// What is left to do when an answer has been written as far as the client takes it.
 #[derive(Debug, Default)]
-pub(super) struct Left {
+pub(super) struct UnsentResponse {
     pub(super) head: Bytes,
     pub(super) body: Bytes,
     /// The connection ends behind it.
@@ -46,7 +46,7 @@ pub(super) fn write(
     listed: Option<&HeaderValue>,
     last: bool,
     now: Instant,
-) -> Option<Box<Left>> {
+) -> Option<Box<UnsentResponse>> {
     let mut together = TOGETHER.take();
     together.clear();
     begin(&mut together, &reply, now);
@@ -67,13 +67,15 @@ pub(super) fn write(
     };
     let left = match written {
         Ok(written) if !last && written == together.len() + body.len() => None,
-        written => Some(Box::new(Left::behind(written, &together, body, last))),
+        written => Some(Box::new(UnsentResponse::behind(
+            written, &together, body, last,
+        ))),
     };
     TOGETHER.set(together);
     left
 }
 
-impl Left {
+impl UnsentResponse {
     #[cold]
     fn behind(written: io::Result<usize>, head: &[u8], mut body: Bytes, last: bool) -> Self {
         let written = match written {
@@ -98,7 +100,7 @@ impl Left {
 }
 
 /// What all answers of a second begin with, up to their length. Made once by each thread.
-struct Second {
+struct DatedHeads {
     until: Option<Instant>,
     payload: Vec<u8>,
     taken: Vec<u8>,
@@ -106,8 +108,8 @@ struct Second {
 }
 
 thread_local! {
-    static SECOND: RefCell<Second> = const {
-        RefCell::new(Second {
+    static SECOND: RefCell<DatedHeads> = const {
+        RefCell::new(DatedHeads {
             until: None,
             payload: Vec::new(),
             taken: Vec::new(),
@@ -116,7 +118,7 @@ thread_local! {
     };
 }
 
-impl Second {
+impl DatedHeads {
     #[cold]
     fn renew(&mut self, now: Instant) {
         // RFC 9110 section 6.6.1: whoever has a clock says so.

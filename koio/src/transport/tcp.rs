@@ -20,17 +20,17 @@ use tokio::{
 use crate::engine::duplex::Shortcut;
 
 /// A byte stream, and the way around the session's task to write to it, if it has one.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
     fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
         None
     }
 }
 
 /// Behind TLS, or whatever else is not the socket itself.
-impl Stream for TokioIo<Upgraded> {}
+impl ByteStream for TokioIo<Upgraded> {}
 
 #[cfg(test)]
-impl Stream for tokio::io::DuplexStream {}
+impl ByteStream for tokio::io::DuplexStream {}
 
 /// A TCP connection, which any task may write to.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Drop for Tcp {
     }
 }
 
-impl Stream for Tcp {
+impl ByteStream for Tcp {
     fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
         Some(self.writer()? as _)
     }

@@ -17,8 +17,8 @@ use tokio::{net::tcp::OwnedWriteHalf, sync::watch};
 use tracing::debug;
 
 use super::{
-    answer::{self, Left},
-    seen::Seen,
+    repeated_head::RepeatedHead,
+    response_writer::{self, UnsentResponse},
 };
 use crate::{
     engine::{
@@ -30,34 +30,34 @@ use crate::{
 };
 
 /// A session, and the way that its replies take.
-pub(super) struct Client {
+pub(super) struct PollingClient {
     session: Session,
-    line: Arc<Open>,
+    line: Arc<ConnectionResponder>,
     /// The head of its last request, if that was read and judged in full: the next is likely to have the same.
-    pub(super) seen: Option<Box<Seen>>,
+    pub(super) seen: Option<Box<RepeatedHead>>,
 }
 
 /// How far the last request is.
-pub(super) enum Progress {
+pub(super) enum RequestProgress {
     Answered,
     /// The session has not answered it.
     Asked,
     /// It has been answered, and there is something left to do.
-    Left(Box<Left>),
+    Unsent(Box<UnsentResponse>),
 }
 
-struct Open {
+struct ConnectionResponder {
     writer: Arc<OwnedWriteHalf>,
-    stops: Stops,
+    stops: StopSignal,
     /// The last request is not answered, or there is something left to do. Written under the lock, for a look without it.
     busy: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<ResponderState>,
 }
 
-struct State {
+struct ResponderState {
     /// When the last request that was answered was.
     answered: Option<Instant>,
-    left: Option<Box<Left>>,
+    left: Option<Box<UnsentResponse>>,
     /// The foreign origin that must be told that it may read the answer.
     listed: Option<HeaderValue>,
     /// The connection's task has something to do as soon as there is an answer.
@@ -67,9 +67,9 @@ struct State {
 
 /// Knows whether the server wants its connections to end.
 #[derive(Clone, Debug)]
-pub(crate) struct Stops(watch::Receiver<bool>);
+pub(crate) struct StopSignal(watch::Receiver<bool>);
 
-impl Stops {
+impl StopSignal {
     pub(crate) fn new(stopped: watch::Receiver<bool>) -> Self {
         Self(stopped)
     }
@@ -79,9 +79,9 @@ impl Stops {
     }
 }
 
-impl Client {
-    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stops: Stops) -> Self {
-        let state = State {
+impl PollingClient {
+    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stops: StopSignal) -> Self {
+        let state = ResponderState {
             answered: None,
             left: None,
             listed: None,
@@ -90,7 +90,7 @@ impl Client {
         };
         Self {
             session,
-            line: Arc::new(Open {
+            line: Arc::new(ConnectionResponder {
                 writer,
                 stops,
                 busy: AtomicBool::new(false),
@@ -127,25 +127,25 @@ impl Client {
 
     /// How far it is. While it is not answered: whom to wake if there is something left to do, or if the task is
     /// eager.
-    pub(super) fn progress(&self, eager: bool, waker: &Waker) -> Progress {
+    pub(super) fn progress(&self, eager: bool, waker: &Waker) -> RequestProgress {
         if !self.line.busy.load(Ordering::Acquire) {
-            return Progress::Answered;
+            return RequestProgress::Answered;
         }
         let mut state = self.line.state();
         if let Some(left) = state.left.take() {
             self.line.busy.store(false, Ordering::Relaxed);
-            return Progress::Left(left);
+            return RequestProgress::Unsent(left);
         }
         if !self.line.is_asked(&state) {
-            return Progress::Answered;
+            return RequestProgress::Answered;
         }
         state.eager = eager;
         state.remember(waker);
-        Progress::Asked
+        RequestProgress::Asked
     }
 }
 
-impl Drop for Client {
+impl Drop for PollingClient {
     /// Ends the session if its client has gone away before the answer: what that would have carried is lost.
     fn drop(&mut self) {
         let state = self.line.state();
@@ -158,17 +158,17 @@ impl Drop for Client {
     }
 }
 
-impl Open {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl ConnectionResponder {
+    fn state(&self) -> MutexGuard<'_, ResponderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_asked(&self, state: &State) -> bool {
+    fn is_asked(&self, state: &ResponderState) -> bool {
         self.busy.load(Ordering::Relaxed) && state.left.is_none()
     }
 }
 
-impl State {
+impl ResponderState {
     fn remember(&mut self, waker: &Waker) {
         match &mut self.waker {
             Some(old) => old.clone_from(waker),
@@ -177,7 +177,7 @@ impl State {
     }
 }
 
-impl Line for Open {
+impl Line for ConnectionResponder {
     fn answer(&self, reply: Reply) {
         let mut state = self.state();
         if !self.is_asked(&state) {
@@ -185,7 +185,7 @@ impl Line for Open {
         }
         let at = now();
         state.answered = Some(at);
-        state.left = answer::write(
+        state.left = response_writer::write(
             &self.writer,
             reply,
             state.listed.as_ref(),

@@ -16,7 +16,7 @@ const READ: usize = 64 * 1024;
 const FIRST: usize = 16 * 1024;
 
 thread_local! {
-    static BLOCK: Cell<Option<Box<Filled>>> = const { Cell::new(None) };
+    static BLOCK: Cell<Option<Box<Block>>> = const { Cell::new(None) };
 }
 
 /// What has been read and not been used up. While there is something, the thread's block is here; what is in it
@@ -24,10 +24,10 @@ thread_local! {
 ///
 /// It is handed around in its box: a connection at rest has room for no more than a pointer to it.
 #[derive(Debug, Default)]
-pub(super) struct Block(Option<Box<Filled>>);
+pub(super) struct ReadBuffer(Option<Box<Block>>);
 
 #[derive(Debug, Default)]
-struct Filled {
+struct Block {
     bytes: Vec<u8>,
     /// Up to here it has been used up.
     used: usize,
@@ -38,7 +38,7 @@ struct Filled {
     shared: bool,
 }
 
-impl Filled {
+impl Block {
     /// A block of its own.
     fn of(bytes: &[u8]) -> Self {
         Self {
@@ -61,10 +61,10 @@ impl Filled {
     }
 }
 
-impl Block {
+impl ReadBuffer {
     /// Bytes that came with the handshake.
     pub(super) fn of(bytes: &Bytes) -> Self {
-        Self((!bytes.is_empty()).then(|| Box::new(Filled::of(bytes))))
+        Self((!bytes.is_empty()).then(|| Box::new(Block::of(bytes))))
     }
 
     /// Reads from the socket; nothing may be left. `Ready(0)` at its end.
@@ -148,7 +148,7 @@ impl Block {
         let is_used_up = filled.used == filled.end;
         if filled.shared {
             if !is_used_up {
-                let mut own = Box::new(Filled::of(filled.unused()));
+                let mut own = Box::new(Block::of(filled.unused()));
                 own.open = filled.open - filled.used;
                 self.0 = Some(own);
             }

@@ -10,17 +10,17 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 
 use super::{
-    head::{Plain, read},
-    seen::Seen,
+    repeated_head::RepeatedHead,
+    request_head::{PlainRequest, read},
 };
 use crate::transport::Body;
 
 const REQUESTS: u32 = 100_000;
 
 /// A generator of its own, so that a failure comes again (xorshift64*).
-struct Noise(u64);
+struct RequestGenerator(u64);
 
-impl Noise {
+impl RequestGenerator {
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -173,16 +173,16 @@ impl Noise {
 
 /// What there is to know of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Story {
+struct ReadRequest {
     method: String,
     target: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
 }
 
-fn story(plain: &Plain<'_>) -> Story {
+fn story(plain: &PlainRequest<'_>) -> ReadRequest {
     let headers = plain.headers.iter();
-    Story {
+    ReadRequest {
         method: plain.body.map_or("GET", |_| "POST").to_owned(),
         target: String::from_utf8_lossy(plain.target).into_owned(),
         headers: sorted(headers.map(|it| (it.name.to_ascii_lowercase(), it.value.to_vec()))),
@@ -190,7 +190,7 @@ fn story(plain: &Plain<'_>) -> Story {
     }
 }
 
-fn here(bytes: &[u8]) -> Option<(Story, usize)> {
+fn here(bytes: &[u8]) -> Option<(ReadRequest, usize)> {
     read(bytes, |plain| Some((story(plain), plain.length())))
 }
 
@@ -202,14 +202,14 @@ fn sorted(headers: impl Iterator<Item = (String, Vec<u8>)>) -> Vec<(String, Vec<
 }
 
 /// All requests that hyper finds.
-async fn by_hyper(bytes: &[u8]) -> Vec<Story> {
+async fn by_hyper(bytes: &[u8]) -> Vec<ReadRequest> {
     let found = RefCell::new(Vec::new());
     let service = service_fn(async |request: Request<Incoming>| {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes());
         let headers = head.headers.iter();
         let headers = headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
-        found.borrow_mut().push(Story {
+        found.borrow_mut().push(ReadRequest {
             method: head.method.to_string(),
             target: head.uri.to_string(),
             headers: sorted(headers),
@@ -228,7 +228,7 @@ async fn by_hyper(bytes: &[u8]) -> Vec<Story> {
 #[tokio::test]
 async fn whatever_is_read_here_hyper_reads_alike() {
     const NEXT: &[u8] = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
-    let mut noise = Noise(0x6b6f_696f);
+    let mut noise = RequestGenerator(0x6b6f_696f);
     let mut plain = 0;
     for _ in 0..REQUESTS {
         let mut bytes = noise.request();
@@ -257,11 +257,11 @@ async fn whatever_is_read_here_hyper_reads_alike() {
 
 #[test]
 fn a_head_that_comes_again_is_read_like_any_other() {
-    let mut noise = Noise(0x6167_6169);
+    let mut noise = RequestGenerator(0x6167_6169);
     let mut hits = 0;
     for _ in 0..REQUESTS {
         let first = noise.request();
-        let Some(seen) = read(&first, |plain| Seen::new(plain, None)) else {
+        let Some(seen) = read(&first, |plain| RepeatedHead::new(plain, None)) else {
             continue;
         };
         let mut second = first.clone();

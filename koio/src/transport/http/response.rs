@@ -10,7 +10,7 @@ use super::{Body, request::Refusal};
 use crate::engine::requests::Reply;
 
 /// The answer to data that was taken.
-pub(super) const TAKEN: &[u8] = b"ok";
+pub(crate) const TAKEN: &[u8] = b"ok";
 
 fn respond(
     status: StatusCode,
@@ -31,7 +31,7 @@ fn never_stored(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// What a session answers. `transport/direct` writes the same.
+/// What a session answers. `transport::http1` writes the same.
 impl From<Reply> for Response<Body> {
     fn from(reply: Reply) -> Self {
         let (content_type, body) = match reply {
@@ -44,14 +44,14 @@ impl From<Reply> for Response<Body> {
 }
 
 /// A status and nothing else.
-pub(super) fn bare(status: StatusCode) -> Response<Body> {
+pub(crate) fn bare(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
 /// A refusal of a plain request: the code and its words as JSON.
-pub(super) fn refused(refusal: Refusal) -> Response<Body> {
+pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
     let mut response = match refusal.code() {
         Some(code) => respond(
             refusal.status(),
@@ -70,7 +70,7 @@ pub(super) fn refused(refusal: Refusal) -> Response<Body> {
 }
 
 /// A refusal of an upgrade. The reference always says 400, with the bare words.
-pub(super) fn refused_upgrade(refusal: Refusal) -> Response<Body> {
+pub(crate) fn refused_upgrade(refusal: Refusal) -> Response<Body> {
     let status = match refusal {
         Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,

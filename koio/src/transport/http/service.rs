@@ -27,31 +27,33 @@ use tracing::debug;
 
 use super::{
     Body, HttpStream, Origins, origin,
-    origin::Verdict,
-    polling::{Post, Waiting},
-    request::{self, Ask, Refusal},
+    origin::OriginVerdict,
+    request::{self, Refusal, RequestIntent},
     response,
-    stream::Tcp,
-    websocket::WebSocket,
 };
 use crate::{
     engine::{
         Engine, Opening, PeerAddr, Transport, duplex::Duplex, registry::NotOpened, requests::Reply,
     },
     ids::Sid,
+    transport::{
+        polling::{Post, Waiting},
+        tcp::Tcp,
+        websocket::WebSocketTransport,
+    },
     wire::payload,
 };
 
 /// The answer to a request that has been taken; see [`EngineService::respond`].
 #[must_use = "the session ends if nobody waits for the answer"]
 pub struct Responding {
-    begun: Begun,
+    begun: PendingResponse,
     /// The foreign origin that must be told that it may read the response.
     listed: Option<HeaderValue>,
 }
 
 /// A request that has been taken: its answer, or what waits for it.
-enum Begun {
+enum PendingResponse {
     Done(Response<Body>),
     Poll(Waiting),
     Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
@@ -62,10 +64,10 @@ enum Begun {
 /// Cloning costs a reference count.
 #[derive(Clone, Debug)]
 pub struct EngineService {
-    pub(super) engine: Engine,
+    pub(crate) engine: Engine,
     /// Without a slash at the end.
     path: Arc<str>,
-    pub(super) origins: Arc<Origins>,
+    pub(crate) origins: Arc<Origins>,
 }
 
 impl EngineService {
@@ -87,7 +89,7 @@ impl EngineService {
     }
 
     /// The query of a target that is the engine's.
-    pub(super) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
+    pub(crate) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         let rest = target.strip_prefix(self.path.as_bytes())?;
         let path = rest.iter().position(|byte| *byte == b'?')?;
         let (path, query) = rest.split_at_checked(path)?;
@@ -127,7 +129,7 @@ impl EngineService {
         &self,
         mut request: Request<B>,
         peer: Option<SocketAddr>,
-    ) -> (Begun, Option<HeaderValue>)
+    ) -> (PendingResponse, Option<HeaderValue>)
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,
@@ -135,11 +137,11 @@ impl EngineService {
     {
         let upgrade = request::wants_websocket(request.headers());
         let listed = match self.origins.judge(request.headers()) {
-            Verdict::Same => None,
-            Verdict::Listed(origin) => Some(origin),
-            Verdict::Foreign => {
+            OriginVerdict::Same => None,
+            OriginVerdict::Listed(origin) => Some(origin),
+            OriginVerdict::Foreign => {
                 let refused = self.refuse(Refusal::Forbidden, upgrade, &request);
-                return (Begun::Done(refused), None);
+                return (PendingResponse::Done(refused), None);
             }
         };
         if listed.is_some()
@@ -148,17 +150,21 @@ impl EngineService {
                 .headers()
                 .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
         {
-            return (Begun::Done(preflight(request.headers())), listed);
+            return (PendingResponse::Done(preflight(request.headers())), listed);
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let asked = request::judge(request.method(), query, upgrade, self.engine.config());
         let begun = match asked {
-            Ok(Ask::Open(Transport::Polling)) => Begun::Done(self.open_polling(&request, peer)),
-            Ok(Ask::Open(Transport::WebSocket)) => {
-                Begun::Done(self.open_websocket(&mut request, peer, None))
+            Ok(RequestIntent::Open(Transport::Polling)) => {
+                PendingResponse::Done(self.open_polling(&request, peer))
             }
-            Ok(Ask::Session(sid, transport)) => self.session(sid, transport, request, peer),
-            Err(refusal) => Begun::Done(self.refuse(refusal, upgrade, &request)),
+            Ok(RequestIntent::Open(Transport::WebSocket)) => {
+                PendingResponse::Done(self.open_websocket(&mut request, peer, None))
+            }
+            Ok(RequestIntent::Session(sid, transport)) => {
+                self.session(sid, transport, request, peer)
+            }
+            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
         };
         (begun, listed)
     }
@@ -195,7 +201,7 @@ impl EngineService {
         transport: Transport,
         mut request: Request<B>,
         peer: Option<SocketAddr>,
-    ) -> Begun
+    ) -> PendingResponse
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,
@@ -203,24 +209,24 @@ impl EngineService {
     {
         let upgrade = transport == Transport::WebSocket;
         let Some(session) = self.engine.get(&sid) else {
-            return Begun::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
+            return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
         };
         if upgrade {
-            return Begun::Done(self.open_websocket(&mut request, peer, Some(sid)));
+            return PendingResponse::Done(self.open_websocket(&mut request, peer, Some(sid)));
         }
         if session.transport() != transport {
-            return Begun::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
+            return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
         }
         match *request.method() {
             Method::GET => match Waiting::poll(session) {
-                Ok(poll) => Begun::Poll(poll),
-                Err(refusal) => Begun::Done(self.refuse(refusal, upgrade, &request)),
+                Ok(poll) => PendingResponse::Poll(poll),
+                Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
             },
             Method::POST => match Post::begin(session, request) {
-                Some(post) => Begun::Post(Box::pin(post.respond(self.engine.clone()))),
-                None => Begun::Done(response::bare(StatusCode::BAD_REQUEST)),
+                Some(post) => PendingResponse::Post(Box::pin(post.respond(self.engine.clone()))),
+                None => PendingResponse::Done(response::bare(StatusCode::BAD_REQUEST)),
             },
-            _ => Begun::Done(self.refuse(Refusal::MethodNotAllowed, upgrade, &request)),
+            _ => PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, upgrade, &request)),
         }
     }
 
@@ -294,9 +300,9 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
         },
     };
     match taken {
-        Ok((tcp, unread)) => Box::new(WebSocket::new(tcp, &unread, config)),
+        Ok((tcp, unread)) => Box::new(WebSocketTransport::new(tcp, &unread, config)),
         // Behind TLS, or in some other wrapping.
-        Err(connection) => Box::new(WebSocket::new(
+        Err(connection) => Box::new(WebSocketTransport::new(
             TokioIo::new(connection),
             &Bytes::new(),
             config,
@@ -342,9 +348,9 @@ impl Future for Responding {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
         let mut response = match &mut self.begun {
-            Begun::Done(response) => take(response),
-            Begun::Poll(poll) => ready!(Pin::new(poll).poll(cx)).into(),
-            Begun::Post(post) => ready!(post.as_mut().poll(cx)),
+            PendingResponse::Done(response) => take(response),
+            PendingResponse::Poll(poll) => ready!(Pin::new(poll).poll(cx)).into(),
+            PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
         };
         if let Some(origin) = self.listed.take() {
             origin::allow_in(response.headers_mut(), origin);

@@ -9,13 +9,13 @@ use std::ops::Range;
 use http::HeaderValue;
 use memchr::memchr;
 
-use super::head::{Plain, digits, is_plain};
+use super::request_head::{PlainRequest, digits, is_plain};
 
 /// Heads above this size are read anew each time, so that a client with many cookies is not kept in memory by them.
 const LONGEST: usize = 2 * 1024;
 
 /// The head of a plain request that asked something of a session over polling.
-pub(super) struct Seen {
+pub(super) struct RepeatedHead {
     head: Box<[u8]>,
     target: Range<usize>,
     /// The digits of the body's length; empty, and at the end, if there is no body.
@@ -27,7 +27,7 @@ pub(super) struct Seen {
 
 /// A request whose head has come before.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Again<'b> {
+pub(super) struct RepeatedRequest<'b> {
     /// Its target, if it is not the one that came before.
     pub(super) target: Option<&'b [u8]>,
     /// What a POST brings.
@@ -36,9 +36,9 @@ pub(super) struct Again<'b> {
     pub(super) length: usize,
 }
 
-impl Seen {
+impl RepeatedHead {
     /// `None` if it is too long to be kept.
-    pub(super) fn new(plain: &Plain<'_>, listed: Option<HeaderValue>) -> Option<Self> {
+    pub(super) fn new(plain: &PlainRequest<'_>, listed: Option<HeaderValue>) -> Option<Self> {
         let head = plain.head;
         if head.len() > LONGEST || plain.websocket.is_some() {
             return None;
@@ -57,9 +57,9 @@ impl Seen {
 
     /// The first request of `bytes`, if it is all there and its head is this one.
     ///
-    /// What is found here is what [`read`](super::head::read) would find. That reads from left to right; a target
+    /// What is found here is what [`read`](super::request_head::read) would find. That reads from left to right; a target
     /// ends at the first blank, and digits are digits in whichever number.
-    pub(super) fn read<'b>(&self, bytes: &'b [u8]) -> Option<Again<'b>> {
+    pub(super) fn read<'b>(&self, bytes: &'b [u8]) -> Option<RepeatedRequest<'b>> {
         let (target, rest) = match bytes.strip_prefix(self.head.get(..self.length.start)?) {
             Some(rest) => (None, rest),
             None => {
@@ -76,7 +76,7 @@ impl Seen {
         } else {
             (None, rest)
         };
-        Some(Again {
+        Some(RepeatedRequest {
             target,
             body,
             length: bytes.len() - rest.len(),
@@ -101,12 +101,12 @@ fn place(part: &[u8], whole: &[u8]) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::head, *};
+    use super::{super::request_head, *};
 
     const GET: &str = "GET /socket.io/?EIO=4&transport=polling&t=a HTTP/1.1\r\nHost: a\r\n\r\n";
 
-    fn seen(bytes: &str) -> Option<Seen> {
-        head::read(bytes.as_bytes(), |plain| Seen::new(plain, None))
+    fn seen(bytes: &str) -> Option<RepeatedHead> {
+        request_head::read(bytes.as_bytes(), |plain| RepeatedHead::new(plain, None))
     }
 
     fn post(target: &str, body: &str) -> String {
@@ -126,7 +126,7 @@ mod tests {
             r#"42["a text of more than nine characters"]"#,
         ] {
             let bytes = post("/a?t=1", body);
-            let again = Again {
+            let again = RepeatedRequest {
                 target: None,
                 body: Some(body.as_bytes()),
                 length: bytes.len(),

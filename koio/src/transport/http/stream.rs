@@ -9,7 +9,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::stream::Tcp;
+use crate::transport::tcp::Tcp;
 
 /// A TCP connection, and what has been read from it already.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl HttpStream {
         Self { unread, tcp }
     }
 
-    pub(super) fn into_parts(self) -> (Bytes, Tcp) {
+    pub(crate) fn into_parts(self) -> (Bytes, Tcp) {
         (self.unread, self.tcp)
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 
 /// A refusal, with the protocol's code and words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     TransportUnknown,
     SessionUnknown,
     BadHandshakeMethod,
@@ -27,7 +27,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) const fn code(self) -> Option<u8> {
+    pub(crate) const fn code(self) -> Option<u8> {
         Some(match self {
             Self::TransportUnknown => 0,
             Self::SessionUnknown => 1,
@@ -39,7 +39,7 @@ impl Refusal {
         })
     }
 
-    pub(super) const fn message(self) -> &'static str {
+    pub(crate) const fn message(self) -> &'static str {
         match self {
             Self::TransportUnknown => "Transport unknown",
             Self::SessionUnknown => "Session ID unknown",
@@ -52,7 +52,7 @@ impl Refusal {
         }
     }
 
-    pub(super) const fn status(self) -> StatusCode {
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -62,7 +62,7 @@ impl Refusal {
     }
 
     /// What to tell the person who reads the log.
-    pub(super) const fn hint(self) -> &'static str {
+    pub(crate) const fn hint(self) -> &'static str {
         match self {
             Self::TransportUnknown => {
                 "is this a Socket.IO client, and is its transport switched on?"
@@ -86,7 +86,7 @@ impl Refusal {
 
 /// What a request that may be served asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(crate) enum RequestIntent {
     /// A new session.
     Open(Transport),
     /// Something of a session: a poll, a post, or (with the WebSocket transport) an upgrade.
@@ -94,7 +94,7 @@ pub(super) enum Ask {
 }
 
 #[derive(Default)]
-struct Query<'a> {
+struct EngineQuery<'a> {
     version: Option<Cow<'a, [u8]>>,
     transport: Option<Cow<'a, [u8]>>,
     sid: Option<Cow<'a, [u8]>>,
@@ -102,7 +102,7 @@ struct Query<'a> {
     jsonp: bool,
 }
 
-impl<'a> Query<'a> {
+impl<'a> EngineQuery<'a> {
     fn parse(query: &'a [u8]) -> Self {
         let mut parsed = Self::default();
         let mut rest = query;
@@ -147,7 +147,7 @@ fn cut(text: &[u8], border: u8) -> (&[u8], &[u8]) {
 }
 
 /// Whether a request wants to become a WebSocket.
-pub(super) fn wants_websocket(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
     let has = |name, word: &str| {
         headers.get_all(name).iter().any(|value| {
             value.to_str().is_ok_and(|value| {
@@ -162,20 +162,20 @@ pub(super) fn wants_websocket(headers: &HeaderMap) -> bool {
 }
 
 /// RFC 6455 section 4.1: the key is 16 bytes in base64. tungstenite takes any.
-pub(super) fn is_good_key(key: &[u8]) -> bool {
+pub(crate) fn is_good_key(key: &[u8]) -> bool {
     // Room for what 24 characters may hold, padded or not.
     let mut decoded = [0; 18];
     matches!(STANDARD.decode_slice(key, &mut decoded), Ok(16))
 }
 
 /// Judges a request by its head alone. The order of the checks is the reference's.
-pub(super) fn judge(
+pub(crate) fn judge(
     method: &Method,
     query: &[u8],
     upgrade: bool,
     config: &EngineConfig,
-) -> Result<Ask, Refusal> {
-    let query = Query::parse(query);
+) -> Result<RequestIntent, Refusal> {
+    let query = EngineQuery::parse(query);
     let transport = match query.transport.as_deref() {
         Some(b"polling") => Transport::Polling,
         Some(b"websocket") => Transport::WebSocket,
@@ -199,7 +199,7 @@ pub(super) fn judge(
         if upgrade != (transport == Transport::WebSocket) {
             return Err(Refusal::BadRequest);
         }
-        return Ok(Ask::Session(sid, transport));
+        return Ok(RequestIntent::Session(sid, transport));
     }
     if method != Method::GET {
         return Err(Refusal::BadHandshakeMethod);
@@ -210,7 +210,7 @@ pub(super) fn judge(
     if query.version.as_deref() != Some(b"4".as_slice()) {
         return Err(Refusal::UnsupportedVersion);
     }
-    Ok(Ask::Open(transport))
+    Ok(RequestIntent::Open(transport))
 }
 
 #[cfg(test)]
@@ -219,11 +219,11 @@ mod tests {
 
     const SID: &str = "abcdefghijklmnopqrstuvwxyz012345";
 
-    fn ask(method: &Method, query: &str, upgrade: bool) -> Result<Ask, Refusal> {
+    fn ask(method: &Method, query: &str, upgrade: bool) -> Result<RequestIntent, Refusal> {
         judge(method, query.as_bytes(), upgrade, &EngineConfig::default())
     }
 
-    fn get(query: &str) -> Result<Ask, Refusal> {
+    fn get(query: &str) -> Result<RequestIntent, Refusal> {
         ask(&Method::GET, query, false)
     }
 
@@ -231,11 +231,11 @@ mod tests {
     fn a_handshake_names_its_version_and_transport() {
         assert_eq!(
             get("EIO=4&transport=polling"),
-            Ok(Ask::Open(Transport::Polling))
+            Ok(RequestIntent::Open(Transport::Polling))
         );
         assert_eq!(
             ask(&Method::GET, "EIO=4&transport=websocket&t=abc", true),
-            Ok(Ask::Open(Transport::WebSocket))
+            Ok(RequestIntent::Open(Transport::WebSocket))
         );
     }
 
@@ -297,11 +297,11 @@ mod tests {
     fn an_escaped_parameter_is_read_like_any_other() {
         assert_eq!(
             get("E%49O=4&%74ransport=p%6Flling&x=a+b"),
-            Ok(Ask::Open(Transport::Polling))
+            Ok(RequestIntent::Open(Transport::Polling))
         );
         assert_eq!(
             get("&&EIO=4&transport=polling&"),
-            Ok(Ask::Open(Transport::Polling))
+            Ok(RequestIntent::Open(Transport::Polling))
         );
     }
 

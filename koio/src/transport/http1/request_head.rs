@@ -9,7 +9,7 @@ const HEADERS: usize = 32;
 
 /// A whole request: nothing about it but what is here says how it is to be read or answered.
 #[derive(Debug)]
-pub(super) struct Plain<'b> {
+pub(super) struct PlainRequest<'b> {
     /// All that stands before the body.
     pub(super) head: &'b [u8],
     /// As it was sent: a path, and what follows. ASCII.
@@ -25,7 +25,7 @@ pub(super) struct Plain<'b> {
     pub(super) body: Option<&'b [u8]>,
 }
 
-impl Plain<'_> {
+impl PlainRequest<'_> {
     /// Its length, head and body.
     pub(super) fn length(&self) -> usize {
         self.head.len() + self.body.map_or(0, <[u8]>::len)
@@ -35,7 +35,10 @@ impl Plain<'_> {
 /// Reads the first request of `bytes` and calls `take` with it; `None` if it is not all there, or not plain.
 ///
 /// Whatever could be read in two ways, or asks for more than an answer, is not plain: hyper has the word then.
-pub(super) fn read<T>(bytes: &[u8], take: impl FnOnce(&Plain<'_>) -> Option<T>) -> Option<T> {
+pub(super) fn read<T>(
+    bytes: &[u8],
+    take: impl FnOnce(&PlainRequest<'_>) -> Option<T>,
+) -> Option<T> {
     let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
     let mut request = Request::new(&mut []);
     let Ok(Status::Complete(head)) = request.parse_with_uninit_headers(bytes, &mut headers) else {
@@ -53,7 +56,7 @@ pub(super) fn read<T>(bytes: &[u8], take: impl FnOnce(&Plain<'_>) -> Option<T>) 
     if request.version != Some(1) {
         return None;
     }
-    let mut known = Known::default();
+    let mut known = KnownHeaders::default();
     for header in &*request.headers {
         known.note(header)?;
     }
@@ -63,7 +66,7 @@ pub(super) fn read<T>(bytes: &[u8], take: impl FnOnce(&Plain<'_>) -> Option<T>) 
         (true, Some(length)) => Some(after.get(..digits(length)?)?),
         _ => return None,
     };
-    take(&Plain {
+    take(&PlainRequest {
         head,
         target,
         headers: request.headers,
@@ -89,7 +92,7 @@ pub(super) fn is_plain(target: &[u8]) -> bool {
 
 /// The headers that decide how a request is read.
 #[derive(Debug, Default)]
-struct Known<'b> {
+struct KnownHeaders<'b> {
     host: Option<&'b [u8]>,
     origin: Option<&'b [u8]>,
     length: Option<&'b [u8]>,
@@ -100,7 +103,7 @@ struct Known<'b> {
     upgrades: bool,
 }
 
-impl<'b> Known<'b> {
+impl<'b> KnownHeaders<'b> {
     /// Looks at one header. `None` if the request is not plain.
     fn note(&mut self, header: &Header<'b>) -> Option<()> {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
