@@ -8,23 +8,23 @@ use std::{
     sync::Arc,
 };
 
-use super::{
+use crate::router::{
     Arguments, BoxMiddleware, Context, Next, Pipeline, Reply, State,
+    catch_unwind::{guard, guard_call},
     context::Occasion,
-    guard::{guard, guard_call},
-    onion::{self, Boxed},
-    pattern::Pattern,
-    route::Run,
-    types::TypeMap,
+    context::type_map::TypeMap,
+    pipeline::handler::Run,
+    pipeline::middleware::{self, Boxed},
+    setup::pattern::Pattern,
 };
 use crate::{Error, Result};
 
 /// A map that never changes once clients are there. What they send is looked up in it and never put into it, so
 /// they can't make it slow, and a hash without a key is enough.
-pub(super) type Frozen<K, V> = HashMap<K, V, BuildHasherDefault<Fnv>>;
+pub(crate) type Frozen<K, V> = HashMap<K, V, BuildHasherDefault<Fnv>>;
 
 /// Fowler, Noll and Vo's hash, 1a: for names of a few letters nothing is faster to set up.
-pub(super) struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {
@@ -51,15 +51,15 @@ impl Hasher for Fnv {
 
 /// Everything that was set up, ready to run.
 #[derive(Default)]
-pub(crate) struct Routes {
-    pub(super) namespaces: Frozen<Box<str>, Arc<Lines>>,
+pub(crate) struct EventTable {
+    pub(crate) namespaces: Frozen<Box<str>, Arc<Lines>>,
     /// Those of whole families of namespaces; no two match the same one.
-    pub(super) patterns: Vec<(Arc<Pattern>, Arc<Lines>)>,
+    pub(crate) patterns: Vec<(Arc<Pattern>, Arc<Lines>)>,
 }
 
-impl Routes {
+impl EventTable {
     /// The lines of a namespace. One that is named comes before those that are meant by a pattern.
-    pub(super) fn lines(&self, namespace: &str) -> Option<&Arc<Lines>> {
+    pub(crate) fn lines(&self, namespace: &str) -> Option<&Arc<Lines>> {
         let matches = |(pattern, _): &&(Arc<Pattern>, _)| pattern.matches(namespace);
         let by_pattern = || self.patterns.iter().find(matches).map(|(_, lines)| lines);
         self.namespaces.get(namespace).or_else(by_pattern)
@@ -67,44 +67,44 @@ impl Routes {
 }
 
 /// The lines of one namespace.
-pub(super) struct Lines {
-    pub(super) events: Frozen<&'static [u8], Arc<Line>>,
+pub(crate) struct Lines {
+    pub(crate) events: Frozen<&'static [u8], Arc<Line>>,
     /// For events that nothing else takes: `*`, or no handler at all.
-    pub(super) rest: Arc<Line>,
-    pub(super) connection: Arc<Line>,
-    pub(super) disconnect: Arc<Line>,
+    pub(crate) rest: Arc<Line>,
+    pub(crate) connection: Arc<Line>,
+    pub(crate) disconnect: Arc<Line>,
 }
 
 impl Lines {
-    pub(super) fn event(&self, name: &[u8]) -> &Arc<Line> {
+    pub(crate) fn event(&self, name: &[u8]) -> &Arc<Line> {
         self.events.get(name).unwrap_or(&self.rest)
     }
 }
 
 /// The way of one event: what is around its handlers, and the handlers.
-pub(super) struct Line {
-    pub(super) around: Arc<[BoxMiddleware]>,
+pub(crate) struct Line {
+    pub(crate) around: Arc<[BoxMiddleware]>,
     /// The first answers; the others run after it.
-    pub(super) handlers: Box<[Handler]>,
+    pub(crate) handlers: Box<[Handler]>,
     /// An event's only handler has nothing around it: nobody but [`Dispatch`](crate::socket::Dispatch) sees what it
     /// answers, how it fails and whether it panics.
-    pub(super) direct: bool,
+    pub(crate) direct: bool,
     /// What the namespace is one of.
-    pub(super) pattern: Option<Arc<Pattern>>,
-    pub(super) shared: Arc<Shared>,
+    pub(crate) pattern: Option<Arc<Pattern>>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A handler, with the middleware that is around it alone.
-pub(super) struct Handler {
-    pub(super) run: Arc<dyn Run>,
-    pub(super) wraps: Box<[BoxMiddleware]>,
+pub(crate) struct Handler {
+    pub(crate) run: Arc<dyn Run>,
+    pub(crate) wraps: Box<[BoxMiddleware]>,
 }
 
 impl Line {
     /// The layers, if there are any, and the onion inside them.
-    pub(super) fn enter(&self, ctx: &Context) -> Boxed {
+    pub(crate) fn enter(&self, ctx: &Context) -> Boxed {
         match self.shared.pipeline.clone() {
-            None => onion::enter(ctx),
+            None => middleware::enter(ctx),
             Some(pipeline) => {
                 let ctx = ctx.clone();
                 Box::pin(async move { pipeline.run(ctx).await.map_err(Error::from_boxed) })
@@ -113,11 +113,11 @@ impl Line {
     }
 
     /// The centre of the onion.
-    pub(super) fn centre(&self, ctx: &Context) -> Boxed {
+    pub(crate) fn centre(&self, ctx: &Context) -> Boxed {
         match (ctx.occasion(), &*self.handlers) {
             (Occasion::Event(_), []) => Box::pin(unhandled(ctx.clone())),
             (Occasion::Event(_), [handler]) if handler.wraps.is_empty() => self.invoke(ctx, 0),
-            (Occasion::Event(_), [_]) => onion::enter_handler(ctx, 0),
+            (Occasion::Event(_), [_]) => middleware::enter_handler(ctx, 0),
             (Occasion::Event(_), _) => Box::pin(all(ctx.clone())),
             (Occasion::Connection(_), _) => Box::pin(connect(ctx.clone())),
             (Occasion::Disconnect(_), _) => Box::pin(disconnect(ctx.clone())),
@@ -125,7 +125,7 @@ impl Line {
     }
 
     /// Runs one handler, without anything around it.
-    pub(super) fn invoke(&self, ctx: &Context, handler: usize) -> Boxed {
+    pub(crate) fn invoke(&self, ctx: &Context, handler: usize) -> Boxed {
         ctx.starts(handler);
         match self.handlers.get(handler) {
             Some(handler) => handler.run.enter(ctx),
@@ -189,23 +189,23 @@ async fn disconnect(ctx: Context) -> Result<Reply> {
 }
 
 /// Told of every error that leaves an onion.
-pub(super) type Observer = Box<dyn Fn(&Error, &Context) + Send + Sync>;
+pub(crate) type Observer = Box<dyn Fn(&Error, &Context) + Send + Sync>;
 
 /// Gives an error its code, if it is of the right type.
-pub(super) type ErrorMap = Box<dyn Fn(&Error) -> Option<Error> + Send + Sync>;
+pub(crate) type ErrorMap = Box<dyn Fn(&Error) -> Option<Error> + Send + Sync>;
 
 /// What all namespaces share.
 #[derive(Default)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     /// The tower layers; `None` if there are none, and then they cost nothing.
-    pub(super) pipeline: Option<Pipeline>,
-    pub(super) states: TypeMap<Arc<dyn Any + Send + Sync>>,
-    pub(super) observers: Vec<Observer>,
-    pub(super) maps: Vec<ErrorMap>,
+    pub(crate) pipeline: Option<Pipeline>,
+    pub(crate) states: TypeMap<Arc<dyn Any + Send + Sync>>,
+    pub(crate) observers: Vec<Observer>,
+    pub(crate) maps: Vec<ErrorMap>,
 }
 
 impl Shared {
-    pub(super) fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
+    pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
         self.states
             .get(&TypeId::of::<T>())
             .and_then(|state| Arc::clone(state).downcast::<T>().ok())
@@ -215,7 +215,7 @@ impl Shared {
             })
     }
 
-    pub(super) fn mapped(&self, error: Error) -> Error {
+    pub(crate) fn mapped(&self, error: Error) -> Error {
         // Only what `?` made has a source and no code of its own.
         if !error.is_internal() || error.source().is_none() {
             return error;
@@ -226,7 +226,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn observe(&self, error: &Error, ctx: &Context) {
+    pub(crate) fn observe(&self, error: &Error, ctx: &Context) {
         if self.observers.is_empty() {
             log(error, ctx);
         }
@@ -250,9 +250,9 @@ fn log(error: &Error, ctx: &Context) {
     }
 }
 
-impl fmt::Debug for Routes {
+impl fmt::Debug for EventTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Routes")
+        f.debug_struct("EventTable")
             .field("namespaces", &self.namespaces.keys())
             .finish_non_exhaustive()
     }

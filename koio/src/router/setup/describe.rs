@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Route, Setup, route::Meta, setup::ROOT};
+use crate::router::{Route, Setup, pipeline::handler::Meta, setup::setup::ROOT};
 
 /// All handlers of a server, as `describe` gives them. It prints as a table.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ impl Table {
         &self.rows
     }
 
-    pub(super) fn of(setup: &Setup) -> Self {
+    pub(crate) fn of(setup: &Setup) -> Self {
         let outer: Vec<&'static str> = setup
             .root
             .wraps
@@ -144,7 +144,7 @@ impl Row {
     }
 
     #[cfg(feature = "discover")]
-    pub(super) fn meta(&self) -> Meta {
+    pub(crate) fn meta(&self) -> Meta {
         self.meta
     }
 

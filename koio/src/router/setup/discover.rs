@@ -1,6 +1,6 @@
 //! The link-time list of every `#[on]` function of the program.
 
-use super::Route;
+use crate::router::Route;
 
 /// One `#[on]` function, as its attribute put it into the list.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ inventory::collect!(Registered);
 
 /// All of them, in the order of their source lines: the linker's order means nothing and may change with
 /// every build.
-pub(super) fn all() -> Vec<Route> {
+pub(crate) fn all() -> Vec<Route> {
     let mut routes: Vec<Route> = inventory::iter::<Registered>
         .into_iter()
         .map(|entry| (entry.route)())

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// A parameter is a whole part: what stands between two slashes, and never nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     parts: Vec<Part>,
 }
 
@@ -18,7 +18,7 @@ enum Part {
 
 /// What is wrong with a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(crate) enum Malformed {
     /// A brace that is not around all of a part.
     Brace,
     /// A parameter whose name is no identifier.
@@ -39,7 +39,7 @@ impl fmt::Display for Malformed {
 
 impl Pattern {
     /// The pattern that a path is; `None` if it names one namespace and no more.
-    pub(super) fn parse(path: &str) -> Result<Option<Self>, Malformed> {
+    pub(crate) fn parse(path: &str) -> Result<Option<Self>, Malformed> {
         if !path.contains(['{', '}']) {
             return Ok(None);
         }
@@ -66,7 +66,7 @@ impl Pattern {
     }
 
     /// Whether a namespace is one of these.
-    pub(super) fn matches(&self, namespace: &str) -> bool {
+    pub(crate) fn matches(&self, namespace: &str) -> bool {
         let mut given = split(namespace);
         self.parts
             .iter()
@@ -75,7 +75,7 @@ impl Pattern {
     }
 
     /// What the parameters are in a namespace that [matches](Self::matches), in the order of the pattern.
-    pub(super) fn parameters<'a>(
+    pub(crate) fn parameters<'a>(
         &'a self,
         namespace: &'a str,
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -87,7 +87,7 @@ impl Pattern {
     }
 
     /// Whether there is a namespace that both match: then nobody could tell whose it is.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let mut pairs = self.parts.iter().zip(&other.parts);
         self.parts.len() == other.parts.len()
             && pairs.all(|pair| match pair {

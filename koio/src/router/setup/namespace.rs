@@ -2,8 +2,8 @@
 
 use std::{future::Future, panic::Location};
 
-use super::{Answer, BoxMiddleware, Context, IntoRoutes, Next, Reply, Route};
 use crate::Result;
+use crate::router::{Answer, BoxMiddleware, Context, IntoRoutes, Next, Reply, Route};
 
 /// The middleware and the handlers of one namespace, before the server starts.
 ///
@@ -28,8 +28,8 @@ use crate::Result;
 #[derive(Debug, Default)]
 #[must_use = "a namespace does nothing until it is given to `.namespace(..)`"]
 pub struct Namespace {
-    pub(super) wraps: Vec<BoxMiddleware>,
-    pub(super) routes: Vec<Route>,
+    pub(crate) wraps: Vec<BoxMiddleware>,
+    pub(crate) routes: Vec<Route>,
 }
 
 impl Namespace {

@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 
-use super::{Arguments, Context, FromEvent, Requirements, context::Occasion};
+use crate::router::{Arguments, Context, FromEvent, Requirements, context::Occasion};
 use crate::{CloseReason, Error, Handshake, Result, Socket, wire::RawArgs};
 
 impl FromEvent for Context {
@@ -56,7 +56,7 @@ impl FromEvent for CloseReason {
 pub struct State<T>(Arc<T>);
 
 impl<T> State<T> {
-    pub(super) fn new(value: Arc<T>) -> Self {
+    pub(crate) fn new(value: Arc<T>) -> Self {
         Self(value)
     }
 
@@ -133,7 +133,7 @@ impl<T: DeserializeOwned + Send> FromEvent for Auth<T> {
 ///
 /// Given to `emit`, or returned, it passes them on as they are, binary included. Cloning it is cheap.
 #[derive(Clone)]
-pub struct Args(pub(super) RawArgs);
+pub struct Args(pub(crate) RawArgs);
 
 impl Args {
     /// Whether the client sent none.

@@ -9,12 +9,15 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::{Arguments, Context, Reply, guard::guard_call, onion::Boxed, routes::Line};
+use crate::router::{
+    Arguments, Context, Reply, catch_unwind::guard_call, pipeline::event_table::Line,
+    pipeline::middleware::Boxed,
+};
 use crate::{Result, wire::Event};
 
 /// What the session's task runs for an event. When it is done it can be made that of the next event on the same line,
 /// and for that one nothing need be allocated.
-pub(super) trait Handling: Future<Output = ()> + Send {
+pub(crate) trait Handling: Future<Output = ()> + Send {
     fn ctx(&self) -> &Context;
     /// Takes the next event.
     fn renew(self: Pin<&mut Self>, event: Event);
@@ -41,7 +44,7 @@ fn end(ctx: &Context, result: Result<Reply>) {
 
 pin_project! {
     /// A handler with nothing around it: its future has its place here, whatever its type.
-    pub(super) struct Direct<F, Fut> {
+    pub(crate) struct Direct<F, Fut> {
         ctx: Context,
         handler: Arc<F>,
         #[pin]
@@ -50,7 +53,7 @@ pin_project! {
 }
 
 impl<F, Fut> Direct<F, Fut> {
-    pub(super) fn new(ctx: Context, handler: Arc<F>) -> Self {
+    pub(crate) fn new(ctx: Context, handler: Arc<F>) -> Self {
         Self {
             ctx,
             handler,
@@ -117,14 +120,14 @@ where
 }
 
 /// Everything else: a chain of boxed futures.
-pub(super) struct Onion {
+pub(crate) struct Onion {
     ctx: Context,
     /// From the first poll on.
     running: Option<Boxed>,
 }
 
 impl Onion {
-    pub(super) fn new(ctx: Context) -> Self {
+    pub(crate) fn new(ctx: Context) -> Self {
         Self { ctx, running: None }
     }
 
@@ -172,7 +175,7 @@ impl Handling for Onion {
 
 impl Line {
     /// What runs for an event on this line.
-    pub(super) fn handling(&self, ctx: Context) -> Pin<Box<dyn Handling>> {
+    pub(crate) fn handling(&self, ctx: Context) -> Pin<Box<dyn Handling>> {
         match &*self.handlers {
             [only] if self.direct => Arc::clone(&only.run).direct(ctx),
             _ => Box::pin(Onion::new(ctx)),

@@ -9,11 +9,11 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use super::{Context, Reply};
+use crate::router::{Context, Reply};
 use crate::{Error, Result};
 
 /// What a middleware or a handler runs as, once its type is forgotten.
-pub(super) type Boxed = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
+pub(crate) type Boxed = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
 
 /// What `wrap` takes: every `async fn(Context, Next) -> Result<Reply>`, and every closure of that kind.
 ///
@@ -121,7 +121,7 @@ enum Place {
 
 impl Next {
     /// The whole onion of an event.
-    pub(super) fn first(ctx: Context) -> Self {
+    pub(crate) fn first(ctx: Context) -> Self {
         Self {
             ctx,
             place: Place::Around(0),
@@ -129,7 +129,7 @@ impl Next {
     }
 
     /// One handler with the middleware of its own.
-    pub(super) fn handler(ctx: Context, handler: usize) -> Self {
+    pub(crate) fn handler(ctx: Context, handler: usize) -> Self {
         Self {
             ctx,
             place: Place::Handler(handler, 0),
@@ -172,12 +172,12 @@ impl Place {
 
 /// The onion of an event, entered. Its parts take the context as they need it: none of them is given a reference to
 /// count.
-pub(super) fn enter(ctx: &Context) -> Boxed {
+pub(crate) fn enter(ctx: &Context) -> Boxed {
     Place::Around(0).enter(ctx)
 }
 
 /// The middleware of one handler, and the handler, entered.
-pub(super) fn enter_handler(ctx: &Context, handler: usize) -> Boxed {
+pub(crate) fn enter_handler(ctx: &Context, handler: usize) -> Boxed {
     Place::Handler(handler, 0).enter(ctx)
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::Context;
+use crate::router::Context;
 use crate::{Error, Result, Socket, wire::Draft};
 
 /// The answer to an event, while it passes back through the onion.
@@ -74,12 +74,12 @@ impl Reply {
     }
 
     /// Whether it is on its way already.
-    pub(super) fn is_sent(&self) -> bool {
+    pub(crate) fn is_sent(&self) -> bool {
         matches!(self.0, Form::Sent)
     }
 
     /// The acknowledgement on the wire, if it is not there already.
-    pub(super) fn write(self, socket: &Socket, id: u64) -> Option<Result<Draft>> {
+    pub(crate) fn write(self, socket: &Socket, id: u64) -> Option<Result<Draft>> {
         match self.0 {
             Form::Value(value) => Some(value.write(socket, id)),
             Form::Sent => None,

@@ -11,7 +11,10 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Args, Arguments, State, ack::AnswerState, params, routes::Line, types::TypeMap};
+use crate::router::{
+    Args, Arguments, State, answer::ack::AnswerState, context::type_map::TypeMap, extract::params,
+    pipeline::event_table::Line,
+};
 use crate::{
     CloseReason, Emit, Error, Handshake, IoHandle, Result, Room, Socket,
     socket::Accept,
@@ -42,7 +45,7 @@ struct Inner {
 type Locals = Mutex<TypeMap<Box<dyn Any + Send>>>;
 
 /// Why there is a context.
-pub(super) enum Occasion {
+pub(crate) enum Occasion {
     /// The client sent an event.
     Event(Event),
     /// The client asked to be let into the namespace.
@@ -52,7 +55,7 @@ pub(super) enum Occasion {
 }
 
 impl Context {
-    pub(super) fn new(socket: Socket, occasion: Occasion, line: Arc<Line>) -> Self {
+    pub(crate) fn new(socket: Socket, occasion: Occasion, line: Arc<Line>) -> Self {
         Self(Arc::new(Inner {
             socket,
             occasion,
@@ -64,7 +67,7 @@ impl Context {
     }
 
     /// A context for an event, in the place of one that is over if there is one.
-    pub(super) fn of_event(
+    pub(crate) fn of_event(
         spare: Option<Self>,
         socket: &Socket,
         event: Event,
@@ -80,7 +83,7 @@ impl Context {
     }
 
     /// Becomes the context of the socket's next event; on the same line, if no other is given.
-    pub(super) fn renew(&mut self, event: Event, line: Option<&Arc<Line>>) {
+    pub(crate) fn renew(&mut self, event: Event, line: Option<&Arc<Line>>) {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.occasion = Occasion::Event(event);
             inner.answer = AnswerState::default();
@@ -94,7 +97,7 @@ impl Context {
     }
 
     /// Lets go of what the client sent with the event that is over.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.occasion = Occasion::Event(Event::default());
         }
@@ -102,17 +105,17 @@ impl Context {
 
     /// Whether it can be the context of the socket's next event: nobody has kept it, and nothing of a user's is in it,
     /// which must not outlive its event.
-    pub(super) fn is_spare(&self) -> bool {
+    pub(crate) fn is_spare(&self) -> bool {
         Arc::strong_count(&self.0) == 1 && self.0.locals.get().is_none()
     }
 
     /// Whether it is that of an event with this name.
-    pub(super) fn is_named(&self, name: &[u8]) -> bool {
+    pub(crate) fn is_named(&self, name: &[u8]) -> bool {
         matches!(&self.0.occasion, Occasion::Event(event) if event.name_bytes() == name)
     }
 
     /// Whether events on that line can take its place.
-    pub(super) fn is_on(&self, line: &Arc<Line>) -> bool {
+    pub(crate) fn is_on(&self, line: &Arc<Line>) -> bool {
         Arc::ptr_eq(&self.0.line, line)
     }
 
@@ -265,35 +268,35 @@ impl Context {
     }
 
     /// Gives an error the code that `map_error` has for it.
-    pub(super) fn mapped(&self, error: Error) -> Error {
+    pub(crate) fn mapped(&self, error: Error) -> Error {
         self.0.line.shared.mapped(error)
     }
 
-    pub(super) fn line(&self) -> &Line {
+    pub(crate) fn line(&self) -> &Line {
         &self.0.line
     }
 
     /// Whether this is an event whose handler has nothing around it.
-    pub(super) fn is_direct(&self) -> bool {
+    pub(crate) fn is_direct(&self) -> bool {
         self.0.line.direct && matches!(self.0.occasion, Occasion::Event(_))
     }
 
-    pub(super) fn occasion(&self) -> &Occasion {
+    pub(crate) fn occasion(&self) -> &Occasion {
         &self.0.occasion
     }
 
-    pub(super) fn answer_state(&self) -> &AnswerState {
+    pub(crate) fn answer_state(&self) -> &AnswerState {
         &self.0.answer
     }
 
-    pub(super) fn ack_id(&self) -> Option<u64> {
+    pub(crate) fn ack_id(&self) -> Option<u64> {
         match &self.0.occasion {
             Occasion::Event(event) => event.ack,
             Occasion::Connection(_) | Occasion::Disconnect(_) => None,
         }
     }
 
-    pub(super) fn raw(&self) -> Option<&RawArgs> {
+    pub(crate) fn raw(&self) -> Option<&RawArgs> {
         match &self.0.occasion {
             Occasion::Event(event) => Some(&event.args),
             Occasion::Connection(_) | Occasion::Disconnect(_) => None,
@@ -301,7 +304,7 @@ impl Context {
     }
 
     /// On a connection: answers CONNECT, the first time it is called. Else does nothing.
-    pub(super) fn accept(&self) -> Result<()> {
+    pub(crate) fn accept(&self) -> Result<()> {
         let Occasion::Connection(accept) = &self.0.occasion else {
             return Ok(());
         };
@@ -314,23 +317,23 @@ impl Context {
     }
 
     /// Whether CONNECT has been answered.
-    pub(super) fn is_accepted(&self) -> bool {
+    pub(crate) fn is_accepted(&self) -> bool {
         matches!(&self.0.occasion, Occasion::Connection(accept) if accept.is_accepted())
     }
 
     /// The client sent what is no JSON: its connection is closed, and nobody answers any more.
-    pub(super) fn broken(&self, error: DecodeError) -> Error {
+    pub(crate) fn broken(&self, error: DecodeError) -> Error {
         tracing::debug!(%error, event = self.event(), socket = %self.0.socket.id(), "the arguments are no JSON");
         self.0.answer.break_off();
         self.0.socket.protocol_error();
         Error::bad_request("the arguments are no JSON")
     }
 
-    pub(super) fn started(&self) -> usize {
+    pub(crate) fn started(&self) -> usize {
         self.0.started.load(Ordering::Acquire)
     }
 
-    pub(super) fn starts(&self, handler: usize) {
+    pub(crate) fn starts(&self, handler: usize) {
         if self.close_reason().is_none() {
             return;
         }

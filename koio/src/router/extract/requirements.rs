@@ -29,7 +29,7 @@ pub struct Requirements {
 
 /// One thing that an argument needs.
 #[derive(Debug)]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// A value given to `state`.
     State {
         /// Its type.
@@ -63,23 +63,23 @@ impl Requirements {
         self.needs.push(Need::Argument(type_name::<T>()));
     }
 
-    pub(super) fn auth(&mut self) {
+    pub(crate) fn auth(&mut self) {
         self.needs.push(Need::Auth);
     }
 
-    pub(super) fn ack(&mut self) {
+    pub(crate) fn ack(&mut self) {
         self.needs.push(Need::Ack);
     }
 
-    pub(super) fn close_reason(&mut self) {
+    pub(crate) fn close_reason(&mut self) {
         self.needs.push(Need::CloseReason);
     }
 
-    pub(super) fn params(&mut self) {
+    pub(crate) fn params(&mut self) {
         self.needs.push(Need::Params);
     }
 
-    pub(super) fn needs(&self) -> &[Need] {
+    pub(crate) fn needs(&self) -> &[Need] {
         &self.needs
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Arguments, Context, FromEvent, Reply, Requirements};
+use crate::router::{Arguments, Context, FromEvent, Reply, Requirements};
 use crate::{Error, Result, wire::Draft};
 
 /// An [`Ack`] was handed out.
@@ -28,7 +28,7 @@ const BROKEN: u8 = 1 << 4;
 /// The life of one answer. Every step is one atomic operation, so that an `Ack` in another task and the end of
 /// the onion can't both answer, and can't both leave it to the other.
 #[derive(Debug, Default)]
-pub(super) struct AnswerState(AtomicU8);
+pub(crate) struct AnswerState(AtomicU8);
 
 impl AnswerState {
     fn set(&self, bit: u8) -> u8 {
@@ -61,18 +61,18 @@ impl AnswerState {
     }
 
     /// Nothing may be sent from now on.
-    pub(super) fn break_off(&self) {
+    pub(crate) fn break_off(&self) {
         self.set(ANSWERED | BROKEN);
     }
 
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.has(BROKEN)
     }
 }
 
 impl Context {
     /// The id under which the client waits for what the onion answers.
-    pub(super) fn awaited(&self) -> Option<u64> {
+    pub(crate) fn awaited(&self) -> Option<u64> {
         self.ack_id().filter(|_| !self.answer_state().is_taken())
     }
 
@@ -104,7 +104,7 @@ impl Context {
     }
 
     /// The onion has unwound, or need not: answers with what a handler returned.
-    pub(super) fn answer_with(&self, id: u64, answer: Result<Draft>) {
+    pub(crate) fn answer_with(&self, id: u64, answer: Result<Draft>) {
         match self.answer_state().end_and_claim() {
             true => self.answer(id, answer),
             false => self.answered_before(),
@@ -112,7 +112,7 @@ impl Context {
     }
 
     /// The onion has unwound: answers with what came out of it.
-    pub(super) fn end_with(&self, result: Result<Reply>) {
+    pub(crate) fn end_with(&self, result: Result<Reply>) {
         let Some(id) = self.ack_id() else { return };
         let state = self.answer_state();
         match result {

@@ -9,8 +9,8 @@ use std::{
 
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
-use super::{Context, Next, Reply};
 use crate::error::BoxError;
+use crate::router::{Context, Next, Reply};
 
 /// The event pipeline as a tower service, from [`Context`] to [`Reply`]: what a layer is put around.
 ///
@@ -19,17 +19,17 @@ use crate::error::BoxError;
 pub struct Pipeline(BoxCloneSyncService<Context, Reply, BoxError>);
 
 /// Puts one layer around a pipeline. It runs in `bind`, since some layers start a task.
-pub(super) type Wrapping = Box<dyn FnOnce(Pipeline) -> Pipeline + Send>;
+pub(crate) type Wrapping = Box<dyn FnOnce(Pipeline) -> Pipeline + Send>;
 
 impl Pipeline {
     /// The onion, as the innermost service.
-    pub(super) fn onion() -> Self {
+    pub(crate) fn onion() -> Self {
         Self::new(tower::service_fn(|ctx: Context| async move {
             Next::first(ctx).run().await.map_err(BoxError::from)
         }))
     }
 
-    pub(super) fn wrapping<L>(layer: L) -> Wrapping
+    pub(crate) fn wrapping<L>(layer: L) -> Wrapping
     where
         L: Layer<Self> + Send + 'static,
         L::Service: Service<Context, Response = Reply> + Clone + Send + Sync + 'static,
@@ -48,7 +48,7 @@ impl Pipeline {
         Self(BoxCloneSyncService::new(service.map_err(Into::into)))
     }
 
-    pub(super) async fn run(self, ctx: Context) -> Result<Reply, BoxError> {
+    pub(crate) async fn run(self, ctx: Context) -> Result<Reply, BoxError> {
         self.0.oneshot(ctx).await
     }
 }

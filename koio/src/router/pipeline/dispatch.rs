@@ -9,8 +9,9 @@ use std::{
 
 use tracing::{Instrument, Span};
 
-use super::{
-    Context, Next, Routes, context::Occasion, guard::guard, handling::Handling, routes::Lines,
+use crate::router::{
+    Context, EventTable, Next, catch_unwind::guard, context::Occasion,
+    pipeline::event_table::Lines, pipeline::run::Handling,
 };
 use crate::{
     CloseReason, Socket,
@@ -21,7 +22,7 @@ use crate::{
 /// What CONNECT_ERROR says to a client that a middleware turned away without a word.
 const REFUSED: &str = "connection refused";
 
-impl Namespaces for Routes {
+impl Namespaces for EventTable {
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
         let lines = Arc::clone(self.lines(name)?);
         Some(Box::new(Served {

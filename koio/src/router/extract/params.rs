@@ -11,7 +11,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{Arguments, Context, FromEvent, Requirements, pattern::Pattern};
+use crate::router::{Arguments, Context, FromEvent, Requirements, setup::pattern::Pattern};
 use crate::{Error, Result};
 
 /// The parameters of the namespace that the client is in: of `/room/{id}` the `id`.
@@ -62,7 +62,7 @@ impl<T: DeserializeOwned + Send> FromEvent for Params<T> {
 }
 
 /// Reads a `T` from the parameters of a namespace that matches the pattern.
-pub(super) fn read<T: DeserializeOwned>(pattern: &Pattern, namespace: &str) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(pattern: &Pattern, namespace: &str) -> Result<T> {
     let given = pattern.parameters(namespace);
     let given = given.map(|(name, text)| Parameter { name, text });
     T::deserialize(Given(given.collect()))

@@ -47,7 +47,7 @@ impl std::error::Error for Panic {}
 ///
 /// Unwind safety: what the panicking code left half-done is its own business, as in a thread that panicked.
 /// koio's own data is not touched while user code runs.
-pub(super) async fn guard<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn guard<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut future = pin!(future);
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
@@ -59,7 +59,7 @@ pub(super) async fn guard<T>(future: impl Future<Output = Result<T>>) -> Result<
 }
 
 /// The same for a call.
-pub(super) fn guard_call<T>(call: impl FnOnce() -> T) -> Result<T> {
+pub(crate) fn guard_call<T>(call: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| panicked(&*panic))
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use super::{Context, Requirements};
+use crate::router::{Context, Requirements};
 use crate::{
     Error, Result,
     wire::{ArgError, ArgsReader, RawArgs},
@@ -113,7 +113,7 @@ impl Arguments {
     }
 
     /// The same, without a reference to count.
-    pub(super) fn of(ctx: Context) -> Self {
+    pub(crate) fn of(ctx: Context) -> Self {
         Self {
             reader: ArgsReader::new(Sent(ctx)),
             missing: 0,
@@ -183,7 +183,7 @@ impl Arguments {
     }
 
     /// Checks what nobody has read.
-    pub(super) fn validate(&mut self) -> Result<()> {
+    pub(crate) fn validate(&mut self) -> Result<()> {
         match self.reader.finish() {
             Ok(()) => Ok(()),
             Err(error) => Err(self.refused(error, self.position())),
@@ -191,7 +191,7 @@ impl Arguments {
     }
 
     /// All that the client sent, checked.
-    pub(super) fn whole(&mut self) -> Result<RawArgs> {
+    pub(crate) fn whole(&mut self) -> Result<RawArgs> {
         let whole = self.reader.whole();
         whole.map_err(|error| self.refused(error, self.position()))
     }

@@ -4,11 +4,11 @@ use std::{
     any::type_name, fmt, future::Future, panic::Location, pin::Pin, sync::Arc, time::Duration,
 };
 
-use super::{
+use crate::router::{
     Answer, Arguments, BoxMiddleware, Context, FromEvent, Next, Reply, Requirements,
-    guard::{guard, guard_call},
-    handling::{Direct, Handling, Onion},
-    onion::Boxed,
+    catch_unwind::{guard, guard_call},
+    pipeline::middleware::Boxed,
+    pipeline::run::{Direct, Handling, Onion},
 };
 use crate::{Error, Result};
 
@@ -33,7 +33,7 @@ impl fmt::Display for Meta {
 }
 
 /// Runs a handler, whatever its type.
-pub(super) trait Run: Send + Sync {
+pub(crate) trait Run: Send + Sync {
     /// The handler, at the centre of an onion: who is around it is to see its panic as an error, and its error with
     /// its code.
     fn enter(&self, ctx: &Context) -> Boxed;
@@ -88,23 +88,23 @@ impl Run for Timed {
 
 /// An argument of a handler, as the start-up checks and the table see it.
 #[derive(Debug)]
-pub(super) struct Argument {
-    pub(super) name: &'static str,
-    pub(super) type_name: &'static str,
-    pub(super) requirements: Requirements,
+pub(crate) struct Argument {
+    pub(crate) name: &'static str,
+    pub(crate) type_name: &'static str,
+    pub(crate) requirements: Requirements,
 }
 
 /// A handler on its way into the event table. `#[on]` makes them; so do closures given to `on`.
 #[must_use = "a route does nothing until it is given to `.handlers(..)`"]
 pub struct Route {
-    pub(super) meta: Meta,
-    pub(super) run: Arc<dyn Run>,
-    pub(super) arguments: Vec<Argument>,
-    pub(super) answer: &'static str,
-    pub(super) namespace: Option<&'static str>,
-    pub(super) also: bool,
-    pub(super) timeout: Option<Duration>,
-    pub(super) wraps: Vec<BoxMiddleware>,
+    pub(crate) meta: Meta,
+    pub(crate) run: Arc<dyn Run>,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) answer: &'static str,
+    pub(crate) namespace: Option<&'static str>,
+    pub(crate) also: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) wraps: Vec<BoxMiddleware>,
 }
 
 impl Route {
@@ -127,7 +127,7 @@ impl Route {
     }
 
     /// A route whose handler is a closure, which takes the context and nothing else.
-    pub(super) fn closure<F, Fut, T>(
+    pub(crate) fn closure<F, Fut, T>(
         event: &'static str,
         written: &'static Location<'static>,
         handler: F,
@@ -218,7 +218,7 @@ impl Route {
     ///
     /// The macro can name the type but not look into an alias, and a type can't be asked whether it is
     /// `Result<(), _>`; its name can.
-    pub(super) fn returns_value(&self) -> bool {
+    pub(crate) fn returns_value(&self) -> bool {
         self.answer != "()" && !self.answer.starts_with("core::result::Result<(), ")
     }
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 /// A map keyed by type.
-pub(super) type TypeMap<V> = HashMap<TypeId, V, BuildHasherDefault<TypeIdHasher>>;
+pub(crate) type TypeMap<V> = HashMap<TypeId, V, BuildHasherDefault<TypeIdHasher>>;
 
 /// A [`TypeId`] is a hash already, made by the compiler: hashing it again would only cost time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct TypeIdHasher(u64);
+pub(crate) struct TypeIdHasher(u64);
 
 impl Hasher for TypeIdHasher {
     fn write(&mut self, bytes: &[u8]) {

@@ -2,11 +2,11 @@
 
 use std::{any::TypeId, collections::HashMap, sync::Arc};
 
-use super::{
+use crate::router::{
     Namespace, Route,
-    pattern::Pattern,
-    requirements::Need,
-    setup::{ROOT, StateValue},
+    extract::requirements::Need,
+    setup::pattern::Pattern,
+    setup::setup::{ROOT, StateValue},
 };
 use crate::{Error, Result};
 
@@ -21,14 +21,14 @@ const RESERVED: [&str; 5] = [
 
 /// Everything that is wrong: all of it at once is better than one thing at each start.
 #[derive(Debug, Default)]
-pub(super) struct Problems(Vec<String>);
+pub(crate) struct Problems(Vec<String>);
 
 impl Problems {
     fn add(&mut self, problem: String) {
         self.0.push(problem);
     }
 
-    pub(super) fn into_result(self) -> Result<()> {
+    pub(crate) fn into_result(self) -> Result<()> {
         match &*self.0 {
             [] => Ok(()),
             [one] => Err(Error::setup(one.clone())),
@@ -43,7 +43,7 @@ impl Problems {
 
 /// The namespaces that there will be, `/` first, each with all of its routes: those given to it, and those
 /// given to the server that name it.
-pub(super) fn plan(
+pub(crate) fn plan(
     root: Namespace,
     declared: Vec<(String, Namespace)>,
     problems: &mut Problems,
@@ -101,7 +101,7 @@ fn normal(path: &str, problems: &mut Problems) -> String {
 }
 
 /// Which of the namespaces are patterns.
-pub(super) fn patterns<'a>(
+pub(crate) fn patterns<'a>(
     paths: impl Iterator<Item = &'a str>,
     problems: &mut Problems,
 ) -> Vec<Option<Arc<Pattern>>> {
@@ -126,7 +126,7 @@ pub(super) fn patterns<'a>(
 }
 
 /// Each type has one value.
-pub(super) fn states(states: &[StateValue], problems: &mut Problems) {
+pub(crate) fn states(states: &[StateValue], problems: &mut Problems) {
     let mut seen: HashMap<TypeId, &StateValue> = HashMap::new();
     for state in states {
         if let Some(first) = seen.insert(state.id, state) {
@@ -140,7 +140,7 @@ pub(super) fn states(states: &[StateValue], problems: &mut Problems) {
 }
 
 /// All handlers of one namespace.
-pub(super) fn handlers(
+pub(crate) fn handlers(
     path: &str,
     has_parameters: bool,
     routes: &[Route],

@@ -12,18 +12,18 @@ use std::{
 
 use tower::{Layer, Service};
 
-use super::{
-    Answer, BoxMiddleware, Context, IntoRoutes, Namespace, Next, Pipeline, Reply, Route, Routes,
-    Table,
-    check::{self, Problems},
-    layer::Wrapping,
-    pattern::Pattern,
-    routes::{ErrorMap, Handler, Line, Lines, Observer, Shared},
+use crate::router::{
+    Answer, BoxMiddleware, Context, EventTable, IntoRoutes, Namespace, Next, Pipeline, Reply,
+    Route, Table,
+    pipeline::event_table::{ErrorMap, Handler, Line, Lines, Observer, Shared},
+    pipeline::layer::Wrapping,
+    setup::check::{self, Problems},
+    setup::pattern::Pattern,
 };
 use crate::{Error, Result, error::BoxError};
 
 /// The namespace of clients that name none. It always exists.
-pub(super) const ROOT: &str = "/";
+pub(crate) const ROOT: &str = "/";
 
 /// State, middleware, handlers and namespaces: the half of [`Io`](crate::Io) that is about events.
 ///
@@ -31,9 +31,9 @@ pub(super) const ROOT: &str = "/";
 #[derive(Default)]
 #[must_use = "a setup does nothing until a server is made of it"]
 pub(crate) struct Setup {
-    pub(super) states: Vec<StateValue>,
-    pub(super) root: Namespace,
-    pub(super) namespaces: Vec<(String, Namespace)>,
+    pub(crate) states: Vec<StateValue>,
+    pub(crate) root: Namespace,
+    pub(crate) namespaces: Vec<(String, Namespace)>,
     layers: Vec<Wrapping>,
     observers: Vec<Observer>,
     maps: Vec<ErrorMap>,
@@ -42,10 +42,10 @@ pub(crate) struct Setup {
 }
 
 /// A value given to `state`, and where.
-pub(super) struct StateValue {
-    pub(super) id: TypeId,
-    pub(super) name: &'static str,
-    pub(super) given: &'static Location<'static>,
+pub(crate) struct StateValue {
+    pub(crate) id: TypeId,
+    pub(crate) name: &'static str,
+    pub(crate) given: &'static Location<'static>,
     value: Arc<dyn Any + Send + Sync>,
 }
 
@@ -60,7 +60,7 @@ impl Setup {
     #[cfg(feature = "discover")]
     pub(crate) fn discover() -> Self {
         let mut setup = Self::default();
-        setup.root.routes = super::registry::all();
+        setup.root.routes = crate::router::setup::discover::all();
         setup.discovered = true;
         setup
     }
@@ -154,7 +154,7 @@ impl Setup {
     }
 
     /// Checks everything and freezes it. Some tower layers start a task, so this is to be called in a runtime.
-    pub(crate) fn freeze(self) -> Result<Arc<Routes>> {
+    pub(crate) fn freeze(self) -> Result<Arc<EventTable>> {
         let table = self.describe();
         let Self {
             states,
@@ -209,7 +209,7 @@ impl Setup {
             observers,
             maps,
         });
-        let mut routes = Routes::default();
+        let mut routes = EventTable::default();
         for ((path, namespace), pattern) in plan.into_iter().zip(patterns) {
             let lines = Arc::new(lines(&wraps, namespace, pattern.as_ref(), &shared));
             match pattern {
@@ -280,8 +280,8 @@ fn warn_of_unlisted(table: &Table) {
 
 /// The `#[on]` functions of the program that are not in the table.
 #[cfg(feature = "discover")]
-pub(super) fn unlisted(table: &Table) -> Vec<super::route::Meta> {
-    super::registry::all()
+pub(crate) fn unlisted(table: &Table) -> Vec<crate::router::pipeline::handler::Meta> {
+    crate::router::setup::discover::all()
         .into_iter()
         .map(|route| route.meta)
         .filter(|meta| !table.rows().iter().any(|row| row.meta() == *meta))
