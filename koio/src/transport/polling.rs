@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Limited};
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use super::{Body, request::Refusal, response};
+use super::http::{Body, request::Refusal, response};
 use crate::{
     engine::{CloseReason, Engine, EngineConfig, Session, requests::Reply},
     wire::payload,

@@ -22,20 +22,23 @@ fn long(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn open(unread: Vec<u8>) -> (WebSocket<DuplexStream>, DuplexStream) {
+fn open(unread: Vec<u8>) -> (WebSocketTransport<DuplexStream>, DuplexStream) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let config = EngineConfig::default();
-    (WebSocket::new(ours, &unread.into(), &config), theirs)
+    (
+        WebSocketTransport::new(ours, &unread.into(), &config),
+        theirs,
+    )
 }
 
-fn read(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<Message, Gone>> {
+fn read(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<Message, Gone>> {
     let mut message = Message::default();
     websocket
         .poll_message(&mut Context::from_waker(Waker::noop()), &mut message)
         .map_ok(|()| message)
 }
 
-fn write(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<(), Gone>> {
+fn write(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<(), Gone>> {
     websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut None)
 }
 
@@ -203,7 +206,7 @@ impl std::io::Write for Dry {
 fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let (mut theirs, mut to_us) = tokio::io::split(theirs);
-    let mut websocket = WebSocket::new(ours, &Bytes::new(), config);
+    let mut websocket = WebSocketTransport::new(ours, &Bytes::new(), config);
     let mut cx = Context::from_waker(Waker::noop());
     let mut messages = Vec::new();
     let mut end = None;

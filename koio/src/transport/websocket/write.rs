@@ -23,17 +23,17 @@ const WRITE: usize = 256 * 1024;
 /// Slices of one write: what it begins with, and frames as they are.
 const SLICES: usize = 32;
 
-type Frames = VecDeque<Bytes>;
+type QueuedFrames = VecDeque<Bytes>;
 
 /// What is on its way out: the bytes that the socket did not take yet.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct WriteQueue {
     /// The first may be partly written. In a box, and there only while there are some.
-    frames: Option<Box<Frames>>,
+    frames: Option<Box<QueuedFrames>>,
     progressed: bool,
 }
 
-impl Outgoing {
+impl WriteQueue {
     /// Whether anything has been written since this was asked last.
     pub(super) fn has_progressed(&mut self) -> bool {
         std::mem::take(&mut self.progressed)
@@ -168,7 +168,7 @@ impl Outgoing {
 }
 
 #[cfg(test)]
-impl Outgoing {
+impl WriteQueue {
     /// Bytes that wait.
     pub(super) fn len(&self) -> usize {
         let frames = self.frames.iter().flat_map(|frames| frames.iter());
