@@ -16,7 +16,7 @@ use crate::{
     CloseReason, Sid, Socket, SocketConfig,
     engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, TransportKind, Upstream},
     router::EventTable,
-    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Namespaces},
+    socket::{Accept, BoxFuture, Clients, Dispatch, Namespaces, ServerCore},
     wire::{Event, Message},
 };
 
@@ -87,7 +87,7 @@ pub(crate) struct Server {
     pub(crate) socket: Socket,
     accept: Accept,
     door: Arc<Door>,
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     session: Session,
     upstream: Mutex<Box<dyn Upstream>>,
     told: Mutex<Vec<String>>,
@@ -107,7 +107,7 @@ impl Server {
     pub(crate) fn start_with(namespace: &str, auth: &str, setup: Setup) -> Self {
         let routes = setup.freeze().unwrap();
         let door = Arc::new(Door::default());
-        let core = Core::new();
+        let core = ServerCore::new();
         let clients = || Clients::new(Arc::clone(&core), Arc::new(Behind(Arc::clone(&door))));
         let config = EngineConfig::default();
         let engine = Engine::new(config.clone(), Arc::new(clients())).unwrap();

@@ -78,7 +78,7 @@ impl Dispatch for Above {
 
 struct Scene {
     above: Above,
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     engine: Engine,
     session: Session,
 }
@@ -89,7 +89,7 @@ fn scene() -> Scene {
 
 fn scene_with(config: SocketConfig) -> Scene {
     let above = Above::default();
-    let core = Core::new();
+    let core = ServerCore::new();
     let clients = Clients::new(Arc::clone(&core), Arc::new(above.clone()));
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
     core.start(config, &engine);
@@ -218,10 +218,10 @@ async fn a_namespace_ends_with_its_last_socket_and_begins_again() {
 /// Some enter while others leave: nobody is left in a namespace that cannot be found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_enters_while_the_last_one_leaves_is_found() {
-    let core = Core::new();
+    let core = ServerCore::new();
     let scene = scene();
     let enter = || {
-        let request = Request::new(opening());
+        let request = HandshakeRequest::new(opening());
         let connection = Connection::new(Arc::clone(&core), scene.session.clone(), request);
         let handshake = Handshake::new(Arc::new(connection), &[]);
         let id = SocketId::random().unwrap();

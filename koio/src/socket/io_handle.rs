@@ -27,11 +27,11 @@ use crate::{
 ///
 /// It holds neither the users' handlers nor their states: those have handles to it in their turn. They live with
 /// whoever serves requests, and with the open sessions.
-pub(crate) struct Core {
+pub(crate) struct ServerCore {
     /// `/`, which every handler's `ctx.io()` names.
     root: Arc<str>,
     namespaces: RwLock<HashMap<Arc<str>, Arc<LiveNamespace>>>,
-    started: OnceLock<Started>,
+    started: OnceLock<RunningServer>,
     defaults: SocketConfig,
     pub(crate) counters: Counters,
     /// Tells closing connections that their handlers are out of time.
@@ -40,7 +40,7 @@ pub(crate) struct Core {
     stopped: watch::Sender<bool>,
 }
 
-struct Started {
+struct RunningServer {
     config: SocketConfig,
     /// Of the config, as each connection has them.
     packets: Arc<PacketLimits>,
@@ -63,7 +63,7 @@ impl LiveNamespace {
     }
 }
 
-impl Core {
+impl ServerCore {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             root: "/".into(),
@@ -78,7 +78,7 @@ impl Core {
 
     /// From here on clients are served. False if that was so before.
     pub(crate) fn start(&self, config: SocketConfig, engine: &Engine) -> bool {
-        let started = Started {
+        let started = RunningServer {
             packets: Arc::new(config.packets.clone()),
             config,
             sessions: engine.weak_sessions(),
@@ -159,7 +159,7 @@ impl Core {
 /// connected now; before the start there are none.
 #[derive(Clone)]
 pub struct IoHandle {
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     namespace: Arc<str>,
 }
 
@@ -174,12 +174,12 @@ pub struct Drained {
 }
 
 impl IoHandle {
-    pub(crate) fn root(core: Arc<Core>) -> Self {
+    pub(crate) fn root(core: Arc<ServerCore>) -> Self {
         let namespace = Arc::clone(&core.root);
         Self { core, namespace }
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<ServerCore> {
         &self.core
     }
 
