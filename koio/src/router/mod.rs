@@ -10,46 +10,21 @@
 //!
 //! Everything is put together in `Setup`, checked once at the start, and shared by all sockets after that.
 
-mod ack;
-mod arguments;
-mod check;
-mod context;
-mod dispatch;
-mod extract;
-mod guard;
-mod handlers;
-mod handling;
-mod layer;
-mod namespace;
-mod onion;
-mod params;
-mod pattern;
+pub(crate) mod answer;
+mod catch_unwind;
+pub(crate) mod context;
+pub(crate) mod extract;
+pub(crate) mod pipeline;
 pub mod private;
-#[cfg(feature = "discover")]
-mod registry;
-mod reply;
-mod requirements;
-mod route;
-mod routes;
-mod setup;
-mod table;
+pub(crate) mod setup;
 #[cfg(test)]
 mod tests;
-mod types;
 
-pub use ack::Ack;
-pub use arguments::{Arguments, FromEvent};
+pub use answer::{Ack, Answer, Reply};
+pub use catch_unwind::Panic;
 pub use context::Context;
-pub use extract::{Args, Auth, State, Try};
-pub use guard::Panic;
-pub use handlers::{Handlers, IntoRoutes};
-pub use layer::Pipeline;
-pub use namespace::Namespace;
-pub use onion::{BoxMiddleware, Middleware, Next, Running, compose};
-pub use params::Params;
-pub use reply::{Answer, Reply};
-pub use requirements::Requirements;
-pub use route::Route;
-pub(crate) use routes::Routes;
+pub use extract::{Args, Arguments, Auth, FromEvent, Params, Requirements, State, Try};
+pub(crate) use pipeline::EventTable;
+pub use pipeline::{BoxMiddleware, Middleware, Next, Pipeline, Route, Running, compose};
 pub(crate) use setup::Setup;
-pub use table::{Row, Table};
+pub use setup::{Handlers, IntoRoutes, Namespace, Row, Table};

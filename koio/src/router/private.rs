@@ -5,18 +5,18 @@ pub use koio_macros::handlers;
 pub use crate::wire::ArgList;
 
 pub use super::{
-    arguments::{Arguments, FromEvent},
+    answer::reply::{Answer, Failure, IntoReply, Out, Reply},
     context::Context,
-    handlers::{Handlers, IntoRoutes, Routed},
-    onion::{BoxMiddleware, Next},
-    reply::{Answer, Failure, IntoReply, Out, Reply},
-    route::{Meta, Route},
+    extract::{Arguments, FromEvent},
+    pipeline::handler::{Meta, Route},
+    pipeline::{BoxMiddleware, Next},
+    setup::handlers::{Handlers, IntoRoutes, Routed},
 };
 #[doc(inline)]
 pub use crate::{Error, Result};
 
 #[cfg(feature = "discover")]
-pub use super::registry::Registered;
+pub use super::setup::discover::Registered;
 #[cfg(feature = "discover")]
 pub use inventory;
 

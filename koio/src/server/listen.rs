@@ -29,7 +29,7 @@ use crate::{
     engine::PeerAddr,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::{Body, Direct, EngineService, HttpStream, Responding, Stops},
+    transport::{Body, EngineService, Http1Connection, HttpStream, Responding, StopSignal},
 };
 
 /// Bytes that hyper keeps of what it reads, and so the longest head of a request (431 above it). Cookies and
@@ -318,16 +318,16 @@ fn serve_connection(
         tokio::spawn(by_hyper(stream, peer, served, stopped));
         return;
     };
-    let stops = Stops::new(stopped.clone());
+    let stops = StopSignal::new(stopped.clone());
     let timeout = served.header_timeout;
-    let mut direct = Direct::new(stream, peer, Arc::clone(engine), timeout, stops);
+    let mut connection = Http1Connection::new(stream, peer, Arc::clone(engine), timeout, stops);
     tokio::spawn(async move {
         let outcome = {
             let stopped = pin!(ended(&mut stopped));
-            direct.run(stopped).await
+            connection.run(stopped).await
         };
-        let peer = direct.peer();
-        if let Some(stream) = direct.finish(outcome) {
+        let peer = connection.peer();
+        if let Some(stream) = connection.finish(outcome) {
             Box::pin(by_hyper(stream, peer, served, stopped)).await;
         }
     });

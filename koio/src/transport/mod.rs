@@ -1,20 +1,15 @@
-//! HTTP long-polling and WebSocket: the only rooms that know of HTTP and of tungstenite.
+//! Long-polling and WebSocket: the transports of a session, and the HTTP requests that begin them.
 
-mod block;
-mod body;
-mod direct;
 mod fragments;
 mod http;
-mod origin;
+mod http1;
 mod polling;
-mod request;
-mod response;
-mod service;
-mod stream;
+mod read_buffer;
+mod tcp;
 mod websocket;
 
-pub use body::Body;
-pub(crate) use direct::{Direct, Stops};
-pub(crate) use http::HttpStream;
-pub use origin::{BadOrigin, Origins};
-pub use service::{EngineService, Responding};
+pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
+pub(crate) use self::{
+    http::HttpStream,
+    http1::{Http1Connection, StopSignal},
+};

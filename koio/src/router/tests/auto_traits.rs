@@ -3,7 +3,7 @@
 use crate::{
     Ack, Args, BoxError, BoxMiddleware, Context, Error, Handlers, Namespace, Next, Pipeline, Reply,
     Route, Running, State,
-    router::{Routes, Setup},
+    router::{EventTable, Setup},
 };
 
 fn send<T: Send>() {}
@@ -26,7 +26,7 @@ fn what_is_sent_between_tasks_is_send() {
     send_and_sync::<Namespace>();
     send_and_sync::<Pipeline>();
     send_and_sync::<Route>();
-    send_and_sync::<Routes>();
+    send_and_sync::<EventTable>();
     send_and_sync::<State<u8>>();
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::fake::Server;
 use crate::{
     Reply, Route,
-    router::{Setup, handlers::Routed, private::Meta, setup::unlisted},
+    router::{Setup, private::Meta, setup::handlers::Routed, setup::setup::unlisted},
 };
 
 /// What the attribute makes of `async fn attributed() -> &'static str`.

@@ -14,22 +14,22 @@ use serde_json::Value;
 use crate::router::Setup;
 use crate::{
     CloseReason, Sid, Socket, SocketConfig,
-    engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, Transport, Upstream},
-    router::Routes,
-    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Namespaces},
+    engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, TransportKind, Upstream},
+    router::EventTable,
+    socket::{Accept, BoxFuture, Clients, Dispatch, Namespaces, ServerCore},
     wire::{Event, Message},
 };
 
 /// Notes that several handlers and middlewares write into.
 #[derive(Clone, Default)]
-pub(super) struct Notes(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl Notes {
-    pub(super) fn add(&self, note: impl ToString) {
+    pub(crate) fn add(&self, note: impl ToString) {
         self.0.lock().unwrap().push(note.to_string());
     }
 
-    pub(super) fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -80,14 +80,14 @@ impl Dispatch for Behind {
 }
 
 /// A frozen setup and one socket in it.
-pub(super) struct Server {
-    routes: Arc<Routes>,
+pub(crate) struct Server {
+    routes: Arc<EventTable>,
     /// What serves the socket.
     served: Mutex<Box<dyn Dispatch>>,
-    pub(super) socket: Socket,
+    pub(crate) socket: Socket,
     accept: Accept,
     door: Arc<Door>,
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     session: Session,
     upstream: Mutex<Box<dyn Upstream>>,
     told: Mutex<Vec<String>>,
@@ -96,25 +96,30 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(setup: Setup) -> Self {
+    pub(crate) fn start(setup: Setup) -> Self {
         Self::start_in("/", setup)
     }
 
-    pub(super) fn start_in(namespace: &str, setup: Setup) -> Self {
+    pub(crate) fn start_in(namespace: &str, setup: Setup) -> Self {
         Self::start_with(namespace, "{}", setup)
     }
 
-    pub(super) fn start_with(namespace: &str, auth: &str, setup: Setup) -> Self {
+    pub(crate) fn start_with(namespace: &str, auth: &str, setup: Setup) -> Self {
         let routes = setup.freeze().unwrap();
         let door = Arc::new(Door::default());
-        let core = Core::new();
+        let core = ServerCore::new();
         let clients = || Clients::new(Arc::clone(&core), Arc::new(Behind(Arc::clone(&door))));
         let config = EngineConfig::default();
         let engine = Engine::new(config.clone(), Arc::new(clients())).unwrap();
         core.start(SocketConfig::default(), &engine);
-        let session = Session::new(Sid::random().unwrap(), &config, Transport::WebSocket);
+        let session = Session::new(Sid::random().unwrap(), &config, TransportKind::WebSocket);
         let uri = http::Uri::from_static("/socket.io/?member=1");
-        let opening = Opening::new(&http::HeaderMap::new(), &uri, None, Transport::WebSocket);
+        let opening = Opening::new(
+            &http::HeaderMap::new(),
+            &uri,
+            None,
+            TransportKind::WebSocket,
+        );
         let mut upstream = clients().accept(session.clone(), opening);
         push(&mut *upstream, format!("0{namespace},{auth}"));
         let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();
@@ -134,21 +139,21 @@ impl Server {
 
     /// Sends an event. Gives the answer: the one argument of the acknowledgement, all of them as a list if
     /// they are not one, `None` if there was no acknowledgement.
-    pub(super) async fn ask(&self, event: &str, args: Value) -> Option<Value> {
+    pub(crate) async fn ask(&self, event: &str, args: Value) -> Option<Value> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         self.event(event, &text(&args), Some(id)).await;
         self.answer_to(id)
     }
 
     /// Sends arguments that may be no JSON.
-    pub(super) async fn ask_raw(&self, event: &str, args: &str) -> Option<Value> {
+    pub(crate) async fn ask_raw(&self, event: &str, args: &str) -> Option<Value> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         self.event(event, args, Some(id)).await;
         self.answer_to(id)
     }
 
     /// Sends an event without asking for an acknowledgement.
-    pub(super) async fn tell(&self, event: &str, args: Value) {
+    pub(crate) async fn tell(&self, event: &str, args: Value) {
         self.event(event, &text(&args), None).await;
     }
 
@@ -183,7 +188,7 @@ impl Server {
     }
 
     /// The one answer to the event with this number.
-    pub(super) fn answer_to(&self, id: u64) -> Option<Value> {
+    pub(crate) fn answer_to(&self, id: u64) -> Option<Value> {
         let prefix = format!("ack {id} ");
         let told = self.told();
         let mut answers = told.iter().filter_map(|line| line.strip_prefix(&prefix));
@@ -198,30 +203,30 @@ impl Server {
     }
 
     /// Connects, and gives what the client is told.
-    pub(super) async fn connect(&self) -> Vec<String> {
+    pub(crate) async fn connect(&self) -> Vec<String> {
         let accept = self.accept.clone();
         let connecting = self.served().connect(&self.socket, accept);
         connecting.await;
         self.told()
     }
 
-    pub(super) async fn disconnect(&self) {
+    pub(crate) async fn disconnect(&self) {
         let reason = CloseReason::TransportClose;
         let leaving = self.served().disconnect(&self.socket, reason);
         leaving.await;
     }
 
-    pub(super) fn has_namespace(&self, namespace: &str) -> bool {
+    pub(crate) fn has_namespace(&self, namespace: &str) -> bool {
         self.routes.open(namespace).is_some()
     }
 
     /// How often the client was found to break the protocol.
-    pub(super) fn protocol_errors(&self) -> u64 {
+    pub(crate) fn protocol_errors(&self) -> u64 {
         self.core.counters.snapshot().protocol_errors
     }
 
     /// Everything that the client is told.
-    pub(super) fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<String> {
         let mut told = self.told.lock().unwrap();
         while let Some(frame) = self.session.shared().outbox.pop() {
             told.extend(frame.parts().map(|part| {

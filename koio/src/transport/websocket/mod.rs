@@ -21,29 +21,29 @@ use bytes::Bytes;
 
 use self::{
     read::{Heard, Reader},
-    write::Outgoing,
+    write::WriteQueue,
 };
-use super::stream::{Stream, Tcp};
+use super::tcp::{ByteStream, Tcp};
 use crate::{
     engine::{
         CloseReason, EngineConfig,
-        duplex::{Duplex, Gone, Shortcut, Source},
+        transport::{DirectWrite, FrameSource, Transport, TransportLost},
     },
     wire::Message,
 };
 
 /// A WebSocket over any byte stream.
-pub(super) struct WebSocket<S> {
+pub(super) struct WebSocketTransport<S> {
     io: S,
     reader: Reader,
-    outgoing: Outgoing,
+    outgoing: WriteQueue,
     close_sent: bool,
     shut: bool,
-    phase: Phase,
+    phase: ConnectionPhase,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Phase {
+enum ConnectionPhase {
     Open,
     /// The peer broke the protocol, or has closed: what it still sends is read and dropped, so that closing the
     /// socket does not reset the connection before our close frame has arrived.
@@ -51,23 +51,23 @@ enum Phase {
     Ended,
 }
 
-impl<S> WebSocket<S> {
+impl<S> WebSocketTransport<S> {
     /// A WebSocket whose handshake is done. `unread`: bytes that came right behind it.
     pub(super) fn new(io: S, unread: &Bytes, config: &EngineConfig) -> Self {
         Self {
             io,
             reader: Reader::new(unread, config),
-            outgoing: Outgoing::default(),
+            outgoing: WriteQueue::default(),
             close_sent: false,
             shut: false,
-            phase: Phase::Open,
+            phase: ConnectionPhase::Open,
         }
     }
 
     /// The peer broke the protocol: tells it so, and stops listening. tungstenite itself only reports.
     fn violation(&mut self, code: u16) {
         self.close_frame(code);
-        self.phase = Phase::Draining;
+        self.phase = ConnectionPhase::Draining;
         self.reader.stop();
     }
 
@@ -92,7 +92,7 @@ impl<S> WebSocket<S> {
     }
 }
 
-impl WebSocket<Tcp> {
+impl WebSocketTransport<Tcp> {
     /// Writes these bytes ahead of everything else.
     pub(super) fn begin_with(&mut self, bytes: &[u8]) {
         // An error is found by whoever reads next.
@@ -103,13 +103,13 @@ impl WebSocket<Tcp> {
     }
 }
 
-impl<S: Stream> WebSocket<S> {
+impl<S: ByteStream> WebSocketTransport<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match ready!(self.reader.block.poll_fill(Pin::new(&mut self.io), cx)) {
                 Ok(1..) => self.reader.block.forget(),
                 Ok(0) | Err(_) => {
-                    self.phase = Phase::Ended;
+                    self.phase = ConnectionPhase::Ended;
                     return Poll::Ready(());
                 }
             }
@@ -117,20 +117,22 @@ impl<S: Stream> WebSocket<S> {
     }
 }
 
-impl<S: Stream> Duplex for WebSocket<S> {
+impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Message,
-    ) -> Poll<Result<(), Gone>> {
+    ) -> Poll<Result<(), TransportLost>> {
         match self.phase {
-            Phase::Open => {}
-            Phase::Draining => {
+            ConnectionPhase::Open => {}
+            ConnectionPhase::Draining => {
                 return self
                     .poll_drain(cx)
-                    .map(|()| Err(Gone(CloseReason::TransportError)));
+                    .map(|()| Err(TransportLost(CloseReason::TransportError)));
             }
-            Phase::Ended => return Poll::Ready(Err(Gone(CloseReason::TransportClose))),
+            ConnectionPhase::Ended => {
+                return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+            }
         }
         loop {
             match self.reader.next(message) {
@@ -138,13 +140,13 @@ impl<S: Stream> Duplex for WebSocket<S> {
                 Some(Heard::Close) => {
                     self.take_control();
                     self.close_sent = true;
-                    self.phase = Phase::Draining;
+                    self.phase = ConnectionPhase::Draining;
                     self.reader.stop();
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
                 }
                 Some(Heard::Violation(code)) => {
                     self.violation(code);
-                    return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportError)));
                 }
                 None => {}
             }
@@ -152,8 +154,8 @@ impl<S: Stream> Duplex for WebSocket<S> {
             match ready!(self.reader.block.poll_fill(Pin::new(&mut self.io), cx)) {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => {
-                    self.phase = Phase::Ended;
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                    self.phase = ConnectionPhase::Ended;
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
                 }
             }
         }
@@ -162,9 +164,9 @@ impl<S: Stream> Duplex for WebSocket<S> {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut dyn Source,
-    ) -> Poll<Result<(), Gone>> {
-        let gone = |_| Gone(CloseReason::TransportClose);
+        source: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
+        let gone = |_| TransportLost(CloseReason::TransportClose);
         // Nothing follows a close frame.
         let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
@@ -175,7 +177,7 @@ impl<S: Stream> Duplex for WebSocket<S> {
         let io = Pin::new(&mut self.io);
         // With both close frames exchanged, or nothing worth hearing any more, it is the server that
         // ends the connection (RFC 6455 section 7.1.1): clients wait for that.
-        let flushed = if self.close_sent && self.phase != Phase::Open && !self.shut {
+        let flushed = if self.close_sent && self.phase != ConnectionPhase::Open && !self.shut {
             let shut = io.poll_shutdown(cx);
             self.shut = shut.is_ready();
             shut
@@ -185,8 +187,8 @@ impl<S: Stream> Duplex for WebSocket<S> {
         flushed.map_err(gone)
     }
 
-    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
-        self.io.shortcut()
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        self.io.direct_writer()
     }
 
     fn has_progressed(&mut self) -> bool {
@@ -194,7 +196,7 @@ impl<S: Stream> Duplex for WebSocket<S> {
     }
 
     fn is_partial(&self) -> bool {
-        self.phase == Phase::Open && self.reader.is_partial()
+        self.phase == ConnectionPhase::Open && self.reader.is_partial()
     }
 
     fn rest(&mut self) {
@@ -202,7 +204,7 @@ impl<S: Stream> Duplex for WebSocket<S> {
     }
 
     fn close(&mut self, code: u16) {
-        if self.phase == Phase::Ended {
+        if self.phase == ConnectionPhase::Ended {
             // The peer has hung up: a frame would cost two packets, and nobody would see it.
             self.close_sent = true;
             self.shut = true;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    super::block::Block,
+    super::read_buffer::ReadBuffer,
     slow::{Slow, Step},
     whole::Whole,
 };
@@ -18,7 +18,7 @@ pub(super) struct Reader {
     /// There only while it holds something.
     slow: Option<Box<Slow>>,
     /// Bytes read from the socket that nobody has taken.
-    pub(super) block: Block,
+    pub(super) block: ReadBuffer,
 }
 
 /// What the bytes were.
@@ -40,7 +40,7 @@ impl Reader {
             max_fragments: config.max_fragments.try_into().unwrap_or(u32::MAX),
             whole: Whole::default(),
             slow: None,
-            block: Block::of(unread),
+            block: ReadBuffer::of(unread),
         }
     }
 
@@ -55,7 +55,7 @@ impl Reader {
         if let Some(slow) = &mut self.slow {
             slow.stop();
         }
-        self.block = Block::default();
+        self.block = ReadBuffer::default();
     }
 
     /// Frames to be written ahead of everything else: what tungstenite answers, at most [`PONGS`](super::slow::PONGS)

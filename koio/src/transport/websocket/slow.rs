@@ -15,8 +15,8 @@ use tracing::debug;
 
 use super::{
     super::{
-        block::Block,
         fragments::{Fragments, TooMany},
+        read_buffer::ReadBuffer,
     },
     read::Heard,
 };
@@ -89,7 +89,7 @@ impl Slow {
     }
 
     /// Reads the next frame, or what there is of it.
-    pub(super) fn next(&mut self, block: &mut Block, max_payload: usize) -> Step {
+    pub(super) fn next(&mut self, block: &mut ReadBuffer, max_payload: usize) -> Step {
         if !self.ready && !self.fed {
             match self.feed(block, max_payload) {
                 Ok(true) => {}
@@ -144,7 +144,7 @@ impl Slow {
     }
 
     /// Gives the context the next frame, or what there is of it. False when there is nothing.
-    fn feed(&mut self, block: &mut Block, max_payload: usize) -> Result<bool, TooMany> {
+    fn feed(&mut self, block: &mut ReadBuffer, max_payload: usize) -> Result<bool, TooMany> {
         let bytes = block.closed();
         if bytes.is_empty() {
             return Ok(false);
@@ -176,7 +176,7 @@ fn violation_code(error: &Error) -> u16 {
 
 /// What the context reads from and writes to.
 struct Pipe<'a> {
-    block: &'a mut Block,
+    block: &'a mut ReadBuffer,
     control: &'a mut Vec<u8>,
 }
 

@@ -22,20 +22,23 @@ fn long(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn open(unread: Vec<u8>) -> (WebSocket<DuplexStream>, DuplexStream) {
+fn open(unread: Vec<u8>) -> (WebSocketTransport<DuplexStream>, DuplexStream) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let config = EngineConfig::default();
-    (WebSocket::new(ours, &unread.into(), &config), theirs)
+    (
+        WebSocketTransport::new(ours, &unread.into(), &config),
+        theirs,
+    )
 }
 
-fn read(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<Message, Gone>> {
+fn read(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<Message, TransportLost>> {
     let mut message = Message::default();
     websocket
         .poll_message(&mut Context::from_waker(Waker::noop()), &mut message)
         .map_ok(|()| message)
 }
 
-fn write(websocket: &mut WebSocket<DuplexStream>) -> Poll<Result<(), Gone>> {
+fn write(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<(), TransportLost>> {
     websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut None)
 }
 
@@ -48,7 +51,7 @@ async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
     let (mut websocket, _theirs) = open(flood);
     assert_eq!(
         read(&mut websocket),
-        Poll::Ready(Err(Gone(CloseReason::TransportError)))
+        Poll::Ready(Err(TransportLost(CloseReason::TransportError)))
     );
 }
 
@@ -203,7 +206,7 @@ impl std::io::Write for Dry {
 fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let (mut theirs, mut to_us) = tokio::io::split(theirs);
-    let mut websocket = WebSocket::new(ours, &Bytes::new(), config);
+    let mut websocket = WebSocketTransport::new(ours, &Bytes::new(), config);
     let mut cx = Context::from_waker(Waker::noop());
     let mut messages = Vec::new();
     let mut end = None;
@@ -213,7 +216,7 @@ fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
         while end.is_none() {
             match read(&mut websocket) {
                 Poll::Ready(Ok(message)) => messages.push(message),
-                Poll::Ready(Err(Gone(reason))) => end = Some(reason),
+                Poll::Ready(Err(TransportLost(reason))) => end = Some(reason),
                 Poll::Pending => break,
             }
         }

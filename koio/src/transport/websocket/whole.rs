@@ -6,7 +6,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{super::block::Block, read::Heard};
+use super::{super::read_buffer::ReadBuffer, read::Heard};
 use crate::wire::Message;
 
 /// FIN and the opcode of RFC 6455 section 5.2, without reserved bits.
@@ -118,7 +118,7 @@ impl Whole {
 
     /// Takes some of the frames that the block begins with, if their payloads are no longer than that. False when
     /// there are none, or not all of one.
-    pub(super) fn take(&mut self, block: &mut Block, max_payload: usize) -> bool {
+    pub(super) fn take(&mut self, block: &mut ReadBuffer, max_payload: usize) -> bool {
         let bytes = block.closed_mut();
         if let Some(begun) = &mut self.begun {
             let count = begun.missing.min(bytes.len());

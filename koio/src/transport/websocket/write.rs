@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
-use crate::engine::duplex::Source;
+use crate::engine::transport::FrameSource;
 
 thread_local! {
     /// Where small frames are put together; it is written before anything else happens.
@@ -23,17 +23,17 @@ const WRITE: usize = 256 * 1024;
 /// Slices of one write: what it begins with, and frames as they are.
 const SLICES: usize = 32;
 
-type Frames = VecDeque<Bytes>;
+type QueuedFrames = VecDeque<Bytes>;
 
 /// What is on its way out: the bytes that the socket did not take yet.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct WriteQueue {
     /// The first may be partly written. In a box, and there only while there are some.
-    frames: Option<Box<Frames>>,
+    frames: Option<Box<QueuedFrames>>,
     progressed: bool,
 }
 
-impl Outgoing {
+impl WriteQueue {
     /// Whether anything has been written since this was asked last.
     pub(super) fn has_progressed(&mut self) -> bool {
         std::mem::take(&mut self.progressed)
@@ -55,7 +55,7 @@ impl Outgoing {
         mut io: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
         first: &mut Vec<u8>,
-        source: &mut dyn Source,
+        source: &mut dyn FrameSource,
     ) -> Poll<io::Result<()>> {
         loop {
             let mut together = TOGETHER.take();
@@ -76,7 +76,7 @@ impl Outgoing {
         &mut self,
         together: &mut Vec<u8>,
         first: &mut Vec<u8>,
-        source: &mut dyn Source,
+        source: &mut dyn FrameSource,
     ) -> bool {
         together.clear();
         if self.waiting() > 0 {
@@ -168,7 +168,7 @@ impl Outgoing {
 }
 
 #[cfg(test)]
-impl Outgoing {
+impl WriteQueue {
     /// Bytes that wait.
     pub(super) fn len(&self) -> usize {
         let frames = self.frames.iter().flat_map(|frames| frames.iter());

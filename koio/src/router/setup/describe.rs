@@ -1,0 +1,221 @@
+//! The event table for people: what the server reacts to, and with what.
+
+use std::fmt;
+
+use crate::router::{Route, Setup, pipeline::handler::Meta, setup::setup::ROOT};
+
+/// All handlers of a server, as `describe` gives them. It prints as a table.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    rows: Vec<Row>,
+}
+
+/// One handler in the [`Table`].
+#[derive(Clone, Debug)]
+pub struct Row {
+    namespace: String,
+    meta: Meta,
+    arguments: Vec<(&'static str, &'static str)>,
+    answer: &'static str,
+    middleware: Vec<&'static str>,
+    also: bool,
+}
+
+impl Table {
+    /// The handlers: namespace by namespace, in the order in which they were given.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub(crate) fn of(setup: &Setup) -> Self {
+        let outer: Vec<&'static str> = setup
+            .root
+            .wraps
+            .iter()
+            .map(|middleware| middleware.name())
+            .collect();
+        let mut rows = Vec::new();
+        for route in &setup.root.routes {
+            let path = route.namespace.unwrap_or(ROOT);
+            // A handler given to the server may belong to a declared namespace, and is inside its middleware.
+            let inner = setup
+                .namespaces
+                .iter()
+                .find(|(declared, _)| slashed(declared) == slashed(path));
+            let inner = inner
+                .map(|(_, namespace)| namespace.wraps.as_slice())
+                .unwrap_or_default();
+            rows.push(Row::new(
+                path,
+                route,
+                &outer,
+                inner.iter().map(|middleware| middleware.name()),
+            ));
+        }
+        for (path, namespace) in &setup.namespaces {
+            for route in &namespace.routes {
+                rows.push(Row::new(
+                    path,
+                    route,
+                    &outer,
+                    namespace.wraps.iter().map(|middleware| middleware.name()),
+                ));
+            }
+        }
+        // Stable: the order within a namespace stays.
+        rows.sort_by(|a, b| a.namespace.cmp(&b.namespace));
+        Self { rows }
+    }
+}
+
+fn slashed(path: &str) -> &str {
+    path.strip_prefix('/').unwrap_or(path)
+}
+
+impl Row {
+    fn new<'a>(
+        path: &str,
+        route: &Route,
+        outer: &[&'static str],
+        inner: impl Iterator<Item = &'static str> + 'a,
+    ) -> Self {
+        let own = route.wraps.iter().map(|middleware| middleware.name());
+        Self {
+            namespace: format!("/{}", slashed(path)),
+            meta: route.meta,
+            arguments: route
+                .arguments
+                .iter()
+                .map(|argument| (argument.name, argument.type_name))
+                .collect(),
+            answer: route.answer,
+            middleware: outer.iter().copied().chain(inner).chain(own).collect(),
+            also: route.also,
+        }
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The event.
+    #[must_use]
+    pub fn event(&self) -> &str {
+        self.meta.event
+    }
+
+    /// The path of the function.
+    #[must_use]
+    pub fn handler(&self) -> &str {
+        self.meta.name
+    }
+
+    /// Its file and line.
+    #[must_use]
+    pub fn written(&self) -> (&str, u32) {
+        (self.meta.file, self.meta.line)
+    }
+
+    /// The names and types of its arguments. A closure has none: it reads them itself.
+    #[must_use]
+    pub fn arguments(&self) -> &[(&'static str, &'static str)] {
+        &self.arguments
+    }
+
+    /// The type that it returns.
+    #[must_use]
+    pub fn answer(&self) -> &str {
+        self.answer
+    }
+
+    /// The middleware around it, outermost first.
+    #[must_use]
+    pub fn middleware(&self) -> &[&'static str] {
+        &self.middleware
+    }
+
+    /// Whether it runs after the event's first handler, without answering.
+    #[must_use]
+    pub fn is_also(&self) -> bool {
+        self.also
+    }
+
+    #[cfg(feature = "discover")]
+    pub(crate) fn meta(&self) -> Meta {
+        self.meta
+    }
+
+    fn cells(&self) -> [String; 5] {
+        let arguments: Vec<String> = self
+            .arguments
+            .iter()
+            .map(|(name, type_name)| format!("{name}: {}", short(type_name)))
+            .collect();
+        [
+            self.namespace.clone(),
+            if self.also {
+                format!("{} (also)", self.meta.event)
+            } else {
+                self.meta.event.to_owned()
+            },
+            format!(
+                "{}({}) -> {}",
+                self.meta.name,
+                arguments.join(", "),
+                short(self.answer)
+            ),
+            format!("{}:{}", self.meta.file, self.meta.line),
+            self.middleware
+                .iter()
+                .map(|name| short(name))
+                .collect::<Vec<_>>()
+                .join(" > "),
+        ]
+    }
+}
+
+/// `app::chat::Message` without its path; inside brackets as well.
+fn short(type_name: &str) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    for letter in type_name.chars() {
+        match letter {
+            ':' => word.clear(),
+            letter if letter.is_alphanumeric() || letter == '_' => word.push(letter),
+            other => {
+                out.push_str(&word);
+                word.clear();
+                out.push(other);
+            }
+        }
+    }
+    out.push_str(&word);
+    out
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const HEADINGS: [&str; 5] = ["namespace", "event", "handler", "written", "middleware"];
+        let rows: Vec<[String; 5]> = std::iter::once(HEADINGS.map(str::to_owned))
+            .chain(self.rows.iter().map(Row::cells))
+            .collect();
+        let width = |column: usize| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or_default()
+        };
+        let widths = [width(0), width(1), width(2), width(3)];
+        for [namespace, event, handler, written, middleware] in &rows {
+            let [a, b, c, d] = widths;
+            let line =
+                format!("{namespace:a$}  {event:b$}  {handler:c$}  {written:d$}  {middleware}");
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! What a server is made of before it starts, and the checks of it.
+
+pub(crate) mod check;
+pub(crate) mod describe;
+#[cfg(feature = "discover")]
+pub(crate) mod discover;
+pub(crate) mod handlers;
+pub(crate) mod namespace;
+pub(crate) mod pattern;
+#[allow(
+    clippy::module_inception,
+    reason = "the file is where a reader looks for `Setup`"
+)]
+pub(crate) mod setup;
+
+pub use describe::{Row, Table};
+pub use handlers::{Handlers, IntoRoutes};
+pub use namespace::Namespace;
+pub(crate) use setup::Setup;

@@ -1,0 +1,69 @@
+//! A namespace as a plain value: middleware and handlers, put together by whoever owns them.
+
+use std::{future::Future, panic::Location};
+
+use crate::Result;
+use crate::router::{Answer, BoxMiddleware, Context, IntoRoutes, Next, Reply, Route};
+
+/// The middleware and the handlers of one namespace, before the server starts.
+///
+/// It is a plain value, which a module can build and return:
+///
+/// ```
+/// use koio::{Context, Io, Namespace, Next, Reply, Result};
+///
+/// async fn members_only(ctx: Context, next: Next) -> Result<Reply> {
+///     koio::ensure!(ctx.socket().handshake().query("member").is_some(), "members_only", "join first");
+///     next.run().await
+/// }
+///
+/// fn club() -> Namespace {
+///     Namespace::new()
+///         .wrap(members_only)
+///         .on("hello", |_: Context| async move { Ok("welcome") })
+/// }
+///
+/// let io = Io::new().namespace("/club", club());
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a namespace does nothing until it is given to `.namespace(..)`"]
+pub struct Namespace {
+    pub(crate) wraps: Vec<BoxMiddleware>,
+    pub(crate) routes: Vec<Route>,
+}
+
+impl Namespace {
+    /// A namespace without handlers. Clients may connect to it all the same.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a middleware around everything in this namespace, inside those before it and inside the server's.
+    pub fn wrap<F, Fut>(mut self, middleware: F) -> Self
+    where
+        F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply>> + Send + 'static,
+    {
+        self.wraps.push(BoxMiddleware::new(middleware));
+        self
+    }
+
+    /// Adds handlers: a list made by `handlers![]`, or a value whose methods are handlers.
+    pub fn handlers(mut self, handlers: impl IntoRoutes) -> Self {
+        self.routes.extend(handlers.into_routes());
+        self
+    }
+
+    /// Handles an event with a closure, which reads its arguments from the context.
+    #[track_caller]
+    pub fn on<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+        T: Answer + 'static,
+    {
+        self.routes
+            .push(Route::closure(event, Location::caller(), handler));
+        self
+    }
+}

@@ -1,0 +1,199 @@
+//! Patterns of namespaces: `/room/{id}` is any `/room/` and one more part.
+
+use std::fmt;
+
+/// A path some of whose parts are parameters.
+///
+/// A parameter is a whole part: what stands between two slashes, and never nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(String),
+    Parameter(String),
+}
+
+/// What is wrong with a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// A brace that is not around all of a part.
+    Brace,
+    /// A parameter whose name is no identifier.
+    Name,
+    /// Two parameters of one name.
+    Twice,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Brace => "a parameter is all that stands between two slashes, as in `/room/{id}`",
+            Self::Name => "the name of a parameter is letters, digits and `_`, as in `/room/{id}`",
+            Self::Twice => "two of its parameters have the same name",
+        })
+    }
+}
+
+impl Pattern {
+    /// The pattern that a path is; `None` if it names one namespace and no more.
+    pub(crate) fn parse(path: &str) -> Result<Option<Self>, Malformed> {
+        if !path.contains(['{', '}']) {
+            return Ok(None);
+        }
+        let parts = split(path)
+            .map(Part::parse)
+            .collect::<Result<Vec<_>, _>>()?;
+        let pattern = Self { parts };
+        let mut names: Vec<&str> = pattern.names().collect();
+        names.sort_unstable();
+        if names
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a == b))
+        {
+            return Err(Malformed::Twice);
+        }
+        Ok(Some(pattern))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Parameter(name) => Some(name.as_str()),
+            Part::Literal(_) => None,
+        })
+    }
+
+    /// Whether a namespace is one of these.
+    pub(crate) fn matches(&self, namespace: &str) -> bool {
+        let mut given = split(namespace);
+        self.parts
+            .iter()
+            .all(|part| given.next().is_some_and(|given| part.takes(given)))
+            && given.next().is_none()
+    }
+
+    /// What the parameters are in a namespace that [matches](Self::matches), in the order of the pattern.
+    pub(crate) fn parameters<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let both = self.parts.iter().zip(split(namespace));
+        both.filter_map(|(part, given)| match part {
+            Part::Parameter(name) => Some((name.as_str(), given)),
+            Part::Literal(_) => None,
+        })
+    }
+
+    /// Whether there is a namespace that both match: then nobody could tell whose it is.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let mut pairs = self.parts.iter().zip(&other.parts);
+        self.parts.len() == other.parts.len()
+            && pairs.all(|pair| match pair {
+                (Part::Literal(one), Part::Literal(other)) => one == other,
+                _ => true,
+            })
+    }
+}
+
+impl Part {
+    fn parse(part: &str) -> Result<Self, Malformed> {
+        let inner = part
+            .strip_prefix('{')
+            .and_then(|part| part.strip_suffix('}'));
+        match inner {
+            None if part.contains(['{', '}']) => Err(Malformed::Brace),
+            None => Ok(Self::Literal(part.to_owned())),
+            Some(name) if name.contains(['{', '}']) => Err(Malformed::Brace),
+            Some(name) if is_name(name) => Ok(Self::Parameter(name.to_owned())),
+            Some(_) => Err(Malformed::Name),
+        }
+    }
+
+    fn takes(&self, given: &str) -> bool {
+        match self {
+            Self::Literal(part) => part == given,
+            Self::Parameter(_) => !given.is_empty(),
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_letter = |letter: char| letter == '_' || letter.is_ascii_alphanumeric();
+    !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.chars().all(is_letter)
+}
+
+/// The parts of a path, which begins with a slash.
+fn split(path: &str) -> std::str::Split<'_, char> {
+    path.strip_prefix('/').unwrap_or(path).split('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(path: &str) -> Pattern {
+        Pattern::parse(path).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_parameter_is_one_part_and_never_nothing() {
+        let room = pattern("/room/{id}");
+        for namespace in ["/room/1", "/room/a b", "/room/{id}", "/room/ü"] {
+            assert!(room.matches(namespace), "{namespace}");
+        }
+        for namespace in [
+            "/",
+            "/room",
+            "/room/",
+            "/room/1/",
+            "/room/1/2",
+            "/rooms/1",
+            "//room/1",
+            "/x/room/1",
+        ] {
+            assert!(!room.matches(namespace), "{namespace}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_told_by_name_and_in_order() {
+        let pattern = pattern("/{team}/room/{id}");
+        let parameters: Vec<_> = pattern.parameters("/red/room/7").collect();
+        assert_eq!(parameters, [("team", "red"), ("id", "7")]);
+    }
+
+    #[test]
+    fn a_path_without_braces_is_no_pattern() {
+        assert_eq!(Pattern::parse("/chat"), Ok(None));
+        assert_eq!(Pattern::parse("/"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused_with_a_reason() {
+        for path in ["/room-{id}", "/{id}s", "/{id", "/id}", "/{a}{b}", "/{{id}}"] {
+            assert_eq!(Pattern::parse(path), Err(Malformed::Brace), "{path}");
+        }
+        for path in ["/{}", "/{a-b}", "/{1}", "/{*rest}", "/{ü}"] {
+            assert_eq!(Pattern::parse(path), Err(Malformed::Name), "{path}");
+        }
+        assert_eq!(Pattern::parse("/{id}/{id}"), Err(Malformed::Twice));
+    }
+
+    #[test]
+    fn patterns_overlap_if_one_namespace_is_both() {
+        for (one, other) in [("/{a}", "/{b}"), ("/{a}/x", "/y/{b}"), ("/r/{a}", "/r/{b}")] {
+            assert!(pattern(one).overlaps(&pattern(other)), "{one} {other}");
+        }
+        for (one, other) in [
+            ("/a/{x}", "/b/{x}"),
+            ("/{x}", "/{x}/{y}"),
+            ("/{x}/a", "/{x}/b"),
+        ] {
+            assert!(!pattern(one).overlaps(&pattern(other)), "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Clients over scripted polling sessions, with a scripted router above: paused time, no network.
+
+use std::{
+    future::pending,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::*;
+use crate::{
+    engine::{Engine, EngineConfig, TransportKind, requests::PollResponse},
+    ids::Sid,
+    socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
+    wire::payload,
+};
+
+/// The router: accepts in `/` at once, in `/slow` when the gate opens; never finishes the event `stuck`.
+#[derive(Clone, Default)]
+struct Above {
+    gate: Arc<Notify>,
+    log: Arc<Mutex<Vec<String>>>,
+    sockets: Arc<Mutex<Vec<Socket>>>,
+}
+
+impl Above {
+    fn note(&self, line: String) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push(line);
+    }
+
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+
+    fn socket(&self) -> Socket {
+        self.sockets.lock().unwrap()[0].clone()
+    }
+}
+
+impl Namespaces for Above {
+    fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
+        matches!(name, "/" | "/slow").then(|| Box::new(self.clone()) as _)
+    }
+}
+
+impl Dispatch for Above {
+    fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
+        let (above, socket) = (self.clone(), socket.clone());
+        Box::pin(async move {
+            if socket.namespace() == "/slow" {
+                above.gate.notified().await;
+            }
+            if accept.accept() {
+                above.note(format!("connected {}", socket.namespace()));
+                above.sockets.lock().unwrap().push(socket);
+            }
+        })
+    }
+
+    fn event(
+        &mut self,
+        _: &Socket,
+        event: &mut Option<Event>,
+        _: &mut Context<'_>,
+    ) -> Option<BoxFuture> {
+        let event = event.take().unwrap();
+        self.note(event.name().to_owned());
+        (event.name() == "stuck").then(|| Box::pin(pending()) as _)
+    }
+
+    fn disconnect(&mut self, _: &Socket, reason: CloseReason) -> BoxFuture {
+        self.note(format!("disconnected: {reason}"));
+        Box::pin(async {})
+    }
+}
+
+struct Scene {
+    above: Above,
+    core: Arc<ServerCore>,
+    engine: Engine,
+    session: Session,
+}
+
+fn scene() -> Scene {
+    scene_with(SocketConfig::default())
+}
+
+fn scene_with(config: SocketConfig) -> Scene {
+    let above = Above::default();
+    let core = ServerCore::new();
+    let clients = Clients::new(Arc::clone(&core), Arc::new(above.clone()));
+    let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
+    core.start(config, &engine);
+    let handshake = engine.open(opening(), None).unwrap();
+    let handshake = payload::encode([handshake]);
+    let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
+    let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
+    let session = engine.get(&sid).unwrap();
+    Scene {
+        above,
+        core,
+        engine,
+        session,
+    }
+}
+
+fn opening() -> Opening {
+    Opening::new(
+        &Default::default(),
+        &Default::default(),
+        None,
+        TransportKind::Polling,
+    )
+}
+
+impl Scene {
+    async fn post(&self, body: &'static str) {
+        self.session.begin_post().unwrap();
+        let packets = payload::decode(bytes::Bytes::from_static(body.as_bytes())).unwrap();
+        self.session.post(packets).unwrap().await.unwrap();
+        settle().await;
+    }
+
+    async fn get(&self) -> String {
+        match self.session.poll().unwrap().await.unwrap() {
+            PollResponse::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
+}
+
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_left_while_its_connect_was_pending_hears_nothing_of_it_any_more() {
+    let scene = scene();
+    scene.post("40/slow,").await;
+    scene.post("41/slow,").await;
+    scene.above.gate.notify_one();
+    settle().await;
+    scene.post("40").await;
+    let heard = scene.get().await;
+    assert!(heard.starts_with("40{\"sid\":"), "{heard}");
+    assert_eq!(scene.above.log(), ["connected /"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_the_server_put_out_before_its_connection_was_lost_hears_the_first_reason() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.above.log();
+    scene.above.socket().disconnect();
+    scene.session.lost(CloseReason::TransportError);
+    settle().await;
+    assert_eq!(
+        scene.above.log(),
+        ["disconnected: server namespace disconnect"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_joined_once_has_met_the_connect_deadline() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.post("41").await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert!(scene.session.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_nothing_is_gone_when_its_time_is_up_and_not_before() {
+    let scene = scene();
+    tokio::time::sleep(Duration::from_millis(9_990)).await;
+    assert!(scene.session.is_open());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(!scene.session.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_beyond_what_the_clock_can_tell_never_comes() {
+    let scene = scene_with(SocketConfig {
+        connect_timeout: Duration::MAX,
+        attachments_timeout: Duration::MAX,
+        ..SocketConfig::default()
+    });
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    scene.post("40").await;
+    scene
+        .post(r#"451-["e",{"_placeholder":true,"num":0}]"#)
+        .await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(scene.session.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_ends_with_its_last_socket_and_begins_again() {
+    let scene = scene();
+    for _ in 0..2 {
+        scene.post("40/slow,").await;
+        assert!(scene.core.find("/slow").is_some());
+        scene.above.gate.notify_one();
+        settle().await;
+        scene.post("41/slow,").await;
+        assert!(scene.core.find("/slow").is_none());
+    }
+    scene.post("40").await;
+    scene.session.lost(CloseReason::TransportError);
+    settle().await;
+    assert!(scene.core.find("/").is_some());
+}
+
+/// Some enter while others leave: nobody is left in a namespace that cannot be found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_enters_while_the_last_one_leaves_is_found() {
+    let core = ServerCore::new();
+    let scene = scene();
+    let enter = || {
+        let request = HandshakeRequest::new(opening());
+        let connection = Connection::new(Arc::clone(&core), scene.session.clone(), request);
+        let handshake = Handshake::new(Arc::new(connection), &[]);
+        let id = SocketId::random().unwrap();
+        core.enter("/room/1", |namespace| Socket::new(id, namespace, handshake))
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                for _ in 0..2_000 {
+                    let socket = enter();
+                    let live = core.find("/room/1").unwrap();
+                    assert!(live.rooms.get(&socket.id()).is_some());
+                    assert!(socket.close());
+                }
+            });
+        }
+    });
+    assert!(core.find("/room/1").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
+    let scene = scene();
+    scene.post("40").await;
+    scene.post("42[\"stuck\"]").await;
+    let drained = IoHandle::root(Arc::clone(&scene.core))
+        .shutdown(Duration::from_millis(1))
+        .await;
+    assert_eq!(drained.forced, 1);
+    assert_eq!(scene.engine.sessions().tasks(), 0);
+    assert_eq!(
+        scene.above.log(),
+        ["connected /", "stuck", "disconnected: server shutting down"]
+    );
+    assert_eq!(scene.core.counters.snapshot().handlers_dropped, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_slow_consumer_is_counted_whoever_noticed_it() {
+    let scene = scene();
+    scene.post("40").await;
+    // As the session itself does when a write makes no progress.
+    scene.session.lost(CloseReason::SlowConsumer);
+    settle().await;
+    assert_eq!(scene.core.counters.snapshot().slow_consumers, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_disconnects_at_once_are_said_once() {
+    for _ in 0..300 {
+        let scene = scene();
+        scene.post("40").await;
+        scene.get().await;
+        let socket = scene.above.socket();
+        let start = Arc::new(std::sync::Barrier::new(2));
+        let both = [socket.clone(), socket].map(|socket| {
+            let start = Arc::clone(&start);
+            tokio::task::spawn_blocking(move || {
+                start.wait();
+                socket.disconnect();
+            })
+        });
+        for one in both {
+            one.await.unwrap();
+        }
+        assert_eq!(scene.get().await, "41");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_never_told_that_it_is_connected_has_no_disconnect() {
+    for round in 0..3_000_u32 {
+        let scene = scene();
+        scene.post("40/slow,").await;
+        let session = scene.session.clone();
+        let gate = Arc::clone(&scene.above.gate);
+        let start = Arc::new(std::sync::Barrier::new(2));
+        let cut = tokio::task::spawn_blocking({
+            let start = Arc::clone(&start);
+            move || {
+                start.wait();
+                for _ in 0..round % 300 * 20 {
+                    std::hint::spin_loop();
+                }
+                session.cut(CloseReason::SlowConsumer);
+            }
+        });
+        tokio::task::spawn_blocking(move || {
+            start.wait();
+            gate.notify_one();
+        })
+        .await
+        .unwrap();
+        cut.await.unwrap();
+        scene.engine.sessions().drained().await;
+        let log = scene.above.log();
+        assert!(log.is_empty() || log.len() == 2, "{log:?}");
+    }
+}

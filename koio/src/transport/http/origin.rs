@@ -1,0 +1,348 @@
+//! Which web pages may connect.
+//!
+//! A browser sends its cookies along with a WebSocket or a poll to any server, and names the page it came from
+//! in the `Origin` header. A server that does not look at it lets every page on the web act as its visitor
+//! (cross-site WebSocket hijacking), so koio looks, over both transports, before anything else is done.
+
+use std::fmt;
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, HOST, ORIGIN, VARY,
+    },
+    uri::{Authority, Uri},
+};
+
+/// Who may connect from a browser. By default only pages of the host that is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    listed: Vec<String>,
+    any: bool,
+}
+
+/// Why a text is no origin that a browser sends. A list with it would never match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadOrigin(&'static str);
+
+impl fmt::Display for BadOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadOrigin {}
+
+/// What the `Origin` header of a request means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OriginVerdict {
+    /// No browser, or a page of the same host.
+    Same,
+    /// Another host's page that may connect: its browser must be told so.
+    Listed(HeaderValue),
+    /// Refused.
+    Foreign,
+}
+
+impl Origins {
+    /// Lets pages of one more origin connect, as a browser spells it: `https://app.example.com`, with a port if
+    /// it is not the scheme's own, without a slash at the end.
+    ///
+    /// # Errors
+    /// It is not spelled so.
+    pub fn allow(&mut self, origin: impl Into<String>) -> Result<(), BadOrigin> {
+        let mut origin = origin.into();
+        origin.make_ascii_lowercase();
+        check(&origin)?;
+        self.listed.push(origin);
+        Ok(())
+    }
+
+    /// Lets every page on the web connect. Only for servers where a visitor's cookies mean nothing.
+    pub fn allow_any(&mut self) {
+        self.any = true;
+    }
+
+    pub(crate) fn judge(&self, headers: &HeaderMap) -> OriginVerdict {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return OriginVerdict::Same;
+        };
+        if origins.next().is_some() {
+            return OriginVerdict::Foreign;
+        }
+        let mut hosts = headers.get_all(HOST).iter();
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => Some(host.as_bytes()),
+            _ => None,
+        };
+        self.judge_text(Some(origin.as_bytes()), host)
+    }
+
+    /// The same for a request with at most one of these headers.
+    pub(crate) fn judge_text(&self, origin: Option<&[u8]>, host: Option<&[u8]>) -> OriginVerdict {
+        let Some(origin) = origin else {
+            return OriginVerdict::Same;
+        };
+        let Ok(value) = HeaderValue::from_bytes(origin) else {
+            return OriginVerdict::Foreign;
+        };
+        let Ok(text) = value.to_str() else {
+            return OriginVerdict::Foreign;
+        };
+        let text = text.to_ascii_lowercase();
+        let host = host.and_then(|host| std::str::from_utf8(host).ok());
+        if host.is_some_and(|host| is_same_host(&text, host)) {
+            return OriginVerdict::Same;
+        }
+        if self.any || self.listed.contains(&text) {
+            return OriginVerdict::Listed(value);
+        }
+        OriginVerdict::Foreign
+    }
+}
+
+/// Whether a browser could send this origin, in lower case, for one site and no other.
+fn check(origin: &str) -> Result<(), BadOrigin> {
+    if origin.contains('*') {
+        return Err(BadOrigin(
+            "a star stands for nothing here: list each origin, or let every page connect with `allow_any_origin()`",
+        ));
+    }
+    if origin == "null" {
+        return Err(BadOrigin(
+            "any page can have itself sent with this one: it stands for every page without an origin of its own",
+        ));
+    }
+    let Some((scheme, rest)) = origin.split_once("://") else {
+        return Err(BadOrigin("it has no scheme"));
+    };
+    let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if scheme.is_empty() || !scheme.bytes().all(of_scheme) {
+        return Err(BadOrigin("its scheme is none"));
+    }
+    if rest.contains(['/', '?', '#', '@']) {
+        return Err(BadOrigin(
+            "it has more than scheme, host and port: not even a slash stands behind them",
+        ));
+    }
+    let web = matches!(scheme, "http" | "https");
+    if rest.is_empty() && web {
+        return Err(BadOrigin("it has no host"));
+    }
+    if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(BadOrigin(
+            "its host has more than ASCII in it: browsers send such a name as `xn--..`",
+        ));
+    }
+    if !web {
+        // Of an app, or a browser's extension: only they know what they look like.
+        return Ok(());
+    }
+    let Some(authority) = rest
+        .parse::<Authority>()
+        .ok()
+        .filter(|it| !it.host().is_empty())
+    else {
+        return Err(BadOrigin("its host is none"));
+    };
+    let port = authority.as_str().strip_prefix(authority.host());
+    match (port.unwrap_or_default(), scheme) {
+        ("", _) => Ok(()),
+        (":80", "http") | (":443", "https") => Err(BadOrigin(
+            "its port is the scheme's own, which browsers leave out",
+        )),
+        _ if authority
+            .port_u16()
+            .is_some_and(|port| rest.ends_with(&format!(":{port}"))) =>
+        {
+            Ok(())
+        }
+        _ => Err(BadOrigin("its port is none")),
+    }
+}
+
+/// Whether a page of `origin` was served by `host`. The scheme is not compared: behind a proxy that ends TLS it
+/// is not known here. A port left out is the scheme's own.
+fn is_same_host(origin: &str, host: &str) -> bool {
+    let Ok(uri) = origin.parse::<Uri>() else {
+        return false;
+    };
+    let default = match uri.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return false,
+    };
+    let (Some(theirs), Ok(ours)) = (uri.authority(), host.parse::<Authority>()) else {
+        return false;
+    };
+    theirs.host().eq_ignore_ascii_case(ours.host())
+        && theirs.port_u16().unwrap_or(default) == ours.port_u16().unwrap_or(default)
+}
+
+/// Tells a browser that its page may read the response. Never `*`, which would exclude cookies.
+pub(crate) fn allow_in(headers: &mut HeaderMap, origin: HeaderValue) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        HeaderValue::from_static("true"),
+    );
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+}
+
+/// Answers what a browser asks before a request that is not simple (a preflight).
+pub(crate) fn allow_preflight(headers: &mut HeaderMap, asked: Option<HeaderValue>) {
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST"),
+    );
+    if let Some(asked) = asked {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(origin: &str, host: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ORIGIN, origin.parse().unwrap());
+        headers.insert(HOST, host.parse().unwrap());
+        headers
+    }
+
+    fn judge(origin: &str, host: &str) -> OriginVerdict {
+        Origins::default().judge(&headers(origin, host))
+    }
+
+    #[test]
+    fn a_page_of_the_same_host_may_connect() {
+        assert_eq!(
+            judge("http://127.0.0.1:3000", "127.0.0.1:3000"),
+            OriginVerdict::Same
+        );
+        assert_eq!(
+            judge("https://Chat.example", "chat.example"),
+            OriginVerdict::Same
+        );
+        assert_eq!(
+            judge("https://chat.example", "chat.example:443"),
+            OriginVerdict::Same
+        );
+        assert_eq!(
+            judge("http://[::1]:3000", "[::1]:3000"),
+            OriginVerdict::Same
+        );
+    }
+
+    #[test]
+    fn a_client_without_an_origin_is_no_browser() {
+        assert_eq!(
+            Origins::default().judge(&HeaderMap::new()),
+            OriginVerdict::Same
+        );
+    }
+
+    #[test]
+    fn other_pages_are_refused() {
+        for origin in [
+            "http://evil.example",
+            "null",
+            "https://127.0.0.1.evil.example:3000",
+            "http://127.0.0.1:3001",
+            "http://127.0.0.1",
+            "file://127.0.0.1:3000",
+            "",
+        ] {
+            assert_eq!(
+                judge(origin, "127.0.0.1:3000"),
+                OriginVerdict::Foreign,
+                "{origin}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_origins_are_refused() {
+        let mut headers = headers("http://a.example", "a.example");
+        headers.append(ORIGIN, "http://b.example".parse().unwrap());
+        assert_eq!(Origins::default().judge(&headers), OriginVerdict::Foreign);
+    }
+
+    #[test]
+    fn a_listed_origin_must_match_exactly() {
+        let mut origins = Origins::default();
+        origins.allow("https://app.example").unwrap();
+        let judge = |origin| origins.judge(&headers(origin, "api.example"));
+        assert!(matches!(
+            judge("https://app.example"),
+            OriginVerdict::Listed(_)
+        ));
+        for origin in [
+            "http://app.example",
+            "https://app.example:8443",
+            "https://app.example.evil",
+        ] {
+            assert_eq!(judge(origin), OriginVerdict::Foreign, "{origin}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_browser_sends_can_be_listed() {
+        for origin in [
+            "https://app.example.com",
+            "HTTPS://App.Example.Com",
+            "http://localhost:5173",
+            "http://127.0.0.1:8080",
+            "http://[::1]:3000",
+            "http://[::1]",
+            "https://xn--bcher-kva.example",
+            "http://app.example:443",
+            "capacitor://localhost",
+            "chrome-extension://abcdefghijklmnop",
+            "app://.",
+            "file://",
+        ] {
+            let mut origins = Origins::default();
+            assert_eq!(origins.allow(origin), Ok(()), "{origin}");
+            let verdict = origins.judge(&headers(&origin.to_ascii_lowercase(), "api.example"));
+            assert!(matches!(verdict, OriginVerdict::Listed(_)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn what_no_browser_sends_can_not_be_listed() {
+        for (origin, why) in [
+            ("*", "allow_any_origin"),
+            ("https://*.example.com", "list each origin"),
+            ("null", "any page"),
+            ("", "no scheme"),
+            ("app.example.com", "no scheme"),
+            ("localhost:5173", "no scheme"),
+            ("https:app.example.com", "no scheme"),
+            ("//app.example.com", "no scheme"),
+            ("://app.example.com", "its scheme is none"),
+            ("ht tp://app.example.com", "its scheme is none"),
+            ("https://", "no host"),
+            ("https://:8080", "its host is none"),
+            ("https://a..b::c", "its host is none"),
+            ("https://app.example.com/", "not even a slash"),
+            ("https://app.example.com/page", "not even a slash"),
+            ("https://app.example.com?", "not even a slash"),
+            ("https://ann@app.example.com", "scheme, host and port"),
+            ("https://app.example.com ", "ASCII"),
+            ("https://bücher.example", "ASCII"),
+            ("https://app.example.com:443", "the scheme's own"),
+            ("http://app.example.com:80", "the scheme's own"),
+            ("https://app.example.com:", "its port is none"),
+            ("https://app.example.com:port", "is none"),
+            ("https://app.example.com:08080", "its port is none"),
+            ("https://app.example.com:80800", "its port is none"),
+        ] {
+            let refused = Origins::default().allow(origin).expect_err(origin);
+            assert!(refused.to_string().contains(why), "{origin}: {refused}");
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What an Engine.IO request asks for, and every way to refuse it (protocol section "Protocol", error codes).
+
+use std::borrow::Cow;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, Method, StatusCode, header};
+use memchr::{memchr, memchr2};
+
+use crate::{
+    engine::{EngineConfig, TransportKind},
+    ids::Sid,
+};
+
+/// A refusal, with the protocol's code and words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    TransportUnknown,
+    SessionUnknown,
+    BadHandshakeMethod,
+    BadRequest,
+    Forbidden,
+    UnsupportedVersion,
+    /// The session's method is neither GET nor POST. Not an error of the protocol, so it has no code there.
+    MethodNotAllowed,
+    /// The server is shutting down, or out of ids.
+    Unavailable,
+}
+
+impl Refusal {
+    pub(crate) const fn code(self) -> Option<u8> {
+        Some(match self {
+            Self::TransportUnknown => 0,
+            Self::SessionUnknown => 1,
+            Self::BadHandshakeMethod => 2,
+            Self::BadRequest => 3,
+            Self::Forbidden => 4,
+            Self::UnsupportedVersion => 5,
+            Self::MethodNotAllowed | Self::Unavailable => return None,
+        })
+    }
+
+    pub(crate) const fn message(self) -> &'static str {
+        match self {
+            Self::TransportUnknown => "Transport unknown",
+            Self::SessionUnknown => "Session ID unknown",
+            Self::BadHandshakeMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::Forbidden => "Forbidden",
+            Self::UnsupportedVersion => "Unsupported protocol version",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::Unavailable => "Unavailable",
+        }
+    }
+
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// What to tell the person who reads the log.
+    pub(crate) const fn hint(self) -> &'static str {
+        match self {
+            Self::TransportUnknown => {
+                "is this a Socket.IO client, and is its transport switched on?"
+            }
+            Self::SessionUnknown => {
+                "the session has ended, or a balancer sent the request to another server (sticky sessions)"
+            }
+            Self::BadHandshakeMethod => {
+                "a session is opened with GET; for pages of other hosts see allow_origin"
+            }
+            Self::BadRequest => {
+                "does a proxy strip the Upgrade header, or was the session upgraded before?"
+            }
+            Self::Forbidden => "the page's origin is not allowed; see allow_origin",
+            Self::UnsupportedVersion => "clients before Socket.IO 3 are not supported",
+            Self::MethodNotAllowed => "polling uses GET and POST",
+            Self::Unavailable => "the server is shutting down",
+        }
+    }
+}
+
+/// What a request that may be served asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RequestIntent {
+    /// A new session.
+    Open(TransportKind),
+    /// Something of a session: a poll, a post, or (with the WebSocket transport) an upgrade.
+    Session(Sid, TransportKind),
+}
+
+#[derive(Default)]
+struct EngineQuery<'a> {
+    version: Option<Cow<'a, [u8]>>,
+    transport: Option<Cow<'a, [u8]>>,
+    sid: Option<Cow<'a, [u8]>>,
+    ambiguous: bool,
+    jsonp: bool,
+}
+
+impl<'a> EngineQuery<'a> {
+    fn parse(query: &'a [u8]) -> Self {
+        let mut parsed = Self::default();
+        let mut rest = query;
+        // Clients write theirs without an escape, and most requests of a session bring nothing but a query.
+        let escaped = memchr2(b'%', b'+', rest).is_some();
+        while !rest.is_empty() {
+            let (pair, behind) = cut(rest, b'&');
+            rest = behind;
+            if !escaped {
+                let (name, value) = cut(pair, b'=');
+                parsed.note(name, || Cow::Borrowed(value));
+            } else if let Some((name, value)) = form_urlencoded::parse(pair).next() {
+                parsed.note(name.as_bytes(), || match value {
+                    Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+                    Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+                });
+            }
+        }
+        parsed
+    }
+
+    fn note(&mut self, name: &[u8], value: impl FnOnce() -> Cow<'a, [u8]>) {
+        let slot = match name {
+            b"EIO" => &mut self.version,
+            b"transport" => &mut self.transport,
+            b"sid" => &mut self.sid,
+            b"j" => {
+                self.jsonp = true;
+                return;
+            }
+            _ => return,
+        };
+        self.ambiguous |= slot.replace(value()).is_some();
+    }
+}
+
+/// What comes before the first such byte, and what comes behind it.
+fn cut(text: &[u8], border: u8) -> (&[u8], &[u8]) {
+    let at = memchr(border, text).unwrap_or(text.len());
+    let (before, behind) = text.split_at_checked(at).unwrap_or_default();
+    (before, behind.get(1..).unwrap_or_default())
+}
+
+/// Whether a request wants to become a WebSocket.
+pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
+    let has = |name, word: &str| {
+        headers.get_all(name).iter().any(|value| {
+            value.to_str().is_ok_and(|value| {
+                value
+                    .split(',')
+                    .any(|part| part.trim().eq_ignore_ascii_case(word))
+            })
+        })
+    };
+    // The one that a poll does not have comes first.
+    has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade")
+}
+
+/// RFC 6455 section 4.1: the key is 16 bytes in base64. tungstenite takes any.
+pub(crate) fn is_good_key(key: &[u8]) -> bool {
+    // Room for what 24 characters may hold, padded or not.
+    let mut decoded = [0; 18];
+    matches!(STANDARD.decode_slice(key, &mut decoded), Ok(16))
+}
+
+/// Judges a request by its head alone. The order of the checks is the reference's.
+pub(crate) fn judge(
+    method: &Method,
+    query: &[u8],
+    upgrade: bool,
+    config: &EngineConfig,
+) -> Result<RequestIntent, Refusal> {
+    let query = EngineQuery::parse(query);
+    let transport = match query.transport.as_deref() {
+        Some(b"polling") => TransportKind::Polling,
+        Some(b"websocket") => TransportKind::WebSocket,
+        _ => return Err(Refusal::TransportUnknown),
+    };
+    let enabled = match transport {
+        TransportKind::Polling => config.polling,
+        TransportKind::WebSocket => config.websocket,
+    };
+    if !enabled {
+        return Err(Refusal::TransportUnknown);
+    }
+    // Two values for one of these make the request mean different things to different readers. JSONP belongs
+    // to older revisions of the protocol.
+    if query.ambiguous || query.jsonp {
+        return Err(Refusal::BadRequest);
+    }
+    if let Some(sid) = query.sid {
+        let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown)?;
+        // A WebSocket needs an upgrade and a poll is none; a proxy that strips the header shows up here.
+        if upgrade != (transport == TransportKind::WebSocket) {
+            return Err(Refusal::BadRequest);
+        }
+        return Ok(RequestIntent::Session(sid, transport));
+    }
+    if method != Method::GET {
+        return Err(Refusal::BadHandshakeMethod);
+    }
+    if upgrade != (transport == TransportKind::WebSocket) {
+        return Err(Refusal::BadRequest);
+    }
+    if query.version.as_deref() != Some(b"4".as_slice()) {
+        return Err(Refusal::UnsupportedVersion);
+    }
+    Ok(RequestIntent::Open(transport))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SID: &str = "abcdefghijklmnopqrstuvwxyz012345";
+
+    fn ask(method: &Method, query: &str, upgrade: bool) -> Result<RequestIntent, Refusal> {
+        judge(method, query.as_bytes(), upgrade, &EngineConfig::default())
+    }
+
+    fn get(query: &str) -> Result<RequestIntent, Refusal> {
+        ask(&Method::GET, query, false)
+    }
+
+    #[test]
+    fn a_handshake_names_its_version_and_transport() {
+        assert_eq!(
+            get("EIO=4&transport=polling"),
+            Ok(RequestIntent::Open(TransportKind::Polling))
+        );
+        assert_eq!(
+            ask(&Method::GET, "EIO=4&transport=websocket&t=abc", true),
+            Ok(RequestIntent::Open(TransportKind::WebSocket))
+        );
+    }
+
+    #[test]
+    fn unknown_transports_are_refused_first() {
+        for query in [
+            "",
+            "EIO=4",
+            "EIO=4&transport=",
+            "EIO=4&transport=abc",
+            "EIO=4&transport=constructor",
+            "EIO=4&transport=__proto__",
+            "EIO=4&transport=webtransport",
+            "transport=foo&sid=x",
+        ] {
+            assert_eq!(get(query), Err(Refusal::TransportUnknown), "{query}");
+        }
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        for query in ["", "EIO=3&", "EIO=abc&", "EIO=44&", "EIO=&"] {
+            let query = format!("{query}transport=polling");
+            assert_eq!(get(&query), Err(Refusal::UnsupportedVersion), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_is_a_get() {
+        for method in [Method::POST, Method::PUT, Method::OPTIONS] {
+            assert_eq!(
+                ask(&method, "EIO=4&transport=polling", false),
+                Err(Refusal::BadHandshakeMethod)
+            );
+        }
+    }
+
+    #[test]
+    fn a_websocket_needs_an_upgrade_and_a_poll_is_none() {
+        for (query, upgrade) in [
+            ("EIO=4&transport=websocket", false),
+            ("EIO=4&transport=polling", true),
+        ] {
+            assert_eq!(ask(&Method::GET, query, upgrade), Err(Refusal::BadRequest));
+            let query = format!("{query}&sid={SID}");
+            assert_eq!(ask(&Method::GET, &query, upgrade), Err(Refusal::BadRequest));
+        }
+    }
+
+    #[test]
+    fn a_session_id_without_the_shape_of_one_is_unknown() {
+        for sid in ["", "x", "__proto__", "..%2f"] {
+            let query = format!("EIO=4&transport=polling&sid={sid}");
+            assert_eq!(get(&query), Err(Refusal::SessionUnknown), "{sid}");
+        }
+    }
+
+    #[test]
+    fn an_escaped_parameter_is_read_like_any_other() {
+        assert_eq!(
+            get("E%49O=4&%74ransport=p%6Flling&x=a+b"),
+            Ok(RequestIntent::Open(TransportKind::Polling))
+        );
+        assert_eq!(
+            get("&&EIO=4&transport=polling&"),
+            Ok(RequestIntent::Open(TransportKind::Polling))
+        );
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        for query in [
+            "EIO=4&EIO=3&transport=polling",
+            "EIO=4&transport=polling&transport=polling",
+            "EIO=4&transport=polling&sid=a&sid=b",
+            "EIO=4&transport=polling&j=1",
+        ] {
+            assert_eq!(get(query), Err(Refusal::BadRequest), "{query}");
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! From an HTTP request to a session: the entrance of the engine.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    mem::take,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_PROTOCOL,
+    },
+};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tracing::debug;
+
+use super::{
+    Body, HttpStream, Origins, origin,
+    origin::OriginVerdict,
+    request::{self, Refusal, RequestIntent},
+    response,
+};
+use crate::{
+    engine::{
+        Engine, NotOpened, Opening, PeerAddr, TransportKind, requests::PollResponse,
+        transport::Transport,
+    },
+    ids::Sid,
+    transport::{
+        polling::{Post, Waiting},
+        tcp::Tcp,
+        websocket::WebSocketTransport,
+    },
+    wire::payload,
+};
+
+/// The answer to a request that has been taken; see [`EngineService::respond`].
+#[must_use = "the session ends if nobody waits for the answer"]
+pub struct Responding {
+    begun: PendingResponse,
+    /// The foreign origin that must be told that it may read the response.
+    listed: Option<HeaderValue>,
+}
+
+/// A request that has been taken: its answer, or what waits for it.
+enum PendingResponse {
+    Done(Response<Body>),
+    Poll(Waiting),
+    Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+/// Serves Engine.IO under one path: a tower service that answers 404 to everything else.
+///
+/// Cloning costs a reference count.
+#[derive(Clone, Debug)]
+pub struct EngineService {
+    pub(crate) engine: Engine,
+    /// Without a slash at the end.
+    path: Arc<str>,
+    pub(crate) origins: Arc<Origins>,
+}
+
+impl EngineService {
+    /// Serves `engine` under `path` (`/socket.io` and whatever is below it) to the pages that may connect.
+    #[must_use]
+    pub fn new(engine: Engine, path: &str, origins: Origins) -> Self {
+        Self {
+            engine,
+            path: path.trim_end_matches('/').into(),
+            origins: Arc::new(origins),
+        }
+    }
+
+    /// Whether a request for this path is the engine's: the path itself, or something below it.
+    #[must_use]
+    pub fn is_mine(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The query of a target that is the engine's.
+    pub(crate) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
+        let rest = target.strip_prefix(self.path.as_bytes())?;
+        let path = rest.iter().position(|byte| *byte == b'?')?;
+        let (path, query) = rest.split_at_checked(path)?;
+        (path.is_empty() || path.starts_with(b"/")).then_some(query.get(1..)?)
+    }
+
+    /// Answers one request. A poll is answered when there is something to fetch.
+    ///
+    /// What a request tells its session is told before this returns; the future only waits and writes. So a
+    /// client that hangs up right behind its request is noticed although nobody ever polls the future.
+    ///
+    /// # Cancel safety
+    /// Dropping the future means that the client has gone: its session ends.
+    pub fn respond<B>(&self, request: Request<B>) -> Responding
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.respond_to(request, None)
+    }
+
+    /// The same for a caller that knows the peer: it need not be found among the request's extensions.
+    pub(crate) fn respond_to<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Responding
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (begun, listed) = self.begin(request, peer);
+        Responding { begun, listed }
+    }
+
+    /// Does all that needs no waiting. Beside it, the foreign origin that must be told that it may read the
+    /// response.
+    fn begin<B>(
+        &self,
+        mut request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> (PendingResponse, Option<HeaderValue>)
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let upgrade = request::wants_websocket(request.headers());
+        let listed = match self.origins.judge(request.headers()) {
+            OriginVerdict::Same => None,
+            OriginVerdict::Listed(origin) => Some(origin),
+            OriginVerdict::Foreign => {
+                let refused = self.refuse(Refusal::Forbidden, upgrade, &request);
+                return (PendingResponse::Done(refused), None);
+            }
+        };
+        if listed.is_some()
+            && request.method() == Method::OPTIONS
+            && request
+                .headers()
+                .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        {
+            return (PendingResponse::Done(preflight(request.headers())), listed);
+        }
+        let query = request.uri().query().unwrap_or_default().as_bytes();
+        let asked = request::judge(request.method(), query, upgrade, self.engine.config());
+        let begun = match asked {
+            Ok(RequestIntent::Open(TransportKind::Polling)) => {
+                PendingResponse::Done(self.open_polling(&request, peer))
+            }
+            Ok(RequestIntent::Open(TransportKind::WebSocket)) => {
+                PendingResponse::Done(self.open_websocket(&mut request, peer, None))
+            }
+            Ok(RequestIntent::Session(sid, transport)) => {
+                self.session(sid, transport, request, peer)
+            }
+            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
+        };
+        (begun, listed)
+    }
+
+    fn refuse<B>(&self, refusal: Refusal, upgrade: bool, request: &Request<B>) -> Response<Body> {
+        debug!(
+            code = refusal.code(),
+            message = refusal.message(),
+            hint = refusal.hint(),
+            method = %request.method(),
+            upgrade,
+            "connection refused"
+        );
+        if upgrade {
+            response::refused_upgrade(refusal)
+        } else {
+            response::refused(refusal)
+        }
+    }
+
+    fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
+        let opening = opening(request, peer, TransportKind::Polling);
+        match self.engine.open(opening, None) {
+            Ok(handshake) => PollResponse::Payload(payload::encode([handshake])).into(),
+            Err(NotOpened::Refusing | NotOpened::NoId) => {
+                self.refuse(Refusal::Unavailable, false, request)
+            }
+        }
+    }
+
+    fn session<B>(
+        &self,
+        sid: Sid,
+        transport: TransportKind,
+        mut request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> PendingResponse
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let upgrade = transport == TransportKind::WebSocket;
+        let Some(session) = self.engine.get(&sid) else {
+            return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
+        };
+        if upgrade {
+            return PendingResponse::Done(self.open_websocket(&mut request, peer, Some(sid)));
+        }
+        if session.transport() != transport {
+            return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
+        }
+        match *request.method() {
+            Method::GET => match Waiting::poll(session) {
+                Ok(poll) => PendingResponse::Poll(poll),
+                Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
+            },
+            Method::POST => match Post::begin(session, request) {
+                Some(post) => PendingResponse::Post(Box::pin(post.respond(self.engine.clone()))),
+                None => PendingResponse::Done(response::bare(StatusCode::BAD_REQUEST)),
+            },
+            _ => PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, upgrade, &request)),
+        }
+    }
+
+    /// Answers 101 and spawns what waits for the connection: a new session, or an upgrade of the one named.
+    fn open_websocket<B>(
+        &self,
+        request: &mut Request<B>,
+        peer: Option<SocketAddr>,
+        sid: Option<Sid>,
+    ) -> Response<Body> {
+        if request.method() != Method::GET {
+            return response::bare(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        if sid.is_none() && self.engine.is_refusing() {
+            return self.refuse(Refusal::Unavailable, true, request);
+        }
+        let key = request.headers().get(SEC_WEBSOCKET_KEY);
+        let accepted = key
+            .filter(|key| request::is_good_key(key.as_bytes()))
+            .and_then(|_| switching_protocols(request));
+        let Some(response) = accepted else {
+            return self.refuse(Refusal::BadRequest, true, request);
+        };
+        let opening = opening(request, peer, TransportKind::WebSocket);
+        let upgrading = hyper::upgrade::on(&mut *request);
+        tokio::spawn(connect(self.engine.clone(), upgrading, opening, sid));
+        response
+    }
+}
+
+/// Waits for the connection behind a 101, then hands it to a session's task and ends, so that nothing of the
+/// HTTP request outlives the upgrade.
+async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Option<Sid>) {
+    let connection = match upgrading.await {
+        Ok(connection) => connection,
+        Err(error) => {
+            debug!(%error, "websocket upgrade did not complete");
+            return;
+        }
+    };
+    let websocket = websocket(connection, &engine);
+    match sid {
+        None => {
+            // Refused only while shutting down: the dropped connection tells the client to come back.
+            let _ = engine.open(opening, Some(websocket));
+        }
+        Some(sid) => {
+            if let Some(session) = engine.get(&sid) {
+                let _ = session.probe(websocket);
+            }
+        }
+    }
+}
+
+/// Takes hyper's connection apart where it can, to read and write the socket itself.
+fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
+    let config = engine.config();
+    let taken = match connection.downcast::<TokioIo<HttpStream>>() {
+        Ok(parts) => {
+            let (unread, tcp) = parts.io.into_inner().into_parts();
+            let mut all = BytesMut::from(parts.read_buf);
+            all.extend_from_slice(&unread);
+            Ok((tcp, all.freeze()))
+        }
+        // A server of somebody else's: axum's, or whoever uses hyper-util's; or hyper's own.
+        Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {
+            Ok(parts) => Ok((Tcp::from(parts.io.into_inner()), parts.read_buf)),
+            Err(connection) => connection
+                .downcast::<TokioIo<TcpStream>>()
+                .map(|parts| (Tcp::from(parts.io.into_inner()), parts.read_buf)),
+        },
+    };
+    match taken {
+        Ok((tcp, unread)) => Box::new(WebSocketTransport::new(tcp, &unread, config)),
+        // Behind TLS, or in some other wrapping.
+        Err(connection) => Box::new(WebSocketTransport::new(
+            TokioIo::new(connection),
+            &Bytes::new(),
+            config,
+        )),
+    }
+}
+
+fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    let mut response = create_response_with_body(&head, Body::empty).ok()?;
+    // The first subprotocol that a client offers is echoed: without an answer some clients hang up.
+    let offered = request
+        .headers()
+        .get(SEC_WEBSOCKET_PROTOCOL)
+        .and_then(|offered| offered.to_str().ok()?.split(',').next())
+        .and_then(|first| HeaderValue::from_str(first.trim()).ok());
+    if let Some(offered) = offered {
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, offered);
+    }
+    Some(response)
+}
+
+fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: TransportKind) -> Opening {
+    let told = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+    let remote = peer.or_else(told);
+    Opening::new(request.headers(), request.uri(), remote, transport)
+}
+
+fn preflight(headers: &HeaderMap) -> Response<Body> {
+    let mut response = response::bare(StatusCode::NO_CONTENT);
+    let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    origin::allow_preflight(response.headers_mut(), asked);
+    response
+}
+
+impl Future for Responding {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let mut response = match &mut self.begun {
+            PendingResponse::Done(response) => take(response),
+            PendingResponse::Poll(poll) => ready!(Pin::new(poll).poll(cx)).into(),
+            PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
+        };
+        if let Some(origin) = self.listed.take() {
+            origin::allow_in(response.headers_mut(), origin);
+        }
+        Poll::Ready(response)
+    }
+}
+
+impl fmt::Debug for Responding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responding").finish_non_exhaustive()
+    }
+}
+
+impl<B> tower::Service<Request<B>> for EngineService
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if !self.is_mine(request.uri().path()) {
+            return Box::pin(std::future::ready(Ok(response::bare(
+                StatusCode::NOT_FOUND,
+            ))));
+        }
+        let response = self.respond(request);
+        Box::pin(async move { Ok(response.await) })
+    }
+}

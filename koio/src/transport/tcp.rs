@@ -1,0 +1,153 @@
+//! The byte streams that a WebSocket may run on.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+
+use crate::engine::transport::DirectWrite;
+
+/// A byte stream, and the way around the session's task to write to it, if it has one.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        None
+    }
+}
+
+/// Behind TLS, or whatever else is not the socket itself.
+impl ByteStream for TokioIo<Upgraded> {}
+
+#[cfg(test)]
+impl ByteStream for tokio::io::DuplexStream {}
+
+/// A TCP connection, which any task may write to.
+#[derive(Debug)]
+pub(crate) struct Tcp {
+    read: OwnedReadHalf,
+    /// The last who drops it shuts the connection down for writing.
+    write: Option<Arc<OwnedWriteHalf>>,
+}
+
+impl From<TcpStream> for Tcp {
+    fn from(stream: TcpStream) -> Self {
+        let (read, write) = stream.into_split();
+        Self {
+            read,
+            write: Some(Arc::new(write)),
+        }
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        // Closing tells the peer the same as shutting down, with one system call less.
+        if let Some(last) = self.write.take().and_then(Arc::into_inner) {
+            last.forget();
+        }
+    }
+}
+
+impl ByteStream for Tcp {
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        Some(self.writer()? as _)
+    }
+}
+
+impl DirectWrite for OwnedWriteHalf {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Self::try_write(self, bytes)
+    }
+}
+
+impl Tcp {
+    /// Ready when there is something to read, or the client has gone.
+    pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.read.as_ref().poll_read_ready(cx)
+    }
+
+    /// For whoever writes to it from other tasks.
+    pub(super) fn writer(&self) -> Option<Arc<OwnedWriteHalf>> {
+        self.write.clone()
+    }
+
+    /// Writes as much as goes without waiting.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.write {
+            Some(write) => write.try_write(bytes),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn poll_try(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(half) = &self.write else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let stream: &TcpStream = (**half).as_ref();
+        loop {
+            match write(stream) {
+                // Asked only now: nearly always it is ready, and what it knows not to be costs no system call.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(stream.poll_write_ready(cx))?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.read).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_try(cx, |stream| stream.try_write(buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_try(cx, |stream| stream.try_write_vectored(bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write = None;
+        Poll::Ready(Ok(()))
+    }
+}
