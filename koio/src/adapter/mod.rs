@@ -3,10 +3,10 @@
 //! One node keeps its rooms in memory ([`Rooms`]). There is no adapter trait yet: the second implementation,
 //! the one that speaks to other nodes, will bring it.
 
-mod chosen;
 mod rooms;
+mod selection;
 mod target;
 
-pub(crate) use chosen::Chosen;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};
+pub(crate) use selection::Selection;
 pub(crate) use target::Target;

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use super::{Chosen, Target};
+use super::{Selection, Target};
 use crate::ids::{ByRandomId, Room, SocketId};
 
 /// What is delivered to.
@@ -24,13 +24,13 @@ pub(crate) trait Recipient: Clone {
 ///
 /// The room of a socket's own id is not stored: an id that names a member is that member.
 #[derive(Debug)]
-pub(crate) struct Rooms<M>(RwLock<State<M>>);
+pub(crate) struct Rooms<M>(RwLock<RoomTable<M>>);
 
 #[derive(Debug)]
-struct State<M> {
-    members: HashMap<ById<M>, Member, ByRandomId>,
-    everybody: List<M>,
-    rooms: HashMap<Room, List<M>>,
+struct RoomTable<M> {
+    members: HashMap<ById<M>, MemberEntry, ByRandomId>,
+    everybody: MemberList<M>,
+    rooms: HashMap<Room, MemberList<M>>,
 }
 
 /// A member, found by its id, which is not stored a second time.
@@ -58,22 +58,22 @@ impl<M: Recipient> PartialEq for ById<M> {
 impl<M: Recipient> Eq for ById<M> {}
 
 /// Copied when it is changed while somebody reads it.
-type List<M> = Arc<Vec<M>>;
+type MemberList<M> = Arc<Vec<M>>;
 
 #[derive(Debug)]
-struct Member {
+struct MemberEntry {
     /// Its place in the list of everybody.
     at: usize,
     /// In a box: most members of most namespaces are in no room.
-    places: Option<Box<Places>>,
+    places: Option<Box<Memberships>>,
 }
 
 #[derive(Debug, Default)]
-struct Places(Vec<Place>);
+struct Memberships(Vec<Membership>);
 
 /// A member's place in the list of a room.
 #[derive(Debug)]
-struct Place {
+struct Membership {
     room: Room,
     at: usize,
 }
@@ -89,20 +89,20 @@ pub(crate) enum NotJoined {
 
 impl<M> Default for Rooms<M> {
     fn default() -> Self {
-        Self(RwLock::new(State {
+        Self(RwLock::new(RoomTable {
             members: HashMap::default(),
-            everybody: List::default(),
+            everybody: MemberList::default(),
             rooms: HashMap::new(),
         }))
     }
 }
 
 impl<M: Recipient> Rooms<M> {
-    fn read(&self) -> RwLockReadGuard<'_, State<M>> {
+    fn read(&self) -> RwLockReadGuard<'_, RoomTable<M>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State<M>> {
+    fn write(&self) -> RwLockWriteGuard<'_, RoomTable<M>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -111,7 +111,9 @@ impl<M: Recipient> Rooms<M> {
         let mut state = self.write();
         let at = append(&mut state.everybody, member.clone());
         let places = None;
-        state.members.insert(ById(member), Member { at, places });
+        state
+            .members
+            .insert(ById(member), MemberEntry { at, places });
     }
 
     /// Takes a member out of everything. Returns the rooms that it was in.
@@ -134,7 +136,7 @@ impl<M: Recipient> Rooms<M> {
     /// Puts a member into a room; being in it already is fine.
     pub(crate) fn join(&self, id: &SocketId, room: Room, limit: usize) -> Result<(), NotJoined> {
         let mut state = self.write();
-        let State {
+        let RoomTable {
             members,
             everybody,
             rooms,
@@ -153,7 +155,7 @@ impl<M: Recipient> Rooms<M> {
             // Mostly there is one; a vector left to itself would begin with space for four.
             places.reserve_exact(1);
         }
-        places.push(Place { room, at });
+        places.push(Membership { room, at });
         Ok(())
     }
 
@@ -178,7 +180,7 @@ impl<M: Recipient> Rooms<M> {
     /// The rooms a member is in, without that of its own id.
     pub(crate) fn rooms_of(&self, id: &SocketId) -> Vec<Room> {
         let state = self.read();
-        let places = state.members.get(id).map(Member::places);
+        let places = state.members.get(id).map(MemberEntry::places);
         let places = places.unwrap_or_default().iter();
         places.map(|place| place.room.clone()).collect()
     }
@@ -197,7 +199,7 @@ impl<M: Recipient> Rooms<M> {
     }
 
     /// Whom a target means, each once.
-    pub(crate) fn choose(&self, target: &Target) -> Chosen<M> {
+    pub(crate) fn choose(&self, target: &Target) -> Selection<M> {
         let state = self.read();
         let list = match target.rooms.as_slice() {
             [] => Some(&state.everybody),
@@ -205,11 +207,11 @@ impl<M: Recipient> Rooms<M> {
             _ => None,
         };
         match (list, target.except.as_slice()) {
-            (Some(list), []) => Chosen::all(Arc::clone(list)),
+            (Some(list), []) => Selection::all(Arc::clone(list)),
             (Some(list), [one]) if let Some(id) = SocketId::parse(one.as_str()) => {
-                Chosen::all_but(Arc::clone(list), state.place_of(&id, target.rooms.first()))
+                Selection::all_but(Arc::clone(list), state.place_of(&id, target.rooms.first()))
             }
-            _ => Chosen::all(Arc::new(state.pick(target))),
+            _ => Selection::all(Arc::new(state.pick(target))),
         }
     }
 
@@ -225,8 +227,8 @@ impl<M: Recipient> Rooms<M> {
     }
 }
 
-impl Member {
-    fn places(&self) -> &[Place] {
+impl MemberEntry {
+    fn places(&self) -> &[Membership] {
         self.places.as_ref().map_or(&[], |places| &places.0)
     }
 
@@ -236,7 +238,7 @@ impl Member {
     }
 }
 
-impl<M: Recipient> State<M> {
+impl<M: Recipient> RoomTable<M> {
     /// The member of this id, as the room that it is.
     fn member(&self, id: &SocketId) -> &[M] {
         let member = self.members.get(id);
@@ -293,7 +295,7 @@ impl<M: Recipient> State<M> {
     }
 
     /// Takes somebody out of the list of a room; the last one moves to its place.
-    fn leave(&mut self, place: &Place) {
+    fn leave(&mut self, place: &Membership) {
         let Some(list) = self.rooms.get_mut(&place.room) else {
             return;
         };
@@ -324,14 +326,14 @@ impl<M: Recipient> State<M> {
     }
 }
 
-fn append<M: Clone>(list: &mut List<M>, member: M) -> usize {
+fn append<M: Clone>(list: &mut MemberList<M>, member: M) -> usize {
     let list = Arc::make_mut(list);
     list.push(member);
     list.len() - 1
 }
 
 /// Returns who has moved to the place that has become free.
-fn remove<M: Recipient>(list: &mut List<M>, at: usize) -> Option<SocketId> {
+fn remove<M: Recipient>(list: &mut MemberList<M>, at: usize) -> Option<SocketId> {
     let list = Arc::make_mut(list);
     if at < list.len() {
         list.swap_remove(at);

@@ -20,7 +20,7 @@ use crate::{
     engine::Engine,
     error::BoxError,
     router::Setup,
-    socket::{Clients, Core, IoHandle},
+    socket::{Clients, IoHandle, ServerCore},
     transport::{BadOrigin, EngineService, Origins},
 };
 
@@ -51,7 +51,7 @@ use crate::{
 #[must_use = "a server does nothing until it listens"]
 pub struct Io {
     setup: Setup,
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     config: Config,
     /// The change after which the limits contradict each other: the one to look at.
     contradiction: Option<&'static Location<'static>>,
@@ -91,7 +91,7 @@ impl Io {
     fn of(setup: Setup) -> Self {
         Self {
             setup,
-            core: Core::new(),
+            core: ServerCore::new(),
             config: Config::default(),
             contradiction: None,
             origins: Origins::default(),

@@ -5,22 +5,22 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Socket, handshake::Request, io::Core};
+use super::{Socket, handshake::HandshakeRequest, io_handle::ServerCore};
 use crate::engine::{CloseReason, Session};
 
 /// One client's connection, as its sockets see it.
 pub(crate) struct Connection {
-    pub(super) core: Arc<Core>,
+    pub(super) core: Arc<ServerCore>,
     pub(super) session: Session,
-    pub(super) request: Request,
+    pub(super) request: HandshakeRequest,
     asked: AtomicBool,
     /// In a box, and there only while something is asked.
-    asks: Mutex<Option<Box<Asks>>>,
+    asks: Mutex<Option<Box<CloseRequests>>>,
 }
 
 /// What was asked of the session's task from elsewhere, or from a handler that the task itself is running.
 #[derive(Default)]
-pub(super) struct Asks {
+pub(super) struct CloseRequests {
     /// Sockets that were disconnected: their disconnect handler is due.
     pub(super) closing: Vec<(Socket, CloseReason)>,
     /// All namespaces are to be left, and the connection closed.
@@ -28,7 +28,7 @@ pub(super) struct Asks {
 }
 
 impl Connection {
-    pub(super) fn new(core: Arc<Core>, session: Session, request: Request) -> Self {
+    pub(super) fn new(core: Arc<ServerCore>, session: Session, request: HandshakeRequest) -> Self {
         Self {
             core,
             session,
@@ -38,7 +38,7 @@ impl Connection {
         }
     }
 
-    fn asks(&self) -> MutexGuard<'_, Option<Box<Asks>>> {
+    fn asks(&self) -> MutexGuard<'_, Option<Box<CloseRequests>>> {
         self.asks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -61,8 +61,8 @@ impl Connection {
     }
 
     /// Takes what was asked; cheap while nothing was.
-    pub(super) fn take(&self) -> Option<Box<Asks>> {
-        // Asked for every message: a look costs less than a swap.
+    pub(super) fn take(&self) -> Option<Box<CloseRequests>> {
+        // AskedSocket for every message: a look costs less than a swap.
         if !self.asked.load(Ordering::Acquire) || !self.asked.swap(false, Ordering::AcqRel) {
             return None;
         }

@@ -4,10 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{AckFuture, AcksFuture, Socket, acks_future::Asked, handle::closed, io::Core};
+use super::{
+    AckFuture, AcksFuture, Socket, ack::AskedSocket, io_handle::ServerCore, socket::closed,
+};
 use crate::{
     Error, Result,
-    adapter::{Chosen, Target},
+    adapter::{Selection, Target},
     engine::{CloseReason, Fanout, SendError},
     ids::{Room, SocketId},
     wire::{self, Draft, EncodeError, Frame},
@@ -20,7 +22,7 @@ use crate::{
 #[derive(Clone)]
 #[must_use = "nothing is sent until `emit` is called"]
 pub struct Emit {
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     namespace: Arc<str>,
     target: Target,
     /// One socket and no other, whatever the target says.
@@ -30,7 +32,7 @@ pub struct Emit {
 }
 
 impl Emit {
-    pub(super) fn new(core: Arc<Core>, namespace: Arc<str>) -> Self {
+    pub(super) fn new(core: Arc<ServerCore>, namespace: Arc<str>) -> Self {
         Self {
             core,
             namespace,
@@ -170,14 +172,14 @@ impl Emit {
         AcksFuture::new(self.ask_all(event, &args), timeout)
     }
 
-    fn ask_all(&self, event: &str, args: &impl Serialize) -> Result<Vec<Asked>> {
+    fn ask_all(&self, event: &str, args: &impl Serialize) -> Result<Vec<AskedSocket>> {
         let namespace = self.core.find(&self.namespace);
         let id = namespace.map_or(0, |namespace| namespace.next_ack());
         let frame = wire::event(&self.namespace, Some(id), event, args).map_err(not_sent)?;
         let limit = self.core.config().pending_acks;
         let mut fanout = Fanout::new(&frame);
         let recipients = self.recipients();
-        let ask = |socket| Asked::new(socket, id, limit, || self.share(socket, &mut fanout));
+        let ask = |socket| AskedSocket::new(socket, id, limit, || self.share(socket, &mut fanout));
         let asked = recipients.iter().map(ask).collect();
         fanout.finish();
         Ok(asked)
@@ -243,13 +245,13 @@ impl Emit {
         Some(socket.filter(Socket::is_connected))
     }
 
-    fn recipients(&self) -> Recipients {
+    fn recipients(&self) -> Meant {
         let chosen = match (&self.only, self.core.find(&self.namespace)) {
-            (Some(socket), _) => Chosen::one(socket.clone()),
+            (Some(socket), _) => Selection::one(socket.clone()),
             (None, Some(namespace)) => namespace.rooms.choose(&self.target),
-            (None, None) => Chosen::none(),
+            (None, None) => Selection::none(),
         };
-        Recipients {
+        Meant {
             chosen,
             connecting: self.only.is_some(),
         }
@@ -295,13 +297,13 @@ impl Emit {
 }
 
 /// Who was meant, as far as they are connected.
-struct Recipients {
-    chosen: Chosen<Socket>,
+struct Meant {
+    chosen: Selection<Socket>,
     /// Also if it is not connected yet: whoever holds a socket may speak of it.
     connecting: bool,
 }
 
-impl Recipients {
+impl Meant {
     fn iter(&self) -> impl Iterator<Item = &Socket> {
         let all = self.chosen.iter();
         all.filter(|socket| self.connecting || socket.is_connected())

@@ -28,14 +28,14 @@ pub struct Handshake {
 }
 
 /// The part that all namespaces of a connection share.
-pub(crate) struct Request {
+pub(crate) struct HandshakeRequest {
     opening: Opening,
     issued: SystemTime,
     /// Decoded when somebody asks.
     query: OnceLock<Box<[(String, String)]>>,
 }
 
-impl Request {
+impl HandshakeRequest {
     pub(crate) fn new(opening: Opening) -> Self {
         Self {
             opening,
@@ -62,7 +62,7 @@ impl Handshake {
         &self.connection
     }
 
-    fn request(&self) -> &Request {
+    fn request(&self) -> &HandshakeRequest {
         &self.connection.request
     }
 

@@ -4,13 +4,14 @@ use std::cell::Cell;
 
 use bytes::{Buf, Bytes};
 
-use super::frame::{self, Frame, HEADER};
+use super::frame::{self, Frame};
+use super::{FrameHeader, Opcode};
 
 /// Longest count of attachments, which is only known when the text behind it is written: `10-`.
 const COUNT: usize = 3;
 
 /// Where a text begins in its buffer, so that there is room for what comes before it.
-pub(super) const TEXT_AT: usize = HEADER + COUNT;
+pub(super) const TEXT_AT: usize = FrameHeader::MAX_UNMASKED_LEN + COUNT;
 
 /// Packets up to this size are written into buffers of the thread, and copied out of them. A buffer that is given away
 /// costs more: the next one grows from nothing, in pages that the kernel has to clear.
@@ -68,10 +69,11 @@ impl Output {
     /// The header is written right before the text, wherever that leaves its start, so that the
     /// length need not be known before the text is.
     pub(super) fn seal(mut self: Box<Self>, start: usize) -> Draft {
-        let (header, used) = frame::header(frame::TEXT, self.text.len().saturating_sub(start));
-        let begin = start.saturating_sub(used);
-        if let (Some(room), Some(header)) = (self.text.get_mut(begin..start), header.get(..used)) {
-            room.copy_from_slice(header);
+        let len = self.text.len().saturating_sub(start);
+        let header = FrameHeader::unmasked(Opcode::Text, len).encode();
+        let begin = start.saturating_sub(header.len());
+        if let Some(room) = self.text.get_mut(begin..start) {
+            room.copy_from_slice(&header);
         }
         self.begin = begin;
         Draft(Some(self))

@@ -2,13 +2,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{Message, draft::Output};
-
-pub(super) const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
-
-/// Longest header of an unmasked frame: two bytes and a 64-bit length.
-pub(super) const HEADER: usize = 10;
+use super::{FrameHeader, Message, Opcode, draft::Output};
 
 /// One or more Engine.IO messages that must stay next to each other: a Socket.IO packet and its
 /// attachments.
@@ -156,7 +150,7 @@ impl Frame {
         match message {
             Message::Text(text) => Self::text(b'4', [&**text]),
             Message::Binary(data) => {
-                let mut bytes = Vec::with_capacity(HEADER + data.len());
+                let mut bytes = Vec::with_capacity(FrameHeader::MAX_UNMASKED_LEN + data.len());
                 push_binary(&mut bytes, data);
                 Self {
                     bytes: bytes.into(),
@@ -185,32 +179,10 @@ impl Frame {
 
 /// Appends one binary message as a whole frame.
 pub(super) fn push_binary(frames: &mut Vec<u8>, data: &[u8]) {
-    let (header, used) = header(BINARY, data.len());
-    frames.reserve(used + data.len());
-    frames.extend_from_slice(header.get(..used).unwrap_or_default());
+    let header = FrameHeader::unmasked(Opcode::Binary, data.len()).encode();
+    frames.reserve(header.len() + data.len());
+    frames.extend_from_slice(&header);
     frames.extend_from_slice(data);
-}
-
-/// The header of an unmasked, unfragmented frame, and how many bytes of it count.
-pub(super) fn header(opcode: u8, len: usize) -> ([u8; HEADER], usize) {
-    let mut header = [0; HEADER];
-    let [first, short, rest @ ..] = &mut header;
-    *first = opcode;
-    let used = if let Ok(len @ 0..=125) = u8::try_from(len) {
-        *short = len;
-        2
-    } else if let Ok(len) = u16::try_from(len) {
-        *short = 126;
-        for (to, from) in rest.iter_mut().zip(len.to_be_bytes()) {
-            *to = from;
-        }
-        4
-    } else {
-        *short = 127;
-        *rest = (len as u64).to_be_bytes();
-        10
-    };
-    (header, used)
 }
 
 /// The messages of a [`Frame`], in order.
@@ -223,17 +195,14 @@ impl<'a> Iterator for Parts<'a> {
     type Item = Part<'a>;
 
     fn next(&mut self) -> Option<Part<'a>> {
-        let rest = &mut self.rest;
-        // `try_get_*` end the iteration at a frame that is cut short, which `Frame` never holds.
-        let opcode = rest.try_get_u8().ok()?;
-        let len = match rest.try_get_u8().ok()? {
-            126 => usize::from(rest.try_get_u16().ok()?),
-            127 => usize::try_from(rest.try_get_u64().ok()?).ok()?,
-            short => usize::from(short),
-        };
+        // The iteration would end at a frame that is cut short, which `Frame` never holds.
+        let header = FrameHeader::parse(self.rest).ok().flatten()?;
+        let frame = self.rest.get(header.len()..)?;
+        let (payload, rest) = frame.split_at_checked(usize::try_from(header.payload_len).ok()?)?;
+        self.rest = rest;
         Some(Part {
-            text: opcode == TEXT,
-            payload: rest.split_off(..len)?,
+            text: header.opcode == Opcode::Text,
+            payload,
         })
     }
 }

@@ -25,6 +25,7 @@ mod relay;
 mod ser;
 #[cfg(test)]
 mod tests;
+mod websocket_header;
 
 pub use args::RawArgs;
 pub use assembler::{Assembler, Event, Incoming};
@@ -41,3 +42,4 @@ pub(crate) use packet::namespace;
 pub use packet::{Packet, PacketKind, PacketLimits};
 pub use reader::ArgsReader;
 pub use ser::ArgList;
+pub use websocket_header::{EncodedHeader, FrameHeader, HeaderError, Opcode};

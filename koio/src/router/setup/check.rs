@@ -224,7 +224,7 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
                 Requirement::Ack => {
                     acks = acks.saturating_add(1);
                     if connection || disconnect {
-                        problems.add(format!("{meta} takes `{name}`, an `Ack`, but no client waits for an answer to `{event}`"));
+                        problems.add(format!("{meta} takes `{name}`, an `Ack`, but nobody waits for an answer to `{event}`"));
                     }
                 }
                 Requirement::CloseReason => {
@@ -281,7 +281,7 @@ fn answer(route: &Route, problems: &mut Problems) {
     }
     if matches!(meta.event, "connection" | "disconnect") {
         problems.add(format!(
-            "{meta} returns `{answer}`, but no client waits for an answer to `{}`",
+            "{meta} returns `{answer}`, but nobody waits for an answer to `{}`",
             meta.event
         ));
     }

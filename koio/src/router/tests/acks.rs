@@ -54,7 +54,7 @@ async fn into_reply_converts_and_does_not_send() {
         let number: u8 = ctx.args()?.next()?;
         let reply = number.into_reply(&ctx);
         assert_eq!(reply.downcast_ref::<u8>(), Some(&number));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             return Err(Error::new("even", "an even number"));
         }
         Ok(reply)

@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::router::Setup;
 use crate::{
     CloseReason, Sid, Socket, SocketConfig,
-    engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, Transport, Upstream},
+    engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, TransportKind, Upstream},
     router::EventTable,
-    socket::{Accept, BoxFuture, Clients, Core, Dispatch, Namespaces},
+    socket::{Accept, BoxFuture, Clients, Dispatch, Namespaces, ServerCore},
     wire::{Event, Message},
 };
 
@@ -87,7 +87,7 @@ pub(crate) struct Server {
     pub(crate) socket: Socket,
     accept: Accept,
     door: Arc<Door>,
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     session: Session,
     upstream: Mutex<Box<dyn Upstream>>,
     told: Mutex<Vec<String>>,
@@ -107,14 +107,19 @@ impl Server {
     pub(crate) fn start_with(namespace: &str, auth: &str, setup: Setup) -> Self {
         let routes = setup.freeze().unwrap();
         let door = Arc::new(Door::default());
-        let core = Core::new();
+        let core = ServerCore::new();
         let clients = || Clients::new(Arc::clone(&core), Arc::new(Behind(Arc::clone(&door))));
         let config = EngineConfig::default();
         let engine = Engine::new(config.clone(), Arc::new(clients())).unwrap();
         core.start(SocketConfig::default(), &engine);
-        let session = Session::new(Sid::random().unwrap(), &config, Transport::WebSocket);
+        let session = Session::new(Sid::random().unwrap(), &config, TransportKind::WebSocket);
         let uri = http::Uri::from_static("/socket.io/?member=1");
-        let opening = Opening::new(&http::HeaderMap::new(), &uri, None, Transport::WebSocket);
+        let opening = Opening::new(
+            &http::HeaderMap::new(),
+            &uri,
+            None,
+            TransportKind::WebSocket,
+        );
         let mut upstream = clients().accept(session.clone(), opening);
         push(&mut *upstream, format!("0{namespace},{auth}"));
         let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();

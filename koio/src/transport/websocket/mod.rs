@@ -27,7 +27,7 @@ use super::tcp::{ByteStream, Tcp};
 use crate::{
     engine::{
         CloseReason, EngineConfig,
-        duplex::{Duplex, Gone, Shortcut, Source},
+        transport::{DirectWrite, FrameSource, Transport, TransportLost},
     },
     wire::Message,
 };
@@ -117,20 +117,22 @@ impl<S: ByteStream> WebSocketTransport<S> {
     }
 }
 
-impl<S: ByteStream> Duplex for WebSocketTransport<S> {
+impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Message,
-    ) -> Poll<Result<(), Gone>> {
+    ) -> Poll<Result<(), TransportLost>> {
         match self.phase {
             ConnectionPhase::Open => {}
             ConnectionPhase::Draining => {
                 return self
                     .poll_drain(cx)
-                    .map(|()| Err(Gone(CloseReason::TransportError)));
+                    .map(|()| Err(TransportLost(CloseReason::TransportError)));
             }
-            ConnectionPhase::Ended => return Poll::Ready(Err(Gone(CloseReason::TransportClose))),
+            ConnectionPhase::Ended => {
+                return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+            }
         }
         loop {
             match self.reader.next(message) {
@@ -140,11 +142,11 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
                     self.close_sent = true;
                     self.phase = ConnectionPhase::Draining;
                     self.reader.stop();
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
                 }
                 Some(Heard::Violation(code)) => {
                     self.violation(code);
-                    return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportError)));
                 }
                 None => {}
             }
@@ -153,7 +155,7 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => {
                     self.phase = ConnectionPhase::Ended;
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
                 }
             }
         }
@@ -162,9 +164,9 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut dyn Source,
-    ) -> Poll<Result<(), Gone>> {
-        let gone = |_| Gone(CloseReason::TransportClose);
+        source: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
+        let gone = |_| TransportLost(CloseReason::TransportClose);
         // Nothing follows a close frame.
         let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
@@ -185,8 +187,8 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
         flushed.map_err(gone)
     }
 
-    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
-        self.io.shortcut()
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        self.io.direct_writer()
     }
 
     fn has_progressed(&mut self) -> bool {

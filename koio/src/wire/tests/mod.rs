@@ -11,6 +11,7 @@ mod packets;
 mod relay;
 mod roundtrip;
 mod scanner;
+mod websocket_header;
 
 use bytes::Bytes;
 

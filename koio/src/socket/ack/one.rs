@@ -13,10 +13,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::oneshot, time::Sleep};
 
 use super::{
-    Socket,
-    acks::NoWait,
-    emit::not_sent,
-    handle::{closed, refused},
+    super::{
+        Socket,
+        emit::not_sent,
+        socket::{closed, refused},
+    },
+    pending::AckRefused,
 };
 use crate::{
     Error, Result,
@@ -27,16 +29,16 @@ use crate::{
 /// Waits for the answer to an emit; see [`Emit::emit_with_ack`](crate::Emit::emit_with_ack).
 #[must_use = "the answer is lost if nobody waits for it"]
 pub struct AckFuture<T> {
-    state: State,
+    state: AckWait,
     answer: PhantomData<fn() -> T>,
 }
 
-enum State {
+enum AckWait {
     Failed(Option<Error>),
-    Waiting(Box<Waiting>),
+    Waiting(Box<WaitingAck>),
 }
 
-struct Waiting {
+struct WaitingAck {
     socket: Socket,
     id: u64,
     answered: oneshot::Receiver<RawArgs>,
@@ -44,14 +46,14 @@ struct Waiting {
 }
 
 impl<T: DeserializeOwned> AckFuture<T> {
-    pub(super) fn failed(error: Error) -> Self {
+    pub(in crate::socket) fn failed(error: Error) -> Self {
         Self {
-            state: State::Failed(Some(error)),
+            state: AckWait::Failed(Some(error)),
             answer: PhantomData,
         }
     }
 
-    pub(super) fn send(
+    pub(in crate::socket) fn send(
         socket: &Socket,
         event: &str,
         args: &impl Serialize,
@@ -59,7 +61,7 @@ impl<T: DeserializeOwned> AckFuture<T> {
     ) -> Self {
         match Self::try_send(socket, event, args, timeout) {
             Ok(waiting) => Self {
-                state: State::Waiting(Box::new(waiting)),
+                state: AckWait::Waiting(Box::new(waiting)),
                 answer: PhantomData,
             },
             Err(error) => Self::failed(error),
@@ -71,7 +73,7 @@ impl<T: DeserializeOwned> AckFuture<T> {
         event: &str,
         args: &impl Serialize,
         timeout: Duration,
-    ) -> Result<Waiting> {
+    ) -> Result<WaitingAck> {
         let namespace = socket.live_namespace();
         let id = namespace.next_ack();
         let draft = wire::event_draft(&namespace.name, Some(id), event, args).map_err(not_sent)?;
@@ -82,7 +84,7 @@ impl<T: DeserializeOwned> AckFuture<T> {
             socket.acks().forget(id);
             return Err(error);
         }
-        Ok(Waiting {
+        Ok(WaitingAck {
             socket: socket.clone(),
             id,
             answered,
@@ -96,11 +98,11 @@ impl<T: DeserializeOwned> Future for AckFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let waiting = match &mut self.state {
-            State::Failed(error) => {
+            AckWait::Failed(error) => {
                 let error = error.take();
                 return Poll::Ready(Err(error.unwrap_or_else(disconnected)));
             }
-            State::Waiting(waiting) => waiting,
+            AckWait::Waiting(waiting) => waiting,
         };
         // The answer before the deadline: one that came in time is not late because this was polled late.
         let result = match Pin::new(&mut waiting.answered).poll(cx) {
@@ -111,39 +113,39 @@ impl<T: DeserializeOwned> Future for AckFuture<T> {
                 Poll::Pending => return Poll::Pending,
             },
         };
-        self.state = State::Failed(None);
+        self.state = AckWait::Failed(None);
         Poll::Ready(result)
     }
 }
 
 /// The first argument of an answer.
-pub(super) fn first<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
+pub(in crate::socket) fn first<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
     let mut reader = args.reader();
     reader
         .next_or_null()
         .map_err(|error| Error::bad_request(format!("the client's answer: {error}")).hide())
 }
 
-pub(super) fn disconnected() -> Error {
+pub(in crate::socket) fn disconnected() -> Error {
     Error::new(
         Error::DISCONNECTED,
         "the client disconnected before it answered",
     )
 }
 
-pub(super) fn late() -> Error {
+pub(in crate::socket) fn late() -> Error {
     Error::new(Error::TIMEOUT, "the client did not answer in time")
 }
 
 /// Why nobody can wait for an answer.
-pub(super) fn no_wait(why: NoWait) -> Error {
+pub(in crate::socket) fn no_wait(why: AckRefused) -> Error {
     match why {
-        NoWait::Closed => closed(),
-        NoWait::Full => refused(SendError::Full),
+        AckRefused::Closed => closed(),
+        AckRefused::Full => refused(SendError::Full),
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WaitingAck {
     fn drop(&mut self) {
         self.socket.acks().forget(self.id);
     }

@@ -12,18 +12,18 @@ use crate::wire::RawArgs;
 /// Who waits for which ack of one socket. Each wait ends exactly once: by the answer, by its own deadline (it
 /// then takes itself out), or with the socket.
 #[derive(Default)]
-pub(crate) struct Acks(Mutex<State>);
+pub(crate) struct PendingAcks(Mutex<AckTable>);
 
 #[derive(Default)]
-struct State {
+struct AckTable {
     /// In a box, and there only while somebody waits: most clients are never asked anything.
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<Waiters>>,
     closed: bool,
 }
 
-type Waiting = BTreeMap<u64, oneshot::Sender<RawArgs>>;
+type Waiters = BTreeMap<u64, oneshot::Sender<RawArgs>>;
 
-impl State {
+impl AckTable {
     fn remove(&mut self, id: u64) -> Option<oneshot::Sender<RawArgs>> {
         let found = self.waiting.as_mut()?.remove(&id);
         self.waiting.take_if(|waiting| waiting.is_empty());
@@ -33,26 +33,30 @@ impl State {
 
 /// Why an ack can't be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoWait {
+pub(crate) enum AckRefused {
     /// The socket is closed.
     Closed,
     /// Too many are waited for.
     Full,
 }
 
-impl Acks {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl PendingAcks {
+    fn state(&self) -> MutexGuard<'_, AckTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the ack with this id.
-    pub(crate) fn wait(&self, id: u64, limit: usize) -> Result<oneshot::Receiver<RawArgs>, NoWait> {
+    pub(crate) fn wait(
+        &self,
+        id: u64,
+        limit: usize,
+    ) -> Result<oneshot::Receiver<RawArgs>, AckRefused> {
         let mut state = self.state();
         if state.closed {
-            return Err(NoWait::Closed);
+            return Err(AckRefused::Closed);
         }
         if state.waiting.as_ref().map_or(0, |waiting| waiting.len()) >= limit {
-            return Err(NoWait::Full);
+            return Err(AckRefused::Full);
         }
         let (answer, answered) = oneshot::channel();
         state.waiting.get_or_insert_default().insert(id, answer);
@@ -84,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_ack_resolves_once_and_only_its_own_wait() {
-        let acks = Acks::default();
+        let acks = PendingAcks::default();
         let mut first = acks.wait(1, 10).unwrap();
         let mut second = acks.wait(2, 10).unwrap();
         assert!(!acks.resolve(3, RawArgs::empty()), "never asked");
@@ -96,21 +100,21 @@ mod tests {
 
     #[test]
     fn a_closed_socket_ends_every_wait() {
-        let acks = Acks::default();
+        let acks = PendingAcks::default();
         let mut waiting = acks.wait(1, 10).unwrap();
         acks.close();
         assert_eq!(
             waiting.try_recv().unwrap_err(),
             oneshot::error::TryRecvError::Closed
         );
-        assert_eq!(acks.wait(2, 10).unwrap_err(), NoWait::Closed);
+        assert_eq!(acks.wait(2, 10).unwrap_err(), AckRefused::Closed);
     }
 
     #[test]
     fn the_number_of_waits_is_limited_and_given_back() {
-        let acks = Acks::default();
+        let acks = PendingAcks::default();
         let _waiting = acks.wait(1, 1).unwrap();
-        assert_eq!(acks.wait(2, 1).unwrap_err(), NoWait::Full);
+        assert_eq!(acks.wait(2, 1).unwrap_err(), AckRefused::Full);
         acks.forget(1);
         assert!(acks.wait(2, 1).is_ok());
     }

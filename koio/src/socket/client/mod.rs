@@ -1,6 +1,6 @@
 //! One connection and its sockets: Socket.IO's part of a session's task.
 //!
-//! Packets come in through [`Upstream`]; what they mean is done here, in the order of arrival. Acks are resolved
+//! Packets come in through [`Upstream`]; what they mean is done here, in the order of arrival. PendingAcks are resolved
 //! at once: a handler may be waiting for one. Events wait in their socket's queue until the handler before them
 //! has finished.
 
@@ -18,9 +18,9 @@ use tracing::debug;
 use super::{
     Handshake, Namespaces, Socket,
     connection::Connection,
-    handshake::Request,
-    io::Core,
-    lane::{Lane, Turn},
+    driver::{Progress, SocketDriver},
+    handshake::HandshakeRequest,
+    io_handle::ServerCore,
 };
 use crate::{
     engine::{Acceptor, CloseReason, Opening, Session, Upstream},
@@ -37,13 +37,13 @@ const FORGIVEN: usize = 32;
 
 /// Takes the sessions of a Socket.IO server.
 pub(crate) struct Clients {
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     declared: Arc<dyn Namespaces>,
 }
 
 impl Clients {
     /// `declared`: the namespaces that clients may connect to.
-    pub(crate) fn new(core: Arc<Core>, declared: Arc<dyn Namespaces>) -> Self {
+    pub(crate) fn new(core: Arc<ServerCore>, declared: Arc<dyn Namespaces>) -> Self {
         Self { core, declared }
     }
 }
@@ -58,7 +58,7 @@ struct Client {
     declared: Arc<dyn Namespaces>,
     connection: Arc<Connection>,
     assembler: Assembler,
-    lanes: Vec<Lane>,
+    drivers: Vec<SocketDriver>,
     left: Vec<Arc<str>>,
     /// Until when a namespace must have been joined; then until when attachments must be complete.
     connect_by: Option<Instant>,
@@ -92,9 +92,13 @@ impl Client {
         // A time beyond what the clock can tell never comes.
         let connect_by = now().checked_add(core.config().connect_timeout);
         Self {
-            connection: Arc::new(Connection::new(core, session, Request::new(opening))),
+            connection: Arc::new(Connection::new(
+                core,
+                session,
+                HandshakeRequest::new(opening),
+            )),
             assembler,
-            lanes: Vec::new(),
+            drivers: Vec::new(),
             left: Vec::new(),
             connect_by,
             attachments_by: None,
@@ -106,12 +110,12 @@ impl Client {
         }
     }
 
-    fn core(&self) -> &Core {
+    fn core(&self) -> &ServerCore {
         &self.connection.core
     }
 
-    fn lane(&mut self, namespace: &str) -> Option<&mut Lane> {
-        in_namespace(&mut self.lanes, namespace)
+    fn driver(&mut self, namespace: &str) -> Option<&mut SocketDriver> {
+        in_namespace(&mut self.drivers, namespace)
     }
 
     // What is looked at here stays where it is: moving it costs more than the look.
@@ -128,10 +132,10 @@ impl Client {
         if head.is_whole_event() {
             // Nearly all messages: nothing is made of one before it is known who takes it.
             let name = self.assembler.name(head, text)?;
-            return match in_namespace(&mut self.lanes, head.namespace(text)) {
-                Some(lane) if lane.is_accepted() => {
+            return match in_namespace(&mut self.drivers, head.namespace(text)) {
+                Some(driver) if driver.is_accepted() => {
                     let text = std::mem::take(text);
-                    lane.event(&mut Some(Event::new(head, name, text)), cx);
+                    driver.event(&mut Some(Event::new(head, name, text)), cx);
                     Ok(())
                 }
                 _ => self.late(head.namespace(text), "event before CONNECT"),
@@ -152,12 +156,12 @@ impl Client {
             None => Ok(()),
             Some(Incoming::Connect { namespace, auth }) => {
                 self.connect(wire::namespace(&namespace), auth)?;
-                self.run(cx, Lane::is_startable);
+                self.run(cx, SocketDriver::is_startable);
                 Ok(())
             }
             Some(Incoming::Disconnect { namespace }) => {
                 self.disconnect(wire::namespace(&namespace))?;
-                self.run(cx, Lane::is_startable);
+                self.run(cx, SocketDriver::is_startable);
                 Ok(())
             }
             Some(Incoming::Event { namespace, event }) => {
@@ -184,15 +188,16 @@ impl Client {
         if std::mem::replace(&mut self.collecting, true) {
             return Ok(());
         }
-        let joined = |lane: &Lane| lane.is_open() && lane.socket().namespace() == namespace;
-        if !self.lanes.iter().any(joined) && !self.is_forgiven(namespace) {
+        let joined =
+            |driver: &SocketDriver| driver.is_open() && driver.socket().namespace() == namespace;
+        if !self.drivers.iter().any(joined) && !self.is_forgiven(namespace) {
             return Err(Violation::OutOfOrder("attachments before CONNECT"));
         }
         Ok(())
     }
 
     fn connect(&mut self, name: &str, auth: bytes::Bytes) -> Result<(), Violation> {
-        if in_namespace(&mut self.lanes, name).is_some() {
+        if in_namespace(&mut self.drivers, name).is_some() {
             return Err(Violation::OutOfOrder("second CONNECT"));
         }
         let refuse = |message: &str| {
@@ -204,7 +209,11 @@ impl Client {
             refuse("Invalid namespace");
             return Ok(());
         };
-        let open = self.lanes.iter().filter(|lane| lane.is_open()).count();
+        let open = self
+            .drivers
+            .iter()
+            .filter(|driver| driver.is_open())
+            .count();
         if open >= self.core().config().namespaces {
             refuse("Too many namespaces");
             return Ok(());
@@ -219,17 +228,17 @@ impl Client {
             .core()
             .enter(name, |namespace| Socket::new(id, namespace, handshake));
         // Most clients are in one namespace; a vector left to itself would begin with room for four.
-        if self.lanes.is_empty() {
-            self.lanes.reserve_exact(1);
+        if self.drivers.is_empty() {
+            self.drivers.reserve_exact(1);
         }
-        self.lanes.push(Lane::new(socket, dispatch));
+        self.drivers.push(SocketDriver::new(socket, dispatch));
         Ok(())
     }
 
     fn disconnect(&mut self, namespace: &str) -> Result<(), Violation> {
-        match self.lane(namespace) {
-            Some(lane) => {
-                lane.close(CloseReason::ClientNamespaceDisconnect);
+        match self.driver(namespace) {
+            Some(driver) => {
+                driver.close(CloseReason::ClientNamespaceDisconnect);
                 Ok(())
             }
             None => self.late(namespace, "DISCONNECT before CONNECT"),
@@ -242,9 +251,9 @@ impl Client {
         event: Event,
         cx: &mut Context<'_>,
     ) -> Result<(), Violation> {
-        match self.lane(namespace) {
-            Some(lane) if lane.is_accepted() => {
-                lane.event(&mut Some(event), cx);
+        match self.driver(namespace) {
+            Some(driver) if driver.is_accepted() => {
+                driver.event(&mut Some(event), cx);
                 Ok(())
             }
             _ => self.late(namespace, "event before CONNECT"),
@@ -252,9 +261,9 @@ impl Client {
     }
 
     fn ack(&mut self, namespace: &str, id: u64, args: RawArgs) -> Result<(), Violation> {
-        match self.lane(namespace) {
-            Some(lane) => {
-                if !lane.socket().acks().resolve(id, args) {
+        match self.driver(namespace) {
+            Some(driver) => {
+                if !driver.socket().acks().resolve(id, args) {
                     self.core().counters.unexpected_acks.add();
                 }
                 Ok(())
@@ -303,19 +312,27 @@ impl Client {
             if self.left.len() < FORGIVEN {
                 self.left.push(Arc::clone(&socket.live_namespace().name));
             }
-            if let Some(lane) = self.lanes.iter_mut().find(|lane| *lane.socket() == socket) {
-                lane.close(reason);
+            if let Some(driver) = self
+                .drivers
+                .iter_mut()
+                .find(|driver| *driver.socket() == socket)
+            {
+                driver.close(reason);
             }
         }
         if asks.leave_all && !self.closed {
             self.deaf = true;
             let reason = CloseReason::ServerNamespaceDisconnect;
-            for lane in self.lanes.iter_mut().filter(|lane| lane.is_accepted()) {
-                let socket = lane.socket();
+            for driver in self
+                .drivers
+                .iter_mut()
+                .filter(|driver| driver.is_accepted())
+            {
+                let socket = driver.socket();
                 if socket.close() {
                     socket.reply(wire::disconnect(socket.namespace()));
                 }
-                lane.close(reason);
+                driver.close(reason);
             }
             self.connection.session.close(reason);
         }
@@ -326,7 +343,7 @@ impl Client {
         if self.closed {
             return;
         }
-        if self.connect_by.is_some() && self.lanes.iter().any(Lane::was_accepted) {
+        if self.connect_by.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
             self.connect_by = None;
         }
         let due = |by: &mut Option<Instant>| by.take_if(|by| now() >= *by).is_some();
@@ -345,13 +362,14 @@ impl Client {
     }
 
     /// Runs those of the sockets that are meant, and drops those that have ended.
-    fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&Lane) -> bool) {
+    fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&SocketDriver) -> bool) {
         let core = &self.connection.core;
         let (grace, counters) = (core.config().handler_grace, &core.counters);
-        self.lanes
-            .retain_mut(|lane| !which(lane) || lane.poll(cx, counters, grace) == Turn::Running);
-        if self.lanes.is_empty() {
-            self.lanes = Vec::new();
+        self.drivers.retain_mut(|driver| {
+            !which(driver) || driver.poll(cx, counters, grace) == Progress::Running
+        });
+        if self.drivers.is_empty() {
+            self.drivers = Vec::new();
         }
     }
 
@@ -380,7 +398,7 @@ impl Upstream for Client {
         }
         // A handler's `disconnect` comes before whatever the client said after it.
         if self.asked() {
-            self.run(cx, Lane::is_startable);
+            self.run(cx, SocketDriver::is_startable);
         }
         if let Err(violation) = self.packet(&mut message, cx) {
             self.violation(&violation);
@@ -393,13 +411,13 @@ impl Upstream for Client {
         self.look_at_deadlines();
         self.run(cx, |_| true);
         // Most have nothing left to do when they end, and need not listen for it.
-        if !self.lanes.is_empty() && self.is_aborted(cx) {
+        if !self.drivers.is_empty() && self.is_aborted(cx) {
             let counters = &self.connection.core.counters;
-            self.lanes.retain_mut(|lane| lane.give_up(counters));
+            self.drivers.retain_mut(|driver| driver.give_up(counters));
             self.run(cx, |_| true);
         }
-        self.lanes.iter_mut().for_each(Lane::tidy);
-        let idle = self.lanes.iter().all(Lane::is_idle);
+        self.drivers.iter_mut().for_each(SocketDriver::tidy);
+        let idle = self.drivers.iter().all(SocketDriver::is_idle);
         if idle { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -411,13 +429,13 @@ impl Upstream for Client {
     }
 
     fn is_full(&self) -> bool {
-        // Asked for every message, and nearly always nothing waits: then no limit is looked up.
-        if self.lanes.len() <= FINISHING && !self.lanes.iter().any(Lane::has_queue) {
+        // AskedSocket for every message, and nearly always nothing waits: then no limit is looked up.
+        if self.drivers.len() <= FINISHING && !self.drivers.iter().any(SocketDriver::has_queue) {
             return false;
         }
         let config = self.core().config();
-        self.lanes.len() >= config.namespaces + FINISHING
-            || self.lanes.iter().any(|lane| lane.is_full(config))
+        self.drivers.len() >= config.namespaces + FINISHING
+            || self.drivers.iter().any(|driver| driver.is_full(config))
     }
 
     fn on_close(&mut self, reason: CloseReason) {
@@ -430,18 +448,20 @@ impl Upstream for Client {
         self.closed = true;
         self.connect_by = None;
         self.attachments_by = None;
-        for lane in &mut self.lanes {
-            lane.close(reason);
+        for driver in &mut self.drivers {
+            driver.close(reason);
         }
     }
 }
 
-fn in_namespace<'a>(lanes: &'a mut [Lane], namespace: &str) -> Option<&'a mut Lane> {
-    lanes
+fn in_namespace<'a>(
+    drivers: &'a mut [SocketDriver],
+    namespace: &str,
+) -> Option<&'a mut SocketDriver> {
+    drivers
         .iter_mut()
-        .find(|lane| lane.is_open() && lane.socket().namespace() == namespace)
+        .find(|driver| driver.is_open() && driver.socket().namespace() == namespace)
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

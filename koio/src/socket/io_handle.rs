@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,7 +17,7 @@ use super::{Emit, Socket, SocketConfig};
 use crate::{
     Result,
     adapter::Rooms,
-    engine::{CloseReason, Engine, WeakEngine},
+    engine::{CloseReason, Engine, Sessions},
     ids::{Room, SocketId},
     observe::{Counters, Counts},
     wire::PacketLimits,
@@ -27,11 +27,11 @@ use crate::{
 ///
 /// It holds neither the users' handlers nor their states: those have handles to it in their turn. They live with
 /// whoever serves requests, and with the open sessions.
-pub(crate) struct Core {
+pub(crate) struct ServerCore {
     /// `/`, which every handler's `ctx.io()` names.
     root: Arc<str>,
     namespaces: RwLock<HashMap<Arc<str>, Arc<LiveNamespace>>>,
-    started: OnceLock<Started>,
+    started: OnceLock<RunningServer>,
     defaults: SocketConfig,
     pub(crate) counters: Counters,
     /// Tells closing connections that their handlers are out of time.
@@ -40,12 +40,12 @@ pub(crate) struct Core {
     stopped: watch::Sender<bool>,
 }
 
-struct Started {
+struct RunningServer {
     config: SocketConfig,
     /// Of the config, as each connection has them.
     packets: Arc<PacketLimits>,
     /// Weak, since the engine holds this. Needed to end the server only: when it is gone, there is nothing to end.
-    engine: WeakEngine,
+    sessions: Weak<Sessions>,
 }
 
 /// One namespace while the server runs.
@@ -63,7 +63,7 @@ impl LiveNamespace {
     }
 }
 
-impl Core {
+impl ServerCore {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             root: "/".into(),
@@ -78,10 +78,10 @@ impl Core {
 
     /// From here on clients are served. False if that was so before.
     pub(crate) fn start(&self, config: SocketConfig, engine: &Engine) -> bool {
-        let started = Started {
+        let started = RunningServer {
             packets: Arc::new(config.packets.clone()),
             config,
-            engine: engine.downgrade(),
+            sessions: engine.weak_sessions(),
         };
         self.started.set(started).is_ok()
     }
@@ -97,8 +97,8 @@ impl Core {
             .map_or(&self.defaults, |started| &started.config)
     }
 
-    fn engine(&self) -> Option<Engine> {
-        self.started.get()?.engine.upgrade()
+    fn sessions(&self) -> Option<Arc<Sessions>> {
+        self.started.get()?.sessions.upgrade()
     }
 
     /// The namespace, if anybody has connected to it.
@@ -159,7 +159,7 @@ impl Core {
 /// connected now; before the start there are none.
 #[derive(Clone)]
 pub struct IoHandle {
-    core: Arc<Core>,
+    core: Arc<ServerCore>,
     namespace: Arc<str>,
 }
 
@@ -174,12 +174,12 @@ pub struct Drained {
 }
 
 impl IoHandle {
-    pub(crate) fn root(core: Arc<Core>) -> Self {
+    pub(crate) fn root(core: Arc<ServerCore>) -> Self {
         let namespace = Arc::clone(&core.root);
         Self { core, namespace }
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<ServerCore> {
         &self.core
     }
 
@@ -282,14 +282,14 @@ impl IoHandle {
     /// Dropping the future lifts the deadline and nothing else: the server takes nobody new, sessions close as fast
     /// as their clients and handlers let them, and [`Server::run`](crate::Server::run) goes on. Call it again.
     pub async fn shutdown(&self, deadline: Duration) -> Drained {
-        let Some(engine) = self.core.engine() else {
+        let Some(sessions) = self.core.sessions() else {
             // Nothing is remembered either: a server that starts later is not one that has ended.
             return Drained {
                 clean: 0,
                 forced: 0,
             };
         };
-        let drained = self.drain(&engine, deadline).await;
+        let drained = self.drain(&sessions, deadline).await;
         self.core.stopped.send_replace(true);
         drained
     }
@@ -299,22 +299,23 @@ impl IoHandle {
         self.core.stopped.subscribe()
     }
 
-    async fn drain(&self, engine: &Engine, deadline: Duration) -> Drained {
-        engine.refuse();
-        let all = engine.tasks();
+    async fn drain(&self, sessions: &Sessions, deadline: Duration) -> Drained {
+        sessions.refuse();
+        let all = sessions.tasks();
         tracing::info!(sessions = all, ?deadline, "shutting down");
-        engine.close_all(CloseReason::ServerShuttingDown);
-        let in_time = tokio::time::timeout(deadline, engine.drained()).await;
-        let forced = if in_time.is_ok() { 0 } else { engine.tasks() };
+        sessions.close_all(CloseReason::ServerShuttingDown);
+        let in_time = tokio::time::timeout(deadline, sessions.drained()).await;
+        let forced = if in_time.is_ok() { 0 } else { sessions.tasks() };
         if forced > 0 {
             tracing::warn!(sessions = forced, "cut at the deadline");
-            engine.cut_all(CloseReason::ServerShuttingDown);
+            sessions.cut_all(CloseReason::ServerShuttingDown);
             // The waiters that exist now are told; a connection that begins to close later looks at the flag.
             self.core.abort.notify_waiters();
             // Cutting is local work: it takes as long as the tasks take to get a turn.
             let _ = tokio::time::timeout(Duration::from_secs(1), async {
                 loop {
-                    let drained = tokio::time::timeout(Duration::from_millis(10), engine.drained());
+                    let drained =
+                        tokio::time::timeout(Duration::from_millis(10), sessions.drained());
                     if drained.await.is_ok() {
                         break;
                     }

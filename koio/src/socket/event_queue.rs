@@ -9,15 +9,15 @@ use crate::wire::Event;
 ///
 /// In a box, since nothing waits at nearly all sockets.
 #[derive(Default)]
-pub(super) struct Queue(Option<Box<Waiting>>);
+pub(super) struct EventQueue(Option<Box<QueuedEvents>>);
 
 #[derive(Default)]
-struct Waiting {
+struct QueuedEvents {
     events: VecDeque<Event>,
     bytes: usize,
 }
 
-impl Queue {
+impl EventQueue {
     pub(super) fn push(&mut self, event: Event) {
         let waiting = self.0.get_or_insert_default();
         waiting.bytes += event.weight();
@@ -81,7 +81,7 @@ mod tests {
             event_queue_bytes: 100,
             ..SocketConfig::default()
         };
-        let mut queue = Queue::default();
+        let mut queue = EventQueue::default();
         queue.push(event("1"));
         assert!(!queue.is_full(&few) && !queue.is_full(&short));
         queue.push(event(&format!("\"{}\"", "x".repeat(100))));

@@ -14,17 +14,16 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Accept, Emit, Handshake, IoHandle,
-    ack_future::AckFuture,
-    acks::Acks,
+    Accept, AckFuture, Emit, Handshake, IoHandle,
+    ack::PendingAcks,
     connection::Connection,
     emit::not_sent,
-    io::{Core, LiveNamespace},
+    io_handle::{LiveNamespace, ServerCore},
 };
 use crate::{
     Error, Result,
     adapter::{NotJoined, Recipient},
-    engine::{CloseReason, SendError, Session, Transport},
+    engine::{CloseReason, SendError, Session, TransportKind},
     ids::{Room, SocketId},
     observe::Counters,
     wire::{self, Draft, Frame},
@@ -35,14 +34,14 @@ const CONNECTING: u8 = 0;
 const CONNECTED: u8 = 1;
 const CLOSED: u8 = 2;
 
-/// One client in one namespace, until it disconnects. Cloning costs a reference count; a clone may be kept and
+/// One client in one namespace, until it disconnects. Cloning costs a reference count; a clone may be extras and
 /// used after the socket has closed: emits then say [closed](Error::is_closed).
 ///
 /// Emitting never waits: it encodes, queues and returns.
 #[derive(Clone)]
-pub struct Socket(Arc<Inner>);
+pub struct Socket(Arc<SocketInner>);
 
-struct Inner {
+struct SocketInner {
     id: SocketId,
     namespace: Arc<LiveNamespace>,
     /// Leads to the connection as well.
@@ -50,14 +49,14 @@ struct Inner {
     /// What its CONNECT was answered; [`Accept`] has the values.
     answer: AtomicU8,
     state: AtomicU8,
-    acks: Acks,
+    acks: PendingAcks,
     /// In a box, which most sockets never have.
-    kept: Mutex<Option<Box<Kept>>>,
+    extras: Mutex<Option<Box<SocketExtras>>>,
 }
 
-/// What is kept with a socket.
+/// What is extras with a socket.
 #[derive(Default)]
-struct Kept {
+struct SocketExtras {
     /// The values that handlers have [set](Socket::set).
     data: BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>,
     /// The rooms it was in when it closed, for the disconnect handler.
@@ -66,14 +65,14 @@ struct Kept {
 
 impl Socket {
     pub(super) fn new(id: SocketId, namespace: Arc<LiveNamespace>, handshake: Handshake) -> Self {
-        let socket = Self(Arc::new(Inner {
+        let socket = Self(Arc::new(SocketInner {
             id,
             namespace,
             handshake,
             answer: AtomicU8::new(Accept::PENDING),
             state: AtomicU8::new(CONNECTING),
-            acks: Acks::default(),
-            kept: Mutex::default(),
+            acks: PendingAcks::default(),
+            extras: Mutex::default(),
         }));
         // A member from the start, so that middleware can put it into rooms; delivery looks at its state.
         socket.0.namespace.rooms.add(socket.clone());
@@ -106,7 +105,7 @@ impl Socket {
 
     /// How the client is connected at the moment.
     #[must_use]
-    pub fn transport(&self) -> Transport {
+    pub fn transport(&self) -> TransportKind {
         self.session().transport()
     }
 
@@ -121,15 +120,15 @@ impl Socket {
         self.0.state.load(Ordering::Acquire) != CLOSED && self.session().is_open()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Box<Kept>>> {
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn extras(&self) -> MutexGuard<'_, Option<Box<SocketExtras>>> {
+        self.0.extras.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connection(&self) -> &Connection {
         self.0.handshake.connection()
     }
 
-    fn core(&self) -> &Arc<Core> {
+    fn core(&self) -> &Arc<ServerCore> {
         &self.connection().core
     }
 
@@ -151,7 +150,7 @@ impl Socket {
         self.0.answer.load(Ordering::Acquire) == Accept::ACCEPTED
     }
 
-    pub(super) fn acks(&self) -> &Acks {
+    pub(super) fn acks(&self) -> &PendingAcks {
         &self.0.acks
     }
 
@@ -279,8 +278,10 @@ impl Socket {
             return true;
         }
         if self.0.state.load(Ordering::Acquire) == CLOSED {
-            let kept = self.kept();
-            return kept.as_ref().is_some_and(|kept| kept.left.contains(&room));
+            let extras = self.extras();
+            return extras
+                .as_ref()
+                .is_some_and(|extras| extras.left.contains(&room));
         }
         self.0.namespace.rooms.is_in(&self.id(), &room)
     }
@@ -289,10 +290,10 @@ impl Socket {
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         if self.0.state.load(Ordering::Acquire) == CLOSED {
-            let kept = self.kept();
-            return kept
+            let extras = self.extras();
+            return extras
                 .as_ref()
-                .map_or_else(Vec::new, |kept| kept.left.clone());
+                .map_or_else(Vec::new, |extras| extras.left.clone());
         }
         self.0.namespace.rooms.rooms_of(&self.id())
     }
@@ -320,33 +321,33 @@ impl Socket {
     /// Keeps a value with this socket, one of each type, in place of an earlier one of that type.
     pub fn set<T: Any + Send + Sync>(&self, value: T) {
         let value = Arc::new(value);
-        let mut kept = self.kept();
-        let before = kept
+        let mut extras = self.extras();
+        let before = extras
             .get_or_insert_default()
             .data
             .insert(TypeId::of::<T>(), value);
         // Its own drop is the user's code.
-        drop(kept);
+        drop(extras);
         drop(before);
     }
 
     /// The value of this type that was [set](Self::set).
     #[must_use]
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let kept = self.kept();
-        let value = kept.as_ref()?.data.get(&TypeId::of::<T>()).cloned();
-        drop(kept);
+        let extras = self.extras();
+        let value = extras.as_ref()?.data.get(&TypeId::of::<T>()).cloned();
+        drop(extras);
         value?.downcast().ok()
     }
 
     /// Takes out the value of this type that was [set](Self::set).
     #[allow(clippy::must_use_candidate, reason = "it may just be wanted gone")]
     pub fn remove<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let mut kept = self.kept();
-        let value = kept
+        let mut extras = self.extras();
+        let value = extras
             .as_mut()
-            .and_then(|kept| kept.data.remove(&TypeId::of::<T>()));
-        drop(kept);
+            .and_then(|extras| extras.data.remove(&TypeId::of::<T>()));
+        drop(extras);
         value?.downcast().ok()
     }
 
@@ -408,7 +409,7 @@ impl Socket {
         }
         let rooms = self.0.namespace.rooms.remove(&self.id());
         if !rooms.is_empty() {
-            self.kept().get_or_insert_default().left = rooms;
+            self.extras().get_or_insert_default().left = rooms;
         }
         self.core().tidy(&self.0.namespace);
         self.0.acks.close();

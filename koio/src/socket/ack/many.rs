@@ -13,16 +13,15 @@ use serde::de::DeserializeOwned;
 use tokio::{sync::oneshot, time::Sleep};
 
 use super::{
-    Socket,
-    ack_future::{disconnected, first, late, no_wait},
-    handle::refused,
+    super::{Socket, socket::refused},
+    one::{disconnected, first, late, no_wait},
 };
 use crate::{Result, SocketId, engine::SendError, wire::RawArgs};
 
 /// Waits for the answers to an emit; see [`Emit::emit_with_acks`](crate::Emit::emit_with_acks).
 #[must_use = "the answers are lost if nobody waits for them"]
 pub struct AcksFuture<T> {
-    asked: Result<Vec<Asked>>,
+    asked: Result<Vec<AskedSocket>>,
     /// The first of them that may still answer.
     at: usize,
     timer: Option<Pin<Box<Sleep>>>,
@@ -30,20 +29,20 @@ pub struct AcksFuture<T> {
 }
 
 /// One who was asked, and what came of it.
-pub(super) struct Asked {
+pub(in crate::socket) struct AskedSocket {
     socket: Socket,
     id: u64,
-    answer: Answer,
+    answer: PeerAnswer,
 }
 
-enum Answer {
+enum PeerAnswer {
     Waiting(oneshot::Receiver<RawArgs>),
     Come(Result<RawArgs>),
 }
 
-impl Asked {
+impl AskedSocket {
     /// Asks one, by `send`, and waits for the answer.
-    pub(super) fn new(
+    pub(in crate::socket) fn new(
         socket: &Socket,
         id: u64,
         limit: usize,
@@ -58,24 +57,24 @@ impl Asked {
         Self {
             socket: socket.clone(),
             id,
-            answer: answer.map_or_else(|error| Answer::Come(Err(error)), Answer::Waiting),
+            answer: answer.map_or_else(|error| PeerAnswer::Come(Err(error)), PeerAnswer::Waiting),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Answer::Waiting(waiting) = &mut self.answer {
+        if let PeerAnswer::Waiting(waiting) = &mut self.answer {
             let answer = ready!(Pin::new(waiting).poll(cx));
-            self.answer = Answer::Come(answer.map_err(|_| disconnected()));
+            self.answer = PeerAnswer::Come(answer.map_err(|_| disconnected()));
         }
         Poll::Ready(())
     }
 
     /// What has come by now.
     fn take<T: DeserializeOwned>(&mut self) -> (SocketId, Result<T>) {
-        let none = Answer::Come(Err(late()));
+        let none = PeerAnswer::Come(Err(late()));
         let answer = match std::mem::replace(&mut self.answer, none) {
-            Answer::Come(answer) => answer,
-            Answer::Waiting(mut waiting) => match waiting.try_recv() {
+            PeerAnswer::Come(answer) => answer,
+            PeerAnswer::Waiting(mut waiting) => match waiting.try_recv() {
                 Ok(args) => Ok(args),
                 Err(oneshot::error::TryRecvError::Empty) => Err(late()),
                 Err(oneshot::error::TryRecvError::Closed) => Err(disconnected()),
@@ -85,14 +84,14 @@ impl Asked {
     }
 }
 
-impl Drop for Asked {
+impl Drop for AskedSocket {
     fn drop(&mut self) {
         self.socket.acks().forget(self.id);
     }
 }
 
 impl<T> AcksFuture<T> {
-    pub(super) fn new(asked: Result<Vec<Asked>>, timeout: Duration) -> Self {
+    pub(in crate::socket) fn new(asked: Result<Vec<AskedSocket>>, timeout: Duration) -> Self {
         let anybody = asked.as_ref().is_ok_and(|asked| !asked.is_empty());
         Self {
             asked,
@@ -120,7 +119,7 @@ impl<T: DeserializeOwned> Future for AcksFuture<T> {
             }
         }
         let asked = std::mem::replace(&mut this.asked, Ok(Vec::new()));
-        Poll::Ready(asked.map(|mut asked| asked.iter_mut().map(Asked::take).collect()))
+        Poll::Ready(asked.map(|mut asked| asked.iter_mut().map(AskedSocket::take).collect()))
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 /// Whom a target meant when it was asked. A reference to the members' own list where it can be: then nobody's
 /// reference count is touched, however many they are.
 #[derive(Debug)]
-pub(crate) struct Chosen<M> {
+pub(crate) struct Selection<M> {
     list: Arc<Vec<M>>,
     /// The place of the one who is left out.
     but: Option<usize>,
 }
 
-impl<M> Chosen<M> {
+impl<M> Selection<M> {
     pub(super) fn all(list: Arc<Vec<M>>) -> Self {
         Self::all_but(list, None)
     }

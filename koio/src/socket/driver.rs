@@ -11,18 +11,18 @@ use std::{
 use tokio::time::Sleep;
 use tracing::{error, warn};
 
-use super::{Accept, Dispatch, Socket, SocketConfig, dispatch::BoxFuture, queue::Queue};
+use super::{Accept, Dispatch, Socket, SocketConfig, dispatch::BoxFuture, event_queue::EventQueue};
 use crate::{engine::CloseReason, observe::Counters, wire::Event};
 
 /// Events that one socket handles in one turn, before its connection reads and writes again.
-const TURN: usize = 64;
+const EVENTS_PER_POLL: usize = 64;
 
 /// A socket, its queue, and the one future that runs for it.
-pub(super) struct Lane {
+pub(super) struct SocketDriver {
     socket: Socket,
     dispatch: Box<dyn Dispatch>,
     running: Option<BoxFuture>,
-    queue: Queue,
+    queue: EventQueue,
     closing: Option<Closing>,
     /// Its CONNECT has not been looked at.
     is_new: bool,
@@ -38,27 +38,27 @@ struct Closing {
 
 /// A runtime that ends drops its tasks unfinished. The rooms hold the socket and the socket its server, so it has to
 /// leave them for either to be freed.
-impl Drop for Lane {
+impl Drop for SocketDriver {
     fn drop(&mut self) {
         self.socket.close();
     }
 }
 
-/// Whether a lane is still needed.
+/// Whether a driver is still needed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Progress {
     Running,
     Ended,
 }
 
-impl Lane {
+impl SocketDriver {
     pub(super) fn new(socket: Socket, mut dispatch: Box<dyn Dispatch>) -> Self {
         let connecting = dispatch.connect(&socket, Accept::new(socket.clone()));
         Self {
             socket,
             dispatch,
             running: Some(connecting),
-            queue: Queue::default(),
+            queue: EventQueue::default(),
             closing: None,
             is_new: true,
         }
@@ -165,9 +165,9 @@ impl Lane {
         cx: &mut Context<'_>,
         counters: &Counters,
         grace: Duration,
-    ) -> Turn {
+    ) -> Progress {
         self.is_new = false;
-        for _ in 0..TURN {
+        for _ in 0..EVENTS_PER_POLL {
             let polled = match &mut self.running {
                 Some(running) => {
                     // The router reports panics of handlers itself; this keeps the connection alive whatever
@@ -183,7 +183,7 @@ impl Lane {
             match polled {
                 Ok(Poll::Pending) => {
                     if !self.is_out_of_time(cx, grace) {
-                        return Turn::Running;
+                        return Progress::Running;
                     }
                     counters.handlers_dropped.add();
                     warn!(
@@ -199,7 +199,7 @@ impl Lane {
             self.finish_running();
         }
         cx.waker().wake_by_ref();
-        Turn::Running
+        Progress::Running
     }
 
     fn next_event(&mut self) -> Option<Event> {
@@ -265,11 +265,11 @@ impl Lane {
         }
     }
 
-    fn rest(&self) -> Turn {
+    fn rest(&self) -> Progress {
         if self.closing.is_some() {
-            Turn::Ended
+            Progress::Ended
         } else {
-            Turn::Running
+            Progress::Running
         }
     }
 
