@@ -13,23 +13,26 @@
 mod close;
 mod config;
 mod cork;
-pub(crate) mod duplex;
+#[allow(clippy::module_inception, reason = "the file is named after `Engine`")]
+mod engine;
 mod fanout;
 mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
 mod queue;
-pub(crate) mod registry;
 pub(crate) mod requests;
 mod session;
+mod sessions;
 pub(crate) mod task;
+pub(crate) mod transport;
 mod upstream;
 
+pub use self::engine::Engine;
+pub(crate) use self::engine::NotOpened;
 pub use close::CloseReason;
 pub use config::{BadConfig, EngineConfig};
 pub(crate) use fanout::Fanout;
 pub use outbox::SendError;
-pub use registry::Engine;
-pub(crate) use registry::WeakEngine;
-pub use session::{Session, Transport};
+pub use session::{Session, TransportKind};
+pub(crate) use sessions::Sessions;
 pub use upstream::{Acceptor, Opening, PeerAddr, Upstream};

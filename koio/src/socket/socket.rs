@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Error, Result,
     adapter::{NotJoined, Recipient},
-    engine::{CloseReason, SendError, Session, Transport},
+    engine::{CloseReason, SendError, Session, TransportKind},
     ids::{Room, SocketId},
     observe::Counters,
     wire::{self, Draft, Frame},
@@ -105,7 +105,7 @@ impl Socket {
 
     /// How the client is connected at the moment.
     #[must_use]
-    pub fn transport(&self) -> Transport {
+    pub fn transport(&self) -> TransportKind {
         self.session().transport()
     }
 

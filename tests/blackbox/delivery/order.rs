@@ -224,7 +224,7 @@ async fn upgraded_under_way(server: &koio_tests::Running, count: u64) {
 
     seen.assert_sequence(count);
     emitting.await.expect("an emitter");
-    assert_eq!(socket.transport(), koio::engine::Transport::WebSocket);
+    assert_eq!(socket.transport(), koio::engine::TransportKind::WebSocket);
     let counted = socket.get::<Counted>().expect("numbers");
     let counted = counted.0.lock().expect("numbers");
     assert_eq!(*counted, (0..=count).collect::<Vec<_>>());

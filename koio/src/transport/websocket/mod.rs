@@ -17,7 +17,6 @@ use std::{
 };
 
 use bytes::Bytes;
-
 use tracing::debug;
 
 use self::{
@@ -32,7 +31,7 @@ use super::{
 use crate::{
     engine::{
         CloseReason, EngineConfig,
-        duplex::{Duplex, Gone, Shortcut, Source},
+        transport::{DirectWrite, FrameSource, Transport, TransportLost},
     },
     wire::Message,
 };
@@ -124,20 +123,22 @@ impl<S: ByteStream> WebSocketTransport<S> {
     }
 }
 
-impl<S: ByteStream> Duplex for WebSocketTransport<S> {
+impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Message,
-    ) -> Poll<Result<(), Gone>> {
+    ) -> Poll<Result<(), TransportLost>> {
         match self.phase {
             ConnectionPhase::Open => {}
             ConnectionPhase::Draining => {
                 return self
                     .poll_drain(cx)
-                    .map(|()| Err(Gone(CloseReason::TransportError)));
+                    .map(|()| Err(TransportLost(CloseReason::TransportError)));
             }
-            ConnectionPhase::Ended => return Poll::Ready(Err(Gone(CloseReason::TransportClose))),
+            ConnectionPhase::Ended => {
+                return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+            }
         }
         loop {
             match self.reader.next(&mut self.buffer, message) {
@@ -153,11 +154,11 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
                 Some(ReadEvent::Close(answer)) => {
                     self.send_close(&answer);
                     self.drain();
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
                 }
                 Some(ReadEvent::Violation(violation)) => {
                     self.violation(violation);
-                    return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportError)));
                 }
                 None => {}
             }
@@ -166,7 +167,7 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => {
                     self.phase = ConnectionPhase::Ended;
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
                 }
             }
         }
@@ -175,9 +176,9 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut dyn Source,
-    ) -> Poll<Result<(), Gone>> {
-        let gone = |_| Gone(CloseReason::TransportClose);
+        source: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
+        let gone = |_| TransportLost(CloseReason::TransportClose);
         // Nothing follows a close frame.
         let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
@@ -196,8 +197,8 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
         flushed.map_err(gone)
     }
 
-    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
-        self.io.shortcut()
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        self.io.direct_writer()
     }
 
     fn has_progressed(&mut self) -> bool {

@@ -18,14 +18,14 @@ fn open(unread: Vec<u8>) -> (WebSocketTransport<DuplexStream>, DuplexStream) {
     )
 }
 
-fn read(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<Message, Gone>> {
+fn read(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<Message, TransportLost>> {
     let mut message = Message::default();
     websocket
         .poll_message(&mut Context::from_waker(Waker::noop()), &mut message)
         .map_ok(|()| message)
 }
 
-fn write(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<(), Gone>> {
+fn write(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<(), TransportLost>> {
     websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut None)
 }
 
@@ -42,7 +42,7 @@ async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
     let (mut websocket, _theirs) = open(flood);
     assert_eq!(
         read(&mut websocket),
-        Poll::Ready(Err(Gone(CloseReason::TransportError)))
+        Poll::Ready(Err(TransportLost(CloseReason::TransportError)))
     );
 }
 
@@ -152,7 +152,7 @@ fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
         while end.is_none() {
             match read(&mut websocket) {
                 Poll::Ready(Ok(message)) => messages.push(message),
-                Poll::Ready(Err(Gone(reason))) => end = Some(reason),
+                Poll::Ready(Err(TransportLost(reason))) => end = Some(reason),
                 Poll::Pending => break,
             }
         }

@@ -1,8 +1,14 @@
 //! How many instructions the codec takes for each operation, exact and free of noise: what wall time can't show.
 //!
-//! `cargo run -p koio-tests --release --bin codec` builds koio's own tests, for only they see the codec, and runs the
+//! `cargo bench -p koio --bench codec` builds koio's own tests, for only they see the codec, and runs the
 //! operations of `koio/src/wire/tests/codec.rs` under valgrind, each [`FEW`] and [`MANY`] times: the difference is
 //! theirs alone.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that prints its table"
+)]
 
 use std::{
     error::Error,
@@ -27,7 +33,11 @@ fn measure() -> Result<(), Box<dyn Error>> {
     if Command::new("valgrind").arg("--version").output().is_err() {
         return Err("valgrind is not installed: nothing was measured".into());
     }
-    let only: Vec<_> = std::env::args().skip(1).collect();
+    // cargo adds `--bench`.
+    let only: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
     let program = build()?;
     let listed = run(Command::new(&program).args([TEST, "--exact", "--nocapture"]))?.0;
     println!("| operation | instructions |\n|---|---|");

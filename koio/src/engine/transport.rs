@@ -11,10 +11,10 @@ use crate::wire::{Frame, Message};
 
 /// The connection is gone, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gone(pub(crate) CloseReason);
+pub(crate) struct TransportLost(pub(crate) CloseReason);
 
 /// The transport seam: the WebSocket implements it, and scripted ones in the tests of the session's task.
-pub(crate) trait Duplex: Send {
+pub(crate) trait Transport: Send {
     /// Puts the next message into `message`, whole: a text message with its Engine.IO type digit, or a binary one.
     ///
     /// It stays in this place until the layer above takes it. To be handed on by value through each layer would cost
@@ -23,18 +23,18 @@ pub(crate) trait Duplex: Send {
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Message,
-    ) -> Poll<Result<(), Gone>>;
+    ) -> Poll<Result<(), TransportLost>>;
 
-    /// Writes what is pending, then what `source` has, until there is no more (`Ready`) or the connection
+    /// WriteBudget what is pending, then what `source` has, until there is no more (`Ready`) or the connection
     /// takes no more (`Pending`). A frame that was begun is always finished first.
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut dyn Source,
-    ) -> Poll<Result<(), Gone>>;
+        source: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>>;
 
     /// A way to write past the session's task while nothing is pending here, if there is one.
-    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
         None
     }
 
@@ -53,7 +53,7 @@ pub(crate) trait Duplex: Send {
 }
 
 /// What is to be written, oldest first.
-pub(crate) trait Source {
+pub(crate) trait FrameSource {
     /// Puts frames behind what is there already, as far as they are small, until that is so long or longer. Says
     /// whether there are more.
     fn gather(&mut self, together: &mut Vec<u8>, enough: usize) -> bool;
@@ -63,7 +63,7 @@ pub(crate) trait Source {
 }
 
 /// One small frame, or nothing.
-impl Source for Option<Frame> {
+impl FrameSource for Option<Frame> {
     fn gather(&mut self, together: &mut Vec<u8>, _: usize) -> bool {
         if let Some(frame) = self.take() {
             together.extend_from_slice(frame.bytes());
@@ -76,9 +76,9 @@ impl Source for Option<Frame> {
     }
 }
 
-/// Writes to a connection at once, from any task. Whoever uses it sees to the order: see
+/// WriteBudget to a connection at once, from any task. Whoever uses it sees to the order: see
 /// [`Outbox`](super::outbox::Outbox).
-pub(crate) trait Shortcut: Send + Sync {
-    /// Writes as much as the connection takes without waiting, which may be a part.
+pub(crate) trait DirectWrite: Send + Sync {
+    /// WriteBudget as much as the connection takes without waiting, which may be a part.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
 }
