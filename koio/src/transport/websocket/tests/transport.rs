@@ -1,26 +1,13 @@
-//! A WebSocket over a pipe in memory.
+//! The transport over a pipe in memory.
 
 use std::task::Waker;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
-use super::{slow::PONGS, *};
-
-/// A frame as a client sends it, masked with zeroes.
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(payload);
-    frame
-}
-
-/// The same for any length.
-fn long(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first, 0x80 | 127];
-    frame.extend((payload.len() as u64).to_be_bytes());
-    frame.extend([0; 4]);
-    frame.extend_from_slice(payload);
-    frame
-}
+use super::{
+    super::{control::MAX_PONGS, *},
+    *,
+};
 
 fn open(unread: Vec<u8>) -> (WebSocketTransport<DuplexStream>, DuplexStream) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
@@ -40,6 +27,10 @@ fn read(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<Message
 
 fn write(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<(), TransportLost>> {
     websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut None)
+}
+
+fn is_at_rest(websocket: &WebSocketTransport<DuplexStream>) -> bool {
+    websocket.reader.is_at_rest() && websocket.buffer.capacity() == 0
 }
 
 #[tokio::test]
@@ -80,16 +71,15 @@ async fn pongs_that_nobody_reads_do_not_pile_up() {
         assert!(read(&mut websocket).is_pending());
         tokio::task::yield_now().await;
     }
-    let waiting = websocket.outgoing.len() + websocket.reader.take_control().len();
-    assert!(waiting <= 2 * PONGS);
+    let waiting = websocket.outgoing.len() + websocket.pongs.len();
+    assert!(waiting <= 2 * MAX_PONGS);
 }
 
 #[tokio::test]
 async fn a_connection_at_rest_holds_no_buffer_and_one_with_half_a_frame_no_more_than_that() {
     let (mut websocket, mut theirs) = open(Vec::new());
     let message = masked(0x81, b"4hello");
-    // With half a header, tungstenite's context; with half a payload, that.
-    for (cut, context) in [(1, true), (5, true), (6, false), (11, false)] {
+    for cut in [1, 5, 6, 11] {
         let (head, tail) = message.split_at(cut);
         theirs.write_all(&message).await.unwrap();
         theirs.write_all(head).await.unwrap();
@@ -97,12 +87,12 @@ async fn a_connection_at_rest_holds_no_buffer_and_one_with_half_a_frame_no_more_
         assert_eq!(read(&mut websocket), whole, "cut at {cut}");
         assert!(read(&mut websocket).is_pending());
         assert!(websocket.is_partial());
-        assert_eq!(websocket.reader.has_context(), context, "cut at {cut}");
+        assert_eq!(websocket.buffer.capacity(), 0, "cut at {cut}");
         theirs.write_all(tail).await.unwrap();
         assert_eq!(read(&mut websocket), whole, "cut at {cut}");
         assert!(read(&mut websocket).is_pending());
         assert!(write(&mut websocket).is_ready());
-        assert!(websocket.reader.is_at_rest());
+        assert!(is_at_rest(&websocket));
         assert_eq!(websocket.outgoing.capacity(), 0);
     }
 }
@@ -145,61 +135,7 @@ async fn the_same_messages_come_out_however_the_bytes_are_cut() {
             assert!(write(&mut websocket).is_ready());
         }
         assert!(messages == expected, "cut every {cut}");
-        assert!(websocket.reader.is_at_rest(), "cut every {cut}");
-    }
-}
-
-/// What a stream of bytes comes to: the messages, and how it ended, if it did.
-type Story = (Vec<Message>, Option<CloseReason>, Vec<u8>);
-
-/// tungstenite alone, with everything at once.
-fn tungstenite_alone(bytes: &[u8], config: &EngineConfig) -> Story {
-    use tokio_tungstenite::tungstenite::{
-        Error, Message as Read,
-        protocol::{Role, WebSocketConfig, WebSocketContext},
-    };
-    let limits = WebSocketConfig::default()
-        .write_buffer_size(0)
-        .max_message_size(Some(config.max_payload))
-        .max_frame_size(Some(config.max_payload));
-    let mut context =
-        WebSocketContext::from_partially_read(bytes.into(), Role::Server, Some(limits));
-    let mut pipe = Dry(Vec::new());
-    let mut messages = Vec::new();
-    let end = loop {
-        match context.read(&mut pipe) {
-            Ok(Read::Text(text)) => messages.push(Message::Text(text.into())),
-            Ok(Read::Binary(data)) => messages.push(Message::Binary(data)),
-            Ok(Read::Close(_)) => {
-                let _ = context.flush(&mut pipe);
-                break Some(CloseReason::TransportClose);
-            }
-            Ok(_) => {}
-            Err(Error::Io(_)) => break None,
-            Err(_) => break Some(CloseReason::TransportError),
-        }
-        let _ = context.flush(&mut pipe);
-    };
-    (messages, end, pipe.0)
-}
-
-/// Nothing to read; what is written is kept.
-struct Dry(Vec<u8>);
-
-impl std::io::Read for Dry {
-    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-        Err(std::io::ErrorKind::WouldBlock.into())
-    }
-}
-
-impl std::io::Write for Dry {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        self.0.extend_from_slice(buf);
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        assert!(is_at_rest(&websocket), "cut every {cut}");
     }
 }
 
@@ -223,41 +159,30 @@ fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
         assert!(write(&mut websocket).is_ready());
         websocket.rest();
     }
-    let mut written = vec![0; 1 << 16];
-    let mut buf = tokio::io::ReadBuf::new(&mut written);
+    let mut answers = vec![0; 1 << 16];
+    let mut buf = tokio::io::ReadBuf::new(&mut answers);
     let _ = Pin::new(&mut theirs).poll_read(&mut cx, &mut buf);
     let length = buf.filled().len();
-    written.truncate(length);
-    if end == Some(CloseReason::TransportError) {
-        // The close frame that tells of the violation; tungstenite leaves it to its user.
-        assert!(matches!(written.get(length - 4..), Some([0x88, 2, 3, _])));
-        written.truncate(length - 4);
-    }
-    (messages, end, written)
-}
-
-/// A frame with a mask that is not nothing.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = match payload.len() {
-        length @ 0..126 => vec![first, 0x80 | length as u8],
-        length => {
-            let [high, low] = (length as u16).to_be_bytes();
-            vec![first, 0x80 | 126, high, low]
+    answers.truncate(length);
+    let end = end.map(|reason| match reason {
+        CloseReason::TransportError => {
+            let Some(&[0x88, 2, high, low]) = answers.last_chunk() else {
+                panic!("no close frame in {answers:x?}");
+            };
+            answers.truncate(length - 4);
+            StreamEnd::Violation(u16::from_be_bytes([high, low]))
         }
-    };
-    let mask = [0x37, 0xfa, 0x21, 0x3d];
-    frame.extend(mask);
-    frame.extend(
-        payload
-            .iter()
-            .zip(mask.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask),
-    );
-    frame
+        _ => StreamEnd::ClosedByPeer,
+    });
+    Story {
+        messages,
+        answers,
+        end,
+    }
 }
 
 #[test]
-fn whatever_comes_is_what_tungstenite_alone_makes_of_it() {
+fn any_three_frames_are_read_as_tungstenite_alone_reads_them() {
     let config = EngineConfig {
         max_payload: 300,
         ..EngineConfig::default()
