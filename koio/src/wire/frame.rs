@@ -196,8 +196,8 @@ impl<'a> Iterator for Parts<'a> {
 
     fn next(&mut self) -> Option<Part<'a>> {
         // The iteration would end at a frame that is cut short, which `Frame` never holds.
-        let header = FrameHeader::parse(self.rest).ok().flatten()?;
-        let frame = self.rest.get(header.len()..)?;
+        let (header, start) = FrameHeader::parse(self.rest).ok().flatten()?;
+        let frame = self.rest.get(start..)?;
         let (payload, rest) = frame.split_at_checked(usize::try_from(header.payload_len).ok()?)?;
         self.rest = rest;
         Some(Part {

@@ -1,7 +1,7 @@
 //! Sending the answer to an event.
 
 use super::reply::Reply;
-use crate::{Error, Result, router::context::Context, wire::Draft};
+use crate::{Error, Result, observe::Observation, router::context::Context, wire::Draft};
 
 impl Context {
     /// The onion has unwound: answers with what came out of it.
@@ -58,7 +58,12 @@ impl Context {
 
     /// A second answer, as by a handler that sends its `Ack` and then fails, is dropped.
     pub(super) fn count_second_answer(&self) {
-        self.socket().counters().second_answers.add();
-        tracing::debug!(event = self.event(), socket = %self.socket().id(), "a second answer was ignored");
+        self.socket()
+            .observers()
+            .notify(&Observation::SecondAnswer {
+                namespace: self.namespace(),
+                socket: self.socket().id(),
+                event: self.event(),
+            });
     }
 }

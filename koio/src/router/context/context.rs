@@ -249,9 +249,11 @@ impl Context {
 
     /// The client sent arguments that are no JSON: closes its session. Its event is not answered.
     pub(crate) fn break_off(&self, error: DecodeError) -> Error {
-        tracing::debug!(%error, event = self.event(), socket = %self.0.socket.id(), "the arguments are no JSON");
         self.0.answer.break_off();
-        self.0.socket.protocol_error();
+        let event = self.event();
+        self.0.socket.protocol_error(format_args!(
+            "the arguments of `{event}` are no JSON: {error}"
+        ));
         Error::bad_request("the arguments are no JSON")
     }
 

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     CloseReason, Socket,
     fast_path::FastPath,
+    observe::event_span,
     router::{
         catch_unwind::guard,
         context::{Context, Occasion},
@@ -166,10 +167,5 @@ impl Dispatch for SocketEvents {
 
 /// Around what handlers and middleware log. Without a subscriber it costs one atomic load.
 fn span(ctx: &Context) -> Span {
-    tracing::debug_span!(
-        "koio",
-        event = ctx.event(),
-        namespace = ctx.namespace(),
-        socket = %ctx.socket().id()
-    )
+    event_span(ctx.event(), ctx.namespace(), ctx.socket().id())
 }

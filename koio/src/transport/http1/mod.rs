@@ -227,8 +227,8 @@ impl Http1Connection {
         let mut block = ReadBuffer::default();
         match block.poll_fill(Pin::new(&mut self.tcp), cx) {
             Poll::Ready(Ok(1..)) => {
-                let next = self.take(block.closed(), cx);
-                block.forget();
+                let next = self.take(block.unread(), cx);
+                block.clear();
                 Poll::Ready(next)
             }
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(NextStep::End),
@@ -249,8 +249,8 @@ impl Http1Connection {
         let mut block = ReadBuffer::default();
         match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
             Ok(1..) => {
-                self.unread = Bytes::copy_from_slice(block.closed());
-                block.forget();
+                self.unread = Bytes::copy_from_slice(block.unread());
+                block.clear();
                 // The answer may have come meanwhile, and then nobody wakes this task for it.
                 Poll::Ready(NextStep::Request)
             }
