@@ -216,7 +216,7 @@ async fn h_a_connection_that_can_not_be_written_ends_its_session() {
     scene.end().await;
 }
 
-// (I), attachments without limit: bad::binary.
+// (I), attachments without limit: binary.
 
 #[tokio::test]
 async fn j_an_ack_that_timed_out_is_forgotten_and_its_answer_is_counted() {
@@ -271,7 +271,7 @@ async fn l_the_handlers_of_a_namespace_are_there_for_every_socket_at_once() {
     scene.end().await;
 }
 
-// (M), namespaces: an unknown one is refused and costs nothing (bad::connect).
+// (M), namespaces: an unknown one is refused and costs nothing (connect::packet).
 
 #[tokio::test]
 async fn n_there_is_a_hook_between_the_packet_and_its_handler() {

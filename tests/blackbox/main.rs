@@ -1,16 +1,31 @@
-//! koio as a client sees it: the official protocol suites, bad input, and what other servers got
-//! wrong. One binary, since linking is what costs; a module per subject.
+//! koio as a client and a program see it, a module per subject: `tests/README.md` says which. One binary, since
+//! linking is what costs.
 
-mod bad;
+mod acks;
+mod arguments;
+mod binary;
+mod connect;
 mod defects;
-mod delivery;
-mod direct;
+mod disconnect;
 mod documents;
-mod fair;
+mod emit;
+mod handlers;
+mod hosts;
+mod http;
 mod left_out;
-mod papers;
-mod program;
-mod readme;
+mod limits;
+mod logs;
+mod memory;
+mod middleware;
+mod namespaces;
+mod observers;
+mod order;
+mod packets;
+mod protocol;
+mod record;
 mod scene;
-mod suites;
+mod shutdown;
+mod start;
+mod upgrade;
 mod upstream;
+mod websocket;

@@ -14,16 +14,16 @@ pub(super) const HEAVY: usize = 64 * 1024;
 /// The turn that this thread is in.
 struct Corked {
     /// Whose it is; 0 between turns.
-    of: Key,
+    of: CorkKey,
     frames: Vec<u8>,
     messages: u16,
 }
 
 /// Tells the queues of sessions apart, as long as they live.
-pub(super) type Key = usize;
+pub(super) type CorkKey = usize;
 
 /// How much may be here.
-pub(super) struct Limits {
+pub(super) struct CorkLimits {
     pub(super) bytes: usize,
     pub(super) messages: usize,
 }
@@ -35,7 +35,7 @@ thread_local! {
 }
 
 /// Does this with the turn of that session. `None` if this thread is not in it.
-fn within<T>(of: Key, what: impl FnOnce(&mut Corked) -> T) -> Option<T> {
+fn within<T>(of: CorkKey, what: impl FnOnce(&mut Corked) -> T) -> Option<T> {
     // A thread that ends has no turn.
     let within = CORKED.try_with(|corked| {
         let mut corked = corked.try_borrow_mut().ok()?;
@@ -45,12 +45,12 @@ fn within<T>(of: Key, what: impl FnOnce(&mut Corked) -> T) -> Option<T> {
 }
 
 /// A turn begins on this thread.
-pub(super) fn begin(of: Key) {
+pub(super) fn begin(of: CorkKey) {
     within(0, |corked| corked.of = of);
 }
 
 /// It ends, unless something is left: then false, and that is to be [taken](take) first.
-pub(super) fn end(of: Key) -> bool {
+pub(super) fn end(of: CorkKey) -> bool {
     let end = |corked: &mut Corked| {
         let is_empty = corked.frames.is_empty();
         if is_empty {
@@ -63,7 +63,7 @@ pub(super) fn end(of: Key) -> bool {
 
 /// Puts it behind the others, if this is that session's turn and there is room. For whoever knows that nothing else is
 /// queued.
-pub(super) fn append(of: Key, draft: &Draft, limits: &Limits) -> bool {
+pub(super) fn append(of: CorkKey, draft: &Draft, limits: &CorkLimits) -> bool {
     let append = |corked: &mut Corked| {
         let bytes = corked.frames.len() + draft.len();
         let messages = corked.messages.saturating_add(draft.messages());
@@ -79,12 +79,12 @@ pub(super) fn append(of: Key, draft: &Draft, limits: &Limits) -> bool {
 }
 
 /// Whether it had better be written before the turn ends.
-pub(super) fn is_heavy(of: Key) -> bool {
+pub(super) fn is_heavy(of: CorkKey) -> bool {
     within(of, |corked| corked.frames.len() >= HEAVY) == Some(true)
 }
 
 /// Moves all of it behind what is in `together`.
-pub(super) fn gather(of: Key, together: &mut Vec<u8>) {
+pub(super) fn gather(of: CorkKey, together: &mut Vec<u8>) {
     within(of, |corked| {
         corked.messages = 0;
         if together.is_empty() {
@@ -97,7 +97,7 @@ pub(super) fn gather(of: Key, together: &mut Vec<u8>) {
 }
 
 /// Gives all of it, and how many messages it is, if there is something.
-pub(super) fn take(of: Key, give: impl FnOnce(&[u8], u16)) {
+pub(super) fn take(of: CorkKey, give: impl FnOnce(&[u8], u16)) {
     within(of, |corked| {
         if !corked.frames.is_empty() {
             give(&corked.frames, corked.messages);

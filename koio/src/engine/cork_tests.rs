@@ -111,7 +111,7 @@ fn what_a_turn_sends_counts_like_all_else() {
         assert_eq!(outbox.pop().unwrap().messages(), 3);
         assert!(outbox.is_empty() && !outbox.is_over_limit());
         // A volatile one is dropped while something is before it.
-        let volatile = || outbox.push_volatile(&Frame::ping(), &mut Writes::up_to(1));
+        let volatile = || outbox.push_volatile(&Frame::ping(), &mut WriteBudget::up_to(1));
         assert!(volatile().is_some());
         assert_eq!(outbox.pop(), Some(Frame::ping()));
         outbox.append(draft("x"), Urgency::Reply).unwrap();

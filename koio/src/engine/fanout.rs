@@ -4,7 +4,7 @@ use tokio::{runtime::Handle, task::yield_now};
 
 use super::{
     Session,
-    outbox::{SendError, Sent, Writes},
+    outbox::{SendError, SendOutcome, WriteBudget},
 };
 use crate::wire::Frame;
 
@@ -17,16 +17,16 @@ const BATCH: usize = 256;
 pub(crate) struct Fanout<'a> {
     frame: &'a Frame,
     /// What may be written at once.
-    writes: Writes,
-    owed: Owed,
+    writes: WriteBudget,
+    owed: PendingFlushes,
 }
 
 impl<'a> Fanout<'a> {
     pub(crate) fn new(frame: &'a Frame) -> Self {
         Self {
             frame,
-            writes: Writes::up_to(BATCH),
-            owed: Owed(Vec::new()),
+            writes: WriteBudget::up_to(BATCH),
+            owed: PendingFlushes(Vec::new()),
         }
     }
 
@@ -50,8 +50,8 @@ impl<'a> Fanout<'a> {
         sent.is_some()
     }
 
-    fn note(&mut self, session: &Session, sent: Sent) {
-        if sent == Sent::Owed {
+    fn note(&mut self, session: &Session, sent: SendOutcome) {
+        if sent == SendOutcome::NeedsFlush {
             self.owed.0.push(session.clone());
         }
     }
@@ -69,25 +69,25 @@ impl<'a> Fanout<'a> {
 }
 
 /// Sessions whose queues are still to be flushed: they are in any case, for nobody else was told.
-struct Owed(Vec<Session>);
+struct PendingFlushes(Vec<Session>);
 
-impl Owed {
+impl PendingFlushes {
     fn flush(&mut self, count: usize) {
         let at = self.0.len().saturating_sub(count);
-        let mut writes = Writes::up_to(count);
+        let mut writes = WriteBudget::up_to(count);
         for session in self.0.drain(at..) {
             session.shared().outbox.flush(&mut writes);
         }
     }
 }
 
-impl Drop for Owed {
+impl Drop for PendingFlushes {
     fn drop(&mut self) {
         self.flush(usize::MAX);
     }
 }
 
-async fn flush(mut owed: Owed) {
+async fn flush(mut owed: PendingFlushes) {
     while !owed.0.is_empty() {
         // The batch of the emit itself was the first of this turn.
         yield_now().await;

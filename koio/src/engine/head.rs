@@ -16,11 +16,11 @@ const COLON: u8 = b':';
 const SENSITIVE: u8 = b';';
 
 /// The target and the headers of a request.
-pub(super) struct Head {
+pub(super) struct RequestHead {
     /// The target, then each header. Copied, not shared: what comes from hyper are slices of its read buffer, and
     /// would keep all of it.
     text: Box<[u8]>,
-    parsed: OnceLock<Box<Parsed>>,
+    parsed: OnceLock<Box<ParsedHead>>,
 }
 
 /// Headers that are about the connection and say nothing of who is at its other end (RFC 9110 section 7.6.1, RFC 6455
@@ -39,12 +39,12 @@ fn is_of_the_connection(name: &[u8]) -> bool {
 
 /// What somebody has asked for.
 #[derive(Default)]
-struct Parsed {
+struct ParsedHead {
     uri: OnceLock<Uri>,
     headers: OnceLock<HeaderMap>,
 }
 
-impl Head {
+impl RequestHead {
     pub(super) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
         Self::of_lines(uri.to_string().as_bytes(), || {
             headers.iter().map(|(name, value)| {
@@ -90,7 +90,7 @@ impl Head {
         }
     }
 
-    fn parsed(&self) -> &Parsed {
+    fn parsed(&self) -> &ParsedHead {
         self.parsed.get_or_init(Box::default)
     }
 
@@ -134,7 +134,7 @@ impl Head {
     }
 }
 
-impl Clone for Head {
+impl Clone for RequestHead {
     fn clone(&self) -> Self {
         Self {
             text: self.text.clone(),
@@ -143,9 +143,9 @@ impl Clone for Head {
     }
 }
 
-impl fmt::Debug for Head {
+impl fmt::Debug for RequestHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Head")
+        f.debug_struct("RequestHead")
             .field("uri", self.uri())
             .field("headers", self.headers())
             .finish()
@@ -166,7 +166,7 @@ mod tests {
         let mut secret = HeaderValue::from_static("Bearer x:y");
         secret.set_sensitive(true);
         headers.append("authorization", secret);
-        let head = Head::new(&uri, &headers);
+        let head = RequestHead::new(&uri, &headers);
         assert_eq!(head.uri(), &uri);
         assert_eq!(head.query(), b"EIO=4&token=a?b:c!");
         assert_eq!(head.headers(), &headers);
@@ -186,16 +186,16 @@ mod tests {
             (b"Sec-WebSocket-Protocol", b"token"),
             (b"X-Request", b"1"),
         ];
-        let head = Head::of_text(b"/socket.io/", lines.iter().copied());
+        let head = RequestHead::of_text(b"/socket.io/", lines.iter().copied());
         let names: Vec<_> = head.headers().keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["host", "sec-websocket-protocol", "x-request"]);
-        let again = Head::new(head.uri(), head.headers());
+        let again = RequestHead::new(head.uri(), head.headers());
         assert_eq!(again.headers(), head.headers());
     }
 
     #[test]
     fn a_target_without_a_query_has_an_empty_one() {
-        let head = Head::new(&Uri::from_static("/socket.io/"), &HeaderMap::new());
+        let head = RequestHead::new(&Uri::from_static("/socket.io/"), &HeaderMap::new());
         assert_eq!(head.query(), b"");
         assert_eq!(head.uri(), "/socket.io/");
         assert!(head.headers().is_empty());

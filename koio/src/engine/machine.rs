@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CloseReason, EngineConfig, Transport};
+use super::{CloseReason, EngineConfig, TransportKind};
 use crate::wire::EnginePacket;
 
 /// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
@@ -102,7 +102,7 @@ impl IntoIterator for Outputs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Phase {
+enum SessionPhase {
     Open,
     /// The layer above knows that it is over; the transport is still being told, until then.
     Closing(Instant),
@@ -111,7 +111,7 @@ enum Phase {
 
 /// What the heartbeat waits for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Beat {
+enum Heartbeat {
     /// The time of the next ping.
     Ping,
     /// The client's pong.
@@ -119,7 +119,7 @@ enum Beat {
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
-enum Probe {
+enum ProbeState {
     #[default]
     None,
     /// Accepted, `2probe` has not come yet.
@@ -134,7 +134,7 @@ enum Probe {
     },
 }
 
-impl Probe {
+impl ProbeState {
     /// `3probe` was sent, and no poll waits any more.
     fn released(by: Instant, now: Instant) -> Self {
         Self::Answered {
@@ -157,19 +157,19 @@ impl Probe {
 #[derive(Debug)]
 pub(crate) struct Machine {
     config: Arc<EngineConfig>,
-    phase: Phase,
-    transport: Transport,
-    beat: Beat,
+    phase: SessionPhase,
+    transport: TransportKind,
+    beat: Heartbeat,
     /// When the ping is sent, or the pong must have come.
     beat_at: Instant,
     /// In a box, and there only while it says something.
-    seldom: Option<Box<Seldom>>,
+    rare: Option<Box<RareState>>,
 }
 
 /// What nearly all sessions are without at nearly all times. Each would have room for it, idle ones too.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
-struct Seldom {
-    probe: Probe,
+struct RareState {
+    probe: ProbeState,
     paused_at: Option<Instant>,
     message_by: Option<Instant>,
     write_by: Option<Instant>,
@@ -178,48 +178,48 @@ struct Seldom {
 impl Machine {
     /// A session that has just been opened. The heartbeat starts here, before the client has the handshake:
     /// the protocol suites measure from it.
-    pub(crate) fn new(config: Arc<EngineConfig>, transport: Transport, now: Instant) -> Self {
+    pub(crate) fn new(config: Arc<EngineConfig>, transport: TransportKind, now: Instant) -> Self {
         Self {
-            beat: Beat::Ping,
+            beat: Heartbeat::Ping,
             beat_at: now + config.ping_interval,
             config,
-            phase: Phase::Open,
+            phase: SessionPhase::Open,
             transport,
-            seldom: None,
+            rare: None,
         }
     }
 
-    fn seldom(&self) -> Seldom {
-        self.seldom.as_deref().copied().unwrap_or_default()
+    fn rare(&self) -> RareState {
+        self.rare.as_deref().copied().unwrap_or_default()
     }
 
-    fn probe(&self) -> Probe {
-        self.seldom
+    fn probe(&self) -> ProbeState {
+        self.rare
             .as_ref()
-            .map_or(Probe::None, |seldom| seldom.probe)
+            .map_or(ProbeState::None, |rare| rare.probe)
     }
 
-    /// Changes what is seldom there.
-    fn note(&mut self, change: impl FnOnce(&mut Seldom)) {
-        change(self.seldom.get_or_insert_default());
-        self.seldom.take_if(|seldom| **seldom == Seldom::default());
+    /// Changes what is rare there.
+    fn note(&mut self, change: impl FnOnce(&mut RareState)) {
+        change(self.rare.get_or_insert_default());
+        self.rare.take_if(|rare| **rare == RareState::default());
     }
 
     /// Nothing is under way that has begun to arrive.
     pub(crate) fn completed(&mut self) {
-        if self.seldom.is_some() {
-            self.note(|seldom| seldom.message_by = None);
+        if self.rare.is_some() {
+            self.note(|rare| rare.message_by = None);
         }
     }
 
     /// Writing made progress, or there is nothing to write.
     pub(crate) fn wrote(&mut self) {
-        if self.seldom.is_some() {
-            self.note(|seldom| seldom.write_by = None);
+        if self.rare.is_some() {
+            self.note(|rare| rare.write_by = None);
         }
     }
 
-    pub(crate) fn transport(&self) -> Transport {
+    pub(crate) fn transport(&self) -> TransportKind {
         self.transport
     }
 
@@ -230,41 +230,41 @@ impl Machine {
 
     /// Whether messages are still taken from the client.
     pub(crate) fn is_open(&self) -> bool {
-        self.phase == Phase::Open
+        self.phase == SessionPhase::Open
     }
 
     /// Whether nothing is left to do for the transport.
     pub(crate) fn is_gone(&self) -> bool {
-        self.phase == Phase::Gone
+        self.phase == SessionPhase::Gone
     }
 
     /// When the next [`Input::Tick`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Gone => return None,
-            Phase::Closing(by) => {
+            SessionPhase::Gone => return None,
+            SessionPhase::Closing(by) => {
                 return [Some(by), self.probe().ends()].into_iter().flatten().min();
             }
-            Phase::Open => {}
+            SessionPhase::Open => {}
         }
-        let Some(seldom) = self.seldom.as_deref() else {
+        let Some(rare) = self.rare.as_deref() else {
             return Some(self.beat_at);
         };
-        let is_read = seldom.paused_at.is_none();
+        let is_read = rare.paused_at.is_none();
         // While the server does not read, it can't see the pong that may be waiting there.
-        let beat_at = (is_read || self.beat == Beat::Ping).then_some(self.beat_at);
-        let probe = match seldom.probe {
-            Probe::None => None,
-            Probe::Opened { by } => Some(by),
-            Probe::Answered {
+        let beat_at = (is_read || self.beat == Heartbeat::Ping).then_some(self.beat_at);
+        let probe = match rare.probe {
+            ProbeState::None => None,
+            ProbeState::Opened { by } => Some(by),
+            ProbeState::Answered {
                 by,
                 noop_at,
                 polled: true,
             } => Some(by.min(noop_at)),
-            Probe::Answered { by, .. } => Some(by),
+            ProbeState::Answered { by, .. } => Some(by),
         };
-        let message_by = seldom.message_by.filter(|_| is_read);
-        [beat_at, probe, message_by, seldom.write_by]
+        let message_by = rare.message_by.filter(|_| is_read);
+        [beat_at, probe, message_by, rare.write_by]
             .into_iter()
             .flatten()
             .min()
@@ -273,13 +273,13 @@ impl Machine {
     /// Applies one input.
     pub(crate) fn handle(&mut self, input: Input, now: Instant) -> Outputs {
         match self.phase {
-            Phase::Gone => match input {
+            SessionPhase::Gone => match input {
                 // It may have come together with what ended the session.
                 Input::ProbeOpened => Outputs::one(Output::DropProbe),
                 _ => Outputs::default(),
             },
-            Phase::Closing(by) => self.closing(&input, by, now),
-            Phase::Open => self.open(input, now),
+            SessionPhase::Closing(by) => self.closing(&input, by, now),
+            SessionPhase::Open => self.open(input, now),
         }
     }
 
@@ -287,7 +287,7 @@ impl Machine {
         match input {
             Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
             Input::Told => {
-                self.phase = Phase::Closing(by.min(now + self.answer_timeout()));
+                self.phase = SessionPhase::Closing(by.min(now + self.answer_timeout()));
                 Outputs::default()
             }
             Input::Tick if now >= by => self.gone(),
@@ -301,17 +301,17 @@ impl Machine {
         }
     }
 
-    fn set_probe(&mut self, probe: Probe) {
-        self.note(|seldom| seldom.probe = probe);
+    fn set_probe(&mut self, probe: ProbeState) {
+        self.note(|rare| rare.probe = probe);
     }
 
     fn drop_probe(&mut self) -> Outputs {
-        self.set_probe(Probe::None);
+        self.set_probe(ProbeState::None);
         Outputs::one(Output::DropProbe)
     }
 
     fn gone(&mut self) -> Outputs {
-        self.phase = Phase::Gone;
+        self.phase = SessionPhase::Gone;
         Outputs::one(Output::Gone)
     }
 
@@ -319,8 +319,8 @@ impl Machine {
         match input {
             Input::Packet(packet) => self.packet(packet, now),
             Input::ProbeOpened => {
-                if self.transport == Transport::Polling && self.probe() == Probe::None {
-                    self.set_probe(Probe::Opened {
+                if self.transport == TransportKind::Polling && self.probe() == ProbeState::None {
+                    self.set_probe(ProbeState::Opened {
                         by: now + self.config.upgrade_timeout,
                     });
                     return Outputs::default();
@@ -330,8 +330,8 @@ impl Machine {
             Input::ProbePacket(packet) => self.probe_packet(&packet, now),
             Input::ProbeLost => self.drop_probe(),
             Input::Polled => {
-                if let Probe::Answered { by, noop_at, .. } = self.probe() {
-                    self.set_probe(Probe::Answered {
+                if let ProbeState::Answered { by, noop_at, .. } = self.probe() {
+                    self.set_probe(ProbeState::Answered {
                         by,
                         noop_at,
                         polled: true,
@@ -343,14 +343,14 @@ impl Machine {
             Input::Close(reason) => self.close(reason, true, now),
             Input::Told | Input::Finished => Outputs::default(),
             Input::Reading(true) => {
-                if let Some(paused_at) = self.seldom().paused_at {
+                if let Some(paused_at) = self.rare().paused_at {
                     let paused = now.saturating_duration_since(paused_at);
-                    if self.beat == Beat::Pong {
+                    if self.beat == Heartbeat::Pong {
                         self.beat_at += paused;
                     }
-                    self.note(|seldom| {
-                        seldom.paused_at = None;
-                        if let Some(by) = &mut seldom.message_by {
+                    self.note(|rare| {
+                        rare.paused_at = None;
+                        if let Some(by) = &mut rare.message_by {
                             *by += paused;
                         }
                     });
@@ -358,17 +358,17 @@ impl Machine {
                 Outputs::default()
             }
             Input::Reading(false) => {
-                self.note(|seldom| _ = seldom.paused_at.get_or_insert(now));
+                self.note(|rare| _ = rare.paused_at.get_or_insert(now));
                 Outputs::default()
             }
             Input::Partial => {
                 let by = now + self.config.message_timeout;
-                self.note(|seldom| _ = seldom.message_by.get_or_insert(by));
+                self.note(|rare| _ = rare.message_by.get_or_insert(by));
                 Outputs::default()
             }
             Input::Stalled => {
                 let by = now + self.config.write_timeout;
-                self.note(|seldom| _ = seldom.write_by.get_or_insert(by));
+                self.note(|rare| _ = rare.write_by.get_or_insert(by));
                 Outputs::default()
             }
             Input::Tick => self.tick(now),
@@ -381,16 +381,16 @@ impl Machine {
             EnginePacket::Message(_) => Outputs::default(),
             EnginePacket::Pong(_) => {
                 // Only the pong that was asked for counts: an unasked one must not move any timer.
-                if self.beat == Beat::Pong {
-                    self.beat = Beat::Ping;
+                if self.beat == Heartbeat::Pong {
+                    self.beat = Heartbeat::Ping;
                     self.beat_at = now + self.config.ping_interval;
                 }
                 Outputs::default()
             }
             EnginePacket::Close => {
                 let closed = self.close(CloseReason::TransportClose, false, now);
-                if self.transport == Transport::Polling {
-                    self.phase = Phase::Closing(now + FAREWELL);
+                if self.transport == TransportKind::Polling {
+                    self.phase = SessionPhase::Closing(now + FAREWELL);
                 }
                 closed
             }
@@ -404,15 +404,16 @@ impl Machine {
 
     fn probe_packet(&mut self, packet: &EnginePacket, now: Instant) -> Outputs {
         match (self.probe(), packet) {
-            (Probe::Opened { by } | Probe::Answered { by, .. }, EnginePacket::Ping(data))
-                if data.as_ref() == b"probe" =>
-            {
-                self.set_probe(Probe::released(by, now));
+            (
+                ProbeState::Opened { by } | ProbeState::Answered { by, .. },
+                EnginePacket::Ping(data),
+            ) if data.as_ref() == b"probe" => {
+                self.set_probe(ProbeState::released(by, now));
                 Outputs::two(Output::ProbePong, Output::ReleasePoll)
             }
-            (Probe::Answered { .. }, EnginePacket::Upgrade) => {
-                self.set_probe(Probe::None);
-                self.transport = Transport::WebSocket;
+            (ProbeState::Answered { .. }, EnginePacket::Upgrade) => {
+                self.set_probe(ProbeState::None);
+                self.transport = TransportKind::WebSocket;
                 Outputs::two(Output::ReleasePoll, Output::Upgrade)
             }
             _ => self.drop_probe(),
@@ -421,36 +422,38 @@ impl Machine {
 
     fn tick(&mut self, now: Instant) -> Outputs {
         let due = |at: Instant| now >= at;
-        let seldom = self.seldom();
-        if seldom.write_by.is_some_and(due) {
+        let rare = self.rare();
+        if rare.write_by.is_some_and(due) {
             return self.close(CloseReason::SlowConsumer, false, now);
         }
-        if seldom.paused_at.is_none() && seldom.message_by.is_some_and(due) {
+        if rare.paused_at.is_none() && rare.message_by.is_some_and(due) {
             return self.close(CloseReason::TransportError, false, now);
         }
         let at = self.beat_at;
         match self.beat {
-            Beat::Pong if due(at) && seldom.paused_at.is_none() => {
+            Heartbeat::Pong if due(at) && rare.paused_at.is_none() => {
                 return self.close(CloseReason::PingTimeout, false, now);
             }
-            Beat::Ping if due(at) => {
+            Heartbeat::Ping if due(at) => {
                 let late = now.saturating_duration_since(at);
                 let punctual = late <= PUNCTUAL.min(self.config.ping_timeout / 2);
                 let sent = if punctual { at } else { now };
-                self.beat = Beat::Pong;
+                self.beat = Heartbeat::Pong;
                 self.beat_at = sent + self.config.ping_timeout;
                 return Outputs::one(Output::Ping);
             }
             _ => {}
         }
-        match seldom.probe {
-            Probe::Opened { by } | Probe::Answered { by, .. } if due(by) => self.drop_probe(),
-            Probe::Answered {
+        match rare.probe {
+            ProbeState::Opened { by } | ProbeState::Answered { by, .. } if due(by) => {
+                self.drop_probe()
+            }
+            ProbeState::Answered {
                 by,
                 noop_at,
                 polled: true,
             } if due(noop_at) => {
-                self.set_probe(Probe::released(by, now));
+                self.set_probe(ProbeState::released(by, now));
                 Outputs::one(Output::ReleasePoll)
             }
             _ => Outputs::default(),
@@ -460,18 +463,18 @@ impl Machine {
     fn close(&mut self, reason: CloseReason, flush: bool, now: Instant) -> Outputs {
         let patience = match self.transport {
             // Nothing is left to deliver: the client need only answer the close frame.
-            Transport::WebSocket if !flush => self.answer_timeout(),
-            Transport::Polling | Transport::WebSocket => self.config.close_timeout,
+            TransportKind::WebSocket if !flush => self.answer_timeout(),
+            TransportKind::Polling | TransportKind::WebSocket => self.config.close_timeout,
         };
-        self.phase = Phase::Closing(now + patience);
+        self.phase = SessionPhase::Closing(now + patience);
         let closed = Output::Closed { reason, flush };
         match self.probe() {
-            Probe::None => Outputs::one(closed),
+            ProbeState::None => Outputs::one(closed),
             // The client has paused its polls, or is about to, and will say `5` next: it never polls again, and
             // what is queued can reach it only where it is going.
-            Probe::Answered { .. } if flush => Outputs::one(closed),
-            Probe::Opened { .. } | Probe::Answered { .. } => {
-                self.set_probe(Probe::None);
+            ProbeState::Answered { .. } if flush => Outputs::one(closed),
+            ProbeState::Opened { .. } | ProbeState::Answered { .. } => {
+                self.set_probe(ProbeState::None);
                 Outputs::two(Output::DropProbe, closed)
             }
         }

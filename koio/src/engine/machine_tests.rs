@@ -18,12 +18,12 @@ struct Played {
 }
 
 impl Played {
-    fn new(transport: Transport) -> Self {
+    fn new(transport: TransportKind) -> Self {
         Self::of(config(), transport)
     }
 
     /// With a heartbeat so slow that it stays out of the way.
-    fn quiet(transport: Transport) -> Self {
+    fn quiet(transport: TransportKind) -> Self {
         let config = EngineConfig {
             ping_interval: Duration::from_secs(60),
             ..config()
@@ -31,7 +31,7 @@ impl Played {
         Self::of(config, transport)
     }
 
-    fn of(config: EngineConfig, transport: Transport) -> Self {
+    fn of(config: EngineConfig, transport: TransportKind) -> Self {
         let now = Instant::now();
         Self {
             machine: Machine::new(config.into(), transport, now),
@@ -79,7 +79,7 @@ fn pong() -> Input {
 
 #[test]
 fn a_ping_follows_the_interval_and_the_next_one_follows_the_pong() {
-    let mut session = Played::new(Transport::WebSocket);
+    let mut session = Played::new(TransportKind::WebSocket);
     assert_eq!(session.wait(299 * MS), []);
     assert_eq!(session.wait(MS), [Output::Ping]);
     session.wait(100 * MS);
@@ -90,14 +90,14 @@ fn a_ping_follows_the_interval_and_the_next_one_follows_the_pong() {
 
 #[test]
 fn an_unanswered_ping_ends_the_session_in_time() {
-    let mut session = Played::new(Transport::Polling);
+    let mut session = Played::new(TransportKind::Polling);
     assert_eq!(session.wait(499 * MS), [Output::Ping]);
     assert_eq!(session.wait(MS), closed(CloseReason::PingTimeout));
 }
 
 #[test]
 fn an_unasked_pong_moves_no_timer() {
-    let mut session = Played::new(Transport::WebSocket);
+    let mut session = Played::new(TransportKind::WebSocket);
     session.wait(200 * MS);
     assert_eq!(session.give(pong()), []);
     assert_eq!(session.wait(100 * MS), [Output::Ping]);
@@ -105,7 +105,7 @@ fn an_unasked_pong_moves_no_timer() {
 
 #[test]
 fn a_client_that_pings_ends_with_a_transport_error() {
-    let mut session = Played::new(Transport::WebSocket);
+    let mut session = Played::new(TransportKind::WebSocket);
     let ping = Input::Packet(EnginePacket::Ping(Bytes::new()));
     assert_eq!(session.give(ping), closed(CloseReason::TransportError));
 }
@@ -117,7 +117,7 @@ fn packets_that_only_a_server_sends_are_parse_errors() {
         EnginePacket::Upgrade,
         EnginePacket::Noop,
     ] {
-        let mut session = Played::new(Transport::WebSocket);
+        let mut session = Played::new(TransportKind::WebSocket);
         assert_eq!(
             session.give(Input::Packet(packet)),
             closed(CloseReason::ParseError)
@@ -127,7 +127,7 @@ fn packets_that_only_a_server_sends_are_parse_errors() {
 
 #[test]
 fn a_close_packet_closes_at_once_on_both_transports() {
-    for transport in [Transport::Polling, Transport::WebSocket] {
+    for transport in [TransportKind::Polling, TransportKind::WebSocket] {
         let mut session = Played::new(transport);
         assert_eq!(
             session.give(Input::Packet(EnginePacket::Close)),
@@ -139,7 +139,7 @@ fn a_close_packet_closes_at_once_on_both_transports() {
 
 #[test]
 fn the_upgrade_releases_every_poll_until_the_client_says_upgrade() {
-    let mut session = Played::new(Transport::Polling);
+    let mut session = Played::new(TransportKind::Polling);
     assert_eq!(session.give(Input::ProbeOpened), []);
     assert_eq!(
         session.give(Input::ProbePacket(probe())),
@@ -158,13 +158,13 @@ fn the_upgrade_releases_every_poll_until_the_client_says_upgrade() {
         session.give(Input::ProbePacket(EnginePacket::Upgrade)),
         [Output::ReleasePoll, Output::Upgrade]
     );
-    assert_eq!(session.machine.transport(), Transport::WebSocket);
+    assert_eq!(session.machine.transport(), TransportKind::WebSocket);
     assert_eq!(session.wait(100 * MS), []);
 }
 
 #[test]
 fn a_heartbeat_under_way_survives_the_upgrade() {
-    let mut session = Played::new(Transport::Polling);
+    let mut session = Played::new(TransportKind::Polling);
     assert_eq!(session.wait(300 * MS), [Output::Ping]);
     session.give(Input::ProbeOpened);
     session.give(Input::ProbePacket(probe()));
@@ -174,14 +174,14 @@ fn a_heartbeat_under_way_survives_the_upgrade() {
 
 #[test]
 fn a_failed_probe_leaves_polling_alone() {
-    let mut session = Played::new(Transport::Polling);
+    let mut session = Played::new(TransportKind::Polling);
     session.give(Input::ProbeOpened);
     // An upgrade without a probe before it.
     assert_eq!(
         session.give(Input::ProbePacket(EnginePacket::Upgrade)),
         [Output::DropProbe]
     );
-    assert_eq!(session.machine.transport(), Transport::Polling);
+    assert_eq!(session.machine.transport(), TransportKind::Polling);
     assert!(session.machine.is_open());
     // And another one may try.
     assert_eq!(session.give(Input::ProbeOpened), []);
@@ -191,7 +191,7 @@ fn a_failed_probe_leaves_polling_alone() {
 
 #[test]
 fn a_silent_probe_is_cut_at_the_upgrade_timeout() {
-    let mut session = Played::quiet(Transport::Polling);
+    let mut session = Played::quiet(TransportKind::Polling);
     session.give(Input::ProbeOpened);
     assert_eq!(session.wait(9_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::DropProbe]);
@@ -200,16 +200,16 @@ fn a_silent_probe_is_cut_at_the_upgrade_timeout() {
 
 #[test]
 fn a_second_probe_and_a_probe_after_the_upgrade_are_dropped() {
-    let mut session = Played::new(Transport::Polling);
+    let mut session = Played::new(TransportKind::Polling);
     session.give(Input::ProbeOpened);
     assert_eq!(session.give(Input::ProbeOpened), [Output::DropProbe]);
-    let mut session = Played::new(Transport::WebSocket);
+    let mut session = Played::new(TransportKind::WebSocket);
     assert_eq!(session.give(Input::ProbeOpened), [Output::DropProbe]);
 }
 
 #[test]
 fn closing_while_probing_drops_the_probe_first() {
-    let mut session = Played::new(Transport::Polling);
+    let mut session = Played::new(TransportKind::Polling);
     session.give(Input::ProbeOpened);
     assert_eq!(
         session.give(Input::Close(CloseReason::ForcedClose)),
@@ -225,7 +225,7 @@ fn closing_while_probing_drops_the_probe_first() {
 
 #[test]
 fn the_pong_deadline_rests_while_the_server_does_not_read() {
-    let mut session = Played::new(Transport::WebSocket);
+    let mut session = Played::new(TransportKind::WebSocket);
     assert_eq!(session.wait(400 * MS), [Output::Ping]);
     session.give(Input::Reading(false));
     assert_eq!(session.wait(5_000 * MS), []);
@@ -236,7 +236,7 @@ fn the_pong_deadline_rests_while_the_server_does_not_read() {
 
 #[test]
 fn a_message_that_does_not_end_is_cut() {
-    let mut session = Played::quiet(Transport::WebSocket);
+    let mut session = Played::quiet(TransportKind::WebSocket);
     session.give(Input::Partial);
     session.wait(5_000 * MS);
     session.give(Input::Partial);
@@ -248,7 +248,7 @@ fn a_message_that_does_not_end_is_cut() {
 
 #[test]
 fn a_writer_without_progress_is_a_slow_consumer() {
-    let mut session = Played::quiet(Transport::WebSocket);
+    let mut session = Played::quiet(TransportKind::WebSocket);
     session.give(Input::Stalled);
     session.wait(6_000 * MS);
     session.machine.wrote();
@@ -259,14 +259,14 @@ fn a_writer_without_progress_is_a_slow_consumer() {
 
 #[test]
 fn a_closing_session_is_gone_when_told_or_when_time_is_up() {
-    let mut session = Played::new(Transport::Polling);
+    let mut session = Played::new(TransportKind::Polling);
     session.give(Input::Close(CloseReason::ForcedClose));
     assert!(!session.machine.is_open());
     assert_eq!(session.give(Input::Finished), [Output::Gone]);
     assert!(session.machine.is_gone());
     assert_eq!(session.machine.deadline(), None);
 
-    let mut session = Played::new(Transport::Polling);
+    let mut session = Played::new(TransportKind::Polling);
     session.give(Input::Close(CloseReason::ForcedClose));
     assert_eq!(session.wait(29_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::Gone]);
@@ -274,7 +274,7 @@ fn a_closing_session_is_gone_when_told_or_when_time_is_up() {
 
 #[test]
 fn a_closing_websocket_has_its_time_to_flush_and_a_sixth_of_it_to_answer() {
-    let mut session = Played::quiet(Transport::WebSocket);
+    let mut session = Played::quiet(TransportKind::WebSocket);
     session.give(Input::Close(CloseReason::ForcedClose));
     assert_eq!(session.wait(20_000 * MS), []);
     session.give(Input::Told);
@@ -284,7 +284,7 @@ fn a_closing_websocket_has_its_time_to_flush_and_a_sixth_of_it_to_answer() {
 
 #[test]
 fn an_upgrade_at_its_last_step_is_finished_by_a_closing_session() {
-    let mut session = Played::quiet(Transport::Polling);
+    let mut session = Played::quiet(TransportKind::Polling);
     session.give(Input::ProbeOpened);
     session.give(Input::ProbePacket(probe()));
     let closed = Output::Closed {
@@ -297,13 +297,13 @@ fn an_upgrade_at_its_last_step_is_finished_by_a_closing_session() {
         session.give(Input::ProbePacket(EnginePacket::Upgrade)),
         [Output::ReleasePoll, Output::Upgrade]
     );
-    assert_eq!(session.machine.transport(), Transport::WebSocket);
+    assert_eq!(session.machine.transport(), TransportKind::WebSocket);
     assert_eq!(session.give(Input::Finished), [Output::Gone]);
 }
 
 #[test]
 fn a_closing_session_drops_a_probe_whose_time_is_up() {
-    let mut session = Played::quiet(Transport::Polling);
+    let mut session = Played::quiet(TransportKind::Polling);
     session.give(Input::ProbeOpened);
     session.give(Input::ProbePacket(probe()));
     session.give(Input::Close(CloseReason::ForcedClose));

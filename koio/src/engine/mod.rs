@@ -10,26 +10,28 @@
 //! The module is public so that raw Engine.IO servers can be built (see the example `engine-echo`), and outside
 //! the stability promise.
 
-mod close;
 mod config;
 mod cork;
-pub(crate) mod duplex;
+#[allow(clippy::module_inception, reason = "the file is named after `Engine`")]
+mod engine;
 mod fanout;
 mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
 mod queue;
-pub(crate) mod registry;
 pub(crate) mod requests;
 mod session;
+mod sessions;
 pub(crate) mod task;
+pub(crate) mod transport;
 mod upstream;
 
-pub use close::CloseReason;
+pub use self::engine::Engine;
+pub(crate) use self::engine::NotOpened;
+pub use crate::close_reason::CloseReason;
 pub use config::{BadConfig, EngineConfig};
 pub(crate) use fanout::Fanout;
 pub use outbox::SendError;
-pub use registry::Engine;
-pub(crate) use registry::WeakEngine;
-pub use session::{Session, Transport};
+pub use session::{Session, TransportKind};
+pub(crate) use sessions::Sessions;
 pub use upstream::{Acceptor, Opening, PeerAddr, Upstream};

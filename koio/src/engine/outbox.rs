@@ -20,9 +20,9 @@ use std::{
 
 use super::{
     EngineConfig,
-    cork::{self, HEAVY, Key, Limits},
-    duplex::Shortcut,
-    queue::{Entry, Queue},
+    cork::{self, CorkKey, CorkLimits, HEAVY},
+    queue::{Entry, FrameQueue},
+    transport::DirectWrite,
 };
 use crate::wire::{Draft, Frame};
 
@@ -46,26 +46,26 @@ pub(crate) enum Urgency {
 }
 
 /// What follows a direct write that soon is queued, so that a burst leaves in few writes.
-const HEELS: Duration = Duration::from_micros(100);
+const MIN_WRITE_INTERVAL: Duration = Duration::from_micros(100);
 
 /// What became of a frame that was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
+pub(crate) enum SendOutcome {
     /// It is written, or the session's task will write it.
     Done,
     /// It is queued and nobody has been told: the caller owes a [`flush`](Outbox::flush).
-    Owed,
+    NeedsFlush,
 }
 
 /// What one go may write itself, past the sessions' tasks.
 #[derive(Debug)]
-pub(crate) struct Writes {
+pub(crate) struct WriteBudget {
     left: usize,
     /// When it began, which is read once: the clock costs as much as all else here but the write itself.
     begun: Option<Instant>,
 }
 
-impl Writes {
+impl WriteBudget {
     pub(crate) fn up_to(left: usize) -> Self {
         Self { left, begun: None }
     }
@@ -88,12 +88,12 @@ pub(crate) struct Outbox {
     max_messages: usize,
     /// What the state says about how much is queued. Written under its lock only.
     load: AtomicU8,
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
 }
 
 #[derive(Default)]
-struct State {
-    queue: Queue,
+struct OutboxState {
+    queue: FrameQueue,
     bytes: usize,
     messages: usize,
     closed: bool,
@@ -105,7 +105,7 @@ struct State {
     woken: bool,
     waker: Option<Waker>,
     /// There while the transport is a connection that an emitter may write to.
-    shortcut: Option<Arc<dyn Shortcut>>,
+    direct_writer: Option<Arc<dyn DirectWrite>>,
     /// When it was last used.
     written: Option<Instant>,
     /// Somebody will flush the queue: nobody needs to wake the task.
@@ -125,12 +125,12 @@ impl Outbox {
     }
 
     // A panic elsewhere can't leave the queue half changed: each critical section ends with plain assignments.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, OutboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same, with what this thread has corked in it.
-    fn whole_state(&self) -> MutexGuard<'_, State> {
+    fn whole_state(&self) -> MutexGuard<'_, OutboxState> {
         let mut state = self.state();
         if state.corked {
             cork::take(self.key(), |frames, messages| {
@@ -143,23 +143,27 @@ impl Outbox {
         state
     }
 
-    fn key(&self) -> Key {
+    fn key(&self) -> CorkKey {
         std::ptr::from_ref(self).addr()
     }
 
     pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Entry::Shared(frame), urgency, &mut Writes::up_to(1))
+        self.accept(Entry::Shared(frame), urgency, &mut WriteBudget::up_to(1))
             .map(drop)
     }
 
     /// [`push`](Self::push) for one recipient of many.
-    pub(crate) fn share(&self, frame: &Frame, writes: &mut Writes) -> Result<Sent, SendError> {
+    pub(crate) fn share(
+        &self,
+        frame: &Frame,
+        writes: &mut WriteBudget,
+    ) -> Result<SendOutcome, SendError> {
         self.accept(Entry::Shared(frame), Urgency::Normal, writes)
     }
 
     /// [`push`](Self::push) for a frame that nobody else needs: there is no reference to count.
     pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), SendError> {
-        self.accept(Entry::Own(frame), urgency, &mut Writes::up_to(1))
+        self.accept(Entry::Own(frame), urgency, &mut WriteBudget::up_to(1))
             .map(drop)
     }
 
@@ -167,7 +171,7 @@ impl Outbox {
     pub(crate) fn append(&self, mut draft: Draft, urgency: Urgency) -> Result<(), SendError> {
         // Without the lock: what another task has queued is seen here if this comes after it.
         if self.load.load(Ordering::Relaxed) == EMPTY {
-            let limits = Limits {
+            let limits = CorkLimits {
                 bytes: self.max_bytes,
                 messages: self.max_messages,
             };
@@ -175,16 +179,20 @@ impl Outbox {
                 return Ok(());
             }
         }
-        self.accept(Entry::Draft(&mut draft), urgency, &mut Writes::up_to(1))
-            .map(drop)
+        self.accept(
+            Entry::Draft(&mut draft),
+            urgency,
+            &mut WriteBudget::up_to(1),
+        )
+        .map(drop)
     }
 
     fn accept(
         &self,
         entry: Entry<'_>,
         urgency: Urgency,
-        writes: &mut Writes,
-    ) -> Result<Sent, SendError> {
+        writes: &mut WriteBudget,
+    ) -> Result<SendOutcome, SendError> {
         let mut state = self.whole_state();
         if state.closed {
             return Err(SendError::Closed);
@@ -199,13 +207,17 @@ impl Outbox {
             // Nearly all answers: whoever has corked it writes it, and nobody is to be told.
             state.queue.push(entry);
             self.weigh(&mut state, bytes, messages);
-            return Ok(Sent::Done);
+            return Ok(SendOutcome::Done);
         }
         Ok(self.send(state, entry, writes))
     }
 
     /// Accepts the frame only if it would go out at once; says whether it did.
-    pub(crate) fn push_volatile(&self, frame: &Frame, writes: &mut Writes) -> Option<Sent> {
+    pub(crate) fn push_volatile(
+        &self,
+        frame: &Frame,
+        writes: &mut WriteBudget,
+    ) -> Option<SendOutcome> {
         let state = self.whole_state();
         if state.closed || !state.writable || !state.queue.is_empty() {
             return None;
@@ -213,13 +225,13 @@ impl Outbox {
         Some(self.send(state, Entry::Shared(frame), writes))
     }
 
-    /// Writes the frame, or queues it and wakes the session's task.
+    /// WriteBudget the frame, or queues it and wakes the session's task.
     fn send(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: MutexGuard<'_, OutboxState>,
         mut entry: Entry<'_>,
-        writes: &mut Writes,
-    ) -> Sent {
+        writes: &mut WriteBudget,
+    ) -> SendOutcome {
         let direct =
             state.is_at_rest() && state.queue.is_empty() && !state.has_just_written(writes.begun());
         let owed = direct && writes.left == 0;
@@ -227,7 +239,7 @@ impl Outbox {
             writes.left -= 1;
             let written = state.write(entry.bytes(), writes);
             if written == entry.len() {
-                return Sent::Done;
+                return SendOutcome::Done;
             }
             if written > 0 {
                 entry = Entry::Own(entry.into_frame().unwritten(written));
@@ -238,16 +250,16 @@ impl Outbox {
         self.weigh(&mut state, bytes, messages);
         if owed {
             state.owed = true;
-            return Sent::Owed;
+            return SendOutcome::NeedsFlush;
         }
         if !state.owed {
             Self::wake_task(state);
         }
-        Sent::Done
+        SendOutcome::Done
     }
 
-    /// Writes what is queued, if that can be done here; else the session's task does it.
-    pub(crate) fn flush(&self, writes: &mut Writes) {
+    /// WriteBudget what is queued, if that can be done here; else the session's task does it.
+    pub(crate) fn flush(&self, writes: &mut WriteBudget) {
         let mut state = self.state();
         state.owed = false;
         if state.queue.is_empty() {
@@ -273,7 +285,7 @@ impl Outbox {
         Self::wake_task(state);
     }
 
-    fn wake_task(mut state: MutexGuard<'_, State>) {
+    fn wake_task(mut state: MutexGuard<'_, OutboxState>) {
         // In its turn the task looks at the queue before it rests.
         let waker = if state.corked {
             None
@@ -287,7 +299,7 @@ impl Outbox {
     }
 
     /// Notes how much is queued now.
-    fn weigh(&self, state: &mut State, bytes: usize, messages: usize) {
+    fn weigh(&self, state: &mut OutboxState, bytes: usize, messages: usize) {
         state.bytes = bytes;
         state.messages = messages;
         let load = if state.closed {
@@ -377,8 +389,8 @@ impl Outbox {
     }
 
     /// Lets emitters write to the connection from the end of this turn on.
-    pub(crate) fn open_shortcut(&self, shortcut: Option<Arc<dyn Shortcut>>) {
-        self.state().shortcut = shortcut;
+    pub(crate) fn open_direct_writer(&self, direct_writer: Option<Arc<dyn DirectWrite>>) {
+        self.state().direct_writer = direct_writer;
     }
 
     /// Takes the oldest frame.
@@ -434,9 +446,9 @@ impl Outbox {
         state.closed = true;
         cork::end(self.key());
         // Whoever keeps a handle of the session does not keep its connection.
-        state.shortcut = None;
+        state.direct_writer = None;
         if discard {
-            state.queue = Queue::default();
+            state.queue = FrameQueue::default();
             (state.bytes, state.messages) = (0, 0);
         }
         let (bytes, messages) = (state.bytes, state.messages);
@@ -448,25 +460,25 @@ impl Outbox {
     }
 }
 
-impl State {
+impl OutboxState {
     /// Whether the connection is open to emitters: the task is not in its turn, and whatever it was given is written.
     fn is_at_rest(&self) -> bool {
-        !self.corked && self.writable && self.shortcut.is_some()
+        !self.corked && self.writable && self.direct_writer.is_some()
     }
 
     fn has_just_written(&self, now: Instant) -> bool {
         self.written
-            .is_some_and(|written| now.saturating_duration_since(written) < HEELS)
+            .is_some_and(|written| now.saturating_duration_since(written) < MIN_WRITE_INTERVAL)
     }
 
-    /// Writes past the session's task, and says how much. The lock is held meanwhile, so that what another emitter
+    /// WriteBudget past the session's task, and says how much. The lock is held meanwhile, so that what another emitter
     /// sends comes behind it. An error is for the task to find.
-    fn write(&mut self, bytes: &[u8], writes: &mut Writes) -> usize {
-        let Some(shortcut) = &self.shortcut else {
+    fn write(&mut self, bytes: &[u8], writes: &mut WriteBudget) -> usize {
+        let Some(direct_writer) = &self.direct_writer else {
             return 0;
         };
         self.written = Some(writes.begun());
-        shortcut.try_write(bytes).unwrap_or(0)
+        direct_writer.try_write(bytes).unwrap_or(0)
     }
 }
 

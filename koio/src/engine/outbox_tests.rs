@@ -74,18 +74,18 @@ fn volatile_frames_need_a_writable_transport_with_nothing_waiting() {
     let waker = Waker::from(Arc::new(Count::default()));
     assert!(
         outbox
-            .push_volatile(&Frame::noop(), &mut Writes::up_to(1))
+            .push_volatile(&Frame::noop(), &mut WriteBudget::up_to(1))
             .is_none()
     );
     assert!(outbox.uncork(&waker, true));
     assert!(
         outbox
-            .push_volatile(&Frame::noop(), &mut Writes::up_to(1))
+            .push_volatile(&Frame::noop(), &mut WriteBudget::up_to(1))
             .is_some()
     );
     assert!(
         outbox
-            .push_volatile(&Frame::noop(), &mut Writes::up_to(1))
+            .push_volatile(&Frame::noop(), &mut WriteBudget::up_to(1))
             .is_none()
     );
 }
@@ -115,7 +115,7 @@ fn a_push_wakes_only_outside_a_turn_and_a_turn_never_misses_one() {
 /// A connection that takes so many bytes.
 struct Takes(Mutex<(usize, Vec<u8>)>);
 
-impl Shortcut for Takes {
+impl DirectWrite for Takes {
     fn try_write(&self, bytes: &[u8]) -> std::io::Result<usize> {
         let mut taken = self.0.lock().unwrap();
         let count = bytes.len().min(taken.0);
@@ -128,20 +128,20 @@ impl Shortcut for Takes {
     }
 }
 
-fn shortcut(room: usize) -> (Outbox, Arc<Takes>, Arc<Count>, Waker) {
+fn direct_writer(room: usize) -> (Outbox, Arc<Takes>, Arc<Count>, Waker) {
     let outbox = outbox(1_000, 10);
     let takes = Arc::new(Takes(Mutex::new((room, Vec::new()))));
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
     outbox.cork();
-    outbox.open_shortcut(Some(Arc::clone(&takes) as _));
+    outbox.open_direct_writer(Some(Arc::clone(&takes) as _));
     assert!(outbox.uncork(&waker, true));
     (outbox, takes, count, waker)
 }
 
 #[test]
 fn an_emitter_writes_itself_where_nothing_waits_and_wakes_nobody() {
-    let (outbox, takes, count, _) = shortcut(1_000);
+    let (outbox, takes, count, _) = direct_writer(1_000);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     assert_eq!(&takes.0.lock().unwrap().1, Frame::ping().bytes());
     assert!(outbox.is_empty());
@@ -154,7 +154,7 @@ fn an_emitter_writes_itself_where_nothing_waits_and_wakes_nobody() {
 
 #[test]
 fn what_a_connection_does_not_take_is_left_to_the_task() {
-    let (outbox, takes, count, _) = shortcut(2);
+    let (outbox, takes, count, _) = direct_writer(2);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
@@ -167,7 +167,7 @@ fn what_a_connection_does_not_take_is_left_to_the_task() {
 
 #[test]
 fn nothing_is_written_past_a_task_in_its_turn_nor_past_one_that_waits_to_write() {
-    let (outbox, takes, _, waker) = shortcut(1_000);
+    let (outbox, takes, _, waker) = direct_writer(1_000);
     outbox.cork();
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     assert!(outbox.pop().is_some());
@@ -179,12 +179,19 @@ fn nothing_is_written_past_a_task_in_its_turn_nor_past_one_that_waits_to_write()
 
 #[test]
 fn an_emit_writes_to_so_many_itself_and_owes_the_others_a_flush() {
-    let mut writes = Writes::up_to(2);
-    let all = [(); 3].map(|()| shortcut(1_000));
+    let mut writes = WriteBudget::up_to(2);
+    let all = [(); 3].map(|()| direct_writer(1_000));
     let sent = all
         .each_ref()
         .map(|(outbox, ..)| outbox.share(&Frame::ping(), &mut writes).unwrap());
-    assert_eq!(sent, [Sent::Done, Sent::Done, Sent::Owed]);
+    assert_eq!(
+        sent,
+        [
+            SendOutcome::Done,
+            SendOutcome::Done,
+            SendOutcome::NeedsFlush
+        ]
+    );
     let woken = all
         .each_ref()
         .map(|(_, _, count, _)| count.0.load(Ordering::Relaxed));
@@ -193,7 +200,7 @@ fn an_emit_writes_to_so_many_itself_and_owes_the_others_a_flush() {
     assert_eq!(takes.0.lock().unwrap().1, b"");
     // Whoever emits next need not wake the task either.
     last.push(&Frame::noop(), Urgency::Normal).unwrap();
-    last.flush(&mut Writes::up_to(1));
+    last.flush(&mut WriteBudget::up_to(1));
     let both = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
     assert_eq!(takes.0.lock().unwrap().1, both.concat());
     assert_eq!(count.0.load(Ordering::Relaxed), 0);
@@ -202,7 +209,7 @@ fn an_emit_writes_to_so_many_itself_and_owes_the_others_a_flush() {
 
 #[test]
 fn a_closed_queue_lets_its_connection_go() {
-    let (outbox, takes, ..) = shortcut(1_000);
+    let (outbox, takes, ..) = direct_writer(1_000);
     assert_eq!(Arc::strong_count(&takes), 2);
     outbox.close(false);
     assert_eq!(Arc::strong_count(&takes), 1);
@@ -210,11 +217,11 @@ fn a_closed_queue_lets_its_connection_go() {
 
 #[test]
 fn a_flush_that_a_connection_does_not_take_wakes_the_task() {
-    let (outbox, takes, count, _) = shortcut(4);
+    let (outbox, takes, count, _) = direct_writer(4);
     for frame in [Frame::ping(), Frame::noop()] {
-        outbox.share(&frame, &mut Writes::up_to(0)).unwrap();
+        outbox.share(&frame, &mut WriteBudget::up_to(0)).unwrap();
     }
-    outbox.flush(&mut Writes::up_to(1));
+    outbox.flush(&mut WriteBudget::up_to(1));
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     let all = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
     let all = all.concat();
@@ -235,7 +242,7 @@ fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
     assert!(outbox.uncork(&waker, false));
     assert!(
         outbox
-            .push_volatile(&Frame::ping(), &mut Writes::up_to(1))
+            .push_volatile(&Frame::ping(), &mut WriteBudget::up_to(1))
             .is_none()
     );
     assert!(outbox.poll_waits());
@@ -244,7 +251,7 @@ fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
     // What comes now has somewhere to go, also if it is volatile, and wakes the task.
     assert!(
         outbox
-            .push_volatile(&Frame::ping(), &mut Writes::up_to(1))
+            .push_volatile(&Frame::ping(), &mut WriteBudget::up_to(1))
             .is_some()
     );
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
@@ -376,7 +383,7 @@ fn a_draft_with_a_binary_that_is_taken_in_part_is_finished_by_the_task() {
     let whole = with_binary().into_frame();
     assert_eq!(whole.messages(), 2);
     for room in [0, 1, 40, 100, whole.len() - 1, whole.len()] {
-        let (outbox, takes, count, _) = shortcut(room);
+        let (outbox, takes, count, _) = direct_writer(room);
         outbox.append(with_binary(), Urgency::Normal).unwrap();
         let taken = takes.0.lock().unwrap().1.clone();
         assert_eq!(taken, whole.bytes()[..room]);
@@ -389,11 +396,13 @@ fn a_draft_with_a_binary_that_is_taken_in_part_is_finished_by_the_task() {
 
 #[test]
 fn a_flush_writes_drafts_behind_what_was_owed() {
-    let (outbox, takes, _, _) = shortcut(1_000);
-    outbox.share(&Frame::ping(), &mut Writes::up_to(0)).unwrap();
+    let (outbox, takes, _, _) = direct_writer(1_000);
+    outbox
+        .share(&Frame::ping(), &mut WriteBudget::up_to(0))
+        .unwrap();
     outbox.append(draft("x"), Urgency::Reply).unwrap();
     outbox.append(draft("y"), Urgency::Reply).unwrap();
-    outbox.flush(&mut Writes::up_to(1));
+    outbox.flush(&mut WriteBudget::up_to(1));
     let all = [
         Frame::ping(),
         draft("x").into_frame(),

@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use crate::wire::{Draft, Frame};
 
-/// Frames that a queue of several has room for before it grows.
+/// FrameList that a queue of several has room for before it grows.
 const SEVERAL: usize = 16;
 
-/// Frames up to this size are copied behind each other if they are for this client alone. For a bigger one memory of
+/// FrameList up to this size are copied behind each other if they are for this client alone. For a bigger one memory of
 /// its own costs less than to make room for it.
 const SMALL: usize = 4 * 1024;
 
@@ -57,10 +57,10 @@ impl Entry<'_> {
     }
 }
 
-/// Frames in the order in which they came. It keeps no memory when it is empty.
+/// FrameList in the order in which they came. It keeps no memory when it is empty.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    frames: Frames,
+pub(super) struct FrameQueue {
+    frames: FrameList,
     /// Small frames for this client alone, end to end, behind all others.
     tail: Vec<u8>,
     /// How many messages are in the tail.
@@ -76,16 +76,16 @@ pub(super) struct Gathered {
 
 /// Nearly all queues never hold more than a single frame: for that one nothing is allocated.
 #[derive(Debug, Default)]
-enum Frames {
+enum FrameList {
     #[default]
     None,
     One(Frame),
     Several(VecDeque<Frame>),
 }
 
-impl Queue {
+impl FrameQueue {
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self.frames, Frames::None) && self.tail.is_empty()
+        matches!(self.frames, FrameList::None) && self.tail.is_empty()
     }
 
     /// Puts the entry behind all that waits.
@@ -127,7 +127,7 @@ impl Queue {
             gathered.messages += frame.messages();
             together.extend_from_slice(frame.bytes());
         }
-        if *left > 0 && together.len() < enough && matches!(self.frames, Frames::None) {
+        if *left > 0 && together.len() < enough && matches!(self.frames, FrameList::None) {
             *left -= 1;
             gathered.bytes += self.tail.len();
             gathered.messages += usize::from(std::mem::take(&mut self.tail_messages));
@@ -182,7 +182,7 @@ impl Queue {
     }
 }
 
-impl Frames {
+impl FrameList {
     fn push(&mut self, frame: Frame) {
         match self {
             Self::None => *self = Self::One(frame),
@@ -245,7 +245,7 @@ mod tests {
     fn what_goes_in_comes_out_in_order_and_nothing_stays_behind() {
         for count in 0..40_u8 {
             let frames: Vec<_> = (0..count).map(|number| Frame::pong(&[number])).collect();
-            let mut queue = Queue::default();
+            let mut queue = FrameQueue::default();
             for frame in &frames {
                 queue.push(Entry::Shared(frame));
             }
@@ -254,13 +254,13 @@ mod tests {
                 assert_eq!(queue.pop(), Some(frame));
             }
             assert_eq!(queue.pop(), None);
-            assert!(queue.is_empty() && matches!(queue.frames, Frames::None));
+            assert!(queue.is_empty() && matches!(queue.frames, FrameList::None));
         }
     }
 
     #[test]
     fn it_may_grow_and_shrink_at_the_same_time() {
-        let mut queue = Queue::default();
+        let mut queue = FrameQueue::default();
         let mut expected = 0..100_u8;
         for number in 0..100_u8 {
             queue.push(Entry::Own(Frame::pong(&[number])));
@@ -280,7 +280,7 @@ mod tests {
             .map(|index| (index * 7919) % (2 * SMALL))
             .collect();
         for lens in [&[][..], &[3], &[3, 4, 5], &[2 * SMALL], &mixed] {
-            let mut queue = Queue::default();
+            let mut queue = FrameQueue::default();
             let (mut expected, mut written, mut messages) = (Vec::new(), Vec::new(), 0);
             for (index, &len) in lens.iter().enumerate() {
                 let mut draft = wire::ack_draft("/", index as u64, &"x".repeat(len)).unwrap();
@@ -310,7 +310,7 @@ mod tests {
     fn what_comes_first_is_before_all_others() {
         let pongs: Vec<_> = (0..4_u8).map(|number| Frame::pong(&[number])).collect();
         for count in 0..pongs.len() {
-            let mut queue = Queue::default();
+            let mut queue = FrameQueue::default();
             for pong in &pongs[..count] {
                 queue.push(Entry::Shared(pong));
             }

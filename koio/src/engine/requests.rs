@@ -13,12 +13,12 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{CloseReason, duplex::Duplex};
+use super::{CloseReason, transport::Transport};
 use crate::wire::payload::Packets;
 
 /// How a request is answered.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) enum Reply {
+pub(crate) enum PollResponse {
     /// To a poll (GET): 200 with this payload.
     Payload(Bytes),
     /// To data (POST): 200 `ok`.
@@ -29,45 +29,45 @@ pub(crate) enum Reply {
 }
 
 /// A connection that a reply is written to at once, by whoever has it.
-pub(crate) trait Line: Send + Sync {
+pub(crate) trait Responder: Send + Sync {
     /// Called once for each request.
-    fn answer(&self, reply: Reply);
+    fn answer(&self, reply: PollResponse);
 }
 
 /// Who has made a request and gets the reply. A request that is dropped is refused.
-pub(crate) struct Asker(Option<Way>);
+pub(crate) struct PendingRequest(Option<ResponseRoute>);
 
-enum Way {
+enum ResponseRoute {
     /// A task waits for it.
-    Task(oneshot::Sender<Reply>),
-    Line(Arc<dyn Line>),
+    Task(oneshot::Sender<PollResponse>),
+    Responder(Arc<dyn Responder>),
 }
 
-impl Asker {
-    pub(crate) fn task() -> (Self, oneshot::Receiver<Reply>) {
+impl PendingRequest {
+    pub(crate) fn task() -> (Self, oneshot::Receiver<PollResponse>) {
         let (sender, receiver) = oneshot::channel();
-        (Self(Some(Way::Task(sender))), receiver)
+        (Self(Some(ResponseRoute::Task(sender))), receiver)
     }
 
-    pub(crate) fn line(line: Arc<dyn Line>) -> Self {
-        Self(Some(Way::Line(line)))
+    pub(crate) fn line(line: Arc<dyn Responder>) -> Self {
+        Self(Some(ResponseRoute::Responder(line)))
     }
 
-    pub(crate) fn answer(mut self, reply: Reply) {
+    pub(crate) fn answer(mut self, reply: PollResponse) {
         self.tell(reply);
     }
 
-    fn tell(&mut self, reply: Reply) {
+    fn tell(&mut self, reply: PollResponse) {
         if let Some(way) = self.0.take() {
             way.answer(reply);
         }
     }
 }
 
-impl Way {
-    fn answer(self, reply: Reply) {
+impl ResponseRoute {
+    fn answer(self, reply: PollResponse) {
         match self {
-            Self::Line(line) => line.answer(reply),
+            Self::Responder(line) => line.answer(reply),
             Self::Task(sender) => {
                 // Its client may have gone.
                 let _ = sender.send(reply);
@@ -76,18 +76,18 @@ impl Way {
     }
 }
 
-impl Drop for Asker {
+impl Drop for PendingRequest {
     fn drop(&mut self) {
-        self.tell(Reply::Refused);
+        self.tell(PollResponse::Refused);
     }
 }
 
 /// Something that another task asks of a session.
-pub(crate) enum Request {
-    Poll(Asker),
-    Post(Packets, Asker),
+pub(crate) enum SessionRequest {
+    Poll(PendingRequest),
+    Post(Packets, PendingRequest),
     /// A WebSocket for this session, its 101 sent.
-    Probe(Box<dyn Duplex>),
+    Probe(Box<dyn Transport>),
     /// The client broke the transport's rules, or aborted a request.
     Lost(CloseReason),
     /// The layer above ends the session; `flush`: what is queued is delivered first.
@@ -97,7 +97,7 @@ pub(crate) enum Request {
     },
 }
 
-/// Requests that may wait for one session. An honest client has at most one poll, one post and one WebSocket
+/// RequestQueue that may wait for one session. An honest client has at most one poll, one post and one WebSocket
 /// under way; each is taken at the session's next turn.
 const CAPACITY: usize = 64;
 
@@ -108,36 +108,36 @@ pub(crate) struct Inbox {
     waiting: AtomicBool,
     /// A POST is under way. Set under the lock, and taken back by the session's task without it.
     posting: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<InboxState>,
 }
 
 #[derive(Default)]
-struct State {
+struct InboxState {
     /// In a box: a session that begins with a WebSocket seldom needs it.
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<WaitingRequests>>,
     closed: bool,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingRequests {
     /// Came before all of `requests`.
-    poll: Option<Asker>,
-    requests: Requests,
+    poll: Option<PendingRequest>,
+    requests: RequestQueue,
 }
 
-/// Requests in the order in which they came. Mostly there is only one, and then nothing is allocated.
+/// RequestQueue in the order in which they came. Mostly there is only one, and then nothing is allocated.
 #[derive(Default)]
-pub(crate) struct Requests {
-    first: Option<Request>,
-    more: Vec<Request>,
+pub(crate) struct RequestQueue {
+    first: Option<SessionRequest>,
+    more: Vec<SessionRequest>,
 }
 
-impl Requests {
+impl RequestQueue {
     fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.more.len()
     }
 
-    fn push(&mut self, request: Request) {
+    fn push(&mut self, request: SessionRequest) {
         if self.first.is_none() {
             self.first = Some(request);
         } else {
@@ -146,17 +146,17 @@ impl Requests {
     }
 }
 
-impl IntoIterator for Requests {
-    type Item = Request;
-    type IntoIter = Chain<option::IntoIter<Request>, vec::IntoIter<Request>>;
+impl IntoIterator for RequestQueue {
+    type Item = SessionRequest;
+    type IntoIter = Chain<option::IntoIter<SessionRequest>, vec::IntoIter<SessionRequest>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.first.into_iter().chain(self.more)
     }
 }
 
-impl State {
-    fn waiting(&mut self) -> &mut Waiting {
+impl InboxState {
+    fn waiting(&mut self) -> &mut WaitingRequests {
         self.waiting.get_or_insert_default()
     }
 }
@@ -166,14 +166,17 @@ impl State {
 pub(crate) struct NotTaken;
 
 impl Inbox {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn push(&self, request: Request) -> Result<(), NotTaken> {
+    pub(crate) fn push(&self, request: SessionRequest) -> Result<(), NotTaken> {
         let mut state = self.state();
         // An ending is never refused for want of room: it frees everything.
-        let ends = matches!(request, Request::Lost(_) | Request::Close { .. });
+        let ends = matches!(
+            request,
+            SessionRequest::Lost(_) | SessionRequest::Close { .. }
+        );
         if state.closed {
             return Err(NotTaken);
         }
@@ -182,7 +185,7 @@ impl Inbox {
             if !ends {
                 return Err(NotTaken);
             }
-            *requests = Requests::default();
+            *requests = RequestQueue::default();
         }
         requests.push(request);
         self.waiting.store(true, Ordering::Release);
@@ -190,17 +193,20 @@ impl Inbox {
     }
 
     /// A poll, for which nothing need be done now if there is nothing to send: the session's task finds it when it has
-    /// something. `asker` is not called if the poll is not taken.
-    pub(crate) fn push_poll(&self, asker: impl FnOnce() -> Asker) -> Result<(), NotTaken> {
+    /// something. `request` is not called if the poll is not taken.
+    pub(crate) fn push_poll(
+        &self,
+        request: impl FnOnce() -> PendingRequest,
+    ) -> Result<(), NotTaken> {
         let mut state = self.state();
         if state.closed || state.waiting().requests.len() >= CAPACITY {
             return Err(NotTaken);
         }
         let waiting = state.waiting();
         if waiting.poll.is_some() || waiting.requests.len() > 0 {
-            waiting.requests.push(Request::Poll(asker()));
+            waiting.requests.push(SessionRequest::Poll(request()));
         } else {
-            waiting.poll = Some(asker());
+            waiting.poll = Some(request());
         }
         self.waiting.store(true, Ordering::Release);
         Ok(())
@@ -220,7 +226,7 @@ impl Inbox {
     pub(crate) fn push_post(
         &self,
         packets: Packets,
-        asker: impl FnOnce() -> Asker,
+        request: impl FnOnce() -> PendingRequest,
     ) -> Result<(), NotTaken> {
         let mut state = self.state();
         if state.closed || self.is_posting() || state.waiting().requests.len() >= CAPACITY {
@@ -228,7 +234,7 @@ impl Inbox {
         }
         self.posting.store(true, Ordering::Relaxed);
         let requests = &mut state.waiting().requests;
-        requests.push(Request::Post(packets, asker()));
+        requests.push(SessionRequest::Post(packets, request()));
         self.waiting.store(true, Ordering::Release);
         Ok(())
     }
@@ -242,9 +248,9 @@ impl Inbox {
     }
 
     /// Takes everything: first a poll, then the other requests.
-    pub(crate) fn take(&self) -> (Option<Asker>, Requests) {
+    pub(crate) fn take(&self) -> (Option<PendingRequest>, RequestQueue) {
         if self.is_empty() {
-            return (None, Requests::default());
+            return (None, RequestQueue::default());
         }
         let mut state = self.state();
         self.waiting.store(false, Ordering::Release);
@@ -280,17 +286,17 @@ mod tests {
     #[test]
     fn a_poll_that_came_before_everything_is_taken_before_everything() {
         let inbox = Inbox::default();
-        let (first, mut told) = Asker::task();
-        let (second, _kept) = Asker::task();
+        let (first, mut told) = PendingRequest::task();
+        let (second, _kept) = PendingRequest::task();
         inbox.push_poll(|| first).unwrap();
         inbox
-            .push(Request::Lost(CloseReason::TransportError))
+            .push(SessionRequest::Lost(CloseReason::TransportError))
             .unwrap();
         inbox.push_poll(|| second).unwrap();
         let (poll, requests) = inbox.take();
         let kinds: Vec<_> = requests
             .into_iter()
-            .map(|request| matches!(request, Request::Poll(_)))
+            .map(|request| matches!(request, SessionRequest::Poll(_)))
             .collect();
         assert_eq!(kinds, [false, true]);
         assert!(
@@ -298,34 +304,34 @@ mod tests {
                 .is_err_and(|error| error == oneshot::error::TryRecvError::Empty)
         );
         drop(poll);
-        assert_eq!(told.try_recv(), Ok(Reply::Refused));
+        assert_eq!(told.try_recv(), Ok(PollResponse::Refused));
         assert!(inbox.is_empty());
     }
 
     #[test]
     fn a_poll_waits_behind_what_came_before_it() {
         let inbox = Inbox::default();
-        let (poll, _kept) = Asker::task();
+        let (poll, _kept) = PendingRequest::task();
         inbox
-            .push(Request::Lost(CloseReason::TransportError))
+            .push(SessionRequest::Lost(CloseReason::TransportError))
             .unwrap();
         inbox.push_poll(|| poll).unwrap();
         let (poll, requests) = inbox.take();
         assert!(poll.is_none());
         let mut requests = requests.into_iter();
-        assert!(matches!(requests.next(), Some(Request::Lost(_))));
-        assert!(matches!(requests.next(), Some(Request::Poll(_))));
+        assert!(matches!(requests.next(), Some(SessionRequest::Lost(_))));
+        assert!(matches!(requests.next(), Some(SessionRequest::Poll(_))));
         assert!(requests.next().is_none() && inbox.is_empty());
     }
 
     #[test]
     fn a_closed_inbox_lets_a_waiting_poll_go() {
         let inbox = Inbox::default();
-        let (poll, mut told) = Asker::task();
+        let (poll, mut told) = PendingRequest::task();
         inbox.push_poll(|| poll).unwrap();
         inbox.close();
-        assert_eq!(told.try_recv(), Ok(Reply::Refused));
-        let (poll, _kept) = Asker::task();
+        assert_eq!(told.try_recv(), Ok(PollResponse::Refused));
+        let (poll, _kept) = PendingRequest::task();
         assert_eq!(inbox.push_poll(|| poll), Err(NotTaken));
     }
 }

@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 
 use super::{
     CloseReason, EngineConfig,
-    duplex::Duplex,
-    outbox::{Outbox, SendError, Urgency, Writes},
-    requests::{Asker, Inbox, NotTaken, Reply, Request},
+    outbox::{Outbox, SendError, Urgency, WriteBudget},
+    requests::{Inbox, NotTaken, PendingRequest, PollResponse, SessionRequest},
+    transport::Transport,
 };
 use crate::{
     ids::Sid,
@@ -26,14 +26,14 @@ use crate::{
 
 /// How a client is connected at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
+pub enum TransportKind {
     /// HTTP long-polling.
     Polling,
     /// WebSocket.
     WebSocket,
 }
 
-impl Transport {
+impl TransportKind {
     /// The protocol's word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -44,7 +44,7 @@ impl Transport {
     }
 }
 
-impl fmt::Display for Transport {
+impl fmt::Display for TransportKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -52,10 +52,10 @@ impl fmt::Display for Transport {
 
 /// A handle to one Engine.IO session: sends to its client, and ends it. Cloning costs a reference count.
 #[derive(Clone)]
-pub struct Session(Arc<Shared>);
+pub struct Session(Arc<SessionShared>);
 
 /// What the session's task shares with the handles.
-pub(crate) struct Shared {
+pub(crate) struct SessionShared {
     pub(crate) sid: Sid,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
@@ -63,16 +63,16 @@ pub(crate) struct Shared {
 }
 
 impl Session {
-    pub(crate) fn new(sid: Sid, config: &EngineConfig, transport: Transport) -> Self {
-        Self(Arc::new(Shared {
+    pub(crate) fn new(sid: Sid, config: &EngineConfig, transport: TransportKind) -> Self {
+        Self(Arc::new(SessionShared {
             sid,
             outbox: Outbox::new(config),
             inbox: Inbox::default(),
-            is_websocket: AtomicBool::new(transport == Transport::WebSocket),
+            is_websocket: AtomicBool::new(transport == TransportKind::WebSocket),
         }))
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<SessionShared> {
         &self.0
     }
 
@@ -88,11 +88,11 @@ impl Session {
 
     /// How the client is connected now.
     #[must_use]
-    pub fn transport(&self) -> Transport {
+    pub fn transport(&self) -> TransportKind {
         if self.0.is_websocket.load(Ordering::Relaxed) {
-            Transport::WebSocket
+            TransportKind::WebSocket
         } else {
-            Transport::Polling
+            TransportKind::Polling
         }
     }
 
@@ -129,7 +129,7 @@ impl Session {
     pub fn send_volatile(&self, frame: &Frame) -> bool {
         self.0
             .outbox
-            .push_volatile(frame, &mut Writes::up_to(1))
+            .push_volatile(frame, &mut WriteBudget::up_to(1))
             .is_some()
     }
 
@@ -163,32 +163,32 @@ impl Session {
     fn ask_to_close(&self, reason: CloseReason, flush: bool) {
         // From here on nothing is accepted that could not be delivered.
         self.0.outbox.close(!flush);
-        let _ = self.request(Request::Close { reason, flush });
+        let _ = self.request(SessionRequest::Close { reason, flush });
     }
 
-    fn request(&self, request: Request) -> Result<(), NotTaken> {
+    fn request(&self, request: SessionRequest) -> Result<(), NotTaken> {
         self.0.inbox.push(request)?;
         self.0.outbox.wake();
         Ok(())
     }
 
     /// A GET asks for what is queued, or waits for it.
-    pub(crate) fn poll(&self) -> Result<oneshot::Receiver<Reply>, NotTaken> {
-        let (asker, answer) = Asker::task();
-        self.poll_by(|| asker)?;
+    pub(crate) fn poll(&self) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
+        let (request, answer) = PendingRequest::task();
+        self.poll_by(|| request)?;
         Ok(answer)
     }
 
-    /// The same for whoever need not wait in a task. `asker` is not called if the poll is not taken.
-    pub(crate) fn poll_by(&self, asker: impl FnOnce() -> Asker) -> Result<(), NotTaken> {
-        let polls = || self.transport() == Transport::Polling;
+    /// The same for whoever need not wait in a task. `request` is not called if the poll is not taken.
+    pub(crate) fn poll_by(&self, request: impl FnOnce() -> PendingRequest) -> Result<(), NotTaken> {
+        let polls = || self.transport() == TransportKind::Polling;
         if self.0.inbox.is_empty()
             && let Some(frames) = self.0.outbox.fetch(polls)
         {
-            asker().answer(Reply::Payload(payload::encode(frames)));
+            request().answer(PollResponse::Payload(payload::encode(frames)));
             return Ok(());
         }
-        self.0.inbox.push_poll(asker)?;
+        self.0.inbox.push_poll(request)?;
         // In this order: what is queued from here on wakes the task, which finds the poll.
         if !self.0.outbox.poll_waits() {
             self.0.outbox.wake();
@@ -202,31 +202,34 @@ impl Session {
     }
 
     /// The body of a POST has arrived.
-    pub(crate) fn post(&self, packets: Packets) -> Result<oneshot::Receiver<Reply>, NotTaken> {
-        let (asker, answer) = Asker::task();
-        self.request(Request::Post(packets, asker))?;
+    pub(crate) fn post(
+        &self,
+        packets: Packets,
+    ) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
+        let (request, answer) = PendingRequest::task();
+        self.request(SessionRequest::Post(packets, request))?;
         Ok(answer)
     }
 
-    /// A POST has arrived, its body together with its head. `asker` is not called if it is not taken.
+    /// A POST has arrived, its body together with its head. `request` is not called if it is not taken.
     pub(crate) fn post_whole(
         &self,
         packets: Packets,
-        asker: impl FnOnce() -> Asker,
+        request: impl FnOnce() -> PendingRequest,
     ) -> Result<(), NotTaken> {
-        self.0.inbox.push_post(packets, asker)?;
+        self.0.inbox.push_post(packets, request)?;
         self.0.outbox.wake();
         Ok(())
     }
 
     /// A WebSocket has come for this session.
-    pub(crate) fn probe(&self, websocket: Box<dyn Duplex>) -> Result<(), NotTaken> {
-        self.request(Request::Probe(websocket))
+    pub(crate) fn probe(&self, websocket: Box<dyn Transport>) -> Result<(), NotTaken> {
+        self.request(SessionRequest::Probe(websocket))
     }
 
     /// A request broke the rules, or was aborted.
     pub(crate) fn lost(&self, reason: CloseReason) {
-        let _ = self.request(Request::Lost(reason));
+        let _ = self.request(SessionRequest::Lost(reason));
     }
 }
 

@@ -8,18 +8,18 @@ use std::{
 
 use http::{HeaderMap, Uri};
 
-use super::{CloseReason, Session, Transport, head::Head};
+use super::{CloseReason, Session, TransportKind, head::RequestHead};
 use crate::wire::Message;
 
 /// How a session was opened: what its first HTTP request said.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Opening {
-    head: Head,
+    head: RequestHead,
     /// The peer's address, if the server in front has told it (see [`PeerAddr`]).
     pub remote: Option<SocketAddr>,
     /// The transport that the session starts with.
-    pub transport: Transport,
+    pub transport: TransportKind,
 }
 
 impl Opening {
@@ -27,10 +27,10 @@ impl Opening {
         headers: &HeaderMap,
         uri: &Uri,
         remote: Option<SocketAddr>,
-        transport: Transport,
+        transport: TransportKind,
     ) -> Self {
         Self {
-            head: Head::new(uri, headers),
+            head: RequestHead::new(uri, headers),
             remote,
             transport,
         }
@@ -41,10 +41,10 @@ impl Opening {
         target: &[u8],
         headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
         remote: SocketAddr,
-        transport: Transport,
+        transport: TransportKind,
     ) -> Self {
         Self {
-            head: Head::of_text(target, headers),
+            head: RequestHead::of_text(target, headers),
             remote: Some(remote),
             transport,
         }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,9 +17,9 @@ use super::{Emit, Socket, SocketConfig};
 use crate::{
     Result,
     adapter::Rooms,
-    engine::{CloseReason, Engine, WeakEngine},
+    engine::{CloseReason, Engine, Sessions},
     ids::{Room, SocketId},
-    observe::{Counters, Counts},
+    observe::{Counts, Observers},
     wire::PacketLimits,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct ServerCore {
     namespaces: RwLock<HashMap<Arc<str>, Arc<LiveNamespace>>>,
     started: OnceLock<RunningServer>,
     defaults: SocketConfig,
-    pub(crate) counters: Counters,
+    pub(crate) observers: Observers,
     /// Tells closing connections that their handlers are out of time.
     pub(super) abort: Arc<Notify>,
     /// Turns true when a shutdown has ended.
@@ -45,7 +45,7 @@ struct RunningServer {
     /// Of the config, as each connection has them.
     packets: Arc<PacketLimits>,
     /// Weak, since the engine holds this. Needed to end the server only: when it is gone, there is nothing to end.
-    engine: WeakEngine,
+    sessions: Weak<Sessions>,
 }
 
 /// One namespace while the server runs.
@@ -70,7 +70,7 @@ impl ServerCore {
             namespaces: RwLock::default(),
             started: OnceLock::new(),
             defaults: SocketConfig::default(),
-            counters: Counters::default(),
+            observers: Observers::default(),
             abort: Arc::new(Notify::new()),
             stopped: watch::Sender::new(false),
         })
@@ -81,7 +81,7 @@ impl ServerCore {
         let started = RunningServer {
             packets: Arc::new(config.packets.clone()),
             config,
-            engine: engine.downgrade(),
+            sessions: engine.weak_sessions(),
         };
         self.started.set(started).is_ok()
     }
@@ -97,8 +97,8 @@ impl ServerCore {
             .map_or(&self.defaults, |started| &started.config)
     }
 
-    fn engine(&self) -> Option<Engine> {
-        self.started.get()?.engine.upgrade()
+    fn sessions(&self) -> Option<Arc<Sessions>> {
+        self.started.get()?.sessions.upgrade()
     }
 
     /// The namespace, if anybody has connected to it.
@@ -266,7 +266,7 @@ impl IoHandle {
     /// What the server has dropped, refused or ended so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.core.counters.snapshot()
+        self.core.observers.counts()
     }
 
     /// Ends the server in order: new clients are refused (503), every session is closed after what is queued
@@ -282,14 +282,14 @@ impl IoHandle {
     /// Dropping the future lifts the deadline and nothing else: the server takes nobody new, sessions close as fast
     /// as their clients and handlers let them, and [`Server::run`](crate::Server::run) goes on. Call it again.
     pub async fn shutdown(&self, deadline: Duration) -> Drained {
-        let Some(engine) = self.core.engine() else {
+        let Some(sessions) = self.core.sessions() else {
             // Nothing is remembered either: a server that starts later is not one that has ended.
             return Drained {
                 clean: 0,
                 forced: 0,
             };
         };
-        let drained = self.drain(&engine, deadline).await;
+        let drained = self.drain(&sessions, deadline).await;
         self.core.stopped.send_replace(true);
         drained
     }
@@ -299,22 +299,23 @@ impl IoHandle {
         self.core.stopped.subscribe()
     }
 
-    async fn drain(&self, engine: &Engine, deadline: Duration) -> Drained {
-        engine.refuse();
-        let all = engine.tasks();
+    async fn drain(&self, sessions: &Sessions, deadline: Duration) -> Drained {
+        sessions.refuse();
+        let all = sessions.tasks();
         tracing::info!(sessions = all, ?deadline, "shutting down");
-        engine.close_all(CloseReason::ServerShuttingDown);
-        let in_time = tokio::time::timeout(deadline, engine.drained()).await;
-        let forced = if in_time.is_ok() { 0 } else { engine.tasks() };
+        sessions.close_all(CloseReason::ServerShuttingDown);
+        let in_time = tokio::time::timeout(deadline, sessions.drained()).await;
+        let forced = if in_time.is_ok() { 0 } else { sessions.tasks() };
         if forced > 0 {
             tracing::warn!(sessions = forced, "cut at the deadline");
-            engine.cut_all(CloseReason::ServerShuttingDown);
+            sessions.cut_all(CloseReason::ServerShuttingDown);
             // The waiters that exist now are told; a connection that begins to close later looks at the flag.
             self.core.abort.notify_waiters();
             // Cutting is local work: it takes as long as the tasks take to get a turn.
             let _ = tokio::time::timeout(Duration::from_secs(1), async {
                 loop {
-                    let drained = tokio::time::timeout(Duration::from_millis(10), engine.drained());
+                    let drained =
+                        tokio::time::timeout(Duration::from_millis(10), sessions.drained());
                     if drained.await.is_ok() {
                         break;
                     }

@@ -1,6 +1,5 @@
 //! Long-polling and WebSocket: the transports of a session, and the HTTP requests that begin them.
 
-mod fragments;
 mod http;
 mod http1;
 mod polling;

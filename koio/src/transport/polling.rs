@@ -19,7 +19,7 @@ use tracing::debug;
 
 use super::http::{Body, request::Refusal, response};
 use crate::{
-    engine::{CloseReason, Engine, EngineConfig, Session, requests::Reply},
+    engine::{CloseReason, Engine, EngineConfig, Session, requests::PollResponse},
     wire::payload,
 };
 
@@ -49,7 +49,7 @@ impl Drop for Abort {
 /// connection end first never polls it, and the session would not learn of either.
 pub(super) struct Waiting {
     abort: Abort,
-    answer: oneshot::Receiver<Reply>,
+    answer: oneshot::Receiver<PollResponse>,
 }
 
 impl Waiting {
@@ -64,9 +64,9 @@ impl Waiting {
 }
 
 impl Future for Waiting {
-    type Output = Reply;
+    type Output = PollResponse;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<PollResponse> {
         let reply = ready!(Pin::new(&mut self.answer).poll(cx));
         self.abort.disarm();
         Poll::Ready(reply.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Bytes read from a socket, in a block that the connections of a thread share.
+//! Bytes read from a socket, in a block of memory that the connections of a thread share.
 
 use std::{
     cell::Cell,
@@ -10,37 +10,33 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Bytes read from a socket at once, at most.
-const READ: usize = 64 * 1024;
-/// What a thread's block begins with: enough where messages are small. It grows when a read has filled it.
-const FIRST: usize = 16 * 1024;
+/// The most that is read from a socket at once.
+const MAX_READ: usize = 64 * 1024;
+/// The first size of a thread's block. It grows to [`MAX_READ`] once a read has filled it.
+const FIRST_READ: usize = 16 * 1024;
 
 thread_local! {
-    static BLOCK: Cell<Option<Box<Block>>> = const { Cell::new(None) };
+    static SHARED: Cell<Option<Box<Block>>> = const { Cell::new(None) };
 }
 
-/// What has been read and not been used up. While there is something, the thread's block is here; what is in it
-/// beyond the end is another connection's and is never looked at.
+/// The bytes of a connection that were read and not consumed.
 ///
-/// It is handed around in its box: a connection at rest has room for no more than a pointer to it.
+/// While there are any, the thread's block is here. Its bytes beyond `end` were read by other connections and are
+/// never returned. The block is passed around in its box, so an idle connection holds one null pointer.
 #[derive(Debug, Default)]
 pub(super) struct ReadBuffer(Option<Box<Block>>);
 
 #[derive(Debug, Default)]
 struct Block {
     bytes: Vec<u8>,
-    /// Up to here it has been used up.
-    used: usize,
-    /// Up to here it has been let through.
-    open: usize,
+    consumed: usize,
     end: usize,
-    /// It is the thread's.
+    /// Whether it goes back to the thread.
     shared: bool,
 }
 
 impl Block {
-    /// A block of its own.
-    fn of(bytes: &[u8]) -> Self {
+    fn unshared(bytes: &[u8]) -> Self {
         Self {
             bytes: bytes.to_vec(),
             end: bytes.len(),
@@ -48,118 +44,98 @@ impl Block {
         }
     }
 
-    fn unused(&self) -> &[u8] {
-        self.bytes.get(self.used..self.end).unwrap_or_default()
+    fn unread(&self) -> &[u8] {
+        self.bytes.get(self.consumed..self.end).unwrap_or_default()
     }
 
-    /// Becomes the thread's again.
-    fn give_back(mut self: Box<Self>) {
+    fn return_to_thread(mut self: Box<Self>) {
         if self.end == self.bytes.len() {
-            self.bytes.resize(READ, 0);
+            self.bytes.resize(MAX_READ, 0);
         }
-        BLOCK.set(Some(self));
+        SHARED.set(Some(self));
     }
 }
 
 impl ReadBuffer {
-    /// Bytes that came with the handshake.
+    /// A buffer with a copy of these bytes.
     pub(super) fn of(bytes: &Bytes) -> Self {
-        Self((!bytes.is_empty()).then(|| Box::new(Block::of(bytes))))
+        Self((!bytes.is_empty()).then(|| Box::new(Block::unshared(bytes))))
     }
 
-    /// Reads from the socket; nothing may be left. `Ready(0)` at its end.
+    /// Reads from the socket. All earlier bytes must be consumed. Returns 0 at the end of the stream.
     pub(super) fn poll_fill(
         &mut self,
         io: Pin<&mut impl AsyncRead>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let mut filled = BLOCK.take().unwrap_or_default();
-        if filled.bytes.is_empty() {
-            filled.bytes.resize(FIRST, 0);
+        debug_assert!(self.is_empty(), "unread bytes would be lost");
+        let mut block = SHARED.take().unwrap_or_default();
+        if block.bytes.is_empty() {
+            block.bytes.resize(FIRST_READ, 0);
         }
-        let mut buf = ReadBuf::new(&mut filled.bytes);
+        let mut buf = ReadBuf::new(&mut block.bytes);
         let poll = io.poll_read(cx, &mut buf);
         let end = buf.filled().len();
         match poll {
             Poll::Ready(Ok(())) if end > 0 => {
-                (filled.used, filled.open, filled.end) = (0, 0, end);
-                filled.shared = true;
-                self.0 = Some(filled);
+                (block.consumed, block.end) = (0, end);
+                block.shared = true;
+                self.0 = Some(block);
             }
-            _ => BLOCK.set(Some(filled)),
+            _ => SHARED.set(Some(block)),
         }
         poll.map_ok(|()| end)
     }
 
-    /// What has not been let through.
-    pub(super) fn closed(&self) -> &[u8] {
-        let filled = self.0.as_ref();
-        let closed = filled.and_then(|filled| filled.bytes.get(filled.open..filled.end));
-        closed.unwrap_or_default()
+    pub(super) fn is_empty(&self) -> bool {
+        self.unread().is_empty()
     }
 
-    /// The same, to be changed where it lies.
-    pub(super) fn closed_mut(&mut self) -> &mut [u8] {
-        let filled = self.0.as_mut();
-        let closed = filled.and_then(|filled| filled.bytes.get_mut(filled.open..filled.end));
-        closed.unwrap_or_default()
+    /// The bytes that are not consumed.
+    pub(super) fn unread(&self) -> &[u8] {
+        self.0
+            .as_ref()
+            .map(|block| block.unread())
+            .unwrap_or_default()
     }
 
-    /// What has been let through and not been used.
-    pub(super) fn open(&self) -> &[u8] {
-        let filled = self.0.as_ref();
-        let open = filled.and_then(|filled| filled.bytes.get(filled.used..filled.open));
-        open.unwrap_or_default()
+    /// The bytes that are not consumed, to be unmasked in place.
+    pub(super) fn unread_mut(&mut self) -> &mut [u8] {
+        let block = self.0.as_mut();
+        let unread = block.and_then(|block| block.bytes.get_mut(block.consumed..block.end));
+        unread.unwrap_or_default()
     }
 
-    /// Lets the next bytes through.
-    pub(super) fn let_through(&mut self, count: usize) {
-        if let Some(filled) = &mut self.0 {
-            filled.open = filled.open.saturating_add(count).min(filled.end);
+    pub(super) fn consume(&mut self, count: usize) {
+        if let Some(block) = &mut self.0 {
+            block.consumed = block.consumed.saturating_add(count).min(block.end);
         }
     }
 
-    /// Uses up what has been let through.
-    pub(super) fn advance(&mut self, count: usize) {
-        if let Some(filled) = &mut self.0 {
-            filled.used = filled.used.saturating_add(count).min(filled.open);
-        }
+    /// Consumes all bytes and returns the block to the thread.
+    pub(super) fn clear(&mut self) {
+        self.consume(usize::MAX);
+        self.release();
     }
 
-    /// Uses up what has not been let through.
-    pub(super) fn take(&mut self, count: usize) {
-        if let Some(filled) = &mut self.0 {
-            filled.open = filled.open.saturating_add(count).min(filled.end);
-            filled.used = filled.open;
-        }
-    }
-
-    /// Uses up everything.
-    pub(super) fn forget(&mut self) {
-        self.take(usize::MAX);
-        self.rest();
-    }
-
-    /// Gives the thread its block back; what is left is copied out of it.
-    pub(super) fn rest(&mut self) {
-        let Some(filled) = self.0.take() else {
+    /// Returns the block to the thread. Unread bytes are copied out of it first.
+    pub(super) fn release(&mut self) {
+        let Some(block) = self.0.take() else {
             return;
         };
-        let is_used_up = filled.used == filled.end;
-        if filled.shared {
-            if !is_used_up {
-                let mut own = Box::new(Block::of(filled.unused()));
-                own.open = filled.open - filled.used;
-                self.0 = Some(own);
+        let is_consumed = block.consumed == block.end;
+        if block.shared {
+            if !is_consumed {
+                self.0 = Some(Box::new(Block::unshared(block.unread())));
             }
-            filled.give_back();
-        } else if !is_used_up {
-            self.0 = Some(filled);
+            block.return_to_thread();
+        } else if !is_consumed {
+            self.0 = Some(block);
         }
     }
 
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.0.as_ref().map_or(0, |filled| filled.bytes.capacity())
+        self.0.as_ref().map_or(0, |block| block.bytes.capacity())
     }
 }

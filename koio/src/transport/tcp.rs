@@ -17,11 +17,11 @@ use tokio::{
     },
 };
 
-use crate::engine::duplex::Shortcut;
+use crate::engine::transport::DirectWrite;
 
 /// A byte stream, and the way around the session's task to write to it, if it has one.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
-    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
         None
     }
 }
@@ -60,12 +60,12 @@ impl Drop for Tcp {
 }
 
 impl ByteStream for Tcp {
-    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
         Some(self.writer()? as _)
     }
 }
 
-impl Shortcut for OwnedWriteHalf {
+impl DirectWrite for OwnedWriteHalf {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Self::try_write(self, bytes)
     }

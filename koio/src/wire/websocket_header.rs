@@ -92,8 +92,11 @@ impl FrameHeader {
         }
     }
 
-    /// Parses the header that `bytes` begin with. Returns `None` while bytes of it are missing; the caller then tries
-    /// again with more. The payload follows [`len`](Self::len) bytes from the start.
+    /// Parses the header that `bytes` begin with, and returns it with the number of its bytes: the payload follows them.
+    /// Returns `None` while bytes of it are missing; the caller then tries again with more.
+    ///
+    /// A length in more bytes than needed is taken, as tungstenite and ws take it, so the number of bytes may be above
+    /// [`len`](Self::len).
     ///
     /// Checks what is wrong in any connection. Which reserved bits are allowed, whether a mask must be there, and how
     /// long a payload may be, is for the caller to check.
@@ -102,7 +105,7 @@ impl FrameHeader {
     ///
     /// As soon as the bytes that are there break a rule: see [`HeaderError`].
     #[inline]
-    pub fn parse(bytes: &[u8]) -> Result<Option<Self>, HeaderError> {
+    pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, HeaderError> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk() else {
             return Ok(None);
         };
@@ -110,7 +113,7 @@ impl FrameHeader {
             return Err(HeaderError::ReservedOpcode);
         };
         let fin = first & 0x80 != 0;
-        if opcode.is_control() && (!fin || second & 0x7f > 125) {
+        if opcode.is_control() && !fin {
             return Err(HeaderError::BadControlFrame);
         }
         let (payload_len, rest) = match second & 0x7f {
@@ -118,28 +121,25 @@ impl FrameHeader {
                 let Some((len, rest)) = rest.split_first_chunk() else {
                     return Ok(None);
                 };
-                match u16::from_be_bytes(*len) {
-                    ..=125 => return Err(HeaderError::BadLength),
-                    len => (u64::from(len), rest),
-                }
+                (u64::from(u16::from_be_bytes(*len)), rest)
             }
             127 => {
                 let Some((len, rest)) = rest.split_first_chunk() else {
                     return Ok(None);
                 };
-                match u64::from_be_bytes(*len) {
-                    ..=0xffff | 0x8000_0000_0000_0000.. => return Err(HeaderError::BadLength),
-                    len => (len, rest),
-                }
+                (u64::from_be_bytes(*len), rest)
             }
             short => (u64::from(short), rest),
         };
-        let mask = match (second & 0x80 != 0, rest.first_chunk()) {
-            (false, _) => None,
-            (true, Some(mask)) => Some(*mask),
+        if opcode.is_control() && payload_len > 125 {
+            return Err(HeaderError::BadControlFrame);
+        }
+        let (mask, rest) = match (second & 0x80 != 0, rest.split_first_chunk()) {
+            (false, _) => (None, rest),
+            (true, Some((mask, rest))) => (Some(*mask), rest),
             (true, None) => return Ok(None),
         };
-        Ok(Some(Self {
+        let header = Self {
             fin,
             rsv1: first & 0x40 != 0,
             rsv2: first & 0x20 != 0,
@@ -147,10 +147,11 @@ impl FrameHeader {
             opcode,
             mask,
             payload_len,
-        }))
+        };
+        Ok(Some((header, bytes.len() - rest.len())))
     }
 
-    /// How many bytes the header itself takes.
+    /// How many bytes the header takes when it is [encoded](Self::encode).
     #[inline]
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a header is never empty")]
@@ -228,8 +229,6 @@ pub enum HeaderError {
     ReservedOpcode,
     /// A control frame that is fragmented or carries more than 125 bytes.
     BadControlFrame,
-    /// A length that is not written in the fewest bytes possible, or has its highest bit set.
-    BadLength,
 }
 
 impl fmt::Display for HeaderError {
@@ -237,7 +236,6 @@ impl fmt::Display for HeaderError {
         f.write_str(match self {
             Self::ReservedOpcode => "reserved opcode",
             Self::BadControlFrame => "control frame that is fragmented or too long",
-            Self::BadLength => "length in more bytes than needed, or with its highest bit set",
         })
     }
 }

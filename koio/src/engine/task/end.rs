@@ -2,17 +2,16 @@
 
 use std::{sync::atomic::Ordering, task::Context};
 
-use tracing::{debug, trace};
-
 use super::{SessionTask, link::Link};
 use crate::{
-    engine::{CloseReason, machine::Input, requests::Reply},
+    engine::{CloseReason, machine::Input, requests::PollResponse},
+    observe::Observation,
     wire::{Frame, payload},
 };
 
 /// How a session ends.
 #[derive(Clone, Copy)]
-pub(super) struct Ending {
+pub(super) struct SessionEnd {
     pub(super) reason: CloseReason,
     pub(super) flush: bool,
 }
@@ -23,9 +22,14 @@ impl SessionTask {
             return;
         };
         let shared = self.session.shared();
-        shared.outbox.open_shortcut(probe.io.shortcut());
+        shared.outbox.open_direct_writer(probe.io.direct_writer());
         shared.is_websocket.store(true, Ordering::Relaxed);
-        trace!(sid = ?self.session.sid(), "upgraded to websocket");
+        self.registration
+            .observers()
+            .notify(&Observation::SessionUpgraded {
+                sid: self.session.sid(),
+                transport: self.machine.transport().as_str(),
+            });
         if let Link::Polling(polling) = &mut self.link {
             probe.overtaken = polling.post.take().map(Box::new);
         }
@@ -41,8 +45,14 @@ impl SessionTask {
     }
 
     pub(super) fn closed(&mut self, reason: CloseReason, flush: bool) {
-        debug!(sid = ?self.session.sid(), %reason, transport = %self.machine.transport(), "session closed");
-        self.ending = Some(Ending { reason, flush });
+        self.registration
+            .observers()
+            .notify(&Observation::SessionClosed {
+                sid: self.session.sid(),
+                transport: self.machine.transport().as_str(),
+                reason,
+            });
+        self.ending = Some(SessionEnd { reason, flush });
         let shared = self.session.shared();
         shared.outbox.close(!flush);
         self.upstream_busy = true;
@@ -71,7 +81,7 @@ impl SessionTask {
                     } else {
                         Frame::close()
                     };
-                    poll.answer(Reply::Payload(payload::encode([last])));
+                    poll.answer(PollResponse::Payload(payload::encode([last])));
                 }
                 self.input(Input::Finished);
             }
@@ -83,7 +93,7 @@ impl SessionTask {
             Link::Polling(polling) => self.session.end_post(polling, true),
             Link::WebSocket(websocket) => {
                 if let Some(post) = websocket.overtaken.take() {
-                    self.session.answer_post(post.asker, true);
+                    self.session.answer_post(post.request, true);
                 }
             }
         }
@@ -129,7 +139,7 @@ impl SessionTask {
             } else {
                 payload::encode([Frame::noop(), Frame::close()])
             };
-            poll.answer(Reply::Payload(payload));
+            poll.answer(PollResponse::Payload(payload));
             self.input(Input::Finished);
         }
     }

@@ -2,56 +2,59 @@
 
 use std::task::Context;
 
-use super::read::Said;
+use super::read::Received;
 use crate::{
     engine::{
-        Session, Transport,
-        duplex::{Duplex, Gone},
-        requests::{Asker, Reply},
+        Session, TransportKind,
+        requests::{PendingRequest, PollResponse},
+        transport::{Transport, TransportLost},
     },
     wire::{Frame, Message, payload::Packets},
 };
 
 /// What the session's client is connected by.
 pub(crate) enum Link {
-    /// In a box: most sessions are over a WebSocket, and each would have room for it.
+    /// In a box: most sessions are over a WebSocketLink, and each would have room for it.
     Polling(Box<Polling>),
-    WebSocket(WebSocket),
+    WebSocket(WebSocketLink),
 }
 
 /// The HTTP requests that wait for an answer.
 #[derive(Default)]
 pub(crate) struct Polling {
-    pub(super) poll: Option<Asker>,
-    pub(super) post: Option<Post>,
+    pub(super) poll: Option<PendingRequest>,
+    pub(super) post: Option<PostUnderWay>,
 }
 
 /// A POST whose packets are being taken.
-pub(super) struct Post {
+pub(super) struct PostUnderWay {
     pub(super) packets: Packets,
-    pub(super) asker: Asker,
+    pub(super) request: PendingRequest,
 }
 
-impl Post {
+impl PostUnderWay {
     /// The next packet; a message is put into `message`.
-    pub(super) fn next(&mut self, message: &mut Message) -> Option<Result<Said, Gone>> {
+    pub(super) fn next(
+        &mut self,
+        message: &mut Message,
+    ) -> Option<Result<Received, TransportLost>> {
         let packet = self.packets.next()?;
-        Some(Said::of(packet, message))
+        Some(Received::of(packet, message))
     }
 }
 
-pub(crate) struct WebSocket {
-    pub(super) io: Box<dyn Duplex>,
+pub(crate) struct WebSocketLink {
+    pub(super) io: Box<dyn Transport>,
     /// Nothing more will come from the client.
     pub(super) read_done: bool,
     pub(super) close_sent: bool,
     /// What came over polling before the upgrade and has not been taken. An honest client has none: it waits for its
     /// posts before it says upgrade.
-    pub(super) overtaken: Option<Box<Post>>,
+    pub(super) overtaken: Option<Box<PostUnderWay>>,
 }
 
-impl WebSocket {
-    pub(crate) fn new(io: Box<dyn Duplex>) -> Self {
+impl WebSocketLink {
+    pub(crate) fn new(io: Box<dyn Transport>) -> Self {
         Self {
             io,
             read_done: false,
@@ -60,7 +63,7 @@ impl WebSocket {
         }
     }
 
-    /// Writes what goes at once. The rest goes when the task next writes, if it keeps this connection.
+    /// WriteBudget what goes at once. The rest goes when the task next writes, if it keeps this connection.
     pub(super) fn write_at_once(&mut self, mut frame: Option<Frame>) {
         let waker = std::task::Waker::noop();
         let _ = self
@@ -76,10 +79,10 @@ impl WebSocket {
 }
 
 /// The handshake's transport decides how a task begins.
-impl From<Option<Box<dyn Duplex>>> for Link {
-    fn from(websocket: Option<Box<dyn Duplex>>) -> Self {
+impl From<Option<Box<dyn Transport>>> for Link {
+    fn from(websocket: Option<Box<dyn Transport>>) -> Self {
         match websocket {
-            Some(io) => Self::WebSocket(WebSocket::new(io)),
+            Some(io) => Self::WebSocket(WebSocketLink::new(io)),
             None => Self::Polling(Box::default()),
         }
     }
@@ -93,10 +96,10 @@ impl Link {
         }
     }
 
-    pub(crate) fn transport(&self) -> Transport {
+    pub(crate) fn transport(&self) -> TransportKind {
         match self {
-            Self::Polling(_) => Transport::Polling,
-            Self::WebSocket(_) => Transport::WebSocket,
+            Self::Polling(_) => TransportKind::Polling,
+            Self::WebSocket(_) => TransportKind::WebSocket,
         }
     }
 }
@@ -105,13 +108,17 @@ impl Session {
     /// Answers the POST that is under way, if one is.
     pub(super) fn end_post(&self, polling: &mut Polling, taken: bool) {
         if let Some(post) = polling.post.take() {
-            self.answer_post(post.asker, taken);
+            self.answer_post(post.request, taken);
         }
     }
 
     /// Answers a POST, so that the next one may come.
-    pub(super) fn answer_post(&self, asker: Asker, taken: bool) {
+    pub(super) fn answer_post(&self, request: PendingRequest, taken: bool) {
         self.shared().inbox.end_post();
-        asker.answer(if taken { Reply::Taken } else { Reply::Refused });
+        request.answer(if taken {
+            PollResponse::Taken
+        } else {
+            PollResponse::Refused
+        });
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A turn reads what there is (up to a budget), lets the layer above work, and writes everything at the end,
 //! so that the answers to a burst of messages leave together. Over polling the turn is woken by HTTP requests;
-//! at an upgrade the same task takes over the WebSocket, so no order is ever handed from one task to another.
+//! at an upgrade the same task takes over the WebSocketLink, so no order is ever handed from one task to another.
 
 mod end;
 mod link;
@@ -22,13 +22,13 @@ use tokio::{
     time::Sleep,
 };
 
-use self::{end::Ending, link::WebSocket};
+use self::{end::SessionEnd, link::WebSocketLink};
 use super::{
     Session, Upstream,
     machine::{Input, Machine, Output},
     outbox::Urgency,
-    registry::Registration,
-    requests::Reply,
+    requests::PollResponse,
+    sessions::Registration,
 };
 use crate::{
     time::now,
@@ -49,7 +49,7 @@ pub(crate) struct SessionTask {
     upstream: Box<dyn Upstream>,
     upstream_busy: bool,
     link: Link,
-    probe: Option<Box<WebSocket>>,
+    probe: Option<Box<WebSocketLink>>,
     /// One for all deadlines of the session. There from its first turn on.
     timer: Option<Pin<Box<Sleep>>>,
     reading: bool,
@@ -57,7 +57,7 @@ pub(crate) struct SessionTask {
     resting: bool,
     partial: bool,
     /// How the end is told to the client: what is queued first, or at once.
-    ending: Option<Ending>,
+    ending: Option<SessionEnd>,
     /// Dropped last.
     registration: Registration,
 }
@@ -71,8 +71,8 @@ impl SessionTask {
         registration: Registration,
     ) -> Self {
         if let Link::WebSocket(websocket) = &link {
-            let shortcut = websocket.io.shortcut();
-            session.shared().outbox.open_shortcut(shortcut);
+            let direct_writer = websocket.io.direct_writer();
+            session.shared().outbox.open_direct_writer(direct_writer);
         }
         Self {
             session,
@@ -119,7 +119,7 @@ impl SessionTask {
                     if payload.is_empty() {
                         payload = payload::encode([Frame::noop()]);
                     }
-                    poll.answer(Reply::Payload(payload));
+                    poll.answer(PollResponse::Payload(payload));
                 }
             }
             Output::Upgrade => self.upgrade(),
@@ -253,7 +253,7 @@ impl Drop for SessionTask {
     }
 }
 
-/// The first frame of a WebSocket session is its handshake, ahead of everything the layer above sends.
+/// The first frame of a WebSocketLink session is its handshake, ahead of everything the layer above sends.
 pub(crate) fn send_handshake(session: &Session, handshake: Frame) {
     let _ = session.shared().outbox.give(handshake, Urgency::Reply);
 }

@@ -8,29 +8,29 @@ use tracing::{debug, trace};
 
 use super::{
     BIG, SessionTask,
-    link::{Link, Post, WebSocket},
+    link::{Link, PostUnderWay, WebSocketLink},
 };
 use crate::{
     engine::{
         CloseReason,
-        duplex::Gone,
         machine::{Input, Output},
-        requests::{Asker, Reply, Request, Requests},
+        requests::{PendingRequest, PollResponse, RequestQueue, SessionRequest},
+        transport::TransportLost,
     },
     time::now,
     wire::{DecodeError, EnginePacket, Frame, Message, payload},
 };
 
 /// What the client has said.
-pub(super) enum Said {
+pub(super) enum Received {
     /// A message, which is where it was asked for.
     Message,
     Packet(EnginePacket),
 }
 
-impl Said {
-    /// Reads what a WebSocket carried.
-    fn read(message: &mut Message) -> Result<Self, Gone> {
+impl Received {
+    /// Reads what a WebSocketLink carried.
+    fn read(message: &mut Message) -> Result<Self, TransportLost> {
         match message {
             Message::Binary(_) => Ok(Self::Message),
             Message::Text(text) if text.first() == Some(&EnginePacket::MESSAGE) => {
@@ -48,7 +48,7 @@ impl Said {
     pub(super) fn of(
         packet: Result<EnginePacket, DecodeError>,
         message: &mut Message,
-    ) -> Result<Self, Gone> {
+    ) -> Result<Self, TransportLost> {
         match packet {
             Ok(EnginePacket::Message(next)) => {
                 *message = next;
@@ -57,7 +57,7 @@ impl Said {
             Ok(packet) => Ok(Self::Packet(packet)),
             Err(error) => {
                 debug!(%error, "undecodable engine packet");
-                Err(Gone(CloseReason::ParseError))
+                Err(TransportLost(CloseReason::ParseError))
             }
         }
     }
@@ -65,25 +65,27 @@ impl Said {
 
 impl SessionTask {
     /// Takes what HTTP requests and other tasks have asked.
-    pub(super) fn requests(&mut self, requests: Requests) {
+    pub(super) fn requests(&mut self, requests: RequestQueue) {
         for request in requests {
             match request {
-                Request::Poll(asker) => self.poll_request(asker),
-                Request::Post(packets, asker) => {
+                SessionRequest::Poll(request) => self.poll_request(request),
+                SessionRequest::Post(packets, request) => {
                     if !self.machine.is_open() {
-                        self.session.answer_post(asker, true);
+                        self.session.answer_post(request, true);
                         continue;
                     }
                     match &mut self.link {
-                        Link::Polling(polling) => polling.post = Some(Post { packets, asker }),
+                        Link::Polling(polling) => {
+                            polling.post = Some(PostUnderWay { packets, request })
+                        }
                         Link::WebSocket(_) => {
-                            self.session.answer_post(asker, false);
+                            self.session.answer_post(request, false);
                         }
                     }
                 }
-                Request::Probe(io) => {
+                SessionRequest::Probe(io) => {
                     let outputs = self.machine.handle(Input::ProbeOpened, now());
-                    let offered = WebSocket::new(io);
+                    let offered = WebSocketLink::new(io);
                     let refused = outputs
                         .into_iter()
                         .any(|output| output == Output::DropProbe);
@@ -93,8 +95,8 @@ impl SessionTask {
                         self.probe = Some(Box::new(offered));
                     }
                 }
-                Request::Lost(reason) => self.input(Input::Lost(reason)),
-                Request::Close { reason, flush } => self.input(if flush {
+                SessionRequest::Lost(reason) => self.input(Input::Lost(reason)),
+                SessionRequest::Close { reason, flush } => self.input(if flush {
                     Input::Close(reason)
                 } else {
                     Input::Cut(reason)
@@ -103,23 +105,23 @@ impl SessionTask {
         }
     }
 
-    pub(super) fn poll_request(&mut self, asker: Asker) {
+    pub(super) fn poll_request(&mut self, request: PendingRequest) {
         let Link::Polling(polling) = &mut self.link else {
-            asker.answer(Reply::Refused);
+            request.answer(PollResponse::Refused);
             return;
         };
         if self.machine.is_gone() {
-            asker.answer(Reply::Refused);
+            request.answer(PollResponse::Refused);
         } else if self.ending.is_some_and(|ending| !ending.flush) {
             let noop = payload::encode([Frame::noop()]);
-            asker.answer(Reply::Payload(noop));
+            request.answer(PollResponse::Payload(noop));
             self.input(Input::Finished);
         } else if polling.poll.is_some() {
             // The first is answered when the session closes.
-            asker.answer(Reply::Refused);
+            request.answer(PollResponse::Refused);
             self.input(Input::Lost(CloseReason::TransportError));
         } else {
-            polling.poll = Some(asker);
+            polling.poll = Some(request);
             if self.probe.is_some() {
                 self.input(Input::Polled);
             }
@@ -134,7 +136,7 @@ impl SessionTask {
             match self.next(cx, &mut message) {
                 None => break,
                 // Past the machine: that it is open is all that it could say.
-                Some(Ok(Said::Message)) => {
+                Some(Ok(Received::Message)) => {
                     *budget = budget.saturating_sub(1 + message.len() / BIG);
                     self.upstream.on_message(message, cx);
                     if writable && self.session.shared().outbox.is_heavy() {
@@ -142,11 +144,11 @@ impl SessionTask {
                         writable = self.write(cx);
                     }
                 }
-                Some(Ok(Said::Packet(packet))) => {
+                Some(Ok(Received::Packet(packet))) => {
                     *budget -= 1;
                     self.input(Input::Packet(packet));
                 }
-                Some(Err(Gone(reason))) => self.input(Input::Lost(reason)),
+                Some(Err(TransportLost(reason))) => self.input(Input::Lost(reason)),
             }
         }
         let before = self.machine.transport();
@@ -166,7 +168,7 @@ impl SessionTask {
             self.reading = may;
             trace!(sid = ?self.session.sid(), reading = may, "backpressure");
         }
-        // Over a WebSocket the pong may wait behind what is not read, and a client that fetches nothing runs into
+        // Over a WebSocketLink the pong may wait behind what is not read, and a client that fetches nothing runs into
         // the write timeout. Over polling one GET empties the queue: who sends none has only the ping to miss.
         let rests = full || (over_limit && matches!(self.link, Link::WebSocket(_)));
         if rests != self.resting {
@@ -177,7 +179,11 @@ impl SessionTask {
     }
 
     /// The next packet of the client. A message is put into `message`.
-    fn next(&mut self, cx: &mut Context<'_>, message: &mut Message) -> Option<Result<Said, Gone>> {
+    fn next(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Message,
+    ) -> Option<Result<Received, TransportLost>> {
         match &mut self.link {
             Link::WebSocket(websocket) => {
                 if let Some(post) = &mut websocket.overtaken {
@@ -185,13 +191,13 @@ impl SessionTask {
                     if next.is_none()
                         && let Some(post) = websocket.overtaken.take()
                     {
-                        self.session.answer_post(post.asker, true);
+                        self.session.answer_post(post.request, true);
                         return self.next(cx, message);
                     }
                     return next;
                 }
                 let next = match websocket.io.poll_message(cx, message) {
-                    Poll::Ready(Ok(())) => Some(Said::read(message)),
+                    Poll::Ready(Ok(())) => Some(Received::read(message)),
                     Poll::Ready(Err(gone)) => Some(Err(gone)),
                     Poll::Pending => None,
                 };
@@ -228,9 +234,9 @@ impl SessionTask {
         let mut message = Message::default();
         while let Some(probe) = &mut self.probe {
             match probe.io.poll_message(cx, &mut message) {
-                Poll::Ready(Ok(())) => match Said::read(&mut message) {
-                    Ok(Said::Packet(packet)) => self.input(Input::ProbePacket(packet)),
-                    Ok(Said::Message) => {
+                Poll::Ready(Ok(())) => match Received::read(&mut message) {
+                    Ok(Received::Packet(packet)) => self.input(Input::ProbePacket(packet)),
+                    Ok(Received::Message) => {
                         let message = std::mem::take(&mut message);
                         self.input(Input::ProbePacket(EnginePacket::Message(message)));
                     }
@@ -246,7 +252,7 @@ impl SessionTask {
         }
     }
 
-    /// A closing WebSocket is read on, for the client's close frame; what else comes is dropped.
+    /// A closing WebSocketLink is read on, for the client's close frame; what else comes is dropped.
     pub(super) fn drain_closing(&mut self, cx: &mut Context<'_>) {
         if self.ending.is_none() {
             return;

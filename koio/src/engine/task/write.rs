@@ -11,24 +11,24 @@ use tokio::task::coop::unconstrained;
 use super::{SessionTask, link::Link};
 use crate::{
     engine::{
-        duplex::{Gone, Source},
         machine::Input,
         outbox::Outbox,
-        requests::Reply,
+        requests::PollResponse,
+        transport::{FrameSource, TransportLost},
     },
     wire::{Frame, payload},
 };
 
 /// Frames that one turn writes: emitters on other threads may queue as fast as the client reads.
-const SHARE: usize = 4_096;
+const MAX_FRAMES_PER_TURN: usize = 4_096;
 
 /// What is queued, as far as one turn writes it.
-struct Share<'a> {
+struct TurnFrames<'a> {
     outbox: &'a Outbox,
     left: usize,
 }
 
-impl Source for Share<'_> {
+impl FrameSource for TurnFrames<'_> {
     fn gather(&mut self, together: &mut Vec<u8>, enough: usize) -> bool {
         self.outbox.gather(together, enough, &mut self.left)
     }
@@ -40,7 +40,7 @@ impl Source for Share<'_> {
 }
 
 impl SessionTask {
-    /// Writes what is queued. Returns whether the transport would take more.
+    /// WriteBudget what is queued. Returns whether the transport would take more.
     pub(super) fn write(&mut self, cx: &mut Context<'_>) -> bool {
         let outbox = &self.session.shared().outbox;
         match &mut self.link {
@@ -50,9 +50,9 @@ impl SessionTask {
                 let left = if self.ending.is_some() {
                     usize::MAX
                 } else {
-                    SHARE
+                    MAX_FRAMES_PER_TURN
                 };
-                let mut share = Share { outbox, left };
+                let mut share = TurnFrames { outbox, left };
                 let io = &mut websocket.io;
                 let write = poll_fn(|cx| io.poll_write(cx, &mut share));
                 let result = pin!(unconstrained(write)).poll(cx);
@@ -63,7 +63,7 @@ impl SessionTask {
                         self.websocket_drained(cx);
                         true
                     }
-                    Poll::Ready(Err(Gone(reason))) => {
+                    Poll::Ready(Err(TransportLost(reason))) => {
                         websocket.read_done = true;
                         self.input(Input::Lost(reason));
                         self.input(Input::Finished);
@@ -94,7 +94,7 @@ impl SessionTask {
                     return true;
                 }
                 if let Some(poll) = polling.poll.take() {
-                    poll.answer(Reply::Payload(payload));
+                    poll.answer(PollResponse::Payload(payload));
                 }
                 false
             }

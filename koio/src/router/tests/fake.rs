@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::router::Setup;
 use crate::{
     CloseReason, Sid, Socket, SocketConfig,
-    engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, Transport, Upstream},
+    engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, TransportKind, Upstream},
     router::EventTable,
     socket::{Accept, BoxFuture, Clients, Dispatch, Namespaces, ServerCore},
     wire::{Event, Message},
@@ -112,9 +112,14 @@ impl Server {
         let config = EngineConfig::default();
         let engine = Engine::new(config.clone(), Arc::new(clients())).unwrap();
         core.start(SocketConfig::default(), &engine);
-        let session = Session::new(Sid::random().unwrap(), &config, Transport::WebSocket);
+        let session = Session::new(Sid::random().unwrap(), &config, TransportKind::WebSocket);
         let uri = http::Uri::from_static("/socket.io/?member=1");
-        let opening = Opening::new(&http::HeaderMap::new(), &uri, None, Transport::WebSocket);
+        let opening = Opening::new(
+            &http::HeaderMap::new(),
+            &uri,
+            None,
+            TransportKind::WebSocket,
+        );
         let mut upstream = clients().accept(session.clone(), opening);
         push(&mut *upstream, format!("0{namespace},{auth}"));
         let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();
@@ -217,7 +222,7 @@ impl Server {
 
     /// How often the client was found to break the protocol.
     pub(crate) fn protocol_errors(&self) -> u64 {
-        self.core.counters.snapshot().protocol_errors
+        self.core.observers.counts().protocol_errors
     }
 
     /// Everything that the client is told.

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    engine::{Engine, EngineConfig, Transport, requests::Reply},
+    engine::{Engine, EngineConfig, TransportKind, requests::PollResponse},
     ids::Sid,
     socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
     wire::payload,
@@ -111,7 +111,7 @@ fn opening() -> Opening {
         &Default::default(),
         &Default::default(),
         None,
-        Transport::Polling,
+        TransportKind::Polling,
     )
 }
 
@@ -125,7 +125,7 @@ impl Scene {
 
     async fn get(&self) -> String {
         match self.session.poll().unwrap().await.unwrap() {
-            Reply::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
+            PollResponse::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
             other => format!("{other:?}").to_lowercase(),
         }
     }
@@ -251,12 +251,12 @@ async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
         .shutdown(Duration::from_millis(1))
         .await;
     assert_eq!(drained.forced, 1);
-    assert_eq!(scene.engine.tasks(), 0);
+    assert_eq!(scene.engine.sessions().tasks(), 0);
     assert_eq!(
         scene.above.log(),
         ["connected /", "stuck", "disconnected: server shutting down"]
     );
-    assert_eq!(scene.core.counters.snapshot().handlers_dropped, 1);
+    assert_eq!(scene.core.observers.counts().handlers_dropped, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,7 +266,7 @@ async fn every_slow_consumer_is_counted_whoever_noticed_it() {
     // As the session itself does when a write makes no progress.
     scene.session.lost(CloseReason::SlowConsumer);
     settle().await;
-    assert_eq!(scene.core.counters.snapshot().slow_consumers, 1);
+    assert_eq!(scene.core.observers.counts().slow_consumers, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -316,7 +316,7 @@ async fn who_was_never_told_that_it_is_connected_has_no_disconnect() {
         .await
         .unwrap();
         cut.await.unwrap();
-        scene.engine.drained().await;
+        scene.engine.sessions().drained().await;
         let log = scene.above.log();
         assert!(log.is_empty() || log.len() == 2, "{log:?}");
     }

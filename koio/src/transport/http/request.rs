@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use memchr::{memchr, memchr2};
 
 use crate::{
-    engine::{EngineConfig, Transport},
+    engine::{EngineConfig, TransportKind},
     ids::Sid,
 };
 
@@ -88,9 +88,9 @@ impl Refusal {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RequestIntent {
     /// A new session.
-    Open(Transport),
+    Open(TransportKind),
     /// Something of a session: a poll, a post, or (with the WebSocket transport) an upgrade.
-    Session(Sid, Transport),
+    Session(Sid, TransportKind),
 }
 
 #[derive(Default)]
@@ -177,13 +177,13 @@ pub(crate) fn judge(
 ) -> Result<RequestIntent, Refusal> {
     let query = EngineQuery::parse(query);
     let transport = match query.transport.as_deref() {
-        Some(b"polling") => Transport::Polling,
-        Some(b"websocket") => Transport::WebSocket,
+        Some(b"polling") => TransportKind::Polling,
+        Some(b"websocket") => TransportKind::WebSocket,
         _ => return Err(Refusal::TransportUnknown),
     };
     let enabled = match transport {
-        Transport::Polling => config.polling,
-        Transport::WebSocket => config.websocket,
+        TransportKind::Polling => config.polling,
+        TransportKind::WebSocket => config.websocket,
     };
     if !enabled {
         return Err(Refusal::TransportUnknown);
@@ -196,7 +196,7 @@ pub(crate) fn judge(
     if let Some(sid) = query.sid {
         let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown)?;
         // A WebSocket needs an upgrade and a poll is none; a proxy that strips the header shows up here.
-        if upgrade != (transport == Transport::WebSocket) {
+        if upgrade != (transport == TransportKind::WebSocket) {
             return Err(Refusal::BadRequest);
         }
         return Ok(RequestIntent::Session(sid, transport));
@@ -204,7 +204,7 @@ pub(crate) fn judge(
     if method != Method::GET {
         return Err(Refusal::BadHandshakeMethod);
     }
-    if upgrade != (transport == Transport::WebSocket) {
+    if upgrade != (transport == TransportKind::WebSocket) {
         return Err(Refusal::BadRequest);
     }
     if query.version.as_deref() != Some(b"4".as_slice()) {
@@ -231,11 +231,11 @@ mod tests {
     fn a_handshake_names_its_version_and_transport() {
         assert_eq!(
             get("EIO=4&transport=polling"),
-            Ok(RequestIntent::Open(Transport::Polling))
+            Ok(RequestIntent::Open(TransportKind::Polling))
         );
         assert_eq!(
             ask(&Method::GET, "EIO=4&transport=websocket&t=abc", true),
-            Ok(RequestIntent::Open(Transport::WebSocket))
+            Ok(RequestIntent::Open(TransportKind::WebSocket))
         );
     }
 
@@ -297,11 +297,11 @@ mod tests {
     fn an_escaped_parameter_is_read_like_any_other() {
         assert_eq!(
             get("E%49O=4&%74ransport=p%6Flling&x=a+b"),
-            Ok(RequestIntent::Open(Transport::Polling))
+            Ok(RequestIntent::Open(TransportKind::Polling))
         );
         assert_eq!(
             get("&&EIO=4&transport=polling&"),
-            Ok(RequestIntent::Open(Transport::Polling))
+            Ok(RequestIntent::Open(TransportKind::Polling))
         );
     }
 

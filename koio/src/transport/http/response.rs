@@ -7,7 +7,7 @@ use http::{
 };
 
 use super::{Body, request::Refusal};
-use crate::engine::requests::Reply;
+use crate::engine::requests::PollResponse;
 
 /// The answer to data that was taken.
 pub(crate) const TAKEN: &[u8] = b"ok";
@@ -32,12 +32,12 @@ fn never_stored(mut response: Response<Body>) -> Response<Body> {
 }
 
 /// What a session answers. `transport::http1` writes the same.
-impl From<Reply> for Response<Body> {
-    fn from(reply: Reply) -> Self {
+impl From<PollResponse> for Response<Body> {
+    fn from(reply: PollResponse) -> Self {
         let (content_type, body) = match reply {
-            Reply::Payload(payload) => ("text/plain; charset=UTF-8", payload),
-            Reply::Taken => ("text/html", Bytes::from_static(TAKEN)),
-            Reply::Refused => return bare(StatusCode::BAD_REQUEST),
+            PollResponse::Payload(payload) => ("text/plain; charset=UTF-8", payload),
+            PollResponse::Taken => ("text/html", Bytes::from_static(TAKEN)),
+            PollResponse::Refused => return bare(StatusCode::BAD_REQUEST),
         };
         never_stored(respond(StatusCode::OK, content_type, body))
     }

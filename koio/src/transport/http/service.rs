@@ -33,9 +33,11 @@ use super::{
 };
 use crate::{
     engine::{
-        Engine, Opening, PeerAddr, Transport, duplex::Duplex, registry::NotOpened, requests::Reply,
+        Engine, NotOpened, Opening, PeerAddr, TransportKind, requests::PollResponse,
+        transport::Transport,
     },
     ids::Sid,
+    observe::Observation,
     transport::{
         polling::{Post, Waiting},
         tcp::Tcp,
@@ -155,10 +157,10 @@ impl EngineService {
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let asked = request::judge(request.method(), query, upgrade, self.engine.config());
         let begun = match asked {
-            Ok(RequestIntent::Open(Transport::Polling)) => {
+            Ok(RequestIntent::Open(TransportKind::Polling)) => {
                 PendingResponse::Done(self.open_polling(&request, peer))
             }
-            Ok(RequestIntent::Open(Transport::WebSocket)) => {
+            Ok(RequestIntent::Open(TransportKind::WebSocket)) => {
                 PendingResponse::Done(self.open_websocket(&mut request, peer, None))
             }
             Ok(RequestIntent::Session(sid, transport)) => {
@@ -170,14 +172,15 @@ impl EngineService {
     }
 
     fn refuse<B>(&self, refusal: Refusal, upgrade: bool, request: &Request<B>) -> Response<Body> {
-        debug!(
-            code = refusal.code(),
-            message = refusal.message(),
-            hint = refusal.hint(),
-            method = %request.method(),
-            upgrade,
-            "connection refused"
-        );
+        self.engine
+            .observers()
+            .notify(&Observation::RequestRefused {
+                status: refusal.status().as_u16(),
+                method: request.method().as_str(),
+                upgrade,
+                message: refusal.message(),
+                hint: refusal.hint(),
+            });
         if upgrade {
             response::refused_upgrade(refusal)
         } else {
@@ -186,9 +189,9 @@ impl EngineService {
     }
 
     fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
-        let opening = opening(request, peer, Transport::Polling);
+        let opening = opening(request, peer, TransportKind::Polling);
         match self.engine.open(opening, None) {
-            Ok(handshake) => Reply::Payload(payload::encode([handshake])).into(),
+            Ok(handshake) => PollResponse::Payload(payload::encode([handshake])).into(),
             Err(NotOpened::Refusing | NotOpened::NoId) => {
                 self.refuse(Refusal::Unavailable, false, request)
             }
@@ -198,7 +201,7 @@ impl EngineService {
     fn session<B>(
         &self,
         sid: Sid,
-        transport: Transport,
+        transport: TransportKind,
         mut request: Request<B>,
         peer: Option<SocketAddr>,
     ) -> PendingResponse
@@ -207,7 +210,7 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let upgrade = transport == Transport::WebSocket;
+        let upgrade = transport == TransportKind::WebSocket;
         let Some(session) = self.engine.get(&sid) else {
             return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
         };
@@ -250,7 +253,7 @@ impl EngineService {
         let Some(response) = accepted else {
             return self.refuse(Refusal::BadRequest, true, request);
         };
-        let opening = opening(request, peer, Transport::WebSocket);
+        let opening = opening(request, peer, TransportKind::WebSocket);
         let upgrading = hyper::upgrade::on(&mut *request);
         tokio::spawn(connect(self.engine.clone(), upgrading, opening, sid));
         response
@@ -282,7 +285,7 @@ async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Op
 }
 
 /// Takes hyper's connection apart where it can, to read and write the socket itself.
-fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Duplex> {
+fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
     let config = engine.config();
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
@@ -330,7 +333,7 @@ fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
     Some(response)
 }
 
-fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: Transport) -> Opening {
+fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: TransportKind) -> Opening {
     let told = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
     let remote = peer.or_else(told);
     Opening::new(request.headers(), request.uri(), remote, transport)

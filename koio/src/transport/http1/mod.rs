@@ -49,7 +49,7 @@ use super::{
     websocket::WebSocketTransport,
 };
 use crate::{
-    engine::{Opening, Session, Transport, requests::Reply},
+    engine::{Opening, Session, TransportKind, requests::PollResponse},
     time::now,
     wire::payload,
 };
@@ -227,8 +227,8 @@ impl Http1Connection {
         let mut block = ReadBuffer::default();
         match block.poll_fill(Pin::new(&mut self.tcp), cx) {
             Poll::Ready(Ok(1..)) => {
-                let next = self.take(block.closed(), cx);
-                block.forget();
+                let next = self.take(block.unread(), cx);
+                block.clear();
                 Poll::Ready(next)
             }
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(NextStep::End),
@@ -249,8 +249,8 @@ impl Http1Connection {
         let mut block = ReadBuffer::default();
         match ready!(block.poll_fill(Pin::new(&mut self.tcp), cx)) {
             Ok(1..) => {
-                self.unread = Bytes::copy_from_slice(block.closed());
-                block.forget();
+                self.unread = Bytes::copy_from_slice(block.unread());
+                block.clear();
                 // The answer may have come meanwhile, and then nobody wakes this task for it.
                 Poll::Ready(NextStep::Request)
             }
@@ -320,7 +320,7 @@ impl Http1Connection {
         let config = self.service.engine.config();
         let query = self.service.query_of(target);
         let ask = query.map(|query| request::judge(&Method::GET, query, false, config));
-        matches!(ask, Some(Ok(RequestIntent::Session(sid, Transport::Polling))) if client.is(&sid))
+        matches!(ask, Some(Ok(RequestIntent::Session(sid, TransportKind::Polling))) if client.is(&sid))
     }
 
     /// Tells the client's session of a poll, or of a POST with its body. `None` if there is anything to refuse.
@@ -332,17 +332,17 @@ impl Http1Connection {
         cx: &mut Context<'_>,
     ) -> Option<()> {
         let session = client.session();
-        if session.transport() != Transport::Polling {
+        if session.transport() != TransportKind::Polling {
             return None;
         }
         let eager = self.is_eager();
-        let asker = || client.ask(listed, eager, cx.waker());
+        let request = || client.ask(listed, eager, cx.waker());
         match body {
             Some(body) => {
                 let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
-                session.post_whole(packets, asker).ok()
+                session.post_whole(packets, request).ok()
             }
-            None => session.poll_by(asker).ok(),
+            None => session.poll_by(request).ok(),
         }
     }
 
@@ -364,15 +364,15 @@ impl Http1Connection {
             request::judge(method, query, plain.websocket.is_some(), config).ok()?
         };
         match ask {
-            RequestIntent::Open(Transport::Polling) => {
-                let opening = self.opening(plain, Transport::Polling);
+            RequestIntent::Open(TransportKind::Polling) => {
+                let opening = self.opening(plain, TransportKind::Polling);
                 let handshake = self.service.engine.open(opening, None).ok()?;
                 let payload = payload::encode([handshake]);
-                Some(self.answer(Reply::Payload(payload), listed))
+                Some(self.answer(PollResponse::Payload(payload), listed))
             }
-            RequestIntent::Open(Transport::WebSocket) => self.handshake(plain, None),
+            RequestIntent::Open(TransportKind::WebSocket) => self.handshake(plain, None),
             RequestIntent::Session(sid, transport) => {
-                if transport == Transport::WebSocket {
+                if transport == TransportKind::WebSocket {
                     return self.handshake(plain, Some(self.service.engine.get(&sid)?));
                 }
                 let client = match self.client.take().filter(|known| known.is(&sid)) {
@@ -395,7 +395,7 @@ impl Http1Connection {
     }
 
     /// Answers what needs no waiting.
-    fn answer(&mut self, reply: Reply, listed: Option<HeaderValue>) -> NextStep {
+    fn answer(&mut self, reply: PollResponse, listed: Option<HeaderValue>) -> NextStep {
         let Some(writer) = self.tcp.writer() else {
             return NextStep::End;
         };
@@ -408,7 +408,7 @@ impl Http1Connection {
         }
     }
 
-    fn opening(&self, plain: &PlainRequest<'_>, transport: Transport) -> Opening {
+    fn opening(&self, plain: &PlainRequest<'_>, transport: TransportKind) -> Opening {
         let headers = plain.headers.iter();
         let headers = headers.map(|header| (header.name.as_bytes(), header.value));
         Opening::of_text(plain.target, headers, self.peer, transport)
@@ -422,7 +422,11 @@ impl Http1Connection {
         Some(NextStep::WebSocket(PendingUpgrade {
             response: response_writer::switching_protocols(key),
             by: session.map_or_else(
-                || UpgradedSession::Opening(Box::new(self.opening(plain, Transport::WebSocket))),
+                || {
+                    UpgradedSession::Opening(Box::new(
+                        self.opening(plain, TransportKind::WebSocket),
+                    ))
+                },
                 UpgradedSession::Session,
             ),
         }))

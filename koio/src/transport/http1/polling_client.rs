@@ -23,7 +23,7 @@ use super::{
 use crate::{
     engine::{
         CloseReason, Session,
-        requests::{Asker, Line, Reply},
+        requests::{PendingRequest, PollResponse, Responder},
     },
     ids::Sid,
     time::now,
@@ -114,7 +114,12 @@ impl PollingClient {
     }
 
     /// Who asks the session for something. From here on the answer belongs to this request.
-    pub(super) fn ask(&self, listed: Option<&HeaderValue>, eager: bool, waker: &Waker) -> Asker {
+    pub(super) fn ask(
+        &self,
+        listed: Option<&HeaderValue>,
+        eager: bool,
+        waker: &Waker,
+    ) -> PendingRequest {
         let mut state = self.line.state();
         self.line.busy.store(true, Ordering::Relaxed);
         if state.listed.as_ref() != listed {
@@ -122,7 +127,7 @@ impl PollingClient {
         }
         state.eager = eager;
         state.remember(waker);
-        Asker::line(Arc::clone(&self.line) as _)
+        PendingRequest::line(Arc::clone(&self.line) as _)
     }
 
     /// How far it is. While it is not answered: whom to wake if there is something left to do, or if the task is
@@ -177,8 +182,8 @@ impl ResponderState {
     }
 }
 
-impl Line for ConnectionResponder {
-    fn answer(&self, reply: Reply) {
+impl Responder for ConnectionResponder {
+    fn answer(&self, reply: PollResponse) {
         let mut state = self.state();
         if !self.is_asked(&state) {
             return;

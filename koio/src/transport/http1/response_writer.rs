@@ -11,7 +11,7 @@ use http::HeaderValue;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::engine::requests::Reply;
+use crate::engine::requests::PollResponse;
 use crate::transport::http::response;
 
 /// What answers begin with.
@@ -42,7 +42,7 @@ pub(super) struct UnsentResponse {
 /// Writes an answer. `None` if that is all there is to do about it.
 pub(super) fn write(
     to: &OwnedWriteHalf,
-    reply: Reply,
+    reply: PollResponse,
     listed: Option<&HeaderValue>,
     last: bool,
     now: Instant,
@@ -51,9 +51,9 @@ pub(super) fn write(
     together.clear();
     begin(&mut together, &reply, now);
     let mut body = match reply {
-        Reply::Payload(payload) => payload,
-        Reply::Taken => Bytes::from_static(response::TAKEN),
-        Reply::Refused => Bytes::new(),
+        PollResponse::Payload(payload) => payload,
+        PollResponse::Taken => Bytes::from_static(response::TAKEN),
+        PollResponse::Refused => Bytes::new(),
     };
     finish(&mut together, body.len(), listed, last);
     if body.len() <= COALESCE {
@@ -133,15 +133,15 @@ impl DatedHeads {
     }
 }
 
-fn begin(into: &mut Vec<u8>, reply: &Reply, now: Instant) {
+fn begin(into: &mut Vec<u8>, reply: &PollResponse, now: Instant) {
     SECOND.with_borrow_mut(|second| {
         if second.until.is_none_or(|until| now >= until) {
             second.renew(now);
         }
         into.extend_from_slice(match reply {
-            Reply::Payload(_) => &second.payload,
-            Reply::Taken => &second.taken,
-            Reply::Refused => &second.refused,
+            PollResponse::Payload(_) => &second.payload,
+            PollResponse::Taken => &second.taken,
+            PollResponse::Refused => &second.refused,
         });
     });
 }

@@ -1,14 +1,13 @@
-//! WebSocket: the protocol is tungstenite's, whole messages in and out are ours.
+//! The WebSocket transport.
 //!
-//! A message that came in one frame is unmasked and cut out of what was read from the socket. Everything else is
-//! tungstenite's `WebSocketContext`'s, and what it wants to write (pongs, the answer to a close) is collected as whole
-//! frames. Frames to the client come ready-made, header included, and are written as they are.
+//! [`Reader`] turns the bytes of the client into messages. Frames to the client are encoded where they are made, header
+//! included, and written as they are ([`WriteQueue`]).
 
-mod read;
-mod slow;
+mod control;
+mod mask;
+mod reader;
 #[cfg(test)]
 mod tests;
-mod whole;
 mod write;
 
 use std::{
@@ -18,16 +17,21 @@ use std::{
 };
 
 use bytes::Bytes;
+use tracing::debug;
 
 use self::{
-    read::{Heard, Reader},
+    control::{close_frame, push_pong},
+    reader::{ReadEvent, Reader, ReservedBits, Violation},
     write::WriteQueue,
 };
-use super::tcp::{ByteStream, Tcp};
+use super::{
+    read_buffer::ReadBuffer,
+    tcp::{ByteStream, Tcp},
+};
 use crate::{
     engine::{
         CloseReason, EngineConfig,
-        duplex::{Duplex, Gone, Shortcut, Source},
+        transport::{DirectWrite, FrameSource, Transport, TransportLost},
     },
     wire::Message,
 };
@@ -35,7 +39,10 @@ use crate::{
 /// A WebSocket over any byte stream.
 pub(super) struct WebSocketTransport<S> {
     io: S,
+    buffer: ReadBuffer,
     reader: Reader,
+    /// Answers to pings, whole frames of them. They are written ahead of everything that is not begun.
+    pongs: Vec<u8>,
     outgoing: WriteQueue,
     close_sent: bool,
     shut: bool,
@@ -45,8 +52,8 @@ pub(super) struct WebSocketTransport<S> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum ConnectionPhase {
     Open,
-    /// The peer broke the protocol, or has closed: what it still sends is read and dropped, so that closing the
-    /// socket does not reset the connection before our close frame has arrived.
+    /// The peer broke the protocol, or has closed. Its bytes are read and dropped: closing a socket with unread bytes
+    /// would reset the connection, and our close frame could be lost.
     Draining,
     Ended,
 }
@@ -56,7 +63,9 @@ impl<S> WebSocketTransport<S> {
     pub(super) fn new(io: S, unread: &Bytes, config: &EngineConfig) -> Self {
         Self {
             io,
-            reader: Reader::new(unread, config),
+            buffer: ReadBuffer::of(unread),
+            reader: Reader::new(config, ReservedBits::None),
+            pongs: Vec::new(),
             outgoing: WriteQueue::default(),
             close_sent: false,
             shut: false,
@@ -64,30 +73,27 @@ impl<S> WebSocketTransport<S> {
         }
     }
 
-    /// The peer broke the protocol: tells it so, and stops listening. tungstenite itself only reports.
-    fn violation(&mut self, code: u16) {
-        self.close_frame(code);
+    /// Closes because the peer broke the protocol, and stops reading messages.
+    fn violation(&mut self, violation: Violation) {
+        debug!(%violation, "websocket protocol violation");
+        self.send_close(&u16::from(violation.close_code()).to_be_bytes());
+        self.drain();
+    }
+
+    fn drain(&mut self) {
         self.phase = ConnectionPhase::Draining;
         self.reader.stop();
+        self.buffer = ReadBuffer::default();
     }
 
-    fn close_frame(&mut self, code: u16) {
-        self.take_control();
+    /// Queues a close frame behind everything else, if none was sent: nothing may follow one.
+    fn send_close(&mut self, payload: &[u8]) {
         if !self.close_sent {
             self.close_sent = true;
-            let [high, low] = code.to_be_bytes();
-            self.outgoing
-                .push(Bytes::copy_from_slice(&[0x88, 2, high, low]));
-        }
-    }
-
-    /// Moves the context's own frames behind those that are already on their way, when there is room: what the
-    /// peer asks for must not grow with what it does not read.
-    fn take_control(&mut self) {
-        let frames = self.reader.take_control();
-        // After our close frame nothing may follow, tungstenite's answer to the peer's close included.
-        if !self.close_sent && !frames.is_empty() {
-            self.outgoing.push(frames.into());
+            if !self.pongs.is_empty() {
+                self.outgoing.push(std::mem::take(&mut self.pongs).into());
+            }
+            self.outgoing.push(close_frame(payload));
         }
     }
 }
@@ -106,8 +112,8 @@ impl WebSocketTransport<Tcp> {
 impl<S: ByteStream> WebSocketTransport<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            match ready!(self.reader.block.poll_fill(Pin::new(&mut self.io), cx)) {
-                Ok(1..) => self.reader.block.forget(),
+            match ready!(self.buffer.poll_fill(Pin::new(&mut self.io), cx)) {
+                Ok(1..) => self.buffer.clear(),
                 Ok(0) | Err(_) => {
                     self.phase = ConnectionPhase::Ended;
                     return Poll::Ready(());
@@ -117,43 +123,51 @@ impl<S: ByteStream> WebSocketTransport<S> {
     }
 }
 
-impl<S: ByteStream> Duplex for WebSocketTransport<S> {
+impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Message,
-    ) -> Poll<Result<(), Gone>> {
+    ) -> Poll<Result<(), TransportLost>> {
         match self.phase {
             ConnectionPhase::Open => {}
             ConnectionPhase::Draining => {
                 return self
                     .poll_drain(cx)
-                    .map(|()| Err(Gone(CloseReason::TransportError)));
+                    .map(|()| Err(TransportLost(CloseReason::TransportError)));
             }
-            ConnectionPhase::Ended => return Poll::Ready(Err(Gone(CloseReason::TransportClose))),
+            ConnectionPhase::Ended => {
+                return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+            }
         }
         loop {
-            match self.reader.next(message) {
-                Some(Heard::Message) => return Poll::Ready(Ok(())),
-                Some(Heard::Close) => {
-                    self.take_control();
-                    self.close_sent = true;
-                    self.phase = ConnectionPhase::Draining;
-                    self.reader.stop();
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+            match self.reader.next(&mut self.buffer, message) {
+                Some(ReadEvent::Message { compressed }) => {
+                    debug_assert!(!compressed, "no extension is negotiated");
+                    return Poll::Ready(Ok(()));
                 }
-                Some(Heard::Violation(code)) => {
-                    self.violation(code);
-                    return Poll::Ready(Err(Gone(CloseReason::TransportError)));
+                Some(ReadEvent::Ping(payload)) => {
+                    push_pong(&mut self.pongs, &payload);
+                    continue;
+                }
+                Some(ReadEvent::Pong) => continue,
+                Some(ReadEvent::Close(answer)) => {
+                    self.send_close(&answer);
+                    self.drain();
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+                }
+                Some(ReadEvent::Violation(violation)) => {
+                    self.violation(violation);
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportError)));
                 }
                 None => {}
             }
-            self.reader.block.rest();
-            match ready!(self.reader.block.poll_fill(Pin::new(&mut self.io), cx)) {
+            self.buffer.release();
+            match ready!(self.buffer.poll_fill(Pin::new(&mut self.io), cx)) {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => {
                     self.phase = ConnectionPhase::Ended;
-                    return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
                 }
             }
         }
@@ -162,15 +176,13 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut dyn Source,
-    ) -> Poll<Result<(), Gone>> {
-        let gone = |_| Gone(CloseReason::TransportClose);
+        source: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
+        let gone = |_| TransportLost(CloseReason::TransportClose);
         // Nothing follows a close frame.
         let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
-        let mut control = self.reader.take_control();
-        let written = self.outgoing.poll_write(io, cx, &mut control, source);
-        self.reader.put_control(control);
+        let written = self.outgoing.poll_write(io, cx, &mut self.pongs, source);
         ready!(written).map_err(gone)?;
         let io = Pin::new(&mut self.io);
         // With both close frames exchanged, or nothing worth hearing any more, it is the server that
@@ -185,8 +197,8 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
         flushed.map_err(gone)
     }
 
-    fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
-        self.io.shortcut()
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        self.io.direct_writer()
     }
 
     fn has_progressed(&mut self) -> bool {
@@ -198,7 +210,7 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
     }
 
     fn rest(&mut self) {
-        self.reader.block.rest();
+        self.buffer.release();
     }
 
     fn close(&mut self, code: u16) {
@@ -208,6 +220,6 @@ impl<S: ByteStream> Duplex for WebSocketTransport<S> {
             self.shut = true;
             return;
         }
-        self.close_frame(code);
+        self.send_close(&code.to_be_bytes());
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
-use crate::engine::duplex::Source;
+use crate::engine::transport::FrameSource;
 
 thread_local! {
     /// Where small frames are put together; it is written before anything else happens.
@@ -55,7 +55,7 @@ impl WriteQueue {
         mut io: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
         first: &mut Vec<u8>,
-        source: &mut dyn Source,
+        source: &mut dyn FrameSource,
     ) -> Poll<io::Result<()>> {
         loop {
             let mut together = TOGETHER.take();
@@ -76,7 +76,7 @@ impl WriteQueue {
         &mut self,
         together: &mut Vec<u8>,
         first: &mut Vec<u8>,
-        source: &mut dyn Source,
+        source: &mut dyn FrameSource,
     ) -> bool {
         together.clear();
         if self.waiting() > 0 {

@@ -122,8 +122,8 @@ impl<'a> Iterator for Parts<'a> {
 
     fn next(&mut self) -> Option<Part<'a>> {
         // A `Frame` never holds a frame that is cut short, so this ends only where the bytes do.
-        let header = FrameHeader::parse(self.frames).ok().flatten()?;
-        let frame = self.frames.get(header.len()..)?;
+        let (header, start) = FrameHeader::parse(self.frames).ok().flatten()?;
+        let frame = self.frames.get(start..)?;
         let (payload, behind) =
             frame.split_at_checked(usize::try_from(header.payload_len).ok()?)?;
         self.frames = behind;

@@ -1,4 +1,4 @@
-//! What the codec does for each message, many times over, for `tests/bench/codec.rs` to count the instructions.
+//! What the codec does for each message, many times over, for `koio/benches/codec.rs` to count the instructions.
 
 use std::hint::black_box;
 
@@ -12,7 +12,7 @@ use crate::wire::{
 
 type Operation = Box<dyn FnMut()>;
 
-/// What is measured, and how often: `tests/bench/codec.rs` sets it.
+/// What is measured, and how often: `koio/benches/codec.rs` sets it.
 const ASKED: &str = "KOIO_CODEC";
 
 #[derive(Serialize, Deserialize)]

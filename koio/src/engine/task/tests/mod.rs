@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use self::script::*;
 use crate::{
-    engine::{CloseReason, EngineConfig, SendError, Transport, requests::Reply},
+    engine::{CloseReason, EngineConfig, SendError, TransportKind, requests::PollResponse},
     ids::Sid,
     time::now,
     wire::Message,
@@ -32,9 +32,9 @@ async fn a_websocket_session_begins_with_its_handshake_and_echoes_in_order() {
 async fn a_poll_waits_for_something_and_a_post_is_answered_after_it_was_heard() {
     let (_engine, above, session) = polling(config());
     let poll = session.poll().unwrap();
-    assert_eq!(posted(&session, "4a\x1e4b").await, Reply::Taken);
+    assert_eq!(posted(&session, "4a\x1e4b").await, PollResponse::Taken);
     assert_eq!(above.heard(), ["a", "b"]);
-    let Reply::Payload(payload) = poll.await.unwrap() else {
+    let PollResponse::Payload(payload) = poll.await.unwrap() else {
         panic!("refused")
     };
     assert_eq!(*payload, *b"4a\x1e4b");
@@ -46,7 +46,7 @@ async fn of_two_polls_at_once_the_first_is_closed_and_the_second_refused() {
     let first = session.poll().unwrap();
     settle().await;
     assert_eq!(polled(&session).await, "refused");
-    assert!(matches!(first.await.unwrap(), Reply::Payload(payload) if *payload == *b"1"));
+    assert!(matches!(first.await.unwrap(), PollResponse::Payload(payload) if *payload == *b"1"));
     settle().await;
     assert_eq!(above.closed(), [CloseReason::TransportError]);
     assert!(engine.get(&session.sid()).is_none());
@@ -73,7 +73,7 @@ async fn a_graceful_end_answers_a_waiting_poll_with_a_close() {
     let poll = session.poll().unwrap();
     settle().await;
     session.close(CloseReason::ForcedClose);
-    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if *payload == *b"1"));
+    assert!(matches!(poll.await.unwrap(), PollResponse::Payload(payload) if *payload == *b"1"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,8 +81,8 @@ async fn a_close_packet_answers_the_waiting_poll_with_a_noop() {
     let (engine, above, session) = polling(config());
     let poll = session.poll().unwrap();
     settle().await;
-    assert_eq!(posted(&session, "1\x1e4late").await, Reply::Taken);
-    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if *payload == *b"6"));
+    assert_eq!(posted(&session, "1\x1e4late").await, PollResponse::Taken);
+    assert!(matches!(poll.await.unwrap(), PollResponse::Payload(payload) if *payload == *b"6"));
     settle().await;
     assert_eq!(above.heard(), [""; 0]);
     assert_eq!(above.closed(), [CloseReason::TransportClose]);
@@ -92,7 +92,10 @@ async fn a_close_packet_answers_the_waiting_poll_with_a_noop() {
 #[tokio::test(start_paused = true)]
 async fn an_undecodable_post_is_refused_and_ends_the_session() {
     let (engine, above, session) = polling(config());
-    assert_eq!(posted(&session, "4a\x1eabc\x1e4b").await, Reply::Refused);
+    assert_eq!(
+        posted(&session, "4a\x1eabc\x1e4b").await,
+        PollResponse::Refused
+    );
     settle().await;
     assert_eq!(above.heard(), ["a"]);
     assert_eq!(above.closed(), [CloseReason::ParseError]);
@@ -106,9 +109,9 @@ async fn an_upgrade_keeps_the_order_of_what_was_sent() {
     settle().await;
     let wire = probed(&session).await;
     assert_eq!(wire.written(), ["3probe"]);
-    assert!(matches!(poll.await.unwrap(), Reply::Payload(payload) if *payload == *b"6"));
-    assert_eq!(posted(&session, "4a").await, Reply::Taken);
-    assert_eq!(session.transport(), Transport::Polling);
+    assert!(matches!(poll.await.unwrap(), PollResponse::Payload(payload) if *payload == *b"6"));
+    assert_eq!(posted(&session, "4a").await, PollResponse::Taken);
+    assert_eq!(session.transport(), TransportKind::Polling);
     // `5` and what follows it arrive in one read.
     wire.with(|script| {
         for text in ["5", "4b"] {
@@ -117,7 +120,7 @@ async fn an_upgrade_keeps_the_order_of_what_was_sent() {
         }
     });
     settle().await;
-    assert_eq!(session.transport(), Transport::WebSocket);
+    assert_eq!(session.transport(), TransportKind::WebSocket);
     assert_eq!(above.heard(), ["a", "b"]);
     assert_eq!(wire.written(), ["4a", "4b"]);
 }
@@ -133,11 +136,11 @@ async fn a_post_that_an_upgrade_overtakes_is_taken_before_what_comes_behind_the_
     wire.send("5");
     wire.send("4c");
     settle().await;
-    assert_eq!(session.transport(), Transport::WebSocket);
+    assert_eq!(session.transport(), TransportKind::WebSocket);
     assert_eq!(above.heard(), [""; 0]);
     above.0.lock().unwrap().full = false;
     session.wake();
-    assert_eq!(post.await.unwrap(), Reply::Taken);
+    assert_eq!(post.await.unwrap(), PollResponse::Taken);
     settle().await;
     assert_eq!(above.heard(), ["a", "b", "c"]);
 }
@@ -160,7 +163,7 @@ async fn nothing_wakes_a_probed_session_that_nobody_polls() {
     assert_eq!(above.polled(), turns);
     wire.send("5");
     settle().await;
-    assert_eq!(session.transport(), Transport::WebSocket);
+    assert_eq!(session.transport(), TransportKind::WebSocket);
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,7 +228,7 @@ async fn a_client_that_does_not_read_is_a_slow_consumer() {
     assert_eq!(above.closed(), [CloseReason::SlowConsumer]);
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert!(engine.is_empty());
-    assert_eq!(engine.tasks(), 0);
+    assert_eq!(engine.sessions().tasks(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,7 +239,7 @@ async fn a_websocket_that_is_lost_ends_everything_at_once() {
     settle().await;
     assert_eq!(above.closed(), [CloseReason::TransportClose]);
     assert!(engine.is_empty());
-    assert_eq!(engine.tasks(), 0);
+    assert_eq!(engine.sessions().tasks(), 0);
     assert!(!above.session().is_open());
 }
 
@@ -247,10 +250,10 @@ async fn a_graceful_end_of_a_websocket_waits_for_the_client_to_answer() {
     above.session().close(CloseReason::ServerShuttingDown);
     settle().await;
     assert_eq!(wire.closed(), Some(1001));
-    assert_eq!(engine.tasks(), 1);
+    assert_eq!(engine.sessions().tasks(), 1);
     wire.hang_up();
     settle().await;
-    assert_eq!(engine.tasks(), 0);
+    assert_eq!(engine.sessions().tasks(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,7 +284,7 @@ async fn a_layer_above_that_has_work_at_the_end_gets_its_turn_after_a_failed_wri
     wire.with(|script| script.broken = true);
     settle().await;
     assert_eq!(above.closed(), [CloseReason::TransportClose]);
-    assert_eq!(engine.tasks(), 0);
+    assert_eq!(engine.sessions().tasks(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -338,15 +341,15 @@ async fn no_session_slips_in_while_a_shutdown_begins() {
         let (engine, _above) = engine(config());
         let opener = engine.clone();
         let opening = tokio::task::spawn_blocking(move || {
-            while opener.open(opening(Transport::Polling), None).is_ok() {}
+            while opener.open(opening(TransportKind::Polling), None).is_ok() {}
         });
         while engine.is_empty() {
             tokio::task::yield_now().await;
         }
-        engine.refuse();
-        engine.cut_all(CloseReason::ServerShuttingDown);
+        engine.sessions().refuse();
+        engine.sessions().cut_all(CloseReason::ServerShuttingDown);
         opening.await.unwrap();
-        let drained = tokio::time::timeout(Duration::from_secs(5), engine.drained());
+        let drained = tokio::time::timeout(Duration::from_secs(5), engine.sessions().drained());
         assert!(drained.await.is_ok(), "{} sessions are left", engine.len());
     }
 }
@@ -361,14 +364,14 @@ async fn ids_of_ended_sessions_are_forgotten() {
 async fn a_crowd_that_has_left_leaves_no_table_behind() {
     let (engine, _above) = engine(config());
     let mut opened = 0;
-    while opened < 1_000 && engine.open(opening(Transport::Polling), None).is_ok() {
+    while opened < 1_000 && engine.open(opening(TransportKind::Polling), None).is_ok() {
         opened += 1;
     }
-    assert!(engine.room() >= opened);
-    engine.cut_all(CloseReason::ServerShuttingDown);
-    let drained = tokio::time::timeout(Duration::from_secs(60), engine.drained());
+    assert!(engine.sessions().capacity() >= opened);
+    engine.sessions().cut_all(CloseReason::ServerShuttingDown);
+    let drained = tokio::time::timeout(Duration::from_secs(60), engine.sessions().drained());
     assert!(drained.await.is_ok());
-    assert_eq!(engine.room(), 0);
+    assert_eq!(engine.sessions().capacity(), 0);
 }
 
 /// tokio allocates a task in steps of 128 bytes, and adds 104 of its own. A byte more would cost every connection 128.

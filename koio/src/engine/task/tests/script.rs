@@ -11,9 +11,9 @@ use bytes::Bytes;
 
 use crate::{
     engine::{
-        Acceptor, CloseReason, Engine, EngineConfig, Opening, Session, Transport, Upstream,
-        duplex::{Duplex, Gone, Source},
-        requests::Reply,
+        Acceptor, CloseReason, Engine, EngineConfig, Opening, Session, TransportKind, Upstream,
+        requests::PollResponse,
+        transport::{FrameSource, Transport, TransportLost},
     },
     time::now,
     wire::{Message, payload},
@@ -68,12 +68,12 @@ impl Wire {
     }
 }
 
-impl Duplex for Wire {
+impl Transport for Wire {
     fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Message,
-    ) -> Poll<Result<(), Gone>> {
+    ) -> Poll<Result<(), TransportLost>> {
         let mut script = self.0.lock().unwrap();
         if script.flood {
             for _ in 0..50 {
@@ -87,7 +87,7 @@ impl Duplex for Wire {
             return Poll::Ready(Ok(()));
         }
         if script.gone {
-            return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+            return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
         }
         script.waker = Some(cx.waker().clone());
         Poll::Pending
@@ -96,11 +96,11 @@ impl Duplex for Wire {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut dyn Source,
-    ) -> Poll<Result<(), Gone>> {
+        source: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
         let mut script = self.0.lock().unwrap();
         if script.broken {
-            return Poll::Ready(Err(Gone(CloseReason::TransportClose)));
+            return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
         }
         if script.blocked {
             script.waker = Some(cx.waker().clone());
@@ -221,7 +221,7 @@ pub(super) fn config() -> EngineConfig {
     }
 }
 
-pub(super) fn opening(transport: Transport) -> Opening {
+pub(super) fn opening(transport: TransportKind) -> Opening {
     Opening::new(&Default::default(), &Default::default(), None, transport)
 }
 
@@ -234,14 +234,14 @@ pub(super) fn engine(config: EngineConfig) -> (Engine, Above) {
 pub(super) fn websocket(config: EngineConfig) -> (Engine, Above, Wire) {
     let (engine, above) = engine(config);
     let wire = Wire::default();
-    let open = opening(Transport::WebSocket);
+    let open = opening(TransportKind::WebSocket);
     engine.open(open, Some(Box::new(wire.clone()))).unwrap();
     (engine, above, wire)
 }
 
 pub(super) fn polling(config: EngineConfig) -> (Engine, Above, Session) {
     let (engine, above) = engine(config);
-    engine.open(opening(Transport::Polling), None).unwrap();
+    engine.open(opening(TransportKind::Polling), None).unwrap();
     let session = above.session();
     (engine, above, session)
 }
@@ -263,7 +263,7 @@ pub(super) async fn probed(session: &Session) -> Wire {
 
 pub(super) async fn polled(session: &Session) -> String {
     match session.poll().unwrap().await.unwrap() {
-        Reply::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
+        PollResponse::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
         other => format!("{other:?}").to_lowercase(),
     }
 }
@@ -272,7 +272,7 @@ pub(super) fn packets(body: &'static str) -> payload::Packets {
     payload::decode(Bytes::from_static(body.as_bytes())).unwrap()
 }
 
-pub(super) async fn posted(session: &Session, body: &'static str) -> Reply {
+pub(super) async fn posted(session: &Session, body: &'static str) -> PollResponse {
     session.begin_post().unwrap();
     session.post(packets(body)).unwrap().await.unwrap()
 }

@@ -1,0 +1,201 @@
+//! The engine: opens sessions, finds them and ends them.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use super::{
+    Acceptor, EngineConfig, Opening, Session, TransportKind,
+    config::BadConfig,
+    machine::Machine,
+    sessions::{Registration, Sessions},
+    task::{Link, SessionTask, send_handshake},
+    transport::Transport,
+};
+use crate::{
+    ids::Sid,
+    observe::{Observation, Observers},
+    time::now,
+    wire::Frame,
+};
+
+/// All sessions of one server: opens them, finds them, ends them.
+///
+/// Outside the stability promise, like the whole [`engine`](crate::engine) module.
+#[derive(Clone)]
+pub struct Engine(Arc<EngineShared>);
+
+struct EngineShared {
+    config: Arc<EngineConfig>,
+    /// The end of every handshake's JSON: the limits.
+    limits: Box<str>,
+    acceptor: Arc<dyn Acceptor>,
+    sessions: Arc<Sessions>,
+}
+
+/// No session could be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotOpened {
+    /// The server is shutting down.
+    Refusing,
+    /// The operating system gave no randomness for an id.
+    NoId,
+}
+
+impl Engine {
+    /// An engine without sessions.
+    ///
+    /// # Errors
+    /// Says which limit contradicts itself.
+    pub fn new(config: EngineConfig, acceptor: Arc<dyn Acceptor>) -> Result<Self, BadConfig> {
+        Self::observed(config, acceptor, Observers::default())
+    }
+
+    /// The same, with the observers of the server above it.
+    pub(crate) fn observed(
+        config: EngineConfig,
+        acceptor: Arc<dyn Acceptor>,
+        observers: Observers,
+    ) -> Result<Self, BadConfig> {
+        config.check()?;
+        let limits = format!(
+            r#","pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
+            config.ping_interval.as_millis(),
+            config.ping_timeout.as_millis(),
+            config.max_payload,
+        );
+        Ok(Self(Arc::new(EngineShared {
+            config: Arc::new(config),
+            limits: limits.into(),
+            acceptor,
+            sessions: Arc::new(Sessions::new(observers)),
+        })))
+    }
+
+    /// The sessions, for an owner that must not keep them alive.
+    pub(crate) fn weak_sessions(&self) -> Weak<Sessions> {
+        Arc::downgrade(&self.0.sessions)
+    }
+
+    /// Who is told what happens.
+    pub(crate) fn observers(&self) -> &Observers {
+        self.0.sessions.observers()
+    }
+
+    /// The limits of its sessions.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+
+    /// Opens a session and spawns its task. Returns the frame of the handshake, which a polling session's first
+    /// response carries; a WebSocket session sends it itself.
+    pub(crate) fn open(
+        &self,
+        opening: Opening,
+        websocket: Option<Box<dyn Transport>>,
+    ) -> Result<Frame, NotOpened> {
+        self.open_with(opening, websocket, Vec::new())
+    }
+
+    /// Opens a session over a WebSocket to which these bytes are written ahead of the first frame.
+    pub(crate) fn open_behind(
+        &self,
+        first: Vec<u8>,
+        opening: Opening,
+        websocket: Box<dyn Transport>,
+    ) -> Result<Frame, NotOpened> {
+        self.open_with(opening, Some(websocket), first)
+    }
+
+    fn open_with(
+        &self,
+        opening: Opening,
+        websocket: Option<Box<dyn Transport>>,
+        first: Vec<u8>,
+    ) -> Result<Frame, NotOpened> {
+        if self.0.sessions.is_refusing() {
+            return Err(NotOpened::Refusing);
+        }
+        let sid = Sid::random().map_err(|_| NotOpened::NoId)?;
+        let link = Link::from(websocket);
+        let transport = link.transport();
+        let config = &self.0.config;
+        let session = Session::new(sid, config, transport);
+        let handshake = self.handshake(&sid, transport);
+        if transport == TransportKind::WebSocket {
+            send_handshake(&session, handshake.preceded_by(first));
+        }
+        let registration = Registration::new(Arc::clone(&self.0.sessions), &session);
+        // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.
+        if self.0.sessions.is_refusing() {
+            return Err(NotOpened::Refusing);
+        }
+        let opened = Observation::SessionOpened {
+            sid,
+            transport: transport.as_str(),
+        };
+        self.observers().notify(&opened);
+        let now = now();
+        let machine = Machine::new(Arc::clone(config), transport, now);
+        let upstream = self.0.acceptor.accept(session.clone(), opening);
+        let task = SessionTask::new(session, machine, upstream, link, registration);
+        tokio::spawn(task);
+        Ok(handshake)
+    }
+
+    fn handshake(&self, sid: &Sid, transport: TransportKind) -> Frame {
+        let upgrades = if transport == TransportKind::Polling && self.0.config.websocket {
+            r#"["websocket"]"#
+        } else {
+            "[]"
+        };
+        // No id has a character that JSON would escape.
+        Frame::open(&[
+            r#"{"sid":""#,
+            sid.expose(),
+            r#"","upgrades":"#,
+            upgrades,
+            &self.0.limits,
+        ])
+    }
+
+    /// The session with this id.
+    #[must_use]
+    pub fn get(&self, sid: &Sid) -> Option<Session> {
+        self.0.sessions.get(sid)
+    }
+
+    /// Sessions that are open or still closing.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.sessions.len()
+    }
+
+    /// Whether there is no session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether new sessions are refused.
+    #[must_use]
+    pub fn is_refusing(&self) -> bool {
+        self.0.sessions.is_refusing()
+    }
+
+    /// The table of its sessions.
+    #[cfg(test)]
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("sessions", &self.len())
+            .finish_non_exhaustive()
+    }
+}

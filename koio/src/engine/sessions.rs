@@ -1,0 +1,192 @@
+//! The table of sessions, by id, and the count of their tasks.
+
+use std::{
+    borrow::Borrow,
+    collections::HashSet,
+    hash::{Hash, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+use super::session::Session;
+use crate::{close_reason::CloseReason, ids::Sid, observe::Observers};
+
+/// Locks that the table is spread over, so that threads that open sessions rarely contend.
+const SHARDS: usize = 16;
+
+/// All sessions of one server, and whether it takes more.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    shards: [Mutex<Shard>; SHARDS],
+    /// Tasks that have not ended. A closed session has left the table while its handlers still run in its task.
+    tasks: AtomicUsize,
+    refusing: AtomicBool,
+    /// Notified when `tasks` falls to zero.
+    drained: Notify,
+    observers: Observers,
+}
+
+type Shard = HashSet<ListedSession, foldhash::fast::RandomState>;
+
+/// A session that is found by its id, which is not stored a second time.
+struct ListedSession(Session);
+
+impl Borrow<Sid> for ListedSession {
+    fn borrow(&self) -> &Sid {
+        self.0.sid_ref()
+    }
+}
+
+impl Hash for ListedSession {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.sid_ref().hash(hasher);
+    }
+}
+
+impl PartialEq for ListedSession {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sid_ref() == other.0.sid_ref()
+    }
+}
+
+impl Eq for ListedSession {}
+
+impl Sessions {
+    /// No session yet.
+    pub(crate) fn new(observers: Observers) -> Self {
+        Self {
+            observers,
+            ..Self::default()
+        }
+    }
+
+    /// Those who are told what happens to the sessions.
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.observers
+    }
+
+    fn shard(&self, sid: &Sid) -> MutexGuard<'_, Shard> {
+        // `part` is below SHARDS.
+        self.shards[sid.part(SHARDS)].lock()
+    }
+
+    /// The session with this id.
+    pub(crate) fn get(&self, sid: &Sid) -> Option<Session> {
+        self.shard(sid).get(sid).map(|listed| listed.0.clone())
+    }
+
+    /// Sessions that are open or still closing.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Sessions that the table has room for.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.lock().capacity()).sum()
+    }
+
+    fn all(&self) -> Vec<Session> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(shard.lock().iter().map(|listed| listed.0.clone()));
+        }
+        all
+    }
+
+    /// Whether new sessions are refused.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.refusing.load(Ordering::SeqCst)
+    }
+
+    /// Refuses new sessions from here on.
+    pub(crate) fn refuse(&self) {
+        self.refusing.store(true, Ordering::SeqCst);
+    }
+
+    /// Closes every session. What is queued is delivered first.
+    pub(crate) fn close_all(&self, reason: CloseReason) {
+        for session in self.all() {
+            session.close(reason);
+        }
+    }
+
+    /// Closes every session at once.
+    pub(crate) fn cut_all(&self, reason: CloseReason) {
+        for session in self.all() {
+            session.cut(reason);
+        }
+    }
+
+    /// Session tasks that have not ended.
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.load(Ordering::SeqCst)
+    }
+
+    /// Waits until every session's task has ended, its handlers included.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let drained = self.drained.notified();
+            tokio::pin!(drained);
+            // Registered before the count is read. The last task can't end unnoticed between the two.
+            drained.as_mut().enable();
+            if self.tasks() == 0 {
+                return;
+            }
+            drained.await;
+        }
+    }
+}
+
+/// Counts a session's task for as long as it lives, and lists the session until its client can't reach it any more.
+pub(crate) struct Registration {
+    sessions: Arc<Sessions>,
+    listed: Option<Session>,
+}
+
+impl Registration {
+    /// Those who are told what happens to the session.
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.sessions.observers
+    }
+
+    pub(crate) fn new(sessions: Arc<Sessions>, session: &Session) -> Self {
+        sessions.tasks.fetch_add(1, Ordering::SeqCst);
+        let listed = ListedSession(session.clone());
+        sessions.shard(session.sid_ref()).insert(listed);
+        Self {
+            sessions,
+            listed: Some(session.clone()),
+        }
+    }
+
+    /// Takes the session out of the table.
+    pub(crate) fn end(&mut self) {
+        let Some(session) = self.listed.take() else {
+            return;
+        };
+        let sid = session.sid_ref();
+        let mut shard = self.sessions.shard(sid);
+        shard.remove(sid);
+        // Shrink when under a quarter full (amortised O(1)), and when empty, so that the allocator can return memory.
+        let (left, capacity) = (shard.len(), shard.capacity());
+        if left == 0 || capacity > 64 && left < capacity / 4 {
+            shard.shrink_to(2 * left);
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.end();
+        if self.sessions.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.sessions.drained.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The transport over a pipe in memory.
+
+use std::task::Waker;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+
+use super::{
+    super::{control::MAX_PONGS, *},
+    *,
+};
+
+fn open(unread: Vec<u8>) -> (WebSocketTransport<DuplexStream>, DuplexStream) {
+    let (ours, theirs) = tokio::io::duplex(1 << 20);
+    let config = EngineConfig::default();
+    (
+        WebSocketTransport::new(ours, &unread.into(), &config),
+        theirs,
+    )
+}
+
+fn read(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<Message, TransportLost>> {
+    let mut message = Message::default();
+    websocket
+        .poll_message(&mut Context::from_waker(Waker::noop()), &mut message)
+        .map_ok(|()| message)
+}
+
+fn write(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<(), TransportLost>> {
+    websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut None)
+}
+
+fn is_at_rest(websocket: &WebSocketTransport<DuplexStream>) -> bool {
+    websocket.reader.is_at_rest() && websocket.buffer.capacity() == 0
+}
+
+#[tokio::test]
+async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
+    let mut flood = masked(0x01, b"4");
+    for _ in 0..EngineConfig::default().max_fragments {
+        flood.extend(masked(0x00, b""));
+    }
+    let (mut websocket, _theirs) = open(flood);
+    assert_eq!(
+        read(&mut websocket),
+        Poll::Ready(Err(TransportLost(CloseReason::TransportError)))
+    );
+}
+
+#[tokio::test]
+async fn a_few_pings_are_all_answered_in_order() {
+    let (mut websocket, mut theirs) = open(Vec::new());
+    for number in 0..10 {
+        theirs.write_all(&masked(0x89, &[number])).await.unwrap();
+    }
+    assert!(read(&mut websocket).is_pending());
+    assert!(write(&mut websocket).is_ready());
+    let mut pongs = [0; 30];
+    theirs.read_exact(&mut pongs).await.unwrap();
+    for (number, pong) in pongs.chunks(3).enumerate() {
+        assert_eq!(pong, [0x8a, 1, number as u8]);
+    }
+}
+
+#[tokio::test]
+async fn pongs_that_nobody_reads_do_not_pile_up() {
+    let (mut websocket, mut theirs) = open(Vec::new());
+    for _ in 0..100 {
+        for _ in 0..100 {
+            theirs.write_all(&masked(0x89, &[7; 125])).await.unwrap();
+        }
+        assert!(read(&mut websocket).is_pending());
+        tokio::task::yield_now().await;
+    }
+    let waiting = websocket.outgoing.len() + websocket.pongs.len();
+    assert!(waiting <= 2 * MAX_PONGS);
+}
+
+#[tokio::test]
+async fn a_connection_at_rest_holds_no_buffer_and_one_with_half_a_frame_no_more_than_that() {
+    let (mut websocket, mut theirs) = open(Vec::new());
+    let message = masked(0x81, b"4hello");
+    for cut in [1, 5, 6, 11] {
+        let (head, tail) = message.split_at(cut);
+        theirs.write_all(&message).await.unwrap();
+        theirs.write_all(head).await.unwrap();
+        let whole = Poll::Ready(Ok(Message::Text(Bytes::from_static(b"4hello"))));
+        assert_eq!(read(&mut websocket), whole, "cut at {cut}");
+        assert!(read(&mut websocket).is_pending());
+        assert!(websocket.is_partial());
+        assert_eq!(websocket.buffer.capacity(), 0, "cut at {cut}");
+        theirs.write_all(tail).await.unwrap();
+        assert_eq!(read(&mut websocket), whole, "cut at {cut}");
+        assert!(read(&mut websocket).is_pending());
+        assert!(write(&mut websocket).is_ready());
+        assert!(is_at_rest(&websocket));
+        assert_eq!(websocket.outgoing.capacity(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_same_messages_come_out_however_the_bytes_are_cut() {
+    let mut bytes = Vec::new();
+    let mut expected = Vec::new();
+    for length in [
+        0, 1, 125, 126, 4_000, 9_000, 30_000, 70_000, 5, 8_192, 16_384, 3,
+    ] {
+        let payload = vec![b'a' + (length % 26) as u8; length];
+        bytes.extend(long(0x82, &payload));
+        expected.push(payload.clone());
+        // In three pieces, with a ping between.
+        let (head, tail) = payload.split_at(length / 3);
+        bytes.extend(long(0x02, head));
+        bytes.extend(masked(0x89, b"?"));
+        bytes.extend(long(0x00, b""));
+        bytes.extend(long(0x80, tail));
+        expected.push(payload);
+    }
+    for cut in [7, 100, 4_096, 10_000, 65_536, 100_000, bytes.len()] {
+        let (mut websocket, mut theirs) = open(Vec::new());
+        let mut messages = Vec::new();
+        for piece in bytes.chunks(cut) {
+            theirs.write_all(piece).await.unwrap();
+            tokio::task::yield_now().await;
+            loop {
+                match read(&mut websocket) {
+                    Poll::Ready(Ok(Message::Binary(data))) => messages.push(data.to_vec()),
+                    Poll::Ready(other) => panic!("{other:?}"),
+                    Poll::Pending => break,
+                }
+                if messages.len() % 3 == 0 {
+                    // As at the end of a turn.
+                    websocket.rest();
+                }
+            }
+            assert!(write(&mut websocket).is_ready());
+        }
+        assert!(messages == expected, "cut every {cut}");
+        assert!(is_at_rest(&websocket), "cut every {cut}");
+    }
+}
+
+fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (mut theirs, mut to_us) = tokio::io::split(theirs);
+    let mut websocket = WebSocketTransport::new(ours, &Bytes::new(), config);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut messages = Vec::new();
+    let mut end = None;
+    for piece in pieces {
+        let sent = Pin::new(&mut to_us).poll_write(&mut cx, piece);
+        assert!(matches!(sent, Poll::Ready(Ok(count)) if count == piece.len()));
+        while end.is_none() {
+            match read(&mut websocket) {
+                Poll::Ready(Ok(message)) => messages.push(message),
+                Poll::Ready(Err(TransportLost(reason))) => end = Some(reason),
+                Poll::Pending => break,
+            }
+        }
+        assert!(write(&mut websocket).is_ready());
+        websocket.rest();
+    }
+    let mut answers = vec![0; 1 << 16];
+    let mut buf = tokio::io::ReadBuf::new(&mut answers);
+    let _ = Pin::new(&mut theirs).poll_read(&mut cx, &mut buf);
+    let length = buf.filled().len();
+    answers.truncate(length);
+    let end = end.map(|reason| match reason {
+        CloseReason::TransportError => {
+            let Some(&[0x88, 2, high, low]) = answers.last_chunk() else {
+                panic!("no close frame in {answers:x?}");
+            };
+            answers.truncate(length - 4);
+            StreamEnd::Violation(u16::from_be_bytes([high, low]))
+        }
+        _ => StreamEnd::ClosedByPeer,
+    });
+    Story {
+        messages,
+        answers,
+        end,
+    }
+}
+
+#[test]
+fn any_three_frames_are_read_as_tungstenite_alone_reads_them() {
+    let config = EngineConfig {
+        max_payload: 300,
+        ..EngineConfig::default()
+    };
+    let frames = [
+        frame(0x81, b""),
+        frame(0x81, "4a text, é€😀".as_bytes()),
+        frame(0x81, &[b'x'; 300]),
+        frame(0x82, &[0xff; 129]),
+        frame(0x81, b"half a letter: \xe2\x82"),
+        frame(0x81, &[b'x'; 301]),
+        long(0x81, b"a length longer than need be"),
+        frame(0x01, "the first half: \u{20ac}".as_bytes()),
+        frame(0x00, b"more"),
+        frame(0x80, b"the rest"),
+        frame(0x89, b"ping"),
+        frame(0x8a, b"pong"),
+        frame(0x88, &[3, 0xe8]),
+        vec![0x81, 3, b'b', b'a', b'd'],
+        frame(0xc1, b"a reserved bit"),
+        frame(0x83, b"a reserved opcode"),
+        frame(0x09, b"a ping in pieces"),
+    ];
+    for first in &frames {
+        for second in &frames {
+            for third in &frames {
+                let bytes = [&first[..], second, third].concat();
+                let expected = tungstenite_alone(&bytes, &config);
+                for cut in [11, 200, bytes.len()] {
+                    let pieces: Vec<_> = bytes.chunks(cut).collect();
+                    assert_eq!(koio(&pieces, &config), expected, "{bytes:x?} every {cut}");
+                }
+            }
+            let bytes = [&first[..], second].concat();
+            let expected = tungstenite_alone(&bytes, &config);
+            for cut in 1..9 {
+                let pieces: Vec<_> = bytes.chunks(cut).collect();
+                assert_eq!(koio(&pieces, &config), expected, "{bytes:x?} every {cut}");
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! How a connection begins: the Engine.IO handshake, the page that it comes from, and the CONNECT packet.
+
+mod handshake;
+mod origin;
+mod packet;

@@ -1,0 +1,3 @@
+//! How a socket and its connection end, and what its disconnect handler sees of that.
+
+mod handler;

@@ -1,0 +1,283 @@
+//! What the documents point to is there, and what they show is what runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use koio::{Config, Io, Result, handlers, on};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{client_async, tungstenite::Message};
+
+const THIS: &str = include_str!("links.rs");
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files of a folder, in order.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(folder)).expect("a folder");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
+    files.sort();
+    files
+}
+
+/// Every page that a reader may come to.
+fn documents() -> Vec<PathBuf> {
+    let root = root();
+    let mut all: Vec<_> = ["README.md", "CHANGELOG.md", "koio/ARCHITECTURE.md"]
+        .map(|page| root.join(page))
+        .into();
+    let guides = files("koio/docs").into_iter();
+    all.extend(guides.filter(|file| file.extension().is_some_and(|kind| kind == "md")));
+    assert!(all.len() > 5, "{all:?}");
+    all
+}
+
+/// A page without its blocks of code.
+fn prose(page: &str) -> String {
+    let parts = page.split("\n```").step_by(2);
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+/// Where the links and pictures of a page lead.
+fn links(page: &str) -> Vec<String> {
+    let page = prose(page);
+    let behind = |mark: &str, end: char| -> Vec<String> {
+        let found = page.split(mark).skip(1);
+        let targets = found.filter_map(|rest| rest.split(end).next());
+        targets.map(str::to_owned).collect()
+    };
+    let mut all = behind("](", ')');
+    all.extend(behind("src=\"", '"'));
+    all
+}
+
+/// The name that a heading has in links, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter_map(|letter| match letter {
+        ' ' => Some('-'),
+        letter if letter.is_alphanumeric() || letter == '-' || letter == '_' => Some(letter),
+        _ => None,
+    });
+    kept.collect()
+}
+
+/// The Rust blocks of a page.
+fn blocks(page: &str) -> Vec<String> {
+    let starts = page.split("\n```rust").skip(1);
+    let bodies = starts.filter_map(|rest| rest.split_once('\n')?.1.split("\n```").next());
+    bodies.map(str::to_owned).collect()
+}
+
+/// Code without what may differ where it stands: imports, comments, blanks, commas at the end, visibility.
+fn bare(code: &str) -> String {
+    let mut kept = String::new();
+    let mut importing = false;
+    for line in code.lines() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        importing |= line.starts_with("use ");
+        if !importing {
+            kept += line;
+        }
+        importing &= !line.ends_with(';');
+    }
+    kept.retain(|letter| !letter.is_whitespace() && letter != ',');
+    kept.replace("pub(crate)", "")
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut broken = Vec::new();
+    let mut count = 0;
+    for document in documents() {
+        let page = read(&document);
+        for link in links(&page) {
+            if link.starts_with("https://") {
+                continue;
+            }
+            count += 1;
+            let (path, part) = link.split_once('#').unwrap_or((&link, ""));
+            let target = match path {
+                "" => document.clone(),
+                path => document.parent().expect("a folder").join(path),
+            };
+            let is_there = match part {
+                "" => target.exists(),
+                part => {
+                    target.is_file() && {
+                        let page = prose(&read(&target));
+                        let mut headings = page.lines().filter(|line| line.starts_with('#'));
+                        headings.any(|heading| anchor(heading) == part)
+                    }
+                }
+            };
+            if !is_there {
+                broken.push(format!("{}: {link}", document.display()));
+            }
+        }
+    }
+    assert!(count > 20, "{count} links");
+    assert_eq!(broken, [""; 0]);
+}
+
+#[test]
+fn every_example_is_named_and_every_named_one_exists() {
+    let readme = read(&root().join("README.md"));
+    for example in files("examples") {
+        let name = example.file_name().expect("a name").to_string_lossy();
+        assert!(
+            readme.contains(&format!("](examples/{name})")),
+            "{name} is not in the README"
+        );
+    }
+    let manifests = files("examples").into_iter().chain([root().join("koio")]);
+    let packages: Vec<_> = manifests
+        .map(|folder| {
+            let manifest = read(&folder.join("Cargo.toml"));
+            let name = manifest
+                .lines()
+                .find_map(|line| line.strip_prefix("name = \""));
+            name.expect("a name").trim_end_matches('"').to_owned()
+        })
+        .chain(["koio-tests".to_owned()])
+        .collect();
+    for document in documents() {
+        let page = read(&document);
+        for rest in page
+            .split("cargo ")
+            .flat_map(|command| command.split(" -p ").skip(1))
+        {
+            let ends = |letter: char| !letter.is_alphanumeric() && letter != '-';
+            let package = rest.trim_start().split(ends).next().unwrap_or_default();
+            let known = packages.iter().any(|name| name == package);
+            assert!(known, "{}: -p {package}", document.display());
+        }
+    }
+}
+
+#[test]
+fn the_guide_is_the_server_that_its_javascript_is_run_against() {
+    let guide = read(&root().join("koio/docs/guide.md"));
+    let sources: Vec<_> = files("tests/src/bin/koio-guide");
+    let sources: String = sources.iter().map(|file| bare(&read(file))).collect();
+    let all = blocks(&guide);
+    assert!(all.len() > 15, "{} blocks", all.len());
+    for block in all {
+        if block.contains("#[tokio::test]") {
+            assert!(bare(THIS).contains(&bare(&block)), "not below:\n{block}");
+        } else if !block.contains("async fn main") {
+            assert!(sources.contains(&bare(&block)), "not in it:\n{block}");
+        }
+    }
+}
+
+/// A number as people read it.
+fn grouped(number: usize) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1_000), number % 1_000),
+    }
+}
+
+#[test]
+fn the_limits_of_the_guides_are_the_defaults() {
+    let Config { engine, socket, .. } = Config::default();
+    let mib = |bytes: usize| {
+        assert_eq!(bytes % (1 << 20), 0);
+        format!("{} MiB", bytes >> 20)
+    };
+    let seconds = |time: Duration| format!("{} s", time.as_secs());
+    let guide = read(&root().join("koio/docs/guide.md"));
+    for (what, default) in [
+        (
+            "a message (`max_payload`)",
+            format!("{} bytes", grouped(engine.max_payload)),
+        ),
+        (
+            "heartbeat (`ping_interval`, `ping_timeout`)",
+            format!(
+                "{}, {}",
+                seconds(engine.ping_interval),
+                seconds(engine.ping_timeout)
+            ),
+        ),
+        (
+            "time to connect to a namespace (`connect_timeout`)",
+            seconds(socket.connect_timeout),
+        ),
+        (
+            "events that wait for the handlers of a socket",
+            format!("{}, {}", socket.event_queue, mib(socket.event_queue_bytes)),
+        ),
+        (
+            "what waits to be sent to a client",
+            format!(
+                "{} messages, {}",
+                grouped(engine.send_queue_messages),
+                mib(engine.send_queue_bytes)
+            ),
+        ),
+        ("answers that are waited for", grouped(socket.pending_acks)),
+        ("rooms of a socket", grouped(socket.rooms)),
+        (
+            "handlers that go on after their socket has closed",
+            seconds(socket.handler_grace),
+        ),
+    ] {
+        let row = format!("\n| {what} | {default} |");
+        assert!(guide.contains(&row), "{row}");
+    }
+    let porting = read(&root().join("koio/docs/from-socket-io.md"));
+    for (option, default) in [
+        ("`.ping_interval(time)`", seconds(engine.ping_interval)),
+        ("`.ping_timeout(time)`", seconds(engine.ping_timeout)),
+        (
+            "`config.engine.upgrade_timeout`",
+            seconds(engine.upgrade_timeout),
+        ),
+        ("`.connect_timeout(time)`", seconds(socket.connect_timeout)),
+        ("`.max_payload(bytes)`", grouped(engine.max_payload)),
+    ] {
+        let cells = format!(" | {option} | {default} |\n");
+        assert!(porting.contains(&cells), "{cells}");
+    }
+}
+
+// From here on it is what the guide says about tests.
+
+#[on("add")]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+#[tokio::test]
+async fn a_function_is_a_function() {
+    assert_eq!(add(2, 3).await, 5);
+}
+
+#[tokio::test]
+async fn clients_are_answered() -> Result<()> {
+    let server = Io::new()
+        .handlers(handlers![add])
+        .bind("127.0.0.1:0")
+        .await?;
+    let address = server.local_addr();
+    tokio::spawn(server.run());
+
+    let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
+    let (mut client, _) = client_async(url, TcpStream::connect(address).await?).await?;
+    client.send(Message::text("40")).await?;
+    client.send(Message::text(r#"421["add",2,3]"#)).await?;
+    for expected in ["0{", "40{", "431[5]"] {
+        let heard = client.next().await.expect("a message")?.into_text()?;
+        assert!(heard.starts_with(expected), "{heard}"); // handshake, connected, answered
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Emitting: who gets an event, how often it is serialised, and what becomes of a volatile one.
+
+mod encoded_once;
+mod rooms;
+mod volatile;

@@ -1,0 +1,4 @@
+//! A client that does not read, or never stops sending, costs itself and nobody else.
+
+mod fairness;
+pub(crate) mod slow_clients;
