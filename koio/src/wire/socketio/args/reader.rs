@@ -165,8 +165,8 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         A: Clone,
     {
         Self {
-            checked: self.checked || self.ended,
-            tight: self.tight,
+            validated: self.validated || self.ended,
+            compact: self.compact,
             ..Self::new(self.args.clone())
         }
     }
@@ -175,8 +175,8 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
     #[must_use]
     pub fn args(&self) -> RawArgs {
         let args = self.args.clone();
-        match self.checked {
-            true => args.approved(self.tight),
+        match self.validated {
+            true => args.into_validated(self.compact),
             false => args,
         }
     }
