@@ -113,11 +113,12 @@
 #[macro_use]
 mod error;
 mod adapter;
+mod close_reason;
 pub mod engine;
 #[allow(dead_code, reason = "its users come one by one")]
 mod fast_path;
 mod ids;
-mod observe;
+pub mod observe;
 mod router;
 mod server;
 mod socket;
@@ -125,7 +126,7 @@ mod time;
 pub mod transport;
 pub mod wire;
 
-pub use engine::CloseReason;
+pub use close_reason::CloseReason;
 pub use error::{BoxError, Error, Result};
 pub use ids::{NotASocketId, Room, Sid, SocketId};
 pub use koio_macros::on;

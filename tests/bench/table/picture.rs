@@ -52,6 +52,7 @@ fn paint(
         .disable_y_mesh()
         .disable_y_axis()
         .x_labels(5)
+        .max_light_lines(0)
         .draw()?;
     let small = ("sans-serif", 10).into_font();
     let mut top = 0.0;

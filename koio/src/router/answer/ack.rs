@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 
 use crate::router::{Arguments, Context, FromEvent, Reply, Requirements};
-use crate::{Error, Result, wire::Draft};
+use crate::{Error, Result, observe::Observation, wire::Draft};
 
 /// An [`Ack`] was handed out.
 const TAKEN: u8 = 1;
@@ -78,8 +78,12 @@ impl Context {
 
     /// Both the handler's error and its `Ack` answered, say; the client gets the first.
     fn answered_before(&self) {
-        self.socket().counters().second_answers.add();
-        tracing::debug!(event = self.event(), socket = %self.socket().id(), "a second answer was ignored");
+        let second = Observation::SecondAnswer {
+            namespace: self.namespace(),
+            socket: self.socket().id(),
+            event: self.event(),
+        };
+        self.socket().observers().notify(&second);
     }
 
     /// Sends the answer, for whoever has the right to.

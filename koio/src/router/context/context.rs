@@ -323,9 +323,11 @@ impl Context {
 
     /// The client sent what is no JSON: its connection is closed, and nobody answers any more.
     pub(crate) fn broken(&self, error: DecodeError) -> Error {
-        tracing::debug!(%error, event = self.event(), socket = %self.0.socket.id(), "the arguments are no JSON");
         self.0.answer.break_off();
-        self.0.socket.protocol_error();
+        let event = self.event();
+        self.0.socket.protocol_error(format_args!(
+            "the arguments of `{event}` are no JSON: {error}"
+        ));
         Error::bad_request("the arguments are no JSON")
     }
 

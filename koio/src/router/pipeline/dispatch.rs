@@ -15,6 +15,7 @@ use crate::router::{
 };
 use crate::{
     CloseReason, Socket,
+    observe::event_span,
     socket::{Accept, BoxFuture, Dispatch, Namespaces},
     wire::Event,
 };
@@ -147,13 +148,6 @@ impl Dispatch for Served {
     }
 }
 
-/// What handlers and middleware log is theirs to find: by event, namespace and socket. Nobody listening, it costs
-/// one load.
 fn span(ctx: &Context) -> Span {
-    tracing::debug_span!(
-        "koio",
-        event = ctx.event(),
-        namespace = ctx.namespace(),
-        socket = %ctx.socket().id()
-    )
+    event_span(ctx.event(), ctx.namespace(), ctx.socket().id())
 }

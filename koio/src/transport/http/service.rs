@@ -37,6 +37,7 @@ use crate::{
         transport::Transport,
     },
     ids::Sid,
+    observe::Observation,
     transport::{
         polling::{Post, Waiting},
         tcp::Tcp,
@@ -171,14 +172,15 @@ impl EngineService {
     }
 
     fn refuse<B>(&self, refusal: Refusal, upgrade: bool, request: &Request<B>) -> Response<Body> {
-        debug!(
-            code = refusal.code(),
-            message = refusal.message(),
-            hint = refusal.hint(),
-            method = %request.method(),
-            upgrade,
-            "connection refused"
-        );
+        self.engine
+            .observers()
+            .notify(&Observation::RequestRefused {
+                status: refusal.status().as_u16(),
+                method: request.method().as_str(),
+                upgrade,
+                message: refusal.message(),
+                hint: refusal.hint(),
+            });
         if upgrade {
             response::refused_upgrade(refusal)
         } else {
