@@ -134,10 +134,18 @@ pub use observe::Counts;
 #[doc(hidden)]
 pub use router::private as __private;
 pub use router::{
-    Ack, Answer, Args, Arguments, Auth, BoxMiddleware, Context, FromEvent, Handlers, IntoRoutes,
-    Middleware, Namespace, Next, Panic, Params, Pipeline, Reply, Requirements, Route, Row, Running,
-    State, Table, Try, compose,
+    Ack, Answer, Args, Auth, BoxMiddleware, Context, FromEvent, Handlers, IntoRoutes, Middleware,
+    Namespace, Next, Panic, Params, Pipeline, Reply, Requirements, Route, Row, Running, State,
+    Table, Try, compose,
 };
+pub mod extract {
+    //! x
+    pub use crate::router::{Args, FromEvent, Params, Requirements, Try};
+}
+pub mod middleware {
+    //! x
+    pub use crate::router::{BoxMiddleware, Middleware, compose};
+}
 pub use server::{
     Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve, shutdown_signal,
 };
