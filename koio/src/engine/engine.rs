@@ -125,7 +125,7 @@ impl Engine {
         let session = Session::new(sid, config, transport);
         let handshake = self.handshake(&sid, transport);
         if transport == TransportKind::WebSocket {
-            send_handshake(&session, handshake.behind(first));
+            send_handshake(&session, handshake.preceded_by(first));
         }
         let registration = Registration::new(Arc::clone(&self.0.sessions), &session);
         // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.
