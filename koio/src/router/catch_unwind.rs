@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// A handler or a middleware panicked: the source of the error that the observers are given.
 ///
 /// ```
-/// use koio::Panic;
+/// use koio::middleware::Panic;
 ///
 /// fn on_error(error: &koio::Error) {
 ///     if let Some(panic) = error.downcast_ref::<Panic>() {
