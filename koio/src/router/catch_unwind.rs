@@ -28,7 +28,7 @@ pub struct Panic {
 }
 
 impl Panic {
-    /// What the code said as it panicked.
+    /// The message of the panic.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -45,7 +45,7 @@ impl std::error::Error for Panic {}
 
 /// Runs a future; a panic in any of its polls becomes an error. It is not polled again after that.
 ///
-/// Unwind safety: what the panicking code left half-done is its own business, as in a thread that panicked.
+/// Unwind safety: the panicking code may leave its own values half-changed, as in a thread that panics.
 /// koio's own data is not touched while user code runs.
 pub(crate) async fn guard<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut future = pin!(future);
