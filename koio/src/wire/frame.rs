@@ -67,12 +67,6 @@ impl Frame {
         }
     }
 
-    /// This frame, and what a WebSocket has to write ahead of it.
-    pub(crate) fn behind(&self, mut first: Vec<u8>) -> Self {
-        first.extend_from_slice(&self.bytes);
-        Self::new(first, self.messages)
-    }
-
     /// How many bytes a WebSocket writes.
     #[must_use]
     pub fn len(&self) -> usize {
