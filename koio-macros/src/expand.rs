@@ -170,38 +170,43 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
     let ident = named(&handler.ident);
     let at = at(ident.span());
     let private = private(krate, at);
-    let arguments = Ident::new("arguments", at);
+    let call = Ident::new("call", at);
     let numbered = handler.arguments.iter().enumerate();
-    let reads = numbered.map(|(index, argument)| read(index, argument, krate, &arguments));
+    let reads = numbered.map(|(index, argument)| read(index, argument, krate, &call));
     let described = handler.arguments.iter().map(|argument| {
         let (ty, name) = (&argument.ty, &argument.name);
         quote_spanned!(self::at(ty.span())=> .arg::<#ty>(#name))
     });
     let values = (0..handler.arguments.len()).map(value);
-    let call = match this {
+    let called = match this {
         None => quote_spanned!(at=> #ident(#(#values),*)),
         Some(this) => quote_spanned!(at=> Self::#ident(&#this, #(#values),*)),
     };
-    let replied = replied(krate, answer, &call, &arguments);
+    let replied = replied(krate, answer, &called, &call);
     let answered = if is_unnamed(answer) {
         let written = answer.to_token_stream().to_string();
-        quote_spanned!(at=> .answer_written(#written))
+        quote_spanned!(at=> .unnamed_answer(#written))
     } else {
-        quote_spanned!(at=> .answer::<#answer>())
+        quote_spanned! {self::at(answer.span())=>
+            .answer::<#answer>({
+                use #private::HasValue as _;
+                #private::Returns::<#answer>::new().has_value()
+            })
+        }
     };
     let run = quote_spanned! {at=>
         async move {
             use #private::IntoReply as _;
             #(#reads)*
-            #arguments.finish()?;
+            #call.finish()?;
             #replied
         }
     };
     // Every event takes its own share of the value whose methods are called.
     let run = match this {
-        None => quote_spanned!(at=> |mut #arguments: #private::Arguments| #run),
+        None => quote_spanned!(at=> |mut #call: #private::Call| #run),
         Some(this) => quote_spanned! {at=>
-            move |mut #arguments: #private::Arguments| {
+            move |mut #call: #private::Call| {
                 let #this = ::core::clone::Clone::clone(&#this);
                 #run
             }
@@ -230,24 +235,24 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
 /// rustc checks the bound on the type three times: where it is written, at the call and at the
 /// `await`. It reports once what it finds at one place, so all of it stands at the type, and in the
 /// type's own hygiene.
-fn read(index: usize, argument: &Argument, krate: &Path, arguments: &Ident) -> TokenStream {
+fn read(index: usize, argument: &Argument, krate: &Path, call: &Ident) -> TokenStream {
     let Argument { name, ty } = argument;
     let value = value(index);
     let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
     let last = spans.last().unwrap_or(first);
     let private = private(krate, first);
-    let called = quote_spanned!(first=> #private::Arguments::read);
-    let call = quote_spanned!(last=> ::<#ty>(&mut #arguments, #name));
+    let method = quote_spanned!(first=> #private::Call::read);
+    let parameters = quote_spanned!(last=> ::<#ty>(&mut #call, #name));
     let waiting = quote_spanned!(first=> .await?);
-    quote_spanned!(at(first)=> let #value = #called #call #waiting;)
+    quote_spanned!(at(first)=> let #value = #method #parameters #waiting;)
 }
 
 /// The call and what becomes of its value. What is wrong with that is the return type's fault.
-fn replied(krate: &Path, answer: &Type, call: &TokenStream, arguments: &Ident) -> TokenStream {
+fn replied(krate: &Path, answer: &Type, called: &TokenStream, call: &Ident) -> TokenStream {
     let at = at(answer.span());
     let private = private(krate, at);
-    quote_spanned!(at=> #private::Out(#call.await).into_reply(#arguments.ctx()))
+    quote_spanned!(at=> #private::Out(#called.await).into_reply(&#call))
 }
 
 /// Only what the user wrote, each as a call on the route.

@@ -113,11 +113,12 @@
 #[macro_use]
 mod error;
 mod adapter;
+mod close_reason;
 pub mod engine;
 #[allow(dead_code, reason = "its users come one by one")]
 mod fast_path;
 mod ids;
-mod observe;
+pub mod observe;
 mod router;
 mod server;
 mod socket;
@@ -125,7 +126,7 @@ mod time;
 pub mod transport;
 pub mod wire;
 
-pub use engine::CloseReason;
+pub use close_reason::CloseReason;
 pub use error::{BoxError, Error, Result};
 pub use ids::{NotASocketId, Room, Sid, SocketId};
 pub use koio_macros::on;
@@ -133,10 +134,18 @@ pub use observe::Counts;
 #[doc(hidden)]
 pub use router::private as __private;
 pub use router::{
-    Ack, Answer, Args, Arguments, Auth, BoxMiddleware, Context, FromEvent, Handlers, IntoRoutes,
-    Middleware, Namespace, Next, Panic, Params, Pipeline, Reply, Requirements, Route, Row, Running,
-    State, Table, Try, compose,
+    Ack, Answer, Args, Auth, BoxMiddleware, Context, FromEvent, Handlers, IntoRoutes, Middleware,
+    Namespace, Next, Panic, Params, Pipeline, Reply, Requirements, Route, Row, Running, State,
+    Table, Try, compose,
 };
+pub mod extract {
+    //! x
+    pub use crate::router::{Args, FromEvent, Params, Requirements, Try};
+}
+pub mod middleware {
+    //! x
+    pub use crate::router::{BoxMiddleware, Middleware, compose};
+}
 pub use server::{
     Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve, shutdown_signal,
 };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use koio::{
-    Args, Arguments, Auth, Bytes, Context, FromEvent, Handshake, Io, Requirements, Result, Socket,
-    State, Try, handlers, on,
+    Args, Auth, Bytes, Context, FromEvent, Handshake, Io, Requirements, Result, Socket, State, Try,
+    handlers, on,
 };
 use koio_tests::{Received, Transport, client};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ struct Seat {
 }
 
 impl FromEvent for Seat {
-    async fn from_event(ctx: &Context, args: &mut Arguments) -> Result<Self> {
+    async fn from_event(ctx: &Context, args: &mut Args) -> Result<Self> {
         let number = args.next::<u32>()?;
         let seats: State<Arc<Semaphore>> = State::from_event(ctx, args).await?;
         let permit = seats.acquire().await?;

@@ -18,6 +18,7 @@ mod logs;
 mod memory;
 mod middleware;
 mod namespaces;
+mod observers;
 mod order;
 mod packets;
 mod protocol;

@@ -24,7 +24,7 @@ mod tokens;
 use std::{env, time::Duration};
 
 use koio::{
-    Arguments, Auth, Context, Error, FromEvent, Io, Namespace, Requirements, Result, Socket, State,
+    Args, Auth, Context, Error, FromEvent, Io, Namespace, Requirements, Result, Socket, State,
     args, ensure, handlers, on,
 };
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ struct Credentials {
 /// The session of the client's token, for `connection`. Arguments are read before CONNECT is answered, so an error
 /// here refuses the client: it gets `connect_error` with the message and the data.
 impl FromEvent for Session {
-    async fn from_event(ctx: &Context, args: &mut Arguments) -> Result<Self> {
+    async fn from_event(ctx: &Context, args: &mut Args) -> Result<Self> {
         let Auth(credentials) = Auth::<Credentials>::from_event(ctx, args).await?;
         ctx.state::<Tokens>()?.session(&credentials.token)
     }
@@ -75,7 +75,7 @@ struct User {
 }
 
 impl FromEvent for User {
-    async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
+    async fn from_event(ctx: &Context, _: &mut Args) -> Result<Self> {
         let user = ctx.socket().get::<Self>();
         user.map(|user| (*user).clone())
             .ok_or_else(|| Error::internal("a socket without a user"))

@@ -1,7 +1,7 @@
 //! Who has which name, and who is online.
 
 use crate::text::{Text, is_name};
-use koio::{Arguments, Context, FromEvent, Result, Socket, bail, ensure};
+use koio::{Args, Context, FromEvent, Result, Socket, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -36,7 +36,7 @@ pub(crate) struct Me {
 }
 
 impl FromEvent for Me {
-    async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
+    async fn from_event(ctx: &Context, _: &mut Args) -> Result<Self> {
         let socket = ctx.socket().clone();
         let Some(person) = socket.get() else {
             bail!("not_logged_in", "Log in first.");

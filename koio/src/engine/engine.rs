@@ -5,8 +5,6 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use tracing::debug;
-
 use super::{
     Acceptor, EngineConfig, Opening, Session, TransportKind,
     config::BadConfig,
@@ -15,7 +13,12 @@ use super::{
     task::{Link, SessionTask, send_handshake},
     transport::Transport,
 };
-use crate::{ids::Sid, time::now, wire::Frame};
+use crate::{
+    ids::Sid,
+    observe::{Observation, Observers},
+    time::now,
+    wire::Frame,
+};
 
 /// All sessions of one server: opens them, finds them, ends them.
 ///
@@ -46,6 +49,15 @@ impl Engine {
     /// # Errors
     /// Says which limit contradicts itself.
     pub fn new(config: EngineConfig, acceptor: Arc<dyn Acceptor>) -> Result<Self, BadConfig> {
+        Self::observed(config, acceptor, Observers::default())
+    }
+
+    /// The same, with the observers of the server above it.
+    pub(crate) fn observed(
+        config: EngineConfig,
+        acceptor: Arc<dyn Acceptor>,
+        observers: Observers,
+    ) -> Result<Self, BadConfig> {
         config.check()?;
         let limits = format!(
             r#","pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
@@ -57,13 +69,18 @@ impl Engine {
             config: Arc::new(config),
             limits: limits.into(),
             acceptor,
-            sessions: Arc::default(),
+            sessions: Arc::new(Sessions::new(observers)),
         })))
     }
 
     /// The sessions, for an owner that must not keep them alive.
     pub(crate) fn weak_sessions(&self) -> Weak<Sessions> {
         Arc::downgrade(&self.0.sessions)
+    }
+
+    /// Who is told what happens.
+    pub(crate) fn observers(&self) -> &Observers {
+        self.0.sessions.observers()
     }
 
     /// The limits of its sessions.
@@ -96,7 +113,11 @@ impl Engine {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
-        debug!(?sid, %transport, "session opened");
+        let opened = Observation::SessionOpened {
+            sid,
+            transport: transport.as_str(),
+        };
+        self.observers().notify(&opened);
         let now = now();
         let machine = Machine::new(Arc::clone(config), transport, now);
         let upstream = self.0.acceptor.accept(session.clone(), opening);

@@ -10,7 +10,6 @@
 //! The module is public so that raw Engine.IO servers can be built (see the example `engine-echo`), and outside
 //! the stability promise.
 
-mod close;
 mod config;
 mod cork;
 #[allow(clippy::module_inception, reason = "the file is named after `Engine`")]
@@ -29,7 +28,7 @@ mod upstream;
 
 pub use self::engine::Engine;
 pub(crate) use self::engine::NotOpened;
-pub use close::CloseReason;
+pub use crate::close_reason::CloseReason;
 pub use config::{BadConfig, EngineConfig};
 pub(crate) use fanout::Fanout;
 pub use outbox::SendError;

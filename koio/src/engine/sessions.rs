@@ -13,8 +13,8 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::{close::CloseReason, session::Session};
-use crate::ids::Sid;
+use super::session::Session;
+use crate::{close_reason::CloseReason, ids::Sid, observe::Observers};
 
 /// Locks that the table is spread over, so that threads that open sessions rarely contend.
 const SHARDS: usize = 16;
@@ -28,6 +28,7 @@ pub(crate) struct Sessions {
     refusing: AtomicBool,
     /// Notified when `tasks` falls to zero.
     drained: Notify,
+    observers: Observers,
 }
 
 type Shard = HashSet<ListedSession, foldhash::fast::RandomState>;
@@ -56,6 +57,19 @@ impl PartialEq for ListedSession {
 impl Eq for ListedSession {}
 
 impl Sessions {
+    /// No session yet.
+    pub(crate) fn new(observers: Observers) -> Self {
+        Self {
+            observers,
+            ..Self::default()
+        }
+    }
+
+    /// Those who are told what happens to the sessions.
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.observers
+    }
+
     fn shard(&self, sid: &Sid) -> MutexGuard<'_, Shard> {
         // `part` is below SHARDS.
         self.shards[sid.part(SHARDS)].lock()
@@ -137,6 +151,11 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
+    /// Those who are told what happens to the session.
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.sessions.observers
+    }
+
     pub(crate) fn new(sessions: Arc<Sessions>, session: &Session) -> Self {
         sessions.tasks.fetch_add(1, Ordering::SeqCst);
         let listed = ListedSession(session.clone());

@@ -1,14 +1,14 @@
-//! From an event to a handler and back: context, onion, arguments, answers, and the frozen event table.
+//! From an event to a handler and back: context, arguments, answers, the onion, and the frozen event table.
 //!
 //! In the order in which an event meets them:
 //!
-//! 1. `routes` finds the line of the event: what is around its handlers, and the handlers.
-//! 2. [`layer`](Pipeline) has the tower layers around everything, [`onion`](Next) the middleware inside them.
-//! 3. [`arguments`](Arguments) decodes what the client sent into exactly the types that the handler takes.
-//! 4. [`reply`](Reply) carries the answer back out through the onion.
-//! 5. `dispatch` acknowledges, or tells the observers what went wrong.
+//! 1. `pipeline/dispatch` finds the event in the event table.
+//! 2. [`Pipeline`] has the tower layers around everything, the onion ([`Next`]) the middleware inside them.
+//! 3. `extract` makes the handler's arguments out of what the client sent ([`FromEvent`]).
+//! 4. [`Reply`] carries the answer back out through the onion.
+//! 5. `answer/send` acknowledges, `context/errors` calls the error observers.
 //!
-//! Everything is put together in `Setup`, checked once at the start, and shared by all sockets after that.
+//! Everything is put together in `setup`, checked once at the start, and shared by all sockets after that.
 
 pub(crate) mod answer;
 mod catch_unwind;
@@ -23,7 +23,8 @@ mod tests;
 pub use answer::{Ack, Answer, Reply};
 pub use catch_unwind::Panic;
 pub use context::Context;
-pub use extract::{Args, Arguments, Auth, FromEvent, Params, Requirements, State, Try};
+pub use extract::{Args, Auth, FromEvent, Params, Requirements, State, Try};
+#[cfg(test)]
 pub(crate) use pipeline::EventTable;
 pub use pipeline::{BoxMiddleware, Middleware, Next, Pipeline, Route, Running, compose};
 pub(crate) use setup::Setup;

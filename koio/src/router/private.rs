@@ -5,11 +5,13 @@ pub use koio_macros::handlers;
 pub use crate::wire::ArgList;
 
 pub use super::{
-    answer::reply::{Answer, Failure, IntoReply, Out, Reply},
+    answer::{
+        Answer, Reply,
+        answer::{Failure, HasValue, IntoReply, Out, Returns},
+    },
     context::Context,
-    extract::{Arguments, FromEvent},
-    pipeline::handler::{Meta, Route},
-    pipeline::{BoxMiddleware, Next},
+    extract::{Args, FromEvent, call::Call},
+    pipeline::{BoxMiddleware, Next, Route, handler::Meta},
     setup::handlers::{Handlers, IntoRoutes, Routed},
 };
 #[doc(inline)]

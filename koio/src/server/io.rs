@@ -19,6 +19,7 @@ use crate::{
     Answer, Context, Error, IntoRoutes, Namespace, Next, Pipeline, Reply, Result, Table,
     engine::Engine,
     error::BoxError,
+    observe::Observer,
     router::Setup,
     socket::{Clients, IoHandle, ServerCore},
     transport::{BadOrigin, EngineService, Origins},
@@ -60,6 +61,7 @@ pub struct Io {
     no_origin: Option<NoOrigin>,
     path: String,
     attached: Option<Attached>,
+    observers: Vec<Box<dyn Observer>>,
 }
 
 struct NoOrigin {
@@ -98,6 +100,7 @@ impl Io {
             no_origin: None,
             path: "/socket.io".to_owned(),
             attached: None,
+            observers: Vec::new(),
         }
     }
 
@@ -184,6 +187,12 @@ impl Io {
     /// Tells a function of every error that leaves an onion. Without one, errors are logged.
     pub fn on_error(self, observer: impl Fn(&Error, &Context) + Send + Sync + 'static) -> Self {
         self.set_up(|setup| setup.on_error(observer))
+    }
+
+    /// Adds an observer, which is told what happens in the server: see [`observe`](crate::observe).
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Box::new(observer));
+        self
     }
 
     /// Gives an error of your own its code: instead of `internal`, the client gets what `map` makes of it.
@@ -327,6 +336,7 @@ impl Io {
             no_origin,
             path,
             attached,
+            observers,
         } = self;
         if let Err(limit) = config.check() {
             let place = contradiction.map(|place| format!(" ({place})"));
@@ -346,7 +356,12 @@ impl Io {
         }
         let routes = setup.freeze()?;
         let clients = Clients::new(Arc::clone(&core), routes);
-        let engine = Engine::new(config.engine.clone(), Arc::new(clients))?;
+        core.observers.add(observers);
+        let engine = Engine::observed(
+            config.engine.clone(),
+            Arc::new(clients),
+            core.observers.clone(),
+        )?;
         core.start(config.socket.clone(), &engine);
         let service = EngineService::new(engine, &path, origins);
         Ok(Started {

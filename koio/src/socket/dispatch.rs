@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::Socket;
 use crate::{
     engine::CloseReason,
+    observe::Observation,
     wire::{self, Event},
 };
 
@@ -75,8 +76,13 @@ impl Accept {
             self.0
                 .connect_answer()
                 .store(Self::REFUSED, Ordering::Release);
+            return false;
         }
-        opened
+        socket.observers().notify(&Observation::Connected {
+            namespace: socket.namespace(),
+            socket: socket.id(),
+        });
+        true
     }
 
     /// Answers CONNECT_ERROR. A client that has left meanwhile hears nothing: it may have asked anew, and would
@@ -87,6 +93,10 @@ impl Accept {
             let data = data.as_ref().map(|data| data.get().as_bytes());
             let refusal = wire::connect_error(socket.namespace(), message, data);
             socket.reply(refusal);
+            socket.observers().notify(&Observation::ConnectRefused {
+                namespace: socket.namespace(),
+                message,
+            });
         }
     }
 

@@ -1,6 +1,7 @@
 //! The life of one socket inside its connection's task: connect, events one at a time, disconnect.
 
 use std::{
+    fmt,
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
@@ -9,10 +10,14 @@ use std::{
 };
 
 use tokio::time::Sleep;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::{Accept, Dispatch, Socket, SocketConfig, dispatch::BoxFuture, event_queue::EventQueue};
-use crate::{engine::CloseReason, observe::Counters, wire::Event};
+use crate::{
+    engine::CloseReason,
+    observe::{Observation, Observers},
+    wire::Event,
+};
 
 /// Events that one socket handles in one turn, before its connection reads and writes again.
 const EVENTS_PER_POLL: usize = 64;
@@ -112,6 +117,14 @@ impl SocketDriver {
     /// Takes an event. It is begun here and now if nothing comes before it: what is under way already is polled in
     /// its turn, and polling it for every message would be waste.
     pub(super) fn event(&mut self, event: &mut Option<Event>, cx: &mut Context<'_>) {
+        let socket = &self.socket;
+        socket
+            .observers()
+            .notify_added(|| Observation::EventReceived {
+                namespace: socket.namespace(),
+                socket: socket.id(),
+                event: event.as_ref().map_or("", Event::name),
+            });
         if self.running.is_some() || !self.queue.is_empty() {
             if let Some(event) = event.take() {
                 self.queue.push(event);
@@ -140,6 +153,14 @@ impl SocketDriver {
         ) {
             self.queue.clear();
         }
+        if self.was_accepted() {
+            let socket = &self.socket;
+            socket.observers().notify(&Observation::Disconnected {
+                namespace: socket.namespace(),
+                socket: socket.id(),
+                reason,
+            });
+        }
         self.closing = Some(Closing {
             reason,
             until: None,
@@ -149,12 +170,11 @@ impl SocketDriver {
 
     /// The server will not wait any longer for what runs here. True if the disconnect handler is still due: nothing
     /// suppresses it, but it has only the time until this is called again.
-    pub(super) fn give_up(&mut self, counters: &Counters) -> bool {
+    pub(super) fn give_up(&mut self, observers: &Observers) -> bool {
         self.socket.close();
         self.queue.clear();
         if self.drop_running() {
-            counters.handlers_dropped.add();
-            warn!(socket = %self.socket.id(), "handler dropped at shutdown");
+            self.handler_dropped(observers, format_args!("the server shuts down"));
         }
         self.was_accepted() && self.closing.as_ref().is_some_and(|closing| !closing.told)
     }
@@ -163,7 +183,7 @@ impl SocketDriver {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        counters: &Counters,
+        observers: &Observers,
         grace: Duration,
     ) -> Progress {
         self.is_new = false;
@@ -185,10 +205,12 @@ impl SocketDriver {
                     if !self.is_out_of_time(cx, grace) {
                         return Progress::Running;
                     }
-                    counters.handlers_dropped.add();
-                    warn!(
-                        socket = %self.socket.id(), ?grace, queued = self.queue.len(),
-                        "handler dropped: it outlived its socket"
+                    let queued = self.queue.len();
+                    self.handler_dropped(
+                        observers,
+                        format_args!(
+                            "it outlived its socket by {grace:?}, {queued} events behind it"
+                        ),
                     );
                     // The grace is for all of them together.
                     self.queue.clear();
@@ -200,6 +222,14 @@ impl SocketDriver {
         }
         cx.waker().wake_by_ref();
         Progress::Running
+    }
+
+    fn handler_dropped(&self, observers: &Observers, cause: fmt::Arguments<'_>) {
+        observers.notify(&Observation::HandlerDropped {
+            namespace: self.socket.namespace(),
+            socket: self.socket.id(),
+            cause,
+        });
     }
 
     fn next_event(&mut self) -> Option<Event> {

@@ -12,6 +12,7 @@ use crate::{
     adapter::{Selection, Target},
     engine::{CloseReason, Fanout, SendError},
     ids::{Room, SocketId},
+    observe::Observation,
     wire::{self, Draft, EncodeError, Frame},
 };
 
@@ -95,12 +96,24 @@ impl Emit {
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let draft = wire::event_draft(&self.namespace, None, event, &args).map_err(not_sent)?;
         match self.single() {
-            Some(single) => self.deliver(&single.ok_or_else(closed)?, draft),
+            Some(single) => {
+                self.deliver(&single.ok_or_else(closed)?, draft)?;
+                self.sent(event, 1);
+            }
             None => {
-                self.deliver_to_all(&draft.into_frame());
-                Ok(())
+                let recipients = self.deliver_to_all(&draft.into_frame());
+                self.sent(event, recipients);
             }
         }
+        Ok(())
+    }
+
+    fn sent(&self, event: &str, recipients: usize) {
+        self.core.observers.notify_added(|| Observation::EventSent {
+            namespace: &self.namespace,
+            event,
+            recipients,
+        });
     }
 
     /// Sends an event to a single socket and waits for its answer.
@@ -180,8 +193,9 @@ impl Emit {
         let mut fanout = Fanout::new(&frame);
         let recipients = self.recipients();
         let ask = |socket| AskedSocket::new(socket, id, limit, || self.share(socket, &mut fanout));
-        let asked = recipients.iter().map(ask).collect();
+        let asked: Vec<_> = recipients.iter().map(ask).collect();
         fanout.finish();
+        self.sent(event, asked.len());
         Ok(asked)
     }
 
@@ -263,19 +277,22 @@ impl Emit {
                 return Err(closed());
             }
             if !socket.session().send_volatile(&draft.into_frame()) {
-                self.core.counters.volatile_dropped.add();
+                self.volatile_dropped(socket);
             }
             return Ok(());
         }
         socket.deliver(draft)
     }
 
-    fn deliver_to_all(&self, frame: &Frame) {
+    /// Returns for how many sockets it was.
+    fn deliver_to_all(&self, frame: &Frame) -> usize {
         let mut fanout = Fanout::new(frame);
+        let mut recipients = 0;
         for socket in self.recipients().iter() {
+            recipients += 1;
             if self.volatile {
                 if !fanout.send_volatile(socket.session()) {
-                    self.core.counters.volatile_dropped.add();
+                    self.volatile_dropped(socket);
                 }
                 continue;
             }
@@ -283,13 +300,20 @@ impl Emit {
             let _ = self.share(socket, &mut fanout);
         }
         fanout.finish();
+        recipients
+    }
+
+    fn volatile_dropped(&self, socket: &Socket) {
+        self.core.observers.notify(&Observation::VolatileDropped {
+            namespace: &self.namespace,
+            socket: socket.id(),
+        });
     }
 
     /// Sends a frame to one of many. Who can't take it is closed, at nobody else's cost.
     fn share(&self, socket: &Socket, fanout: &mut Fanout<'_>) -> Result<(), SendError> {
         let sent = fanout.send(socket.session());
         if sent == Err(SendError::Full) {
-            tracing::debug!(socket = %socket.id(), "slow consumer");
             socket.session().cut(CloseReason::SlowConsumer);
         }
         sent

@@ -19,7 +19,7 @@ use crate::{
     adapter::Rooms,
     engine::{CloseReason, Engine, Sessions},
     ids::{Room, SocketId},
-    observe::{Counters, Counts},
+    observe::{Counts, Observers},
     wire::PacketLimits,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct ServerCore {
     namespaces: RwLock<HashMap<Arc<str>, Arc<LiveNamespace>>>,
     started: OnceLock<RunningServer>,
     defaults: SocketConfig,
-    pub(crate) counters: Counters,
+    pub(crate) observers: Observers,
     /// Tells closing connections that their handlers are out of time.
     pub(super) abort: Arc<Notify>,
     /// Turns true when a shutdown has ended.
@@ -70,7 +70,7 @@ impl ServerCore {
             namespaces: RwLock::default(),
             started: OnceLock::new(),
             defaults: SocketConfig::default(),
-            counters: Counters::default(),
+            observers: Observers::default(),
             abort: Arc::new(Notify::new()),
             stopped: watch::Sender::new(false),
         })
@@ -266,7 +266,7 @@ impl IoHandle {
     /// What the server has dropped, refused or ended so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.core.counters.snapshot()
+        self.core.observers.counts()
     }
 
     /// Ends the server in order: new clients are refused (503), every session is closed after what is queued

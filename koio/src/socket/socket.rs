@@ -25,7 +25,7 @@ use crate::{
     adapter::{NotJoined, Recipient},
     engine::{CloseReason, SendError, Session, TransportKind},
     ids::{Room, SocketId},
-    observe::Counters,
+    observe::{Observation, Observers},
     wire::{self, Draft, Frame},
 };
 
@@ -171,7 +171,18 @@ impl Socket {
     /// that does not serialise, more than ten binaries.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let draft = wire::event_draft(self.namespace(), None, event, &args).map_err(not_sent)?;
-        self.deliver(draft)
+        self.deliver(draft)?;
+        self.sent(event);
+        Ok(())
+    }
+
+    /// Tells the observers of an event to this client.
+    pub(super) fn sent(&self, event: &str) {
+        self.observers().notify_added(|| Observation::EventSent {
+            namespace: self.namespace(),
+            event,
+            recipients: 1,
+        });
     }
 
     /// Sends an event to this client and waits for its answer, for at most
@@ -248,16 +259,28 @@ impl Socket {
         }
         let rooms = &self.0.namespace.rooms;
         rooms
-            .join(&self.id(), room, config.rooms)
+            .join(&self.id(), room.clone(), config.rooms)
             .map_err(|refused| match refused {
                 NotJoined::Gone => closed(),
                 NotJoined::TooMany => refused_room("the socket is in too many rooms"),
-            })
+            })?;
+        self.observers().notify_added(|| Observation::Joined {
+            namespace: self.namespace(),
+            socket: self.id(),
+            room: &room,
+        });
+        Ok(())
     }
 
     /// Takes this socket out of a room; not being in it is fine. It never leaves the room of its own id.
     pub fn leave(&self, room: impl Into<Room>) {
-        self.0.namespace.rooms.leave(&self.id(), &room.into());
+        let room = room.into();
+        self.0.namespace.rooms.leave(&self.id(), &room);
+        self.observers().notify_added(|| Observation::Left {
+            namespace: self.namespace(),
+            socket: self.id(),
+            room: &room,
+        });
     }
 
     /// Whether it is in a room; it never leaves that of its own id. In the disconnect handler: whether it was.
@@ -379,14 +402,16 @@ impl Socket {
         }
     }
 
-    /// What is counted about the server that it belongs to.
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.core().counters
+    /// Those who are told what happens in its server.
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.core().observers
     }
 
     /// The client broke the protocol in something that was read late: its session ends.
-    pub(crate) fn protocol_error(&self) {
-        self.core().counters.protocol_errors.add();
+    pub(crate) fn protocol_error(&self, cause: fmt::Arguments<'_>) {
+        let sid = self.session().sid();
+        self.observers()
+            .notify(&Observation::ProtocolError { sid, cause });
         self.session().close(CloseReason::ForcedClose);
     }
 

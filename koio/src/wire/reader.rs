@@ -151,6 +151,29 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         Ok(self.args.clone().approved(self.tight))
     }
 
+    /// Starts at the first argument again. What has been validated need not be validated again.
+    #[must_use]
+    pub fn restarted(&self) -> Self
+    where
+        A: Clone,
+    {
+        Self {
+            checked: self.checked || self.ended,
+            tight: self.tight,
+            ..Self::new(self.args.clone())
+        }
+    }
+
+    /// All arguments, to be passed on. If they have been validated, passing them on need not validate them again.
+    #[must_use]
+    pub fn args(&self) -> RawArgs {
+        let args = self.args.clone();
+        match self.checked {
+            true => args.approved(self.tight),
+            false => args,
+        }
+    }
+
     /// The start of the next argument, if there is one.
     pub(super) fn seek(&mut self) -> Result<Option<usize>, DecodeError> {
         if self.ended {

@@ -247,7 +247,7 @@ async fn a_closure_reads_its_arguments_from_the_context_and_may_fail() {
     let io = Io::new().on("echo", move |ctx: Context| {
         let greeting = greeting.clone();
         async move {
-            let name: String = ctx.arg()?;
+            let name: String = ctx.args()?.next()?;
             koio::ensure!(name != "ben", "not_you", "not you, {name}");
             Ok(format!("{greeting}, {name}"))
         }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use koio::{
-    Ack, Args, Arguments, Auth, CloseReason, Context, FromEvent, Handlers, Handshake, Reply,
-    Result, Socket, State, Try, handlers, on,
+    Ack, Args, Auth, CloseReason, Context, FromEvent, Handlers, Handshake, Reply, Result, Socket,
+    State, Try, handlers, on,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ struct Message {
 struct Sender(String);
 
 impl FromEvent for Sender {
-    async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
+    async fn from_event(ctx: &Context, _: &mut Args) -> Result<Self> {
         Ok(Self(ctx.socket().id().to_string()))
     }
 }

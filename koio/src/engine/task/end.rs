@@ -2,11 +2,10 @@
 
 use std::{sync::atomic::Ordering, task::Context};
 
-use tracing::{debug, trace};
-
 use super::{SessionTask, link::Link};
 use crate::{
     engine::{CloseReason, machine::Input, requests::PollResponse},
+    observe::Observation,
     wire::{Frame, payload},
 };
 
@@ -25,7 +24,12 @@ impl SessionTask {
         let shared = self.session.shared();
         shared.outbox.open_direct_writer(probe.io.direct_writer());
         shared.is_websocket.store(true, Ordering::Relaxed);
-        trace!(sid = ?self.session.sid(), "upgraded to websocket");
+        self.registration
+            .observers()
+            .notify(&Observation::SessionUpgraded {
+                sid: self.session.sid(),
+                transport: self.machine.transport().as_str(),
+            });
         if let Link::Polling(polling) = &mut self.link {
             probe.overtaken = polling.post.take().map(Box::new);
         }
@@ -41,7 +45,13 @@ impl SessionTask {
     }
 
     pub(super) fn closed(&mut self, reason: CloseReason, flush: bool) {
-        debug!(sid = ?self.session.sid(), %reason, transport = %self.machine.transport(), "session closed");
+        self.registration
+            .observers()
+            .notify(&Observation::SessionClosed {
+                sid: self.session.sid(),
+                transport: self.machine.transport().as_str(),
+                reason,
+            });
         self.ending = Some(SessionEnd { reason, flush });
         let shared = self.session.shared();
         shared.outbox.close(!flush);

@@ -1,7 +1,15 @@
 //! What a handler answers, and who sends it.
 
-pub(crate) mod ack;
-pub(crate) mod reply;
+mod ack;
+#[allow(
+    clippy::module_inception,
+    reason = "the file is where a reader looks for `Answer`"
+)]
+pub(crate) mod answer;
+mod reply;
+mod send;
+pub(crate) mod state;
 
 pub use ack::Ack;
-pub use reply::{Answer, Reply};
+pub use answer::Answer;
+pub use reply::Reply;

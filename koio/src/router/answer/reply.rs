@@ -1,4 +1,4 @@
-//! What a handler answers, on its way back through the onion.
+//! The answer of a handler, on its way back through the onion.
 
 use std::{
     any::{Any, type_name},
@@ -7,8 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::router::Context;
-use crate::{Error, Result, Socket, wire::Draft};
+use crate::{Result, Socket, wire::Draft};
 
 /// The answer to an event, while it passes back through the onion.
 ///
@@ -26,11 +25,11 @@ use crate::{Error, Result, Socket, wire::Draft};
 ///     })
 /// }
 /// ```
-pub struct Reply(Form);
+pub struct Reply(ReplyForm);
 
-enum Form {
+enum ReplyForm {
     Value(Box<dyn Payload>),
-    /// Sent already: nobody is there to look at the value, so that it need not be kept.
+    /// The answer of a handler with nothing around it was sent when it returned.
     Sent,
 }
 
@@ -42,19 +41,7 @@ impl Reply {
         T: Serialize + Send + 'static,
     {
         // Boxing a `()` allocates nothing.
-        Self(Form::Value(Box::new(value)))
-    }
-
-    /// The answer to an event whose handler has nothing around it.
-    fn direct<T: Serialize>(ctx: &Context, value: T) -> Self {
-        let Some(id) = ctx.awaited() else {
-            return Self::none();
-        };
-        let answer = ctx.socket().answer(id, &value);
-        // What panics here is answered as well.
-        drop(value);
-        ctx.answer_with(id, answer);
-        Self(Form::Sent)
+        Self(ReplyForm::Value(Box::new(value)))
     }
 
     /// An acknowledgement without arguments.
@@ -66,23 +53,28 @@ impl Reply {
     /// The value, if it is a `T`.
     #[must_use]
     pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
-        let Form::Value(value) = &self.0 else {
+        let ReplyForm::Value(value) = &self.0 else {
             return None;
         };
         let value: &dyn Any = &**value;
         value.downcast_ref()
     }
 
-    /// Whether it is on its way already.
-    pub(crate) fn is_sent(&self) -> bool {
-        matches!(self.0, Form::Sent)
+    /// The reply to an event that is answered already.
+    pub(super) fn sent() -> Self {
+        Self(ReplyForm::Sent)
     }
 
-    /// The acknowledgement on the wire, if it is not there already.
-    pub(crate) fn write(self, socket: &Socket, id: u64) -> Option<Result<Draft>> {
+    /// Whether the event is answered already.
+    pub(crate) fn is_sent(&self) -> bool {
+        matches!(self.0, ReplyForm::Sent)
+    }
+
+    /// Writes the acknowledgement; `None` if the event is answered already.
+    pub(super) fn write(self, socket: &Socket, id: u64) -> Option<Result<Draft>> {
         match self.0 {
-            Form::Value(value) => Some(value.write(socket, id)),
-            Form::Sent => None,
+            ReplyForm::Value(value) => Some(value.write(socket, id)),
+            ReplyForm::Sent => None,
         }
     }
 }
@@ -96,13 +88,13 @@ impl Default for Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Form::Value(value) => write!(f, "Reply({})", value.name()),
-            Form::Sent => f.write_str("Reply"),
+            ReplyForm::Value(value) => write!(f, "Reply({})", value.name()),
+            ReplyForm::Sent => f.write_str("Reply"),
         }
     }
 }
 
-/// A value whose type is forgotten, but not how to write it.
+/// A value of any type that can still be written and downcast.
 trait Payload: Any + Send {
     fn write(&self, socket: &Socket, id: u64) -> Result<Draft>;
     fn name(&self) -> &'static str;
@@ -115,105 +107,5 @@ impl<T: Serialize + Send + 'static> Payload for T {
 
     fn name(&self) -> &'static str {
         type_name::<T>()
-    }
-}
-
-/// What a handler may return, alone or in a `Result`: anything that serde can write, or a [`Reply`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be the answer of a handler",
-    label = "can't be written as JSON",
-    note = "an answer implements `serde::Serialize` and owns its data: `#[derive(serde::Serialize)]`"
-)]
-pub trait Answer {
-    /// Makes a reply of it.
-    fn into_reply(self, ctx: &Context) -> Reply;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + Send + 'static> Answer for T {
-    fn into_reply(self, ctx: &Context) -> Reply {
-        if ctx.is_direct() {
-            Reply::direct(ctx, self)
-        } else {
-            Reply::new(self)
-        }
-    }
-}
-
-impl Answer for Reply {
-    fn into_reply(self, _: &Context) -> Reply {
-        self
-    }
-}
-
-/// What a handler may fail with: a [`koio::Error`](Error), or whatever converts into one.
-///
-/// It is `Into<Error>` by another name, under which rustc can say what to do about it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be the error of a handler",
-    label = "does not convert into `koio::Error`",
-    note = "implement `std::error::Error` for it: the client is then told `internal`, unless `map_error` gives it a code",
-    note = "or return `koio::Result<_>`, and say what the client may know: `Error::new(\"name_taken\", \"..\")`"
-)]
-pub trait Failure {
-    /// Makes a koio error of it.
-    fn into_error(self) -> Error;
-}
-
-#[diagnostic::do_not_recommend]
-impl<E: Into<Error>> Failure for E {
-    fn into_error(self) -> Error {
-        self.into()
-    }
-}
-
-/// What a handler returned, before it is known whether it is a `Result`.
-///
-/// serde can write a `Result` as a value, and nobody ever wants that. So the method for `Result` is inherent:
-/// it wins over the trait's, whatever the bounds, and an error that does not convert is a compile error
-/// instead of an answer that says `{"Err": ..}`.
-#[derive(Debug)]
-pub struct Out<T>(pub T);
-
-impl<T, E> Out<Result<T, E>> {
-    /// The answer of a handler that may fail.
-    ///
-    /// # Errors
-    /// The handler's own error.
-    pub fn into_reply(self, ctx: &Context) -> Result<Reply>
-    where
-        T: Answer,
-        E: Failure,
-    {
-        match self.0 {
-            Ok(answer) => Ok(answer.into_reply(ctx)),
-            Err(error) => Err(error.into_error()),
-        }
-    }
-}
-
-/// The answer of a handler that can't fail. See [`Out`].
-pub trait IntoReply {
-    /// What the handler returned.
-    type Value;
-
-    /// Makes a reply of it. The bound is here and not on the impl, so that rustc names the type that is to
-    /// blame.
-    ///
-    /// # Errors
-    /// Never.
-    fn into_reply(self, ctx: &Context) -> Result<Reply>
-    where
-        Self::Value: Answer;
-}
-
-impl<T> IntoReply for Out<T> {
-    type Value = T;
-
-    fn into_reply(self, ctx: &Context) -> Result<Reply>
-    where
-        T: Answer,
-    {
-        Ok(self.0.into_reply(ctx))
     }
 }

@@ -1,11 +1,15 @@
-//! The context of an event, and what it shares with others.
+//! The context of an event, and what all contexts of a namespace share.
 
 #[allow(
     clippy::module_inception,
     reason = "the file is where a reader looks for `Context`"
 )]
 mod context;
+mod errors;
+mod locals;
+pub(crate) mod pattern;
 pub(crate) mod type_map;
 
 pub use context::Context;
-pub(crate) use context::Occasion;
+pub(crate) use context::{ErrorHooks, NamespaceContext, Occasion};
+pub(crate) use pattern::Pattern;

@@ -1,11 +1,16 @@
 //! How the arguments of a handler are made of an event.
 
-pub(crate) mod arguments;
-mod given;
-pub(crate) mod params;
+pub(crate) mod args;
+mod auth;
+pub(crate) mod call;
+pub(crate) mod from_event;
+mod params;
 pub(crate) mod requirements;
+mod state;
 
-pub use arguments::{Arguments, FromEvent};
-pub use given::{Args, Auth, State, Try};
+pub use args::Args;
+pub use auth::Auth;
+pub use from_event::{FromEvent, Try};
 pub use params::Params;
 pub use requirements::Requirements;
+pub use state::State;

@@ -11,15 +11,18 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use crate::router::{Arguments, Context, FromEvent, Requirements, setup::pattern::Pattern};
-use crate::{Error, Result};
+use super::{args::Args, from_event::FromEvent, requirements::Requirements};
+use crate::{
+    Error, Result,
+    router::context::{Context, Pattern},
+};
 
-/// The parameters of the namespace that the client is in: of `/room/{id}` the `id`.
+/// The parameters of the client's namespace: of `/room/{id}` the `id`.
 ///
 /// `T` is a struct whose fields are named as they are, a tuple in their order, or, if there is but one, a plain value:
 ///
 /// ```
-/// use koio::{Context, Io, Namespace, Params, Result, handlers, on};
+/// use koio::{Context, Io, Namespace, Result, extract::Params, handlers, on};
 /// use serde::Deserialize;
 ///
 /// #[derive(Deserialize)]
@@ -52,7 +55,7 @@ impl<T> Deref for Params<T> {
 }
 
 impl<T: DeserializeOwned + Send> FromEvent for Params<T> {
-    async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
+    async fn from_event(ctx: &Context, _: &mut Args) -> Result<Self> {
         ctx.params().map(Self)
     }
 
@@ -61,8 +64,22 @@ impl<T: DeserializeOwned + Send> FromEvent for Params<T> {
     }
 }
 
+impl Context {
+    /// The parameters of the client's namespace; [`Params`] says how they are read.
+    ///
+    /// # Errors
+    /// `bad_request`, if they are no `T`; `internal`, if the namespace has none.
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
+        let pattern = &self.namespace_context().pattern;
+        let pattern = pattern.as_ref().ok_or_else(|| {
+            Error::internal(format!("there are no parameters in `{}`", self.namespace()))
+        })?;
+        read(pattern, self.namespace())
+    }
+}
+
 /// Reads a `T` from the parameters of a namespace that matches the pattern.
-pub(crate) fn read<T: DeserializeOwned>(pattern: &Pattern, namespace: &str) -> Result<T> {
+fn read<T: DeserializeOwned>(pattern: &Pattern, namespace: &str) -> Result<T> {
     let given = pattern.parameters(namespace);
     let given = given.map(|(name, text)| Parameter { name, text });
     T::deserialize(Given(given.collect()))

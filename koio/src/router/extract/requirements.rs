@@ -1,20 +1,20 @@
-//! What an argument needs of the server and of the occasion, so that the start can check it.
+//! What an argument requires of the server and of the event, so that the start can check it.
 
 use std::any::{TypeId, type_name};
 
-/// What the type of an argument needs before the server may start.
+/// What the type of an argument requires, checked at the start.
 ///
-/// A type of yours that implements [`FromEvent`](crate::FromEvent) with the help of others passes their needs
+/// A type of yours that implements [`FromEvent`](crate::FromEvent) with the help of others passes their requirements
 /// on, so that a missing state is found at the start and not by the first client:
 ///
 /// ```
-/// use koio::{Arguments, Context, FromEvent, Requirements, Result, State};
+/// use koio::{Context, Result, State, extract::{Args, FromEvent, Requirements}};
 ///
 /// struct Db;
 /// struct Repository(State<Db>);
 ///
 /// impl FromEvent for Repository {
-///     async fn from_event(ctx: &Context, args: &mut Arguments) -> Result<Self> {
+///     async fn from_event(ctx: &Context, args: &mut Args) -> Result<Self> {
 ///         Ok(Self(State::from_event(ctx, args).await?))
 ///     }
 ///     fn requires(requirements: &mut Requirements) {
@@ -24,24 +24,24 @@ use std::any::{TypeId, type_name};
 /// ```
 #[derive(Debug, Default)]
 pub struct Requirements {
-    needs: Vec<Need>,
+    all: Vec<Requirement>,
 }
 
-/// One thing that an argument needs.
-#[derive(Debug)]
-pub(crate) enum Need {
+/// One thing that an argument requires.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Requirement {
     /// A value given to `state`.
     State {
         /// Its type.
         id: TypeId,
-        /// Its type's name, for people.
+        /// Its type's name.
         name: &'static str,
     },
     /// An argument that the client sends.
     Argument(&'static str),
     /// The payload of CONNECT.
     Auth,
-    /// Somebody who waits for an answer.
+    /// An event, which can be acknowledged.
     Ack,
     /// The reason of a disconnect.
     CloseReason,
@@ -50,9 +50,9 @@ pub(crate) enum Need {
 }
 
 impl Requirements {
-    /// It needs a state of type `T`.
+    /// It requires a state of type `T`.
     pub fn state<T: 'static>(&mut self) {
-        self.needs.push(Need::State {
+        self.all.push(Requirement::State {
             id: TypeId::of::<T>(),
             name: type_name::<T>(),
         });
@@ -60,26 +60,26 @@ impl Requirements {
 
     /// It reads an argument that the client sends, as a `T`.
     pub fn argument<T>(&mut self) {
-        self.needs.push(Need::Argument(type_name::<T>()));
+        self.all.push(Requirement::Argument(type_name::<T>()));
     }
 
     pub(crate) fn auth(&mut self) {
-        self.needs.push(Need::Auth);
+        self.all.push(Requirement::Auth);
     }
 
     pub(crate) fn ack(&mut self) {
-        self.needs.push(Need::Ack);
+        self.all.push(Requirement::Ack);
     }
 
     pub(crate) fn close_reason(&mut self) {
-        self.needs.push(Need::CloseReason);
+        self.all.push(Requirement::CloseReason);
     }
 
     pub(crate) fn params(&mut self) {
-        self.needs.push(Need::Params);
+        self.all.push(Requirement::Params);
     }
 
-    pub(crate) fn needs(&self) -> &[Need] {
-        &self.needs
+    pub(crate) fn all(&self) -> &[Requirement] {
+        &self.all
     }
 }

@@ -1,60 +1,107 @@
-//! The door from the socket layer: an event, a connection or a disconnect goes into its onion, and what comes
+//! The socket layer's way into the router: an event, a connection or a disconnect goes into its onion, and what comes
 //! out is answered, reported, or ends the socket.
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     task::{Context as TaskContext, Poll},
 };
 
 use tracing::{Instrument, Span};
 
-use crate::router::{
-    Context, EventTable, Next, catch_unwind::guard, context::Occasion,
-    pipeline::event_table::Lines, pipeline::run::Handling,
+use super::{
+    endpoints::report,
+    event_table::{EventEntry, EventTable, NamespaceEvents},
+    layer::Pipeline,
+    run::{EventRun, LayeredOnion},
 };
 use crate::{
     CloseReason, Socket,
+    fast_path::FastPath,
+    observe::event_span,
+    router::{
+        catch_unwind::guard,
+        context::{Context, Occasion},
+    },
     socket::{Accept, BoxFuture, Dispatch, Namespaces},
     wire::Event,
 };
 
-/// What CONNECT_ERROR says to a client that a middleware turned away without a word.
+/// What CONNECT_ERROR says if a middleware neither ran `next` nor returned an error.
 const REFUSED: &str = "connection refused";
 
 impl Namespaces for EventTable {
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
-        let lines = Arc::clone(self.lines(name)?);
-        Some(Box::new(Served {
-            lines,
-            spare: None,
-            used: false,
+        Some(Box::new(SocketEvents {
+            events: Arc::clone(self.namespace(name)?),
+            layers: self.layers().cloned(),
+            finished: None,
+            is_active: false,
         }))
     }
 }
 
-/// One socket, as the router serves it.
-struct Served {
-    lines: Arc<Lines>,
-    /// What ran for an event that is over, if nobody has kept its context: the next event takes its place.
-    spare: Option<Pin<Box<dyn Handling>>>,
-    /// There has been an event in this turn, and the spare knows which.
-    used: bool,
+/// The router's part of one socket.
+struct SocketEvents {
+    events: Arc<NamespaceEvents>,
+    layers: Option<Arc<Pipeline>>,
+    /// The event that ran last, to be restarted with the next one of the same entry.
+    finished: Option<EntryRun>,
+    /// Whether an event has come since the socket's last [`rest`](Dispatch::rest).
+    is_active: bool,
 }
 
-impl Dispatch for Served {
+/// An event that runs or has run, and the entry that it is of.
+struct EntryRun {
+    entry: Arc<EventEntry>,
+    run: Pin<Box<dyn EventRun>>,
+}
+
+impl SocketEvents {
+    fn context(&self, socket: &Socket, occasion: Occasion) -> Context {
+        Context::new(socket.clone(), occasion, Arc::clone(&self.events.context))
+    }
+
+    /// The run of an event: the finished one restarted, if that was of the same entry, else a new one.
+    fn start(&mut self, socket: &Socket, event: Event) -> EntryRun {
+        let entry = self.events.entry(event.name_bytes());
+        match self.finished.take() {
+            Some(mut same) if Arc::ptr_eq(&same.entry, entry) => {
+                same.run.as_mut().ctx_mut().restart(event);
+                same
+            }
+            _ => EntryRun {
+                run: entry.run(
+                    self.context(socket, Occasion::Event(event)),
+                    self.layers.as_ref(),
+                ),
+                entry: Arc::clone(entry),
+            },
+        }
+    }
+
+    /// Keeps a run that has finished, unless its context is still in use.
+    fn keep(&mut self, mut finished: EntryRun) {
+        if FastPath::ContextReuse.is_on() && finished.run.ctx().is_reusable() {
+            finished.run.as_mut().ctx_mut().clear();
+            self.finished = Some(finished);
+        }
+    }
+}
+
+impl Dispatch for SocketEvents {
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
-        let ctx = Context::new(
-            socket.clone(),
-            Occasion::Connection(accept.clone()),
-            Arc::clone(&self.lines.connection),
-        );
+        let ctx = self.context(socket, Occasion::Connection(accept.clone()));
+        let onion = LayeredOnion {
+            layers: self.layers.clone(),
+            onion: Arc::clone(&self.events.connection),
+        };
         let span = span(&ctx);
         let connecting = async move {
-            let result = guard(async { ctx.line().enter(&ctx).await })
+            let result = guard(async { onion.start(ctx.clone()).await })
                 .await
                 .map_err(|error| ctx.mapped(error));
-            if ctx.answer_state().is_broken() {
+            if ctx.answer_state().is_broken_off() {
                 return;
             }
             match result {
@@ -83,77 +130,42 @@ impl Dispatch for Served {
         event: &mut Option<Event>,
         cx: &mut TaskContext<'_>,
     ) -> Option<BoxFuture> {
-        let name = event.as_ref()?.name_bytes();
-        let used = std::mem::replace(&mut self.used, true);
-        // Another of the same name need not be looked up.
-        let serves =
-            |spare: &Context| (used && spare.is_named(name)) || spare.is_on(self.lines.event(name));
-        let mut handling = match self.spare.take() {
-            Some(mut spare) if serves(spare.ctx()) => {
-                spare.as_mut().renew(event.take()?);
-                spare
-            }
-            spare => {
-                let ctx = spare.map(|spare| spare.ctx().clone());
-                let line = self.lines.event(name);
-                line.handling(Context::of_event(ctx, socket, event.take()?, line))
-            }
-        };
-        let span = span(handling.ctx());
-        match span.in_scope(|| handling.as_mut().poll(cx)) {
+        let mut started = self.start(socket, event.take()?);
+        self.is_active = true;
+        let span = span(started.run.ctx());
+        match span.in_scope(|| started.run.as_mut().poll(cx)) {
             Poll::Ready(()) => {
-                if handling.ctx().is_spare() {
-                    self.spare = Some(handling);
-                }
+                self.keep(started);
                 None
             }
-            Poll::Pending if span.is_disabled() => Some(handling),
-            Poll::Pending => Some(Box::pin(handling.instrument(span))),
+            Poll::Pending if span.is_disabled() => Some(started.run),
+            Poll::Pending => Some(Box::pin(started.run.instrument(span))),
         }
     }
 
     fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture {
-        let line = Arc::clone(&self.lines.disconnect);
-        let ctx = Context::new(
-            socket.clone(),
-            Occasion::Disconnect(reason),
-            Arc::clone(&line),
-        );
+        let started = AtomicUsize::new(0);
+        let ctx = self.context(socket, Occasion::Disconnect { reason, started });
+        let onion = Arc::clone(&self.events.disconnect);
+        let handlers = self.events.disconnect_handlers.clone();
         let span = span(&ctx);
         let leaving = async move {
-            // Not through the tower layers: a layer that sheds load would shed the end of sockets too.
-            let mut result = guard(Next::first(ctx.clone()).run()).await;
-            loop {
-                if let Err(error) = result {
-                    ctx.report(&ctx.mapped(error));
-                }
-                // What the middleware suppressed, by not running `next` or by dropping it half-way.
-                let handler = ctx.started();
-                if handler >= line.handlers.len() {
-                    break;
-                }
-                result = guard(async { line.invoke(&ctx, handler).await }).await;
-            }
+            // Without the tower layers: one that sheds load would drop disconnects too.
+            report(&ctx, guard(onion.next(ctx.clone()).run()).await);
+            handlers.run_unstarted(&ctx).await;
         };
         Box::pin(leaving.instrument(span))
     }
 
-    /// Who sends nothing between two heartbeats keeps nothing.
+    /// A socket that had no event since the last call keeps nothing.
     fn rest(&mut self) {
-        match &mut self.spare {
-            Some(spare) if std::mem::take(&mut self.used) => spare.as_mut().forget(),
-            spare => *spare = None,
+        if !std::mem::take(&mut self.is_active) {
+            self.finished = None;
         }
     }
 }
 
-/// What handlers and middleware log is theirs to find: by event, namespace and socket. Nobody listening, it costs
-/// one load.
+/// Around what handlers and middleware log. Without a subscriber it costs one atomic load.
 fn span(ctx: &Context) -> Span {
-    tracing::debug_span!(
-        "koio",
-        event = ctx.event(),
-        namespace = ctx.namespace(),
-        socket = %ctx.socket().id()
-    )
+    event_span(ctx.event(), ctx.namespace(), ctx.socket().id())
 }

@@ -1,259 +1,234 @@
-//! The frozen event table: built once, shared by all sockets, never changed.
+//! The frozen event table: built once at the start, shared by all sockets, never changed.
 
-use std::{
-    any::{Any, TypeId, type_name},
-    collections::HashMap,
-    fmt,
-    hash::{BuildHasherDefault, Hasher},
-    sync::Arc,
+use std::{collections::HashMap, fmt, pin::Pin, sync::Arc};
+
+use foldhash::fast::FixedState;
+
+use super::{
+    endpoints::{ConnectionHandlers, DisconnectHandlers, NoHandler, SeveralHandlers},
+    handler::Route,
+    layer::{Pipeline, PipelineLayer},
+    middleware::{BoxMiddleware, Endpoint, Onion},
+    run::{EventRun, HandlerFn, LayeredOnion, OnionRun, TimedHandler},
+};
+use crate::{
+    Error,
+    error::BoxError,
+    fast_path::FastPath,
+    router::context::{Context, NamespaceContext, Occasion},
 };
 
-use crate::router::{
-    Arguments, BoxMiddleware, Context, Next, Pipeline, Reply, State,
-    catch_unwind::{guard, guard_call},
-    context::Occasion,
-    context::type_map::TypeMap,
-    pipeline::handler::Run,
-    pipeline::middleware::{self, Boxed},
-    setup::pattern::Pattern,
-};
-use crate::{Error, Result};
+/// A map that does not change after the start. Names that clients send are looked up in it and never put into it, so
+/// they can't make it slow, and its hash needs no secret.
+type FrozenMap<K, V> = HashMap<K, V, FixedState>;
 
-/// A map that never changes once clients are there. What they send is looked up in it and never put into it, so
-/// they can't make it slow, and a hash without a key is enough.
-pub(crate) type Frozen<K, V> = HashMap<K, V, BuildHasherDefault<Fnv>>;
-
-/// Fowler, Noll and Vo's hash, 1a: for names of a few letters nothing is faster to set up.
-pub(crate) struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    /// The length of a name, in one step rather than eight.
-    fn write_usize(&mut self, length: usize) {
-        self.write(&[length as u8]);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// Everything that was set up, ready to run.
+/// The events of all namespaces, and the tower layers around them.
 #[derive(Default)]
 pub(crate) struct EventTable {
-    pub(crate) namespaces: Frozen<Box<str>, Arc<Lines>>,
-    /// Those of whole families of namespaces; no two match the same one.
-    pub(crate) patterns: Vec<(Arc<Pattern>, Arc<Lines>)>,
+    namespaces: Arc<NamespaceTable>,
+    layers: Option<Arc<Pipeline>>,
+}
+
+/// The events of all namespaces.
+#[derive(Default)]
+pub(crate) struct NamespaceTable {
+    by_name: FrozenMap<Box<str>, Arc<NamespaceEvents>>,
+    /// Those whose name is a pattern; no two match the same namespace.
+    by_pattern: Vec<Arc<NamespaceEvents>>,
+}
+
+/// The events of one namespace, or of all that a pattern matches.
+pub(crate) struct NamespaceEvents {
+    pub(crate) context: Arc<NamespaceContext>,
+    pub(crate) connection: Arc<Onion>,
+    pub(crate) disconnect: Arc<Onion>,
+    pub(crate) disconnect_handlers: DisconnectHandlers,
+    by_name: FrozenMap<&'static [u8], Arc<EventEntry>>,
+    /// The event `*`: for names that have no entry.
+    any: Arc<EventEntry>,
+}
+
+/// One event.
+pub(crate) struct EventEntry {
+    onion: Arc<Onion>,
+    /// The handler, if it is the only one and there is neither middleware nor a timeout around it.
+    bare: Option<Arc<dyn HandlerFn>>,
 }
 
 impl EventTable {
-    /// The lines of a namespace. One that is named comes before those that are meant by a pattern.
-    pub(crate) fn lines(&self, namespace: &str) -> Option<&Arc<Lines>> {
-        let matches = |(pattern, _): &&(Arc<Pattern>, _)| pattern.matches(namespace);
-        let by_pattern = || self.patterns.iter().find(matches).map(|(_, lines)| lines);
-        self.namespaces.get(namespace).or_else(by_pattern)
+    /// Puts the layers, of which the first is the outermost, around the events.
+    pub(crate) fn new(namespaces: NamespaceTable, layers: Vec<PipelineLayer>) -> Self {
+        let namespaces = Arc::new(namespaces);
+        let layers = (!layers.is_empty()).then(|| {
+            let innermost = Arc::clone(&namespaces);
+            let onion = tower::service_fn(move |ctx: Context| {
+                let onion = innermost.onion(&ctx).cloned();
+                async move {
+                    let onion = onion.ok_or_else(|| Error::internal("the namespace is gone"))?;
+                    onion.next(ctx).run().await.map_err(BoxError::from)
+                }
+            });
+            let layers = layers.into_iter().rev();
+            Arc::new(layers.fold(Pipeline::new(onion), |inner, layer| layer(inner)))
+        });
+        Self { namespaces, layers }
+    }
+
+    pub(crate) fn namespace(&self, name: &str) -> Option<&Arc<NamespaceEvents>> {
+        self.namespaces.get(name)
+    }
+
+    pub(crate) fn layers(&self) -> Option<&Arc<Pipeline>> {
+        self.layers.as_ref()
     }
 }
 
-/// The lines of one namespace.
-pub(crate) struct Lines {
-    pub(crate) events: Frozen<&'static [u8], Arc<Line>>,
-    /// For events that nothing else takes: `*`, or no handler at all.
-    pub(crate) rest: Arc<Line>,
-    pub(crate) connection: Arc<Line>,
-    pub(crate) disconnect: Arc<Line>,
-}
+impl NamespaceTable {
+    /// Adds a namespace: under this name, or, if its context has a pattern, under that.
+    pub(crate) fn insert(&mut self, name: String, events: NamespaceEvents) {
+        let events = Arc::new(events);
+        if events.context.pattern.is_some() {
+            self.by_pattern.push(events);
+        } else {
+            self.by_name.insert(name.into(), events);
+        }
+    }
 
-impl Lines {
-    pub(crate) fn event(&self, name: &[u8]) -> &Arc<Line> {
-        self.events.get(name).unwrap_or(&self.rest)
+    /// The events of a namespace. One declared by this name comes before the patterns.
+    fn get(&self, name: &str) -> Option<&Arc<NamespaceEvents>> {
+        let matches = |events: &&Arc<NamespaceEvents>| {
+            let pattern = events.context.pattern.as_ref();
+            pattern.is_some_and(|pattern| pattern.matches(name))
+        };
+        self.by_name
+            .get(name)
+            .or_else(|| self.by_pattern.iter().find(matches))
+    }
+
+    /// The onion for a context that has come through the tower layers.
+    fn onion(&self, ctx: &Context) -> Option<&Arc<Onion>> {
+        let events = self.get(ctx.namespace())?;
+        Some(match ctx.occasion() {
+            Occasion::Event(event) => &events.entry(event.name_bytes()).onion,
+            Occasion::Connection(_) => &events.connection,
+            Occasion::Disconnect { .. } => &events.disconnect,
+        })
     }
 }
 
-/// The way of one event: what is around its handlers, and the handlers.
-pub(crate) struct Line {
-    pub(crate) around: Arc<[BoxMiddleware]>,
-    /// The first answers; the others run after it.
-    pub(crate) handlers: Box<[Handler]>,
-    /// An event's only handler has nothing around it: nobody but [`Dispatch`](crate::socket::Dispatch) sees what it
-    /// answers, how it fails and whether it panics.
-    pub(crate) direct: bool,
-    /// What the namespace is one of.
-    pub(crate) pattern: Option<Arc<Pattern>>,
-    pub(crate) shared: Arc<Shared>,
+impl NamespaceEvents {
+    /// Sorts the handlers of a namespace by event, and puts its middleware around each event.
+    pub(crate) fn new(
+        middleware: &Arc<[BoxMiddleware]>,
+        routes: Vec<Route>,
+        context: NamespaceContext,
+    ) -> Self {
+        let mut by_event: HashMap<&'static str, Vec<Route>> = HashMap::new();
+        for route in routes {
+            by_event.entry(route.meta.event).or_default().push(route);
+        }
+        let mut take = |event| sorted(by_event.remove(event).unwrap_or_default());
+        let connection = ConnectionHandlers(onions(take("connection")));
+        let disconnect_handlers = DisconnectHandlers::new(
+            take("disconnect")
+                .into_iter()
+                .map(|route| (endpoint(&route), route.wraps)),
+        );
+        let any = Arc::new(EventEntry::new(middleware, take("*")));
+        let around = |endpoint| Onion::new(Arc::clone(middleware), endpoint);
+        Self {
+            context: Arc::new(context),
+            connection: around(Arc::new(connection)),
+            disconnect: around(Arc::new(disconnect_handlers.clone())),
+            disconnect_handlers,
+            by_name: by_event
+                .into_iter()
+                .map(|(event, routes)| {
+                    let entry = EventEntry::new(middleware, sorted(routes));
+                    (event.as_bytes(), Arc::new(entry))
+                })
+                .collect(),
+            any,
+        }
+    }
+
+    /// The event with this name, or `*`.
+    pub(crate) fn entry(&self, name: &[u8]) -> &Arc<EventEntry> {
+        self.by_name.get(name).unwrap_or(&self.any)
+    }
 }
 
-/// A handler, with the middleware that is around it alone.
-pub(crate) struct Handler {
-    pub(crate) run: Arc<dyn Run>,
-    pub(crate) wraps: Box<[BoxMiddleware]>,
+/// The handler that answers first, the others in the order of the list.
+fn sorted(mut routes: Vec<Route>) -> Vec<Route> {
+    // A stable sort.
+    routes.sort_by_key(|route| route.also);
+    routes
 }
 
-impl Line {
-    /// The layers, if there are any, and the onion inside them.
-    pub(crate) fn enter(&self, ctx: &Context) -> Boxed {
-        match self.shared.pipeline.clone() {
-            None => middleware::enter(ctx),
-            Some(pipeline) => {
-                let ctx = ctx.clone();
-                Box::pin(async move { pipeline.run(ctx).await.map_err(Error::from_boxed) })
+/// The handler, inside its timeout.
+fn endpoint(route: &Route) -> Arc<dyn Endpoint> {
+    let handler = Arc::clone(&route.handler);
+    match route.timeout {
+        Some(timeout) => Arc::new(TimedHandler { handler, timeout }),
+        None => handler,
+    }
+}
+
+/// Each handler in its own middleware.
+fn onions(routes: Vec<Route>) -> Arc<[Arc<Onion>]> {
+    routes
+        .into_iter()
+        .map(|route| Onion::new(route.wraps.clone(), endpoint(&route)))
+        .collect()
+}
+
+impl EventEntry {
+    fn new(middleware: &Arc<[BoxMiddleware]>, mut routes: Vec<Route>) -> Self {
+        if let [route] = &mut *routes {
+            let own = std::mem::take(&mut route.wraps);
+            let is_bare = middleware.is_empty() && own.is_empty() && route.timeout.is_none();
+            let all: Arc<[BoxMiddleware]> = middleware.iter().cloned().chain(own).collect();
+            return Self {
+                onion: Onion::new(all, endpoint(route)),
+                bare: is_bare.then(|| Arc::clone(&route.handler)),
+            };
+        }
+        let endpoint: Arc<dyn Endpoint> = if routes.is_empty() {
+            Arc::new(NoHandler)
+        } else {
+            Arc::new(SeveralHandlers(onions(routes)))
+        };
+        Self {
+            onion: Onion::new(Arc::clone(middleware), endpoint),
+            bare: None,
+        }
+    }
+
+    /// What the session's task runs for an event of this entry.
+    pub(crate) fn run(
+        &self,
+        ctx: Context,
+        layers: Option<&Arc<Pipeline>>,
+    ) -> Pin<Box<dyn EventRun>> {
+        match &self.bare {
+            Some(handler) if layers.is_none() && FastPath::DirectHandler.is_on() => {
+                Arc::clone(handler).run_direct(ctx)
             }
+            _ => Box::pin(OnionRun::new(
+                ctx,
+                LayeredOnion {
+                    layers: layers.cloned(),
+                    onion: Arc::clone(&self.onion),
+                },
+            )),
         }
-    }
-
-    /// The centre of the onion.
-    pub(crate) fn centre(&self, ctx: &Context) -> Boxed {
-        match (ctx.occasion(), &*self.handlers) {
-            (Occasion::Event(_), []) => Box::pin(unhandled(ctx.clone())),
-            (Occasion::Event(_), [handler]) if handler.wraps.is_empty() => self.invoke(ctx, 0),
-            (Occasion::Event(_), [_]) => middleware::enter_handler(ctx, 0),
-            (Occasion::Event(_), _) => Box::pin(all(ctx.clone())),
-            (Occasion::Connection(_), _) => Box::pin(connect(ctx.clone())),
-            (Occasion::Disconnect(_), _) => Box::pin(disconnect(ctx.clone())),
-        }
-    }
-
-    /// Runs one handler, without anything around it.
-    pub(crate) fn invoke(&self, ctx: &Context, handler: usize) -> Boxed {
-        ctx.starts(handler);
-        match self.handlers.get(handler) {
-            Some(handler) => handler.run.enter(ctx),
-            None => Box::pin(async { Ok(Reply::none()) }),
-        }
-    }
-}
-
-async fn unhandled(ctx: Context) -> Result<Reply> {
-    Arguments::new(&ctx).validate()?;
-    Err(Error::no_handler(ctx.event()))
-}
-
-/// The handler that answers, then the others. They do not depend on each other: what goes wrong in one is no reason
-/// to keep the event from the next.
-async fn all(ctx: Context) -> Result<Reply> {
-    let reply = guard(Next::handler(ctx.clone(), 0).run()).await;
-    others(&ctx).await;
-    reply
-}
-
-async fn others(ctx: &Context) {
-    for handler in 1..ctx.line().handlers.len() {
-        if let Err(error) = guard(Next::handler(ctx.clone(), handler).run()).await {
-            ctx.report(&ctx.mapped(error));
-        }
-    }
-}
-
-/// CONNECT is answered just before the first handler runs: by [`Arguments::finish`], or here if there is none.
-async fn connect(ctx: Context) -> Result<Reply> {
-    if ctx.line().handlers.is_empty() {
-        ctx.accept()?;
-        return Ok(Reply::none());
-    }
-    let reply = guard(Next::handler(ctx.clone(), 0).run()).await?;
-    if ctx.is_accepted() {
-        others(&ctx).await;
-    }
-    Ok(reply)
-}
-
-/// Every disconnect handler runs, whatever the middleware around it does.
-async fn disconnect(ctx: Context) -> Result<Reply> {
-    let mut first = Ok(Reply::none());
-    for handler in 0..ctx.line().handlers.len() {
-        let mut result = guard(Next::handler(ctx.clone(), handler).run()).await;
-        if ctx.started() <= handler {
-            if let Err(error) = result {
-                ctx.report(&ctx.mapped(error));
-            }
-            result = ctx.line().invoke(&ctx, handler).await;
-        }
-        if handler == 0 {
-            first = result;
-        } else if let Err(error) = result {
-            ctx.report(&ctx.mapped(error));
-        }
-    }
-    first
-}
-
-/// Told of every error that leaves an onion.
-pub(crate) type Observer = Box<dyn Fn(&Error, &Context) + Send + Sync>;
-
-/// Gives an error its code, if it is of the right type.
-pub(crate) type ErrorMap = Box<dyn Fn(&Error) -> Option<Error> + Send + Sync>;
-
-/// What all namespaces share.
-#[derive(Default)]
-pub(crate) struct Shared {
-    /// The tower layers; `None` if there are none, and then they cost nothing.
-    pub(crate) pipeline: Option<Pipeline>,
-    pub(crate) states: TypeMap<Arc<dyn Any + Send + Sync>>,
-    pub(crate) observers: Vec<Observer>,
-    pub(crate) maps: Vec<ErrorMap>,
-}
-
-impl Shared {
-    pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
-        self.states
-            .get(&TypeId::of::<T>())
-            .and_then(|state| Arc::clone(state).downcast::<T>().ok())
-            .map(State::new)
-            .ok_or_else(|| {
-                Error::internal(format!("there is no state of type `{}`", type_name::<T>()))
-            })
-    }
-
-    pub(crate) fn mapped(&self, error: Error) -> Error {
-        // Only what `?` made has a source and no code of its own.
-        if !error.is_internal() || error.source().is_none() {
-            return error;
-        }
-        match self.maps.iter().find_map(|map| map(&error)) {
-            Some(mapped) => mapped.instead_of(error),
-            None => error,
-        }
-    }
-
-    pub(crate) fn observe(&self, error: &Error, ctx: &Context) {
-        if self.observers.is_empty() {
-            log(error, ctx);
-        }
-        for observer in &self.observers {
-            // The answer and the other observers do not depend on this one.
-            if let Err(panic) = guard_call(|| observer(error, ctx)) {
-                tracing::error!(error = %panic, "an error observer failed");
-            }
-        }
-    }
-}
-
-/// What happens to errors while nobody observes them. What the client may see is no fault of the server's, and
-/// that clients go away is no fault at all.
-fn log(error: &Error, ctx: &Context) {
-    let (event, namespace, socket) = (ctx.event(), ctx.namespace(), ctx.socket().id());
-    if error.is_shown() || error.is_closed() || error.is_disconnected() {
-        tracing::debug!(event, namespace, %socket, code = error.code(), "{error}");
-    } else {
-        tracing::error!(event, namespace, %socket, "{error:?}");
     }
 }
 
 impl fmt::Debug for EventTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventTable")
-            .field("namespaces", &self.namespaces.keys())
+            .field("namespaces", &self.namespaces.by_name.keys())
             .finish_non_exhaustive()
     }
 }

@@ -1,18 +1,21 @@
-//! One handler: which event it takes, where it was written, what it needs, and how to run it.
+//! One handler: the event it takes, its location, what it needs, and the function itself.
 
-use std::{
-    any::type_name, fmt, future::Future, panic::Location, pin::Pin, sync::Arc, time::Duration,
+use std::{any::type_name, fmt, future::Future, panic::Location, sync::Arc, time::Duration};
+
+use super::{
+    middleware::{BoxMiddleware, Next},
+    run::HandlerFn,
+};
+use crate::{
+    Result,
+    router::{
+        answer::{Answer, Reply, answer::is_value},
+        context::Context,
+        extract::{FromEvent, Requirements, call::Call},
+    },
 };
 
-use crate::router::{
-    Answer, Arguments, BoxMiddleware, Context, FromEvent, Next, Reply, Requirements,
-    catch_unwind::{guard, guard_call},
-    pipeline::middleware::Boxed,
-    pipeline::run::{Direct, Handling, Onion},
-};
-use crate::{Error, Result};
-
-/// Where a handler was written, and the event it takes.
+/// A handler's event, name and location in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// The event: a name, `connection`, `disconnect` or `*`.
@@ -32,75 +35,24 @@ impl fmt::Display for Meta {
     }
 }
 
-/// Runs a handler, whatever its type.
-pub(crate) trait Run: Send + Sync {
-    /// The handler, at the centre of an onion: who is around it is to see its panic as an error, and its error with
-    /// its code.
-    fn enter(&self, ctx: &Context) -> Boxed;
-    /// The handler with nothing around it.
-    fn direct(self: Arc<Self>, ctx: Context) -> Pin<Box<dyn Handling>>;
-}
-
-impl<F, Fut> Run for F
-where
-    F: Fn(Arguments) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Reply>> + Send + 'static,
-{
-    fn enter(&self, ctx: &Context) -> Boxed {
-        let args = Arguments::new(ctx);
-        let called = guard_call(|| self(args));
-        let ctx = ctx.clone();
-        Box::pin(async move {
-            let result = match called {
-                Ok(future) => guard(future).await,
-                Err(error) => Err(error),
-            };
-            result.map_err(|error| ctx.mapped(error))
-        })
-    }
-
-    fn direct(self: Arc<Self>, ctx: Context) -> Pin<Box<dyn Handling>> {
-        Box::pin(Direct::new(ctx, self))
-    }
-}
-
-/// A handler that may take so long.
-struct Timed(Arc<dyn Run>, Duration);
-
-impl Run for Timed {
-    fn enter(&self, ctx: &Context) -> Boxed {
-        let (running, timeout) = (self.0.enter(ctx), self.1);
-        Box::pin(async move {
-            tokio::time::timeout(timeout, running)
-                .await
-                .unwrap_or_else(|_| {
-                    Err(Error::timeout(format!(
-                        "the handler took longer than {timeout:?}"
-                    )))
-                })
-        })
-    }
-
-    fn direct(self: Arc<Self>, ctx: Context) -> Pin<Box<dyn Handling>> {
-        Box::pin(Onion::new(ctx))
-    }
-}
-
-/// An argument of a handler, as the start-up checks and the table see it.
+/// An argument of a handler, for the start-up checks and the table.
 #[derive(Debug)]
-pub(crate) struct Argument {
+pub(crate) struct HandlerArgument {
     pub(crate) name: &'static str,
     pub(crate) type_name: &'static str,
     pub(crate) requirements: Requirements,
 }
 
-/// A handler on its way into the event table. `#[on]` makes them; so do closures given to `on`.
+/// A handler that is not yet in the event table. `#[on]` makes them; so do closures given to `on`.
 #[must_use = "a route does nothing until it is given to `.handlers(..)`"]
 pub struct Route {
     pub(crate) meta: Meta,
-    pub(crate) run: Arc<dyn Run>,
-    pub(crate) arguments: Vec<Argument>,
+    pub(crate) handler: Arc<dyn HandlerFn>,
+    pub(crate) arguments: Vec<HandlerArgument>,
+    /// The name of the type that the handler returns.
     pub(crate) answer: &'static str,
+    /// Whether an acknowledgement would carry a value of it.
+    pub(crate) returns_value: bool,
     pub(crate) namespace: Option<&'static str>,
     pub(crate) also: bool,
     pub(crate) timeout: Option<Duration>,
@@ -108,17 +60,18 @@ pub struct Route {
 }
 
 impl Route {
-    /// A route. `handler` reads its own arguments and calls [`Arguments::finish`] before it does anything else.
+    /// A route. `handler` reads its arguments and calls [`Call::finish`] before it does anything else.
     pub fn new<F, Fut>(meta: Meta, handler: F) -> Self
     where
-        F: Fn(Arguments) -> Fut + Send + Sync + 'static,
+        F: Fn(Call) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
         Self {
             meta,
-            run: Arc::new(handler),
+            handler: Arc::new(handler),
             arguments: Vec::new(),
             answer: type_name::<()>(),
+            returns_value: false,
             namespace: None,
             also: false,
             timeout: None,
@@ -129,7 +82,7 @@ impl Route {
     /// A route whose handler is a closure, which takes the context and nothing else.
     pub(crate) fn closure<F, Fut, T>(
         event: &'static str,
-        written: &'static Location<'static>,
+        location: &'static Location<'static>,
         handler: F,
     ) -> Self
     where
@@ -140,26 +93,26 @@ impl Route {
         let meta = Meta {
             event,
             name: type_name::<F>(),
-            file: written.file(),
-            line: written.line(),
+            file: location.file(),
+            line: location.line(),
         };
         let handler = Arc::new(handler);
-        Self::new(meta, move |mut args| {
+        Self::new(meta, move |mut call| {
             let handler = Arc::clone(&handler);
             async move {
-                args.finish()?;
-                let answer = handler(args.ctx().clone()).await?;
-                Ok(answer.into_reply(args.ctx()))
+                call.finish()?;
+                let answer = handler(call.ctx().clone()).await?;
+                Ok(answer.into_reply_of(&call))
             }
         })
-        .answer::<T>()
+        .answer::<T>(is_value::<T>())
     }
 
-    /// Says what an argument is called, and of which type it is.
+    /// Declares an argument: its name and its type.
     pub fn arg<T: FromEvent>(mut self, name: &'static str) -> Self {
         let mut requirements = Requirements::default();
         T::requires(&mut requirements);
-        self.arguments.push(Argument {
+        self.arguments.push(HandlerArgument {
             name,
             type_name: type_name::<T>(),
             requirements,
@@ -167,15 +120,17 @@ impl Route {
         self
     }
 
-    /// Says what the handler returns.
-    pub fn answer<T>(mut self) -> Self {
+    /// Declares the type that the handler returns, and whether an acknowledgement would carry a value of it.
+    pub fn answer<T>(mut self, has_value: bool) -> Self {
         self.answer = type_name::<T>();
+        self.returns_value = has_value;
         self
     }
 
-    /// Says what the handler returns, in the words of its author: `impl Trait` has no other name.
-    pub fn answer_written(mut self, answer: &'static str) -> Self {
-        self.answer = answer;
+    /// The same for a type that has no name but what is written: `impl Serialize`.
+    pub fn unnamed_answer(mut self, source: &'static str) -> Self {
+        self.answer = source;
+        self.returns_value = true;
         self
     }
 
@@ -194,7 +149,6 @@ impl Route {
     /// Gives the handler this long. After that it is dropped, and the answer is `timeout`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
-        self.run = Arc::new(Timed(self.run, timeout));
         self
     }
 
@@ -208,18 +162,10 @@ impl Route {
         self
     }
 
-    /// Where the handler was written, and the event it takes.
+    /// The handler's event, name and location.
     #[must_use]
     pub fn meta(&self) -> Meta {
         self.meta
-    }
-
-    /// Whether the handler returns something that an acknowledgement would carry.
-    ///
-    /// The macro can name the type but not look into an alias, and a type can't be asked whether it is
-    /// `Result<(), _>`; its name can.
-    pub(crate) fn returns_value(&self) -> bool {
-        self.answer != "()" && !self.answer.starts_with("core::result::Result<(), ")
     }
 }
 

@@ -9,27 +9,33 @@ use std::{
 
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
-use crate::error::BoxError;
-use crate::router::{Context, Next, Reply};
+use crate::{
+    error::BoxError,
+    router::{answer::Reply, context::Context},
+};
 
-/// The event pipeline as a tower service, from [`Context`] to [`Reply`]: what a layer is put around.
+/// The event pipeline as a tower service, from [`Context`] to [`Reply`]: a [`layer`](crate::Io::layer) goes around it.
 ///
 /// All sockets share it: each event goes into a clone. So a limit in a layer is a limit for the whole server.
 #[derive(Clone)]
 pub struct Pipeline(BoxCloneSyncService<Context, Reply, BoxError>);
 
 /// Puts one layer around a pipeline. It runs in `bind`, since some layers start a task.
-pub(crate) type Wrapping = Box<dyn FnOnce(Pipeline) -> Pipeline + Send>;
+pub(crate) type PipelineLayer = Box<dyn FnOnce(Pipeline) -> Pipeline + Send>;
 
 impl Pipeline {
-    /// The onion, as the innermost service.
-    pub(crate) fn onion() -> Self {
-        Self::new(tower::service_fn(|ctx: Context| async move {
-            Next::first(ctx).run().await.map_err(BoxError::from)
-        }))
+    /// A service as a pipeline: the innermost one, or one with a layer around it.
+    pub(crate) fn new<S>(service: S) -> Self
+    where
+        S: Service<Context, Response = Reply> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        Self(BoxCloneSyncService::new(service.map_err(Into::into)))
     }
 
-    pub(crate) fn wrapping<L>(layer: L) -> Wrapping
+    /// A layer of any type.
+    pub(crate) fn boxed_layer<L>(layer: L) -> PipelineLayer
     where
         L: Layer<Self> + Send + 'static,
         L::Service: Service<Context, Response = Reply> + Clone + Send + Sync + 'static,
@@ -37,15 +43,6 @@ impl Pipeline {
         <L::Service as Service<Context>>::Future: Send + 'static,
     {
         Box::new(move |inner| Self::new(layer.layer(inner)))
-    }
-
-    fn new<S>(service: S) -> Self
-    where
-        S: Service<Context, Response = Reply> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send + 'static,
-    {
-        Self(BoxCloneSyncService::new(service.map_err(Into::into)))
     }
 
     pub(crate) async fn run(self, ctx: Context) -> Result<Reply, BoxError> {

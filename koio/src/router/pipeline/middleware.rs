@@ -1,4 +1,6 @@
 //! The onion: middleware around middleware around the handler.
+//!
+//! An [`Onion`] is a list of middleware and what is at its centre, an [`Endpoint`]. [`Next`] is a place in it.
 
 use std::{
     any::type_name,
@@ -9,18 +11,20 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use crate::router::{Context, Reply};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    router::{answer::Reply, context::Context},
+};
 
-/// What a middleware or a handler runs as, once its type is forgotten.
-pub(crate) type Boxed = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
+/// A middleware or a handler that runs, whatever its type.
+pub(crate) type BoxReply = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
 
 /// What `wrap` takes: every `async fn(Context, Next) -> Result<Reply>`, and every closure of that kind.
 ///
-/// Its use is to be named. A middleware with settings is a function that returns one:
+/// The trait is there to be named. A middleware with settings is a function that returns one:
 ///
 /// ```
-/// use koio::{ensure, Context, Middleware, Next};
+/// use koio::{Context, Next, ensure, middleware::Middleware};
 ///
 /// fn at_most(rooms: usize) -> impl Middleware {
 ///     move |ctx: Context, next: Next| async move {
@@ -65,16 +69,16 @@ mod runs {
 
 use runs::Runs;
 
-/// A [`Middleware`] whose type is forgotten, so that several can be kept in a list: see [`compose`], which makes one
-/// that `wrap` takes of them. `wrap` takes a function itself and needs none of this.
+/// A [`Middleware`] of any type, so that several can be kept in a list for [`compose`]. `wrap` takes a function itself
+/// and needs none of this.
 #[derive(Clone)]
 pub struct BoxMiddleware {
     name: &'static str,
-    run: Arc<dyn Fn(Context, Next) -> Boxed + Send + Sync>,
+    run: Arc<dyn Fn(Context, Next) -> BoxReply + Send + Sync>,
 }
 
 impl BoxMiddleware {
-    /// Forgets the type of a middleware.
+    /// Boxes a middleware.
     pub fn new<F, Fut>(middleware: F) -> Self
     where
         F: Fn(Context, Next) -> Fut + Send + Sync + 'static,
@@ -99,95 +103,83 @@ impl fmt::Debug for BoxMiddleware {
     }
 }
 
-/// The rest of the onion: everything inside the middleware that was given it, the handler at its centre.
+/// An onion: everything that runs for an event, from the outside in.
+pub(crate) struct Onion {
+    /// The first is the outermost.
+    pub(crate) middleware: Arc<[BoxMiddleware]>,
+    pub(crate) centre: Centre,
+}
+
+/// What is at the centre of an onion.
+pub(crate) enum Centre {
+    /// The handlers of the event.
+    Endpoint(Arc<dyn Endpoint>),
+    /// What is inside a composed middleware: the onion that it is a part of, from a place on.
+    Composed { around: Arc<Onion>, at: usize },
+}
+
+/// What an onion leads to: a handler, or what becomes of an event with several or none.
+pub(crate) trait Endpoint: Send + Sync {
+    fn call(&self, ctx: Context) -> BoxReply;
+}
+
+impl Onion {
+    pub(crate) fn new(
+        middleware: impl Into<Arc<[BoxMiddleware]>>,
+        endpoint: Arc<dyn Endpoint>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            middleware: middleware.into(),
+            centre: Centre::Endpoint(endpoint),
+        })
+    }
+
+    /// The whole of it, to be run for one context.
+    pub(crate) fn next(self: &Arc<Self>, ctx: Context) -> Next {
+        Next {
+            ctx,
+            onion: Arc::clone(self),
+            at: 0,
+        }
+    }
+}
+
+/// What is inside a middleware: the middleware after it, and the handler at the centre.
 ///
 /// It can be run once only, since [`run`](Self::run) consumes it; koa finds out at run time. A middleware that
 /// does not run it answers the event in the handler's place.
 #[must_use = "a middleware that drops `next` answers the event itself: the handler does not run"]
 pub struct Next {
     ctx: Context,
-    place: Place,
-}
-
-/// Where in the onion a [`Next`] stands.
-enum Place {
-    /// Before the middleware with this number, of those around all handlers of the event.
-    Around(usize),
-    /// Before the middleware with the second number, of those around the handler with the first.
-    Handler(usize, usize),
-    /// Inside a composition, with what comes after it.
-    Composed(Arc<[BoxMiddleware]>, usize, Box<Place>),
+    onion: Arc<Onion>,
+    /// The middleware that runs next, if the onion has so many.
+    at: usize,
 }
 
 impl Next {
-    /// The whole onion of an event.
-    pub(crate) fn first(ctx: Context) -> Self {
-        Self {
-            ctx,
-            place: Place::Around(0),
-        }
-    }
-
-    /// One handler with the middleware of its own.
-    pub(crate) fn handler(ctx: Context, handler: usize) -> Self {
-        Self {
-            ctx,
-            place: Place::Handler(handler, 0),
-        }
-    }
-
     /// Runs what is inside, and gives its answer. koa's `await next()`.
     pub fn run(self) -> Running {
-        Running(Stage::Waiting(self))
+        Running(RunningState::Waiting(self))
     }
-}
 
-impl Place {
-    /// Enters the next ring.
-    fn enter(self, ctx: &Context) -> Boxed {
-        let line = ctx.line();
-        match self {
-            Self::Around(at) => match line.around.get(at) {
-                Some(middleware) => middleware.enter(ctx, Self::Around(at.saturating_add(1))),
-                None => line.centre(ctx),
-            },
-            Self::Handler(handler, at) => {
-                let wraps = line.handlers.get(handler).map(|handler| &*handler.wraps);
-                match wraps.and_then(|wraps| wraps.get(at)) {
-                    Some(middleware) => {
-                        middleware.enter(ctx, Self::Handler(handler, at.saturating_add(1)))
-                    }
-                    None => line.invoke(ctx, handler),
-                }
-            }
-            Self::Composed(list, at, then) => match list.get(at).cloned() {
-                Some(middleware) => {
-                    middleware.enter(ctx, Self::Composed(list, at.saturating_add(1), then))
-                }
-                None => then.enter(ctx),
-            },
+    /// Starts what is inside.
+    pub(crate) fn start(self) -> BoxReply {
+        let Self { ctx, onion, at } = self;
+        if let Some(middleware) = onion.middleware.get(at) {
+            let inside = Self {
+                ctx: ctx.clone(),
+                onion: Arc::clone(&onion),
+                at: at.saturating_add(1),
+            };
+            return (middleware.run)(ctx, inside);
         }
-    }
-}
-
-/// The onion of an event, entered. Its parts take the context as they need it: none of them is given a reference to
-/// count.
-pub(crate) fn enter(ctx: &Context) -> Boxed {
-    Place::Around(0).enter(ctx)
-}
-
-/// The middleware of one handler, and the handler, entered.
-pub(crate) fn enter_handler(ctx: &Context, handler: usize) -> Boxed {
-    Place::Handler(handler, 0).enter(ctx)
-}
-
-impl BoxMiddleware {
-    fn enter(&self, ctx: &Context, place: Place) -> Boxed {
-        let next = Next {
-            ctx: ctx.clone(),
-            place,
-        };
-        (self.run)(ctx.clone(), next)
+        match &onion.centre {
+            Centre::Endpoint(endpoint) => endpoint.call(ctx),
+            Centre::Composed { around, at } => {
+                let (onion, at) = (Arc::clone(around), *at);
+                Self { ctx, onion, at }.start()
+            }
+        }
     }
 }
 
@@ -199,27 +191,27 @@ impl fmt::Debug for Next {
     }
 }
 
-/// What [`Next::run`] gives: the rest of the onion as a future.
+/// What [`Next::run`] gives: what is inside the middleware, as a future.
 ///
 /// Dropping it before it has finished drops whatever runs inside, the handler included. That is what a
 /// timeout does; nothing else should.
 #[must_use = "nothing inside runs until it is awaited: write `next.run().await`"]
-pub struct Running(Stage);
+pub struct Running(RunningState);
 
-enum Stage {
+enum RunningState {
     Waiting(Next),
-    Going(Boxed),
-    Over,
+    Polled(BoxReply),
+    Finished,
 }
 
 impl Future for Running {
     type Output = Result<Reply>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let mut future = match std::mem::replace(&mut self.0, Stage::Over) {
-            Stage::Waiting(Next { ctx, place }) => place.enter(&ctx),
-            Stage::Going(future) => future,
-            Stage::Over => {
+        let mut future = match std::mem::replace(&mut self.0, RunningState::Finished) {
+            RunningState::Waiting(next) => next.start(),
+            RunningState::Polled(future) => future,
+            RunningState::Finished => {
                 return Poll::Ready(Err(Error::internal(
                     "`next` was polled after it had finished",
                 )));
@@ -227,7 +219,7 @@ impl Future for Running {
         };
         let poll = future.as_mut().poll(cx);
         if poll.is_pending() {
-            self.0 = Stage::Going(future);
+            self.0 = RunningState::Polled(future);
         }
         poll
     }
@@ -242,7 +234,7 @@ impl fmt::Debug for Running {
 /// Makes one middleware of several, the first outermost: koa-compose.
 ///
 /// ```
-/// use koio::{compose, BoxMiddleware, Context, Io, Next, Reply, Result};
+/// use koio::{Context, Io, Next, Reply, Result, middleware::{BoxMiddleware, compose}};
 ///
 /// async fn first(_: Context, next: Next) -> Result<Reply> { next.run().await }
 /// async fn second(_: Context, next: Next) -> Result<Reply> { next.run().await }
@@ -251,13 +243,13 @@ impl fmt::Debug for Running {
 /// let io = Io::new().wrap(both);
 /// ```
 pub fn compose(middleware: impl IntoIterator<Item = BoxMiddleware>) -> impl Middleware + Clone {
-    let list: Arc<[BoxMiddleware]> = middleware.into_iter().collect();
+    let middleware: Arc<[BoxMiddleware]> = middleware.into_iter().collect();
     move |_, next: Next| {
-        let Next { ctx, place } = next;
-        Next {
-            ctx,
-            place: Place::Composed(Arc::clone(&list), 0, Box::new(place)),
-        }
-        .run()
+        let Next { ctx, onion, at } = next;
+        let composed = Onion {
+            middleware: Arc::clone(&middleware),
+            centre: Centre::Composed { around: onion, at },
+        };
+        Arc::new(composed).next(ctx).run()
     }
 }

@@ -1,11 +1,12 @@
-//! The way of an event to its handlers: layers, middleware, and the frozen event table.
+//! The way of an event to its handlers: tower layers, middleware, and the frozen event table.
 
 mod dispatch;
+mod endpoints;
 pub(crate) mod event_table;
 pub(crate) mod handler;
 pub(crate) mod layer;
 pub(crate) mod middleware;
-pub(crate) mod run;
+mod run;
 
 pub(crate) use event_table::EventTable;
 pub use handler::Route;

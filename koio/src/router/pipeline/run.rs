@@ -1,39 +1,105 @@
-//! An event on its way through its onion, and its answer.
+//! How the session's task runs an event: a handler alone, or an onion of boxed futures.
 
 use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
+    time::Duration,
 };
 
 use pin_project_lite::pin_project;
 
-use crate::router::{
-    Arguments, Context, Reply, catch_unwind::guard_call, pipeline::event_table::Line,
-    pipeline::middleware::Boxed,
+use super::{
+    layer::Pipeline,
+    middleware::{BoxReply, Endpoint, Onion},
 };
-use crate::{Result, wire::Event};
+use crate::{
+    Error, Result,
+    router::{
+        answer::Reply,
+        catch_unwind::{guard, guard_call},
+        context::Context,
+        extract::call::Call,
+    },
+};
 
-/// What the session's task runs for an event. When it is done it can be made that of the next event on the same line,
-/// and for that one nothing need be allocated.
-pub(crate) trait Handling: Future<Output = ()> + Send {
+/// An event that runs. When it has finished, it can be restarted with another event for the same handlers, so that
+/// that one allocates nothing.
+pub(crate) trait EventRun: Future<Output = ()> + Send {
     fn ctx(&self) -> &Context;
-    /// Takes the next event.
-    fn renew(self: Pin<&mut Self>, event: Event);
-    /// Lets go of the event that is over.
-    fn forget(self: Pin<&mut Self>);
+    fn ctx_mut(self: Pin<&mut Self>) -> &mut Context;
 }
 
-/// The onion has unwound, or need not.
-fn end(ctx: &Context, result: Result<Reply>) {
+/// A handler of any type: what a [`Route`](super::Route) is made of.
+pub(crate) trait HandlerFn: Endpoint {
+    /// Runs it with nothing around it.
+    fn run_direct(self: Arc<Self>, ctx: Context) -> Pin<Box<dyn EventRun>>;
+}
+
+impl<F, Fut> Endpoint for F
+where
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Reply>> + Send + 'static,
+{
+    /// What is around the handler sees its panic as an error, and its error with its code.
+    fn call(&self, ctx: Context) -> BoxReply {
+        let call = Call::in_onion(ctx.clone());
+        let called = guard_call(|| self(call));
+        Box::pin(async move {
+            let result = match called {
+                Ok(future) => guard(future).await,
+                Err(error) => Err(error),
+            };
+            result.map_err(|error| ctx.mapped(error))
+        })
+    }
+}
+
+impl<F, Fut> HandlerFn for F
+where
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Reply>> + Send + 'static,
+{
+    fn run_direct(self: Arc<Self>, ctx: Context) -> Pin<Box<dyn EventRun>> {
+        Box::pin(DirectRun {
+            ctx,
+            handler: self,
+            future: None,
+        })
+    }
+}
+
+/// A handler that is dropped after a time. `#[on(.., timeout = "5s")]`.
+pub(crate) struct TimedHandler {
+    pub(crate) handler: Arc<dyn HandlerFn>,
+    pub(crate) timeout: Duration,
+}
+
+impl Endpoint for TimedHandler {
+    fn call(&self, ctx: Context) -> BoxReply {
+        let (running, timeout) = (self.handler.call(ctx), self.timeout);
+        Box::pin(async move {
+            tokio::time::timeout(timeout, running)
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Error::timeout(format!(
+                        "the handler took longer than {timeout:?}"
+                    )))
+                })
+        })
+    }
+}
+
+/// The onion has unwound: its result is reported and answered.
+fn finish(ctx: &Context, result: Result<Reply>) {
     if let Ok(reply) = &result
         && reply.is_sent()
     {
         return;
     }
     let result = result.map_err(|error| ctx.mapped(error));
-    if ctx.answer_state().is_broken() {
+    if ctx.answer_state().is_broken_off() {
         return;
     }
     if let Err(error) = &result {
@@ -43,8 +109,8 @@ fn end(ctx: &Context, result: Result<Reply>) {
 }
 
 pin_project! {
-    /// A handler with nothing around it: its future has its place here, whatever its type.
-    pub(crate) struct Direct<F, Fut> {
+    /// A handler with nothing around it. Its future lies in this struct, whatever its type.
+    struct DirectRun<F, Fut> {
         ctx: Context,
         handler: Arc<F>,
         #[pin]
@@ -52,88 +118,99 @@ pin_project! {
     }
 }
 
-impl<F, Fut> Direct<F, Fut> {
-    pub(crate) fn new(ctx: Context, handler: Arc<F>) -> Self {
-        Self {
-            ctx,
-            handler,
-            future: None,
-        }
-    }
-}
-
-impl<F, Fut> Future for Direct<F, Fut>
+impl<F, Fut> Future for DirectRun<F, Fut>
 where
-    F: Fn(Arguments) -> Fut,
+    F: Fn(Call) -> Fut,
     Fut: Future<Output = Result<Reply>>,
 {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let mut this = self.project();
-        // One guard for the handler and for the code of its answer, which is written here.
+        // One guard for the handler and for the `Serialize` of its answer, which is written here.
         let polled = guard_call(|| {
             if this.future.is_none() {
-                let arguments = Arguments::new(this.ctx);
-                this.future.set(Some((this.handler)(arguments)));
+                let call = Call::direct(this.ctx.clone());
+                this.future.set(Some((this.handler)(call)));
             }
             let Some(future) = this.future.as_mut().as_pin_mut() else {
                 return Poll::Pending;
             };
             let result = match future.poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                // Most have answered by now, and are not moved to be looked at.
+                // Matched by reference: a reply that is sent already is not moved.
                 Poll::Ready(Ok(ref reply)) if reply.is_sent() => None,
                 Poll::Ready(result) => Some(result),
             };
             this.future.set(None);
             if let Some(result) = result {
-                end(this.ctx, result);
+                finish(this.ctx, result);
             }
             Poll::Ready(())
         });
         polled.unwrap_or_else(|panic| {
-            // What it held may panic as well; that it panicked is known already.
+            // The future's values may panic as well when they are dropped; the first panic is the one to report.
             let _ = guard_call(|| this.future.set(None));
-            end(this.ctx, Err(panic));
+            finish(this.ctx, Err(panic));
             Poll::Ready(())
         })
     }
 }
 
-impl<F, Fut> Handling for Direct<F, Fut>
+impl<F, Fut> EventRun for DirectRun<F, Fut>
 where
-    F: Fn(Arguments) -> Fut + Send + Sync,
+    F: Fn(Call) -> Fut + Send + Sync,
     Fut: Future<Output = Result<Reply>> + Send,
 {
     fn ctx(&self) -> &Context {
         &self.ctx
     }
 
-    fn renew(self: Pin<&mut Self>, event: Event) {
-        self.project().ctx.renew(event, None);
-    }
-
-    fn forget(self: Pin<&mut Self>) {
-        self.project().ctx.forget();
+    fn ctx_mut(self: Pin<&mut Self>) -> &mut Context {
+        self.project().ctx
     }
 }
 
-/// Everything else: a chain of boxed futures.
-pub(crate) struct Onion {
+/// The tower layers, if there are any, and the onion inside them.
+#[derive(Clone)]
+pub(crate) struct LayeredOnion {
+    pub(crate) layers: Option<Arc<Pipeline>>,
+    pub(crate) onion: Arc<Onion>,
+}
+
+impl LayeredOnion {
+    pub(crate) fn start(&self, ctx: Context) -> BoxReply {
+        let Some(layers) = &self.layers else {
+            return self.onion.next(ctx).start();
+        };
+        let pipeline = Pipeline::clone(layers);
+        Box::pin(async move { pipeline.run(ctx).await.map_err(Error::from_boxed) })
+    }
+}
+
+/// An event that runs through an onion.
+pub(crate) struct OnionRun {
     ctx: Context,
+    onion: LayeredOnion,
     /// From the first poll on.
-    running: Option<Boxed>,
+    running: Option<BoxReply>,
 }
 
-impl Onion {
-    pub(crate) fn new(ctx: Context) -> Self {
-        Self { ctx, running: None }
+impl OnionRun {
+    pub(crate) fn new(ctx: Context, onion: LayeredOnion) -> Self {
+        Self {
+            ctx,
+            onion,
+            running: None,
+        }
     }
 
     fn advance(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let ctx = &self.ctx;
-        let mut running = self.running.take().unwrap_or_else(|| ctx.line().enter(ctx));
+        let (ctx, onion) = (&self.ctx, &self.onion);
+        let mut running = self
+            .running
+            .take()
+            .unwrap_or_else(|| onion.start(ctx.clone()));
         match running.as_mut().poll(cx) {
             Poll::Pending => {
                 self.running = Some(running);
@@ -141,44 +218,30 @@ impl Onion {
             }
             Poll::Ready(result) => {
                 drop(running);
-                end(ctx, result);
+                finish(ctx, result);
                 Poll::Ready(())
             }
         }
     }
 }
 
-impl Future for Onion {
+impl Future for OnionRun {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         guard_call(|| self.advance(cx)).unwrap_or_else(|panic| {
-            end(&self.ctx, Err(panic));
+            finish(&self.ctx, Err(panic));
             Poll::Ready(())
         })
     }
 }
 
-impl Handling for Onion {
+impl EventRun for OnionRun {
     fn ctx(&self) -> &Context {
         &self.ctx
     }
 
-    fn renew(mut self: Pin<&mut Self>, event: Event) {
-        self.ctx.renew(event, None);
-    }
-
-    fn forget(mut self: Pin<&mut Self>) {
-        self.ctx.forget();
-    }
-}
-
-impl Line {
-    /// What runs for an event on this line.
-    pub(crate) fn handling(&self, ctx: Context) -> Pin<Box<dyn Handling>> {
-        match &*self.handlers {
-            [only] if self.direct => Arc::clone(&only.run).direct(ctx),
-            _ => Box::pin(Onion::new(ctx)),
-        }
+    fn ctx_mut(self: Pin<&mut Self>) -> &mut Context {
+        &mut self.get_mut().ctx
     }
 }

@@ -1,25 +1,18 @@
-//! What is wrong with a setup, found before the first client can find it.
+//! The checks of a set-up, at the start: each problem names the handler, its file and its line.
 
-use std::{any::TypeId, collections::HashMap, sync::Arc};
+use std::{any::TypeId, collections::HashMap};
 
-use crate::router::{
-    Namespace, Route,
-    extract::requirements::Need,
-    setup::pattern::Pattern,
-    setup::setup::{ROOT, StateValue},
+use super::{
+    namespace::Namespace,
+    parts::{ROOT, StateValue, with_slash},
 };
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    router::{context::Pattern, extract::requirements::Requirement, pipeline::Route},
+    wire::is_reserved,
+};
 
-/// Names that the protocol and its clients keep for themselves.
-const RESERVED: [&str; 5] = [
-    "connect",
-    "connect_error",
-    "disconnecting",
-    "newListener",
-    "removeListener",
-];
-
-/// Everything that is wrong: all of it at once is better than one thing at each start.
+/// All problems that were found: they are reported together.
 #[derive(Debug, Default)]
 pub(crate) struct Problems(Vec<String>);
 
@@ -41,88 +34,93 @@ impl Problems {
     }
 }
 
+/// A namespace with its final path and all its handlers.
+pub(crate) struct CheckedNamespace {
+    pub(crate) path: String,
+    /// If the path is a pattern.
+    pub(crate) pattern: Option<Pattern>,
+    pub(crate) parts: Namespace,
+}
+
 /// The namespaces that there will be, `/` first, each with all of its routes: those given to it, and those
 /// given to the server that name it.
-pub(crate) fn plan(
+pub(crate) fn namespaces(
     root: Namespace,
     declared: Vec<(String, Namespace)>,
     problems: &mut Problems,
-) -> Vec<(String, Namespace)> {
-    let mut plan = vec![(ROOT.to_owned(), Namespace::new())];
+) -> Vec<CheckedNamespace> {
+    let mut all = vec![(ROOT.to_owned(), Namespace::new())];
     for (path, namespace) in declared {
-        let path = normal(&path, problems);
+        let path = checked_path(&path, problems);
         if path == ROOT {
             problems.add(
                 "`/` is the server itself: give its middleware and handlers to the server"
                     .to_owned(),
             );
-        } else if plan.iter().any(|(other, _)| *other == path) {
+        } else if all.iter().any(|(other, _)| *other == path) {
             problems.add(format!("the namespace `{path}` is declared twice"));
         }
-        for route in namespace.routes.iter() {
-            if route
-                .namespace
-                .is_some_and(|own| normal(own, problems) != path)
+        for route in &namespace.routes {
+            if let Some(own) = route.namespace
+                && checked_path(own, problems) != path
             {
-                let own = route.namespace.unwrap_or_default();
                 problems.add(format!(
                     "{} says that it belongs to `{own}`, but is listed in `{path}`",
                     route.meta
                 ));
             }
         }
-        plan.push((path, namespace));
+        all.push((path, namespace));
     }
     for route in root.routes {
         let path = route
             .namespace
-            .map_or_else(|| ROOT.to_owned(), |path| normal(path, problems));
-        match plan.iter_mut().find(|(other, _)| *other == path) {
+            .map_or_else(|| ROOT.to_owned(), |path| checked_path(path, problems));
+        match all.iter_mut().find(|(other, _)| *other == path) {
             Some((_, namespace)) => namespace.routes.push(route),
-            None => plan.push((path, Namespace::new().handlers(route))),
+            None => all.push((path, Namespace::new().handlers(route))),
         }
     }
-    plan
+    let mut checked: Vec<CheckedNamespace> = Vec::with_capacity(all.len());
+    for (path, parts) in all {
+        let pattern = pattern(&path, &checked, problems);
+        checked.push(CheckedNamespace {
+            path,
+            pattern,
+            parts,
+        });
+    }
+    checked
 }
 
-/// A path as it is on the wire. The slash may be left out, as in Socket.IO's `of("chat")`.
-fn normal(path: &str, problems: &mut Problems) -> String {
+/// A path as it is on the wire.
+fn checked_path(path: &str, problems: &mut Problems) -> String {
     if path.contains([',', '?']) {
         // A comma ends the namespace in a packet, and a question mark starts a query there.
         problems.add(format!(
             "`{path}`: there can't be a comma or a question mark in a namespace"
         ));
     }
-    if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
-    }
+    with_slash(path)
 }
 
-/// Which of the namespaces are patterns.
-pub(crate) fn patterns<'a>(
-    paths: impl Iterator<Item = &'a str>,
-    problems: &mut Problems,
-) -> Vec<Option<Arc<Pattern>>> {
-    let mut seen: Vec<(&str, Arc<Pattern>)> = Vec::new();
-    let mut pattern_of = |path| match Pattern::parse(path) {
-        Ok(pattern) => {
-            let pattern = Arc::new(pattern?);
-            for (other, _) in seen.iter().filter(|(_, other)| other.overlaps(&pattern)) {
-                problems.add(format!(
-                    "`{other}` and `{path}` mean the same namespaces, or some of them"
-                ));
-            }
-            seen.push((path, Arc::clone(&pattern)));
-            Some(pattern)
+/// The pattern that a path is, if it is one. No namespace may match two of them.
+fn pattern(path: &str, others: &[CheckedNamespace], problems: &mut Problems) -> Option<Pattern> {
+    let pattern = Pattern::parse(path).unwrap_or_else(|malformed| {
+        problems.add(format!("`{path}`: {malformed}"));
+        None
+    })?;
+    for other in others {
+        if let Some(theirs) = &other.pattern
+            && theirs.overlaps(&pattern)
+        {
+            problems.add(format!(
+                "`{}` and `{path}` mean the same namespaces, or some of them",
+                other.path
+            ));
         }
-        Err(malformed) => {
-            problems.add(format!("`{path}`: {malformed}"));
-            None
-        }
-    };
-    paths.map(&mut pattern_of).collect()
+    }
+    Some(pattern)
 }
 
 /// Each type has one value.
@@ -133,7 +131,7 @@ pub(crate) fn states(states: &[StateValue], problems: &mut Problems) {
             problems.add(format!(
                 "two values of the state type `{}`: at {} and at {}; a state is found by its type, so wrap one of \
                  them in a type of its own",
-                state.name, first.given, state.given
+                state.type_name, first.location, state.location
             ));
         }
     }
@@ -141,17 +139,16 @@ pub(crate) fn states(states: &[StateValue], problems: &mut Problems) {
 
 /// All handlers of one namespace.
 pub(crate) fn handlers(
-    path: &str,
-    has_parameters: bool,
-    routes: &[Route],
+    namespace: &CheckedNamespace,
     states: &[StateValue],
     problems: &mut Problems,
 ) {
+    let path = &namespace.path;
     let mut first: HashMap<&'static str, &Route> = HashMap::new();
-    for route in routes {
+    for route in &namespace.parts.routes {
         name(route, problems);
         arguments(route, states, problems);
-        if !has_parameters {
+        if namespace.pattern.is_none() {
             parameters(path, route, problems);
         }
         answer(route, problems);
@@ -177,7 +174,7 @@ fn name(route: &Route, problems: &mut Problems) {
     let meta = route.meta;
     if meta.event.is_empty() {
         problems.add(format!("{meta} has no event name"));
-    } else if RESERVED.contains(&meta.event) {
+    } else if meta.event != "disconnect" && is_reserved(meta.event) {
         let hint = match meta.event {
             "connect" => "; a client that connects is `connection`",
             "disconnecting" => "; a client that goes is `disconnect`",
@@ -190,7 +187,7 @@ fn name(route: &Route, problems: &mut Problems) {
     }
 }
 
-/// What each kind of event has to give.
+/// Whether what the arguments require is there for this kind of event.
 fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
     let Route { meta, .. } = route;
     let event = meta.event;
@@ -198,9 +195,9 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
     let mut acks = 0_usize;
     for argument in &route.arguments {
         let name = argument.name;
-        for need in argument.requirements.needs() {
-            match need {
-                Need::State { id, name: state } => {
+        for requirement in argument.requirements.all() {
+            match requirement {
+                Requirement::State { id, name: state } => {
                     if !states.iter().any(|value| value.id == *id) {
                         problems.add(format!(
                             "{meta} takes the state `{state}` (`{name}: {}`), but there is none: give the server one \
@@ -209,14 +206,14 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
                         ));
                     }
                 }
-                Need::Argument(type_name) if connection || disconnect => {
+                Requirement::Argument(type_name) if connection || disconnect => {
                     problems.add(format!(
                         "{meta} takes `{name}: {type_name}`, but no client sends arguments with `{event}`{}",
                         if connection { "; what it gives as `auth` is `Auth<T>`" } else { "" }
                     ));
                 }
-                Need::Argument(_) | Need::Params => {}
-                Need::Auth => {
+                Requirement::Argument(_) | Requirement::Params => {}
+                Requirement::Auth => {
                     if !connection {
                         problems.add(format!(
                             "{meta} takes `{name}`, an `Auth`, but there is one in `connection` only; later it is in \
@@ -224,13 +221,13 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
                         ));
                     }
                 }
-                Need::Ack => {
+                Requirement::Ack => {
                     acks = acks.saturating_add(1);
                     if connection || disconnect {
                         problems.add(format!("{meta} takes `{name}`, an `Ack`, but nobody waits for an answer to `{event}`"));
                     }
                 }
-                Need::CloseReason => {
+                Requirement::CloseReason => {
                     if !disconnect {
                         problems.add(format!(
                             "{meta} takes `{name}`, a `CloseReason`, but there is one in `disconnect` only"
@@ -245,7 +242,7 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
             "{meta} takes {acks} `Ack`s, but an event is answered once"
         ));
     }
-    if acks > 0 && route.returns_value() {
+    if acks > 0 && route.returns_value {
         problems.add(format!(
             "{meta} takes an `Ack` and returns `{}`: either of them is the answer, so return nothing",
             route.answer
@@ -261,8 +258,8 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
 /// In a namespace that has no parameters.
 fn parameters(path: &str, route: &Route, problems: &mut Problems) {
     for argument in &route.arguments {
-        let needs = argument.requirements.needs();
-        if needs.iter().any(|need| matches!(need, Need::Params)) {
+        let requirements = argument.requirements.all();
+        if requirements.contains(&Requirement::Params) {
             problems.add(format!(
                 "{} takes `{}`, a `Params`, but there are no parameters in `{path}`: they are in `/room/{{id}}`, for \
                  example",
@@ -273,7 +270,7 @@ fn parameters(path: &str, route: &Route, problems: &mut Problems) {
 }
 
 fn answer(route: &Route, problems: &mut Problems) {
-    if !route.returns_value() {
+    if !route.returns_value {
         return;
     }
     let Route { meta, answer, .. } = route;

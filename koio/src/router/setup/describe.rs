@@ -1,8 +1,12 @@
-//! The event table for people: what the server reacts to, and with what.
+//! The event table for people: every handler, with its event, arguments and middleware.
 
 use std::fmt;
 
-use crate::router::{Route, Setup, pipeline::handler::Meta, setup::setup::ROOT};
+use super::{
+    namespace::Namespace,
+    parts::{ROOT, with_slash},
+};
+use crate::router::pipeline::{BoxMiddleware, Route, handler::Meta};
 
 /// All handlers of a server, as `describe` gives them. It prints as a table.
 #[derive(Clone, Debug, Default)]
@@ -28,39 +32,21 @@ impl Table {
         &self.rows
     }
 
-    pub(crate) fn of(setup: &Setup) -> Self {
-        let outer: Vec<&'static str> = setup
-            .root
-            .wraps
-            .iter()
-            .map(|middleware| middleware.name())
-            .collect();
+    pub(crate) fn new(root: &Namespace, namespaces: &[(String, Namespace)]) -> Self {
+        let outer: Vec<&'static str> = names(&root.wraps).collect();
         let mut rows = Vec::new();
-        for route in &setup.root.routes {
-            let path = route.namespace.unwrap_or(ROOT);
+        for route in &root.routes {
+            let path = with_slash(route.namespace.unwrap_or(ROOT));
             // A handler given to the server may belong to a declared namespace, and is inside its middleware.
-            let inner = setup
-                .namespaces
+            let declared = namespaces
                 .iter()
-                .find(|(declared, _)| slashed(declared) == slashed(path));
-            let inner = inner
-                .map(|(_, namespace)| namespace.wraps.as_slice())
-                .unwrap_or_default();
-            rows.push(Row::new(
-                path,
-                route,
-                &outer,
-                inner.iter().map(|middleware| middleware.name()),
-            ));
+                .find(|(declared, _)| with_slash(declared) == path);
+            let inner = declared.map_or(&[][..], |(_, namespace)| &namespace.wraps);
+            rows.push(Row::new(path, route, &outer, inner));
         }
-        for (path, namespace) in &setup.namespaces {
+        for (path, namespace) in namespaces {
             for route in &namespace.routes {
-                rows.push(Row::new(
-                    path,
-                    route,
-                    &outer,
-                    namespace.wraps.iter().map(|middleware| middleware.name()),
-                ));
+                rows.push(Row::new(with_slash(path), route, &outer, &namespace.wraps));
             }
         }
         // Stable: the order within a namespace stays.
@@ -69,20 +55,19 @@ impl Table {
     }
 }
 
-fn slashed(path: &str) -> &str {
-    path.strip_prefix('/').unwrap_or(path)
+fn names(middleware: &[BoxMiddleware]) -> impl Iterator<Item = &'static str> {
+    middleware.iter().map(BoxMiddleware::name)
 }
 
 impl Row {
-    fn new<'a>(
-        path: &str,
+    fn new(
+        namespace: String,
         route: &Route,
         outer: &[&'static str],
-        inner: impl Iterator<Item = &'static str> + 'a,
+        inner: &[BoxMiddleware],
     ) -> Self {
-        let own = route.wraps.iter().map(|middleware| middleware.name());
         Self {
-            namespace: format!("/{}", slashed(path)),
+            namespace,
             meta: route.meta,
             arguments: route
                 .arguments
@@ -90,7 +75,12 @@ impl Row {
                 .map(|argument| (argument.name, argument.type_name))
                 .collect(),
             answer: route.answer,
-            middleware: outer.iter().copied().chain(inner).chain(own).collect(),
+            middleware: outer
+                .iter()
+                .copied()
+                .chain(names(inner))
+                .chain(names(&route.wraps))
+                .collect(),
             also: route.also,
         }
     }
@@ -113,9 +103,9 @@ impl Row {
         self.meta.name
     }
 
-    /// Its file and line.
+    /// The file and the line of its `#[on]`, or of the call of `on`.
     #[must_use]
-    pub fn written(&self) -> (&str, u32) {
+    pub fn location(&self) -> (&str, u32) {
         (self.meta.file, self.meta.line)
     }
 
@@ -198,7 +188,7 @@ fn short(type_name: &str) -> String {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEADINGS: [&str; 5] = ["namespace", "event", "handler", "written", "middleware"];
+        const HEADINGS: [&str; 5] = ["namespace", "event", "handler", "location", "middleware"];
         let rows: Vec<[String; 5]> = std::iter::once(HEADINGS.map(str::to_owned))
             .chain(self.rows.iter().map(Row::cells))
             .collect();
@@ -210,10 +200,10 @@ impl fmt::Display for Table {
                 .unwrap_or_default()
         };
         let widths = [width(0), width(1), width(2), width(3)];
-        for [namespace, event, handler, written, middleware] in &rows {
+        for [namespace, event, handler, location, middleware] in &rows {
             let [a, b, c, d] = widths;
             let line =
-                format!("{namespace:a$}  {event:b$}  {handler:c$}  {written:d$}  {middleware}");
+                format!("{namespace:a$}  {event:b$}  {handler:c$}  {location:d$}  {middleware}");
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The link-time list of every `#[on]` function of the program.
 
-use crate::router::Route;
+use crate::router::pipeline::Route;
 
 /// One `#[on]` function, as its attribute put it into the list.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Lists of handlers, and what may be put into one.
 
-use crate::router::Route;
+use crate::router::pipeline::Route;
 
 /// What `#[on]` makes of a function: something that knows its route.
 #[diagnostic::on_unimplemented(

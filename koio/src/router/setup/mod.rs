@@ -6,7 +6,7 @@ pub(crate) mod describe;
 pub(crate) mod discover;
 pub(crate) mod handlers;
 pub(crate) mod namespace;
-pub(crate) mod pattern;
+pub(crate) mod parts;
 #[allow(
     clippy::module_inception,
     reason = "the file is where a reader looks for `Setup`"

@@ -1,9 +1,16 @@
-//! A namespace as a plain value: middleware and handlers, put together by whoever owns them.
+//! A namespace before the start: a plain value of middleware and handlers.
 
 use std::{future::Future, panic::Location};
 
-use crate::Result;
-use crate::router::{Answer, BoxMiddleware, Context, IntoRoutes, Next, Reply, Route};
+use super::handlers::IntoRoutes;
+use crate::{
+    Result,
+    router::{
+        answer::{Answer, Reply},
+        context::Context,
+        pipeline::{BoxMiddleware, Next, Route},
+    },
+};
 
 /// The middleware and the handlers of one namespace, before the server starts.
 ///

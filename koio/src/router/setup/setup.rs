@@ -1,29 +1,33 @@
 //! Everything that a server is made of before it starts.
 
-use std::{
-    any::{Any, TypeId, type_name},
-    collections::HashMap,
-    error::Error as StdError,
-    fmt,
-    future::Future,
-    panic::Location,
-    sync::Arc,
-};
+use std::{error::Error as StdError, fmt, future::Future, sync::Arc};
 
 use tower::{Layer, Service};
 
-use crate::router::{
-    Answer, BoxMiddleware, Context, EventTable, IntoRoutes, Namespace, Next, Pipeline, Reply,
-    Route, Table,
-    pipeline::event_table::{ErrorMap, Handler, Line, Lines, Observer, Shared},
-    pipeline::layer::Wrapping,
-    setup::check::{self, Problems},
-    setup::pattern::Pattern,
+#[cfg(feature = "discover")]
+use super::discover;
+use super::{
+    check::{self, Problems},
+    describe::Table,
+    handlers::IntoRoutes,
+    namespace::Namespace,
+    parts::StateValue,
 };
-use crate::{Error, Result, error::BoxError};
-
-/// The namespace of clients that name none. It always exists.
-pub(crate) const ROOT: &str = "/";
+#[cfg(feature = "discover")]
+use crate::router::pipeline::handler::Meta;
+use crate::{
+    Error, Result,
+    error::BoxError,
+    router::{
+        answer::{Answer, Reply},
+        context::{Context, ErrorHooks, NamespaceContext},
+        pipeline::{
+            BoxMiddleware, EventTable, Next, Pipeline,
+            event_table::{NamespaceEvents, NamespaceTable},
+            layer::PipelineLayer,
+        },
+    },
+};
 
 /// State, middleware, handlers and namespaces: the half of [`Io`](crate::Io) that is about events.
 ///
@@ -31,22 +35,13 @@ pub(crate) const ROOT: &str = "/";
 #[derive(Default)]
 #[must_use = "a setup does nothing until a server is made of it"]
 pub(crate) struct Setup {
-    pub(crate) states: Vec<StateValue>,
-    pub(crate) root: Namespace,
-    pub(crate) namespaces: Vec<(String, Namespace)>,
-    layers: Vec<Wrapping>,
-    observers: Vec<Observer>,
-    maps: Vec<ErrorMap>,
-    /// All `#[on]` functions of the program were taken: the table is worth a line in the log.
+    states: Vec<StateValue>,
+    root: Namespace,
+    namespaces: Vec<(String, Namespace)>,
+    layers: Vec<PipelineLayer>,
+    errors: ErrorHooks,
+    /// Whether all `#[on]` functions of the program were taken: then the table is logged at level `info`.
     discovered: bool,
-}
-
-/// A value given to `state`, and where.
-pub(crate) struct StateValue {
-    pub(crate) id: TypeId,
-    pub(crate) name: &'static str,
-    pub(crate) given: &'static Location<'static>,
-    value: Arc<dyn Any + Send + Sync>,
 }
 
 impl Setup {
@@ -60,7 +55,7 @@ impl Setup {
     #[cfg(feature = "discover")]
     pub(crate) fn discover() -> Self {
         let mut setup = Self::default();
-        setup.root.routes = crate::router::setup::discover::all();
+        setup.root.routes = discover::all();
         setup.discovered = true;
         setup
     }
@@ -68,12 +63,7 @@ impl Setup {
     /// Shares a value with all handlers, which take it as [`State<T>`](crate::State). One for each type.
     #[track_caller]
     pub(crate) fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.states.push(StateValue {
-            id: TypeId::of::<T>(),
-            name: type_name::<T>(),
-            given: Location::caller(),
-            value: Arc::new(value),
-        });
+        self.states.push(StateValue::new(value));
         self
     }
 
@@ -99,7 +89,7 @@ impl Setup {
         <L::Service as Service<Context>>::Error: Into<BoxError>,
         <L::Service as Service<Context>>::Future: Send + 'static,
     {
-        self.layers.push(Pipeline::wrapping(layer));
+        self.layers.push(Pipeline::boxed_layer(layer));
         self
     }
 
@@ -128,12 +118,12 @@ impl Setup {
         self
     }
 
-    /// Tells a function of every error that leaves an onion. Without one, errors are logged.
+    /// Calls a function with every error that leaves an onion. Without one, errors are logged.
     pub(crate) fn on_error(
         mut self,
         observer: impl Fn(&Error, &Context) + Send + Sync + 'static,
     ) -> Self {
-        self.observers.push(Box::new(observer));
+        self.errors.observers.push(Box::new(observer));
         self
     }
 
@@ -142,7 +132,8 @@ impl Setup {
     where
         E: StdError + 'static,
     {
-        self.maps
+        self.errors
+            .maps
             .push(Box::new(move |error| error.downcast_ref().map(&map)));
         self
     }
@@ -150,124 +141,61 @@ impl Setup {
     /// All that the server will react to.
     #[must_use]
     pub(crate) fn describe(&self) -> Table {
-        Table::of(self)
+        Table::new(&self.root, &self.namespaces)
     }
 
-    /// Checks everything and freezes it. Some tower layers start a task, so this is to be called in a runtime.
+    /// Checks everything and makes the event table of it. Some tower layers start a task, so this is to be called in a
+    /// runtime.
     pub(crate) fn freeze(self) -> Result<Arc<EventTable>> {
-        let table = self.describe();
+        let description = self.describe();
         let Self {
             states,
             mut root,
             namespaces,
             layers,
-            observers,
-            maps,
+            errors,
             discovered,
         } = self;
 
         let mut problems = Problems::default();
-        let wraps: Arc<[BoxMiddleware]> = std::mem::take(&mut root.wraps).into();
-        let plan = check::plan(root, namespaces, &mut problems);
-        let paths = plan.iter().map(|(path, _)| path.as_str());
-        let patterns = check::patterns(paths, &mut problems);
+        let server_wide = std::mem::take(&mut root.wraps);
+        let namespaces = check::namespaces(root, namespaces, &mut problems);
         check::states(&states, &mut problems);
-        for ((path, namespace), pattern) in plan.iter().zip(&patterns) {
-            let has_parameters = pattern.is_some();
-            check::handlers(
-                path,
-                has_parameters,
-                &namespace.routes,
-                &states,
-                &mut problems,
-            );
+        for namespace in &namespaces {
+            check::handlers(namespace, &states, &mut problems);
         }
         problems.into_result()?;
 
         #[cfg(feature = "discover")]
-        warn_of_unlisted(&table);
+        warn_of_unlisted(&description);
         if discovered {
-            tracing::info!("the event table:\n{table}");
+            tracing::info!("the event table:\n{description}");
         } else {
-            tracing::debug!("the event table:\n{table}");
+            tracing::debug!("the event table:\n{description}");
         }
 
         let states = states
             .into_iter()
             .map(|state| (state.id, state.value))
             .collect();
-        // From the innermost to the outermost, which came first.
-        let pipeline = (!layers.is_empty()).then(|| {
-            layers
-                .into_iter()
-                .rev()
-                .fold(Pipeline::onion(), |inner, wrapping| wrapping(inner))
-        });
-        let shared = Arc::new(Shared {
-            pipeline,
-            states,
-            observers,
-            maps,
-        });
-        let mut routes = EventTable::default();
-        for ((path, namespace), pattern) in plan.into_iter().zip(patterns) {
-            let lines = Arc::new(lines(&wraps, namespace, pattern.as_ref(), &shared));
-            match pattern {
-                Some(pattern) => routes.patterns.push((pattern, lines)),
-                None => drop(routes.namespaces.insert(path.into(), lines)),
-            }
+        let (states, errors) = (Arc::new(states), Arc::new(errors));
+        let mut table = NamespaceTable::default();
+        for namespace in namespaces {
+            let context = NamespaceContext {
+                states: Arc::clone(&states),
+                errors: Arc::clone(&errors),
+                pattern: namespace.pattern,
+            };
+            let Namespace { wraps, routes } = namespace.parts;
+            let middleware = server_wide.iter().cloned().chain(wraps).collect();
+            let events = NamespaceEvents::new(&middleware, routes, context);
+            table.insert(namespace.path, events);
         }
-        Ok(Arc::new(routes))
+        Ok(Arc::new(EventTable::new(table, layers)))
     }
 }
 
-/// Sorts the handlers of one namespace by event.
-fn lines(
-    outer: &[BoxMiddleware],
-    namespace: Namespace,
-    pattern: Option<&Arc<Pattern>>,
-    shared: &Arc<Shared>,
-) -> Lines {
-    let around: Arc<[BoxMiddleware]> = outer.iter().cloned().chain(namespace.wraps).collect();
-    let mut by_event: HashMap<&'static str, Vec<Route>> = HashMap::new();
-    for route in namespace.routes {
-        by_event.entry(route.meta.event).or_default().push(route);
-    }
-    let line = |mut routes: Vec<Route>| {
-        // Stable: the one that answers comes first, the others stay in the order of the list.
-        routes.sort_by_key(|route| route.also);
-        let handlers = routes
-            .into_iter()
-            .map(|route| Handler {
-                run: route.run,
-                wraps: route.wraps.into(),
-            })
-            .collect::<Box<[_]>>();
-        let bare = matches!(&*handlers, [only] if only.wraps.is_empty());
-        Arc::new(Line {
-            direct: bare && around.is_empty() && shared.pipeline.is_none(),
-            around: Arc::clone(&around),
-            handlers,
-            pattern: pattern.cloned(),
-            shared: Arc::clone(shared),
-        })
-    };
-    let connection = line(by_event.remove("connection").unwrap_or_default());
-    let disconnect = line(by_event.remove("disconnect").unwrap_or_default());
-    let rest = line(by_event.remove("*").unwrap_or_default());
-    let events = by_event
-        .into_iter()
-        .map(|(event, routes)| (event.as_bytes(), line(routes)))
-        .collect();
-    Lines {
-        events,
-        rest,
-        connection,
-        disconnect,
-    }
-}
-
-/// A handler that nobody listed is most likely forgotten: its events would be answered `no_handler`.
+/// A handler that is in no list was most likely forgotten: its events would be answered `no_handler`.
 #[cfg(feature = "discover")]
 fn warn_of_unlisted(table: &Table) {
     for meta in unlisted(table) {
@@ -280,8 +208,8 @@ fn warn_of_unlisted(table: &Table) {
 
 /// The `#[on]` functions of the program that are not in the table.
 #[cfg(feature = "discover")]
-pub(crate) fn unlisted(table: &Table) -> Vec<crate::router::pipeline::handler::Meta> {
-    crate::router::setup::discover::all()
+pub(crate) fn unlisted(table: &Table) -> Vec<Meta> {
+    discover::all()
         .into_iter()
         .map(|route| route.meta)
         .filter(|meta| !table.rows().iter().any(|row| row.meta() == *meta))

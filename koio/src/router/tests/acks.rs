@@ -6,11 +6,8 @@ use serde_json::json;
 use super::fake::Server;
 use crate::router::Setup;
 use crate::{
-    Ack, Error, Result, Route,
-    router::{
-        Arguments,
-        private::{IntoReply as _, Meta, Out},
-    },
+    Ack, Answer as _, Context, Error, Reply, Result, Route,
+    router::private::{Call, IntoReply as _, Meta, Out},
 };
 
 #[derive(Serialize)]
@@ -30,15 +27,15 @@ where
         file: "acks.rs",
         line: 1,
     };
-    let route = Route::new(meta, move |mut args: Arguments| {
+    let route = Route::new(meta, move |mut call: Call| {
         let handler = handler.clone();
         async move {
-            let ack = args.read::<Ack>("ack").await?;
-            args.finish()?;
-            Out(handler(ack).await).into_reply(args.ctx())
+            let ack = call.read::<Ack>("ack").await?;
+            call.finish()?;
+            Out(handler(ack).await).into_reply(&call)
         }
     });
-    Setup::new().handlers(route.arg::<Ack>("ack").answer::<Result<()>>())
+    Setup::new().handlers(route.arg::<Ack>("ack").answer::<Result<()>>(false))
 }
 
 #[tokio::test]
@@ -48,6 +45,28 @@ async fn the_return_value_is_the_answer() {
         Server::start(setup).ask("event", json!([])).await,
         Some(json!({"delivered": true}))
     );
+}
+
+/// Converting a value is not answering: with nothing around the handler as with a middleware.
+#[tokio::test]
+async fn into_reply_converts_and_does_not_send() {
+    async fn odd(ctx: Context) -> Result<Reply> {
+        let number: u8 = ctx.args()?.next()?;
+        let reply = number.into_reply(&ctx);
+        assert_eq!(reply.downcast_ref::<u8>(), Some(&number));
+        if number.is_multiple_of(2) {
+            return Err(Error::new("even", "an even number"));
+        }
+        Ok(reply)
+    }
+    let alone = Setup::new().on("event", odd);
+    let wrapped = Setup::new().wrap(|_, next| next.run()).on("event", odd);
+    for setup in [alone, wrapped] {
+        let server = Server::start(setup);
+        assert_eq!(server.ask("event", json!([3])).await, Some(json!(3)));
+        let refused = server.ask("event", json!([4])).await.unwrap();
+        assert_eq!(refused["error"]["code"], "even");
+    }
 }
 
 #[tokio::test]
@@ -75,17 +94,18 @@ async fn a_result_is_never_written_as_a_value() {
     let failed = || -> std::result::Result<u8, Error> { Err(Error::new("no", "no")) };
     let setup = Setup::new()
         .wrap(move |ctx, _| async move {
+            let call = Call::in_onion(ctx);
             let is_one = |reply: Result<crate::Reply>| {
                 reply.is_ok_and(|reply| reply.downcast_ref::<u8>() == Some(&1))
             };
             Ok(crate::Reply::new([
                 Out(failed())
-                    .into_reply(&ctx)
+                    .into_reply(&call)
                     .is_err_and(|error| error.code() == "no"),
-                is_one(Out(Ok::<u8, Error>(1)).into_reply(&ctx)),
-                is_one(Out(1_u8).into_reply(&ctx)),
+                is_one(Out(Ok::<u8, Error>(1)).into_reply(&call)),
+                is_one(Out(1_u8).into_reply(&call)),
                 // A reply that a handler made itself passes through.
-                is_one(Out(crate::Reply::new(1_u8)).into_reply(&ctx)),
+                is_one(Out(crate::Reply::new(1_u8)).into_reply(&call)),
             ]))
         })
         .on("event", |_| async { Ok(()) });

@@ -5,9 +5,8 @@ use serde_json::json;
 use super::fake::{Notes, Server};
 use crate::router::Setup;
 use crate::{
-    Args, Arguments, Context, FromEvent, Handshake, Requirements, Result, Route, Socket, State,
-    Try,
-    router::private::{IntoReply as _, Meta, Out},
+    Args, Context, FromEvent, Handshake, Requirements, Result, Route, Socket, State, Try,
+    router::private::{Call, IntoReply as _, Meta, Out},
 };
 
 /// A handler with one argument, as the macro would write it.
@@ -23,13 +22,13 @@ where
         file: "args.rs",
         line: 1,
     };
-    Route::new(meta, move |mut args: Arguments| async move {
-        let value = args.read::<T>(name).await?;
-        args.finish()?;
-        Out(handler(value)).into_reply(args.ctx())
+    Route::new(meta, move |mut call: Call| async move {
+        let value = call.read::<T>(name).await?;
+        call.finish()?;
+        Out(handler(value)).into_reply(&call)
     })
     .arg::<T>(name)
-    .answer::<A>()
+    .answer::<A>(true)
 }
 
 fn one<T, A>(name: &'static str, handler: impl Fn(T) -> A + Copy + Send + Sync + 'static) -> Server
@@ -43,7 +42,7 @@ where
 #[tokio::test]
 async fn arguments_are_read_by_position() {
     let setup = Setup::new().on("event", |ctx| async move {
-        let mut args = ctx.arguments();
+        let mut args = ctx.args()?;
         let (text, number): (String, u8) = (args.next()?, args.next()?);
         assert_eq!(args.position(), 2);
         Ok(format!("{text}{number}"))
@@ -79,7 +78,7 @@ async fn a_missing_argument_is_a_bad_request_that_names_it() {
 #[tokio::test]
 async fn missing_arguments_count_too() {
     let setup = Setup::new().on("event", |ctx| async move {
-        let mut args = ctx.arguments();
+        let mut args = ctx.args()?;
         let _: (Option<u8>, Option<u8>) = (args.next()?, args.next()?);
         args.next::<u8>()
     });
@@ -176,7 +175,7 @@ struct Db(&'static str);
 struct Repository(State<Db>);
 
 impl FromEvent for Repository {
-    async fn from_event(ctx: &Context, args: &mut Arguments) -> Result<Self> {
+    async fn from_event(ctx: &Context, args: &mut Args) -> Result<Self> {
         State::from_event(ctx, args).await.map(Self)
     }
 

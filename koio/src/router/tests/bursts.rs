@@ -28,7 +28,7 @@ async fn a_context_that_is_kept_stays_what_it_was() {
     let kept = kept.lock().unwrap();
     let seen: Vec<(&str, u8)> = kept
         .iter()
-        .map(|ctx| (ctx.event(), ctx.arg().unwrap()))
+        .map(|ctx| (ctx.event(), ctx.args().unwrap().next().unwrap()))
         .collect();
     assert_eq!(seen, [("a", 1), ("b", 3)]);
 }
@@ -36,14 +36,12 @@ async fn a_context_that_is_kept_stays_what_it_was() {
 #[tokio::test]
 async fn every_event_has_its_own_answer_and_line() {
     let setup = Setup::new()
-        .on(
-            "double",
-            |ctx: Context| async move { Ok(ctx.arg::<u8>()? * 2) },
-        )
-        .on(
-            "half",
-            |ctx: Context| async move { Ok(ctx.arg::<u8>()? / 2) },
-        );
+        .on("double", |ctx: Context| async move {
+            Ok(ctx.args()?.next::<u8>()? * 2)
+        })
+        .on("half", |ctx: Context| async move {
+            Ok(ctx.args()?.next::<u8>()? / 2)
+        });
     let server = Server::start(setup);
     assert_eq!(server.ask("double", json!([4])).await, Some(json!(8)));
     assert_eq!(server.ask("half", json!([4])).await, Some(json!(2)));
@@ -92,7 +90,7 @@ impl Drop for Fragile {
 #[tokio::test]
 async fn the_place_of_a_handler_serves_the_next_event_whatever_became_of_the_one_before() {
     let setup = Setup::new().on("work", |ctx: Context| async move {
-        let what: String = ctx.arg()?;
+        let what: String = ctx.args()?.next()?;
         if what.contains("later") {
             tokio::task::yield_now().await;
         }

@@ -3,8 +3,15 @@
 use crate::router::Setup;
 use crate::{
     Ack, Auth, CloseReason, Error, FromEvent, Namespace, Params, Reply, Route, State, Try,
-    router::private::Meta,
+    router::private::{HasValue as _, Meta, Returns},
 };
+
+/// A handler that returns this type, as the macro would write it.
+macro_rules! returning {
+    ($route:expr, $answer:ty) => {
+        $route.answer::<$answer>(Returns::<$answer>::new().has_value())
+    };
+}
 
 fn route(event: &'static str, name: &'static str) -> Route {
     let meta = Meta {
@@ -167,20 +174,20 @@ fn two_acks_are_found() {
 
 #[test]
 fn an_ack_with_a_return_value_is_found() {
-    assert_refused(taking::<Ack>("event").answer::<u8>(), "returns `u8`");
+    assert_refused(returning!(taking::<Ack>("event"), u8), "returns `u8`");
     assert_refused(
-        taking::<Ack>("event").answer::<crate::Result<u8>>(),
+        returning!(taking::<Ack>("event"), crate::Result<u8>),
         "returns `core::result::Result<u8",
     );
     assert!(
         Setup::new()
-            .handlers(taking::<Ack>("event").answer::<crate::Result<()>>())
+            .handlers(returning!(taking::<Ack>("event"), crate::Result<()>))
             .freeze()
             .is_ok()
     );
     assert!(
         Setup::new()
-            .handlers(taking::<Ack>("event").answer::<Result<(), u8>>())
+            .handlers(returning!(taking::<Ack>("event"), Result<(), u8>))
             .freeze()
             .is_ok()
     );
@@ -189,11 +196,11 @@ fn an_ack_with_a_return_value_is_found() {
 #[test]
 fn an_answer_that_nobody_gets_is_found() {
     assert_refused(
-        route("event", "app::handler").also().answer::<u8>(),
+        returning!(route("event", "app::handler").also(), u8),
         "does not answer",
     );
     assert_refused(
-        route("connection", "app::handler").answer::<u8>(),
+        returning!(route("connection", "app::handler"), u8),
         "nobody waits",
     );
 }

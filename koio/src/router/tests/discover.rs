@@ -19,7 +19,7 @@ impl Routed for Attributed {
             file: "discover.rs",
             line: 1,
         };
-        Route::new(meta, |_| async { Ok(Reply::new("found")) }).answer::<&str>()
+        Route::new(meta, |_| async { Ok(Reply::new("found")) }).answer::<&str>(true)
     }
 }
 

@@ -222,7 +222,7 @@ impl Server {
 
     /// How often the client was found to break the protocol.
     pub(crate) fn protocol_errors(&self) -> u64 {
-        self.core.counters.snapshot().protocol_errors
+        self.core.observers.counts().protocol_errors
     }
 
     /// Everything that the client is told.

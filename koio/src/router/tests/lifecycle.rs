@@ -5,8 +5,8 @@ use serde_json::json;
 use super::fake::{Notes, Server};
 use crate::router::Setup;
 use crate::{
-    Arguments, Auth, CloseReason, Context, Error, Namespace, Next, Reply, Route,
-    router::private::Meta,
+    Auth, CloseReason, Context, Error, Namespace, Next, Reply, Route,
+    router::private::{Call, Meta},
 };
 
 fn noting(notes: &Notes, event: &'static str, note: &'static str) -> Route {
@@ -112,9 +112,9 @@ fn with_auth() -> Setup {
         file: "lifecycle.rs",
         line: 1,
     };
-    let route = Route::new(meta, |mut args: Arguments| async move {
-        let auth = args.read::<Auth<User>>("auth").await?;
-        args.finish()?;
+    let route = Route::new(meta, |mut call: Call| async move {
+        let auth = call.read::<Auth<User>>("auth").await?;
+        call.finish()?;
         Ok(Reply::new(auth.0.name))
     });
     Setup::new().handlers(route.arg::<Auth<User>>("auth"))

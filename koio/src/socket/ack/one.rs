@@ -84,6 +84,7 @@ impl<T: DeserializeOwned> AckFuture<T> {
             socket.acks().forget(id);
             return Err(error);
         }
+        socket.sent(event);
         Ok(WaitingAck {
             socket: socket.clone(),
             id,

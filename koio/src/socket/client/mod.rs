@@ -5,6 +5,7 @@
 //! has finished.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -13,7 +14,6 @@ use std::{
 };
 
 use tokio::sync::futures::OwnedNotified;
-use tracing::debug;
 
 use super::{
     Handshake, Namespaces, Socket,
@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     engine::{Acceptor, CloseReason, Opening, Session, Upstream},
-    ids::SocketId,
+    ids::{Sid, SocketId},
+    observe::Observation,
     time::now,
     wire::{self, Assembler, Event, Incoming, Message, RawArgs},
 };
@@ -203,9 +204,12 @@ impl Client {
         let refuse = |message: &str| {
             let refusal = wire::connect_error(name, message, None);
             let _ = self.connection.session.reply(refusal);
+            self.core().observers.notify(&Observation::ConnectRefused {
+                namespace: name,
+                message,
+            });
         };
         let Some(dispatch) = self.declared.open(name) else {
-            debug!(namespace = name, "namespace refused: nobody declared it");
             refuse("Invalid namespace");
             return Ok(());
         };
@@ -264,7 +268,9 @@ impl Client {
         match self.driver(namespace) {
             Some(driver) => {
                 if !driver.socket().acks().resolve(id, args) {
-                    self.core().counters.unexpected_acks.add();
+                    let socket = driver.socket().id();
+                    let unexpected = Observation::UnexpectedAck { namespace, socket };
+                    self.core().observers.notify(&unexpected);
                 }
                 Ok(())
             }
@@ -276,7 +282,9 @@ impl Client {
     /// could not know: the packet is dropped. Otherwise it broke the protocol.
     fn late(&self, namespace: &str, what: &'static str) -> Result<(), Violation> {
         if self.is_forgiven(namespace) {
-            self.core().counters.late_events.add();
+            self.core()
+                .observers
+                .notify(&Observation::LateEvent { namespace });
             return Ok(());
         }
         Err(Violation::OutOfOrder(what))
@@ -286,17 +294,27 @@ impl Client {
         self.left.iter().any(|left| **left == *namespace)
     }
 
+    fn protocol_error(&self, sid: Sid, cause: fmt::Arguments<'_>) {
+        self.core()
+            .observers
+            .notify(&Observation::ProtocolError { sid, cause });
+    }
+
     fn violation(&mut self, violation: &Violation) {
         self.deaf = true;
-        self.core().counters.protocol_errors.add();
         let sid = self.connection.session.sid();
         let reason = match violation {
             Violation::Undecodable(error) => {
-                debug!(?sid, %error, "undecodable packet: is the other side a Socket.IO 5 client?");
+                self.protocol_error(
+                    sid,
+                    format_args!(
+                        "undecodable packet: {error}. Is the other side a Socket.IO 5 client?"
+                    ),
+                );
                 CloseReason::ForcedClose
             }
             Violation::OutOfOrder(what) => {
-                debug!(?sid, what, "packet out of order");
+                self.protocol_error(sid, format_args!("packet out of order: {what}"));
                 CloseReason::ForcedServerClose
             }
         };
@@ -364,9 +382,9 @@ impl Client {
     /// Runs those of the sockets that are meant, and drops those that have ended.
     fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&SocketDriver) -> bool) {
         let core = &self.connection.core;
-        let (grace, counters) = (core.config().handler_grace, &core.counters);
+        let (grace, observers) = (core.config().handler_grace, &core.observers);
         self.drivers.retain_mut(|driver| {
-            !which(driver) || driver.poll(cx, counters, grace) == Progress::Running
+            !which(driver) || driver.poll(cx, observers, grace) == Progress::Running
         });
         if self.drivers.is_empty() {
             self.drivers = Vec::new();
@@ -412,8 +430,8 @@ impl Upstream for Client {
         self.run(cx, |_| true);
         // Most have nothing left to do when they end, and need not listen for it.
         if !self.drivers.is_empty() && self.is_aborted(cx) {
-            let counters = &self.connection.core.counters;
-            self.drivers.retain_mut(|driver| driver.give_up(counters));
+            let observers = &self.connection.core.observers;
+            self.drivers.retain_mut(|driver| driver.give_up(observers));
             self.run(cx, |_| true);
         }
         self.drivers.iter_mut().for_each(SocketDriver::tidy);
@@ -442,7 +460,10 @@ impl Upstream for Client {
         // Whoever was put out before this was not put out by it.
         self.asked();
         if reason == CloseReason::SlowConsumer {
-            self.core().counters.slow_consumers.add();
+            let sid = self.connection.session.sid();
+            self.core()
+                .observers
+                .notify(&Observation::SlowConsumer { sid });
         }
         self.deaf = true;
         self.closed = true;

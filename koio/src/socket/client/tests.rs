@@ -256,7 +256,7 @@ async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
         scene.above.log(),
         ["connected /", "stuck", "disconnected: server shutting down"]
     );
-    assert_eq!(scene.core.counters.snapshot().handlers_dropped, 1);
+    assert_eq!(scene.core.observers.counts().handlers_dropped, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,7 +266,7 @@ async fn every_slow_consumer_is_counted_whoever_noticed_it() {
     // As the session itself does when a write makes no progress.
     scene.session.lost(CloseReason::SlowConsumer);
     settle().await;
-    assert_eq!(scene.core.counters.snapshot().slow_consumers, 1);
+    assert_eq!(scene.core.observers.counts().slow_consumers, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -37,6 +37,7 @@ use crate::{
         transport::Transport,
     },
     ids::Sid,
+    observe::Observation,
     transport::{
         polling::{Post, Waiting},
         tcp::Tcp,
@@ -181,14 +182,15 @@ impl EngineService {
         upgrade: RequestUpgrade,
         request: &Request<B>,
     ) -> Response<Body> {
-        debug!(
-            code = refusal.code(),
-            message = refusal.message(),
-            hint = refusal.hint(),
-            method = %request.method(),
-            upgrade = upgrade == RequestUpgrade::WebSocket,
-            "connection refused"
-        );
+        self.engine
+            .observers()
+            .notify(&Observation::RequestRefused {
+                status: refusal.status().as_u16(),
+                method: request.method().as_str(),
+                upgrade: upgrade == RequestUpgrade::WebSocket,
+                message: refusal.message(),
+                hint: refusal.hint(),
+            });
         match upgrade {
             RequestUpgrade::WebSocket => response::refused_upgrade(refusal),
             RequestUpgrade::None => response::refused(refusal),

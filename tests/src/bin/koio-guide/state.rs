@@ -1,6 +1,6 @@
 //! Section 7 of the guide.
 
-use koio::{Arguments, Context, Error, FromEvent, Result, State, on};
+use koio::{Args, Context, Error, FromEvent, Result, State, on};
 use std::sync::{Arc, Mutex};
 
 #[derive(Default)]
@@ -20,7 +20,7 @@ async fn login(ctx: Context, name: String, guests: State<Guests>) -> Vec<String>
 struct Me(Arc<Name>);
 
 impl FromEvent for Me {
-    async fn from_event(ctx: &Context, _: &mut Arguments) -> Result<Self> {
+    async fn from_event(ctx: &Context, _: &mut Args) -> Result<Self> {
         let name = ctx.socket().get::<Name>();
         name.map(Me)
             .ok_or_else(|| Error::new("not_logged_in", "log in first"))

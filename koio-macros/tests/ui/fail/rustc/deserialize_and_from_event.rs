@@ -1,4 +1,4 @@
-use koio::{Arguments, Context, FromEvent, Result};
+use koio::{Args, Context, FromEvent, Result};
 
 #[derive(serde::Deserialize)]
 struct Session {
@@ -6,7 +6,7 @@ struct Session {
 }
 
 impl FromEvent for Session {
-    async fn from_event(_ctx: &Context, args: &mut Arguments) -> Result<Self> {
+    async fn from_event(_ctx: &Context, args: &mut Args) -> Result<Self> {
         args.next()
     }
 }

@@ -1,0 +1,69 @@
+//! The counters: every way in which something is not delivered, by its cause.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Observation, Observer};
+
+/// Counts of what the server dropped, refused or ended on its own account, since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Volatile messages that were dropped because their recipient could not take them at once.
+    pub volatile_dropped: u64,
+    /// Clients that were closed because they did not read what was sent to them.
+    pub slow_consumers: u64,
+    /// Sessions that were closed because their client broke the protocol.
+    pub protocol_errors: u64,
+    /// Acks of clients that came too late, twice, or for nothing that was asked.
+    pub unexpected_acks: u64,
+    /// Answers that a handler gave after its event had been answered.
+    pub second_answers: u64,
+    /// Events that were dropped unread because their namespace had just been left.
+    pub late_events: u64,
+    /// Handlers that were dropped because they outlived their socket by more than the grace.
+    pub handlers_dropped: u64,
+}
+
+/// The live counters behind [`Counts`].
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    volatile_dropped: AtomicU64,
+    slow_consumers: AtomicU64,
+    protocol_errors: AtomicU64,
+    unexpected_acks: AtomicU64,
+    second_answers: AtomicU64,
+    late_events: AtomicU64,
+    handlers_dropped: AtomicU64,
+}
+
+impl Observer for Counters {
+    fn observe(&self, observation: &Observation<'_>) {
+        let counter = match observation {
+            Observation::VolatileDropped { .. } => &self.volatile_dropped,
+            Observation::SlowConsumer { .. } => &self.slow_consumers,
+            Observation::ProtocolError { .. } => &self.protocol_errors,
+            Observation::UnexpectedAck { .. } => &self.unexpected_acks,
+            Observation::SecondAnswer { .. } => &self.second_answers,
+            Observation::LateEvent { .. } => &self.late_events,
+            Observation::HandlerDropped { .. } => &self.handlers_dropped,
+            _ => return,
+        };
+        // The counters are independent of each other and of everything else.
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Counters {
+    pub(super) fn snapshot(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            volatile_dropped: read(&self.volatile_dropped),
+            slow_consumers: read(&self.slow_consumers),
+            protocol_errors: read(&self.protocol_errors),
+            unexpected_acks: read(&self.unexpected_acks),
+            second_answers: read(&self.second_answers),
+            late_events: read(&self.late_events),
+            handlers_dropped: read(&self.handlers_dropped),
+        }
+    }
+}

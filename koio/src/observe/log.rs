@@ -1,0 +1,75 @@
+//! The log: what [`tracing`] is told of what happens, and the span around an event.
+//!
+//! Each line has the target of the room where the thing happened (`koio::engine`, `koio::socket`, `koio::transport`), so
+//! that a filter can choose between them.
+
+use tracing::{Span, debug, trace, warn};
+
+use super::{Observation, Observer};
+use crate::ids::SocketId;
+
+/// Writes observations that are rare enough for a line of the log.
+#[derive(Debug)]
+pub(super) struct Log;
+
+impl Observer for Log {
+    fn observe(&self, observation: &Observation<'_>) {
+        match *observation {
+            Observation::SessionOpened { sid, transport } => {
+                debug!(target: "koio::engine", ?sid, transport, "session opened");
+            }
+            Observation::SessionUpgraded { sid, transport } => {
+                trace!(target: "koio::engine", ?sid, transport, "session upgraded");
+            }
+            Observation::SessionClosed {
+                sid,
+                transport,
+                reason,
+            } => debug!(target: "koio::engine", ?sid, %reason, transport, "session closed"),
+            Observation::RequestRefused {
+                status,
+                method,
+                upgrade,
+                message,
+                hint,
+            } => {
+                debug!(target: "koio::transport", status, message, hint, method, upgrade, "request refused");
+            }
+            Observation::ConnectRefused { namespace, message } => {
+                debug!(target: "koio::socket", namespace, message, "namespace refused");
+            }
+            Observation::SlowConsumer { sid } => {
+                debug!(target: "koio::socket", ?sid, "slow consumer");
+            }
+            Observation::ProtocolError { sid, cause } => {
+                debug!(target: "koio::socket", ?sid, "protocol error: {cause}");
+            }
+            Observation::SecondAnswer { socket, event, .. } => {
+                debug!(target: "koio::router", event, %socket, "a second answer was ignored");
+            }
+            Observation::HandlerDropped { socket, cause, .. } => {
+                warn!(target: "koio::socket", %socket, "handler dropped: {cause}");
+            }
+            Observation::Connected { .. }
+            | Observation::Disconnected { .. }
+            | Observation::EventReceived { .. }
+            | Observation::EventSent { .. }
+            | Observation::Joined { .. }
+            | Observation::Left { .. }
+            | Observation::VolatileDropped { .. }
+            | Observation::UnexpectedAck { .. }
+            | Observation::LateEvent { .. } => {}
+        }
+    }
+}
+
+/// The span in which an event's middleware and handler run, so that what they log can be found by event, namespace and
+/// socket. Without a subscriber it costs one load.
+pub(crate) fn event_span(event: &str, namespace: &str, socket: SocketId) -> Span {
+    tracing::debug_span!("koio", event, namespace, %socket)
+}
+
+/// An observer of the user's panicked.
+pub(super) fn observer_panicked() {
+    tracing::error!(target: "koio::observe", "an observer panicked");
+}

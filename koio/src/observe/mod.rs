@@ -1,0 +1,201 @@
+//! What a running server tells about itself: an [`Observer`] is called with each [`Observation`].
+//!
+//! Everything from the engine upward reports what happens through this one door. Two observers are always there: the
+//! counters behind [`IoHandle::counts`](crate::IoHandle::counts), and the log. Your own are added with
+//! [`Io::observe`](crate::Io::observe); without one, an observation on the path of an event costs one branch.
+//!
+//! ```
+//! use koio::observe::{Observation, Observer};
+//! use std::sync::atomic::{AtomicI64, Ordering};
+//!
+//! #[derive(Default)]
+//! struct Connected(AtomicI64);
+//!
+//! impl Observer for Connected {
+//!     fn observe(&self, observation: &Observation<'_>) {
+//!         match observation {
+//!             Observation::Connected { .. } => self.0.fetch_add(1, Ordering::Relaxed),
+//!             Observation::Disconnected { .. } => self.0.fetch_sub(1, Ordering::Relaxed),
+//!             _ => return,
+//!         };
+//!     }
+//! }
+//!
+//! let io = koio::Io::new().observe(Connected::default());
+//! ```
+
+mod counts;
+mod log;
+mod observers;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use crate::{
+    close_reason::CloseReason,
+    ids::{Room, Sid, SocketId},
+};
+
+pub use counts::Counts;
+pub(crate) use log::event_span;
+pub(crate) use observers::Observers;
+
+/// Is told what happens in a server: see the [module](self).
+///
+/// `observe` is called where the thing happens, mostly in the task of a session, and never under one of koio's locks. It
+/// must not block. A panic is caught and logged; nothing else depends on it.
+pub trait Observer: Send + Sync + 'static {
+    /// Something has happened.
+    fn observe(&self, observation: &Observation<'_>);
+}
+
+/// Something that happened, by its name. New kinds may come with any version.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Observation<'a> {
+    /// An Engine.IO session was opened (Engine.IO protocol, "Handshake").
+    SessionOpened {
+        /// The session.
+        sid: Sid,
+        /// How the client is connected, in the protocol's word: `polling` or `websocket`.
+        transport: &'a str,
+    },
+    /// A session moved to another transport (Engine.IO protocol, "Upgrade").
+    SessionUpgraded {
+        /// The session.
+        sid: Sid,
+        /// The transport it has now.
+        transport: &'a str,
+    },
+    /// A session ended. What its sockets still run may go on for a while.
+    SessionClosed {
+        /// The session.
+        sid: Sid,
+        /// The transport it had last.
+        transport: &'a str,
+        /// Why it ended.
+        reason: CloseReason,
+    },
+    /// A request for a session was turned away before there was one, or was none of an open session.
+    RequestRefused {
+        /// The status of the answer.
+        status: u16,
+        /// The request's method.
+        method: &'a str,
+        /// Whether it asked for a WebSocket.
+        upgrade: bool,
+        /// The message of the answer.
+        message: &'a str,
+        /// Where to look for the cause, for the person who runs the server.
+        hint: &'a str,
+    },
+    /// A socket was accepted into a namespace: its CONNECT has been answered.
+    Connected {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+    },
+    /// A CONNECT was answered with an error (Socket.IO protocol, "Connection to a namespace").
+    ConnectRefused {
+        /// The namespace that the client asked for.
+        namespace: &'a str,
+        /// The message of the error.
+        message: &'a str,
+    },
+    /// A socket that was [`Connected`](Self::Connected) ended.
+    Disconnected {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+        /// Why it ended.
+        reason: CloseReason,
+    },
+    /// An event has come from a client.
+    EventReceived {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it came from.
+        socket: SocketId,
+        /// The event's name, which the client chose.
+        event: &'a str,
+    },
+    /// An event was emitted, to one socket or to many.
+    EventSent {
+        /// The namespace.
+        namespace: &'a str,
+        /// The event's name.
+        event: &'a str,
+        /// The sockets of this server that it was for.
+        recipients: usize,
+    },
+    /// A socket entered a room. Its own room, which bears its id, is not observed.
+    Joined {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+        /// The room.
+        room: &'a Room,
+    },
+    /// A socket left a room. The end of a socket, which leaves all its rooms, is [`Disconnected`](Self::Disconnected) alone.
+    Left {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+        /// The room.
+        room: &'a Room,
+    },
+    /// A volatile event was dropped because its recipient could not take it at once.
+    VolatileDropped {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it was for.
+        socket: SocketId,
+    },
+    /// A session is closed because its client does not read what is sent to it.
+    SlowConsumer {
+        /// The session.
+        sid: Sid,
+    },
+    /// A session is closed because its client broke the protocol.
+    ProtocolError {
+        /// The session.
+        sid: Sid,
+        /// The rule that was broken, in words for the log.
+        cause: fmt::Arguments<'a>,
+    },
+    /// A client's ack came too late, twice, or for nothing that was asked.
+    UnexpectedAck {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it came from.
+        socket: SocketId,
+    },
+    /// A handler answered an event that had been answered.
+    SecondAnswer {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that waited for the answer.
+        socket: SocketId,
+        /// The event's name.
+        event: &'a str,
+    },
+    /// An event was dropped unread because the server had just put its sender out of the namespace.
+    LateEvent {
+        /// The namespace.
+        namespace: &'a str,
+    },
+    /// A handler was dropped because it outlived its socket, or the server's shutdown.
+    HandlerDropped {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+        /// What it outlived.
+        cause: fmt::Arguments<'a>,
+    },
+}

@@ -1,0 +1,39 @@
+//! What the set-up and its checks both name.
+
+use std::{
+    any::{Any, TypeId, type_name},
+    panic::Location,
+    sync::Arc,
+};
+
+/// The namespace of clients that name none. It always exists.
+pub(crate) const ROOT: &str = "/";
+
+/// A value given to [`Io::state`](crate::Io::state), and the location of that call.
+pub(crate) struct StateValue {
+    pub(crate) id: TypeId,
+    pub(crate) type_name: &'static str,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) value: Arc<dyn Any + Send + Sync>,
+}
+
+impl StateValue {
+    #[track_caller]
+    pub(crate) fn new<T: Send + Sync + 'static>(value: T) -> Self {
+        Self {
+            id: TypeId::of::<T>(),
+            type_name: type_name::<T>(),
+            location: Location::caller(),
+            value: Arc::new(value),
+        }
+    }
+}
+
+/// A path as it is on the wire. The slash may be left out, as in Socket.IO's `of("chat")`.
+pub(crate) fn with_slash(path: &str) -> String {
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    }
+}

@@ -1,0 +1,89 @@
+//! What a server tells its observers.
+
+use std::sync::{Arc, Mutex};
+
+use koio::observe::{Observation, Observer};
+use koio::{Context, Io, Result, handlers, on};
+use koio_tests::Transport;
+
+use crate::memory::Memory;
+
+/// Writes down what it is told, but for the ids.
+#[derive(Clone, Default)]
+struct Story(Arc<Mutex<Vec<String>>>);
+
+impl Story {
+    fn told(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Story {
+    fn observe(&self, observation: &Observation<'_>) {
+        let line = match observation {
+            Observation::SessionOpened { transport, .. } => format!("session over {transport}"),
+            Observation::SessionClosed { reason, .. } => format!("session closed: {reason}"),
+            Observation::Connected { namespace, .. } => format!("connected to {namespace}"),
+            Observation::ConnectRefused { namespace, message } => {
+                format!("refused {namespace}: {message}")
+            }
+            Observation::Disconnected {
+                namespace, reason, ..
+            } => format!("disconnected from {namespace}: {reason}"),
+            Observation::EventReceived { event, .. } => format!("received {event}"),
+            Observation::EventSent {
+                event, recipients, ..
+            } => format!("sent {event} to {recipients}"),
+            Observation::Joined { room, .. } => format!("joined {room}"),
+            Observation::Left { room, .. } => format!("left {room}"),
+            other => format!("{other:?}"),
+        };
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+#[on("enter")]
+async fn enter(ctx: Context, room: String) -> Result<()> {
+    ctx.socket().join(&room)?;
+    ctx.io().to(&room).emit("entered", ())?;
+    ctx.socket().leave(&room);
+    ctx.emit("left", ())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_is_told_the_whole_life_of_a_client_in_order() {
+    let story = Story::default();
+    let io = Io::new().observe(story.clone()).handlers(handlers![enter]);
+    let memory = Memory::new(io);
+    let mut peer = memory.open(Transport::WebSocket).await;
+    peer.send("40/nowhere,").await;
+    peer.expect(r#"44/nowhere,{"message":"Invalid namespace"}"#)
+        .await;
+    peer.join_as("40").await;
+    peer.send(r#"42["enter","hall"]"#).await;
+    peer.expect(r#"42["entered"]"#).await;
+    peer.expect(r#"42["left"]"#).await;
+    peer.send("41").await;
+    peer.send(r#"430["for nothing"]"#).await;
+    peer.ended().await;
+    let told = story.told();
+    let (before, last) = told.split_at(9);
+    assert_eq!(
+        before,
+        [
+            "session over websocket",
+            "refused /nowhere: Invalid namespace",
+            "connected to /",
+            "received enter",
+            "joined hall",
+            "sent entered to 1",
+            "left hall",
+            "sent left to 1",
+            "disconnected from /: client namespace disconnect",
+        ]
+    );
+    // An ack after leaving breaks the order of the protocol.
+    assert!(last[0].contains("ProtocolError"), "{last:?}");
+    assert!(last[0].contains("ack before CONNECT"), "{last:?}");
+    assert_eq!(last[1..], ["session closed: forced server close"]);
+}
