@@ -30,8 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let program = Program::build(Kind::Koio, options)?;
     let file = std::env::temp_dir().join(format!("koio-calls-{}", std::process::id()));
     let traced = format!("strace -f -qq -e trace={CALLS} -o {}", file.display());
-    let mut options = options.clone();
-    options.under = traced.split(' ').map(str::to_owned).collect();
+    let options = options.with_tool(traced);
     let count = |work: Work| {
         let server = program.start(Cores::Any, &[], &options)?;
         let mut crowd = Crowd::new(&server)?;

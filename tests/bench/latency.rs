@@ -2,47 +2,34 @@
 
 use std::time::Duration;
 
-/// Each doubling of the time is cut into as many buckets: a value is off by one part in 64 at most.
-const BUCKETS: u64 = 64;
+use hdrhistogram::Histogram;
 
-/// The times of many messages, counted in buckets.
+/// The longest time that is told from longer ones.
+const MOST: Duration = Duration::from_secs(600);
+
+/// The times of many messages.
 #[derive(Debug, Clone)]
-pub(crate) struct Latencies {
-    counts: Vec<u64>,
-    total: u64,
-}
+pub(crate) struct Latencies(Histogram<u64>);
 
 impl Latencies {
     pub(crate) fn new() -> Self {
-        Self {
-            counts: vec![0; bucket(u64::MAX) + 1],
-            total: 0,
-        }
+        let nanoseconds = u64::try_from(MOST.as_nanos()).unwrap_or(u64::MAX);
+        Self(Histogram::new_with_max(nanoseconds, 2).expect("valid bounds"))
     }
 
     pub(crate) fn record(&mut self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.counts[bucket(nanoseconds)] += 1;
-        self.total += 1;
+        self.0.saturating_record(nanoseconds);
     }
 
     /// What half of the messages took at most, what 99 % did, and 99.9 %; `None` if there were none.
     pub(crate) fn percentiles(&self) -> Option<Percentiles> {
-        Some(Percentiles {
-            p50: self.at(0.5)?,
-            p99: self.at(0.99)?,
-            p999: self.at(0.999)?,
+        let at = |share| self.0.value_at_quantile(share) as f64 / 1000.0;
+        (!self.0.is_empty()).then(|| Percentiles {
+            p50: at(0.5),
+            p99: at(0.99),
+            p999: at(0.999),
         })
-    }
-
-    fn at(&self, share: f64) -> Option<f64> {
-        let rank = ((self.total as f64 * share).ceil() as u64).max(1);
-        let mut seen = 0;
-        let index = self.counts.iter().position(|count| {
-            seen += count;
-            seen >= rank
-        });
-        index.map(|index| start(index) as f64 / 1000.0)
     }
 }
 
@@ -54,40 +41,9 @@ pub(crate) struct Percentiles {
     pub(crate) p999: f64,
 }
 
-fn bucket(nanoseconds: u64) -> usize {
-    let doublings = u64::from(
-        (nanoseconds / BUCKETS)
-            .checked_ilog2()
-            .map_or(0, |log| log + 1),
-    );
-    let shift = doublings.saturating_sub(1);
-    // The first two stretches of buckets are one nanosecond wide.
-    (shift * BUCKETS + (nanoseconds >> shift)) as usize
-}
-
-/// The least time in a bucket, in nanoseconds.
-fn start(bucket: usize) -> u64 {
-    let bucket = bucket as u64;
-    let shift = (bucket / BUCKETS).saturating_sub(1);
-    (bucket - shift * BUCKETS) << shift
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bucket_holds_what_is_next_to_its_start() {
-        for exponent in 0..63 {
-            for time in [1 << exponent, (1 << exponent) + (1 << exponent) / 3] {
-                let start = start(bucket(time));
-                assert!(
-                    start <= time && time - start <= time / BUCKETS,
-                    "{time} went to {start}"
-                );
-            }
-        }
-    }
 
     #[test]
     fn percentiles_are_the_times_that_so_many_messages_keep() {

@@ -25,6 +25,7 @@ mod table;
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use failure::Failure;
 use options::Options;
 use rows::Row;
@@ -32,18 +33,7 @@ use servers::{Cores, Kind, Program};
 use table::{Measured, Runs, Table};
 
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            println!("{}", options::USAGE);
-            return ExitCode::SUCCESS;
-        }
-        Err(wrong) => {
-            eprintln!("{wrong}\n\n{}", options::USAGE);
-            return ExitCode::FAILURE;
-        }
-    };
-    match run(&options) {
+    match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("failed: {failure}");
@@ -53,20 +43,21 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    koio_tests::raise_open_files();
+    // Many systems let a process ask for more open files than it gets at first.
+    rlimit::increase_nofile_limit(u64::MAX)?;
     if options.calls {
         return calls::run(options);
     }
     if options.scale {
         return scale::run(options);
     }
-    let kinds = std::iter::once(Kind::Koio).chain(options.versus.iter().copied());
+    let kinds = std::iter::once(Kind::Koio).chain(options.versus());
     let programs: Vec<Program> = kinds
         .map(|kind| Program::build(kind, options))
         .collect::<Result<_, _>>()?;
     let cores = own_cores();
     let mut runs = Vec::new();
-    for _ in 0..options.runs {
+    for _ in 0..options.runs() {
         let table = matrix(&programs, cores, options)?;
         if options.short {
             println!("every message came, once and in order: {}", table.rows());
@@ -76,7 +67,7 @@ fn run(options: &Options) -> Result<(), Failure> {
         runs.push(table);
     }
     let runs = Runs::new(runs);
-    if options.runs > 1 {
+    if options.runs() > 1 {
         println!("{runs}");
     }
     if let (Some(file), Some(picture)) = (&options.picture, runs.picture()) {
@@ -98,7 +89,7 @@ fn own_cores() -> Cores {
 fn matrix(programs: &[Program], cores: Cores, options: &Options) -> Result<Table, Failure> {
     let mut table = Table::new(programs);
     for row in options.rows() {
-        for repetition in 0..options.repetitions {
+        for repetition in 0..options.repetitions() {
             let measured = programs
                 .iter()
                 .map(|program| measure(row, repetition, program, cores, options))
@@ -122,7 +113,7 @@ fn measure(
         return Ok(None);
     }
     let server = program.start(cores, &[], options)?;
-    let result = row.run(&server, &options.pace);
+    let result = row.run(&server, &options.pace());
     let measured = result.map_err(|failure| failure.during(row.name, kind))?;
     let (row_name, name) = (row.name, kind.name());
     eprintln!(

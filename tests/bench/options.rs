@@ -2,166 +2,140 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use clap::Parser;
+
 use crate::{
     rows::{Pace, ROWS, Row},
     servers::Kind,
 };
 
-/// What `--help` says.
-pub(crate) const USAGE: &str = "\
-cargo run -p koio-tests --release --bin bench -- [OPTIONS]
-
-  --vs socketioxide,node,floor-ws,floor-tokio,floor-epoll
-                       measure these servers too, and the ratio to socketioxide; `--vs all` for all
-  --rows echo1,cast    only these rows; default all:
-                       echo1 echo16 echo16-1k echo16-16k json16-1k binary16-1k cast cast-1k
-                       cast-9500 rooms connect upgrade polling idle
-  --reps 5             repetitions of each row
-  --runs 1             repeat all of it, and say whether every run reached what it must
-  --seconds 2          time of each measurement; a row adds half a second to warm up
-                       all six servers take about 20 minutes with these defaults
-  --svg FILE           draw the ratios to socketioxide
-  --spin               the load generator never sleeps, so that no server pays for waking it
-  --under 'perf stat'  start the servers under a tool, to look into one rather than to measure
-  --short              each row for a moment, on servers built for debugging: are all messages
-                       answered, once and in order? Its figures say nothing
-  --scale              instead of the rows: does a message cost the same with many connections, rooms,
-                       namespaces and two threads? On koio and floor-tokio, about 5 minutes
-  --calls              instead of the rows: how often does koio ask the system to write? Needs strace";
-
-/// What to measure, and how long.
-#[derive(Debug, Clone)]
+/// Measures what koio's server costs beside other servers, in the same run on the same machine.
+#[derive(Debug, Clone, Parser)]
 pub(crate) struct Options {
-    pub(crate) versus: Vec<Kind>,
-    pub(crate) repetitions: usize,
-    pub(crate) runs: usize,
-    pub(crate) pace: Pace,
-    pub(crate) spin: bool,
-    pub(crate) short: bool,
-    pub(crate) scale: bool,
-    pub(crate) calls: bool,
-    /// Where the picture goes.
-    pub(crate) picture: Option<PathBuf>,
-    /// A command that the servers are arguments of.
-    pub(crate) under: Vec<String>,
+    /// Measure these servers too, and the ratio to socketioxide; `all` for all of them.
+    #[arg(long = "vs", value_delimiter = ',', value_parser = [
+        "all", "socketioxide", "node", "floor-ws", "floor-tokio", "floor-epoll",
+    ])]
+    versus: Vec<String>,
+    /// Only these rows [default: all]
+    #[arg(long = "rows", value_delimiter = ',', value_parser = ROWS.map(|row| row.name))]
     only: Vec<String>,
+    /// Repetitions of each row [default: 5, with --scale 3]
+    #[arg(long = "reps", value_parser = clap::value_parser!(u16).range(1..))]
+    repetitions: Option<u16>,
+    /// Repeat all of it, and say whether every run reached what it must.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// Time of each measurement, 0.1 to 60; a row adds half a second to warm up [default: 2, with --scale 1]
+    #[arg(long, value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Draw the ratios to socketioxide into this file.
+    #[arg(long = "svg", value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
+    /// The load generator never sleeps, so that no server pays for waking it.
+    #[arg(long)]
+    pub(crate) spin: bool,
+    /// Start the servers under a tool, `perf stat` say, to look into one rather than to measure.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    under: String,
+    /// Each row for a moment, on servers built for debugging: are all messages answered, once and in order? Its
+    /// figures say nothing.
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// Instead of the rows: does a message cost the same with many connections, rooms, namespaces and two threads?
+    /// On koio and floor-tokio, about 5 minutes.
+    #[arg(long)]
+    pub(crate) scale: bool,
+    /// Instead of the rows: how often does koio ask the system to write? Needs strace.
+    #[arg(long)]
+    pub(crate) calls: bool,
+}
+
+fn seconds(value: &str) -> Result<f64, String> {
+    let seconds: f64 = value.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.1..=60.0).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err("outside 0.1 to 60".to_owned())
 }
 
 impl Options {
-    /// `None` if help is asked for.
-    pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>, Wrong> {
-        let mut options = Self {
-            versus: Vec::new(),
-            repetitions: 5,
-            runs: 1,
-            pace: Pace {
-                warm_up: Duration::from_millis(500),
-                seconds: 2.0,
-            },
-            spin: false,
-            short: false,
-            scale: false,
-            calls: false,
-            picture: None,
-            under: Vec::new(),
-            only: Vec::new(),
-        };
-        while let Some(flag) = args.next() {
-            match flag.as_str() {
-                "--help" => return Ok(None),
-                "--spin" => options.spin = true,
-                "--scale" => {
-                    options.scale = true;
-                    options.repetitions = 3;
-                    options.pace.seconds = 1.0;
-                }
-                "--calls" => options.calls = true,
-                "--short" => options.short = true,
-                _ => {
-                    let value = args.next().ok_or_else(|| Wrong(flag.clone()))?;
-                    options.set(&flag, &value)?;
-                }
-            }
+    /// The servers to compare with.
+    pub(crate) fn versus(&self) -> Vec<Kind> {
+        if self.versus.iter().any(|name| name == "all") {
+            return Kind::PEERS.to_vec();
         }
-        if options.short {
-            options.repetitions = 1;
-            options.pace = Pace {
-                warm_up: Duration::from_millis(50),
-                seconds: if options.scale { 0.1 } else { 0.2 },
-            };
-        }
-        let sensible = 0.1..=60.0;
-        let none = options.repetitions == 0 || options.runs == 0;
-        if none || !sensible.contains(&options.pace.seconds) {
-            return Err(Wrong(
-                "--reps 0, --runs 0 or --seconds outside 0.1 to 60".to_owned(),
-            ));
-        }
-        Ok(Some(options))
-    }
-
-    fn set(&mut self, flag: &str, value: &str) -> Result<(), Wrong> {
-        let wrong = || Wrong(format!("{flag} {value}"));
-        match flag {
-            "--vs" if value == "all" => self.versus = Kind::PEERS.to_vec(),
-            "--vs" => {
-                let kinds = value
-                    .split(',')
-                    .map(|name| Kind::peer(name).ok_or_else(wrong));
-                self.versus = kinds.collect::<Result<_, _>>()?;
-            }
-            "--rows" => {
-                let known = |name: &str| ROWS.iter().any(|row| row.name == name);
-                self.only = value.split(',').map(str::to_owned).collect();
-                if !self.only.iter().all(|name| known(name)) {
-                    return Err(wrong());
-                }
-            }
-            "--reps" => self.repetitions = value.parse().map_err(|_| wrong())?,
-            "--runs" => self.runs = value.parse().map_err(|_| wrong())?,
-            "--seconds" => self.pace.seconds = value.parse().map_err(|_| wrong())?,
-            "--svg" => self.picture = Some(value.into()),
-            "--under" => self.under = value.split_whitespace().map(str::to_owned).collect(),
-            _ => return Err(wrong()),
-        }
-        Ok(())
+        let kinds = self.versus.iter();
+        kinds.filter_map(|name| Kind::peer(name)).collect()
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = &'static Row> {
         ROWS.iter()
             .filter(|row| self.only.is_empty() || self.only.iter().any(|name| name == row.name))
     }
-}
 
-/// Options that nobody understands.
-#[derive(Debug)]
-pub(crate) struct Wrong(String);
+    pub(crate) fn repetitions(&self) -> usize {
+        match self.repetitions {
+            _ if self.short => 1,
+            Some(repetitions) => repetitions.into(),
+            None if self.scale => 3,
+            None => 5,
+        }
+    }
 
-impl std::fmt::Display for Wrong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "what does `{}` mean?", self.0)
+    pub(crate) fn runs(&self) -> usize {
+        self.runs.into()
+    }
+
+    pub(crate) fn pace(&self) -> Pace {
+        let seconds = match self.seconds {
+            _ if self.short && self.scale => 0.1,
+            _ if self.short => 0.2,
+            Some(seconds) => seconds,
+            None if self.scale => 1.0,
+            None => 2.0,
+        };
+        let warm_up = Duration::from_millis(if self.short { 50 } else { 500 });
+        Pace { warm_up, seconds }
+    }
+
+    /// A command that the servers are arguments of.
+    pub(crate) fn under(&self) -> impl Iterator<Item = &str> {
+        self.under.split_whitespace()
+    }
+
+    /// The same, with the servers under this tool.
+    pub(crate) fn with_tool(&self, tool: String) -> Self {
+        Self {
+            under: tool,
+            ..self.clone()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
-    fn parse(line: &str) -> Result<Option<Options>, Wrong> {
-        Options::parse(line.split_whitespace().map(str::to_owned))
+    fn parse(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(std::iter::once("bench").chain(line.split_whitespace()))
     }
 
     #[test]
     fn help_names_every_row_and_every_server() {
+        let usage = Options::command().render_long_help().to_string();
         let names = ROWS.iter().map(|row| row.name);
         for name in names.chain(Kind::PEERS.map(Kind::name)) {
-            assert!(USAGE.contains(name), "{name}");
+            assert!(usage.contains(name), "{name}");
         }
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
-        assert!(matches!(parse("--help"), Ok(None)));
+    fn unknown_options_and_values_are_refused() {
+        let help = parse("--help").err().map(|error| error.kind());
+        assert_eq!(help, Some(clap::error::ErrorKind::DisplayHelp));
         assert!(parse("--vs node,floor-ws --rows rooms --short").is_ok());
         for wrong in [
             "--vs bun",
@@ -169,6 +143,7 @@ mod tests {
             "--reps 0",
             "--runs 0",
             "--seconds",
+            "--seconds 0",
             "--fast 1",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

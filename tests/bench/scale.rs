@@ -81,7 +81,7 @@ impl Scale<'_> {
         measure: impl Fn(&Server) -> Result<Vec<f64>, Failure>,
     ) -> Result<Vec<Pair>, Failure> {
         let (mut koio, mut floor) = (Vec::new(), Vec::new());
-        for _ in 0..self.options.repetitions {
+        for _ in 0..self.options.repetitions() {
             for (program, figures) in [(&self.koio, &mut koio), (&self.floor, &mut floor)] {
                 let server = program.start(self.cores, &[], self.options)?;
                 let measured = measure(&server);

@@ -110,7 +110,7 @@ impl Program {
         let words = pin.iter().filter(|_| cores.list().is_some());
         let mut words = words
             .map(OsStr::new)
-            .chain(options.under.iter().map(OsStr::new))
+            .chain(options.under().map(OsStr::new))
             .chain(self.command.iter().map(OsString::as_os_str))
             .chain(arguments.iter().map(OsStr::new));
         let mut command = Command::new(words.next().unwrap_or_default());

@@ -13,6 +13,7 @@ use crate::{
 };
 pub(crate) use runs::Runs;
 use spread::Spread;
+pub(crate) use text::markdown;
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]

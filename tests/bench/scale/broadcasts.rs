@@ -24,7 +24,7 @@ pub(super) fn measure(scale: &Scale<'_>, report: &mut Report) -> Result<(), Fail
             crowd.open(recipients)?;
             crowd.stay_quiet(settle)?;
             let idle = server.memory()?.rss - before;
-            let measured = cast::broadcasts(server, &mut crowd, SIZE, &scale.options.pace)?;
+            let measured = cast::broadcasts(server, &mut crowd, SIZE, &scale.options.pace())?;
             crowd.stay_quiet(settle)?;
             let after = server.memory()?.rss - before;
             Ok(vec![

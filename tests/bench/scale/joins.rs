@@ -41,7 +41,8 @@ fn join(scale: &Scale<'_>, server: &Server) -> Result<f64, Failure> {
     let mut cast = Template::text(r##"42["cast","#"]"##);
     let mut news = Template::plain(r##"42["news","#"]"##);
     let mut latencies = Latencies::new();
-    let end = Instant::now() + 3 * scale.options.pace.warm_up.max(scale.options.pace.time());
+    let pace = scale.options.pace();
+    let end = Instant::now() + 3 * pace.warm_up.max(pace.time());
     let mut number = 0;
     while Instant::now() < end {
         crowd.send(0, cast.with(number))?;

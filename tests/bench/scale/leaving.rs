@@ -28,7 +28,7 @@ pub(super) fn measure(scale: &Scale<'_>, report: &mut Report) -> Result<(), Fail
         for _ in 0..2 {
             let mut crowd = Crowd::new(server)?;
             crowd.open(count)?;
-            cast::broadcasts(server, &mut crowd, 32, &scale.options.pace)?;
+            cast::broadcasts(server, &mut crowd, 32, &scale.options.pace())?;
             sizes.push((server.memory()?.rss - before) / MIB);
             crowd.leave();
             wait_until_all_are_gone(server, files)?;

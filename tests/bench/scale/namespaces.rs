@@ -37,14 +37,14 @@ pub(super) fn measure(scale: &Scale<'_>, report: &mut Report) -> Result<(), Fail
 fn echoes(scale: &Scale<'_>, namespaces: usize, of_each: usize) -> Result<(Pair, Pair), Failure> {
     let arguments = ["--namespaces".to_owned(), namespaces.to_string()];
     let (mut costs, mut memory) = (Vec::new(), Vec::new());
-    for _ in 0..scale.options.repetitions {
+    for _ in 0..scale.options.repetitions() {
         scale.koio("namespaces", scale.cores, &arguments, |server| {
             let mut echo = Echo::open(server, namespaces)?;
             let before = server.memory()?.rss;
             echo.connect(of_each)?;
             memory.push((server.memory()?.rss - before) / (CONNECTIONS * of_each) as f64);
             echo.start()?;
-            let measured = scale.options.pace.measure(server, |_| echo.turn())?;
+            let measured = scale.options.pace().measure(server, |_| echo.turn())?;
             costs.push(measured.cost);
             echo.stop()
         })?;

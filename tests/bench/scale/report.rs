@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Pair;
+use crate::table::markdown;
 
 /// What koio's cost may grow by beyond what the floor's grows by.
 const GROWTH: f64 = 1.3;
@@ -90,12 +91,17 @@ impl Judged {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "Cost as everything grows. A growth is against the cheapest step before; that of the floor is taken \
-             off.\n\n| what | unit | koio | floor-tokio | koio has grown | the floor has | judged | must | reached |\n\
-             |---|---|---|---|---|---|---|---|---|"
-        )?;
+        let mut table = markdown([
+            "what",
+            "unit",
+            "koio",
+            "floor-tokio",
+            "koio has grown",
+            "the floor has",
+            "judged",
+            "must",
+            "reached",
+        ]);
         let shown = |figure: Option<f64>| match figure {
             Some(figure) => format!("{figure:.2}"),
             None => "–".to_owned(),
@@ -106,12 +112,10 @@ impl fmt::Display for Report {
             let verdict = line.judged.map(|it| it.figure <= it.must);
             judged += usize::from(verdict.is_some());
             reached += usize::from(verdict == Some(true));
-            writeln!(
-                f,
-                "| {} | {} | {:.2} | {} | {} | {} | {} | {} | {} |",
-                line.what,
-                line.unit,
-                line.figures.koio,
+            table.add_row([
+                line.what.clone(),
+                line.unit.to_owned(),
+                format!("{:.2}", line.figures.koio),
                 shown(line.figures.floor),
                 shown(grown.map(|it| it.koio)),
                 shown(grown.and_then(|it| it.floor)),
@@ -122,9 +126,14 @@ impl fmt::Display for Report {
                     Some(true) => "yes",
                     Some(false) => "**no**",
                 }
-            )?;
+                .to_owned(),
+            ]);
         }
-        writeln!(f, "\n{reached} of {judged} criteria are reached.")
+        writeln!(
+            f,
+            "Cost as everything grows. A growth is against the cheapest step before; that of the floor is taken \
+             off.\n\n{table}\n\n{reached} of {judged} criteria are reached."
+        )
     }
 }
 

@@ -44,7 +44,7 @@ fn say(scale: &Scale<'_>, server: &Server, rooms: usize) -> Result<Measured, Fai
     let mut number = FIRST;
     let mut delivered: u64 = 0;
     let payload = "#-".to_owned() + &"x".repeat(22);
-    let measured = scale.options.pace.measure(server, |_| {
+    let measured = scale.options.pace().measure(server, |_| {
         let request = format!(r##"42["say","room-{room:05}","{payload}"]"##);
         crowd.send(member(room, 0), Template::text(&request).with(number))?;
         let mut news = Template::plain(&format!(r##"42["news","{payload}"]"##));

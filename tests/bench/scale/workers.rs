@@ -24,11 +24,11 @@ pub(super) fn measure(scale: &Scale<'_>, report: &mut Report) -> Result<(), Fail
     ];
     for (what, work) in works {
         let mut costs = [Vec::new(), Vec::new()];
-        for _ in 0..scale.options.repetitions {
+        for _ in 0..scale.options.repetitions() {
             for (workers, costs) in (1..).zip(&mut costs) {
                 let arguments = ["--workers".to_owned(), workers.to_string()];
                 costs.push(scale.koio(what, scale.cores, &arguments, |server| {
-                    work(server, &scale.options.pace)
+                    work(server, &scale.options.pace())
                 })?);
             }
         }

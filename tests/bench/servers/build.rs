@@ -22,10 +22,10 @@ pub(super) fn command(kind: Kind, short: bool) -> Result<Vec<OsString>, Failure>
         Kind::FloorTokio => cargo(kind, own, "bench-floor-tokio", short),
         Kind::FloorEpoll => cargo(kind, own, "bench-floor-epoll", short),
         Kind::Socketioxide => {
-            let manifest = here.join("bench/peers/socketioxide/Cargo.toml");
+            let manifest = here.join("peers/socketioxide/Cargo.toml");
             cargo(kind, manifest, "peer-socketioxide", short)
         }
-        Kind::Node => node(kind, &here.join("bench/peers/node")),
+        Kind::Node => node(kind, &here.join("peers/node")),
     }
 }
 

@@ -1,169 +1,122 @@
 //! The costs as a bar chart, in SVG.
 
-use std::fmt::Write;
+use plotters::prelude::{
+    BLACK, ChartBuilder, Color, DrawingAreaErrorKind, IntoDrawingArea, IntoFont, LabelAreaPosition,
+    PathElement, RGBColor, Rectangle, SVGBackend, SeriesLabelPosition, Text, WHITE,
+};
 
-use super::{Line, Table};
+use super::{Line, Spread, Table};
 use crate::{rows::Goal, servers::Kind};
 
-/// Where the bars begin, and the width of the whole.
-const LEFT: f64 = 360.0;
-const WIDTH: f64 = 860.0;
-/// The height of a bar, and what lies between two rows of the table.
-const BAR: f64 = 13.0;
-const GAP: f64 = 14.0;
-/// The height of the title and the legend.
-const TOP: f64 = 84.0;
-const BOTTOM: f64 = 34.0;
+/// Pixels: the width of the whole, what the names of the rows take of it, and the height of a bar.
+const WIDTH: u32 = 860;
+const LEFT: u32 = 360;
+const BAR: u32 = 13;
+/// The title, the legend and the axis together.
+const AROUND: u32 = 130;
 /// A longer bar is cut off, and says how long it would be.
 const MOST: f64 = 2.0;
+const GOAL: RGBColor = RGBColor(0xcf, 0x22, 0x2e);
 
 /// `None` if there is nothing to compare with.
 pub(super) fn draw(table: &Table) -> Option<String> {
     let base = table.base()?;
-    let mut svg = Svg::default();
-    let mut y = TOP;
+    let mut svg = String::new();
+    paint(table, base, &mut svg).ok()?;
+    Some(svg)
+}
+
+fn paint(
+    table: &Table,
+    base: usize,
+    svg: &mut String,
+) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+    // Each row of the table has a bar for each server that was measured, and an empty one behind them.
+    let bars = |line: &Line| 1 + ratios(table, line, base).count();
+    let height = table.lines.iter().map(bars).sum::<usize>() as u32;
+    let area = SVGBackend::with_string(svg, (WIDTH, height * BAR + AROUND)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&area)
+        .caption(
+            "Server cost of each message, socketioxide = 1 (less is better; red: what koio must reach)",
+            ("sans-serif", 15),
+        )
+        .margin(10)
+        .margin_right(50)
+        .margin_bottom(60)
+        .set_label_area_size(LabelAreaPosition::Left, LEFT)
+        .set_label_area_size(LabelAreaPosition::Bottom, 20)
+        .build_cartesian_2d(0.0..MOST, f64::from(height)..0.0)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .x_labels(5)
+        .max_light_lines(0)
+        .draw()?;
+    let small = ("sans-serif", 10).into_font();
+    let mut top = 0.0;
     for line in &table.lines {
-        y = svg.row(table, line, base, y) + GAP;
-    }
-    let height = y - GAP + BOTTOM;
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
-         height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#24292f\">\n\
-         <title>What a message costs each server, as a share of what it costs socketioxide</title>\n\
-         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
-    );
-    out += &legend(&table.kinds);
-    out += &axis(y - GAP);
-    out += &svg.body;
-    out += "</svg>\n";
-    Some(out)
-}
-
-#[derive(Debug, Default)]
-struct Svg {
-    body: String,
-}
-
-impl Svg {
-    /// The bars of a row; says where they end.
-    fn row(&mut self, table: &Table, line: &Line, base: usize, top: f64) -> f64 {
         let mut y = top;
-        // Where the first bar, koio's, has to end.
-        let mark = match line.row.goal {
-            Goal::Ratio { must, .. } => Some(x(must)),
-            Goal::Memory { must, .. } => line.cost(base).map(|cost| x(must / cost.median)),
-        };
-        for (server, kind) in table.kinds.iter().enumerate() {
-            let Some(ratio) = line.ratio(server, base) else {
-                continue;
-            };
-            let end = x(ratio.median);
+        for (kind, ratio) in ratios(table, line, base) {
+            let bar = Rectangle::new(
+                [(0.0, y), (ratio.median.min(MOST), y + 0.85)],
+                colour(kind).filled(),
+            );
+            let spread = [ratio.least, ratio.most].map(|end| (end.min(MOST), y + 0.42));
             let cut = if ratio.median > MOST { " →" } else { "" };
-            self.put(&format!(
-                "<rect x=\"{LEFT}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{}\"/>",
-                end - LEFT,
-                BAR - 2.0,
-                colour(*kind)
-            ));
-            // Beside the line that shows how far it spreads, and clear of the mark.
-            let mut label = end.max(x(ratio.most)) + 5.0;
-            let crossed = |mark: &f64| (label - 3.0..label + 25.0).contains(mark);
-            if let (0, Some(mark)) = (server, mark.filter(crossed)) {
-                label = mark + 5.0;
-            }
-            self.put(&format!(
-                "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\">{:.2}{cut}</text>",
-                label,
-                y + BAR - 4.0,
-                ratio.median
-            ));
-            self.put(&format!(
-                "<path d=\"M{:.1} {middle:.1}H{:.1}\" stroke=\"#24292f\" stroke-width=\"1\"/>",
-                x(ratio.least),
-                x(ratio.most),
-                middle = y + BAR / 2.0 - 1.0
-            ));
-            y += BAR;
+            let end = ratio.median.max(ratio.most).min(MOST) + 0.02;
+            let label = format!("{:.2}{cut}", ratio.median);
+            chart.draw_series([bar])?;
+            chart.draw_series([PathElement::new(spread, BLACK)])?;
+            chart.draw_series([Text::new(label, (end, y + 0.1), small.clone())])?;
+            y += 1.0;
         }
-        self.put(&format!(
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            LEFT - 10.0,
-            f64::midpoint(top, y) + 4.0,
-            escaped(line.row.title)
-        ));
-        if let Some(mark) = mark {
-            self.put(&format!(
-                "<path d=\"M{mark:.1} {:.1}V{:.1}\" stroke=\"#cf222e\" stroke-width=\"2\"/>",
-                top - 3.0,
-                top + BAR + 1.0
-            ));
+        // Where the first bar, koio's, has to end.
+        let goal = match line.row.goal {
+            Goal::Ratio { must, .. } => Some(must),
+            Goal::Memory { must, .. } => line.cost(base).map(|cost| must / cost.median),
+        };
+        if let Some(goal) = goal.map(|goal| goal.min(MOST)) {
+            let mark = [(goal, top - 0.2), (goal, top + 1.0)];
+            chart.draw_series([PathElement::new(mark, GOAL.stroke_width(2))])?;
         }
-        y
+        let title = chart.backend_coord(&(0.0, f64::midpoint(top, y)));
+        area.draw(&Text::new(
+            line.row.title,
+            (20, title.1 - 6),
+            ("sans-serif", 12),
+        ))?;
+        top = y + 1.0;
     }
-
-    fn put(&mut self, element: &str) {
-        self.body.push_str(element);
-        self.body.push('\n');
+    for kind in &table.kinds {
+        chart
+            .draw_series(std::iter::empty::<Rectangle<_>>())?
+            .label(kind.name())
+            .legend(|(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour(*kind).filled()));
     }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .draw()?;
+    area.present()
 }
 
-fn legend(kinds: &[Kind]) -> String {
-    let mut out = "<text x=\"20\" y=\"24\" font-size=\"15\" font-weight=\"bold\">\
-                   Server cost of each message, socketioxide = 1</text>\n\
-                   <text x=\"20\" y=\"42\">CPU time, and memory for idle connections. Less is better. \
-                   Thin line: least to most. Red: what koio must reach.</text>\n"
-        .to_owned();
-    let mut left = 20.0;
-    for kind in kinds {
-        let _ = writeln!(
-            out,
-            "<rect x=\"{left}\" y=\"54\" width=\"12\" height=\"12\" fill=\"{}\"/>\
-             <text x=\"{}\" y=\"64\">{}</text>",
-            colour(*kind),
-            left + 17.0,
-            kind.name()
-        );
-        left += 40.0 + 7.0 * kind.name().len() as f64;
-    }
-    out
+/// What each server that was measured costs beside socketioxide.
+fn ratios(table: &Table, line: &Line, base: usize) -> impl Iterator<Item = (Kind, Spread)> {
+    let kinds = table.kinds.iter().enumerate();
+    kinds.filter_map(move |(server, kind)| Some((*kind, line.ratio(server, base)?)))
 }
 
-fn axis(bottom: f64) -> String {
-    let mut out = String::new();
-    for step in 0..=4 {
-        let value = f64::from(step) * MOST / 4.0;
-        let colour = if value == 1.0 { "#57606a" } else { "#d8dee4" };
-        let _ = writeln!(
-            out,
-            "<path d=\"M{at:.1} {:.1}V{:.1}\" stroke=\"{colour}\"/>\
-             <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"10\">{value:.1}</text>",
-            TOP - 6.0,
-            bottom + 4.0,
-            bottom + 18.0,
-            at = x(value)
-        );
-    }
-    out
-}
-
-fn x(ratio: f64) -> f64 {
-    let scale = (WIDTH - LEFT - 60.0) / MOST;
-    LEFT + ratio.min(MOST) * scale
-}
-
-fn colour(kind: Kind) -> &'static str {
+fn colour(kind: Kind) -> RGBColor {
     match kind {
-        Kind::Koio => "#0969da",
-        Kind::Socketioxide => "#bf8700",
-        Kind::Node => "#2da44e",
-        Kind::FloorWs => "#8c959f",
-        Kind::FloorTokio => "#afb8c1",
-        Kind::FloorEpoll => "#d0d7de",
+        Kind::Koio => RGBColor(9, 105, 218),
+        Kind::Socketioxide => RGBColor(191, 135, 0),
+        Kind::Node => RGBColor(45, 164, 78),
+        Kind::FloorWs => RGBColor(140, 149, 159),
+        Kind::FloorTokio => RGBColor(175, 184, 193),
+        Kind::FloorEpoll => RGBColor(208, 215, 222),
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 #[cfg(test)]
@@ -192,11 +145,12 @@ mod tests {
         table.add(&ROWS[0], vec![costs(1.0), costs(2.0), costs(9.0)]);
         table.add(&ROWS[12], vec![costs(3.0), costs(2.0), None]);
         let svg = draw(&table).expect("socketioxide is there");
-        let bars = svg
-            .lines()
-            .filter(|line| line.starts_with("<rect x=\"360\""));
-        assert_eq!(bars.count(), 5);
-        assert!(svg.contains(">0.50<") && svg.contains(">4.50 →<"), "{svg}");
+        // And one for each server in the legend, whose frame and background are drawn before them as is the whole.
+        assert_eq!(svg.matches("<rect").count(), 5 + 3 + 1, "{svg}");
+        assert!(
+            svg.contains("\n0.50\n") && svg.contains("\n4.50 →\n"),
+            "{svg}"
+        );
         assert_eq!(svg.matches('<').count(), svg.matches('>').count());
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Table, picture};
+use super::{Table, markdown, picture};
 use crate::rows::Goal;
 
 /// The tables of all runs. They have the same rows.
@@ -33,40 +33,39 @@ impl fmt::Display for Runs {
             return Ok(());
         };
         let runs = self.0.len();
-        write!(f, "{runs} runs in a row\n\n| work | must reach |")?;
-        for run in 1..=runs {
-            write!(f, " run {run} |")?;
-        }
-        writeln!(f, " reached |\n|---|---|{}---|", "---|".repeat(runs))?;
+        let numbers = (1..=runs).map(|run| format!("run {run}"));
+        let columns = ["work", "must reach"].map(str::to_owned);
+        let columns = columns.into_iter().chain(numbers);
+        let mut text = markdown(columns.chain(["reached".to_owned()]));
         let mut reached_always = 0;
         for (index, line) in first.lines.iter().enumerate() {
-            write!(f, "| {} |", line.row.title)?;
             let (must, unit) = match line.row.goal {
                 Goal::Ratio { must, .. } => (must, ""),
                 Goal::Memory { must, .. } => (must, " KiB"),
             };
-            write!(f, " {must:.2}{unit} |")?;
+            let mut cells = vec![line.row.title.to_owned(), format!("{must:.2}{unit}")];
             let mut reached = 0;
             for table in &self.0 {
                 match table.lines[index].goal(table.base()) {
-                    None => write!(f, " – |")?,
+                    None => cells.push("–".to_owned()),
                     Some((figure, must, _)) => {
-                        write!(f, " {figure:.2}{unit} |")?;
+                        cells.push(format!("{figure:.2}{unit}"));
                         reached += usize::from(figure <= must);
                     }
                 }
             }
-            match reached {
-                all if all == runs => writeln!(f, " always |")?,
-                0 => writeln!(f, " **never** |")?,
-                some => writeln!(f, " **{some} of {runs}** |")?,
-            }
+            cells.push(match reached {
+                all if all == runs => "always".to_owned(),
+                0 => "**never**".to_owned(),
+                some => format!("**{some} of {runs}**"),
+            });
+            text.add_row(cells);
             reached_always += usize::from(reached == runs);
         }
         let rows = first.lines.len();
         writeln!(
             f,
-            "\n{reached_always} of {rows} rows reach what they must in every run."
+            "{runs} runs in a row\n\n{text}\n\n{reached_always} of {rows} rows reach what they must in every run."
         )
     }
 }
@@ -106,7 +105,12 @@ mod tests {
     fn a_row_has_to_reach_its_goal_in_every_run() {
         let text = |costs: &[f64]| {
             let tables = costs.iter().map(|cost| run(*cost)).collect();
-            Runs::new(tables).to_string()
+            let text = Runs::new(tables).to_string();
+            // Without the blanks that make the columns even.
+            text.split(' ')
+                .filter(|it| !it.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         assert!(text(&[7.0, 8.0]).contains("| 0.70 | 0.80 | always |"));
         assert!(text(&[7.0, 8.1]).contains("| 0.70 | 0.81 | **1 of 2** |"));
@@ -116,6 +120,6 @@ mod tests {
     #[test]
     fn the_picture_is_of_all_runs_together() {
         let svg = Runs::new(vec![run(4.0), run(6.0)]).picture();
-        assert!(svg.is_some_and(|svg| svg.contains(">0.50<")));
+        assert!(svg.is_some_and(|svg| svg.contains("\n0.50\n")));
     }
 }

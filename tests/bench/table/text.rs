@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use comfy_table::{Cell, presets::ASCII_MARKDOWN};
+
 use super::{Line, Measured, Table};
 use crate::{
     rows::{Goal, Row},
@@ -31,34 +33,43 @@ impl fmt::Display for Table {
             self.ratios(f, base)?;
             writeln!(f)?;
         }
-        self.costs(f)?;
-        writeln!(f)?;
-        self.details(f)
+        writeln!(
+            f,
+            "Cost of the server: median (min–max)\n\n{}\n",
+            self.costs()
+        )?;
+        writeln!(
+            f,
+            "Medians of throughput, latency and memory\n\n{}",
+            self.details()
+        )
     }
+}
+
+/// An empty table with these columns, to be printed as Markdown.
+pub(crate) fn markdown(columns: impl IntoIterator<Item = impl Into<Cell>>) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(ASCII_MARKDOWN).set_header(columns);
+    table
 }
 
 impl Table {
     /// What each server costs beside socketioxide, and how that compares with the goal.
     fn ratios(&self, f: &mut fmt::Formatter<'_>, base: usize) -> fmt::Result {
         let others: Vec<usize> = (1..self.kinds.len()).filter(|it| *it != base).collect();
-        write!(
-            f,
-            "Cost, socketioxide = 1: median (min–max)\n\n| work | koio | must reach | aim | reached |"
-        )?;
-        for other in &others {
-            write!(f, " {} |", self.kinds[*other].name())?;
-        }
-        writeln!(f, "\n|---|---|---|---|---|{}", "---|".repeat(others.len()))?;
+        let names = others.iter().map(|other| self.kinds[*other].name());
+        let columns = ["work", "koio", "must reach", "aim", "reached"];
+        let mut table = markdown(columns.into_iter().chain(names));
         let (mut must_reached, mut aim_reached) = (0, 0);
         for line in &self.lines {
-            write!(f, "| {} | ", line.row.title)?;
-            cell(f, line.ratio(0, base))?;
+            let mut koio = cell(line.ratio(0, base));
             if let (Goal::Memory { .. }, Some(cost)) = (line.row.goal, line.cost(0)) {
                 // The ratio is not what it is judged by.
-                write!(f, ", {:.2} KiB", cost.median)?;
+                koio += &format!(", {:.2} KiB", cost.median);
             }
+            let mut cells = vec![line.row.title.to_owned(), koio];
             match line.goal(Some(base)) {
-                None => write!(f, " | – | – | – |")?,
+                None => cells.extend(["–"; 3].map(str::to_owned)),
                 Some((reached, must, aim)) => {
                     must_reached += usize::from(reached <= must);
                     aim_reached += usize::from(reached <= aim);
@@ -71,85 +82,78 @@ impl Table {
                         Goal::Ratio { .. } => "",
                         Goal::Memory { .. } => " KiB",
                     };
-                    write!(f, " | {must:.2}{unit} | {aim:.2}{unit} | {verdict} |")?;
+                    cells.extend([
+                        format!("{must:.2}{unit}"),
+                        format!("{aim:.2}{unit}"),
+                        verdict.to_owned(),
+                    ]);
                 }
             }
-            for other in &others {
-                write!(f, " ")?;
-                cell(f, line.ratio(*other, base))?;
-                write!(f, " |")?;
-            }
-            writeln!(f)?;
+            cells.extend(others.iter().map(|other| cell(line.ratio(*other, base))));
+            table.add_row(cells);
         }
         let rows = self.lines.len();
         writeln!(
             f,
-            "\n{must_reached} of {rows} rows reach what they must, {aim_reached} their aim."
+            "Cost, socketioxide = 1: median (min–max)\n\n{table}\n\n\
+             {must_reached} of {rows} rows reach what they must, {aim_reached} their aim."
         )
     }
 
     /// What each server costs.
-    fn costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cost of the server: median (min–max)\n\n| work | unit |")?;
-        for kind in &self.kinds {
-            write!(f, " {} |", kind.name())?;
-        }
-        writeln!(f, "\n|---|---|{}", "---|".repeat(self.kinds.len()))?;
+    fn costs(&self) -> comfy_table::Table {
+        let names = self.kinds.iter().map(|kind| kind.name());
+        let mut table = markdown(["work", "unit"].into_iter().chain(names));
         for line in &self.lines {
-            write!(f, "| {} | {} |", line.row.title, line.row.unit())?;
-            for server in 0..self.kinds.len() {
-                write!(f, " ")?;
-                cell(f, line.cost(server))?;
-                write!(f, " |")?;
-            }
-            writeln!(f)?;
+            let costs = (0..self.kinds.len()).map(|server| cell(line.cost(server)));
+            let what = [line.row.title, line.row.unit()].map(str::to_owned);
+            table.add_row(what.into_iter().chain(costs));
         }
-        Ok(())
+        table
     }
 
     /// Everything else, medians only.
-    fn details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "Medians of throughput, latency and memory\n\n\
-             | work | server | per second | p50 µs | p99 µs | p99.9 µs | RSS MiB | peak RSS MiB |\n\
-             |---|---|---|---|---|---|---|---|"
-        )?;
+    fn details(&self) -> comfy_table::Table {
+        let mut table = markdown([
+            "work",
+            "server",
+            "per second",
+            "p50 µs",
+            "p99 µs",
+            "p99.9 µs",
+            "RSS MiB",
+            "peak RSS MiB",
+        ]);
         for line in &self.lines {
             for (server, kind) in self.kinds.iter().enumerate() {
                 if line.cost(server).is_some() {
-                    line.detail(f, server, *kind)?;
+                    table.add_row(line.detail(server, *kind));
                 }
             }
         }
-        Ok(())
+        table
     }
 }
 
 impl Line {
-    fn detail(&self, f: &mut fmt::Formatter<'_>, server: usize, kind: Kind) -> fmt::Result {
+    fn detail(&self, server: usize, kind: Kind) -> [String; 8] {
         let median = |figure: &dyn Fn(&Measured) -> Option<f64>, digits: usize| {
             let spread = self.spread(server, figure);
             spread.map_or_else(|| "–".to_owned(), |it| format!("{:.digits$}", it.median))
         };
-        writeln!(
-            f,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
-            self.row.title,
-            kind.name(),
+        [
+            self.row.title.to_owned(),
+            kind.name().to_owned(),
             median(&|it| it.rate, 0),
             median(&|it| Some(it.latency?.p50), 0),
             median(&|it| Some(it.latency?.p99), 0),
             median(&|it| Some(it.latency?.p999), 0),
             median(&|it| Some(it.memory.rss / 1024.0), 1),
             median(&|it| Some(it.memory.peak / 1024.0), 1),
-        )
+        ]
     }
 }
 
-fn cell(f: &mut fmt::Formatter<'_>, value: Option<impl fmt::Display>) -> fmt::Result {
-    match value {
-        Some(value) => write!(f, "{value}"),
-        None => write!(f, "–"),
-    }
+fn cell(value: Option<impl fmt::Display>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| value.to_string())
 }

@@ -128,11 +128,11 @@ impl Client {
                 return self.incoming(incoming, cx);
             }
         };
-        let head = self.assembler.head(text);
+        let head = self.assembler.header(text);
         let head = head.as_ref().map_err(|error| *error)?;
         if head.is_whole_event() {
             // Nearly all messages: nothing is made of one before it is known who takes it.
-            let name = self.assembler.name(head, text)?;
+            let name = self.assembler.event_name(head, text)?;
             return match in_namespace(&mut self.drivers, head.namespace(text)) {
                 Some(driver) if driver.is_accepted() => {
                     let text = std::mem::take(text);
@@ -156,23 +156,23 @@ impl Client {
         match incoming {
             None => Ok(()),
             Some(Incoming::Connect { namespace, auth }) => {
-                self.connect(wire::namespace(&namespace), auth)?;
+                self.connect(wire::namespace_str(&namespace), auth)?;
                 self.run(cx, SocketDriver::is_startable);
                 Ok(())
             }
             Some(Incoming::Disconnect { namespace }) => {
-                self.disconnect(wire::namespace(&namespace))?;
+                self.disconnect(wire::namespace_str(&namespace))?;
                 self.run(cx, SocketDriver::is_startable);
                 Ok(())
             }
             Some(Incoming::Event { namespace, event }) => {
-                self.event(wire::namespace(&namespace), event, cx)
+                self.event(wire::namespace_str(&namespace), event, cx)
             }
             Some(Incoming::Ack {
                 namespace,
                 id,
                 args,
-            }) => self.ack(wire::namespace(&namespace), id, args),
+            }) => self.ack(wire::namespace_str(&namespace), id, args),
             Some(Incoming::ConnectError { .. }) => {
                 Err(Violation::OutOfOrder("CONNECT_ERROR comes from servers"))
             }
@@ -425,7 +425,7 @@ impl Upstream for Client {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.asked();
-        self.assembler.rest();
+        self.assembler.detach();
         self.look_at_deadlines();
         self.run(cx, |_| true);
         // Most have nothing left to do when they end, and need not listen for it.

@@ -142,14 +142,14 @@ fn a_packet_that_waits_does_not_keep_the_block_that_it_was_read_into() {
     let push = |assembler: &mut Assembler, message| assembler.push(message).unwrap();
     assert!(push(&mut assembler, Message::Text(block.slice(..start))).is_none());
     assert!(!block.is_unique());
-    assembler.rest();
+    assembler.detach();
     assert!(block.is_unique());
     assert_eq!(assembler.partial_namespace(), Some("/n"));
     assert!(push(&mut assembler, small(0)).is_none());
-    assembler.rest();
+    assembler.detach();
     assert!(push(&mut assembler, small(1)).is_none());
-    assembler.rest();
-    assembler.rest();
+    assembler.detach();
+    assembler.detach();
     assert!(block.is_unique());
     let Some(Incoming::Event { namespace, event }) = push(&mut assembler, small(2)) else {
         panic!("no event");
@@ -165,7 +165,7 @@ fn a_packet_that_waits_does_not_keep_the_block_that_it_was_read_into() {
     let mut assembler = Assembler::new(PacketLimits::default());
     push(&mut assembler, Message::Text(block.slice(..start)));
     push(&mut assembler, Message::Binary(block.slice(start..)));
-    assembler.rest();
+    assembler.detach();
     assert!(!block.is_unique());
 }
 

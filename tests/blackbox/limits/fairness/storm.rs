@@ -1,7 +1,7 @@
 //! Broadcasts to a thousand, back to back.
 
 use koio::{Io, handlers};
-use koio_tests::{Bare, raise_open_files, serve};
+use koio_tests::{Bare, serve};
 
 use super::{Done, ask, drained, echo, storm};
 
@@ -12,7 +12,7 @@ const MOST: u64 = 4;
 
 #[tokio::test]
 async fn a_storm_of_broadcasts_holds_up_no_answer() {
-    raise_open_files();
+    rlimit::increase_nofile_limit(u64::MAX).expect("more open files");
     let server = serve(Io::new().handlers(handlers![echo])).await;
     let crowd = Bare::crowd(server.addr, CROWD).await;
     let everybody = server.handle.local();

@@ -1,12 +1,21 @@
-//! Event names.
+//! Event names: which are reserved, and the name of an event that came in.
 
-use super::json;
-use super::{DecodeError, DecodeErrorKind};
+use crate::wire::{DecodeError, DecodeErrorKind, json};
+
+/// The names that Socket.IO and its clients keep for themselves, in alphabetical order.
+pub const RESERVED_EVENTS: [&str; 6] = [
+    "connect",
+    "connect_error",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "removeListener",
+];
 
 /// Whether an event of this name can be neither sent nor received.
 ///
-/// Official implementations use these names for what happens to a socket, so an event could pass
-/// for something that it is not.
+/// Official implementations emit events of these names themselves, for what happens to a socket; an event from the
+/// peer must not look like one of those.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
     is_reserved_bytes(name.as_bytes())
@@ -24,38 +33,38 @@ fn is_reserved_bytes(name: &[u8]) -> bool {
     )
 }
 
-/// Where the name of an event that came in is.
-///
-/// A number keeps the text that the client wrote.
+/// The name of an event that came in. A number keeps the text that the client wrote.
 #[derive(Clone)]
-pub(crate) enum Name {
-    /// In the list, which then need not be kept twice.
-    Within { start: u32, len: u32 },
-    /// It is written with escapes: this is what it says.
-    Apart(Box<[u8]>),
+pub(crate) enum EventName {
+    /// A part of the event's list.
+    InList { start: u32, len: u32 },
+    /// A name that was written with escapes, without them.
+    Unescaped(Box<[u8]>),
 }
 
-/// No name.
-impl Default for Name {
+/// An empty name.
+impl Default for EventName {
     fn default() -> Self {
-        Self::Within { start: 0, len: 0 }
+        Self::InList { start: 0, len: 0 }
     }
 }
 
-impl Name {
-    /// The name as bytes, given the list that it was read from. Always UTF-8: it is cut out of text at quotes.
+impl EventName {
+    /// The name as UTF-8, given the list that it was read from.
     pub(super) fn bytes<'a>(&'a self, list: &'a [u8]) -> &'a [u8] {
         match self {
-            Self::Within { start, len } => {
-                let rest = list.get(*start as usize..).unwrap_or_default();
-                rest.get(..*len as usize).unwrap_or_default()
+            Self::InList { start, len } => {
+                let (start, len) = (*start as usize, *len as usize);
+                debug_assert!(start + len <= list.len(), "the name is of this list");
+                list.get(start..start + len).unwrap_or_default()
             }
-            Self::Apart(name) => name,
+            Self::Unescaped(name) => name,
         }
     }
 
-    /// Reads the first item of an event's list, whose `[` is at 0, and says where it ends.
-    // Always: handed on in memory, what it has found would be waited for.
+    /// Reads the first item of an event's list, whose `[` is at 0. Also returns where the item ends.
+    // Always inlined: returned through memory, the result would be loaded right after it is stored in smaller pieces,
+    // which stalls the processor (no store forwarding).
     #[inline(always)]
     pub(super) fn decode(list: &[u8], limit: usize) -> Result<(Self, usize), DecodeError> {
         let start = json::whitespace(list, 1);
@@ -64,7 +73,7 @@ impl Name {
                 let text = list.get(start + 1..).unwrap_or_default();
                 let len = json::plain(text);
                 if text.get(len) == Some(&b'"') {
-                    Self::within(list, (start + 1, len), start + len + 2, limit)
+                    Self::in_list(list, (start + 1, len), start + len + 2, limit)
                 } else {
                     Self::escaped(list, start, limit)
                 }
@@ -74,9 +83,9 @@ impl Name {
         }
     }
 
-    /// A name as it stands there; its item ends at `end`.
+    /// The name of `len` bytes at `start`, whose item ends at `end`.
     #[inline(always)]
-    fn within(
+    fn in_list(
         list: &[u8],
         (start, len): (usize, usize),
         end: usize,
@@ -84,11 +93,11 @@ impl Name {
     ) -> Result<(Self, usize), DecodeError> {
         let name = list.get(start..start + len).unwrap_or_default();
         check(name, list, end, limit)?;
-        let within = match (u32::try_from(start), u32::try_from(len)) {
-            (Ok(start), Ok(len)) => Self::Within { start, len },
-            _ => Self::Apart(name.into()),
+        let name = match (u32::try_from(start), u32::try_from(len)) {
+            (Ok(start), Ok(len)) => Self::InList { start, len },
+            _ => Self::Unescaped(name.into()),
         };
-        Ok((within, end))
+        Ok((name, end))
     }
 
     #[cold]
@@ -99,7 +108,7 @@ impl Name {
         if !number.is_some_and(f64::is_finite) {
             return Err(DecodeError::new(DecodeErrorKind::EventName, start));
         }
-        Self::within(list, (start, end - start), end, limit)
+        Self::in_list(list, (start, end - start), end, limit)
     }
 
     #[cold]
@@ -107,19 +116,19 @@ impl Name {
         let end = json::string(list, start + 1)?;
         let raw = list.get(start + 1..end - 1).unwrap_or_default();
         if raw.len() > limit.saturating_mul(6) {
-            // Even if it were all `\u` escapes, which are six bytes for one.
+            // Too long even if each byte were a `\u` escape, which has six.
             return Err(DecodeError::new(DecodeErrorKind::EventNameTooLong, start));
         }
         let name = json::unescape(raw).into_owned().into_bytes();
         check(&name, list, end, limit)?;
-        Ok((Self::Apart(name.into()), end))
+        Ok((Self::Unescaped(name.into()), end))
     }
 }
 
-/// Whether an event may have this name, and its item, which ends at `end`, is followed by what may follow one.
+/// Checks the name, and that `,` or `]` follows its item, which ends at `end`.
 #[inline]
 fn check(name: &[u8], list: &[u8], end: usize, limit: usize) -> Result<(), DecodeError> {
-    // Where the item begins, without white space before it.
+    // At the start of the item, behind white space.
     let error = |kind| Err(DecodeError::new(kind, json::whitespace(list, 1)));
     if name.len() > limit {
         return error(DecodeErrorKind::EventNameTooLong);

@@ -1,15 +1,19 @@
-//! The body of a polling request or answer: several packets in one text.
+//! Payloads: the body of a polling request or response, with several packets in one text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes};
 use memchr::memchr;
 
-use super::{DecodeError, DecodeErrorKind, EnginePacket, Frame, Part};
+use super::{
+    frame::{Frame, Part},
+    packet::EnginePacket,
+};
+use crate::wire::{DecodeError, DecodeErrorKind};
 
 const SEPARATOR: u8 = 0x1e;
 
-/// Begins to read a polling body.
+/// The packets of a polling body.
 ///
 /// The packets are cut out one at a time, so that a body of a million separators costs nothing
 /// beyond its first bad packet.
@@ -18,7 +22,7 @@ const SEPARATOR: u8 = 0x1e;
 ///
 /// When the body is not UTF-8.
 pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
-    // Plain ASCII, which most is, is seen to be UTF-8 in a fraction of the time.
+    // Most bodies are ASCII, and `is_ascii` takes a fraction of the time of `from_utf8`.
     if !body.is_ascii()
         && let Err(error) = std::str::from_utf8(&body)
     {
@@ -26,7 +30,7 @@ pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
         return Err(DecodeError::new(kind, error.valid_up_to()));
     }
     Ok(Packets {
-        rest: Some(body),
+        unread: Some(body),
         offset: 0,
     })
 }
@@ -34,7 +38,7 @@ pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
 /// The packets of a polling body, in order. Ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Packets {
-    rest: Option<Bytes>,
+    unread: Option<Bytes>,
     offset: usize,
 }
 
@@ -42,28 +46,28 @@ impl Iterator for Packets {
     type Item = Result<EnginePacket, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut rest = self.rest.take()?;
+        let mut body = self.unread.take()?;
         let offset = self.offset;
-        let text = match memchr(SEPARATOR, &rest) {
+        let text = match memchr(SEPARATOR, &body) {
             Some(end) => {
-                let text = rest.split_to(end);
-                rest.advance(1);
+                let text = body.split_to(end);
+                body.advance(1);
                 self.offset = offset + end + 1;
-                self.rest = Some(rest);
+                self.unread = Some(body);
                 text
             }
-            None => rest,
+            None => body,
         };
         let packet = EnginePacket::decode(text)
             .map_err(|error| DecodeError::new(error.kind(), offset + error.offset()));
         if packet.is_err() {
-            self.rest = None;
+            self.unread = None;
         }
         Some(packet)
     }
 }
 
-/// Writes frames as a polling body. A single text, which most are, is one already and is not copied.
+/// Writes frames as a polling body. Most are a single text, whose bytes are the body and are not copied.
 pub fn encode(frames: impl IntoIterator<Item = Frame>) -> Bytes {
     let mut frames = frames.into_iter();
     let (mut first, second) = (frames.next(), frames.next());
@@ -77,9 +81,11 @@ pub fn encode(frames: impl IntoIterator<Item = Frame>) -> Bytes {
     }
     let mut body = Vec::new();
     for frame in first.into_iter().chain(second).chain(frames) {
-        // As text it is shorter here.
+        // A text message is shorter in a body than in its WebSocket frame.
         body.reserve(frame.len());
-        frame.parts().for_each(|part| push(&mut body, part));
+        for part in frame.parts() {
+            push(&mut body, part);
+        }
     }
     body.into()
 }
@@ -93,11 +99,11 @@ fn push(body: &mut Vec<u8>, part: Part<'_>) {
     } else {
         body.push(b'b');
         let start = body.len();
-        // Padded base64: four characters for each three bytes begun.
+        // Padded base64: four characters for three bytes or fewer.
         body.resize(start + part.payload.len().div_ceil(3) * 4, 0);
         let room = body.get_mut(start..).unwrap_or_default();
-        let written = STANDARD.encode_slice(part.payload, room).unwrap_or(0);
-        body.truncate(start + written);
+        let written = STANDARD.encode_slice(part.payload, room);
+        debug_assert_eq!(written.ok(), Some(body.len() - start));
     }
 }
 
@@ -224,7 +230,7 @@ mod tests {
         assert_eq!(*body, *b"4one");
         assert_eq!(body.as_ptr_range().end, there.end);
         // Two in one frame are two.
-        let both = text(b"one").and([text(b"two")]);
+        let both = text(b"one").followed_by([text(b"two")]);
         assert_eq!(*encode([both]), *b"4one\x1e4two");
     }
 

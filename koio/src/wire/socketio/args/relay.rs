@@ -1,4 +1,4 @@
-//! Arguments that came in and go out again.
+//! Arguments that came in and are sent on ([`RawArgs`] as a value).
 
 use std::cell::Cell;
 
@@ -7,41 +7,43 @@ use serde::de::Deserialize;
 use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
-use super::json;
-use super::ser::ARGS;
-use super::{DecodeError, DecodeErrorKind, RawArgs};
+use super::list::SEVERAL_ARGS;
+use super::raw_args::RawArgs;
+use crate::wire::{DecodeError, DecodeErrorKind, json};
 
 impl Serialize for RawArgs {
     /// As the arguments of an event they are as many as came in; inside of a value, a list of them.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.binaries() {
-            Some(attachments) => serializer.serialize_newtype_struct(
-                ARGS,
-                &Binary {
+            Some(attachments) => {
+                let args = BinaryArgs {
                     args: self,
                     attachments,
-                },
-            ),
-            None => serializer.serialize_newtype_struct(ARGS, &Plain(self)),
+                };
+                serializer.serialize_newtype_struct(SEVERAL_ARGS, &args)
+            }
+            None => serializer.serialize_newtype_struct(SEVERAL_ARGS, &TextArgs(self)),
         }
     }
 }
 
-/// Arguments without binaries: each is passed on as the text that it is, or, to a [`Spread`](super::ser::Spread), all
-/// of them at once.
-struct Plain<'a>(&'a RawArgs);
+/// Arguments without attachments: the text of each is copied, or, for koio's own serializer, that of all at once.
+struct TextArgs<'a>(&'a RawArgs);
 
-impl Serialize for Plain<'_> {
+impl Serialize for TextArgs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_tight() && !serializer.is_human_readable() {
-            return serializer.serialize_bytes(self.0.json());
+        // Not human readable: this is `ArgListSerializer`, which takes the text of all arguments as bytes.
+        if !serializer.is_human_readable()
+            && let Some(text) = self.0.verbatim()
+        {
+            return serializer.serialize_bytes(text);
         }
         let mut list = serializer.serialize_seq(None)?;
         let mut reader = self.0.reader();
         while let Some(start) = reader.seek().map_err(S::Error::custom)? {
-            let text = self.0.data().get(start..).unwrap_or_default();
+            let text = self.0.list().get(start..).unwrap_or_default();
             let mut json = serde_json::Deserializer::from_slice(text);
-            // This checks the syntax; the depth was checked when the packet came in.
+            // Checks the syntax. The depth was checked when the packet came in.
             let value = <&RawValue>::deserialize(&mut json).map_err(S::Error::custom)?;
             let used = json.into_iter::<&RawValue>().byte_offset();
             list.serialize_element(value)?;
@@ -51,23 +53,23 @@ impl Serialize for Plain<'_> {
     }
 }
 
-/// Arguments of a binary packet: placeholders become the attachments again, so that whatever
-/// they are written into can count them anew.
-struct Binary<'a> {
+/// Arguments of a binary packet. Placeholders are serialized as the attachments that they stand for, since the packet that
+/// they are written into numbers its attachments anew.
+struct BinaryArgs<'a> {
     args: &'a RawArgs,
     attachments: &'a [Bytes],
 }
 
-impl Serialize for Binary<'_> {
+impl Serialize for BinaryArgs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let cursor = Cursor {
+        let cursor = TextCursor {
             text: self.args.json(),
             at: Cell::new(0),
             attachments: self.attachments,
         };
         let mut list = serializer.serialize_seq(None)?;
         while cursor.peek().is_some() {
-            list.serialize_element(&Node(&cursor))?;
+            list.serialize_element(&ValueAt(&cursor))?;
             match cursor.take() {
                 None => break,
                 Some(b',') if cursor.peek().is_some() => {}
@@ -78,15 +80,15 @@ impl Serialize for Binary<'_> {
     }
 }
 
-/// Where in the text the writing is. Each value moves it behind itself, so that nested values are
-/// walked once however deep they are.
-struct Cursor<'a> {
+/// The text, and how far it has been written. Each value moves `at` behind itself, so that the text is read once at any
+/// depth.
+struct TextCursor<'a> {
     text: &'a [u8],
     at: Cell<usize>,
     attachments: &'a [Bytes],
 }
 
-impl Cursor<'_> {
+impl TextCursor<'_> {
     /// The next byte that is not white space.
     fn peek(&self) -> Option<u8> {
         self.at.set(json::whitespace(self.text, self.at.get()));
@@ -105,9 +107,9 @@ impl Cursor<'_> {
 }
 
 /// The value at the cursor.
-struct Node<'a>(&'a Cursor<'a>);
+struct ValueAt<'a>(&'a TextCursor<'a>);
 
-impl Serialize for Node<'_> {
+impl Serialize for ValueAt<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.peek() {
             Some(b'[') => self.list(serializer),
@@ -117,7 +119,7 @@ impl Serialize for Node<'_> {
     }
 }
 
-impl Node<'_> {
+impl ValueAt<'_> {
     fn list<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let cursor = self.0;
         cursor.take();
@@ -127,7 +129,7 @@ impl Node<'_> {
             return list.end();
         }
         loop {
-            list.serialize_element(&Node(cursor))?;
+            list.serialize_element(&ValueAt(cursor))?;
             match cursor.take() {
                 Some(b',') => {}
                 Some(b']') => return list.end(),
@@ -162,7 +164,7 @@ impl Node<'_> {
             if cursor.take() != Some(b':') {
                 return Err(cursor.error());
             }
-            map.serialize_entry(&*json::unescape(key), &Node(cursor))?;
+            map.serialize_entry(&*json::unescape(key), &ValueAt(cursor))?;
             match cursor.take() {
                 Some(b',') if cursor.peek() == Some(b'"') => {}
                 Some(b'}') => return map.end(),

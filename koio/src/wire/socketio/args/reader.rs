@@ -4,29 +4,37 @@ use std::{cell::Cell, ops::Deref};
 
 use serde::de::{Deserialize, DeserializeOwned, IgnoredAny};
 
-use super::de::{Attachment, Guarded, Scope, Text};
-use super::json;
-use super::{ArgError, Bytes, DecodeError, DecodeErrorKind, RawArgs};
+use super::{error::ArgError, raw_args::RawArgs};
+use crate::wire::json::{self, Bytes, Scope, WithAttachments};
+use crate::wire::{DecodeError, DecodeErrorKind};
+
+impl RawArgs {
+    /// Reads them one by one.
+    #[must_use]
+    pub fn reader(&self) -> ArgsReader<&Self> {
+        ArgsReader::new(self)
+    }
+}
 
 /// Reads arguments one after the other, each parsed from where the last one ended.
 ///
-/// Whoever uses the arguments must call [`finish`](Self::finish) before, for only that looks at
-/// what no type has read.
+/// Call [`finish`](Self::finish) before the arguments are used: only that validates those that no type has read.
 ///
-/// `A` is a reference to the arguments, or whatever else keeps them.
+/// `A` owns or borrows the arguments.
 #[derive(Clone, Debug)]
 pub struct ArgsReader<A> {
     args: A,
     /// Behind the last argument that was read, or where they start.
     at: usize,
+    /// How many arguments have been read.
     position: usize,
     /// Whether no item of the list comes before `at`.
     first: bool,
-    /// Whether the rest is known to be JSON.
-    checked: bool,
+    /// Whether the unread arguments are known to be valid JSON.
+    validated: bool,
     /// Whether all arguments are known to have no white space around them.
-    tight: bool,
-    /// Whether the end of the list has been reached and looked at.
+    compact: bool,
+    /// Whether the end of the list has been reached and validated.
     ended: bool,
 }
 
@@ -36,15 +44,15 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         Self {
             at: args.start(),
             position: 0,
-            first: !args.is_named(),
-            checked: args.is_checked(),
-            tight: args.is_tight(),
+            first: !args.has_name(),
+            validated: args.is_validated(),
+            compact: args.is_compact(),
             ended: false,
             args,
         }
     }
 
-    /// What keeps the arguments.
+    /// The arguments, as they were given to [`new`](Self::new).
     pub fn source(&self) -> &A {
         &self.args
     }
@@ -63,25 +71,24 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
     ///
     /// [`ArgError::Type`] if the argument is not of this type, and [`ArgError::Syntax`] if the text
     /// is not JSON from here on.
-    // No iterator: each item has a type of its own.
+    // Not an iterator, since each argument may have another type.
     #[allow(clippy::should_implement_trait)]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ArgError> {
         let Some(start) = self.seek()? else {
             return Ok(None);
         };
-        if let Some((value, end)) = self.ready(start) {
-            self.advance(end);
+        let text = self.args.list().get(start..).unwrap_or_default();
+        if let Some((value, len)) = json::read_fast(text, self.args.binaries()) {
+            self.advance(start + len);
             return Ok(Some(value));
         }
-        let text = self.args.data().get(start..).unwrap_or_default();
         let failed = Cell::new(false);
         let scope = Scope::new(self.args.binaries(), &failed);
         let mut json = serde_json::Deserializer::from_slice(text);
-        let result = T::deserialize(Guarded::new(&mut json, scope));
+        let result = T::deserialize(WithAttachments::new(&mut json, scope));
         let used = json.into_iter::<IgnoredAny>().byte_offset();
         match result {
-            // A type may swallow an error, or not look at its input at all. Then serde_json stands
-            // in the middle of the argument, and what it would read next is not the next one.
+            // serde_json's offset is the end of the argument, unless a type swallowed an error or did not read its input.
             Ok(value) if used > 0 && !failed.get() => {
                 self.advance(start + used);
                 Ok(Some(value))
@@ -94,8 +101,8 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
             Err(error) => {
                 let end = self.skip(start)?;
                 self.advance(end);
-                self.check()?;
-                self.mended(start, end)
+                self.validate()?;
+                self.without_surrogates(start, end)
                     .unwrap_or(Err(error))
                     .map(Some)
                     .map_err(|error| self.misfit(start, &error))
@@ -103,17 +110,17 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         }
     }
 
-    /// What is wrong with the argument that starts here, and was the last one.
+    /// The error for the argument that starts here and was read last.
     fn misfit(&self, start: usize, error: &serde_json::Error) -> ArgError {
         let misfit = ArgError::from_serde(self.position - 1, error);
         if self.args.binaries().is_none() {
             return misfit;
         }
-        let argument = self.args.data().get(start..).unwrap_or_default();
+        let argument = self.args.list().get(start..).unwrap_or_default();
         let failed = Cell::new(false);
         let scope = Scope::new(self.args.binaries(), &failed);
         let mut json = serde_json::Deserializer::from_slice(argument);
-        let binary = Bytes::deserialize(Guarded::new(&mut json, scope));
+        let binary = Bytes::deserialize(WithAttachments::new(&mut json, scope));
         misfit.about_binary(binary.is_ok())
     }
 
@@ -131,24 +138,24 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         serde_json::from_slice(b"null").map_err(|error| ArgError::from_serde(position, &error))
     }
 
-    /// Checks all that has not been read, up to the end of the list: its syntax and its depth.
+    /// Validates all unread arguments, up to the end of the list: their syntax and depth.
     ///
     /// # Errors
     ///
     /// [`ArgError::Syntax`] if it is not JSON.
     pub fn finish(&mut self) -> Result<(), ArgError> {
-        self.check()?;
+        self.validate()?;
         Ok(())
     }
 
-    /// All arguments, known to be JSON from now on, so that passing them on need not look at them again.
+    /// All arguments, validated, so that sending them on need not validate them again.
     ///
     /// # Errors
     ///
     /// As [`finish`](Self::finish).
     pub fn whole(&mut self) -> Result<RawArgs, ArgError> {
         self.finish()?;
-        Ok(self.args.clone().approved(self.tight))
+        Ok(self.args.clone().into_validated(self.compact))
     }
 
     /// Starts at the first argument again. What has been validated need not be validated again.
@@ -158,8 +165,8 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         A: Clone,
     {
         Self {
-            checked: self.checked || self.ended,
-            tight: self.tight,
+            validated: self.validated || self.ended,
+            compact: self.compact,
             ..Self::new(self.args.clone())
         }
     }
@@ -168,8 +175,8 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
     #[must_use]
     pub fn args(&self) -> RawArgs {
         let args = self.args.clone();
-        match self.checked {
-            true => args.approved(self.tight),
+        match self.validated {
+            true => args.into_validated(self.compact),
             false => args,
         }
     }
@@ -179,31 +186,9 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         if self.ended {
             return Ok(None);
         }
-        let start = item(self.args.data(), self.at, self.first)?;
+        let start = item(self.args.list(), self.at, self.first)?;
         self.ended = start.is_none();
         Ok(start)
-    }
-
-    /// The argument that starts here, if it is a string without escapes or an attachment, and the type takes it. All
-    /// else is left to serde_json, and so are the words of an error.
-    fn ready<T: DeserializeOwned>(&self, start: usize) -> Option<(T, usize)> {
-        match self.args.data().get(start..)? {
-            [b'"', text @ ..] => {
-                let (text, behind) = text.split_at_checked(json::plain(text))?;
-                if behind.first() != Some(&b'"') {
-                    return None;
-                }
-                let value = T::deserialize(Text(text)).ok()?;
-                Some((value, start + text.len() + 2))
-            }
-            object @ [b'{', ..] => {
-                let attachments = self.args.binaries()?;
-                let (index, len) = json::usual_placeholder(object, attachments.len())?;
-                let value = T::deserialize(Attachment(attachments.get(index)?)).ok()?;
-                Some((value, start + len))
-            }
-            _ => None,
-        }
     }
 
     /// Counts the argument that ends here as read.
@@ -215,41 +200,40 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
 
     /// The end of the argument that starts here.
     fn skip(&self, start: usize) -> Result<usize, DecodeError> {
-        json::value(self.args.data(), start, 1, &mut json::Unwatched)
+        json::value(self.args.list(), start, 1, &mut json::Unwatched)
     }
 
-    fn check(&mut self) -> Result<(), DecodeError> {
-        if self.checked || self.ended {
+    fn validate(&mut self) -> Result<(), DecodeError> {
+        if self.validated || self.ended {
             return Ok(());
         }
-        let data = self.args.data();
-        let (mut at, mut first, mut tight) = (self.at, self.first, self.position == 0);
+        let data = self.args.list();
+        let (mut at, mut first, mut compact) = (self.at, self.first, self.position == 0);
         while let Some(start) = item(data, at, first)? {
-            tight &= start == at + usize::from(!first);
+            compact &= start == at + usize::from(!first);
             at = json::value(data, start, 1, &mut json::Unwatched)?;
             first = false;
         }
-        self.tight = tight && data.get(at) == Some(&b']');
-        self.checked = true;
+        self.compact = compact && data.get(at) == Some(&b']');
+        self.validated = true;
         Ok(())
     }
 
-    /// Tries again if the argument holds halves of surrogate pairs, which are the one thing in valid
-    /// JSON that serde_json refuses whatever the type.
-    fn mended<T: DeserializeOwned>(
+    /// Reads the argument again if it has unpaired surrogates, the only valid JSON that serde_json refuses for every type.
+    fn without_surrogates<T: DeserializeOwned>(
         &self,
         start: usize,
         end: usize,
     ) -> Option<serde_json::Result<T>> {
-        let text = json::mend_surrogates(self.args.data().get(start..end)?)?;
+        let text = json::mend_surrogates(self.args.list().get(start..end)?)?;
         let failed = Cell::new(false);
         let scope = Scope::new(self.args.binaries(), &failed);
         let mut json = serde_json::Deserializer::from_slice(&text);
-        Some(T::deserialize(Guarded::new(&mut json, scope)))
+        Some(T::deserialize(WithAttachments::new(&mut json, scope)))
     }
 }
 
-/// The start of the item behind `at`, if the list does not end there. `first` says that no item comes before `at`.
+/// The start of the item behind `at`, or `None` if the list ends there. `first`: no item comes before `at`.
 fn item(list: &[u8], at: usize, first: bool) -> Result<Option<usize>, DecodeError> {
     let at = json::whitespace(list, at);
     match list.get(at) {

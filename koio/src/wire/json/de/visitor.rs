@@ -1,12 +1,12 @@
-//! The visitor that stands before the type's own.
+//! The visitor in front of the type's own.
 
 use std::fmt;
 
 use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
-use super::access::Replay;
-use super::head::{Head, Seen};
-use super::{Guarded, REPLAYS, Scope};
+use super::buffered_map::BufferedMap;
+use super::first_entries::{FirstEntries, ObjectKind};
+use super::wrapper::{Scope, WithAttachments};
 
 /// What the type asked for.
 #[derive(Clone, Copy, PartialEq)]
@@ -17,13 +17,14 @@ pub(super) enum Hint {
     Other,
 }
 
-pub(super) struct Guide<'s, V> {
+/// Passes on what it is given, but resolves placeholders, and refuses a string where bytes are wanted.
+pub(super) struct AttachmentVisitor<'s, V> {
     visitor: V,
     scope: Scope<'s>,
     hint: Hint,
 }
 
-impl<'s, V> Guide<'s, V> {
+impl<'s, V> AttachmentVisitor<'s, V> {
     pub(super) fn new(visitor: V, scope: Scope<'s>, hint: Hint) -> Self {
         Self {
             visitor,
@@ -52,7 +53,7 @@ macro_rules! strings {
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Guide<'_, V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for AttachmentVisitor<'_, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +83,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guide<'_, V> {
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
         self.visitor
-            .visit_some(Guarded::new(deserializer, self.scope))
+            .visit_some(WithAttachments::new(deserializer, self.scope))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(
@@ -90,15 +91,17 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guide<'_, V> {
         deserializer: D,
     ) -> Result<V::Value, D::Error> {
         self.visitor
-            .visit_newtype_struct(Guarded::new(deserializer, self.scope))
+            .visit_newtype_struct(WithAttachments::new(deserializer, self.scope))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_seq(Guarded::new(access, self.scope))
+        self.visitor
+            .visit_seq(WithAttachments::new(access, self.scope))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_enum(Guarded::new(access, self.scope))
+        self.visitor
+            .visit_enum(WithAttachments::new(access, self.scope))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<V::Value, A::Error> {
@@ -106,24 +109,29 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guide<'_, V> {
             return if self.hint == Hint::Bytes {
                 Err(A::Error::invalid_type(Unexpected::Map, &self.visitor))
             } else {
-                self.visitor.visit_map(Guarded::new(access, self.scope))
+                self.visitor
+                    .visit_map(WithAttachments::new(access, self.scope))
             };
         };
-        if self.scope.replays > REPLAYS && self.hint != Hint::Bytes {
-            return self.visitor.visit_map(Guarded::new(access, self.scope));
+        if !self.scope.may_buffer() && self.hint != Hint::Bytes {
+            return self
+                .visitor
+                .visit_map(WithAttachments::new(access, self.scope));
         }
-        match (Head::read(&mut access, attachments)?, self.hint) {
-            (Seen::Attachment(data), Hint::Any | Hint::Bytes) => self.visitor.visit_bytes(data),
-            (Seen::Attachment(data), _) => Err(A::Error::invalid_type(
+        match (FirstEntries::read(&mut access, attachments)?, self.hint) {
+            (ObjectKind::Attachment(data), Hint::Any | Hint::Bytes) => {
+                self.visitor.visit_bytes(data)
+            }
+            (ObjectKind::Attachment(data), _) => Err(A::Error::invalid_type(
                 Unexpected::Bytes(data),
                 &self.visitor,
             )),
-            (Seen::Map(_), Hint::Bytes) => {
+            (ObjectKind::Map(_), Hint::Bytes) => {
                 Err(A::Error::invalid_type(Unexpected::Map, &self.visitor))
             }
-            (Seen::Map(head), _) => self
+            (ObjectKind::Map(first), _) => self
                 .visitor
-                .visit_map(Replay::new(head, access, self.scope)),
+                .visit_map(BufferedMap::new(first, access, self.scope)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The first entries of an object, read to see whether it stands for an attachment.
+//! The first entries of an object, read to see whether it is a placeholder.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,56 +7,57 @@ use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::wire::json;
+use crate::wire::json::placeholder::{KEY, NUM, index};
 
-/// Entries that had to be read before it was known what the object is. The type gets them again.
+/// Entries that were read before it was known what the object is. A [`BufferedMap`](super::buffered_map::BufferedMap)
+/// gives them to the type.
 #[derive(Default)]
-pub(super) struct Head<'de> {
+pub(super) struct FirstEntries<'de> {
     /// `_placeholder`, `num`, both in either order, or none.
     entries: [Option<(&'static str, &'de RawValue)>; 2],
-    /// A key of which the value has not been read.
+    /// A key whose value has not been read.
     pub(super) pending: Option<Cow<'de, str>>,
-    /// Whether the object has no more than these.
+    /// Whether the object has no other entries.
     pub(super) ended: bool,
 }
 
-/// What an object of a binary packet is.
-pub(super) enum Seen<'a, 'de> {
+/// What an object is.
+pub(super) enum ObjectKind<'a, 'de> {
+    /// A placeholder, and the attachment that it stands for.
     Attachment(&'a [u8]),
-    Map(Head<'de>),
+    /// Anything else.
+    Map(FirstEntries<'de>),
 }
 
-impl<'de> Head<'de> {
-    /// Reads as far as it could be a placeholder: two keys, each once, and nothing behind them.
+impl<'de> FirstEntries<'de> {
+    /// Reads entries while the object may be a placeholder: two keys, each once, and no others.
     pub(super) fn read<'a, A: MapAccess<'de>>(
         access: &mut A,
         attachments: &'a [Bytes],
-    ) -> Result<Seen<'a, 'de>, A::Error> {
-        let mut head = Self::default();
+    ) -> Result<ObjectKind<'a, 'de>, A::Error> {
+        let mut first = Self::default();
         loop {
             let Some(key) = access.next_key_seed(KeyText)? else {
-                head.ended = true;
+                first.ended = true;
                 break;
             };
-            let known = [json::KEY, json::NUM]
-                .into_iter()
-                .find(|known| *known == key);
-            let free = match (known, &head.entries) {
+            let known = [KEY, NUM].into_iter().find(|known| *known == key);
+            let free = match (known, &first.entries) {
                 (Some(_), [None, _]) => Some(0),
                 (Some(known), [Some((first, _)), None]) if *first != known => Some(1),
                 _ => None,
             };
             let (Some(known), Some(slot)) =
-                (known, free.and_then(|free| head.entries.get_mut(free)))
+                (known, free.and_then(|free| first.entries.get_mut(free)))
             else {
-                head.pending = Some(key);
+                first.pending = Some(key);
                 break;
             };
             *slot = Some((known, access.next_value()?));
         }
-        Ok(match head.attachment(attachments) {
-            Some(data) => Seen::Attachment(data),
-            None => Seen::Map(head),
+        Ok(match first.attachment(attachments) {
+            Some(data) => ObjectKind::Attachment(data),
+            None => ObjectKind::Map(first),
         })
     }
 
@@ -64,7 +65,7 @@ impl<'de> Head<'de> {
         let [Some(one), Some(other)] = self.entries else {
             return None;
         };
-        let (mark, num) = if one.0 == json::KEY {
+        let (mark, num) = if one.0 == KEY {
             (one.1, other.1)
         } else {
             (other.1, one.1)
@@ -72,11 +73,11 @@ impl<'de> Head<'de> {
         if !self.ended || mark.get() != "true" {
             return None;
         }
-        let index = json::index(num.get().as_bytes(), attachments.len())?;
+        let index = index(num.get().as_bytes(), attachments.len())?;
         attachments.get(index).map(|data| &data[..])
     }
 
-    /// Takes the next entry that was read entirely.
+    /// Takes the next entry whose value was read too.
     pub(super) fn next(&mut self) -> Option<(&'static str, &'de RawValue)> {
         let [first, second] = &mut self.entries;
         first.take().or_else(|| second.take())

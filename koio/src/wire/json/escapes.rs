@@ -1,10 +1,10 @@
-//! What a JSON string says.
+//! Escapes in strings: what they say, and those that serde_json refuses.
 
 use std::borrow::Cow;
 
 /// The text of a string of valid JSON, given without its quotes.
 ///
-/// Half a surrogate pair becomes U+FFFD, as it does when JavaScript encodes such a string.
+/// An unpaired surrogate becomes U+FFFD, as it does when JavaScript encodes such a string.
 pub(in crate::wire) fn unescape(raw: &[u8]) -> Cow<'_, str> {
     if !raw.contains(&b'\\') {
         return String::from_utf8_lossy(raw);
@@ -31,7 +31,7 @@ pub(in crate::wire) fn unescape(raw: &[u8]) -> Cow<'_, str> {
                 let (character, used) = match Escape::read(rest) {
                     Escape::Character(character) => (character, 4),
                     Escape::Pair(character) => (character, 10),
-                    Escape::Half => (char::REPLACEMENT_CHARACTER, 4),
+                    Escape::Unpaired => (char::REPLACEMENT_CHARACTER, 4),
                 };
                 rest = rest.get(used..).unwrap_or_default();
                 character
@@ -43,10 +43,10 @@ pub(in crate::wire) fn unescape(raw: &[u8]) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Valid JSON with each half of a surrogate pair replaced by U+FFFD, or nothing if there is none.
+/// Valid JSON with each unpaired surrogate replaced by U+FFFD, or `None` if there is none.
 ///
-/// serde_json refuses such text, but browsers send it: `JSON.stringify` writes a cut emoji so.
-/// The replacement is as long as the original, so offsets stay true.
+/// serde_json refuses unpaired surrogates, but browsers send them: `JSON.stringify` writes a cut emoji so. The
+/// replacement is as long as the original, so offsets stay valid.
 pub(in crate::wire) fn mend_surrogates(json: &[u8]) -> Option<Vec<u8>> {
     let mut mended: Option<Vec<u8>> = None;
     let mut at = 0;
@@ -62,7 +62,7 @@ pub(in crate::wire) fn mend_surrogates(json: &[u8]) -> Option<Vec<u8>> {
         match Escape::read(json.get(at + 2..).unwrap_or_default()) {
             Escape::Character(_) => at += 6,
             Escape::Pair(_) => at += 12,
-            Escape::Half => {
+            Escape::Unpaired => {
                 let copy = mended.get_or_insert_with(|| json.to_vec());
                 if let Some(hex) = copy.get_mut(at + 2..at + 6) {
                     hex.copy_from_slice(b"fffd");
@@ -79,13 +79,14 @@ enum Escape {
     Character(char),
     /// Two escapes that are one character.
     Pair(char),
-    Half,
+    /// An unpaired surrogate.
+    Unpaired,
 }
 
 impl Escape {
     fn read(text: &[u8]) -> Self {
         let Some(unit) = hex(text) else {
-            return Self::Half;
+            return Self::Unpaired;
         };
         if let Some(character) = char::from_u32(unit) {
             return Self::Character(character);
@@ -97,9 +98,9 @@ impl Escape {
         match (unit, low) {
             (0xd800..=0xdbff, Some(low @ 0xdc00..=0xdfff)) => {
                 let code = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-                char::from_u32(code).map_or(Self::Half, Self::Pair)
+                char::from_u32(code).map_or(Self::Unpaired, Self::Pair)
             }
-            _ => Self::Half,
+            _ => Self::Unpaired,
         }
     }
 }
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_are_read_as_json_means_them() {
+    fn escapes_are_decoded() {
         for (raw, text) in [
             ("plain é", "plain é"),
             (r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_halves_of_pairs_are_mended() {
+    fn only_unpaired_surrogates_are_replaced() {
         for (json, mended) in [
             (r#"["a\\ud800"]"#, None),
             (r#"["\ud83d\ude00"]"#, None),

@@ -5,80 +5,88 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::json;
-use super::{ArgsReader, DecodeError, DecodeErrorKind};
+use crate::fast_path::FastPath;
+use crate::wire::{DecodeError, DecodeErrorKind, json};
 
 /// The undecoded arguments of an event or an ack, and its attachments.
 ///
-/// Cloning costs a reference count or two. Serialized as the arguments of an event or an ack of
-/// ours, it passes them all on as they were received.
+/// Cloning costs a reference count or two. Serialized as the arguments of an event or an ack, it passes all of them on as
+/// they were received.
 #[derive(Clone)]
 pub struct RawArgs {
-    /// The packet. Cut to its list it would be waited for when it is moved, just after.
+    /// The whole packet, in which `list` is an offset. Slicing it here would store a new `Bytes` right before it is
+    /// moved, which stalls the processor (no store forwarding).
     packet: Bytes,
-    /// Where the list begins, an event's name included.
+    /// Where the list begins, which includes an event's name.
     list: usize,
     /// Where in the list the arguments start: behind the `[`, or behind the name.
     start: usize,
     /// Whether a name comes before the first argument.
-    named: bool,
+    has_name: bool,
     attachments: Attachments,
-    /// Whether the list is known to be JSON.
-    checked: bool,
+    /// Whether the list is known to be valid JSON.
+    validated: bool,
     /// Whether the arguments are known to have no white space around them.
-    tight: bool,
+    compact: bool,
 }
 
-/// What came with a packet.
+/// The attachments of a packet.
 #[derive(Clone)]
-pub(super) enum Attachments {
-    /// None can have come: in a packet that is not binary, what looks like a placeholder is plain data.
+pub(in crate::wire::socketio) enum Attachments {
+    /// The packet is not binary: an object that looks like a placeholder is the user's own.
     None,
-    /// None were announced, or none have come yet.
+    /// None were announced, or none have arrived yet.
     Empty,
-    /// Most binary packets have one, which needs no list.
+    /// One, as most binary packets have.
     One(Bytes),
-    Some(Arc<[Bytes]>),
+    /// Several.
+    Many(Arc<[Bytes]>),
 }
 
 impl RawArgs {
-    /// The arguments in the list that the packet has from `list` on: behind the name that ends at `name`, or all of its
-    /// items.
+    /// The arguments in the list that begins at `list` of the packet: all of its items, or those behind the name that
+    /// ends at `name`.
     #[inline]
-    pub(super) fn new(
+    pub(in crate::wire::socketio) fn new(
         packet: Bytes,
         list: usize,
         name: Option<usize>,
         attachments: Attachments,
-        checked: bool,
+        validated: bool,
     ) -> Self {
         Self {
             packet,
             list,
             start: name.unwrap_or(1),
-            named: name.is_some(),
+            has_name: name.is_some(),
             attachments,
-            checked,
-            tight: false,
+            validated,
+            compact: false,
         }
     }
 
-    /// Takes what came with them.
-    pub(super) fn attach(&mut self, attachments: Attachments) {
+    /// Sets the attachments, which have arrived.
+    pub(in crate::wire::socketio) fn attach(&mut self, attachments: Attachments) {
         self.attachments = attachments;
     }
 
-    /// Keeps no more than their text of the memory that it is in.
-    pub(super) fn set_apart(&mut self) {
-        self.packet = Bytes::copy_from_slice(self.data());
+    /// Copies the list out of the read buffer that it shares.
+    pub(in crate::wire::socketio) fn detach(&mut self) {
+        self.packet = Bytes::copy_from_slice(self.list());
         self.list = 0;
     }
 
-    /// The same, known to be JSON.
-    pub(super) fn approved(mut self, tight: bool) -> Self {
-        self.checked = true;
-        self.tight = tight;
+    /// The same, known to be valid.
+    pub(super) fn into_validated(mut self, compact: bool) -> Self {
+        self.validated = true;
+        self.compact = compact;
         self
+    }
+
+    /// How many bytes the arguments and the attachments have.
+    pub(in crate::wire::socketio) fn weight(&self) -> usize {
+        let attachments: usize = self.attachments().iter().map(Bytes::len).sum();
+        self.json().len() + attachments
     }
 
     /// No arguments.
@@ -88,10 +96,10 @@ impl RawArgs {
             packet: Bytes::from_static(b"[]"),
             list: 0,
             start: 1,
-            named: false,
+            has_name: false,
             attachments: Attachments::None,
-            checked: true,
-            tight: true,
+            validated: true,
+            compact: true,
         }
     }
 
@@ -117,15 +125,9 @@ impl RawArgs {
         } else {
             let mut placeholders = json::Placeholders::new(attachments.len());
             json::document(&list, json::MAX_DEPTH, &mut placeholders)?;
-            Attachments::Some(attachments.into())
+            Attachments::Many(attachments.into())
         };
         Ok(Self::new(list, 0, None, attachments, true))
-    }
-
-    /// Reads them one by one.
-    #[must_use]
-    pub fn reader(&self) -> ArgsReader<&Self> {
-        ArgsReader::new(self)
     }
 
     /// Whether there are none.
@@ -134,24 +136,24 @@ impl RawArgs {
         self.json().is_empty()
     }
 
-    /// Their JSON text, with commas between them and without the brackets around them. It may not
-    /// have been checked yet: see [`ArgsReader::finish`].
+    /// Their JSON text, with commas between them and without the brackets around them. It may not have been validated
+    /// yet: see [`ArgsReader::finish`](super::ArgsReader::finish).
     #[must_use]
     pub fn json(&self) -> &[u8] {
         let text = self
-            .data()
+            .list()
             .get(self.start..)
             .unwrap_or_default()
             .trim_ascii();
         let text = text.strip_suffix(b"]").unwrap_or(text);
         let text = text.trim_ascii();
         match text.strip_prefix(b",") {
-            Some(rest) if self.named && !rest.is_empty() => rest.trim_ascii_start(),
+            Some(args) if self.has_name && !args.is_empty() => args.trim_ascii_start(),
             _ => text,
         }
     }
 
-    /// The binary data that came with them.
+    /// The attachments.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         self.binaries().unwrap_or_default()
@@ -163,31 +165,41 @@ impl RawArgs {
             Attachments::None => None,
             Attachments::Empty => Some(&[]),
             Attachments::One(one) => Some(std::slice::from_ref(one)),
-            Attachments::Some(some) => Some(some),
+            Attachments::Many(many) => Some(many),
         }
     }
 
     /// The whole list.
     #[inline]
-    pub(super) fn data(&self) -> &[u8] {
+    pub(in crate::wire::socketio) fn list(&self) -> &[u8] {
+        debug_assert!(self.list <= self.packet.len(), "the list is in the packet");
         self.packet.get(self.list..).unwrap_or_default()
     }
 
+    /// Where in the list the arguments start.
     pub(super) fn start(&self) -> usize {
         self.start
     }
 
-    pub(super) fn is_named(&self) -> bool {
-        self.named
+    /// Whether an event's name comes before the first argument.
+    pub(super) fn has_name(&self) -> bool {
+        self.has_name
     }
 
-    pub(super) fn is_checked(&self) -> bool {
-        self.checked
+    /// Whether the list is known to be valid JSON.
+    pub(super) fn is_validated(&self) -> bool {
+        self.validated
     }
 
-    /// Whether [`json`](Self::json) is what passes them on.
-    pub(super) fn is_tight(&self) -> bool {
-        self.tight
+    /// Whether the arguments are known to be valid and without white space around them.
+    pub(super) fn is_compact(&self) -> bool {
+        self.compact
+    }
+
+    /// The fast path of a relay: the text of all arguments, if it can be copied as it is. Slow twin: each argument is
+    /// written by itself.
+    pub(super) fn verbatim(&self) -> Option<&[u8]> {
+        (FastPath::VerbatimArgs.is_on() && self.compact).then(|| self.json())
     }
 }
 
@@ -199,7 +211,7 @@ impl Default for RawArgs {
 
 impl fmt::Debug for RawArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Sizes only: what a client sends does not belong into logs.
+        // Sizes only: a client's data does not belong in logs.
         f.debug_struct("RawArgs")
             .field("json", &self.json().len())
             .field("attachments", &self.attachments().len())

@@ -1,19 +1,55 @@
-//! What serde_json need not look at: a string without escapes, and an attachment.
+//! The fast path for two kinds of values: a string without escapes, and a placeholder. Slow twin: serde_json and
+//! [`WithAttachments`](super::wrapper::WithAttachments).
 
-use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
+use bytes::Bytes;
+use serde::de::{DeserializeOwned, Deserializer, Error, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Error as Refusal;
 
-use super::RAW_VALUE;
+use super::wrapper::RAW_VALUE;
+use crate::fast_path::FastPath;
+use crate::wire::json::{placeholder::usual_placeholder, string::plain};
 
-/// Gives a string as serde_json does, without looking for its end and its escapes again. Whoever wants anything but a
-/// string is refused; serde_json has to say in what words.
-pub(in crate::wire) struct Text<'de>(pub(in crate::wire) &'de [u8]);
+/// Reads the value that `json` begins with if it is a string without escapes or a placeholder, and `T` takes it. Says how
+/// long its text is. In every other case, errors included, returns `None`: serde_json then reads it.
+///
+/// A string of 16 KiB takes 33,000 instructions (`codec.md`), most of them the copy; serde_json alone would look at
+/// each of its bytes once more.
+#[inline]
+pub(in crate::wire) fn read_fast<T: DeserializeOwned>(
+    json: &[u8],
+    attachments: Option<&[Bytes]>,
+) -> Option<(T, usize)> {
+    if !FastPath::PlainString.is_on() {
+        return None;
+    }
+    match json {
+        [b'"', text @ ..] => {
+            let (text, behind) = text.split_at_checked(plain(text))?;
+            if behind.first() != Some(&b'"') {
+                return None;
+            }
+            let value = T::deserialize(PlainText(text)).ok()?;
+            Some((value, text.len() + 2))
+        }
+        [b'{', ..] => {
+            let attachments = attachments?;
+            let (index, len) = usual_placeholder(json, attachments.len())?;
+            let value = T::deserialize(Attachment(attachments.get(index)?)).ok()?;
+            Some((value, len))
+        }
+        _ => None,
+    }
+}
 
-/// From here on simdutf8 has a way of its own.
+/// Gives a string whose end is known and which has no escapes. Refuses every hint that is not for a string; the error is
+/// never shown, since serde_json then reads the value again and writes its own.
+struct PlainText<'de>(&'de [u8]);
+
+/// From this length on simdutf8 uses vector instructions.
 const LONG: usize = 64;
 
-impl<'de> Text<'de> {
+impl<'de> PlainText<'de> {
     fn str(&self) -> Result<&'de str, Refusal> {
         simdutf8::basic::from_utf8(self.0).map_err(Refusal::custom)
     }
@@ -31,8 +67,8 @@ macro_rules! refused {
     )*};
 }
 
-/// What is the same whatever is given: it may be wrapped or ignored, and is neither a number nor a list nor a map.
-macro_rules! whatever_it_is {
+/// The hints that both deserializers answer alike: the value may be wrapped or ignored, and is not a number, list or map.
+macro_rules! shared_hints {
     () => {
         fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
             visitor.visit_some(self)
@@ -65,15 +101,15 @@ macro_rules! whatever_it_is {
     };
 }
 
-impl<'de> Deserializer<'de> for Text<'de> {
+impl<'de> Deserializer<'de> for PlainText<'de> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         visitor.visit_borrowed_str(self.str()?)
     }
 
-    /// Nearly always for a `String`. In memory of its own a short text begins where it can be looked at a word at a
-    /// time; where it lies, half of it would be looked at byte by byte.
+    /// Mostly for a `String`. A short text is copied first and checked there: the copy is aligned, so that the standard
+    /// library checks it a word at a time; in the packet its first half would be checked byte by byte.
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         if self.0.len() >= LONG {
             return visitor.visit_string(self.str()?.to_owned());
@@ -85,7 +121,7 @@ impl<'de> Deserializer<'de> for Text<'de> {
         char str identifier
     }
 
-    whatever_it_is!();
+    shared_hints!();
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
@@ -101,8 +137,8 @@ impl<'de> Deserializer<'de> for Text<'de> {
     }
 }
 
-/// Gives what a placeholder stands for, as [`Guarded`](super::Guarded) does: to whoever wants bytes or anything.
-pub(in crate::wire) struct Attachment<'a>(pub(in crate::wire) &'a [u8]);
+/// Gives an attachment to a type that asks for bytes or for anything.
+struct Attachment<'a>(&'a [u8]);
 
 impl<'de> Deserializer<'de> for Attachment<'_> {
     type Error = Refusal;
@@ -115,7 +151,7 @@ impl<'de> Deserializer<'de> for Attachment<'_> {
         bytes byte_buf
     }
 
-    whatever_it_is!();
+    shared_hints!();
 
     refused! {
         deserialize_char() deserialize_str() deserialize_string() deserialize_identifier()

@@ -3,9 +3,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Buf, Bytes};
 
-use super::{DecodeError, DecodeErrorKind};
+use crate::wire::{DecodeError, DecodeErrorKind};
 
-/// What one Engine.IO message carries, without the type digit.
+/// The data of one Engine.IO message, without the type digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// UTF-8 text.
@@ -22,7 +22,7 @@ impl Default for Message {
 }
 
 impl Message {
-    /// How many bytes it carries.
+    /// Its length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -30,7 +30,7 @@ impl Message {
         }
     }
 
-    /// Whether it carries nothing.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -62,8 +62,8 @@ impl EnginePacket {
 
     /// Reads a packet from its text: a type digit, then data; or `b`, then a binary message in base64.
     ///
-    /// The protocol knows the `b` form in polling payloads only, but the official client sends it over WebSocket
-    /// as well where its option `forceBase64` asks for that.
+    /// The protocol defines the `b` form for polling payloads only, but the official client with the option
+    /// `forceBase64` sends it over WebSocket as well.
     ///
     /// # Errors
     ///

@@ -1,113 +1,98 @@
-//! Values on their way out: JSON text, and binaries beside it.
+//! Arguments written into a packet: how many a value is, and the text of each.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::ser::{Impossible, Serialize, SerializeSeq, SerializeTuple, Serializer};
-use serde_json::ser::Formatter;
 
-use super::draft::{Binaries, Output};
-use super::encode::MAX_ATTACHMENTS;
-use super::json;
+use super::list::SEVERAL_ARGS;
+use crate::fast_path::FastPath;
+use crate::wire::engineio::{BinaryFrames, PacketBuffer};
+use crate::wire::json::{self, BinarySink, JsonSerializer, json_serializer};
+use crate::wire::socketio::limits::MAX_ATTACHMENTS;
 
-/// The newtype name that says "several arguments".
-pub(super) const ARGS: &str = "$koio::args";
-
-/// Several values as the arguments of one event or one answer. Made by [`args!`](crate::args).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ArgList<T>(
-    /// A tuple or a list of the arguments.
-    pub T,
-);
-
-impl<T: Serialize> Serialize for ArgList<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(ARGS, &self.0)
-    }
+/// Appends arguments to the list in `buffer`: none for `()`, several for [`ArgList`](super::ArgList) and
+/// [`RawArgs`](super::RawArgs), else the value itself. `comma`: whether the list has items already.
+pub(in crate::wire::socketio) fn write_args(
+    buffer: &mut PacketBuffer,
+    comma: bool,
+    args: &(impl Serialize + ?Sized),
+) -> Result<(), serde_json::Error> {
+    args.serialize(ArgsSerializer {
+        list: ListWriter { buffer, comma },
+        slot: &mut None,
+    })
 }
 
-/// Several values as the arguments of one event or one answer.
-///
-/// ```
-/// # use koio::args;
-/// # fn emit(name: &str, args: impl serde::Serialize) {}
-/// emit("position", args![1.5, -2.0, "north"]);
-/// ```
-#[macro_export]
-macro_rules! args {
-    ($($value:expr),* $(,)?) => {
-        $crate::__private::ArgList(($($value,)*))
-    };
+/// Appends items to the list of a packet.
+struct ListWriter<'b> {
+    buffer: &'b mut PacketBuffer,
+    /// Whether a comma must come before the next item.
+    comma: bool,
 }
 
-impl Output {
-    /// Appends the arguments: none for `()`, several for [`ArgList`], else the value itself.
-    pub(super) fn arguments(
-        &mut self,
-        args: &(impl Serialize + ?Sized),
-    ) -> Result<(), serde_json::Error> {
-        args.serialize(Arguments {
-            output: self,
-            json: &mut None,
-        })
-    }
-
+impl<'b> ListWriter<'b> {
     fn separate(&mut self) {
         if self.comma {
-            self.text.push(b',');
+            self.buffer.text.push(b',');
         }
         self.comma = true;
     }
 
-    fn argument(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
+    fn item(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
         self.separate();
-        value.serialize(&mut self.json())
+        let PacketBuffer { text, binaries, .. } = &mut *self.buffer;
+        value.serialize(&mut json_serializer(text, binaries))
     }
 
-    fn json(&mut self) -> Json<'_> {
-        serde_json::Serializer::with_formatter(&mut self.text, Attach(&mut self.binaries))
+    /// The fast path for a string without escapes: its JSON is itself in quotes. Gives the writer back if the string has
+    /// escapes. Slow twin: serde_json, which looks at each byte of a string (16 KiB: 41,000 instructions, nearly all of
+    /// them valgrind's count of the copies).
+    fn plain_string(mut self, string: &str) -> Result<(), Self> {
+        if !FastPath::PlainString.is_on() || !json::is_plain(string.as_bytes()) {
+            return Err(self);
+        }
+        self.separate();
+        let text = &mut self.buffer.text;
+        text.reserve(string.len() + 2);
+        text.push(b'"');
+        text.extend_from_slice(string.as_bytes());
+        text.push(b'"');
+        Ok(())
+    }
+
+    /// The serializer for one more item, which is the last.
+    fn last_item(mut self) -> JsonSerializer<'b> {
+        self.separate();
+        let PacketBuffer { text, binaries, .. } = self.buffer;
+        json_serializer(text, binaries)
     }
 }
 
-/// serde_json writes all there is to write; only binary data goes elsewhere.
-type Json<'a> = serde_json::Serializer<&'a mut Vec<u8>, Attach<'a>>;
-
-/// Puts each binary beside the text, and a placeholder into it.
-struct Attach<'a>(&'a mut Binaries);
-
-impl Formatter for Attach<'_> {
-    fn write_byte_array<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        value: &[u8],
-    ) -> io::Result<()> {
-        let index = self.0.count;
-        if index >= MAX_ATTACHMENTS {
-            // The caller sees the count.
-            self.0.count += 1;
+impl BinarySink for BinaryFrames {
+    fn push(&mut self, data: &[u8]) -> io::Result<u8> {
+        const { assert!(MAX_ATTACHMENTS <= 10, "their numbers have one digit") };
+        let num = self.count();
+        // The one that is too many is pushed too: `encode` sees by the count why writing failed.
+        BinaryFrames::push(self, data);
+        if num >= MAX_ATTACHMENTS {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        self.0.push(value);
-        // Without `fmt`: the index has one digit.
-        let digit = b"0123456789".get(index..=index).unwrap_or_default();
-        writer.write_all(br#"{"_placeholder":true,"num":"#)?;
-        writer.write_all(digit)?;
-        writer.write_all(b"}")
+        Ok(num as u8)
     }
 }
 
-/// The serializer for the value as a whole, which decides how many arguments it is.
-struct Arguments<'o, 'j> {
-    output: &'o mut Output,
-    /// Where the serializer of a single argument lives.
-    json: &'j mut Option<Json<'o>>,
+/// The serializer for a value as a whole, which decides how many arguments it is.
+struct ArgsSerializer<'b, 's> {
+    list: ListWriter<'b>,
+    /// Where the serializer of a single argument is put. serde_json's serializers of lists and maps borrow it, and
+    /// outlive the call that makes them.
+    slot: &'s mut Option<JsonSerializer<'b>>,
 }
 
-type Inner<'o, 'j> = &'j mut Json<'o>;
-
-impl<'o, 'j> Arguments<'o, 'j> {
-    fn one(self) -> Inner<'o, 'j> {
-        self.output.separate();
-        self.json.insert(self.output.json())
+impl<'b, 's> ArgsSerializer<'b, 's> {
+    /// The value is one argument, and this serializes it.
+    fn one(self) -> &'s mut JsonSerializer<'b> {
+        self.slot.insert(self.list.last_item())
     }
 }
 
@@ -119,16 +104,17 @@ macro_rules! one {
     )*};
 }
 
-impl<'o, 'j> Serializer for Arguments<'o, 'j> {
+impl<'b, 's> Serializer for ArgsSerializer<'b, 's> {
     type Ok = ();
     type Error = serde_json::Error;
-    type SerializeSeq = <Inner<'o, 'j> as Serializer>::SerializeSeq;
-    type SerializeTuple = <Inner<'o, 'j> as Serializer>::SerializeTuple;
-    type SerializeTupleStruct = <Inner<'o, 'j> as Serializer>::SerializeTupleStruct;
-    type SerializeTupleVariant = <Inner<'o, 'j> as Serializer>::SerializeTupleVariant;
-    type SerializeMap = <Inner<'o, 'j> as Serializer>::SerializeMap;
-    type SerializeStruct = <Inner<'o, 'j> as Serializer>::SerializeStruct;
-    type SerializeStructVariant = <Inner<'o, 'j> as Serializer>::SerializeStructVariant;
+    type SerializeSeq = <&'s mut JsonSerializer<'b> as Serializer>::SerializeSeq;
+    type SerializeTuple = <&'s mut JsonSerializer<'b> as Serializer>::SerializeTuple;
+    type SerializeTupleStruct = <&'s mut JsonSerializer<'b> as Serializer>::SerializeTupleStruct;
+    type SerializeTupleVariant = <&'s mut JsonSerializer<'b> as Serializer>::SerializeTupleVariant;
+    type SerializeMap = <&'s mut JsonSerializer<'b> as Serializer>::SerializeMap;
+    type SerializeStruct = <&'s mut JsonSerializer<'b> as Serializer>::SerializeStruct;
+    type SerializeStructVariant =
+        <&'s mut JsonSerializer<'b> as Serializer>::SerializeStructVariant;
 
     fn serialize_unit(self) -> Result<(), Self::Error> {
         Ok(())
@@ -139,8 +125,8 @@ impl<'o, 'j> Serializer for Arguments<'o, 'j> {
         name: &'static str,
         value: &T,
     ) -> Result<(), Self::Error> {
-        if name == ARGS {
-            value.serialize(Spread(self.output))
+        if name == SEVERAL_ARGS {
+            value.serialize(ArgListSerializer(self.list))
         } else {
             self.one().serialize_newtype_struct(name, value)
         }
@@ -162,17 +148,10 @@ impl<'o, 'j> Serializer for Arguments<'o, 'j> {
     }
 
     fn serialize_str(self, text: &str) -> Result<(), Self::Error> {
-        // A long text is the argument of many events, and serde_json looks at each of its bytes.
-        if !json::is_plain(text.as_bytes()) {
-            return self.one().serialize_str(text);
+        match self.list.plain_string(text) {
+            Ok(()) => Ok(()),
+            Err(list) => ArgsSerializer { list, ..self }.one().serialize_str(text),
         }
-        self.output.separate();
-        let output = &mut self.output.text;
-        output.reserve(text.len() + 2);
-        output.push(b'"');
-        output.extend_from_slice(text.as_bytes());
-        output.push(b'"');
-        Ok(())
     }
 
     fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<(), Self::Error> {
@@ -208,17 +187,19 @@ impl<'o, 'j> Serializer for Arguments<'o, 'j> {
     }
 }
 
-/// The serializer for a list of which each item is an argument of its own.
+/// The serializer for what is in [`SEVERAL_ARGS`]: a tuple or a list of which each item is an argument of its own.
 ///
-/// It says that it is not human readable, which to [`RawArgs`](super::RawArgs) means that it takes their text as bytes.
-pub(super) struct Spread<'o>(&'o mut Output);
+/// `RawArgs` (`relay.rs`) may give all items at once, as text. serde has no method for that and no way to tell serializers
+/// apart, so the two agree on this: only this serializer is not human readable, and `serialize_bytes` then takes the text.
+/// A user's value never meets it, since items are written by an [`JsonSerializer`].
+struct ArgListSerializer<'b>(ListWriter<'b>);
 
-impl SerializeSeq for Spread<'_> {
+impl SerializeSeq for ArgListSerializer<'_> {
     type Ok = ();
     type Error = serde_json::Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
-        self.0.argument(value)
+        self.0.item(value)
     }
 
     fn end(self) -> Result<(), Self::Error> {
@@ -226,12 +207,12 @@ impl SerializeSeq for Spread<'_> {
     }
 }
 
-impl SerializeTuple for Spread<'_> {
+impl SerializeTuple for ArgListSerializer<'_> {
     type Ok = ();
     type Error = serde_json::Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
-        self.0.argument(value)
+        self.0.item(value)
     }
 
     fn end(self) -> Result<(), Self::Error> {
@@ -239,7 +220,7 @@ impl SerializeTuple for Spread<'_> {
     }
 }
 
-/// What [`ArgList`] may hold is a matter of our own code, so there is one error for all the rest.
+/// Only koio's own code fills an [`ArgList`](super::ArgList), so one error serves for everything else.
 fn no_list<T>() -> Result<T, serde_json::Error> {
     Err(serde::ser::Error::custom(
         "a list of arguments is a tuple or a sequence",
@@ -254,7 +235,7 @@ macro_rules! no_list {
     )*};
 }
 
-impl Serializer for Spread<'_> {
+impl Serializer for ArgListSerializer<'_> {
     type Ok = ();
     type Error = serde_json::Error;
     type SerializeSeq = Self;
@@ -269,10 +250,10 @@ impl Serializer for Spread<'_> {
         false
     }
 
-    fn serialize_bytes(self, json: &[u8]) -> Result<(), Self::Error> {
-        if !json.is_empty() {
+    fn serialize_bytes(mut self, text: &[u8]) -> Result<(), Self::Error> {
+        if !text.is_empty() {
             self.0.separate();
-            self.0.text.extend_from_slice(json);
+            self.0.buffer.text.extend_from_slice(text);
         }
         Ok(())
     }
