@@ -20,6 +20,8 @@ pub(crate) enum FastPath {
     ContextReuse,
     /// A JSON string without escapes is read without serde_json. Twin: serde_json.
     PlainString,
+    /// The text of arguments that are sent on is copied whole. Twin: each argument is written by itself.
+    VerbatimArgs,
 }
 
 impl FastPath {
@@ -49,6 +51,7 @@ impl FastPath {
             Self::DirectHandler => "direct_handler",
             Self::ContextReuse => "context_reuse",
             Self::PlainString => "plain_string",
+            Self::VerbatimArgs => "verbatim_args",
         }
     }
 }

@@ -206,20 +206,26 @@ async fn frames_that_come_byte_by_byte_are_put_together() {
     scene.end().await;
 }
 
-#[tokio::test]
-async fn frames_behind_the_upgrade_request_are_kept_in_their_order() {
-    let mut scene = Scene::new().await;
-    let mut http = koio_tests::Http::connect(scene.server.addr).await;
-    let mut head = format!("GET {} HTTP/1.1\r\nHost: x\r\n", scene.target().websocket());
+/// A handshake with a frame in the same segment. The answer to the handshake is read.
+async fn upgraded_with(target: Target, frame: &Frame) -> RawWebSocket {
+    let path = target.websocket();
+    let mut http = koio_tests::Http::connect(target.addr).await;
+    let mut head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n");
     for (name, value) in RawWebSocket::HEADERS {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();
-    bytes.extend(Frame::text("40").bytes());
+    bytes.extend(frame.bytes());
     http.write(bytes).await;
     assert_eq!(http.response().await.expect("an answer").status, 101);
-    let mut socket = RawWebSocket::upgraded(http);
+    RawWebSocket::upgraded(http)
+}
+
+#[tokio::test]
+async fn frames_behind_the_upgrade_request_are_kept_in_their_order() {
+    let mut scene = Scene::new().await;
+    let mut socket = upgraded_with(scene.target(), &Frame::text("40")).await;
     assert!(
         socket
             .next()
@@ -240,6 +246,14 @@ async fn frames_behind_the_upgrade_request_are_kept_in_their_order() {
     socket.expect("431[1]").await;
     drop(socket);
     scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn frames_that_break_the_framing_behind_the_upgrade_request_do_not_lose_the_101() {
+    let scene = Scene::new().await;
+    let mut socket = upgraded_with(scene.target(), &Frame::new(3, "x")).await;
+    assert_eq!(socket.ended().await, Some(1002));
     scene.end().await;
 }
 

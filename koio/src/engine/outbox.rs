@@ -242,7 +242,7 @@ impl Outbox {
                 return SendOutcome::Done;
             }
             if written > 0 {
-                entry = Entry::Own(entry.into_frame().rest(written));
+                entry = Entry::Own(entry.into_frame().unwritten(written));
             }
         }
         let (bytes, messages) = (state.bytes + entry.len(), state.messages + entry.messages());
@@ -271,14 +271,14 @@ impl Outbox {
                 return;
             };
             if !state.queue.is_empty() {
-                together = together.and(state.queue.take_all());
+                together = together.followed_by(state.queue.take_all());
             }
             let written = state.write(together.bytes(), writes);
             if written == total {
                 self.weigh(&mut state, 0, 0);
                 return;
             }
-            let rest = Entry::Own(together.rest(written));
+            let rest = Entry::Own(together.unwritten(written));
             state.queue.push(rest);
             self.weigh(&mut state, total - written, messages);
         }

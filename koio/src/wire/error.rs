@@ -1,10 +1,10 @@
-//! What can be wrong with bytes that came in, and with values that should go out.
+//! What can be wrong with bytes that came in, and with values to send.
 
 use std::fmt;
 
 /// Why bytes from the peer are not a packet, and where.
 ///
-/// Every one of these ends the connection: nothing that follows an undecodable packet can be trusted.
+/// Each of them ends the connection, since nothing behind an undecodable packet can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     kind: DecodeErrorKind,
@@ -12,7 +12,7 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// An error of this kind, at this byte of the text that was being read.
+    /// An error of this kind, at this byte of the text.
     #[must_use]
     pub const fn new(kind: DecodeErrorKind, offset: usize) -> Self {
         Self { kind, offset }
@@ -24,7 +24,7 @@ impl DecodeError {
         self.kind
     }
 
-    /// The byte at which it was noticed, counted from the start of the text that was being read.
+    /// The byte at which the error was found, counted from the start of the text.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
@@ -71,7 +71,7 @@ pub enum DecodeErrorKind {
     EventName,
     /// An event name longer than the limit.
     EventNameTooLong,
-    /// An event name that the protocol keeps for itself.
+    /// A reserved event name.
     ReservedName,
     /// CONNECT data longer than the limit.
     AuthTooLong,
@@ -115,99 +115,26 @@ impl fmt::Display for DecodeErrorKind {
     }
 }
 
-/// Why an argument could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ArgError {
-    /// The text is not JSON: the peer is broken, and its session must end.
-    Syntax(DecodeError),
-    /// The text is JSON, but not of the type that was asked for.
-    Type {
-        /// Which argument, counted from 0.
-        position: usize,
-        /// What serde had to say, cut to 256 bytes.
-        reason: String,
-    },
-}
+/// Longest text, in bytes, that may quote the peer's data, which may be a megabyte long.
+const MAX_QUOTE: usize = 256;
 
-/// Longest text in bytes that quotes the peer's own data, which may be a megabyte long.
-const QUOTE: usize = 256;
-
-/// Cuts a text that a peer had a hand in, so that it can fill neither logs nor answers.
+/// Cuts a text that may quote the peer's data, so that it fills neither logs nor answers.
 pub(crate) fn shorten(mut text: String) -> String {
-    if text.len() > QUOTE {
-        text.truncate(text.floor_char_boundary(QUOTE));
+    if text.len() > MAX_QUOTE {
+        text.truncate(text.floor_char_boundary(MAX_QUOTE));
     }
     text
-}
-
-impl ArgError {
-    pub(super) fn from_serde(position: usize, error: &serde_json::Error) -> Self {
-        let mut reason = error.to_string();
-        // serde_json's line and column count from the start of the argument, not of what the peer sent.
-        let place = format!(" at line {} column {}", error.line(), error.column());
-        if let Some(bare) = reason.strip_suffix(&place) {
-            reason.truncate(bare.len());
-        }
-        Self::Type {
-            position,
-            reason: shorten(reason),
-        }
-    }
-}
-
-impl ArgError {
-    /// Says that it is binary data that does not fit, and what it fits: to serde_json the data's place in the text is a
-    /// map. `certain`: the whole argument is such a place; else a part of it may be.
-    pub(super) fn about_binary(self, certain: bool) -> Self {
-        let Self::Type { position, reason } = self else {
-            return self;
-        };
-        let reason = match reason.strip_prefix("invalid type: map, ") {
-            Some(rest) if certain => {
-                format!("invalid type: binary data, {rest}; `koio::Bytes` takes it")
-            }
-            Some(_) => format!("{reason}; if it is binary data, `koio::Bytes` takes it"),
-            None => reason,
-        };
-        let reason = shorten(reason);
-        Self::Type { position, reason }
-    }
-}
-
-impl fmt::Display for ArgError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax(error) => write!(f, "arguments: {error}"),
-            Self::Type { position, reason } => write!(f, "argument {position}: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for ArgError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Syntax(error) => Some(error),
-            Self::Type { .. } => None,
-        }
-    }
-}
-
-impl From<DecodeError> for ArgError {
-    fn from(error: DecodeError) -> Self {
-        Self::Syntax(error)
-    }
 }
 
 /// Why a value cannot be sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The event name is one that the protocol keeps for itself.
+    /// The event name is reserved.
     ReservedName,
     /// More than [`MAX_ATTACHMENTS`](super::MAX_ATTACHMENTS) binaries: official clients drop the connection.
     TooManyAttachments,
-    /// The value has binaries and also an object with a `_placeholder` key of its own, which the
-    /// receiver would take for one of the binaries.
+    /// The value has binaries, and also an object with a `_placeholder` key, which the receiver would take for a binary.
     PlaceholderKey,
     /// The value's own `Serialize` failed, or it has no JSON form.
     Serialize(serde_json::Error),

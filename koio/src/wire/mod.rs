@@ -1,45 +1,34 @@
-//! Bytes to packets and back: Engine.IO 4 and Socket.IO 5 as they travel.
+//! Bytes to packets and back: Engine.IO 4 and Socket.IO 5.
 //!
-//! Pure functions and values: no async, no clock, no IO, no logging. Text is carried as
-//! [`bytes::Bytes`] that whoever read it from the network has found to be UTF-8 (the WebSocket
-//! reader, or [`payload::decode`]), so that a packet is cut out of its message without a copy.
+//! Pure functions and values: no async, no clock, no IO, no logging. Text is carried as [`bytes::Bytes`] that are known
+//! to be UTF-8 (checked by the WebSocket reader, or by [`payload::decode`]), so that a packet is cut out of its message
+//! without a copy.
 //!
-//! Inward: [`EnginePacket::decode`] or [`payload::decode`], then [`Assembler::push`], then
-//! [`RawArgs::reader`]. Outward: [`event`], [`ack`] and their siblings make a [`Frame`].
+//! Inward: [`EnginePacket::decode`] or [`payload::decode`], then [`Assembler::push`], then [`RawArgs::reader`].
+//! Outward: [`event`], [`ack`] and their siblings make a [`Frame`].
+//!
+//! - `websocket_header`: the header of a WebSocket frame.
+//! - `engineio`: Engine.IO packets, polling payloads, and the frames that go out.
+//! - `socketio`: Socket.IO packets: header, event name, attachments; `socketio/args` is the codec of arguments.
+//! - `json`: JSON as text and as serde values, binary data included. Knows nothing of the protocols.
 
-mod args;
-mod assembler;
-mod binary;
-mod de;
-mod draft;
-mod encode;
-mod engine;
+mod engineio;
 mod error;
-mod frame;
 mod json;
-mod name;
-mod packet;
-pub mod payload;
-mod reader;
-mod relay;
-mod ser;
+mod socketio;
 #[cfg(test)]
 mod tests;
 mod websocket_header;
 
-pub use args::RawArgs;
-pub use assembler::{Assembler, Event, Incoming};
-pub use binary::Bytes;
-pub(crate) use draft::Draft;
-pub use encode::{MAX_ATTACHMENTS, ack, connect, connect_error, disconnect, event};
-pub(crate) use encode::{ack_draft, event_draft};
-pub use engine::{EnginePacket, Message};
+pub(crate) use engineio::Draft;
+pub use engineio::{EnginePacket, Frame, Message, Part, Parts, payload};
 pub(crate) use error::shorten;
-pub use error::{ArgError, DecodeError, DecodeErrorKind, EncodeError};
-pub use frame::{Frame, Part, Parts};
-pub use name::is_reserved;
-pub(crate) use packet::namespace;
-pub use packet::{Packet, PacketKind, PacketLimits};
-pub use reader::ArgsReader;
-pub use ser::ArgList;
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use json::Bytes;
+pub use socketio::{
+    ArgError, ArgList, ArgsReader, Assembler, Event, Incoming, MAX_ATTACHMENTS, Packet, PacketKind,
+    PacketLimits, RESERVED_EVENTS, RawArgs, ack, connect, connect_error, disconnect, event,
+    is_reserved,
+};
+pub(crate) use socketio::{ack_draft, event_draft, namespace_str};
 pub use websocket_header::{EncodedHeader, FrameHeader, HeaderError, Opcode};

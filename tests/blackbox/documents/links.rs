@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use koio::{Config, Io, Result, handlers, on};
+use koio::{Io, Result, config::Config, handlers, on};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{client_async, tungstenite::Message};
 

@@ -401,7 +401,7 @@ async fn a_handle_may_emit_before_the_start() {
         handle.broadcast("disconnect", ()).is_err(),
         "a reserved name"
     );
-    assert_eq!(handle.counts(), koio::Counts::default());
+    assert_eq!(handle.counts(), koio::observe::Counts::default());
 
     // The same handle, once the server has started.
     let memory = Memory::new(io);

@@ -1,16 +1,22 @@
-//! JSON as text: is it JSON, where does a value end, what does a string say.
+//! JSON: as text (is it JSON, where does a value end, what does a string say), and as serde values with binary data.
 //!
-//! serde_json turns text into values; this part judges text that no type has asked for, and is the
-//! only judge of what is a syntax error.
+//! serde_json turns text into values. `scan` judges text that no type reads, and alone decides what is a syntax error.
+//! Binary data is not in the text: an object, the *placeholder*, stands for it there ([`Placeholders`]).
 
+mod bytes;
+mod de;
+mod escapes;
 mod placeholder;
 mod scan;
-mod text;
+mod ser;
+mod string;
 
-pub(super) use placeholder::{
-    KEY, NUM, Placeholders, count_keys, index, placeholder, usual_placeholder,
+pub use self::bytes::Bytes;
+pub(super) use self::{
+    de::{Scope, WithAttachments, read_fast},
+    escapes::{mend_surrogates, unescape},
+    placeholder::{Placeholders, count_keys, placeholder},
+    scan::{MAX_DEPTH, Unwatched, document, is_shallow, value},
+    ser::{BinarySink, JsonSerializer, json_serializer},
+    string::{is_plain, plain, string, whitespace},
 };
-pub(super) use scan::{
-    MAX_DEPTH, Unwatched, document, is_plain, is_shallow, plain, string, value, whitespace,
-};
-pub(super) use text::{mend_surrogates, unescape};

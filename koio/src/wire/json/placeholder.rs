@@ -1,23 +1,23 @@
-//! The objects that stand for attachments in the JSON of a binary packet.
+//! Placeholders: the objects that stand for attachments, `{"_placeholder":true,"num":0}`.
 
-use super::MAX_DEPTH;
-use super::scan::{Unwatched, Watch, document, string, value, whitespace};
-use super::text::unescape;
+use super::escapes::unescape;
+use super::scan::{MAX_DEPTH, Unwatched, Watch, document, value};
+use super::string::{string, whitespace};
 use crate::wire::{DecodeError, DecodeErrorKind};
 
 /// The key that marks a placeholder.
-pub(in crate::wire) const KEY: &str = "_placeholder";
+pub(super) const KEY: &str = "_placeholder";
 
 /// The key of the attachment's number.
-pub(in crate::wire) const NUM: &str = "num";
+pub(super) const NUM: &str = "num";
 
 /// The attachment that a placeholder's `num` means: an integer in plain digits, within the count.
-pub(in crate::wire) fn index(num: &[u8], count: usize) -> Option<usize> {
+pub(super) fn index(num: &[u8], count: usize) -> Option<usize> {
     if let [digit @ b'0'..=b'9'] = num {
         let index = usize::from(digit - b'0');
         return (index < count).then_some(index);
     }
-    // "00" and the like are no JSON, so the scanner has refused them; "-0", "0.0" and "1e0" end here.
+    // "00" is not JSON, so the scanner has refused it; "-0", "0.0" and "1e0" are refused here.
     if num.is_empty() || !num.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -25,23 +25,23 @@ pub(in crate::wire) fn index(num: &[u8], count: usize) -> Option<usize> {
     (index < count).then_some(index)
 }
 
-/// Checks every placeholder of a binary packet.
+/// Checks every placeholder of a text.
 ///
-/// A placeholder is an object of the two keys alone, in any order, with `_placeholder` exactly
-/// `true`. With other keys beside them it is the user's own data.
+/// A placeholder is an object of the two keys alone, in any order, with `_placeholder` exactly `true`. An object with
+/// other keys is the user's own data.
 pub(in crate::wire) struct Placeholders {
     count: usize,
     open: Vec<Object>,
 }
 
-/// What has been seen of an open object (or list, of which nothing is).
+/// What has been seen of an open object. An open list has one too, which stays empty.
 #[derive(Default)]
 struct Object {
     marked: bool,
     num: Num,
     /// The key whose value comes next.
-    next: Key,
-    /// A key that is neither, or either of them twice.
+    next: PlaceholderKey,
+    /// Whether there was any other key, or one of the two twice.
     other: bool,
     seen_key: bool,
 }
@@ -55,7 +55,7 @@ enum Num {
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Key {
+enum PlaceholderKey {
     #[default]
     Other,
     Placeholder,
@@ -63,7 +63,7 @@ enum Key {
 }
 
 impl Placeholders {
-    /// For a packet of so many attachments.
+    /// `count`: how many attachments there are.
     pub(in crate::wire) fn new(count: usize) -> Self {
         Self {
             count,
@@ -71,10 +71,10 @@ impl Placeholders {
         }
     }
 
-    /// A list or an object begins: no number, whatever it is.
+    /// A list or an object begins, which is not a number.
     fn begin(&mut self) {
         if let Some(outer) = self.open.last_mut()
-            && outer.next == Key::Num
+            && outer.next == PlaceholderKey::Num
         {
             outer.num = Num::Bad;
         }
@@ -90,7 +90,7 @@ impl Watch for Placeholders {
 
     fn open(&mut self, object: bool) {
         self.begin();
-        // The lists around everything have no keys, and for them alone nothing need be allocated.
+        // The outermost lists have no keys. Without an entry for them, most texts need no allocation here.
         if object || !self.open.is_empty() {
             self.open.push(Object::default());
         }
@@ -102,12 +102,12 @@ impl Watch for Placeholders {
         };
         object.next = if !object.seen_key && is(raw, KEY) {
             object.seen_key = true;
-            Key::Placeholder
+            PlaceholderKey::Placeholder
         } else if object.num == Num::Missing && is(raw, NUM) {
-            Key::Num
+            PlaceholderKey::Num
         } else {
             object.other = true;
-            Key::Other
+            PlaceholderKey::Other
         };
     }
 
@@ -116,10 +116,10 @@ impl Watch for Placeholders {
             return;
         };
         match object.next {
-            Key::Placeholder => object.marked = text == b"true",
-            Key::Num if index(text, self.count).is_some() => object.num = Num::Good,
-            Key::Num => object.num = Num::Bad,
-            Key::Other => {}
+            PlaceholderKey::Placeholder => object.marked = text == b"true",
+            PlaceholderKey::Num if index(text, self.count).is_some() => object.num = Num::Good,
+            PlaceholderKey::Num => object.num = Num::Bad,
+            PlaceholderKey::Other => {}
         }
     }
 
@@ -133,43 +133,42 @@ impl Watch for Placeholders {
     }
 }
 
-/// How many keys of this JSON are `_placeholder`, however they are spelled. `ours` of them are known to be.
-pub(in crate::wire) fn count_keys(json: &[u8], ours: usize) -> Result<usize, DecodeError> {
+/// How many keys of this JSON are `_placeholder`, escaped or not. At least `known` of them are.
+pub(in crate::wire) fn count_keys(json: &[u8], known: usize) -> Result<usize, DecodeError> {
     struct Count(usize);
     impl Watch for Count {
         fn key(&mut self, raw: &[u8]) {
             self.0 += usize::from(is(raw, KEY));
         }
     }
-    // Where nothing else begins like this and nothing is escaped, there is no other. Most packets have one binary,
-    // and nothing behind it.
-    let only = json.strip_suffix(br#"{"_placeholder":true,"num":0}]"#);
-    let (rest, known) = only.map_or((json, 0), |before| (before, 1));
-    if known + odd(rest) == ours {
-        return Ok(ours);
+    // If there are only as many candidates as known keys, there are no others. Mostly there is one, at the end.
+    let last = json.strip_suffix(br#"{"_placeholder":true,"num":0}]"#);
+    let (rest, at_end) = last.map_or((json, 0), |before| (before, 1));
+    if at_end + candidates(rest) == known {
+        return Ok(known);
     }
     let mut count = Count(0);
     document(json, MAX_DEPTH, &mut count)?;
     Ok(count.0)
 }
 
-/// How many strings of this JSON begin with `_`, and how many backslashes are in it.
-fn odd(json: &[u8]) -> usize {
+/// An upper bound on the `_placeholder` keys: the strings that begin with `_`, and the backslashes.
+fn candidates(json: &[u8]) -> usize {
     let behind = json.get(1..).unwrap_or_default();
     let pairs = json.iter().zip(behind);
-    let odd = pairs.map(|(byte, next)| *byte == b'\\' || (*byte == b'"' && *next == b'_'));
-    odd.map(usize::from).sum()
+    let found = pairs.map(|(byte, next)| *byte == b'\\' || (*byte == b'"' && *next == b'_'));
+    found.map(usize::from).sum()
 }
 
-/// Whether a string, given as it is written, says this.
+/// Whether a string, given with its escapes, says `text`.
 fn is(raw: &[u8], text: &str) -> bool {
     raw == text.as_bytes() || raw.contains(&b'\\') && unescape(raw) == text
 }
 
-/// The placeholder of one digit that this text begins with: which of `count` attachments it stands for, and how long
-/// it is. Only as all known clients write it; others take the long way.
+/// The placeholder that `text` begins with, if it is written as all known clients do and `num` has one digit: which of
+/// `count` attachments it stands for, and how long it is. [`placeholder`] reads every spelling.
 #[inline]
-pub(in crate::wire) fn usual_placeholder(text: &[u8], count: usize) -> Option<(usize, usize)> {
+pub(super) fn usual_placeholder(text: &[u8], count: usize) -> Option<(usize, usize)> {
     let behind = text.strip_prefix(br#"{"_placeholder":true,"num":"#)?;
     let [digit @ b'0'..=b'9', b'}', rest @ ..] = behind else {
         return None;
@@ -178,8 +177,7 @@ pub(in crate::wire) fn usual_placeholder(text: &[u8], count: usize) -> Option<(u
     (index < count).then_some((index, text.len() - rest.len()))
 }
 
-/// Which of `count` attachments the object at `at` stands for, and where it ends. Nothing if it is
-/// an object of the user's.
+/// Which of `count` attachments the object at `at` stands for, and where it ends. `None` if it is no placeholder.
 pub(in crate::wire) fn placeholder(json: &[u8], at: usize, count: usize) -> Option<(usize, usize)> {
     if let Some((index, len)) = usual_placeholder(json.get(at..)?, count) {
         return Some((index, at + len));

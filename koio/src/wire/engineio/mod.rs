@@ -1,0 +1,12 @@
+//! Engine.IO packets: read from text and from polling payloads, written as WebSocket frames.
+
+mod control;
+mod draft;
+mod frame;
+mod packet;
+pub mod payload;
+
+pub(crate) use draft::Draft;
+pub(super) use draft::{BinaryFrames, PacketBuffer, TEXT_START};
+pub use frame::{Frame, Part, Parts};
+pub use packet::{EnginePacket, Message};

@@ -1,0 +1,19 @@
+//! The codec of arguments: what a packet carries behind its header. Today that is a JSON list.
+//!
+//! Only this folder and `json` know so. A second codec (msgpack) enters here.
+
+mod error;
+mod list;
+mod raw_args;
+mod reader;
+mod relay;
+mod serializer;
+mod validate;
+
+pub use error::ArgError;
+pub use list::ArgList;
+pub(super) use raw_args::Attachments;
+pub use raw_args::RawArgs;
+pub use reader::ArgsReader;
+pub(super) use serializer::write_args;
+pub(super) use validate::{check_data_shape, validate_data};

@@ -1,0 +1,62 @@
+//! An event that came in.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::{args::RawArgs, event_name::EventName, header::PacketHeader};
+
+/// An event as it arrived.
+#[derive(Clone, Default)]
+pub struct Event {
+    name: EventName,
+    /// Its arguments.
+    pub args: RawArgs,
+    /// The id of the ack that the client waits for, if it does.
+    pub ack: Option<u64>,
+}
+
+impl Event {
+    /// The event in `text`, which has this header, and a name that ends at `name_end` of its list.
+    // Always inlined, so that the event is built in its final place and not copied there.
+    #[inline(always)]
+    pub(crate) fn new(
+        header: &PacketHeader,
+        (name, name_end): (EventName, usize),
+        text: Bytes,
+    ) -> Self {
+        Self {
+            name,
+            args: header.args(text, Some(name_end)),
+            ack: header.id,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = std::str::from_utf8(self.name_bytes());
+        debug_assert!(name.is_ok(), "packets are UTF-8, and names end at a quote");
+        name.unwrap_or_default()
+    }
+
+    /// Its name as UTF-8.
+    pub(crate) fn name_bytes(&self) -> &[u8] {
+        self.name.bytes(self.args.list())
+    }
+
+    /// How many bytes it holds while it is queued.
+    pub(crate) fn weight(&self) -> usize {
+        self.name_bytes().len() + self.args.weight()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("name", &self.name())
+            .field("args", &self.args)
+            .field("ack", &self.ack)
+            .finish()
+    }
+}

@@ -1,0 +1,139 @@
+//! Event names: which are reserved, and the name of an event that came in.
+
+use crate::wire::{DecodeError, DecodeErrorKind, json};
+
+/// The names that Socket.IO and its clients keep for themselves, in alphabetical order.
+pub const RESERVED_EVENTS: [&str; 6] = [
+    "connect",
+    "connect_error",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "removeListener",
+];
+
+/// Whether an event of this name can be neither sent nor received.
+///
+/// Official implementations emit events of these names themselves, for what happens to a socket; an event from the
+/// peer must not look like one of those.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    is_reserved_bytes(name.as_bytes())
+}
+
+#[inline]
+fn is_reserved_bytes(name: &[u8]) -> bool {
+    RESERVED_EVENTS
+        .iter()
+        .any(|reserved| reserved.as_bytes() == name)
+}
+
+/// The name of an event that came in. A number keeps the text that the client wrote.
+#[derive(Clone)]
+pub(crate) enum EventName {
+    /// A part of the event's list.
+    InList { start: u32, len: u32 },
+    /// A name that was written with escapes, without them.
+    Unescaped(Box<[u8]>),
+}
+
+/// An empty name.
+impl Default for EventName {
+    fn default() -> Self {
+        Self::InList { start: 0, len: 0 }
+    }
+}
+
+impl EventName {
+    /// The name as UTF-8, given the list that it was read from.
+    pub(super) fn bytes<'a>(&'a self, list: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::InList { start, len } => {
+                let (start, len) = (*start as usize, *len as usize);
+                debug_assert!(start + len <= list.len(), "the name is of this list");
+                list.get(start..start + len).unwrap_or_default()
+            }
+            Self::Unescaped(name) => name,
+        }
+    }
+
+    /// Reads the first item of an event's list, whose `[` is at 0. Also returns where the item ends.
+    // Always inlined: returned through memory, the result would be loaded right after it is stored in smaller pieces,
+    // which stalls the processor (no store forwarding).
+    #[inline(always)]
+    pub(super) fn decode(list: &[u8], limit: usize) -> Result<(Self, usize), DecodeError> {
+        let start = json::whitespace(list, 1);
+        match list.get(start) {
+            Some(b'"') => {
+                let text = list.get(start + 1..).unwrap_or_default();
+                let len = json::plain(text);
+                if text.get(len) == Some(&b'"') {
+                    Self::in_list(list, (start + 1, len), start + len + 2, limit)
+                } else {
+                    Self::escaped(list, start, limit)
+                }
+            }
+            Some(b'-' | b'0'..=b'9') => Self::number(list, start, limit),
+            _ => Err(DecodeError::new(DecodeErrorKind::EventName, start)),
+        }
+    }
+
+    /// The name of `len` bytes at `start`, whose item ends at `end`.
+    #[inline(always)]
+    fn in_list(
+        list: &[u8],
+        (start, len): (usize, usize),
+        end: usize,
+        limit: usize,
+    ) -> Result<(Self, usize), DecodeError> {
+        let name = list.get(start..start + len).unwrap_or_default();
+        check(name, list, end, limit)?;
+        let name = match (u32::try_from(start), u32::try_from(len)) {
+            (Ok(start), Ok(len)) => Self::InList { start, len },
+            _ => Self::Unescaped(name.into()),
+        };
+        Ok((name, end))
+    }
+
+    #[cold]
+    fn number(list: &[u8], start: usize, limit: usize) -> Result<(Self, usize), DecodeError> {
+        let end = json::value(list, start, 1, &mut json::Unwatched)?;
+        let number = std::str::from_utf8(list.get(start..end).unwrap_or_default());
+        let number = number.ok().and_then(|text| text.parse().ok());
+        if !number.is_some_and(f64::is_finite) {
+            return Err(DecodeError::new(DecodeErrorKind::EventName, start));
+        }
+        Self::in_list(list, (start, end - start), end, limit)
+    }
+
+    #[cold]
+    fn escaped(list: &[u8], start: usize, limit: usize) -> Result<(Self, usize), DecodeError> {
+        let end = json::string(list, start + 1)?;
+        let raw = list.get(start + 1..end - 1).unwrap_or_default();
+        if raw.len() > limit.saturating_mul(6) {
+            // Too long even if each byte were a `\u` escape, which has six.
+            return Err(DecodeError::new(DecodeErrorKind::EventNameTooLong, start));
+        }
+        let name = json::unescape(raw).into_owned().into_bytes();
+        check(&name, list, end, limit)?;
+        Ok((Self::Unescaped(name.into()), end))
+    }
+}
+
+/// Checks the name, and that `,` or `]` follows its item, which ends at `end`.
+#[inline]
+fn check(name: &[u8], list: &[u8], end: usize, limit: usize) -> Result<(), DecodeError> {
+    // At the start of the item, behind white space.
+    let error = |kind| Err(DecodeError::new(kind, json::whitespace(list, 1)));
+    if name.len() > limit {
+        return error(DecodeErrorKind::EventNameTooLong);
+    }
+    let behind = json::whitespace(list, end);
+    if !matches!(list.get(behind), Some(b',' | b']')) {
+        return Err(DecodeError::new(DecodeErrorKind::Json, behind));
+    }
+    if is_reserved_bytes(name) {
+        return error(DecodeErrorKind::ReservedName);
+    }
+    Ok(())
+}

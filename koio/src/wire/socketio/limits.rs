@@ -1,0 +1,38 @@
+//! Limits: what a peer may send, and what official clients take.
+
+use crate::wire::json;
+
+/// How many binaries one packet can have. Official clients drop a connection that sends more.
+pub const MAX_ATTACHMENTS: usize = 10;
+
+/// What a peer may send at most, with the defaults in parentheses. A packet above one of them ends the session of the
+/// peer that sent it, as a forced close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PacketLimits {
+    /// Attachments of one packet (10).
+    pub attachments: usize,
+    /// Bytes of all attachments of one packet together (1,000,000).
+    pub attachment_bytes: usize,
+    /// Bytes of a namespace (255).
+    pub namespace: usize,
+    /// Bytes of an event name (255).
+    pub event: usize,
+    /// Bytes of the data of a CONNECT packet (64 KiB).
+    pub auth: usize,
+    /// Lists and objects inside each other (128, which is also the maximum).
+    pub depth: usize,
+}
+
+impl Default for PacketLimits {
+    fn default() -> Self {
+        Self {
+            attachments: 10,
+            attachment_bytes: 1_000_000,
+            namespace: 255,
+            event: 255,
+            auth: 64 * 1024,
+            depth: json::MAX_DEPTH,
+        }
+    }
+}
