@@ -1,17 +1,16 @@
-//! What an Engine.IO request asks for, and every way to refuse it (protocol section "Protocol", error codes).
+//! What an Engine.IO request asks for, and the refusals of the protocol (section "Protocol", error codes).
 
 use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method, StatusCode, header};
-use memchr::{memchr, memchr2};
 
 use crate::{
     engine::{EngineConfig, TransportKind},
     ids::Sid,
 };
 
-/// A refusal, with the protocol's code and words.
+/// A refusal, with the code and the message of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     TransportUnknown,
@@ -20,7 +19,7 @@ pub(crate) enum Refusal {
     BadRequest,
     Forbidden,
     UnsupportedVersion,
-    /// The session's method is neither GET nor POST. Not an error of the protocol, so it has no code there.
+    /// A method other than GET and POST, for a session. The protocol has no code for it.
     MethodNotAllowed,
     /// The server is shutting down, or out of ids.
     Unavailable,
@@ -61,7 +60,7 @@ impl Refusal {
         }
     }
 
-    /// What to tell the person who reads the log.
+    /// The likely cause, for the log.
     pub(crate) const fn hint(self) -> &'static str {
         match self {
             Self::TransportUnknown => {
@@ -84,20 +83,22 @@ impl Refusal {
     }
 }
 
-/// What a request that may be served asks for.
+/// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RequestIntent {
     /// A new session.
     Open(TransportKind),
-    /// Something of a session: a poll, a post, or (with the WebSocket transport) an upgrade.
+    /// Of a session: a poll or a post, or an upgrade where the transport is WebSocket.
     Session(Sid, TransportKind),
 }
 
+/// The query parameters of the protocol.
 #[derive(Default)]
 struct EngineQuery<'a> {
-    version: Option<Cow<'a, [u8]>>,
-    transport: Option<Cow<'a, [u8]>>,
-    sid: Option<Cow<'a, [u8]>>,
+    version: Option<Cow<'a, str>>,
+    transport: Option<Cow<'a, str>>,
+    sid: Option<Cow<'a, str>>,
+    /// Whether one of these is given twice.
     ambiguous: bool,
     jsonp: bool,
 }
@@ -105,49 +106,38 @@ struct EngineQuery<'a> {
 impl<'a> EngineQuery<'a> {
     fn parse(query: &'a [u8]) -> Self {
         let mut parsed = Self::default();
-        let mut rest = query;
-        // Clients write theirs without an escape, and most requests of a session bring nothing but a query.
-        let escaped = memchr2(b'%', b'+', rest).is_some();
-        while !rest.is_empty() {
-            let (pair, behind) = cut(rest, b'&');
-            rest = behind;
-            if !escaped {
-                let (name, value) = cut(pair, b'=');
-                parsed.note(name, || Cow::Borrowed(value));
-            } else if let Some((name, value)) = form_urlencoded::parse(pair).next() {
-                parsed.note(name.as_bytes(), || match value {
-                    Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
-                    Cow::Owned(value) => Cow::Owned(value.into_bytes()),
-                });
-            }
+        for (name, value) in form_urlencoded::parse(query) {
+            let parameter = match &*name {
+                "EIO" => &mut parsed.version,
+                "transport" => &mut parsed.transport,
+                "sid" => &mut parsed.sid,
+                "j" => {
+                    parsed.jsonp = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            parsed.ambiguous |= parameter.replace(value).is_some();
         }
         parsed
     }
+}
 
-    fn note(&mut self, name: &[u8], value: impl FnOnce() -> Cow<'a, [u8]>) {
-        let slot = match name {
-            b"EIO" => &mut self.version,
-            b"transport" => &mut self.transport,
-            b"sid" => &mut self.sid,
-            b"j" => {
-                self.jsonp = true;
-                return;
-            }
-            _ => return,
-        };
-        self.ambiguous |= slot.replace(value()).is_some();
+/// What the `Upgrade` and `Connection` headers of a request ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestUpgrade {
+    None,
+    WebSocket,
+}
+
+impl RequestUpgrade {
+    fn is_for(self, transport: TransportKind) -> bool {
+        (self == Self::WebSocket) == (transport == TransportKind::WebSocket)
     }
 }
 
-/// What comes before the first such byte, and what comes behind it.
-fn cut(text: &[u8], border: u8) -> (&[u8], &[u8]) {
-    let at = memchr(border, text).unwrap_or(text.len());
-    let (before, behind) = text.split_at_checked(at).unwrap_or_default();
-    (before, behind.get(1..).unwrap_or_default())
-}
-
-/// Whether a request wants to become a WebSocket.
-pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
+/// The upgrade that a request asks for.
+pub(crate) fn upgrade_of(headers: &HeaderMap) -> RequestUpgrade {
     let has = |name, word: &str| {
         headers.get_all(name).iter().any(|value| {
             value.to_str().is_ok_and(|value| {
@@ -157,28 +147,32 @@ pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
             })
         })
     };
-    // The one that a poll does not have comes first.
-    has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade")
+    // `Upgrade` first: polls do not have it.
+    if has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade") {
+        RequestUpgrade::WebSocket
+    } else {
+        RequestUpgrade::None
+    }
 }
 
-/// RFC 6455 section 4.1: the key is 16 bytes in base64. tungstenite takes any.
+/// Whether the key is 16 bytes in base64 (RFC 6455 section 4.1), which tungstenite does not check.
 pub(crate) fn is_good_key(key: &[u8]) -> bool {
-    // Room for what 24 characters may hold, padded or not.
+    // 24 characters decode to at most 18 bytes.
     let mut decoded = [0; 18];
     matches!(STANDARD.decode_slice(key, &mut decoded), Ok(16))
 }
 
-/// Judges a request by its head alone. The order of the checks is the reference's.
+/// Judges a request by its head. The checks are in the order of the reference implementation.
 pub(crate) fn judge(
     method: &Method,
     query: &[u8],
-    upgrade: bool,
+    upgrade: RequestUpgrade,
     config: &EngineConfig,
 ) -> Result<RequestIntent, Refusal> {
     let query = EngineQuery::parse(query);
     let transport = match query.transport.as_deref() {
-        Some(b"polling") => TransportKind::Polling,
-        Some(b"websocket") => TransportKind::WebSocket,
+        Some("polling") => TransportKind::Polling,
+        Some("websocket") => TransportKind::WebSocket,
         _ => return Err(Refusal::TransportUnknown),
     };
     let enabled = match transport {
@@ -188,15 +182,15 @@ pub(crate) fn judge(
     if !enabled {
         return Err(Refusal::TransportUnknown);
     }
-    // Two values for one of these make the request mean different things to different readers. JSONP belongs
-    // to older revisions of the protocol.
+    // A parameter given twice is ambiguous: proxies and servers may read different values. JSONP belongs to older
+    // revisions of the protocol.
     if query.ambiguous || query.jsonp {
         return Err(Refusal::BadRequest);
     }
     if let Some(sid) = query.sid {
-        let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown)?;
-        // A WebSocket needs an upgrade and a poll is none; a proxy that strips the header shows up here.
-        if upgrade != (transport == TransportKind::WebSocket) {
+        let sid = Sid::read(sid.as_bytes()).ok_or(Refusal::SessionUnknown)?;
+        // A proxy that strips the `Upgrade` header fails here.
+        if !upgrade.is_for(transport) {
             return Err(Refusal::BadRequest);
         }
         return Ok(RequestIntent::Session(sid, transport));
@@ -204,10 +198,10 @@ pub(crate) fn judge(
     if method != Method::GET {
         return Err(Refusal::BadHandshakeMethod);
     }
-    if upgrade != (transport == TransportKind::WebSocket) {
+    if !upgrade.is_for(transport) {
         return Err(Refusal::BadRequest);
     }
-    if query.version.as_deref() != Some(b"4".as_slice()) {
+    if query.version.as_deref() != Some("4") {
         return Err(Refusal::UnsupportedVersion);
     }
     Ok(RequestIntent::Open(transport))
@@ -219,12 +213,18 @@ mod tests {
 
     const SID: &str = "abcdefghijklmnopqrstuvwxyz012345";
 
-    fn ask(method: &Method, query: &str, upgrade: bool) -> Result<RequestIntent, Refusal> {
+    use RequestUpgrade::{None as Plain, WebSocket};
+
+    fn ask(
+        method: &Method,
+        query: &str,
+        upgrade: RequestUpgrade,
+    ) -> Result<RequestIntent, Refusal> {
         judge(method, query.as_bytes(), upgrade, &EngineConfig::default())
     }
 
     fn get(query: &str) -> Result<RequestIntent, Refusal> {
-        ask(&Method::GET, query, false)
+        ask(&Method::GET, query, Plain)
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
             Ok(RequestIntent::Open(TransportKind::Polling))
         );
         assert_eq!(
-            ask(&Method::GET, "EIO=4&transport=websocket&t=abc", true),
+            ask(&Method::GET, "EIO=4&transport=websocket&t=abc", WebSocket),
             Ok(RequestIntent::Open(TransportKind::WebSocket))
         );
     }
@@ -267,7 +267,7 @@ mod tests {
     fn a_handshake_is_a_get() {
         for method in [Method::POST, Method::PUT, Method::OPTIONS] {
             assert_eq!(
-                ask(&method, "EIO=4&transport=polling", false),
+                ask(&method, "EIO=4&transport=polling", Plain),
                 Err(Refusal::BadHandshakeMethod)
             );
         }
@@ -276,8 +276,8 @@ mod tests {
     #[test]
     fn a_websocket_needs_an_upgrade_and_a_poll_is_none() {
         for (query, upgrade) in [
-            ("EIO=4&transport=websocket", false),
-            ("EIO=4&transport=polling", true),
+            ("EIO=4&transport=websocket", Plain),
+            ("EIO=4&transport=polling", WebSocket),
         ] {
             assert_eq!(ask(&Method::GET, query, upgrade), Err(Refusal::BadRequest));
             let query = format!("{query}&sid={SID}");

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use tracing::debug;
 
 use self::{
-    control::{close_frame, push_pong},
+    control::{UrgentBytes, close_frame},
     reader::{ReadEvent, Reader, ReservedBits, Violation},
     write::WriteQueue,
 };
@@ -41,8 +41,7 @@ pub(super) struct WebSocketTransport<S> {
     io: S,
     buffer: ReadBuffer,
     reader: Reader,
-    /// Answers to pings, whole frames of them. They are written ahead of everything that is not begun.
-    pongs: Vec<u8>,
+    urgent: UrgentBytes,
     outgoing: WriteQueue,
     close_sent: bool,
     shut: bool,
@@ -59,13 +58,13 @@ enum ConnectionPhase {
 }
 
 impl<S> WebSocketTransport<S> {
-    /// A WebSocket whose handshake is done. `unread`: bytes that came right behind it.
+    /// A WebSocket after its handshake. `unread`: bytes that came behind the handshake.
     pub(super) fn new(io: S, unread: &Bytes, config: &EngineConfig) -> Self {
         Self {
             io,
             buffer: ReadBuffer::of(unread),
             reader: Reader::new(config, ReservedBits::None),
-            pongs: Vec::new(),
+            urgent: UrgentBytes::default(),
             outgoing: WriteQueue::default(),
             close_sent: false,
             shut: false,
@@ -80,31 +79,38 @@ impl<S> WebSocketTransport<S> {
         self.drain();
     }
 
+    /// From here on the peer's bytes are read and dropped.
     fn drain(&mut self) {
         self.phase = ConnectionPhase::Draining;
         self.reader.stop();
         self.buffer = ReadBuffer::default();
     }
 
-    /// Queues a close frame behind everything else, if none was sent: nothing may follow one.
+    /// Queues a close frame behind everything else, unless one was sent.
     fn send_close(&mut self, payload: &[u8]) {
         if !self.close_sent {
             self.close_sent = true;
-            if !self.pongs.is_empty() {
-                self.outgoing.push(std::mem::take(&mut self.pongs).into());
+            let urgent = self.urgent.take();
+            if !urgent.is_empty() {
+                self.outgoing.push(urgent.into());
             }
             self.outgoing.push(close_frame(payload));
         }
     }
+
+    /// Writes the response of the handshake with the first frame, or ahead of a close frame.
+    pub(super) fn lead_with(&mut self, response: Vec<u8>) {
+        self.urgent = UrgentBytes::response(response);
+    }
 }
 
 impl WebSocketTransport<Tcp> {
-    /// Writes these bytes ahead of everything else.
-    pub(super) fn begin_with(&mut self, bytes: &[u8]) {
-        // An error is found by whoever reads next.
-        let written = self.io.try_write(bytes).unwrap_or(0);
-        if let Some(rest @ [_, ..]) = bytes.get(written..) {
-            self.outgoing.push(Bytes::copy_from_slice(rest));
+    /// Writes the response of the handshake at once.
+    pub(super) fn write_now(&mut self, response: &[u8]) {
+        // The next read finds an error, too.
+        let written = self.io.try_write(response).unwrap_or(0);
+        if let Some(unsent @ [_, ..]) = response.get(written..) {
+            self.outgoing.push(Bytes::copy_from_slice(unsent));
         }
     }
 }
@@ -147,7 +153,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
                     return Poll::Ready(Ok(()));
                 }
                 Some(ReadEvent::Ping(payload)) => {
-                    push_pong(&mut self.pongs, &payload);
+                    self.urgent.push_pong(&payload);
                     continue;
                 }
                 Some(ReadEvent::Pong) => continue,
@@ -178,15 +184,17 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         cx: &mut Context<'_>,
         source: &mut dyn FrameSource,
     ) -> Poll<Result<(), TransportLost>> {
-        let gone = |_| TransportLost(CloseReason::TransportClose);
+        let lost = |_| TransportLost(CloseReason::TransportClose);
         // Nothing follows a close frame.
         let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
-        let written = self.outgoing.poll_write(io, cx, &mut self.pongs, source);
-        ready!(written).map_err(gone)?;
+        let written = self
+            .outgoing
+            .poll_write(io, cx, &mut self.urgent.bytes, source);
+        ready!(written).map_err(lost)?;
         let io = Pin::new(&mut self.io);
-        // With both close frames exchanged, or nothing worth hearing any more, it is the server that
-        // ends the connection (RFC 6455 section 7.1.1): clients wait for that.
+        // The server closes the connection first (RFC 6455 section 7.1.1): clients wait for that. Only the answer to
+        // our close frame is waited for.
         let flushed = if self.close_sent && self.phase != ConnectionPhase::Open && !self.shut {
             let shut = io.poll_shutdown(cx);
             self.shut = shut.is_ready();
@@ -194,7 +202,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         } else {
             io.poll_flush(cx)
         };
-        flushed.map_err(gone)
+        flushed.map_err(lost)
     }
 
     fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
@@ -215,7 +223,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
 
     fn close(&mut self, code: u16) {
         if self.phase == ConnectionPhase::Ended {
-            // The peer has hung up: a frame would cost two packets, and nobody would see it.
+            // The peer has hung up: a close frame would be sent in vain, and answered with a reset.
             self.close_sent = true;
             self.shut = true;
             return;
