@@ -192,7 +192,7 @@ fn read_request(plain: &PlainRequest<'_>) -> ReadRequest {
 
 fn here(bytes: &[u8]) -> Option<(ReadRequest, usize)> {
     read(bytes, |request| {
-        Some((read_request(request), plain.length()))
+        Some((read_request(request), request.length()))
     })
 }
 
