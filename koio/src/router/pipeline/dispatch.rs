@@ -47,7 +47,7 @@ struct SocketEvents {
     layers: Option<Arc<Pipeline>>,
     /// The event that ran last, to be restarted with the next one of the same entry.
     finished: Option<EntryRun>,
-    /// Whether an event has come since the socket's last [`rest`](Dispatch::rest).
+    /// Whether an event has come since the socket's last [`on_idle`](Dispatch::on_idle).
     is_active: bool,
 }
 
@@ -158,7 +158,7 @@ impl Dispatch for SocketEvents {
     }
 
     /// Drops what the client sent with the last event, and, if no event has come since the last call, the whole run.
-    fn rest(&mut self) {
+    fn on_idle(&mut self) {
         match &mut self.finished {
             Some(finished) if self.is_active => finished.run.as_mut().ctx_mut().clear(),
             finished => *finished = None,
