@@ -181,11 +181,7 @@ pub(crate) fn judge(
         Some(b"websocket") => TransportKind::WebSocket,
         _ => return Err(Refusal::TransportUnknown),
     };
-    let enabled = match transport {
-        TransportKind::Polling => config.polling,
-        TransportKind::WebSocket => config.websocket,
-    };
-    if !enabled {
+    if !transport.is_enabled(config) {
         return Err(Refusal::TransportUnknown);
     }
     // Two values for one of these make the request mean different things to different readers. JSONP belongs

@@ -49,8 +49,9 @@ use super::{
     websocket::WebSocketTransport,
 };
 use crate::{
-    engine::{Opening, Session, TransportKind, requests::PollResponse},
+    engine::{Opening, Session, TransportKind},
     time::now,
+    transport::polling::{self, PollResponse, PollingTransport},
     wire::payload,
 };
 
@@ -340,9 +341,9 @@ impl Http1Connection {
         match body {
             Some(body) => {
                 let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
-                session.post_whole(packets, request).ok()
+                polling::post_whole(session, packets, request).ok()
             }
-            None => session.poll_by(request).ok(),
+            None => polling::poll(session, request).ok(),
         }
     }
 
@@ -366,11 +367,15 @@ impl Http1Connection {
         match ask {
             RequestIntent::Open(TransportKind::Polling) => {
                 let opening = self.opening(plain, TransportKind::Polling);
-                let handshake = self.service.engine.open(opening, None).ok()?;
+                let handshake = self
+                    .service
+                    .engine
+                    .open(opening, Box::<PollingTransport>::default())
+                    .ok()?;
                 let payload = payload::encode([handshake]);
                 Some(self.answer(PollResponse::Payload(payload), listed))
             }
-            RequestIntent::Open(TransportKind::WebSocket) => self.handshake(plain, None),
+            RequestIntent::Open(_) => self.handshake(plain, None),
             RequestIntent::Session(sid, transport) => {
                 if transport == TransportKind::WebSocket {
                     return self.handshake(plain, Some(self.service.engine.get(&sid)?));

@@ -13,7 +13,7 @@ use std::{
 };
 
 use http::HeaderValue;
-use tokio::{net::tcp::OwnedWriteHalf, sync::watch};
+use tokio::sync::watch;
 use tracing::debug;
 
 use super::{
@@ -21,12 +21,13 @@ use super::{
     response_writer::{self, UnsentResponse},
 };
 use crate::{
-    engine::{
-        CloseReason, Session,
-        requests::{PendingRequest, PollResponse, Responder},
-    },
+    engine::{CloseReason, Session},
     ids::Sid,
     time::now,
+    transport::{
+        polling::{PendingRequest, PollResponse, Responder},
+        tcp::TcpWriter,
+    },
 };
 
 /// A session, and the way that its replies take.
@@ -47,7 +48,7 @@ pub(super) enum RequestProgress {
 }
 
 struct ConnectionResponder {
-    writer: Arc<OwnedWriteHalf>,
+    writer: Arc<TcpWriter>,
     stops: StopSignal,
     /// The last request is not answered, or there is something left to do. Written under the lock, for a look without it.
     busy: AtomicBool,
@@ -80,7 +81,7 @@ impl StopSignal {
 }
 
 impl PollingClient {
-    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stops: StopSignal) -> Self {
+    pub(super) fn new(session: Session, writer: Arc<TcpWriter>, stops: StopSignal) -> Self {
         let state = ResponderState {
             answered: None,
             left: None,
@@ -127,7 +128,7 @@ impl PollingClient {
         }
         state.eager = eager;
         state.remember(waker);
-        PendingRequest::line(Arc::clone(&self.line) as _)
+        PendingRequest::with_responder(Arc::clone(&self.line) as _)
     }
 
     /// How far it is. While it is not answered: whom to wake if there is something left to do, or if the task is
@@ -183,7 +184,7 @@ impl ResponderState {
 }
 
 impl Responder for ConnectionResponder {
-    fn answer(&self, reply: PollResponse) {
+    fn respond(&self, reply: PollResponse) {
         let mut state = self.state();
         if !self.is_asked(&state) {
             return;

@@ -8,11 +8,10 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use http::HeaderValue;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::engine::requests::PollResponse;
 use crate::transport::http::response;
+use crate::transport::{polling::PollResponse, tcp::TcpWriter};
 
 /// What answers begin with.
 const PAYLOAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
@@ -41,7 +40,7 @@ pub(super) struct UnsentResponse {
 
 /// Writes an answer. `None` if that is all there is to do about it.
 pub(super) fn write(
-    to: &OwnedWriteHalf,
+    to: &TcpWriter,
     reply: PollResponse,
     listed: Option<&HeaderValue>,
     last: bool,
