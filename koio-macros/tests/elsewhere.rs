@@ -25,7 +25,7 @@ const PROGRAM: &str = r#"
 #![deny(warnings, missing_docs)]
 //! A program elsewhere.
 
-use ::sockets::{Context, Handlers, IntoRoutes as _, Next, Reply, Result, handlers, on};
+use ::sockets::{Context, Handlers, Next, Reply, Result, describe::IntoRoutes as _, handlers, on};
 use ::std::string::String;
 use ::std::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! The one error of koio: what went wrong, what the client may know of it, and what only the log may.
+//! The error type of koio, and what of an error the client may see.
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
@@ -11,13 +11,13 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 /// What handlers and middleware return; the error type may be left out.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a client is told about an error that it may not know.
+/// What a client gets in place of a hidden error.
 const HIDDEN_CODE: &str = "internal";
 const HIDDEN_MESSAGE: &str = "internal error";
 
 /// An error with a code for programs and a message for people.
 ///
-/// It is either *shown* to the client that waits for an answer, or *hidden*: then the client is told
+/// It is either *shown* to the client that waits for an answer, or *hidden*: then the client gets
 /// `internal` and nothing else, while the observers of [`on_error`](crate::Io::on_error) see all of it.
 ///
 /// - [`Error::new`] makes a shown one.
@@ -40,9 +40,10 @@ const HIDDEN_MESSAGE: &str = "internal error";
 ///
 /// It does not implement [`std::error::Error`] itself, since that would forbid the conversion that makes `?`
 /// work on every other error.
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorData>);
 
-struct Inner {
+struct ErrorData {
+    kind: ErrorKind,
     code: Cow<'static, str>,
     message: Cow<'static, str>,
     shown: bool,
@@ -50,10 +51,28 @@ struct Inner {
     source: Option<BoxError>,
 }
 
+/// Which of koio's own errors it is. The code is for the client, and a program can give its own errors the same code; the
+/// kind is what the `is_…` methods compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    /// [`Error::new`]: none of koio's own.
+    Custom,
+    BadRequest,
+    Internal,
+    Timeout,
+    Overloaded,
+    NoHandler,
+    Unanswered,
+    Closed,
+    Full,
+    Disconnected,
+    Setup,
+}
+
 impl Error {
     /// The arguments of an event do not fit its handler.
     pub const BAD_REQUEST: &'static str = "bad_request";
-    /// Something failed that is none of the client's business.
+    /// Something failed that the client may not know of.
     pub const INTERNAL: &'static str = "internal";
     /// It took too long: a handler, or the wait for a client's answer.
     pub const TIMEOUT: &'static str = "timeout";
@@ -61,7 +80,7 @@ impl Error {
     pub const OVERLOADED: &'static str = "overloaded";
     /// No handler takes this event.
     pub const NO_HANDLER: &'static str = "no_handler";
-    /// The handler kept the acknowledgement to itself and dropped it.
+    /// The handler took the [`Ack`](crate::Ack) and dropped it unsent.
     pub const UNANSWERED: &'static str = "unanswered";
     /// The socket is closed.
     pub const CLOSED: &'static str = "closed";
@@ -73,24 +92,36 @@ impl Error {
     pub const SETUP: &'static str = "setup";
 
     /// An error that the client may see, with a code of your own.
+    ///
+    /// It is none of koio's own errors, whatever the code: `Error::new("closed", ..).is_closed()` is false.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
-            code: code.into(),
-            message: message.into(),
+        Self::with(ErrorKind::Custom, code.into(), message.into())
+    }
+
+    /// One of koio's own errors.
+    fn of_kind(kind: ErrorKind, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::with(kind, Cow::Borrowed(code), message.into())
+    }
+
+    fn with(kind: ErrorKind, code: Cow<'static, str>, message: Cow<'static, str>) -> Self {
+        Self(Box::new(ErrorData {
+            kind,
+            code,
+            message,
             shown: true,
             data: None,
             source: None,
         }))
     }
 
-    /// An error that the client may not see: it is told `internal`, your observers are told `message`.
+    /// An error that the client may not see: it gets `internal`, the observers get `message`.
     pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Self::INTERNAL, message).hide()
+        Self::of_kind(ErrorKind::Internal, Self::INTERNAL, message).hide()
     }
 
     /// The event's arguments are not what the handler takes.
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Self::BAD_REQUEST, message)
+        Self::of_kind(ErrorKind::BadRequest, Self::BAD_REQUEST, message)
     }
 
     /// Makes an error of one that is boxed already, as tower's layers give them.
@@ -104,7 +135,7 @@ impl Error {
             Err(other) => other,
         };
         match meaning(&*source) {
-            Some((code, message)) => Self::new(code, message).because(source),
+            Some(error) => error.because(source),
             None => Self::hidden(source),
         }
     }
@@ -121,7 +152,7 @@ impl Error {
         self
     }
 
-    /// Hides the error from the client, who is told `internal` instead.
+    /// Hides the error from the client, which gets `internal` instead.
     #[must_use]
     pub fn hide(mut self) -> Self {
         self.0.shown = false;
@@ -161,64 +192,64 @@ impl Error {
         }
     }
 
-    /// Whether the code is [`Error::BAD_REQUEST`].
+    /// Whether it is [`Error::bad_request`], of koio or of the program: arguments do not fit.
     #[must_use]
     pub fn is_bad_request(&self) -> bool {
-        self.code() == Self::BAD_REQUEST
+        self.0.kind == ErrorKind::BadRequest
     }
 
-    /// Whether the code is [`Error::INTERNAL`].
+    /// Whether it is [`Error::internal`], or was made by `?` of another error.
     #[must_use]
     pub fn is_internal(&self) -> bool {
-        self.code() == Self::INTERNAL
+        self.0.kind == ErrorKind::Internal
     }
 
-    /// Whether the code is [`Error::TIMEOUT`].
+    /// Whether a handler, a tower layer or the wait for a client's answer took too long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        self.code() == Self::TIMEOUT
+        self.0.kind == ErrorKind::Timeout
     }
 
-    /// Whether the code is [`Error::OVERLOADED`].
+    /// Whether a tower layer shed load.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
-        self.code() == Self::OVERLOADED
+        self.0.kind == ErrorKind::Overloaded
     }
 
-    /// Whether the code is [`Error::NO_HANDLER`].
+    /// Whether the event has no handler.
     #[must_use]
     pub fn is_no_handler(&self) -> bool {
-        self.code() == Self::NO_HANDLER
+        self.0.kind == ErrorKind::NoHandler
     }
 
-    /// Whether the code is [`Error::UNANSWERED`].
+    /// Whether the handler dropped its [`Ack`](crate::Ack) unsent.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        self.code() == Self::UNANSWERED
+        self.0.kind == ErrorKind::Unanswered
     }
 
-    /// Whether the code is [`Error::CLOSED`].
+    /// Whether the socket is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.code() == Self::CLOSED
+        self.0.kind == ErrorKind::Closed
     }
 
-    /// Whether the code is [`Error::FULL`].
+    /// Whether the socket's queue is full; nothing was queued.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.code() == Self::FULL
+        self.0.kind == ErrorKind::Full
     }
 
-    /// Whether the code is [`Error::DISCONNECTED`].
+    /// Whether the socket closed before it answered.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
-        self.code() == Self::DISCONNECTED
+        self.0.kind == ErrorKind::Disconnected
     }
 
-    /// Whether the code is [`Error::SETUP`].
+    /// Whether the server was put together wrongly.
     #[must_use]
     pub fn is_setup(&self) -> bool {
-        self.code() == Self::SETUP
+        self.0.kind == ErrorKind::Setup
     }
 
     /// Keeps the error that this one stands for.
@@ -237,24 +268,43 @@ impl Error {
     }
 
     pub(crate) fn setup(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Self::SETUP, message).hide()
+        Self::of_kind(ErrorKind::Setup, Self::SETUP, message).hide()
     }
 
     pub(crate) fn timeout(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Self::TIMEOUT, message)
+        Self::of_kind(ErrorKind::Timeout, Self::TIMEOUT, message)
     }
 
     pub(crate) fn no_handler(event: &str) -> Self {
         let message = crate::wire::shorten(format!("no handler takes the event `{event}`"));
-        Self::new(Self::NO_HANDLER, message)
+        Self::of_kind(ErrorKind::NoHandler, Self::NO_HANDLER, message)
     }
 
     pub(crate) fn unanswered() -> Self {
-        Self::new(Self::UNANSWERED, "the handler did not answer")
+        Self::of_kind(
+            ErrorKind::Unanswered,
+            Self::UNANSWERED,
+            "the handler did not answer",
+        )
     }
 
     pub(crate) fn closed() -> Self {
-        Self::new(Self::CLOSED, "the client is gone")
+        Self::of_kind(ErrorKind::Closed, Self::CLOSED, "the client is gone")
+    }
+
+    pub(crate) fn full() -> Self {
+        let message = "the client does not read fast enough";
+        Self::of_kind(ErrorKind::Full, Self::FULL, message)
+    }
+
+    pub(crate) fn disconnected() -> Self {
+        let message = "the client disconnected before it answered";
+        Self::of_kind(ErrorKind::Disconnected, Self::DISCONNECTED, message)
+    }
+
+    pub(crate) fn overloaded() -> Self {
+        let message = "the server has too much to do";
+        Self::of_kind(ErrorKind::Overloaded, Self::OVERLOADED, message)
     }
 
     /// What goes into an acknowledgement: `{"error": {..}}`.
@@ -277,15 +327,15 @@ impl Error {
     }
 }
 
-/// What the errors of tower's own layers mean. They may be wrapped, so the chain of sources is searched.
-fn meaning(error: &(dyn StdError + 'static)) -> Option<(&'static str, &'static str)> {
+/// The error of one of tower's own layers as koio's. It may be wrapped, so the chain of sources is searched.
+fn meaning(error: &(dyn StdError + 'static)) -> Option<Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.is::<tower::timeout::error::Elapsed>() {
-            return Some((Error::TIMEOUT, "it took too long"));
+            return Some(Error::timeout("it took too long"));
         }
         if error.is::<tower::load_shed::error::Overloaded>() {
-            return Some((Error::OVERLOADED, "the server has too much to do"));
+            return Some(Error::overloaded());
         }
         next = error.source();
     }
@@ -338,7 +388,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.code, self.0.message)?;
-        // The message of a hidden error is its source's, or has it in it: saying it twice helps nobody.
+        // The message of a hidden error is its source's, or contains it: it is not printed twice.
         let mut next = self.source();
         if next.is_some_and(|source| self.0.message.contains(&source.to_string())) {
             next = next.and_then(StdError::source);

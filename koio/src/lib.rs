@@ -61,7 +61,7 @@
 //! | [`CloseReason`] | why it is gone, in `disconnect` |
 //! | [`Ack`] | the answer, to be given later |
 //! | [`Args`] | all arguments, undecoded |
-//! | [`Try`] | an argument that may not fit |
+//! | [`Try`](extract::Try) | an argument that may not fit |
 //! | a type of your own | with [`FromEvent`] |
 //!
 //! **The return value is the ack.** `()` is no argument, anything else is one, [`args!`] are several; a [`Result`] is its
@@ -71,16 +71,16 @@
 //!
 //! **The onion.** A middleware is an `async fn(Context, Next) -> Result<Reply>`, and [`Next`] is everything inside it, the
 //! handler at the centre: time it, catch its error, change its [`Reply`]. A function
-//! that returns `impl` [`Middleware`] makes one with settings, [`compose`] one of several. Layers of tower go around the
-//! [`Pipeline`].
+//! that returns `impl` [`Middleware`] makes one with settings, [`compose`](middleware::compose) one of several. Layers of
+//! tower go around the [`Pipeline`](middleware::Pipeline).
 //!
 //! **Emitting.** [`IoHandle`] (`ctx.io()`, [`Io::handle`]) reaches everybody: [`broadcast`](IoHandle::broadcast),
-//! [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace. [`Emit`] is what `to`, `except`,
+//! [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace. [`Emit`](emit::Emit) is what `to`, `except`,
 //! `volatile` and `timeout` build. [`emit_with_ack`](Socket::emit_with_ack) asks one client and waits,
-//! [`emit_with_acks`](Emit::emit_with_acks) asks many. [`Bytes`] and whatever else asks serde for bytes travel as binary,
+//! [`emit_with_acks`](emit::Emit::emit_with_acks) asks many. [`Bytes`] and whatever else asks serde for bytes travel as binary,
 //! at any depth.
 //!
-//! **Running it.** Limits are in [`Config`], what was dropped is in [`Counts`], [`shutdown`](IoHandle::shutdown) ends it in
+//! **Running it.** Limits are in [`Config`](config::Config), what was dropped is in [`Counts`](observe::Counts), [`shutdown`](IoHandle::shutdown) ends it in
 //! order, [`describe`](Io::describe) prints the table of handlers. The log is [`tracing`]'s: without a subscriber nothing is
 //! printed, errors included.
 //!
@@ -98,7 +98,7 @@
 //! Delivery is at most once in both directions, as in Socket.IO without recovery: what was sent while a client
 //! was away is not kept.
 //!
-//! Every queue is bounded, and every limit has a default in [`Config`]. A client that breaks the protocol or a
+//! Every queue is bounded, and every limit has a default in [`Config`](config::Config). A client that breaks the protocol or a
 //! limit loses its own session and nobody else's.
 //!
 //! # Features
@@ -117,40 +117,68 @@ mod close_reason;
 pub mod engine;
 #[allow(dead_code, reason = "its users come one by one")]
 mod fast_path;
-mod ids;
+pub mod ids;
 pub mod observe;
 mod router;
-mod server;
+pub mod server;
 mod socket;
 mod time;
 pub mod transport;
 pub mod wire;
 
 pub use close_reason::CloseReason;
-pub use error::{BoxError, Error, Result};
-pub use ids::{NotASocketId, Room, Sid, SocketId};
+pub use error::{Error, Result};
+pub use ids::{Room, SocketId};
 pub use koio_macros::on;
-pub use observe::Counts;
 #[doc(hidden)]
 pub use router::private as __private;
 pub use router::{
-    Ack, Answer, Args, Auth, BoxMiddleware, Context, FromEvent, Handlers, IntoRoutes, Middleware,
-    Namespace, Next, Panic, Params, Pipeline, Reply, Requirements, Route, Row, Running, State,
-    Table, Try, compose,
+    Ack, Args, Auth, Context, FromEvent, Handlers, Middleware, Namespace, Next, Params, Reply,
+    State,
 };
-pub mod extract {
-    //! x
-    pub use crate::router::{Args, FromEvent, Params, Requirements, Try};
-}
-pub mod middleware {
-    //! x
-    pub use crate::router::{BoxMiddleware, Middleware, compose};
-}
-pub use server::{
-    Config, Io, KoioLayer, KoioService, NotFound, ResponseFuture, Server, serve, shutdown_signal,
-};
-pub use socket::{AckFuture, AcksFuture, Drained, Emit, Handshake, IoHandle, Socket, SocketConfig};
+pub use server::{Io, Server, shutdown_signal};
+pub use socket::{Handshake, IoHandle, Socket};
 pub use wire::Bytes;
+
+pub mod extract {
+    //! What a handler takes and returns.
+    //!
+    //! A handler takes types that implement [`FromEvent`]: those below, [`Context`](crate::Context),
+    //! [`Socket`](crate::Socket), [`Handshake`](crate::Handshake), [`CloseReason`](crate::CloseReason), and all that serde
+    //! can read. It returns an [`Answer`]: all that serde can write, or a [`Reply`](crate::Reply).
+
+    pub use crate::router::{Ack, Answer, Args, Auth, FromEvent, Params, Requirements, State, Try};
+}
+
+pub mod middleware {
+    //! What goes around a handler: middleware, and tower layers outside it.
+
+    pub use crate::error::BoxError;
+    pub use crate::router::{
+        BoxMiddleware, Middleware, Next, Panic, Pipeline, Reply, Running, compose,
+    };
+}
+
+pub mod describe {
+    //! Handlers as values: lists of them, and the table that [`Io::describe`](crate::Io::describe) gives.
+
+    pub use crate::router::{Handlers, IntoRoutes, Route, Row, Table};
+}
+
+pub mod config {
+    //! The limits of a server, for [`Io::config`](crate::Io::config).
+
+    pub use crate::engine::EngineConfig;
+    pub use crate::server::Config;
+    pub use crate::socket::SocketConfig;
+    pub use crate::wire::PacketLimits;
+}
+
+pub mod emit {
+    //! What emitting gives: an [`Emit`] to many before it is sent, and the futures of their acknowledgements.
+
+    pub use crate::socket::{AckFuture, AcksFuture, Emit};
+}
 
 /// The README's program compiles as it is printed.
 #[cfg(doctest)]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use koio::{
-    Args, Auth, Bytes, Context, FromEvent, Handshake, Io, Requirements, Result, Socket, State, Try,
+    Args, Auth, Bytes, Context, FromEvent, Handshake, Io, Result, Socket, State,
+    extract::{Requirements, Try},
     handlers, on,
 };
 use koio_tests::{Received, Transport, client};

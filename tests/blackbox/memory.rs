@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use koio::{Io, IoHandle, KoioService, Socket};
+use koio::{Io, IoHandle, Socket, server::KoioService};
 use koio_tests::{Received, Transport};
 use tokio::io::DuplexStream;
 use tokio_tungstenite::tungstenite::Message;

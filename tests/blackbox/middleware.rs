@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{self, Poll};
 
-use koio::{BoxError, Context, Io, Namespace, Pipeline, handlers, on};
+use koio::{
+    Context, Io, Namespace, handlers,
+    middleware::{BoxError, Pipeline},
+    on,
+};
 use koio_tests::{Transport, client};
 use tower::{Layer, Service};
 

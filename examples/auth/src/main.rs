@@ -23,9 +23,10 @@ mod tokens;
 
 use std::{env, time::Duration};
 
+use koio::extract::Requirements;
 use koio::{
-    Args, Auth, Context, Error, FromEvent, Io, Namespace, Requirements, Result, Socket, State,
-    args, ensure, handlers, on,
+    Args, Auth, Context, Error, FromEvent, Io, Namespace, Result, Socket, State, args, ensure,
+    handlers, on,
 };
 use serde::{Deserialize, Serialize};
 use tokens::{Session, Tokens};

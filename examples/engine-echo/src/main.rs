@@ -51,7 +51,7 @@ async fn main() -> Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}/engine.io/", listener.local_addr()?);
-    koio::serve(
+    koio::server::serve(
         listener,
         EngineService::new(engine, "/engine.io", Origins::default()),
     )

@@ -17,7 +17,7 @@ use hyper::{
     Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use koio::{Context, Io, IoHandle, KoioService, Result, engine::PeerAddr, handlers, on};
+use koio::{Context, Io, IoHandle, Result, engine::PeerAddr, handlers, on, server::KoioService};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,

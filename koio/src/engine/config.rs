@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 /// The limits of Engine.IO sessions. The defaults are those of the reference server where it has one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct EngineConfig {
     /// Time from one heartbeat to the next ping of the server. Default 25 s. Sent to the client in the

@@ -98,16 +98,6 @@ impl Engine {
         opening: Opening,
         transport: Box<dyn Transport>,
     ) -> Result<Frame, NotOpened> {
-        self.open_behind(Vec::new(), opening, transport)
-    }
-
-    /// The same, with these bytes written ahead of the handshake.
-    pub(crate) fn open_behind(
-        &self,
-        prefix: Vec<u8>,
-        opening: Opening,
-        transport: Box<dyn Transport>,
-    ) -> Result<Frame, NotOpened> {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
@@ -117,7 +107,7 @@ impl Engine {
         let session = Session::new(sid, config, kind, transport.mailbox());
         let handshake = self.handshake(&sid, kind);
         if !kind.capabilities().waits_for_requests {
-            send_handshake(&session, handshake.preceded_by(prefix));
+            send_handshake(&session, handshake.clone());
         }
         let registration = Registration::new(Arc::clone(&self.0.sessions), &session);
         // Again, now that the session is in the table: a shutdown that began meanwhile either closes it or is seen here.

@@ -9,8 +9,8 @@ use crate::{
 
 /// All limits of a server. See [`Io::config`](crate::Io::config).
 ///
-/// Nothing here can be switched off by a zero: limits that contradict themselves are refused at the start.
-#[derive(Clone, Debug)]
+/// A zero does not switch a limit off: zeros and limits that contradict each other are refused at the start.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
     /// Sessions: heartbeat, payload, queues.
@@ -21,7 +21,7 @@ pub struct Config {
     /// is closed.
     pub header_timeout: Duration,
     /// Time that [`Io::listen`](crate::Io::listen) gives its clients and handlers after Ctrl-C. Default 30 s;
-    /// then the rest is cut.
+    /// then the sessions that are left are closed.
     pub shutdown_timeout: Duration,
 }
 

@@ -13,14 +13,15 @@ use tower::{Layer, Service};
 
 use super::{
     Config, KoioLayer, KoioService, Server,
-    listen::{self, Attached, Served},
+    attached::{self, AttachedService},
+    listen::HttpServices,
 };
 use crate::{
-    Answer, Context, Error, IntoRoutes, Namespace, Next, Pipeline, Reply, Result, Table,
+    Context, Error, Namespace, Next, Reply, Result,
     engine::Engine,
     error::BoxError,
     observe::Observer,
-    router::Setup,
+    router::{Answer, IntoRoutes, Pipeline, Setup, Table},
     socket::{Clients, IoHandle, ServerCore},
     transport::{BadOrigin, EngineService, Origins},
 };
@@ -54,20 +55,20 @@ pub struct Io {
     setup: Setup,
     core: Arc<ServerCore>,
     config: Config,
-    /// The change after which the limits contradict each other: the one to look at.
+    /// The call of [`config`](Self::config) after which the limits contradict each other.
     contradiction: Option<&'static Location<'static>>,
     origins: Origins,
-    /// What was to be allowed and is no origin: the first of them.
-    no_origin: Option<NoOrigin>,
+    /// The first text given to [`allow_origin`](Self::allow_origin) that is no origin.
+    invalid_origin: Option<InvalidOrigin>,
     path: String,
-    attached: Option<Attached>,
+    attached: Option<AttachedService>,
     observers: Vec<Box<dyn Observer>>,
 }
 
-struct NoOrigin {
+struct InvalidOrigin {
     given: String,
     why: BadOrigin,
-    place: &'static Location<'static>,
+    location: &'static Location<'static>,
 }
 
 impl Default for Io {
@@ -97,7 +98,7 @@ impl Io {
             config: Config::default(),
             contradiction: None,
             origins: Origins::default(),
-            no_origin: None,
+            invalid_origin: None,
             path: "/socket.io".to_owned(),
             attached: None,
             observers: Vec::new(),
@@ -112,7 +113,7 @@ impl Io {
     /// Shares a value with all handlers, which take it as [`State<T>`](crate::State). One for each type; a second
     /// one of a type is an error at the start.
     ///
-    /// It is dropped when nobody serves any more and the last session has ended. A handle ([`Io::handle`]) may be in it.
+    /// It is dropped when the server has stopped and its last session has ended. A handle ([`Io::handle`]) may be in it.
     #[track_caller]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.setup = self.setup.state(value);
@@ -173,23 +174,23 @@ impl Io {
         self
     }
 
-    /// Adds a namespace. Its middleware is inside the server's. Clients that ask for one that nobody added are
+    /// Adds a namespace. Its middleware is inside the server's. Clients that ask for a namespace that was not added are
     /// refused. One that is added twice, is called `/`, or holds a comma or a question mark, is an error at the start.
     ///
     /// `/room/{id}` is a pattern, of all namespaces that are `/room/` and one more part; [`Params`](crate::Params) has
-    /// the parts. One that is added by its name comes before the patterns, and no two patterns may mean the same one.
-    /// What the clients of a pattern call their namespaces is theirs to choose: such a namespace lives from its first
-    /// socket to its last, and is apart from all others.
+    /// the parts. A namespace that is added by its name comes before the patterns, and no two patterns may match the same
+    /// namespace. Clients choose the names of a pattern's namespaces: such a namespace exists from its first socket to its
+    /// last, and shares neither rooms nor broadcasts with the others.
     pub fn namespace(self, path: impl Into<String>, namespace: Namespace) -> Self {
         self.set_up(|setup| setup.namespace(path, namespace))
     }
 
-    /// Tells a function of every error that leaves an onion. Without one, errors are logged.
+    /// Calls a function with every error that leaves an onion. Without one, errors are logged.
     pub fn on_error(self, observer: impl Fn(&Error, &Context) + Send + Sync + 'static) -> Self {
         self.set_up(|setup| setup.on_error(observer))
     }
 
-    /// Adds an observer, which is told what happens in the server: see [`observe`](crate::observe).
+    /// Adds an observer, which is called with what happens in the server: see [`observe`](crate::observe).
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.observers.push(Box::new(observer));
         self
@@ -250,7 +251,7 @@ impl Io {
     }
 
     /// Time that a client has to connect to a namespace. Default 10 s; not zero. See
-    /// [`SocketConfig::connect_timeout`](crate::SocketConfig::connect_timeout).
+    /// [`SocketConfig::connect_timeout`](crate::config::SocketConfig::connect_timeout).
     #[track_caller]
     pub fn connect_timeout(self, time: Duration) -> Self {
         self.config(|config| config.socket.connect_timeout = time)
@@ -283,8 +284,12 @@ impl Io {
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         let given = origin.into();
         if let Err(why) = self.origins.allow(given.as_str()) {
-            let place = Location::caller();
-            self.no_origin.get_or_insert(NoOrigin { given, why, place });
+            let location = Location::caller();
+            self.invalid_origin.get_or_insert(InvalidOrigin {
+                given,
+                why,
+                location,
+            });
         }
         self
     }
@@ -315,37 +320,42 @@ impl Io {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.attached = Some(listen::boxed(service));
+        self.attached = Some(attached::boxed(service));
         self
     }
 
-    /// A handle to emit by, from anywhere. It may be used before the start: then nobody is there to hear.
+    /// A handle to emit by, from anywhere. It may be used before the start; then there are no sockets to emit to.
     #[must_use]
     pub fn handle(&self) -> IoHandle {
         IoHandle::root(Arc::clone(&self.core))
     }
 
     /// Checks everything and makes the engine of it.
-    fn start(self) -> Result<Started> {
+    fn start(self) -> Result<StartedIo> {
         let Self {
             setup,
             core,
             config,
             contradiction,
             origins,
-            no_origin,
+            invalid_origin,
             path,
             attached,
             observers,
         } = self;
         if let Err(limit) = config.check() {
-            let place = contradiction.map(|place| format!(" ({place})"));
-            let problem = format!("{limit}{}", place.unwrap_or_default());
+            let location = contradiction.map(|location| format!(" ({location})"));
+            let problem = format!("{limit}{}", location.unwrap_or_default());
             return Err(Error::setup(problem).because(Box::new(limit)));
         }
-        if let Some(NoOrigin { given, why, place }) = no_origin {
+        if let Some(InvalidOrigin {
+            given,
+            why,
+            location,
+        }) = invalid_origin
+        {
             return Err(Error::setup(format!(
-                "`{given}` is no origin: {why} ({place}). A browser sends one as `https://app.example.com` or \
+                "`{given}` is no origin: {why} ({location}). A browser sends one as `https://app.example.com` or \
                  `http://localhost:5173`"
             )));
         }
@@ -364,7 +374,7 @@ impl Io {
         )?;
         core.start(config.socket.clone(), &engine);
         let service = EngineService::new(engine, &path, origins);
-        Ok(Started {
+        Ok(StartedIo {
             service,
             handle: IoHandle::root(core),
             config,
@@ -376,7 +386,7 @@ impl Io {
     ///
     /// # Errors
     /// Everything that contradicts itself, naming file and line ([`is_setup`](Error::is_setup)): two handlers of
-    /// an event, a state that nobody gave, limits. Or the address can't be bound.
+    /// an event, a state that is missing, limits. Or the address can't be bound.
     ///
     /// # Cancel safety
     /// Dropping the future drops the set-up with it. No client has been served.
@@ -389,7 +399,7 @@ impl Io {
         Server::new(
             listener,
             started.handle,
-            Served::new(
+            HttpServices::new(
                 started.service,
                 started.attached,
                 started.config.header_timeout,
@@ -467,11 +477,11 @@ impl Io {
     }
 }
 
-struct Started {
+struct StartedIo {
     service: EngineService,
     handle: IoHandle,
     config: Config,
-    attached: Option<Attached>,
+    attached: Option<AttachedService>,
 }
 
 impl std::fmt::Debug for Io {

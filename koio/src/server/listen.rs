@@ -1,7 +1,6 @@
 //! koio's own HTTP/1.1 server.
 
 use std::{
-    fmt,
     future::{Future, poll_fn},
     io,
     net::SocketAddr,
@@ -13,73 +12,60 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Either, combinators::UnsyncBoxBody};
+use http_body_util::Either;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
-use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+use tower::{Service, ServiceExt};
 use tracing::{debug, info, warn};
 
-use super::{Config, no_delay::NoDelay, signal::signalled};
+use super::{
+    Config,
+    attached::{AttachedBody, AttachedError, AttachedService, boxed},
+    no_delay::NoDelay,
+    signal::signalled,
+};
 use crate::{
     Result,
     engine::PeerAddr,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::{Body, EngineService, Http1Connection, HttpStream, Responding, StopSignal},
+    transport::{
+        Body, EngineService, Http1Connection, Http1Outcome, HttpStream, Responding, StopSignal,
+    },
 };
 
-/// Bytes that hyper keeps of what it reads, and so the longest head of a request (431 above it). Cookies and
+/// The size of hyper's read buffer, and so the longest head of a request (431 above it). Cookies and
 /// tokens fit; bodies are not bound by it.
-const HEAD: usize = 64 * 1024;
-
-/// A service beside koio, whatever its type.
-pub(super) type Attached = BoxCloneSyncService<Request<Incoming>, Response<AttachedBody>, Failed>;
-
-/// The attached service failed, or its body. A type of its own: with a bare boxed error the compiler can't see
-/// that a connection's future is `Send`.
-#[derive(Debug)]
-pub(super) struct Failed(BoxError);
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the attached service failed")
-    }
-}
-
-impl std::error::Error for Failed {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.0)
-    }
-}
+const MAX_HEAD: usize = 64 * 1024;
 
 /// A server that is bound to its address and not yet running. See [`Io::bind`](crate::Io::bind).
 #[derive(Debug)]
-#[must_use = "a server serves nobody until `run` is awaited"]
+#[must_use = "a server accepts no connection until `run` is awaited"]
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     handle: IoHandle,
-    served: Served,
+    services: HttpServices,
     shutdown_timeout: Duration,
 }
 
-/// Who answers the requests of a connection.
+/// The services that answer the requests of all connections.
 #[derive(Debug)]
-pub(super) struct Served {
+pub(super) struct HttpServices {
     engine: Option<Arc<EngineService>>,
-    attached: Option<Attached>,
+    attached: Option<AttachedService>,
     header_timeout: Duration,
 }
 
-impl Served {
-    /// koio, and behind it what is attached.
+impl HttpServices {
+    /// koio, and the attached service for what is not under koio's path.
     pub(super) fn new(
         engine: EngineService,
-        attached: Option<Attached>,
+        attached: Option<AttachedService>,
         header_timeout: Duration,
     ) -> Self {
         Self {
@@ -89,46 +75,44 @@ impl Served {
         }
     }
 
-    /// Takes a request at once if that can be: if the connection ends right behind the request, hyper drops the
-    /// future without polling it, and what was to be done first would never be done.
+    /// Starts to answer a request in this call where possible: if the connection ends right behind the request, hyper
+    /// drops the future without polling it.
     ///
-    /// koio's own requests, of which a client that polls makes two for each message, pass through nothing on the way.
-    fn call(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Answering {
+    /// koio's own requests are not boxed.
+    fn call(&self, mut request: Request<Incoming>, peer: SocketAddr) -> HttpResponding {
         if let Some(engine) = &self.engine
             && engine.is_mine(request.uri().path())
         {
-            return Answering::Koio(engine.respond_to(request, Some(peer)));
+            return HttpResponding::Koio(engine.respond_to(request, Some(peer)));
         }
         let Some(attached) = &self.attached else {
-            return Answering::Nobody;
+            return HttpResponding::NotFound;
         };
         request.extensions_mut().insert(PeerAddr(peer));
         let mut attached = attached.clone();
         let ready = attached.poll_ready(&mut Context::from_waker(Waker::noop()));
-        Answering::Attached(match ready {
+        HttpResponding::Attached(match ready {
             Poll::Ready(Ok(())) => attached.call(request),
             Poll::Ready(Err(_)) | Poll::Pending => Box::pin(attached.oneshot(request)),
         })
     }
 }
 
-type AttachedBody = UnsyncBoxBody<Bytes, Failed>;
-
-/// A response to be.
-enum Answering {
+/// The future of a response.
+enum HttpResponding {
     Koio(Responding),
-    Attached(Pin<Box<dyn Future<Output = Result<Response<AttachedBody>, Failed>> + Send>>),
-    Nobody,
+    Attached(Pin<Box<dyn Future<Output = Result<Response<AttachedBody>, AttachedError>> + Send>>),
+    NotFound,
 }
 
-impl Future for Answering {
-    type Output = Result<Response<Either<Body, AttachedBody>>, Failed>;
+impl Future for HttpResponding {
+    type Output = Result<Response<Either<Body, AttachedBody>>, AttachedError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(Ok(match &mut *self {
             Self::Koio(koio) => ready!(Pin::new(koio).poll(cx)).map(Either::Left),
             Self::Attached(attached) => ready!(attached.as_mut().poll(cx))?.map(Either::Right),
-            Self::Nobody => {
+            Self::NotFound => {
                 let mut response = Response::new(Either::Left(Body::empty()));
                 *response.status_mut() = StatusCode::NOT_FOUND;
                 response
@@ -137,36 +121,18 @@ impl Future for Answering {
     }
 }
 
-/// Forgets the types of a service's body and error.
-pub(super) fn boxed<S, B>(service: S) -> Attached
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    BoxCloneSyncService::new(
-        service
-            .map_response(|response: Response<B>| {
-                response.map(|body| body.map_err(|error| Failed(error.into())).boxed_unsync())
-            })
-            .map_err(|error: S::Error| Failed(error.into())),
-    )
-}
-
 impl Server {
     pub(super) fn new(
         listener: TcpListener,
         handle: IoHandle,
-        served: Served,
+        services: HttpServices,
         shutdown_timeout: Duration,
     ) -> Result<Self> {
         Ok(Self {
             local_addr: listener.local_addr()?,
             listener,
             handle,
-            served,
+            services,
             shutdown_timeout,
         })
     }
@@ -194,19 +160,19 @@ impl Server {
         let Self {
             listener,
             handle,
-            served,
+            services,
             ..
         } = self;
-        accept_all(listener, served, handle.stopped()).await;
+        accept_all(listener, services, handle.stopped()).await;
         Ok(())
     }
 
-    /// Serves until Ctrl-C (or SIGTERM), then drains: new clients are refused, and everybody else gets what is
-    /// queued, within [`Config::shutdown_timeout`](crate::Config::shutdown_timeout). A second Ctrl-C ends it at
+    /// Serves until Ctrl-C (or SIGTERM), then drains: new clients are refused, and the connected ones get what is
+    /// queued, within [`Config::shutdown_timeout`](crate::config::Config::shutdown_timeout). A second Ctrl-C ends it at
     /// once.
     ///
     /// # Errors
-    /// As [`run`](Self::run); and if the system does not tell of signals.
+    /// As [`run`](Self::run); and if signals can't be waited for.
     ///
     /// # Cancel safety
     /// As [`run`](Self::run): nothing is drained then.
@@ -230,10 +196,11 @@ impl Server {
     }
 }
 
-/// Waits for the end of a shutdown. `Receiver::wait_for` does the same, in more room of every connection's task.
+/// Waits for the end of a shutdown. `Receiver::wait_for` does the same, but its future is larger, and every connection's
+/// task holds one.
 async fn ended(stopped: &mut watch::Receiver<bool>) {
     while !*stopped.borrow_and_update() {
-        // An error means that every handle is gone, and so is whoever could shut the server down.
+        // An error means that every handle was dropped: the server can't be shut down any more.
         if stopped.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -253,16 +220,16 @@ where
     B::Error: Into<BoxError>,
 {
     let never = watch::Sender::new(false);
-    let served = Served {
+    let services = HttpServices {
         engine: None,
         attached: Some(boxed(service)),
         header_timeout: Config::default().header_timeout,
     };
-    accept_all(listener, served, never.subscribe()).await;
+    accept_all(listener, services, never.subscribe()).await;
 }
 
-async fn accept_all(listener: TcpListener, served: Served, stopped: watch::Receiver<bool>) {
-    let served = Arc::new(served);
+async fn accept_all(listener: TcpListener, services: HttpServices, stopped: watch::Receiver<bool>) {
+    let services = Arc::new(services);
     let mut no_delay = NoDelay::of(&listener);
     let mut ends = stopped.clone();
     let mut ended = pin!(ended(&mut ends));
@@ -273,18 +240,18 @@ async fn accept_all(listener: TcpListener, served: Served, stopped: watch::Recei
             accepted = accept(&listener) => accepted,
         };
         no_delay.apply(&stream);
-        serve_connection(stream, peer, &served, &stopped);
+        serve_connection(stream, peer, &services, &stopped);
     }
 }
 
-/// The next connection. Whatever goes wrong on the way concerns one peer, or will pass: with no file left to
-/// open, the loop must neither end nor spin.
+/// The next connection. An error concerns one peer, or passes: without a free file descriptor the loop must neither end
+/// nor spin.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     let mut pause = Duration::from_millis(5);
     loop {
         match poll_fn(|cx| listener.poll_accept(cx)).await {
             Ok(accepted) => return accepted,
-            Err(error) if is_of_the_peer(&error) => {}
+            Err(error) if is_about_one_peer(&error) => {}
             Err(error) => {
                 warn!(%error, ?pause, "can't accept a connection");
                 tokio::time::sleep(pause).await;
@@ -294,7 +261,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-fn is_of_the_peer(error: &io::Error) -> bool {
+fn is_about_one_peer(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused
@@ -303,49 +270,49 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
-/// Spawns the task of a connection. There may be many that come at once and soon leave, so the task has room for
-/// nothing twice, which an `async fn` has for its arguments, and what most connections never need is in a box.
+/// Spawns the task of a connection. The task is an `async` block and no `async fn`, which would store its arguments twice,
+/// and the future of hyper, which most connections never need, is boxed.
 fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
-    served: &Arc<Served>,
+    services: &Arc<HttpServices>,
     stopped: &watch::Receiver<bool>,
 ) {
-    let served = Arc::clone(served);
+    let services = Arc::clone(services);
     let mut stopped = stopped.clone();
-    let Some(engine) = &served.engine else {
+    let Some(engine) = &services.engine else {
         let stream = HttpStream::new(Bytes::new(), stream.into());
-        tokio::spawn(by_hyper(stream, peer, served, stopped));
+        tokio::spawn(by_hyper(stream, peer, services, stopped));
         return;
     };
     let stops = StopSignal::new(stopped.clone());
-    let timeout = served.header_timeout;
+    let timeout = services.header_timeout;
     let mut connection = Http1Connection::new(stream, peer, Arc::clone(engine), timeout, stops);
     tokio::spawn(async move {
-        let outcome = {
+        let end = {
             let stopped = pin!(ended(&mut stopped));
-            connection.run(stopped).await
+            connection.try_serve(stopped).await
         };
         let peer = connection.peer();
-        if let Some(stream) = connection.finish(outcome) {
-            Box::pin(by_hyper(stream, peer, served, stopped)).await;
+        if let Http1Outcome::GiveToHyper(stream) = connection.finish(end) {
+            Box::pin(by_hyper(stream, peer, services, stopped)).await;
         }
     });
 }
 
-/// Serves whatever HTTP/1.1 allows.
+/// Serves a connection by hyper.
 async fn by_hyper(
     stream: HttpStream,
     peer: SocketAddr,
-    served: Arc<Served>,
+    services: Arc<HttpServices>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let header_timeout = served.header_timeout;
-    let service = service_fn(move |request| served.call(request, peer));
+    let header_timeout = services.header_timeout;
+    let service = service_fn(move |request| services.call(request, peer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
-        .max_buf_size(HEAD)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);

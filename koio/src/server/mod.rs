@@ -1,5 +1,6 @@
-//! The front door: putting a server together, and letting it listen, alone or inside another server.
+//! Putting a server together, and letting it listen, alone or inside another server.
 
+mod attached;
 mod config;
 mod io;
 mod listen;
@@ -7,8 +8,9 @@ mod no_delay;
 mod service;
 mod signal;
 
+pub use crate::socket::Drained;
 pub use config::Config;
 pub use io::Io;
 pub use listen::{Server, serve};
-pub use service::{KoioLayer, KoioService, NotFound, ResponseFuture};
+pub use service::{KoioBody, KoioLayer, KoioService, NotFound, ResponseFuture};
 pub use signal::shutdown_signal;

@@ -1,13 +1,13 @@
-//! `TCP_NODELAY`: messages are small and somebody waits for each, so none may be held back to fill a packet.
+//! `TCP_NODELAY`: messages are small and a client waits for each, so the kernel must not delay one to fill a packet.
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Sees to it that every connection has it. Where a connection has it from its listener, as on Linux and the BSDs, that
-/// is one system call less for each.
+/// Sets it for every connection. Where a connection inherits it from its listener, as on Linux and the BSDs, that takes no
+/// system call (`setsockopt`) for each.
 #[derive(Debug)]
 pub(super) struct NoDelay {
-    /// Unknown until there is a connection to look at.
+    /// Whether connections inherit it; unknown until the first one.
     inherited: Option<bool>,
 }
 
@@ -23,7 +23,7 @@ impl NoDelay {
     pub(super) fn apply(&mut self, stream: &TcpStream) {
         let has_it = || matches!(stream.nodelay(), Ok(true));
         if !*self.inherited.get_or_insert_with(has_it) {
-            // What fails here fails again when the connection is used.
+            // A connection on which this fails is broken, and its first read says so.
             let _ = stream.set_nodelay(true);
         }
     }
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_connection_has_it() {
+    async fn every_connection_has_no_delay() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut no_delay = NoDelay::of(&listener);
         for _ in 0..3 {
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_connection_has_it_where_none_has_it_from_its_listener() {
+    async fn every_connection_has_no_delay_where_it_is_not_inherited() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut no_delay = NoDelay { inherited: None };
         for _ in 0..3 {
@@ -65,7 +65,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn on_linux_nobody_sets_it_for_a_connection() {
+    async fn on_linux_no_delay_is_inherited_from_the_listener() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut no_delay = NoDelay::of(&listener);
         accepted(&mut no_delay, &listener).await;

@@ -1,4 +1,4 @@
-//! koio as a tower layer and service, for servers that have more to do.
+//! koio as a tower layer and service, inside another server.
 
 use std::{
     convert::Infallible,
@@ -9,7 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body::{Frame, SizeHint};
 use http_body_util::Either;
+use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use crate::{
@@ -58,9 +60,54 @@ impl KoioService<NotFound> {
     }
 }
 
-/// What a [`KoioService`] answers with, in a while.
+/// The future of a [`KoioService`].
 pub type ResponseFuture<B, E> =
-    Pin<Box<dyn Future<Output = Result<Response<Either<Body, B>>, E>> + Send>>;
+    Pin<Box<dyn Future<Output = Result<Response<KoioBody<B>>, E>> + Send>>;
+
+pin_project! {
+    /// The body of a [`KoioService`]'s response: koio's own, or that of the service inside.
+    #[derive(Debug)]
+    pub struct KoioBody<B> {
+        #[pin]
+        body: Either<Body, B>,
+    }
+}
+
+impl<B> KoioBody<B> {
+    fn koio(body: Body) -> Self {
+        let body = Either::Left(body);
+        Self { body }
+    }
+
+    fn inner(body: B) -> Self {
+        let body = Either::Right(body);
+        Self { body }
+    }
+}
+
+impl<B> http_body::Body for KoioBody<B>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 impl<S, B, R> Service<Request<B>> for KoioService<S>
 where
@@ -71,7 +118,7 @@ where
     B::Error: Into<BoxError>,
     R: http_body::Body<Data = Bytes>,
 {
-    type Response = Response<Either<Body, R>>;
+    type Response = Response<KoioBody<R>>;
     type Error = S::Error;
     type Future = ResponseFuture<R, S::Error>;
 
@@ -82,14 +129,14 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if self.engine.is_mine(request.uri().path()) {
             let response = self.engine.respond(request);
-            return Box::pin(async move { Ok(response.await.map(Either::Left)) });
+            return Box::pin(async move { Ok(response.await.map(KoioBody::koio)) });
         }
         let response = self.inner.call(request);
-        Box::pin(async move { Ok(response.await?.map(Either::Right)) })
+        Box::pin(async move { Ok(response.await?.map(KoioBody::inner)) })
     }
 }
 
-/// Answers 404 to everything: what is inside a [`KoioService`] that stands alone.
+/// Answers 404 to everything: the service inside a [`KoioService`] that stands alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NotFound;
 

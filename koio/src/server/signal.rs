@@ -1,12 +1,12 @@
-//! The wish of whoever runs the program that it ends.
+//! Ctrl-C and SIGTERM.
 
 use std::io;
 
 /// Waits for Ctrl-C, or for SIGTERM: what [`Io::listen`](crate::Io::listen) waits for, for servers that koio is part of.
 ///
-/// If the system does not tell of signals, that is logged and this resolves at once: better a server that ends than one
-/// that can't be ended. From the first call on Ctrl-C does not end the process by itself any more; call it again to hear
-/// of a second one.
+/// If signals can't be waited for, that is logged and this resolves at once: a server that ends is better than one that
+/// can't be ended. From the first call on Ctrl-C does not end the process by itself any more; call it again to wait for
+/// a second one.
 ///
 /// ```no_run
 /// # use koio::{Io, Result};

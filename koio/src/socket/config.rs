@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{engine::BadConfig, wire::PacketLimits};
 
 /// The limits of Socket.IO sockets, with their defaults.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SocketConfig {
     /// Time that a client has to connect to its first namespace. Default 10 s. Then its session is closed

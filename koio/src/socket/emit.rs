@@ -79,7 +79,7 @@ impl Emit {
     }
 
     /// How long [`emit_with_ack`](Self::emit_with_ack) waits. Default
-    /// [`ack_timeout`](crate::SocketConfig::ack_timeout).
+    /// [`ack_timeout`](crate::config::SocketConfig::ack_timeout).
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = Some(time);
         self
@@ -132,7 +132,7 @@ impl Emit {
     ///
     /// # Cancel safety
     /// Dropping the future drops the answer, and gives its place among the
-    /// [`pending_acks`](crate::SocketConfig::pending_acks) back. The event is sent all the same.
+    /// [`pending_acks`](crate::config::SocketConfig::pending_acks) back. The event is sent all the same.
     pub fn emit_with_ack<T: DeserializeOwned>(
         &self,
         event: &str,

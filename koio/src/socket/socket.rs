@@ -186,7 +186,7 @@ impl Socket {
     }
 
     /// Sends an event to this client and waits for its answer, for at most
-    /// [`ack_timeout`](crate::SocketConfig::ack_timeout); see [`timeout`](Self::timeout) for another time.
+    /// [`ack_timeout`](crate::config::SocketConfig::ack_timeout); see [`timeout`](Self::timeout) for another time.
     ///
     /// The event is queued before this returns; the future only waits. For its errors, and for dropping it, see
     /// [`Emit::emit_with_ack`].
@@ -448,7 +448,7 @@ pub(super) fn closed() -> Error {
 
 pub(super) fn refused(refused: SendError) -> Error {
     match refused {
-        SendError::Full => Error::new(Error::FULL, "the client does not read fast enough"),
+        SendError::Full => Error::full(),
         SendError::Closed => closed(),
     }
 }

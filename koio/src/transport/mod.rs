@@ -12,5 +12,5 @@ pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
 pub(crate) use self::websocket::close_code;
 pub(crate) use self::{
     http::HttpStream,
-    http1::{Http1Connection, StopSignal},
+    http1::{Http1Connection, Http1Outcome, StopSignal},
 };

@@ -1,6 +1,6 @@
 //! What is left out by `#[cfg]` leaves nothing behind.
 
-use koio::{IntoRoutes as _, handlers, on};
+use koio::{describe::IntoRoutes as _, handlers, on};
 
 #[on("gone")]
 #[cfg(not(test))]

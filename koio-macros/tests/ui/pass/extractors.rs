@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use koio::{
     Ack, Args, Auth, CloseReason, Context, FromEvent, Handlers, Handshake, Reply, Result, Socket,
-    State, Try, handlers, on,
+    State, extract::Try, handlers, on,
 };
 use serde::{Deserialize, Serialize};
 

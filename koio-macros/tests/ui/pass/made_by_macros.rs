@@ -1,6 +1,6 @@
 //! Handlers that a macro of the user writes: names, types and literals come from two places.
 
-use koio::{IntoRoutes as _, handlers, on};
+use koio::{describe::IntoRoutes as _, handlers, on};
 
 macro_rules! echo {
     ($name:ident, $event:literal, $argument:ty, $limit:literal) => {

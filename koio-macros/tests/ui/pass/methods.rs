@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Mutex;
 
-use koio::{Context, IntoRoutes as _, Next, Reply, Result, handlers, on};
+use koio::{Context, Next, Reply, Result, describe::IntoRoutes as _, handlers, on};
 
 async fn pass(_ctx: Context, next: Next) -> Result<Reply> {
     next.run().await

@@ -1,6 +1,6 @@
 //! The least that is a handler.
 
-use koio::{IntoRoutes as _, handlers, on};
+use koio::{describe::IntoRoutes as _, handlers, on};
 
 #[on("ping")]
 async fn ping() {}

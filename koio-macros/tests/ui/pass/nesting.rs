@@ -1,6 +1,6 @@
 //! Lists in lists, and handlers that only their module can name.
 
-use koio::{Handlers, IntoRoutes as _, handlers, on};
+use koio::{Handlers, describe::IntoRoutes as _, handlers, on};
 
 #[on("send")]
 async fn send() {}

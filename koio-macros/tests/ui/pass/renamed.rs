@@ -2,7 +2,7 @@
 
 use koio as sockets;
 
-use sockets::IntoRoutes as _;
+use sockets::describe::IntoRoutes as _;
 
 #[sockets::on("ping", crate = sockets)]
 async fn ping(_ctx: sockets::Context) -> u32 {

@@ -14,9 +14,9 @@ use serde::Serialize;
 
 use super::{pattern::Pattern, type_map::TypeMap};
 use crate::{
-    CloseReason, Emit, Error, Handshake, IoHandle, Result, Room, Socket,
+    CloseReason, Error, Handshake, IoHandle, Result, Room, Socket,
     router::answer::state::AnswerState,
-    socket::Accept,
+    socket::{Accept, Emit},
     wire::{DecodeError, Event, RawArgs},
 };
 

@@ -4,9 +4,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::fake::Server;
+use crate::router::Answer as _;
+use crate::router::Route;
 use crate::router::Setup;
 use crate::{
-    Ack, Answer as _, Context, Error, Reply, Result, Route,
+    Ack, Context, Error, Reply, Result,
     router::private::{Call, IntoReply as _, Meta, Out},
 };
 

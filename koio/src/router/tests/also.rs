@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::fake::{Notes, Server};
+use crate::Error;
+use crate::router::Route;
 use crate::router::Setup;
-use crate::{Error, Route};
 
 fn noting(notes: &Notes, note: &'static str) -> Route {
     let notes = notes.clone();

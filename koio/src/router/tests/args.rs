@@ -3,9 +3,12 @@
 use serde_json::json;
 
 use super::fake::{Notes, Server};
+use crate::router::Requirements;
+use crate::router::Route;
 use crate::router::Setup;
+use crate::router::Try;
 use crate::{
-    Args, Context, FromEvent, Handshake, Requirements, Result, Route, Socket, State, Try,
+    Args, Context, FromEvent, Handshake, Result, Socket, State,
     router::private::{Call, IntoReply as _, Meta, Out},
 };
 

@@ -1,8 +1,12 @@
 //! What may cross tasks and threads: losing one of these would break users.
 
+use crate::error::BoxError;
+use crate::router::BoxMiddleware;
+use crate::router::Pipeline;
+use crate::router::Route;
+use crate::router::Running;
 use crate::{
-    Ack, Args, BoxError, BoxMiddleware, Context, Error, Handlers, Namespace, Next, Pipeline, Reply,
-    Route, Running, State,
+    Ack, Args, Context, Error, Handlers, Namespace, Next, Reply, State,
     router::{EventTable, Setup},
 };
 

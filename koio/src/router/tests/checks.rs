@@ -1,8 +1,10 @@
 //! What the start refuses.
 
+use crate::router::Route;
 use crate::router::Setup;
+use crate::router::Try;
 use crate::{
-    Ack, Auth, CloseReason, Error, FromEvent, Namespace, Params, Reply, Route, State, Try,
+    Ack, Auth, CloseReason, Error, FromEvent, Namespace, Params, Reply, State,
     router::private::{HasValue as _, Meta, Returns},
 };
 

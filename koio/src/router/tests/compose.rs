@@ -16,8 +16,10 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 
 use super::fake::{Notes, Server};
+use crate::router::BoxMiddleware;
 use crate::router::Setup;
-use crate::{BoxMiddleware, Context, Error, Next, Reply, Result, compose};
+use crate::router::compose;
+use crate::{Context, Error, Next, Reply, Result};
 
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -207,7 +209,7 @@ async fn should_handle_errors_in_wrapped_non_async_functions() {
             Err(Error::new(
                 "caught",
                 error
-                    .downcast_ref::<crate::Panic>()
+                    .downcast_ref::<crate::router::Panic>()
                     .unwrap()
                     .message()
                     .to_owned(),
@@ -247,7 +249,7 @@ async fn should_return_a_valid_middleware() {
         BoxMiddleware::new(noting(&notes, 2, 3)),
     ]);
     // The same composition around two namespaces, and around one handler.
-    let route = crate::Route::closure("event", std::panic::Location::caller(), |_| async {
+    let route = crate::router::Route::closure("event", std::panic::Location::caller(), |_| async {
         Ok("in")
     });
     let setup = Setup::new().wrap(both.clone()).handlers(route.wrap(both));

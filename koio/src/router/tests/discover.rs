@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::fake::Server;
+use crate::router::Route;
 use crate::{
-    Reply, Route,
+    Reply,
     router::{Setup, private::Meta, setup::handlers::Routed, setup::setup::unlisted},
 };
 

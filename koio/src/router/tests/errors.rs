@@ -5,8 +5,10 @@ use std::fmt;
 use serde_json::json;
 
 use super::fake::{Notes, Server};
+use crate::error::BoxError;
+use crate::router::Panic;
 use crate::router::Setup;
-use crate::{BoxError, Error, Next, Panic, Result};
+use crate::{Error, Next, Result};
 
 #[derive(Debug)]
 struct NoSuchUser(u32);
@@ -212,23 +214,43 @@ fn bail_and_ensure_return_early() {
 }
 
 #[test]
-fn each_code_of_koios_own_has_its_question() {
+fn each_of_koios_own_errors_answers_its_own_question_only() {
     type Question = fn(&Error) -> bool;
-    let questions: [(&'static str, Question); 10] = [
-        (Error::BAD_REQUEST, Error::is_bad_request),
-        (Error::INTERNAL, Error::is_internal),
-        (Error::TIMEOUT, Error::is_timeout),
-        (Error::OVERLOADED, Error::is_overloaded),
-        (Error::NO_HANDLER, Error::is_no_handler),
-        (Error::UNANSWERED, Error::is_unanswered),
-        (Error::CLOSED, Error::is_closed),
-        (Error::FULL, Error::is_full),
-        (Error::DISCONNECTED, Error::is_disconnected),
-        (Error::SETUP, Error::is_setup),
+    let questions: [(Error, &'static str, Question); 10] = [
+        (
+            Error::bad_request(""),
+            Error::BAD_REQUEST,
+            Error::is_bad_request,
+        ),
+        (Error::internal(""), Error::INTERNAL, Error::is_internal),
+        (Error::timeout(""), Error::TIMEOUT, Error::is_timeout),
+        (Error::overloaded(), Error::OVERLOADED, Error::is_overloaded),
+        (
+            Error::no_handler("e"),
+            Error::NO_HANDLER,
+            Error::is_no_handler,
+        ),
+        (Error::unanswered(), Error::UNANSWERED, Error::is_unanswered),
+        (Error::closed(), Error::CLOSED, Error::is_closed),
+        (Error::full(), Error::FULL, Error::is_full),
+        (
+            Error::disconnected(),
+            Error::DISCONNECTED,
+            Error::is_disconnected,
+        ),
+        (Error::setup(""), Error::SETUP, Error::is_setup),
     ];
-    for (code, _) in questions {
-        let error = Error::new(code, "");
-        let yes = questions.iter().filter(|(_, is)| is(&error));
-        assert_eq!(yes.map(|(code, _)| *code).collect::<Vec<_>>(), [code]);
+    for (error, code, _) in &questions {
+        assert_eq!(error.code(), *code);
+        let yes = questions.iter().filter(|(_, _, is)| is(error));
+        assert_eq!(yes.map(|(_, code, _)| *code).collect::<Vec<_>>(), [*code]);
     }
+}
+
+#[test]
+fn an_error_of_the_program_is_none_of_koios_own_whatever_its_code() {
+    let closed = Error::new(Error::CLOSED, "the shop is closed");
+    assert_eq!(closed.code(), "closed");
+    assert!(!closed.is_closed());
+    assert!(!Error::new("internal", "x").hide().is_internal());
 }

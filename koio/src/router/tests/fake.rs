@@ -11,9 +11,11 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use serde_json::Value;
 
+use crate::ids::Sid;
 use crate::router::Setup;
+use crate::socket::SocketConfig;
 use crate::{
-    CloseReason, Sid, Socket, SocketConfig,
+    CloseReason, Socket,
     engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, TransportKind, Upstream},
     router::EventTable,
     socket::{Accept, BoxFuture, Clients, Dispatch, Namespaces, ServerCore},

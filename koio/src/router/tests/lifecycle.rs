@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::fake::{Notes, Server};
+use crate::router::Route;
 use crate::router::Setup;
 use crate::{
-    Auth, CloseReason, Context, Error, Namespace, Next, Reply, Route,
+    Auth, CloseReason, Context, Error, Namespace, Next, Reply,
     router::private::{Call, Meta},
 };
 

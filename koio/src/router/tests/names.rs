@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::fake::Server;
+use crate::router::Route;
 use crate::router::Setup;
-use crate::{Context, Namespace, Next, Reply, Route};
+use crate::{Context, Namespace, Next, Reply};
 
 fn answering(event: &'static str, answer: &'static str) -> Route {
     Route::closure(event, std::panic::Location::caller(), move |_| async move {

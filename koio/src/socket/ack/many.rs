@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{Result, SocketId, engine::SendError, wire::RawArgs};
 
-/// Waits for the answers to an emit; see [`Emit::emit_with_acks`](crate::Emit::emit_with_acks).
+/// Waits for the answers to an emit; see [`Emit::emit_with_acks`](crate::emit::Emit::emit_with_acks).
 #[must_use = "the answers are lost if nobody waits for them"]
 pub struct AcksFuture<T> {
     asked: Result<Vec<AskedSocket>>,

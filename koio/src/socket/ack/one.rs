@@ -26,7 +26,7 @@ use crate::{
     wire::{self, RawArgs},
 };
 
-/// Waits for the answer to an emit; see [`Emit::emit_with_ack`](crate::Emit::emit_with_ack).
+/// Waits for the answer to an emit; see [`Emit::emit_with_ack`](crate::emit::Emit::emit_with_ack).
 #[must_use = "the answer is lost if nobody waits for it"]
 pub struct AckFuture<T> {
     state: AckWait,
@@ -128,14 +128,11 @@ pub(in crate::socket) fn first<T: DeserializeOwned>(args: &RawArgs) -> Result<T>
 }
 
 pub(in crate::socket) fn disconnected() -> Error {
-    Error::new(
-        Error::DISCONNECTED,
-        "the client disconnected before it answered",
-    )
+    Error::disconnected()
 }
 
 pub(in crate::socket) fn late() -> Error {
-    Error::new(Error::TIMEOUT, "the client did not answer in time")
+    Error::timeout("the client did not answer in time")
 }
 
 /// Why nobody can wait for an answer.

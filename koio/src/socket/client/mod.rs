@@ -128,21 +128,16 @@ impl Client {
                 return self.incoming(incoming, cx);
             }
         };
-        let head = self.assembler.header(text);
-        let head = head.as_ref().map_err(|error| *error)?;
-        if head.is_whole_event() {
-            // Nearly all messages: nothing is made of one before it is known who takes it.
-            let name = self.assembler.event_name(head, text)?;
-            return match in_namespace(&mut self.drivers, head.namespace(text)) {
-                Some(driver) if driver.is_accepted() => {
-                    let text = std::mem::take(text);
-                    driver.event(&mut Some(Event::new(head, name, text)), cx);
-                    Ok(())
-                }
-                _ => self.late(head.namespace(text), "event before CONNECT"),
-            };
+        let header = self.assembler.header(text);
+        let header = header.as_ref().map_err(|error| *error)?;
+        if header.is_whole_event() {
+            // Nearly all messages. The event is built where it stays, once its socket is known.
+            let name = self.assembler.event_name(header, text)?;
+            let namespace = header.shared_namespace(text);
+            let event = || Event::new(header, name, std::mem::take(text));
+            return self.event(wire::namespace_str(&namespace), event, cx);
         }
-        let incoming = self.assembler.begin(head, std::mem::take(text))?;
+        let incoming = self.assembler.begin(header, std::mem::take(text))?;
         self.incoming(incoming, cx)
     }
 
@@ -166,7 +161,7 @@ impl Client {
                 Ok(())
             }
             Some(Incoming::Event { namespace, event }) => {
-                self.event(wire::namespace_str(&namespace), event, cx)
+                self.event(wire::namespace_str(&namespace), || event, cx)
             }
             Some(Incoming::Ack {
                 namespace,
@@ -249,15 +244,17 @@ impl Client {
         }
     }
 
+    /// Gives an event to its socket. `event` builds it, and is called only if the socket takes it.
+    #[inline(always)]
     fn event(
         &mut self,
         namespace: &str,
-        event: Event,
+        event: impl FnOnce() -> Event,
         cx: &mut Context<'_>,
     ) -> Result<(), Violation> {
         match self.driver(namespace) {
             Some(driver) if driver.is_accepted() => {
-                driver.event(&mut Some(event), cx);
+                driver.event(&mut Some(event()), cx);
                 Ok(())
             }
             _ => self.late(namespace, "event before CONNECT"),

@@ -21,16 +21,11 @@ pub fn is_reserved(name: &str) -> bool {
     is_reserved_bytes(name.as_bytes())
 }
 
+#[inline]
 fn is_reserved_bytes(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"connect"
-            | b"connect_error"
-            | b"disconnect"
-            | b"disconnecting"
-            | b"newListener"
-            | b"removeListener"
-    )
+    RESERVED_EVENTS
+        .iter()
+        .any(|reserved| reserved.as_bytes() == name)
 }
 
 /// The name of an event that came in. A number keeps the text that the client wrote.

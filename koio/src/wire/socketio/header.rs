@@ -67,20 +67,9 @@ impl PacketHeader {
         self.kind == PacketKind::Event && self.attachments == 0
     }
 
-    /// The namespace, given the text that the header was read from.
+    /// The namespace, given the text that the header was read from. Shares its memory.
     #[inline]
-    pub(crate) fn namespace<'a>(&self, text: &'a [u8]) -> &'a str {
-        match self.namespace {
-            Some((start, end)) => {
-                debug_assert!(end <= text.len(), "the header is of this text");
-                namespace_str(text.get(start..end).unwrap_or_default())
-            }
-            None => "/",
-        }
-    }
-
-    /// [`namespace`](Self::namespace) as a slice that shares the text's memory.
-    pub(super) fn shared_namespace(&self, text: &Bytes) -> Bytes {
+    pub(crate) fn shared_namespace(&self, text: &Bytes) -> Bytes {
         match self.namespace {
             Some((start, end)) => text.slice(start..end),
             None => Bytes::from_static(b"/"),

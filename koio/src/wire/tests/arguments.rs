@@ -1,3 +1,5 @@
+//! Arguments read by position.
+
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::value::RawValue;
@@ -126,7 +128,7 @@ fn a_reason_is_cut_between_characters() {
 }
 
 #[test]
-fn numbers_beyond_a_type_are_no_syntax_errors() {
+fn numbers_out_of_range_are_type_errors() {
     for json in ["1e400", "-1e400", "256", "-1", "1.5", &"9".repeat(1000)] {
         let args = event(&format!(r#"["e",{json},7]"#));
         let mut reader = args.reader();
@@ -154,7 +156,7 @@ fn integers_stay_integers_and_big_ones_stay_exact() {
 }
 
 #[test]
-fn halves_of_surrogate_pairs_read_as_replacement_characters() {
+fn unpaired_surrogates_read_as_replacement_characters() {
     let args = event(r#"["e","a\ud800b",{"k":"\ude00"},"fine"]"#);
     let mut reader = args.reader();
     assert_eq!(
@@ -174,7 +176,7 @@ fn halves_of_surrogate_pairs_read_as_replacement_characters() {
 }
 
 #[test]
-fn syntax_errors_are_told_from_type_errors_wherever_they_are() {
+fn syntax_errors_are_distinguished_from_type_errors_at_every_place() {
     // The first argument is of a wrong type, and the error stands in, before or behind it.
     for json in [
         r#"["e",x]"#,
@@ -223,7 +225,7 @@ fn syntax_errors_are_told_from_type_errors_wherever_they_are() {
 }
 
 #[test]
-fn what_nobody_reads_is_checked_by_finish() {
+fn finish_validates_unread_arguments() {
     let args = event(r#"["e",1,{"a":[x]}]"#);
     let mut reader = args.reader();
     assert_eq!(reader.next::<u8>().unwrap(), Some(1));
@@ -263,7 +265,7 @@ fn raw_json_can_be_asked_for() {
     );
 }
 
-/// A type that never looks.
+/// A type that does not read its input.
 #[derive(Debug, PartialEq)]
 struct Blind;
 
@@ -273,7 +275,7 @@ impl<'de> Deserialize<'de> for Blind {
     }
 }
 
-/// A type that makes do with whatever it gets.
+/// A type that swallows errors.
 #[derive(Debug, PartialEq)]
 struct Lenient(Option<Vec<u8>>);
 
@@ -300,7 +302,7 @@ fn a_type_that_does_not_read_its_argument_to_the_end_does_not_shift_the_next() {
         Err(ArgError::Type { position: 0, .. })
     ));
     assert_eq!(reader.next::<u8>().unwrap(), Some(5));
-    // Not even where the text it has left behind is broken.
+    // Not even if the unread part is broken.
     assert!(matches!(
         event(r#"["e",[1,"x",}],5]"#).reader().next::<Lenient>(),
         Err(ArgError::Syntax(_))
@@ -312,7 +314,7 @@ fn a_type_that_does_not_read_its_argument_to_the_end_does_not_shift_the_next() {
 }
 
 #[test]
-fn a_list_can_be_made_of_ones_own_text() {
+fn from_list_takes_a_json_list() {
     let args = RawArgs::from_list(
         r#"[1,{"_placeholder":true,"num":0}]"#,
         vec![Bytes::from_static(&[7])],
@@ -353,7 +355,7 @@ fn a_string_reads_the_same_with_and_without_escapes() {
         Red(Colour),
         Name(Option<Name>),
     }
-    // Shown, for what it reads and for what it says of a misfit; and what comes behind it.
+    // Compares what is read, the errors, and the argument behind.
     fn read<T: std::fmt::Debug + serde::de::DeserializeOwned>(json: &str) -> String {
         let args = event(&format!(r#"["e", {json} ,7]"#));
         let mut reader = args.reader();
@@ -406,7 +408,7 @@ fn a_string_reads_the_same_with_and_without_escapes() {
 }
 
 #[test]
-fn a_string_that_does_not_end_is_no_argument() {
+fn an_unterminated_string_is_no_argument() {
     for json in [
         r#"["e","x]"#,
         r#"["e","x"y]"#,

@@ -1,3 +1,5 @@
+//! Binary packets: their attachments and placeholders.
+
 use super::*;
 use crate::wire::DecodeErrorKind as Kind;
 
@@ -133,7 +135,7 @@ fn an_error_leaves_no_attachments_behind() {
 }
 
 #[test]
-fn a_packet_that_waits_does_not_keep_the_block_that_it_was_read_into() {
+fn detach_releases_the_read_buffer_of_a_partial_packet() {
     let mut assembler = Assembler::new(PacketLimits::default());
     let text = r#"53-/n,["e",{"_placeholder":true,"num":2}]"#;
     let block = Bytes::from([text.as_bytes(), &[b'x'; 5000][..]].concat());
@@ -161,7 +163,7 @@ fn a_packet_that_waits_does_not_keep_the_block_that_it_was_read_into() {
         args.attachments(),
         [[b'x'; 10].as_slice(), &[b'x'; 9], &[b'x'; 8]]
     );
-    // What is long stays where it is, for it is most of its block.
+    // A long attachment is not copied, since it is most of its read buffer.
     let mut assembler = Assembler::new(PacketLimits::default());
     push(&mut assembler, Message::Text(block.slice(..start)));
     push(&mut assembler, Message::Binary(block.slice(start..)));
@@ -190,7 +192,7 @@ fn attachments_are_bounded_together() {
 }
 
 #[test]
-fn ten_attachments_of_no_bytes_are_fine() {
+fn ten_empty_attachments_are_accepted() {
     let messages = std::iter::once(text(r#"510-["e",{"_placeholder":true,"num":9}]"#));
     let (_, args) = event_of(messages.chain((0..10).map(|_| binary(&[]))));
     assert_eq!(args.attachments().len(), 10);
@@ -303,7 +305,7 @@ fn objects_that_only_look_like_placeholders_are_plain_data() {
 }
 
 #[test]
-fn the_text_of_a_binary_packet_is_checked_before_its_attachments_are_waited_for() {
+fn the_text_of_a_binary_packet_is_validated_before_its_attachments_arrive() {
     for header in [
         r#"51-["a",}"#,
         r#"51-["a",]"#,

@@ -1,3 +1,5 @@
+//! Packets and arguments written.
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, Serializer};
@@ -38,7 +40,7 @@ enum Choice {
 }
 
 #[test]
-fn the_examples_of_the_protocol_papers_are_written() {
+fn the_examples_of_the_specification_are_written() {
     let one = |frame: Frame| shown(&frame).concat();
     assert_eq!(one(connect("/", "abc")), r#"40{"sid":"abc"}"#);
     assert_eq!(one(connect("/admin", "abc")), r#"40/admin,{"sid":"abc"}"#);
@@ -217,7 +219,7 @@ fn binaries_are_numbered_in_the_order_of_the_text() {
 }
 
 #[test]
-fn whatever_serializes_as_bytes_is_an_attachment() {
+fn everything_that_serializes_as_bytes_is_an_attachment() {
     struct Raw;
     impl Serialize for Raw {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -260,7 +262,7 @@ fn whatever_serializes_as_bytes_is_an_attachment() {
             "[1]".into()
         ]
     );
-    // A list of numbers is what it says it is.
+    // A list of numbers stays a list of numbers.
     assert_eq!(sent(&vec![1_u8, 2]), r#"42["e",[1,2]]"#);
 }
 
@@ -279,7 +281,7 @@ fn more_binaries_than_a_client_takes_are_refused() {
 }
 
 #[test]
-fn a_value_that_could_pass_for_a_placeholder_does_not_travel_with_binaries() {
+fn a_placeholder_key_beside_binaries_is_refused() {
     let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
     for json in [
         r#"{"_placeholder":true,"num":0}"#,
@@ -302,16 +304,16 @@ fn a_value_that_could_pass_for_a_placeholder_does_not_travel_with_binaries() {
             ),
             "{json}"
         );
-        // Alone it is plain data, which no client looks into.
+        // Without binaries it is plain data.
         assert_eq!(sent(&raw(json)), format!(r#"42["e",{json}]"#));
     }
-    // Text is no key.
+    // A text with that content is not a key.
     let text = r#"{"_placeholder":true,"num":0}"#;
     assert_eq!(parts(&args![text, "_placeholder", Data::new()]).len(), 2);
 }
 
 #[test]
-fn what_begins_like_a_placeholder_travels_with_binaries() {
+fn keys_that_begin_like_a_placeholder_are_allowed_beside_binaries() {
     for json in [
         r#"{"_id":1,"_placeholde":2,"_placeholders":3}"#,
         r#"["_",{"a":"_placeholder"},"\u005fplaceholder"]"#,
@@ -331,7 +333,7 @@ fn what_begins_like_a_placeholder_travels_with_binaries() {
 }
 
 #[test]
-fn a_key_that_hides_among_ten_binaries_is_found() {
+fn a_placeholder_key_among_ten_binaries_is_found() {
     #[derive(Serialize)]
     struct Marked {
         _placeholder: bool,
@@ -408,7 +410,7 @@ fn long_packets_have_long_headers() {
 }
 
 #[test]
-fn a_text_alone_is_written_as_serde_json_writes_it_wherever_an_escape_stands() {
+fn a_string_is_written_as_by_serde_json_with_an_escape_at_any_place() {
     let odd = (0..=0x7f_u8).map(char::from).chain(['é', '€', '\u{2028}']);
     for char in odd {
         for before in [0, 1, 7, 8, 9, 15, 16] {

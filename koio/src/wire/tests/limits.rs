@@ -1,3 +1,5 @@
+//! The limits of packets.
+
 use super::*;
 use crate::wire::DecodeErrorKind as Kind;
 
@@ -18,7 +20,7 @@ fn connect_data_is_bounded_in_bytes_and_depth() {
 }
 
 #[test]
-fn an_event_name_is_bounded_by_what_it_says() {
+fn the_length_of_an_event_name_is_counted_without_escapes() {
     let event = |name: &str| receive([super::text(&format!(r#"2["{name}"]"#))]).1;
     assert_eq!(event(&"n".repeat(255)), None);
     assert_eq!(event(&"n".repeat(256)), Some(Kind::EventNameTooLong));
@@ -36,7 +38,7 @@ fn an_event_name_is_bounded_by_what_it_says() {
 }
 
 #[test]
-fn a_name_of_any_length_says_what_was_sent() {
+fn names_of_every_length_are_read() {
     for name in
         [1, 2, 8, 21, 22, 23, 24, 254, 255].map(|len| "é".repeat(len / 2) + &"n".repeat(len % 2))
     {
@@ -65,7 +67,7 @@ fn nesting_is_bounded_before_anything_reads_the_arguments() {
         decode(&format!("31[{}]", r#"{"a":"#.repeat(500_000))),
         Err(Kind::TooDeep)
     );
-    // Brackets that do not nest, or that are text, count for nothing.
+    // Brackets side by side, or in strings, do not count.
     assert!(decode(&format!(r#"2["x",{}1]"#, "[],{},".repeat(1000))).is_ok());
     assert!(decode(&format!(r#"2["x","{}"]"#, "[{".repeat(1000))).is_ok());
 }

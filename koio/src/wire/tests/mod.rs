@@ -4,13 +4,13 @@ mod arguments;
 mod attachments;
 mod codec;
 mod encoding;
-mod guard;
 mod limits;
-mod noise;
 mod packets;
+mod random;
 mod relay;
 mod roundtrip;
 mod scanner;
+mod typed_attachments;
 mod websocket_header;
 
 use bytes::Bytes;
@@ -30,7 +30,7 @@ fn decode(text: &str) -> Result<Packet, DecodeErrorKind> {
     Packet::decode(&text, &PacketLimits::default()).map_err(|error| error.kind())
 }
 
-/// What the messages of a fresh connection amount to: its packets, and the error that ended it.
+/// The packets in the messages of a new connection, and the error that ended it.
 fn receive(
     messages: impl IntoIterator<Item = Message>,
 ) -> (Vec<Incoming>, Option<DecodeErrorKind>) {
@@ -79,7 +79,7 @@ fn shown(frame: &Frame) -> Vec<String> {
     parts
 }
 
-/// What a client would have sent, had it sent this frame.
+/// The messages that a client would have to send for this frame.
 fn sent(frame: &Frame) -> Vec<Message> {
     let parts = frame.parts().map(|part| match part.text {
         false => Message::Binary(Bytes::copy_from_slice(part.payload)),

@@ -1,3 +1,5 @@
+//! The headers of packets and the names of events.
+
 use super::*;
 use crate::wire::DecodeErrorKind as Kind;
 
@@ -15,7 +17,7 @@ fn fields(text: &str) -> (PacketKind, String, Option<u64>, usize, String) {
 }
 
 #[test]
-fn the_examples_of_the_protocol_papers_are_read() {
+fn the_examples_of_the_specification_are_read() {
     let placeholder = r#"{"_placeholder":true,"num":0}"#;
     let cases = [
         ("0", PacketKind::Connect, "/", None, 0, ""),
@@ -211,7 +213,7 @@ fn numbers_are_names_as_they_were_written() {
 }
 
 #[test]
-fn names_are_decoded_and_names_of_others_lives_are_plain_events() {
+fn names_are_unescaped_and_lifecycle_names_of_other_libraries_are_plain_events() {
     for (text, name) in [
         (r#"2["a\"b\\c\u00e9\n"]"#, "a\"b\\cé\n"),
         (r#"2["\ud83d\ude00"]"#, "😀"),
@@ -360,7 +362,7 @@ fn disconnect_carries_nothing() {
 }
 
 #[test]
-fn a_refusal_from_a_client_is_told_from_a_broken_one() {
+fn a_connect_error_from_a_client_is_distinguished_from_a_malformed_one() {
     for text in [
         r#"4{"message":"x"}"#,
         r#"4"x""#,
@@ -411,4 +413,25 @@ fn errors_say_where_in_the_text_they_are() {
     assert_eq!(at(r#"2/a,x["a"]"#), DecodeError::new(Kind::Payload, 4));
     assert_eq!(at("2/a,01[]"), DecodeError::new(Kind::AckId, 4));
     assert_eq!(at("0{x").to_string(), "invalid json at byte 2");
+}
+
+/// The macro crate cannot import the list of reserved names, so it has its own: without `disconnect`, which names the
+/// handler for the end of a connection there.
+#[test]
+fn the_macros_refuse_the_reserved_event_names() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../koio-macros/src/diagnose.rs"
+    );
+    let source = std::fs::read_to_string(path).unwrap();
+    let (_, body) = source.split_once("pub(crate) fn reserved(").unwrap();
+    let (arms, _) = body.split_once("_ => None").unwrap();
+    let mut names: Vec<_> = arms
+        .lines()
+        .filter_map(|line| line.split_once("=>"))
+        .flat_map(|(pattern, _)| pattern.split('"').skip(1).step_by(2))
+        .collect();
+    names.push("disconnect");
+    names.sort_unstable();
+    assert_eq!(names, RESERVED_EVENTS);
 }

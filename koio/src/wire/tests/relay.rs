@@ -1,6 +1,8 @@
+//! Arguments that came in and are sent on.
+
 use serde::de::IgnoredAny;
 
-use super::noise::Noise;
+use super::random::Random;
 use super::*;
 use crate::args;
 use crate::wire::Bytes as Data;
@@ -10,7 +12,7 @@ const ONE: &str = r#"{"_placeholder":true,"num":1}"#;
 const TWO: &str = r#"{"_placeholder":true,"num":2}"#;
 
 #[test]
-fn arguments_are_passed_on_as_they_were_received() {
+fn arguments_are_relayed_as_they_were_received() {
     for args in [
         r#""#,
         r#",1"#,
@@ -58,21 +60,22 @@ fn white_space_between_arguments_is_not_passed_on() {
 }
 
 #[test]
-fn checked_arguments_are_passed_on_like_others() {
-    let mut noise = Noise::new(5);
+fn validated_arguments_are_relayed_like_others() {
+    let mut random = Random::new(5);
     for _ in 0..5_000 {
-        let items: Vec<_> = (0..noise.below(4)).map(|_| noise.json(3)).collect();
-        let gap = |noise: &mut Noise| *noise.one(&["", "", "", "", "", " ", "\n", "\t \r"]);
-        let mut list = gap(&mut noise).to_owned();
+        let items: Vec<_> = (0..random.below(4)).map(|_| random.json(3)).collect();
+        let gap = |random: &mut Random| *random.one(&["", "", "", "", "", " ", "\n", "\t \r"]);
+        let mut list = gap(&mut random).to_owned();
         for item in &items {
-            let comma = [gap(&mut noise), ",", gap(&mut noise), item].concat();
+            let comma = [gap(&mut random), ",", gap(&mut random), item].concat();
             list.push_str(&comma);
         }
-        list.push_str(gap(&mut noise));
+        list.push_str(gap(&mut random));
         for name in ["e", "\u{e9}"] {
             let received = args_of(&format!("2[\"{name}\"{list}]"), &[]);
             let mut reader = received.reader();
-            let checked = if noise.below(4) == 0 && reader.next::<IgnoredAny>().unwrap().is_some() {
+            let checked = if random.below(4) == 0 && reader.next::<IgnoredAny>().unwrap().is_some()
+            {
                 reader.whole().unwrap()
             } else {
                 received.reader().whole().unwrap()
@@ -105,7 +108,7 @@ fn text_that_is_no_json_is_not_passed_on() {
 }
 
 #[test]
-fn attachments_go_along_and_are_counted_anew() {
+fn attachments_are_relayed_and_renumbered() {
     let received = args_of(
         &format!(r#"52-["in",{{"a":[{ONE},1.0]}},{ZERO},"x"]"#),
         &[&[1], &[2]],
@@ -150,7 +153,7 @@ fn an_attachment_referred_to_twice_is_sent_twice() {
 }
 
 #[test]
-fn attachments_that_nothing_refers_to_stay_behind() {
+fn unreferenced_attachments_are_not_relayed() {
     let received = args_of(r#"51-["in",1]"#, &[&[1]]);
     assert_eq!(
         shown(&event("/", None, "e", &received).unwrap()),

@@ -1,14 +1,16 @@
+//! Random values and random packets.
+
 use std::fmt;
 
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::noise::Noise;
+use super::random::Random;
 use super::*;
 use crate::wire::Bytes as Data;
 
-/// Any value that can travel.
+/// Any value that can be sent.
 #[derive(Clone, Debug, PartialEq)]
 enum Tree {
     Null,
@@ -22,7 +24,7 @@ enum Tree {
 
 impl Tree {
     /// With no more than `binaries` binaries, which are counted down.
-    fn grow(noise: &mut Noise, depth: usize, binaries: &mut usize) -> Self {
+    fn grow(random: &mut Random, depth: usize, binaries: &mut usize) -> Self {
         const TEXTS: [&str; 6] = [
             "",
             "plain",
@@ -31,29 +33,29 @@ impl Tree {
             "_placeholder",
             "[{,",
         ];
-        match noise.below(if depth == 0 { 6 } else { 9 }) {
+        match random.below(if depth == 0 { 6 } else { 9 }) {
             0 => Self::Null,
-            1 => Self::Bool(noise.below(2) == 0),
-            2 => Self::Int(noise.below(usize::MAX >> 12) as i64 - (1 << 50)),
-            3 => Self::Text((*noise.one(&TEXTS)).to_owned()),
+            1 => Self::Bool(random.below(2) == 0),
+            2 => Self::Int(random.below(usize::MAX >> 12) as i64 - (1 << 50)),
+            3 => Self::Text((*random.one(&TEXTS)).to_owned()),
             4 | 5 if *binaries > 0 => {
                 *binaries -= 1;
-                let len = *noise.one(&[0, 1, 2, 3, 125, 126, 300]);
-                Self::Data((0..len).map(|_| noise.below(256) as u8).collect())
+                let len = *random.one(&[0, 1, 2, 3, 125, 126, 300]);
+                Self::Data((0..len).map(|_| random.below(256) as u8).collect())
             }
             6 => Self::List(
-                (0..noise.below(4))
-                    .map(|_| Self::grow(noise, depth - 1, binaries))
+                (0..random.below(4))
+                    .map(|_| Self::grow(random, depth - 1, binaries))
                     .collect(),
             ),
             7 | 8 => {
-                let entries = (0..noise.below(4)).map(|_| {
-                    let key = *noise.one(&["a", "num", "\"é\n", ""]);
-                    (key.to_owned(), Self::grow(noise, depth - 1, binaries))
+                let entries = (0..random.below(4)).map(|_| {
+                    let key = *random.one(&["a", "num", "\"é\n", ""]);
+                    (key.to_owned(), Self::grow(random, depth - 1, binaries))
                 });
                 Self::Map(entries.collect())
             }
-            _ => Self::Text("x".repeat(noise.below(200))),
+            _ => Self::Text("x".repeat(random.below(200))),
         }
     }
 }
@@ -144,16 +146,16 @@ fn polled(frame: &Frame) -> Vec<Message> {
 }
 
 #[test]
-fn what_is_sent_is_what_is_received_on_either_transport_and_when_passed_on() {
-    let mut noise = Noise::new(4);
+fn values_survive_both_transports_and_a_relay() {
+    let mut random = Random::new(4);
     for _ in 0..5_000 {
         let mut binaries = MAX_ATTACHMENTS;
-        let values: Vec<_> = (0..noise.below(4))
-            .map(|_| Tree::grow(&mut noise, 4, &mut binaries))
+        let values: Vec<_> = (0..random.below(4))
+            .map(|_| Tree::grow(&mut random, 4, &mut binaries))
             .collect();
-        let namespace = *noise.one(&["/", "/admin", "/é?x=1"]);
-        let id = *noise.one(&[None, Some(0), Some(13), Some((1 << 53) - 1)]);
-        let name = *noise.one(&["e", "", "é\"\n", "message"]);
+        let namespace = *random.one(&["/", "/admin", "/é?x=1"]);
+        let id = *random.one(&[None, Some(0), Some(13), Some((1 << 53) - 1)]);
+        let name = *random.one(&["e", "", "é\"\n", "message"]);
         let frame = event(namespace, id, name, &ArgList(&values)).unwrap();
         assert_eq!(sent(&frame), polled(&frame));
         assert_eq!(sent(&frame).len(), 1 + MAX_ATTACHMENTS - binaries);
@@ -170,7 +172,7 @@ fn what_is_sent_is_what_is_received_on_either_transport_and_when_passed_on() {
         );
         let args = got.args;
         assert_eq!(trees(&args), values);
-        // Passed on, it is the very same again.
+        // Relayed, it has the same bytes.
         assert_eq!(event(namespace, id, name, &args).unwrap(), frame);
         let Incoming::Ack { args, .. } = one(sent(&ack(namespace, 5, &args).unwrap())) else {
             panic!();
@@ -181,12 +183,12 @@ fn what_is_sent_is_what_is_received_on_either_transport_and_when_passed_on() {
 }
 
 #[test]
-fn nothing_that_a_peer_can_say_does_harm() {
-    let mut noise = Noise::new(5);
+fn random_and_broken_packets_are_read_or_refused_consistently() {
+    let mut random = Random::new(5);
     let placeholder = r#"{"_placeholder":true,"num":0}"#;
     for round in 0..40_000 {
-        let json = noise.json(3);
-        let valid = match noise.below(8) {
+        let json = random.json(3);
+        let valid = match random.below(8) {
             0 => format!("0/n,{{\"a\":{json}}}"),
             1 => format!("213[\"e\",{json},{json}]"),
             2 => format!("3/n,7[{json}]"),
@@ -199,7 +201,7 @@ fn nothing_that_a_peer_can_say_does_harm() {
         let packet = if round % 4 == 0 {
             valid
         } else {
-            noise.spoil(&valid)
+            random.spoil(&valid)
         };
         let (packets, _) = receive([text(&packet), binary(&[1]), text(&packet)]);
         for packet in packets {
@@ -209,14 +211,14 @@ fn nothing_that_a_peer_can_say_does_harm() {
                 _ => continue,
             };
             let valid = args.reader().finish().is_ok();
-            // Passing on succeeds if and only if the arguments are JSON.
+            // A relay succeeds if and only if the arguments are JSON.
             let relayed = event("/", None, "e", &args);
             assert_eq!(
                 valid,
                 !matches!(relayed, Err(EncodeError::Serialize(_))),
                 "{args:?}"
             );
-            // So does reading, whatever the types, as far as syntax goes.
+            // Reading finds the same syntax errors with every type.
             let mut reader = args.reader();
             let result = loop {
                 let read = match reader.position() % 4 {
@@ -248,10 +250,10 @@ fn nothing_that_a_peer_can_say_does_harm() {
 }
 
 #[test]
-fn polling_bodies_of_noise_do_no_harm() {
-    let mut noise = Noise::new(6);
+fn random_polling_bodies_are_read_or_refused() {
+    let mut random = Random::new(6);
     for _ in 0..20_000 {
-        let body = noise.spoil("4hello\u{1e}bAQIDBA==\u{1e}2\u{1e}42[\"e\"]\u{1e}6");
+        let body = random.spoil("4hello\u{1e}bAQIDBA==\u{1e}2\u{1e}42[\"e\"]\u{1e}6");
         for packet in payload::decode(body.into()).unwrap() {
             if let Ok(EnginePacket::Message(message)) = packet {
                 let _ = receive([message]);

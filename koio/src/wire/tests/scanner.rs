@@ -1,6 +1,8 @@
+//! The JSON scanner, with serde_json as the oracle.
+
 use serde::de::IgnoredAny;
 
-use super::noise::Noise;
+use super::random::Random;
 use crate::wire::DecodeErrorKind as Kind;
 use crate::wire::json::{self, Placeholders, Unwatched, document, value};
 
@@ -8,7 +10,7 @@ fn is_json(text: &str) -> bool {
     document(text.as_bytes(), 128, &mut Unwatched).is_ok()
 }
 
-/// serde_json's opinion. Skipping a value, it looks at the grammar alone.
+/// The oracle: serde_json checks only the grammar of a value that it skips.
 fn serde_is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
@@ -38,21 +40,21 @@ fn every_short_text_is_judged_as_serde_json_judges_it() {
 
 #[test]
 fn long_texts_are_judged_as_serde_json_judges_them() {
-    let mut noise = Noise::new(1);
+    let mut random = Random::new(1);
     for _ in 0..20_000 {
-        let text = noise.json(5);
+        let text = random.json(5);
         assert!(is_json(&text), "{text}");
-        let spoiled = noise.spoil(&text);
+        let spoiled = random.spoil(&text);
         assert_eq!(is_json(&spoiled), serde_is_json(&spoiled), "{spoiled:?}");
     }
 }
 
 #[test]
 fn a_value_ends_where_serde_json_says() {
-    let mut noise = Noise::new(2);
+    let mut random = Random::new(2);
     for _ in 0..5_000 {
-        let first = noise.json(4);
-        let both = format!(" {first} ,{}", noise.json(2));
+        let first = random.json(4);
+        let both = format!(" {first} ,{}", random.json(2));
         assert_eq!(
             value(both.as_bytes(), 0, 0, &mut Unwatched),
             Ok(first.len() + 1),
@@ -62,7 +64,7 @@ fn a_value_ends_where_serde_json_says() {
 }
 
 #[test]
-fn a_character_is_noticed_at_every_place_of_a_string() {
+fn a_special_character_is_found_at_every_place_of_a_string() {
     for at in 0..40 {
         let text = |character: &str| {
             format!(
@@ -84,19 +86,19 @@ fn a_character_is_noticed_at_every_place_of_a_string() {
 }
 
 #[test]
-fn a_long_string_ends_where_a_look_at_each_byte_says() {
+fn plain_agrees_with_a_look_at_each_byte() {
     let slow = |text: &[u8]| {
         let special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
         text.iter().position(special).unwrap_or(text.len())
     };
-    let mut noise = Noise::new(4);
+    let mut random = Random::new(4);
     // Longer than two of the longest runs, and every border between runs of all sizes among them.
     for len in (0..70).chain([255, 256, 257, 511, 512, 513, 600]) {
         for byte in 0..=255 {
-            let mut text: Vec<u8> = (0..len).map(|_| b' ' + noise.below(2) as u8).collect();
+            let mut text: Vec<u8> = (0..len).map(|_| b' ' + random.below(2) as u8).collect();
             assert_eq!(json::plain(&text), len);
             for at in 0..len.min(40) {
-                let at = if len < 70 { at } else { noise.below(len) };
+                let at = if len < 70 { at } else { random.below(len) };
                 let before = std::mem::replace(&mut text[at], byte);
                 assert_eq!(json::plain(&text), slow(&text), "{byte} at {at} of {len}");
                 text[at] = before;
@@ -112,8 +114,8 @@ fn a_long_string_ends_where_a_look_at_each_byte_says() {
         }
     }
     for _ in 0..20_000 {
-        let text: Vec<u8> = (0..noise.below(80))
-            .map(|_| *noise.one(b"\x00\x1f !\"#[\\]\x5e\x7e\x7f\x80\xa2\xdc\xff"))
+        let text: Vec<u8> = (0..random.below(80))
+            .map(|_| *random.one(b"\x00\x1f !\"#[\\]\x5e\x7e\x7f\x80\xa2\xdc\xff"))
             .collect();
         assert_eq!(json::plain(&text), slow(&text), "{text:?}");
         assert_eq!(json::is_plain(&text), slow(&text) == text.len());
@@ -135,10 +137,10 @@ fn depth_is_bounded_without_a_stack() {
 
 #[test]
 fn closing_brackets_match_their_opening_ones_at_every_depth() {
-    let mut noise = Noise::new(3);
+    let mut random = Random::new(3);
     for _ in 0..2_000 {
-        let kinds: Vec<bool> = (0..=noise.below(127))
-            .map(|_| noise.below(2) == 0)
+        let kinds: Vec<bool> = (0..=random.below(127))
+            .map(|_| random.below(2) == 0)
             .collect();
         let open: String = kinds
             .iter()
@@ -153,7 +155,7 @@ fn closing_brackets_match_their_opening_ones_at_every_depth() {
         };
         assert!(is_json(&format!("{open}1{}", close(&kinds))));
         let mut wrong = kinds.clone();
-        let at = noise.below(wrong.len());
+        let at = random.below(wrong.len());
         wrong[at] = !wrong[at];
         assert!(!is_json(&format!("{open}1{}", close(&wrong))));
     }
@@ -178,7 +180,7 @@ fn brackets_are_counted_and_nothing_else_is() {
 
 #[test]
 fn both_readings_of_a_placeholder_agree() {
-    // What the check of a packet takes for a placeholder is what the relay takes for one.
+    // `Placeholders` and `placeholder` must agree on what a placeholder is.
     const PARTS: [&str; 12] = [
         r#""_placeholder":true"#,
         r#""_placeholder" : true"#,

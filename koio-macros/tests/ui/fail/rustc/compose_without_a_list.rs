@@ -1,4 +1,7 @@
-use koio::{Context, BoxMiddleware, Next, Reply, Result, compose};
+use koio::{
+    Context, Next, Reply, Result,
+    middleware::{BoxMiddleware, compose},
+};
 
 async fn pass(_ctx: Context, next: Next) -> Result<Reply> {
     next.run().await

@@ -1,4 +1,4 @@
-use koio::{BoxMiddleware, Namespace};
+use koio::{Namespace, middleware::BoxMiddleware};
 
 fn main() {
     let _ = Namespace::new().wrap("pass");

@@ -1,4 +1,4 @@
-use koio::{BoxMiddleware, Context, Io, Middleware, Next, Reply, Result};
+use koio::{Context, Io, Middleware, Next, Reply, Result, middleware::BoxMiddleware};
 
 fn without_impl() -> Middleware {
     |_ctx, next: Next| next.run()

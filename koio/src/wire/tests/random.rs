@@ -1,25 +1,22 @@
-//! Numbers that look random and are the same on every run, and what is made of them.
+//! Random JSON texts, the same on every run.
 
-/// Marsaglia's xorshift.
-pub(super) struct Noise(u64);
+/// A seeded generator of numbers and texts.
+pub(super) struct Random(fastrand::Rng);
 
-impl Noise {
+impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Self(fastrand::Rng::with_seed(seed))
     }
 
     pub(super) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
+        self.0.usize(..limit)
     }
 
     pub(super) fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
+        self.0.choice(of).unwrap()
     }
 
-    /// A JSON value as text, with all that its grammar allows.
+    /// A JSON value as text, with everything that the grammar allows.
     pub(super) fn json(&mut self, depth: usize) -> String {
         const SCALARS: [&str; 18] = [
             "null",

@@ -1,3 +1,5 @@
+//! Attachments read into types: bytes, structs, enums, maps.
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Debug};
 
@@ -9,7 +11,7 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::wire::Bytes as Data;
 
-/// Asks for bytes and is glad of text too, as the types of `serde_bytes` are.
+/// Asks for bytes and takes text too, as the types of `serde_bytes` do.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Blob(Vec<u8>);
 
@@ -93,7 +95,7 @@ fn an_attachment_is_read_where_bytes_are_wanted() {
 }
 
 #[test]
-fn keys_come_in_any_spelling() {
+fn keys_of_placeholders_may_be_spelled_in_any_way() {
     for json in [
         r#"{ "_placeholder" : true , "num" : 0 }"#,
         r#"{"\u005fplaceholder":true,"n\u0075m":0}"#,
@@ -105,7 +107,7 @@ fn keys_come_in_any_spelling() {
 }
 
 #[test]
-fn the_usual_spelling_is_read_like_any_other() {
+fn the_usual_spelling_of_a_placeholder_is_read_like_any_other() {
     fn same<T: Debug + DeserializeOwned + PartialEq>() {
         let usual = read::<T>(r#"{"_placeholder":true,"num":0}"#);
         let other = read::<T>(r#"{"_placeholder":true,"num":0 }"#);
@@ -299,7 +301,7 @@ fn attachments_are_found_under_flatten_and_in_every_kind_of_enum() {
 }
 
 #[test]
-fn an_attachment_is_no_map_no_struct_no_list_and_no_text() {
+fn an_attachment_is_not_read_as_map_struct_list_or_text() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Anything {
         num: Option<u8>,
@@ -315,7 +317,7 @@ fn an_attachment_is_no_map_no_struct_no_list_and_no_text() {
 }
 
 #[test]
-fn maps_of_a_binary_packet_that_are_no_placeholders_are_read_as_ever() {
+fn maps_that_are_no_placeholders_are_read_as_usual() {
     for json in [
         r#"{}"#,
         r#"{"num":1}"#,
@@ -371,7 +373,7 @@ fn maps_of_a_binary_packet_that_are_no_placeholders_are_read_as_ever() {
 }
 
 #[test]
-fn a_type_that_binary_data_does_not_fit_hears_that_it_is_binary_data() {
+fn the_error_for_a_wrong_type_says_that_it_is_binary_data() {
     for (json, expected) in [
         (
             ZERO,
@@ -390,7 +392,7 @@ fn a_type_that_binary_data_does_not_fit_hears_that_it_is_binary_data() {
         text.starts_with("invalid type: binary data, expected a string"),
         "{text}"
     );
-    // Nothing of it where there is none.
+    // Without attachments the error does not mention binary data.
     assert_eq!(
         plain::<Vec<u8>>("{}").unwrap_err(),
         "invalid type: map, expected a sequence"
@@ -470,11 +472,11 @@ fn objects_that_begin_like_placeholders_do_not_multiply_the_work() {
             "}".repeat(levels)
         )
     };
-    // Each level is looked at twice, so only the first few are looked at.
+    // Each level is parsed twice, so only the first few levels are searched.
     assert!(read::<Value>(&nested(8, "#0")).is_err());
     assert!(read::<Value>(&nested(9, "#0")).is_ok());
     assert!(read::<Value>(&nested(120, "#0")).is_ok());
-    // Where bytes are wanted they are found nevertheless.
+    // A type that asks for bytes finds them at every level.
     #[derive(Debug, Deserialize)]
     struct Deep {
         num: Option<Box<Deep>>,
@@ -485,7 +487,7 @@ fn objects_that_begin_like_placeholders_do_not_multiply_the_work() {
         deep = *next;
     }
     assert_eq!(deep.data, Some(Blob(vec![3])));
-    // Other nesting is no replay.
+    // Other nesting does not count.
     let json = format!("{}#0{}", r#"{"a":"#.repeat(100), "}".repeat(100));
     assert!(read::<Value>(&json).is_err());
 }

@@ -1,0 +1,55 @@
+//! The service beside koio, given to [`Io::attach`](crate::Io::attach).
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+
+use crate::error::BoxError;
+
+/// A service of any type.
+pub(super) type AttachedService =
+    BoxCloneSyncService<Request<Incoming>, Response<AttachedBody>, AttachedError>;
+
+pub(super) type AttachedBody = UnsyncBoxBody<Bytes, AttachedError>;
+
+/// The attached service failed, or its body. A type of its own: with a bare boxed error the compiler can't see
+/// that a connection's future is `Send`.
+#[derive(Debug)]
+pub(super) struct AttachedError(BoxError);
+
+impl fmt::Display for AttachedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the attached service failed")
+    }
+}
+
+impl std::error::Error for AttachedError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+/// Boxes a service, its body and its error.
+pub(super) fn boxed<S, B>(service: S) -> AttachedService
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    BoxCloneSyncService::new(
+        service
+            .map_response(|response: Response<B>| {
+                response.map(|body| {
+                    body.map_err(|error| AttachedError(error.into()))
+                        .boxed_unsync()
+                })
+            })
+            .map_err(|error: S::Error| AttachedError(error.into())),
+    )
+}
