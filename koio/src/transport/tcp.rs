@@ -1,4 +1,4 @@
-//! The byte streams that a WebSocket may run on.
+//! The byte streams that connections run on: [`Tcp`], or any other behind [`ByteStream`].
 
 use std::{
     io::{self, IoSlice},
@@ -34,13 +34,13 @@ pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
     }
 }
 
-/// Behind TLS, or whatever else is not the socket itself.
+/// TLS, or another stream that is not the socket itself.
 impl ByteStream for TokioIo<Upgraded> {}
 
 #[cfg(test)]
 impl ByteStream for tokio::io::DuplexStream {}
 
-/// A TCP connection, which any task may write to.
+/// A TCP connection. Any task may write to it through its [`writer`](Self::writer).
 #[derive(Debug)]
 pub(crate) struct Tcp {
     read: OwnedReadHalf,
@@ -71,7 +71,8 @@ impl From<TcpStream> for Tcp {
 
 impl Drop for Tcp {
     fn drop(&mut self) {
-        // Closing tells the peer the same as shutting down, with one system call less.
+        // The socket is closed with the read half, which the peer sees as well: a shutdown before it would be a system
+        // call more for each connection (row `connect`).
         if let Some(last) = self.write.take().and_then(Arc::into_inner) {
             last.half.forget();
         }
@@ -121,7 +122,7 @@ impl TcpWriter {
 }
 
 impl Tcp {
-    /// Ready when there is something to read, or the client has gone.
+    /// Ready when there are bytes to read, or the peer has hung up.
     pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.read.as_ref().poll_read_ready(cx)
     }
@@ -131,7 +132,7 @@ impl Tcp {
         self.write.clone()
     }
 
-    /// Writes as much as goes without waiting.
+    /// Writes as much as the socket takes without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.write {
             Some(write) => write.try_write(bytes),
@@ -150,7 +151,7 @@ impl Tcp {
         let stream: &TcpStream = half.half.as_ref();
         loop {
             match write(stream) {
-                // Asked only now: nearly always it is ready, and what it knows not to be costs no system call.
+                // Readiness is polled only when the write would block: nearly always it does not.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(stream.poll_write_ready(cx))?;
                 }
