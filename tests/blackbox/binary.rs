@@ -8,7 +8,7 @@ use crate::scene::{SHORT, Scene, assert_ends};
 const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
 
 #[tokio::test]
-async fn whose_count_is_not_a_plain_number_end_the_connection() {
+async fn attachments_whose_count_is_not_a_plain_number_end_the_connection() {
     let counts = [
         "", "-", "4-1-", "x-", "1", "1e1-", "0x5-", " 5-", "1.0-", "05-", "00-", "+1-", "1-1-",
     ];
@@ -21,7 +21,7 @@ async fn whose_count_is_not_a_plain_number_end_the_connection() {
 }
 
 #[tokio::test]
-async fn of_more_than_ten_end_the_connection_before_anything_is_kept() {
+async fn attachments_of_more_than_ten_end_the_connection_before_anything_is_kept() {
     let packets = [
         r#"4511-["echo"]"#,
         r#"45100000000000000000000-["echo"]"#,
@@ -31,7 +31,7 @@ async fn of_more_than_ten_end_the_connection_before_anything_is_kept() {
 }
 
 #[tokio::test]
-async fn of_a_packet_that_has_none_end_the_connection() {
+async fn attachments_of_a_packet_that_has_none_end_the_connection() {
     let mut scene = Scene::new().await;
     for transport in client::BOTH {
         let mut client = scene.client(transport).await;
@@ -60,7 +60,7 @@ async fn of_a_packet_that_has_none_end_the_connection() {
 }
 
 #[tokio::test]
-async fn whose_placeholders_point_nowhere_end_the_connection() {
+async fn attachments_whose_placeholders_point_nowhere_end_the_connection() {
     let mut scene = Scene::new().await;
     let numbers = [
         "-1",
@@ -93,7 +93,7 @@ async fn whose_placeholders_point_nowhere_end_the_connection() {
 }
 
 #[tokio::test]
-async fn that_are_pointed_at_twice_or_out_of_order_are_delivered_so() {
+async fn attachments_that_are_pointed_at_twice_or_out_of_order_are_delivered_so() {
     let mut scene = Scene::new().await;
     for transport in client::BOTH {
         let mut client = scene.client(transport).await;
@@ -148,7 +148,7 @@ async fn things_that_only_look_like_placeholders_are_plain_data() {
 }
 
 #[tokio::test]
-async fn before_connect_end_the_connection_at_once() {
+async fn attachments_before_connect_end_the_connection_at_once() {
     let scene = Scene::new().await;
     for transport in client::BOTH {
         let mut client = Client::open(scene.target(), transport).await;
@@ -159,7 +159,7 @@ async fn before_connect_end_the_connection_at_once() {
 }
 
 #[tokio::test]
-async fn that_do_not_come_end_the_connection() {
+async fn attachments_that_do_not_come_end_the_connection() {
     let mut scene =
         Scene::with(|io| io.config(|config| config.socket.attachments_timeout = SHORT)).await;
     for transport in client::BOTH {
@@ -183,7 +183,7 @@ async fn that_do_not_come_end_the_connection() {
 }
 
 #[tokio::test]
-async fn that_are_too_big_together_end_the_connection() {
+async fn attachments_that_are_too_big_together_end_the_connection() {
     let mut scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     let bytes = vec![0; 600_000];
@@ -194,7 +194,7 @@ async fn that_are_too_big_together_end_the_connection() {
 }
 
 #[tokio::test]
-async fn that_are_empty_or_as_big_as_allowed_are_taken() {
+async fn attachments_that_are_empty_or_as_big_as_allowed_are_taken() {
     let mut scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     let ten: Vec<_> = (0..10)
@@ -221,7 +221,7 @@ async fn that_are_empty_or_as_big_as_allowed_are_taken() {
 }
 
 #[tokio::test]
-async fn of_a_connection_that_goes_away_half_way_leave_nothing() {
+async fn attachments_of_a_connection_that_goes_away_half_way_leave_nothing() {
     let mut scene = Scene::new().await;
     for _ in 0..20 {
         let mut client = scene.client(Transport::WebSocket).await;
@@ -235,7 +235,7 @@ async fn of_a_connection_that_goes_away_half_way_leave_nothing() {
 }
 
 #[tokio::test]
-async fn where_text_is_wanted_or_text_where_they_are_is_a_bad_request() {
+async fn attachments_in_place_of_text_and_text_in_place_of_attachments_are_a_bad_request() {
     let scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     for packet in [

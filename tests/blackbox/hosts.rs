@@ -141,7 +141,7 @@ async fn in_axum_polling_websocket_upgrade_and_the_routes_share_a_port_and_a_sta
 }
 
 #[tokio::test]
-async fn in_axum_the_address_of_the_peer_is_known_if_somebody_tells_it() {
+async fn in_axum_the_address_of_the_peer_is_known_with_connect_info() {
     for (with_address, expected) in [(true, r#"431["127.0.0.1"]"#), (false, "431[null]")] {
         let server = axum_server(with_address).await;
         for transport in client::BOTH {
@@ -199,7 +199,7 @@ async fn assert_written_by_whoever_emits(target: Target, io: &IoHandle) {
 }
 
 #[tokio::test]
-async fn on_a_bare_connection_whoever_emits_writes() {
+async fn on_a_bare_connection_the_emitter_writes() {
     let own = serve(koio(&Arc::default())).await;
     assert_written_by_whoever_emits(own.target(), &own.handle).await;
     let axum = axum_server(false).await;

@@ -249,7 +249,7 @@ async fn the_id_of_a_session_never_stands_whole_in_a_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_people_say_is_not_logged() {
+async fn arguments_of_events_are_not_logged() {
     const SECRET: &str = "the eagle has landed";
     let heard = Heard::default();
     let _guard = heard.listen();

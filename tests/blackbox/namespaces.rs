@@ -71,7 +71,7 @@ async fn a_connection_whose_parameters_do_not_fit_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_namespaces_of_one_pattern_do_not_hear_each_other() {
+async fn two_namespaces_of_one_pattern_share_no_events() {
     let memory = rooms();
     let mut peers = Vec::new();
     for namespace in ["/red/room/1", "/red/room/1", "/red/room/2"] {

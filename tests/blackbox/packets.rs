@@ -6,7 +6,7 @@ use koio_tests::{Client, Transport, client};
 use crate::scene::{SHORT, Scene, assert_answers, assert_ends};
 
 #[tokio::test]
-async fn of_an_unknown_type_end_the_connection() {
+async fn packets_of_an_unknown_type_end_the_connection() {
     let packets = [
         "4",
         "47",
@@ -20,7 +20,7 @@ async fn of_an_unknown_type_end_the_connection() {
 }
 
 #[tokio::test]
-async fn whose_payload_has_the_wrong_shape_end_the_connection() {
+async fn packets_whose_payload_has_the_wrong_shape_end_the_connection() {
     let packets = [
         "42",
         "42{}",
@@ -37,7 +37,7 @@ async fn whose_payload_has_the_wrong_shape_end_the_connection() {
 }
 
 #[tokio::test]
-async fn whose_json_is_broken_end_the_connection() {
+async fn packets_whose_json_is_broken_end_the_connection() {
     let packets = [
         r#"42["a""#,
         r#"42["a"]x"#,
@@ -64,7 +64,7 @@ async fn whose_json_is_broken_end_the_connection() {
 }
 
 #[tokio::test]
-async fn whose_broken_json_no_type_would_have_read_end_the_connection_all_the_same() {
+async fn packets_whose_broken_json_no_type_would_have_read_end_the_connection_all_the_same() {
     // `file` reads one argument; what is wrong is behind it, or in a part that it ignores.
     let packets = [
         r#"421["wait",1,{]"#,
@@ -75,7 +75,7 @@ async fn whose_broken_json_no_type_would_have_read_end_the_connection_all_the_sa
 }
 
 #[tokio::test]
-async fn with_reserved_names_end_the_connection() {
+async fn packets_with_reserved_names_end_the_connection() {
     let names = [
         "connect",
         "connect_error",
@@ -95,7 +95,7 @@ async fn with_reserved_names_end_the_connection() {
 }
 
 #[tokio::test]
-async fn with_names_that_mean_something_elsewhere_are_plain_events() {
+async fn packets_with_names_that_mean_something_elsewhere_are_plain_events() {
     assert_answers(&[
         (r#"421["error"]"#, r#"431["error"]"#),
         (r#"422["message"]"#, r#"432["message"]"#),
@@ -109,7 +109,7 @@ async fn with_names_that_mean_something_elsewhere_are_plain_events() {
 }
 
 #[tokio::test]
-async fn with_a_number_for_a_name_are_events_of_that_name() {
+async fn packets_with_a_number_for_a_name_are_events_of_that_name() {
     assert_answers(&[
         (r#"421[1,"x"]"#, r#"431["1"]"#),
         ("422[-1.5]", r#"432["-1.5"]"#),
@@ -118,7 +118,7 @@ async fn with_a_number_for_a_name_are_events_of_that_name() {
 }
 
 #[tokio::test]
-async fn with_escapes_in_their_name_are_events_of_the_name_that_is_meant() {
+async fn packets_with_escapes_in_their_name_are_events_of_the_name_that_is_meant() {
     assert_answers(&[
         (r#"421["\u0065cho",1]"#, "431[1]"),
         (r#"422["a\"b"]"#, r#"432["a\"b"]"#),
@@ -129,13 +129,13 @@ async fn with_escapes_in_their_name_are_events_of_the_name_that_is_meant() {
 }
 
 #[tokio::test]
-async fn with_a_name_that_is_too_long_end_the_connection() {
+async fn packets_with_a_name_that_is_too_long_end_the_connection() {
     let long = format!(r#"42["{}"]"#, "x".repeat(256));
     assert_ends(&[&long], CloseReason::ForcedClose).await;
 }
 
 #[tokio::test]
-async fn that_are_nested_deeper_than_128_end_the_connection() {
+async fn packets_that_are_nested_deeper_than_128_end_the_connection() {
     for depth in [129, 10_000, 400_000] {
         let arrays = format!(r#"42["echo",{}{}]"#, "[".repeat(depth), "]".repeat(depth));
         let unclosed = format!(r#"42["echo",{}"#, "[".repeat(depth));
@@ -150,7 +150,7 @@ async fn that_are_nested_deeper_than_128_end_the_connection() {
 }
 
 #[tokio::test]
-async fn that_are_nested_as_deep_as_allowed_are_passed_on() {
+async fn packets_that_are_nested_as_deep_as_allowed_are_passed_on() {
     // The array of the arguments is the first of the 128.
     let depth = 127;
     let value = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -165,7 +165,7 @@ async fn that_are_nested_as_deep_as_allowed_are_passed_on() {
 }
 
 #[tokio::test]
-async fn with_odd_but_valid_json_are_passed_on_as_they_are() {
+async fn packets_with_odd_but_valid_json_are_passed_on_as_they_are() {
     let values = [
         r#"{"a":1,"a":2}"#,
         r#"{"__proto__":{"x":1}}"#,
@@ -181,7 +181,7 @@ async fn with_odd_but_valid_json_are_passed_on_as_they_are() {
 }
 
 #[tokio::test]
-async fn with_a_lone_surrogate_end_at_most_their_own_connection() {
+async fn packets_with_a_lone_surrogate_end_at_most_their_own_connection() {
     let scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     client.send(r#"421["echo","\ud800"]"#).await;
@@ -193,7 +193,7 @@ async fn with_a_lone_surrogate_end_at_most_their_own_connection() {
 }
 
 #[tokio::test]
-async fn with_blanks_before_their_json_end_the_connection() {
+async fn packets_with_blanks_before_their_json_end_the_connection() {
     let packets = [
         r#"42 ["echo"]"#,
         "42\t[\"echo\"]",
@@ -204,7 +204,7 @@ async fn with_blanks_before_their_json_end_the_connection() {
 }
 
 #[tokio::test]
-async fn of_a_namespace_that_was_not_joined_end_the_connection() {
+async fn packets_of_a_namespace_that_was_not_joined_end_the_connection() {
     let packets = [
         r#"42/custom,["echo"]"#,
         r#"42/never,["echo"]"#,
@@ -218,7 +218,7 @@ async fn of_a_namespace_that_was_not_joined_end_the_connection() {
 }
 
 #[tokio::test]
-async fn before_connect_end_the_connection() {
+async fn packets_before_connect_end_the_connection() {
     for transport in client::BOTH {
         let scene = Scene::new().await;
         for packet in [r#"42["echo"]"#, "431[]", "41", "4abc", "451-[\"echo\"]"] {
@@ -231,7 +231,7 @@ async fn before_connect_end_the_connection() {
 }
 
 #[tokio::test]
-async fn behind_ones_own_disconnect_are_not_dispatched() {
+async fn packets_behind_ones_own_disconnect_are_not_dispatched() {
     let mut scene = Scene::new().await;
     let mut session = koio_tests::Polling::open(scene.target()).await;
     session.send("40").await;
@@ -264,7 +264,7 @@ async fn leaving_twice_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn by_the_thousand_for_a_busy_handler_stop_the_reading_and_lose_nothing() {
+async fn packets_by_the_thousand_for_a_busy_handler_stop_the_reading_and_lose_nothing() {
     let mut scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     const EVENTS: usize = 20_000;
@@ -294,4 +294,14 @@ async fn by_the_thousand_for_a_busy_handler_stop_the_reading_and_lose_nothing() 
     client.close().await;
     scene.report().await;
     scene.end().await;
+}
+
+#[tokio::test]
+async fn names_in_ascii_escapes_are_understood() {
+    // python-socketio sends ASCII only.
+    assert_answers(&[
+        (r#"421["caf\u00e9"]"#, "431[\"caf\u{e9}\"]"),
+        (r#"422["a\/b\n\t\u0022"]"#, r#"432["a/b\n\t\""]"#),
+    ])
+    .await;
 }

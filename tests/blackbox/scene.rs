@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use koio::{Args, CloseReason, Context, Io, Namespace, Next, Reply, State, handlers, on};
-use koio_tests::{Canaries, Client, Running, Target, Transport, client, within};
+use koio_tests::{Canaries, Client, Polling, Running, Target, Transport, client, within};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -186,6 +186,14 @@ impl Scene {
     /// A connection to `/`.
     pub(crate) async fn client(&self, transport: Transport) -> Client {
         Client::connect(self.target(), transport).await
+    }
+
+    /// A polling session that is connected to `/`.
+    pub(crate) async fn polling(&self) -> Polling {
+        let mut session = Polling::open(self.target()).await;
+        session.send("40").await;
+        assert!(session.get().await.text().starts_with("40{"));
+        session
     }
 
     /// The next socket that leaves.

@@ -196,7 +196,7 @@ async fn the_ping_deadline_survives_the_upgrade() {
 }
 
 #[tokio::test]
-async fn a_shutdown_in_the_middle_of_it_ends_as_soon_as_the_client_has_been_told() {
+async fn a_shutdown_during_the_upgrade_ends_when_the_client_knows_of_it() {
     let scene = Scene::alone(|io| io).await;
     let (mut session, mut socket) = probing(&scene).await;
     socket.send("2probe").await;
@@ -210,7 +210,7 @@ async fn a_shutdown_in_the_middle_of_it_ends_as_soon_as_the_client_has_been_told
 }
 
 #[tokio::test]
-async fn a_shutdown_just_before_its_last_step_does_not_wait_for_a_poll_that_will_never_come() {
+async fn a_shutdown_before_the_last_step_of_an_upgrade_does_not_wait_for_another_poll() {
     let mut scene = Scene::alone(|io| io).await;
     let (mut session, mut socket) = probing(&scene).await;
     socket.send("2probe").await;

@@ -32,7 +32,7 @@ async fn assert_closed(cases: &[&[Frame]], codes: &[u16], reason: CloseReason) {
 }
 
 #[tokio::test]
-async fn that_break_the_framing_are_answered_with_1002() {
+async fn frames_that_break_the_framing_are_answered_with_1002() {
     let text = || Frame::text("2probe");
     let cases: &[&[Frame]] = &[
         &[text().unmasked()],
@@ -53,7 +53,7 @@ async fn that_break_the_framing_are_answered_with_1002() {
 }
 
 #[tokio::test]
-async fn that_close_with_a_code_that_nobody_may_send_are_answered_with_1002() {
+async fn frames_that_close_with_a_code_that_nobody_may_send_are_answered_with_1002() {
     let close = |code: u16| Frame::new(8, code.to_be_bytes());
     let mut scene = Scene::new().await;
     for code in [999, 1005, 1006] {
@@ -74,7 +74,7 @@ async fn that_close_with_a_code_that_nobody_may_send_are_answered_with_1002() {
 }
 
 #[tokio::test]
-async fn whose_reserved_bits_are_set_at_once_are_answered_with_1002() {
+async fn frames_whose_reserved_bits_are_set_at_once_are_answered_with_1002() {
     let scene = Scene::new().await;
     for bits in 1..8 {
         let path = scene.target().websocket();
@@ -86,7 +86,7 @@ async fn whose_reserved_bits_are_set_at_once_are_answered_with_1002() {
 }
 
 #[tokio::test]
-async fn of_text_that_is_not_utf8_are_answered_with_1007() {
+async fn frames_of_text_that_is_not_utf8_are_answered_with_1007() {
     let cases: &[&[Frame]] = &[
         &[Frame::text(b"4\xff")],
         &[Frame::text(b"4\xe2\x82")],
@@ -100,7 +100,7 @@ async fn of_text_that_is_not_utf8_are_answered_with_1007() {
 }
 
 #[tokio::test]
-async fn whose_length_is_absurd_are_refused_before_anything_is_allocated() {
+async fn frames_whose_length_is_absurd_are_refused_before_anything_is_allocated() {
     let huge = |length| Frame::text("4").length64(length);
     let cases: &[&[Frame]] = &[
         &[huge(1 << 63)],
@@ -112,7 +112,7 @@ async fn whose_length_is_absurd_are_refused_before_anything_is_allocated() {
 }
 
 #[tokio::test]
-async fn above_the_limit_are_answered_with_1009() {
+async fn frames_above_the_limit_are_answered_with_1009() {
     let cases: &[&[Frame]] = &[
         &[Frame::text("4").length64(1_000_001)],
         &[Frame::text("4".repeat(1_000_001))],
@@ -125,7 +125,7 @@ async fn above_the_limit_are_answered_with_1009() {
 }
 
 #[tokio::test]
-async fn that_never_end_are_answered_with_1008() {
+async fn frames_that_never_end_are_answered_with_1008() {
     let mut scene = Scene::new().await;
     let mut socket = connected(scene.target()).await;
     socket.send(&Frame::text("4").unfinished()).await;
@@ -140,7 +140,7 @@ async fn that_never_end_are_answered_with_1008() {
 }
 
 #[tokio::test]
-async fn whose_bytes_never_come_are_cut_off() {
+async fn frames_whose_bytes_never_come_are_cut_off() {
     // Nor does the client's close frame come: it would be taken for the message's bytes.
     let limits = |io: Io| {
         io.config(|config| {
@@ -163,7 +163,7 @@ async fn whose_bytes_never_come_are_cut_off() {
 }
 
 #[tokio::test]
-async fn with_needlessly_long_lengths_are_one_thing_or_the_other() {
+async fn frames_with_needlessly_long_lengths_are_one_thing_or_the_other() {
     let mut scene = Scene::new().await;
     let packet = r#"421["echo",1]"#;
     for frame in [
@@ -181,7 +181,7 @@ async fn with_needlessly_long_lengths_are_one_thing_or_the_other() {
 }
 
 #[tokio::test]
-async fn that_come_byte_by_byte_are_put_together() {
+async fn frames_that_come_byte_by_byte_are_put_together() {
     let mut scene = Scene::new().await;
     let mut socket = connected(scene.target()).await;
     let echo = Frame::text("421[\"echo\",\"h\u{e9}llo\"]").bytes();
@@ -206,20 +206,26 @@ async fn that_come_byte_by_byte_are_put_together() {
     scene.end().await;
 }
 
-#[tokio::test]
-async fn behind_the_upgrade_request_are_kept_in_their_order() {
-    let mut scene = Scene::new().await;
-    let mut http = koio_tests::Http::connect(scene.server.addr).await;
-    let mut head = format!("GET {} HTTP/1.1\r\nHost: x\r\n", scene.target().websocket());
+/// A handshake with a frame in the same segment. The answer to the handshake is read.
+async fn upgraded_with(target: Target, frame: &Frame) -> RawWebSocket {
+    let path = target.websocket();
+    let mut http = koio_tests::Http::connect(target.addr).await;
+    let mut head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n");
     for (name, value) in RawWebSocket::HEADERS {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();
-    bytes.extend(Frame::text("40").bytes());
+    bytes.extend(frame.bytes());
     http.write(bytes).await;
     assert_eq!(http.response().await.expect("an answer").status, 101);
-    let mut socket = RawWebSocket::upgraded(http);
+    RawWebSocket::upgraded(http)
+}
+
+#[tokio::test]
+async fn frames_behind_the_upgrade_request_are_kept_in_their_order() {
+    let mut scene = Scene::new().await;
+    let mut socket = upgraded_with(scene.target(), &Frame::text("40")).await;
     assert!(
         socket
             .next()
@@ -244,7 +250,15 @@ async fn behind_the_upgrade_request_are_kept_in_their_order() {
 }
 
 #[tokio::test]
-async fn that_are_no_engine_packets_end_the_session() {
+async fn frames_that_break_the_framing_behind_the_upgrade_request_do_not_lose_the_101() {
+    let scene = Scene::new().await;
+    let mut socket = upgraded_with(scene.target(), &Frame::new(3, "x")).await;
+    assert_eq!(socket.ended().await, Some(1002));
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn frames_that_are_no_engine_packets_end_the_session() {
     let mut scene = Scene::new().await;
     for text in ["0", "0{}", "5", "6", "7", "abc", "", "b!!!!", "bAAA"] {
         let mut socket = connected(scene.target()).await;
@@ -270,7 +284,7 @@ async fn that_are_no_engine_packets_end_the_session() {
 }
 
 #[tokio::test]
-async fn behind_a_close_frame_are_dropped() {
+async fn frames_behind_a_close_frame_are_dropped() {
     let mut scene = Scene::new().await;
     let mut socket = connected(scene.target()).await;
     let close = Frame::new(8, 1000_u16.to_be_bytes()).bytes();
@@ -331,5 +345,15 @@ async fn pings_of_a_client_that_does_not_read_are_bounded() {
     drop(socket);
     let mut scene = scene;
     scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_message_above_the_limit_is_refused_by_its_announced_length() {
+    let mut scene = Scene::with(|io| io.max_payload(10_000)).await;
+    let mut socket = connected(scene.target()).await;
+    socket.send(&Frame::text("").length64(10_001)).await;
+    assert_eq!(socket.ended().await, Some(1009));
+    assert_eq!(scene.report().await.reason, CloseReason::TransportError);
     scene.end().await;
 }

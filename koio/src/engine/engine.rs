@@ -96,25 +96,6 @@ impl Engine {
         opening: Opening,
         websocket: Option<Box<dyn Transport>>,
     ) -> Result<Frame, NotOpened> {
-        self.open_with(opening, websocket, Vec::new())
-    }
-
-    /// Opens a session over a WebSocket to which these bytes are written ahead of the first frame.
-    pub(crate) fn open_behind(
-        &self,
-        first: Vec<u8>,
-        opening: Opening,
-        websocket: Box<dyn Transport>,
-    ) -> Result<Frame, NotOpened> {
-        self.open_with(opening, Some(websocket), first)
-    }
-
-    fn open_with(
-        &self,
-        opening: Opening,
-        websocket: Option<Box<dyn Transport>>,
-        first: Vec<u8>,
-    ) -> Result<Frame, NotOpened> {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
@@ -125,7 +106,7 @@ impl Engine {
         let session = Session::new(sid, config, transport);
         let handshake = self.handshake(&sid, transport);
         if transport == TransportKind::WebSocket {
-            send_handshake(&session, handshake.preceded_by(first));
+            send_handshake(&session, handshake.clone());
         }
         let registration = Registration::new(Arc::clone(&self.0.sessions), &session);
         // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.

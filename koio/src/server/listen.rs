@@ -33,7 +33,9 @@ use crate::{
     engine::PeerAddr,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::{Body, EngineService, Http1Connection, HttpStream, Responding, StopSignal},
+    transport::{
+        Body, EngineService, Http1Connection, Http1Outcome, HttpStream, Responding, StopSignal,
+    },
 };
 
 /// The size of hyper's read buffer, and so the longest head of a request (431 above it). Cookies and
@@ -287,12 +289,12 @@ fn serve_connection(
     let timeout = services.header_timeout;
     let mut connection = Http1Connection::new(stream, peer, Arc::clone(engine), timeout, stops);
     tokio::spawn(async move {
-        let outcome = {
+        let end = {
             let stopped = pin!(ended(&mut stopped));
-            connection.run(stopped).await
+            connection.try_serve(stopped).await
         };
         let peer = connection.peer();
-        if let Some(stream) = connection.finish(outcome) {
+        if let Http1Outcome::GiveToHyper(stream) = connection.finish(end) {
             Box::pin(by_hyper(stream, peer, services, stopped)).await;
         }
     });

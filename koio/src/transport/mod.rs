@@ -10,5 +10,5 @@ mod websocket;
 pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
 pub(crate) use self::{
     http::HttpStream,
-    http1::{Http1Connection, StopSignal},
+    http1::{Http1Connection, Http1Outcome, StopSignal},
 };

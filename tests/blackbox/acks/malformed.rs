@@ -6,7 +6,7 @@ use koio_tests::Transport;
 use crate::scene::{Scene, assert_answers, assert_ends};
 
 #[tokio::test]
-async fn without_an_id_or_without_an_array_end_the_connection() {
+async fn acks_without_an_id_or_without_an_array_end_the_connection() {
     let packets = [
         "43",
         "43[]",
@@ -21,7 +21,7 @@ async fn without_an_id_or_without_an_array_end_the_connection() {
 }
 
 #[tokio::test]
-async fn with_an_id_that_is_no_safe_integer_end_the_connection() {
+async fn acks_with_an_id_that_is_no_safe_integer_end_the_connection() {
     let digits = format!("43{}[]", "9".repeat(400));
     let packets = [
         "439007199254740992[]",
@@ -43,7 +43,7 @@ async fn with_an_id_that_is_no_safe_integer_end_the_connection() {
 }
 
 #[tokio::test]
-async fn that_nobody_waits_for_are_ignored() {
+async fn acks_that_nobody_waits_for_are_ignored() {
     let scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     for id in [0, 999, 9_007_199_254_740_991_u64] {
@@ -59,14 +59,14 @@ async fn that_nobody_waits_for_are_ignored() {
 }
 
 #[tokio::test]
-async fn with_the_biggest_safe_id_are_answered_with_it() {
+async fn acks_with_the_biggest_safe_id_are_answered_with_it() {
     let id = 9_007_199_254_740_991_u64;
     assert_answers(&[(&format!(r#"42{id}["echo"]"#), &format!("43{id}[]"))]).await;
     assert_answers(&[(r#"420["echo"]"#, "430[]")]).await;
 }
 
 #[tokio::test]
-async fn of_another_socket_or_another_namespace_answer_nobody() {
+async fn acks_of_another_socket_or_another_namespace_answer_nobody() {
     let scene = Scene::new().await;
     let mut asked = scene.client(Transport::WebSocket).await;
     let mut other = scene.client(Transport::WebSocket).await;
@@ -101,7 +101,7 @@ async fn of_another_socket_or_another_namespace_answer_nobody() {
 }
 
 #[tokio::test]
-async fn that_never_come_are_bounded_and_freed_by_their_timeout() {
+async fn acks_that_never_come_are_bounded_and_freed_by_their_timeout() {
     let scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     // Asks 5,000 questions that this client never answers, and reports how they ended.

@@ -238,7 +238,7 @@ async fn inquire(ctx: Context, whom: SocketId) -> koio::Result<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_somebody_else_is_gone_full_or_silent_is_no_internal_error() {
+async fn a_peer_that_is_gone_full_or_silent_is_no_internal_error() {
     let io = Io::new()
         .handlers(handlers![note, inquire])
         .config(|config| config.engine.send_queue_messages = 3);
@@ -315,7 +315,7 @@ async fn ask(ctx: Context, whom: koio::SocketId) -> koio::Result<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_may_wait_for_somebody_who_waits_for_it() {
+async fn two_handlers_may_wait_for_each_others_sockets() {
     // Both handlers run while each client is asked by the other's.
     let memory = Memory::new(Io::new().handlers(handlers![ask]));
     for (one, two) in [

@@ -22,7 +22,7 @@ async fn assert_refused(queries: &[&str], code: u8, message: &str) {
 }
 
 #[tokio::test]
-async fn without_a_query() {
+async fn a_handshake_without_a_query_is_refused() {
     let scene = Scene::new().await;
     for path in ["/socket.io/", "/socket.io/?"] {
         http::get(scene.server.addr, path)
@@ -33,7 +33,7 @@ async fn without_a_query() {
 }
 
 #[tokio::test]
-async fn with_an_unknown_transport() {
+async fn a_handshake_with_an_unknown_transport_is_refused() {
     let queries = [
         "EIO=4&transport=foo",
         "EIO=4&transport=constructor",
@@ -47,7 +47,7 @@ async fn with_an_unknown_transport() {
 }
 
 #[tokio::test]
-async fn with_another_protocol_version() {
+async fn a_handshake_with_another_protocol_version_is_refused() {
     for version in [
         "", "EIO=&", "EIO=3&", "EIO=5&", "EIO=abc&", "EIO=44&", "EIO=4.0&", "EIO=+4&",
     ] {
@@ -67,7 +67,7 @@ async fn with_another_protocol_version() {
 }
 
 #[tokio::test]
-async fn with_a_parameter_that_is_there_twice() {
+async fn a_handshake_with_a_repeated_parameter_is_refused() {
     let queries = [
         "EIO=4&EIO=3&transport=polling",
         "EIO=4&transport=polling&transport=websocket",
@@ -78,7 +78,7 @@ async fn with_a_parameter_that_is_there_twice() {
 }
 
 #[tokio::test]
-async fn for_websocket_without_an_upgrade() {
+async fn a_handshake_for_websocket_without_an_upgrade_is_refused() {
     let scene = Scene::new().await;
     let response = http::get(scene.server.addr, &scene.target().websocket()).await;
     response.assert_refused(3, "Bad request");
@@ -86,7 +86,7 @@ async fn for_websocket_without_an_upgrade() {
 }
 
 #[tokio::test]
-async fn with_a_session_id_that_nobody_has() {
+async fn a_request_with_an_unknown_session_id_is_refused() {
     let scene = Scene::new().await;
     let long = "x".repeat(4000);
     let ids = [
@@ -115,7 +115,7 @@ async fn with_a_session_id_that_nobody_has() {
 }
 
 #[tokio::test]
-async fn with_another_method() {
+async fn a_handshake_with_another_method_is_refused() {
     let scene = Scene::new().await;
     let target = scene.target();
     for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE"] {
@@ -174,7 +174,7 @@ async fn polling_a_websocket_session_is_refused_and_the_session_goes_on() {
 }
 
 #[tokio::test]
-async fn for_jsonp_is_refused_and_the_name_is_not_reflected() {
+async fn a_handshake_for_jsonp_is_refused_and_the_name_is_not_reflected() {
     let scene = Scene::new().await;
     for name in ["1", "alert(1)"] {
         let path = scene
@@ -199,7 +199,7 @@ async fn a_cookie_has_no_authority_over_a_session() {
 }
 
 #[tokio::test]
-async fn sets_no_cookie_and_forbids_caching() {
+async fn a_handshake_sets_no_cookie_and_forbids_caching() {
     let scene = Scene::new().await;
     let response = http::get(scene.server.addr, &scene.target().polling()).await;
     assert_eq!(response.header("set-cookie"), None);
@@ -227,7 +227,7 @@ async fn sessions_that_are_opened_and_never_used_all_go_away() {
 }
 
 #[tokio::test]
-async fn of_a_websocket_with_a_bad_key_version_or_upgrade() {
+async fn a_websocket_handshake_with_a_bad_key_version_or_upgrade_is_refused() {
     let scene = Scene::new().await;
     let without = |left_out: &str, more: &[(&'static str, &'static str)]| {
         let kept = RawWebSocket::HEADERS
@@ -264,7 +264,7 @@ async fn of_a_websocket_with_a_bad_key_version_or_upgrade() {
 }
 
 #[tokio::test]
-async fn of_a_websocket_with_strange_subprotocols_does_no_harm() {
+async fn a_websocket_handshake_with_strange_subprotocols_is_harmless() {
     let scene = Scene::new().await;
     let spaces = format!("a{}b", " ".repeat(30_000));
     for protocols in ["a, a", "a,,b", "\"quoted\"", &spaces, "über"] {
@@ -275,5 +275,37 @@ async fn of_a_websocket_with_strange_subprotocols_does_no_harm() {
         let status = response.map(|response: Response| response.status);
         assert!(matches!(status, Some(101 | 400 | 431)), "{status:?}");
     }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn garbage_behind_the_upgrade_request_ends_only_its_own_connection() {
+    let scene = Scene::new().await;
+    for garbage in ["\r\n\r\nhello", "\u{0}\u{0}\u{0}", "GET / HTTP/1.1\r\n\r\n"] {
+        let mut head = format!("GET {} HTTP/1.1\r\nHost: x\r\n", scene.target().websocket());
+        for (name, value) in RawWebSocket::HEADERS {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut http = Http::connect(scene.server.addr).await;
+        http.write(format!("{head}\r\n{garbage}")).await;
+        if let Some(response) = http.response().await
+            && response.status == 101
+        {
+            RawWebSocket::upgraded(http).ended().await;
+        }
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn the_first_subprotocol_that_is_offered_is_chosen() {
+    let scene = Scene::new().await;
+    let mut headers = RawWebSocket::HEADERS.to_vec();
+    headers.push(("Sec-WebSocket-Protocol", "one, two"));
+    let path = scene.target().websocket();
+    let (_, response) = RawWebSocket::ask(scene.target(), &path, &headers).await;
+    let response = response.expect("an answer");
+    assert_eq!(response.status, 101);
+    assert_eq!(response.header("sec-websocket-protocol"), Some("one"));
     scene.end().await;
 }

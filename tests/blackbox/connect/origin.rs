@@ -21,7 +21,7 @@ async fn statuses(scene: &Scene, origins: &[&str]) -> (u16, u16) {
 }
 
 #[tokio::test]
-async fn are_refused_on_polling_and_websocket_alike() {
+async fn other_origins_are_refused_on_polling_and_websocket_alike() {
     let scene = Scene::new().await;
     let port = scene.server.addr.port();
     let origins = [
@@ -46,7 +46,7 @@ async fn are_refused_on_polling_and_websocket_alike() {
 }
 
 #[tokio::test]
-async fn are_refused_also_behind_the_right_one() {
+async fn other_origins_are_refused_also_behind_the_right_one() {
     let scene = Scene::new().await;
     let ours = format!("http://{}", scene.server.addr);
     for origins in [
@@ -81,5 +81,40 @@ async fn a_preflight_gets_no_permission() {
     assert!(response.status >= 400, "{}", response.status);
     assert_eq!(response.header("access-control-allow-origin"), None);
     assert_eq!(response.header("access-control-allow-methods"), None);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn an_allowed_origin_is_named_in_each_answer_also_in_errors() {
+    let origin = "https://app.example.com";
+    let scene = Scene::with(|io| io.allow_origin(origin)).await;
+    let target = scene.target();
+    for path in [
+        target.polling(),
+        target.polling_of("unknown"),
+        target.with("EIO=3&transport=polling"),
+    ] {
+        let response = http::request(scene.server.addr, "GET", &path, &[("Origin", origin)]).await;
+        assert_eq!(
+            response.header("access-control-allow-origin"),
+            Some(origin),
+            "{path}"
+        );
+        let vary = response
+            .header("vary")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        assert!(vary.contains("origin"), "{vary}");
+    }
+    let preflight = [
+        ("Origin", origin),
+        ("Access-Control-Request-Method", "POST"),
+    ];
+    let response = http::request(scene.server.addr, "OPTIONS", &target.polling(), &preflight).await;
+    assert_eq!(response.status, 204);
+    assert_eq!(response.header("access-control-allow-origin"), Some(origin));
+    let evil = [("Origin", "https://evil.example.com")];
+    let response = http::request(scene.server.addr, "GET", &target.polling(), &evil).await;
+    response.assert_refused(4, "Forbidden");
     scene.end().await;
 }

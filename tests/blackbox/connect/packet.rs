@@ -1,9 +1,10 @@
 //! CONNECT and its auth.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use koio::CloseReason;
-use koio_tests::{Client, Transport, client};
+use koio::{CloseReason, Context, Io, Namespace, handlers, on};
+use koio_tests::{Client, Transport, WebSocket, client, serve};
 
 use crate::scene::{SHORT, Scene, assert_ends};
 
@@ -24,7 +25,7 @@ async fn assert_ends_before_connect(packets: &[&str]) {
 }
 
 #[tokio::test]
-async fn with_an_auth_that_is_no_object_ends_the_connection() {
+async fn connect_with_an_auth_that_is_no_object_ends_the_connection() {
     let packets = [
         "40null",
         "40[]",
@@ -44,14 +45,14 @@ async fn with_an_auth_that_is_no_object_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn with_an_auth_above_its_limit_ends_the_connection() {
+async fn connect_with_an_auth_above_its_limit_ends_the_connection() {
     let big = format!(r#"40{{"token":"{}"}}"#, "x".repeat(65_537));
     let deep = format!(r#"40{{"a":{}{}}}"#, "[".repeat(128), "]".repeat(128));
     assert_ends_before_connect(&[&big, &deep]).await;
 }
 
 #[tokio::test]
-async fn with_a_big_but_allowed_auth_is_taken() {
+async fn connect_with_a_big_but_allowed_auth_is_taken() {
     let mut scene = Scene::new().await;
     for auth in [
         format!(r#"{{"token":"{}"}}"#, "x".repeat(60_000)),
@@ -73,7 +74,7 @@ async fn with_a_big_but_allowed_auth_is_taken() {
 }
 
 #[tokio::test]
-async fn to_a_namespace_that_nobody_declared_is_refused_and_the_connection_stays() {
+async fn connect_to_a_namespace_that_nobody_declared_is_refused_and_the_connection_stays() {
     let mut scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     let invalid = r#"{"message":"Invalid namespace"}"#;
@@ -98,18 +99,18 @@ async fn to_a_namespace_that_nobody_declared_is_refused_and_the_connection_stays
 }
 
 #[tokio::test]
-async fn to_a_namespace_whose_name_is_too_long_ends_the_connection() {
+async fn connect_to_a_namespace_whose_name_is_too_long_ends_the_connection() {
     let long = format!("40/{},", "x".repeat(255));
     assert_ends(&[&long], CloseReason::ForcedClose).await;
 }
 
 #[tokio::test]
-async fn twice_ends_the_connection() {
+async fn connect_twice_ends_the_connection() {
     assert_ends(&["40", "40{}"], CloseReason::ForcedServerClose).await;
 }
 
 #[tokio::test]
-async fn a_thousand_times_while_the_first_is_decided_runs_the_middleware_once() {
+async fn connect_a_thousand_times_while_the_first_is_decided_runs_the_middleware_once() {
     let scene = Scene::new().await;
     let mut client = Client::open(scene.target(), Transport::WebSocket).await;
     for _ in 0..1000 {
@@ -123,7 +124,7 @@ async fn a_thousand_times_while_the_first_is_decided_runs_the_middleware_once() 
 }
 
 #[tokio::test]
-async fn that_a_middleware_refuses_says_its_message_and_data_and_no_more() {
+async fn connect_that_a_middleware_refuses_says_its_message_and_data_and_no_more() {
     let scene = Scene::new().await;
     for transport in client::BOTH {
         let mut client = Client::open(scene.target(), transport).await;
@@ -139,7 +140,7 @@ async fn that_a_middleware_refuses_says_its_message_and_data_and_no_more() {
 }
 
 #[tokio::test]
-async fn whose_middleware_panics_is_refused_without_a_detail() {
+async fn connect_whose_middleware_panics_is_refused_without_a_detail() {
     let scene = Scene::new().await;
     for transport in client::BOTH {
         let mut client = Client::open(scene.target(), transport).await;
@@ -160,7 +161,7 @@ async fn whose_middleware_panics_is_refused_without_a_detail() {
 }
 
 #[tokio::test]
-async fn that_never_comes_ends_the_connection_however_well_it_answers_pings() {
+async fn connect_that_never_comes_ends_the_connection_however_well_it_answers_pings() {
     let scene = Scene::with(|io| io.connect_timeout(SHORT * 2).ping_interval(SHORT / 4)).await;
     for transport in client::BOTH {
         let mut client = Client::open(scene.target(), transport).await;
@@ -170,7 +171,7 @@ async fn that_never_comes_ends_the_connection_however_well_it_answers_pings() {
 }
 
 #[tokio::test]
-async fn and_disconnect_by_the_thousand_over_one_connection_leave_nothing() {
+async fn connect_and_disconnect_by_the_thousand_over_one_connection_leave_nothing() {
     let mut scene = Scene::new().await;
     let mut client = Client::open(scene.target(), Transport::WebSocket).await;
     let mut ids = std::collections::HashSet::new();
@@ -190,7 +191,7 @@ async fn and_disconnect_by_the_thousand_over_one_connection_leave_nothing() {
 }
 
 #[tokio::test]
-async fn to_more_namespaces_than_anybody_needs_is_bounded() {
+async fn connect_to_more_namespaces_than_anybody_needs_is_bounded() {
     let scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;
     // Names that were not declared are refused and cost nothing.
@@ -206,4 +207,66 @@ async fn to_more_namespaces_than_anybody_needs_is_bounded() {
     let mut scene = scene;
     scene.report().await;
     scene.end().await;
+}
+
+#[tokio::test]
+async fn the_public_id_of_a_socket_is_not_the_secret_id_of_its_session() {
+    let scene = Scene::new().await;
+    let (mut socket, open) = WebSocket::session(scene.target()).await;
+    let mut ids = vec![open.sid];
+    for connect in ["40", "40/custom,"] {
+        socket.send(connect).await;
+        let answer = socket.text().await;
+        let (_, id) = answer.split_once(r#""sid":""#).expect("a sid");
+        ids.push(id.trim_end_matches(['"', '}']).to_owned());
+    }
+    assert_ne!(ids[0], ids[1]);
+    assert_ne!(ids[0], ids[2]);
+    assert_ne!(ids[1], ids[2]);
+    // And the public id opens nothing.
+    for id in &ids[1..] {
+        let path = scene.target().polling_of(id);
+        koio_tests::http::get(scene.server.addr, &path)
+            .await
+            .assert_refused(1, "Session ID unknown");
+    }
+    socket.close().await;
+    let mut scene = scene;
+    scene.report().await;
+    scene.report().await;
+    scene.end().await;
+}
+
+/// Takes a while before the socket is ready for events.
+#[on("connection")]
+async fn prepare(ctx: Context) {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    ctx.socket().set("prepared");
+}
+
+#[on("prepared")]
+async fn prepared(ctx: Context) -> bool {
+    ctx.socket().get::<&str>().is_some()
+}
+
+#[tokio::test]
+async fn an_event_right_behind_connect_runs_after_the_connection_handler() {
+    let io = Io::new().handlers(handlers![prepare, prepared]);
+    let server = serve(io.namespace(
+        "/late",
+        Namespace::new().handlers(handlers![prepare, prepared]),
+    ))
+    .await;
+    for transport in client::BOTH {
+        let mut client = Client::open(server.target(), transport).await;
+        for (connect, event) in [
+            ("40", r#"421["prepared"]"#),
+            ("40/late,", r#"42/late,1["prepared"]"#),
+        ] {
+            client.join(connect).await;
+            client.send(event).await;
+            let answer = client.text().await;
+            assert!(answer.ends_with("1[true]"), "{answer}");
+        }
+    }
 }

@@ -90,7 +90,7 @@ async fn the_disconnect_handler_runs_once_and_last_when_the_client_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_disconnect_handler_runs_once_and_last_when_a_websocket_says_goodbye_in_a_packet() {
+async fn the_disconnect_handler_runs_once_and_last_when_a_websocket_sends_a_close_packet() {
     let mut life = Life::busy(Transport::WebSocket).await;
     life.peer.send("1").await;
     assert_eq!(life.lines().await, heard_out("transport close"));
@@ -259,7 +259,7 @@ async fn no_middleware_can_keep_the_disconnect_handler_from_running_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_never_let_in_is_not_said_goodbye_to() {
+async fn the_disconnect_handler_does_not_run_for_a_refused_socket() {
     let record = Record::default();
     let io = Io::new()
         .state(record.clone())
@@ -277,7 +277,7 @@ async fn who_was_never_let_in_is_not_said_goodbye_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_while_being_let_in_is_not_said_goodbye_to() {
+async fn the_disconnect_handler_does_not_run_for_a_socket_that_leaves_during_its_middleware() {
     let record = Record::default();
     let io = Io::new()
         .state(record.clone())
@@ -298,7 +298,7 @@ async fn who_leaves_while_being_let_in_is_not_said_goodbye_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_namespace_has_a_goodbye_of_its_own() {
+async fn each_namespace_runs_its_own_disconnect_handler() {
     let record = Record::default();
     let io = Io::new()
         .state(record.clone())
@@ -333,7 +333,7 @@ async fn counted_out(ctx: Context, record: koio::State<Record>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_five_hundred_lives_that_end_in_all_ways_each_is_ended_once() {
+async fn five_hundred_sockets_that_end_in_all_ways_each_run_their_disconnect_handler_once() {
     let record = Record::default();
     let io = Io::new()
         .state(record.clone())

@@ -1,3 +1,4 @@
 //! How a socket and its connection end, and what its disconnect handler sees of that.
 
+mod connection;
 mod handler;

@@ -30,9 +30,14 @@ fn files(folder: &str) -> Vec<PathBuf> {
 /// Every page that a reader may come to.
 fn documents() -> Vec<PathBuf> {
     let root = root();
-    let mut all: Vec<_> = ["README.md", "CHANGELOG.md", "koio/ARCHITECTURE.md"]
-        .map(|page| root.join(page))
-        .into();
+    let mut all: Vec<_> = [
+        "README.md",
+        "CHANGELOG.md",
+        "koio/ARCHITECTURE.md",
+        "tests/README.md",
+    ]
+    .map(|page| root.join(page))
+    .into();
     let guides = files("koio/docs").into_iter();
     all.extend(guides.filter(|file| file.extension().is_some_and(|kind| kind == "md")));
     assert!(all.len() > 5, "{all:?}");
@@ -146,7 +151,7 @@ fn every_example_is_named_and_every_named_one_exists() {
                 .find_map(|line| line.strip_prefix("name = \""));
             name.expect("a name").trim_end_matches('"').to_owned()
         })
-        .chain(["koio-tests".to_owned()])
+        .chain(["koio-tests", "koio-bench"].map(str::to_owned))
         .collect();
     for document in documents() {
         let page = read(&document);

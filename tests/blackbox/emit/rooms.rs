@@ -211,7 +211,7 @@ async fn ctx_io_is_the_server_and_of_another_namespace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_left_a_room_or_was_never_in_it_gets_nothing_of_it() {
+async fn a_socket_outside_a_room_gets_none_of_its_events() {
     let mut cast = Cast::new().await;
     let io = cast.memory.io.clone();
     io.to("red").sockets_leave("red");
@@ -227,7 +227,7 @@ async fn who_has_left_a_room_or_was_never_in_it_gets_nothing_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_can_listen_in_on_the_room_of_somebody_elses_id() {
+async fn a_socket_cannot_join_the_room_of_another_sockets_id() {
     let mut cast = Cast::new().await;
     let (ann, ben) = (cast.id("ann"), cast.id("ben"));
     let spy = cast.memory.io.socket(ben).expect("a socket");
@@ -375,7 +375,7 @@ async fn the_disconnect_handler_still_sees_the_rooms() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handle_may_be_used_before_the_start_when_nobody_is_there_to_hear() {
+async fn a_handle_may_emit_before_the_start() {
     let record = Record::default();
     let io = Io::new().state(record.clone()).handlers(record::all());
     let handle = io.handle();

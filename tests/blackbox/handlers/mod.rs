@@ -2,3 +2,4 @@
 
 mod lifetime;
 mod options;
+mod registration;

@@ -70,7 +70,7 @@ async fn conversation(
 }
 
 #[tokio::test]
-async fn both_ways_answer_alike() {
+async fn koio_and_hyper_answer_alike() {
     let mut scene = Scene::with(|io| io.allow_origin(PAGE)).await;
     for origin in [None, Some(("Origin", PAGE))] {
         let short: Vec<_> = origin.into_iter().collect();
@@ -94,7 +94,7 @@ async fn both_ways_answer_alike() {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_again_is_for_the_session_that_it_names() {
+async fn a_repeated_request_head_is_for_the_session_that_it_names() {
     let mut scene = Scene::with(|io| io.allow_origin(PAGE)).await;
     let mut sessions = Vec::new();
     for _ in 0..2 {

@@ -25,7 +25,7 @@ async fn assert_refused(payloads: &[&str], reason: CloseReason) {
 }
 
 #[tokio::test]
-async fn that_are_no_engine_packets_end_the_session() {
+async fn payloads_that_are_no_engine_packets_end_the_session() {
     let payloads = [
         "",
         "abc",
@@ -41,7 +41,7 @@ async fn that_are_no_engine_packets_end_the_session() {
 }
 
 #[tokio::test]
-async fn with_bad_base64_end_the_session() {
+async fn payloads_with_bad_base64_end_the_session() {
     let payloads = [
         "b!!!!",
         "bAAA",
@@ -55,13 +55,13 @@ async fn with_bad_base64_end_the_session() {
 }
 
 #[tokio::test]
-async fn with_packets_that_only_a_server_sends_end_the_session() {
+async fn payloads_with_packets_that_only_a_server_sends_end_the_session() {
     assert_refused(&["0{}", "5"], CloseReason::ParseError).await;
     assert_refused(&["2", "2probe"], CloseReason::TransportError).await;
 }
 
 #[tokio::test]
-async fn that_are_not_utf8_end_the_session() {
+async fn payloads_that_are_not_utf8_end_the_session() {
     let mut scene = Scene::new().await;
     for bytes in [
         &b"4\xff"[..],
@@ -78,7 +78,7 @@ async fn that_are_not_utf8_end_the_session() {
 }
 
 #[tokio::test]
-async fn with_half_a_million_empty_messages_end_at_the_first() {
+async fn payloads_with_half_a_million_empty_messages_end_at_the_first() {
     let mut scene = Scene::new().await;
     let mut session = connected(&scene).await;
     session.try_post("4\x1e".repeat(400_000)).await;
@@ -88,7 +88,7 @@ async fn with_half_a_million_empty_messages_end_at_the_first() {
 }
 
 #[tokio::test]
-async fn with_a_close_drop_what_follows_it() {
+async fn payloads_with_a_close_drop_what_follows_it() {
     let mut scene = Scene::new().await;
     let mut session = connected(&scene).await;
     session.begin_get().await;
@@ -101,7 +101,7 @@ async fn with_a_close_drop_what_follows_it() {
 }
 
 #[tokio::test]
-async fn above_the_limit_are_refused_without_being_read_to_their_end() {
+async fn payloads_above_the_limit_are_refused_without_being_read_to_their_end() {
     let mut scene = Scene::new().await;
     let mut session = connected(&scene).await;
     let response = session.post("x".repeat(1_000_001)).await;
@@ -130,7 +130,7 @@ async fn above_the_limit_are_refused_without_being_read_to_their_end() {
 }
 
 #[tokio::test]
-async fn of_exactly_the_limit_are_taken() {
+async fn payloads_of_exactly_the_limit_are_taken() {
     let mut scene = Scene::new().await;
     let mut session = connected(&scene).await;
     let text = "x".repeat(1_000_000 - r#"42["echo",""]"#.len());
@@ -141,7 +141,7 @@ async fn of_exactly_the_limit_are_taken() {
 }
 
 #[tokio::test]
-async fn that_stall_are_cut_off() {
+async fn payloads_that_stall_are_cut_off() {
     let mut scene =
         Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     let session = connected(&scene).await;
@@ -158,7 +158,7 @@ async fn that_stall_are_cut_off() {
 }
 
 #[tokio::test]
-async fn that_trickle_are_cut_off() {
+async fn payloads_that_trickle_are_cut_off() {
     let mut scene =
         Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     let session = connected(&scene).await;
@@ -177,7 +177,7 @@ async fn that_trickle_are_cut_off() {
 }
 
 #[tokio::test]
-async fn that_break_off_end_the_session() {
+async fn payloads_that_break_off_end_the_session() {
     let mut scene = Scene::new().await;
     let session = connected(&scene).await;
     let mut http = Http::connect(scene.server.addr).await;
@@ -191,7 +191,7 @@ async fn that_break_off_end_the_session() {
 }
 
 #[tokio::test]
-async fn two_at_once_end_the_session() {
+async fn two_posts_at_once_end_the_session() {
     let mut scene = Scene::new().await;
     let session = connected(&scene).await;
     let mut first = Http::connect(scene.server.addr).await;
@@ -237,7 +237,7 @@ async fn two_polls_at_once_end_the_session() {
 }
 
 #[tokio::test]
-async fn of_a_type_that_no_client_uses_are_refused() {
+async fn payloads_of_a_type_that_no_client_uses_are_refused() {
     let mut scene = Scene::new().await;
     for _ in 0..50 {
         let session = connected(&scene).await;
@@ -257,7 +257,7 @@ async fn of_a_type_that_no_client_uses_are_refused() {
 }
 
 #[tokio::test]
-async fn that_are_compressed_are_refused_and_never_inflated() {
+async fn payloads_that_are_compressed_are_refused_and_never_inflated() {
     let scene = Scene::new().await;
     let session = Polling::open(scene.target()).await;
     let headers = [("Content-Encoding", "gzip"), ("Content-Length", "2")];
@@ -269,7 +269,7 @@ async fn that_are_compressed_are_refused_and_never_inflated() {
 }
 
 #[tokio::test]
-async fn with_characters_split_over_chunks_are_put_together() {
+async fn payloads_with_characters_split_over_chunks_are_put_together() {
     let mut scene = Scene::new().await;
     let mut session = connected(&scene).await;
     let payload = "421[\"echo\",\"h\u{e9}\u{1F600}\u{20ac}\"]".as_bytes();
@@ -314,7 +314,7 @@ async fn a_poll_and_the_end_of_its_connection_in_one_go_end_the_session_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_last_words_of_a_client_that_hangs_up_at_once_are_not_lost() {
+async fn the_last_post_of_a_client_that_hangs_up_at_once_is_not_lost() {
     let mut scene = Scene::new().await;
     for _ in 0..100 {
         let session = connected(&scene).await;

@@ -2,3 +2,4 @@
 
 mod fairness;
 pub(crate) mod slow_clients;
+mod stuck_clients;

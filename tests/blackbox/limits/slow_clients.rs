@@ -145,7 +145,7 @@ async fn an_emit_fails_for_the_callers_fault_whether_to_one_or_to_many() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_consumer_is_closed_with_its_own_reason_and_costs_nobody_else() {
+async fn a_slow_consumer_is_closed_with_its_own_reason_and_disturbs_no_other_client() {
     for slow in client::BOTH {
         let record = Record::default();
         let memory = with_queue(50, &record);
@@ -181,7 +181,7 @@ async fn a_slow_consumer_is_closed_with_its_own_reason_and_costs_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_nothing_for_the_write_timeout_is_a_slow_consumer_too() {
+async fn a_client_that_takes_nothing_for_the_write_timeout_is_a_slow_consumer() {
     let record = Record::default();
     let memory = with_queue(1_000, &record);
     let mut stuck = memory.websocket(1_024).await.expect("a session");
@@ -197,7 +197,7 @@ async fn who_takes_nothing_for_the_write_timeout_is_a_slow_consumer_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_reads_slowly_but_reads_is_not_cut_off() {
+async fn a_client_that_reads_slowly_is_not_cut_off() {
     // The ping waits behind what was emitted before it, so its deadline must be as generous.
     let memory = Memory::new(Io::new().ping_timeout(Duration::from_secs(300)));
     let mut slow = memory.websocket(1_024).await.expect("a session");

@@ -92,7 +92,7 @@ async fn at_a_shutdown_running_handlers_finish_and_waiting_events_are_dropped() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_deadline_the_rest_is_cut_and_its_sockets_still_hear_of_their_end() {
+async fn at_the_deadline_open_connections_are_cut_and_their_disconnect_handlers_run() {
     for transport in client::BOTH {
         let record = Record::default();
         let memory = recorded(&record);
@@ -155,7 +155,7 @@ async fn endless() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_without_a_deadline_to_speak_of_cuts_at_once() {
+async fn a_shutdown_with_a_deadline_of_zero_cuts_at_once() {
     for transport in client::BOTH {
         let record = Record::default();
         let memory = recorded(&record);
@@ -263,7 +263,7 @@ async fn a_shutdown_before_the_start_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_told_to_end_before_it_began_runs_all_the_same() {
+async fn a_shutdown_before_run_does_not_keep_the_server_from_running() {
     let io = Io::new().on("ready", |_| async { Ok(true) });
     io.handle().shutdown(MINUTE).await;
     let server = serve(io).await;

@@ -1,4 +1,4 @@
-//! What an Engine.IO request asks for, and every way to refuse it (protocol section "Protocol", error codes).
+//! What an Engine.IO request asks for, and the refusals of the protocol (section "Protocol", error codes).
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::{
     ids::Sid,
 };
 
-/// A refusal, with the protocol's code and words.
+/// A refusal, with the code and the message of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     TransportUnknown,
@@ -20,7 +20,7 @@ pub(crate) enum Refusal {
     BadRequest,
     Forbidden,
     UnsupportedVersion,
-    /// The session's method is neither GET nor POST. Not an error of the protocol, so it has no code there.
+    /// A method other than GET and POST, for a session. The protocol has no code for it.
     MethodNotAllowed,
     /// The server is shutting down, or out of ids.
     Unavailable,
@@ -61,7 +61,7 @@ impl Refusal {
         }
     }
 
-    /// What to tell the person who reads the log.
+    /// The likely cause, for the log.
     pub(crate) const fn hint(self) -> &'static str {
         match self {
             Self::TransportUnknown => {
@@ -84,12 +84,12 @@ impl Refusal {
     }
 }
 
-/// What a request that may be served asks for.
+/// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RequestIntent {
     /// A new session.
     Open(TransportKind),
-    /// Something of a session: a poll, a post, or (with the WebSocket transport) an upgrade.
+    /// Of a session: a poll or a post, or an upgrade where the transport is WebSocket.
     Session(Sid, TransportKind),
 }
 
@@ -146,8 +146,21 @@ fn cut(text: &[u8], border: u8) -> (&[u8], &[u8]) {
     (before, behind.get(1..).unwrap_or_default())
 }
 
-/// Whether a request wants to become a WebSocket.
-pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
+/// What the `Upgrade` and `Connection` headers of a request ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestUpgrade {
+    None,
+    WebSocket,
+}
+
+impl RequestUpgrade {
+    fn is_for(self, transport: TransportKind) -> bool {
+        (self == Self::WebSocket) == (transport == TransportKind::WebSocket)
+    }
+}
+
+/// The upgrade that a request asks for.
+pub(crate) fn upgrade_of(headers: &HeaderMap) -> RequestUpgrade {
     let has = |name, word: &str| {
         headers.get_all(name).iter().any(|value| {
             value.to_str().is_ok_and(|value| {
@@ -157,22 +170,26 @@ pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
             })
         })
     };
-    // The one that a poll does not have comes first.
-    has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade")
+    // `Upgrade` first: polls do not have it.
+    if has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade") {
+        RequestUpgrade::WebSocket
+    } else {
+        RequestUpgrade::None
+    }
 }
 
-/// RFC 6455 section 4.1: the key is 16 bytes in base64. tungstenite takes any.
+/// Whether the key is 16 bytes in base64 (RFC 6455 section 4.1), which tungstenite does not check.
 pub(crate) fn is_good_key(key: &[u8]) -> bool {
-    // Room for what 24 characters may hold, padded or not.
+    // 24 characters decode to at most 18 bytes.
     let mut decoded = [0; 18];
     matches!(STANDARD.decode_slice(key, &mut decoded), Ok(16))
 }
 
-/// Judges a request by its head alone. The order of the checks is the reference's.
+/// Judges a request by its head. The checks are in the order of the reference implementation.
 pub(crate) fn judge(
     method: &Method,
     query: &[u8],
-    upgrade: bool,
+    upgrade: RequestUpgrade,
     config: &EngineConfig,
 ) -> Result<RequestIntent, Refusal> {
     let query = EngineQuery::parse(query);
@@ -188,15 +205,15 @@ pub(crate) fn judge(
     if !enabled {
         return Err(Refusal::TransportUnknown);
     }
-    // Two values for one of these make the request mean different things to different readers. JSONP belongs
-    // to older revisions of the protocol.
+    // A parameter given twice is ambiguous: proxies and servers may read different values. JSONP belongs to older
+    // revisions of the protocol.
     if query.ambiguous || query.jsonp {
         return Err(Refusal::BadRequest);
     }
     if let Some(sid) = query.sid {
         let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown)?;
-        // A WebSocket needs an upgrade and a poll is none; a proxy that strips the header shows up here.
-        if upgrade != (transport == TransportKind::WebSocket) {
+        // A proxy that strips the `Upgrade` header fails here.
+        if !upgrade.is_for(transport) {
             return Err(Refusal::BadRequest);
         }
         return Ok(RequestIntent::Session(sid, transport));
@@ -204,7 +221,7 @@ pub(crate) fn judge(
     if method != Method::GET {
         return Err(Refusal::BadHandshakeMethod);
     }
-    if upgrade != (transport == TransportKind::WebSocket) {
+    if !upgrade.is_for(transport) {
         return Err(Refusal::BadRequest);
     }
     if query.version.as_deref() != Some(b"4".as_slice()) {
@@ -219,12 +236,18 @@ mod tests {
 
     const SID: &str = "abcdefghijklmnopqrstuvwxyz012345";
 
-    fn ask(method: &Method, query: &str, upgrade: bool) -> Result<RequestIntent, Refusal> {
+    use RequestUpgrade::{None as Plain, WebSocket};
+
+    fn ask(
+        method: &Method,
+        query: &str,
+        upgrade: RequestUpgrade,
+    ) -> Result<RequestIntent, Refusal> {
         judge(method, query.as_bytes(), upgrade, &EngineConfig::default())
     }
 
     fn get(query: &str) -> Result<RequestIntent, Refusal> {
-        ask(&Method::GET, query, false)
+        ask(&Method::GET, query, Plain)
     }
 
     #[test]
@@ -234,7 +257,7 @@ mod tests {
             Ok(RequestIntent::Open(TransportKind::Polling))
         );
         assert_eq!(
-            ask(&Method::GET, "EIO=4&transport=websocket&t=abc", true),
+            ask(&Method::GET, "EIO=4&transport=websocket&t=abc", WebSocket),
             Ok(RequestIntent::Open(TransportKind::WebSocket))
         );
     }
@@ -267,7 +290,7 @@ mod tests {
     fn a_handshake_is_a_get() {
         for method in [Method::POST, Method::PUT, Method::OPTIONS] {
             assert_eq!(
-                ask(&method, "EIO=4&transport=polling", false),
+                ask(&method, "EIO=4&transport=polling", Plain),
                 Err(Refusal::BadHandshakeMethod)
             );
         }
@@ -276,8 +299,8 @@ mod tests {
     #[test]
     fn a_websocket_needs_an_upgrade_and_a_poll_is_none() {
         for (query, upgrade) in [
-            ("EIO=4&transport=websocket", false),
-            ("EIO=4&transport=polling", true),
+            ("EIO=4&transport=websocket", Plain),
+            ("EIO=4&transport=polling", WebSocket),
         ] {
             assert_eq!(ask(&Method::GET, query, upgrade), Err(Refusal::BadRequest));
             let query = format!("{query}&sid={SID}");

@@ -1,4 +1,4 @@
-//! From an HTTP request to a session: the entrance of the engine.
+//! [`EngineService`]: HTTP requests, from `hyper` or any `tower` server, to sessions.
 
 use std::{
     convert::Infallible,
@@ -28,7 +28,7 @@ use tracing::debug;
 use super::{
     Body, HttpStream, Origins, origin,
     origin::OriginVerdict,
-    request::{self, Refusal, RequestIntent},
+    request::{self, Refusal, RequestIntent, RequestUpgrade},
     response,
 };
 use crate::{
@@ -46,15 +46,15 @@ use crate::{
     wire::payload,
 };
 
-/// The answer to a request that has been taken; see [`EngineService::respond`].
-#[must_use = "the session ends if nobody waits for the answer"]
+/// The response to a request, when it is ready; see [`EngineService::respond`].
+#[must_use = "the session ends if the response is dropped"]
 pub struct Responding {
-    begun: PendingResponse,
-    /// The foreign origin that must be told that it may read the response.
-    listed: Option<HeaderValue>,
+    response: PendingResponse,
+    /// The listed origin whose pages may read the response.
+    allow_origin: Option<HeaderValue>,
 }
 
-/// A request that has been taken: its answer, or what waits for it.
+/// A response, or the future that makes it.
 enum PendingResponse {
     Done(Response<Body>),
     Poll(Waiting),
@@ -67,13 +67,13 @@ enum PendingResponse {
 #[derive(Clone, Debug)]
 pub struct EngineService {
     pub(crate) engine: Engine,
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     path: Arc<str>,
     pub(crate) origins: Arc<Origins>,
 }
 
 impl EngineService {
-    /// Serves `engine` under `path` (`/socket.io` and whatever is below it) to the pages that may connect.
+    /// Serves `engine` under `path` (`/socket.io`, and all paths below it) to the pages of `origins`.
     #[must_use]
     pub fn new(engine: Engine, path: &str, origins: Origins) -> Self {
         Self {
@@ -83,14 +83,14 @@ impl EngineService {
         }
     }
 
-    /// Whether a request for this path is the engine's: the path itself, or something below it.
+    /// Whether a request for this path is the engine's: its own path, or one below it.
     #[must_use]
     pub fn is_mine(&self, path: &str) -> bool {
         path.strip_prefix(&*self.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// The query of a target that is the engine's.
+    /// The query of a request target, if its path is the engine's.
     pub(crate) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         let rest = target.strip_prefix(self.path.as_bytes())?;
         let path = rest.iter().position(|byte| *byte == b'?')?;
@@ -98,10 +98,10 @@ impl EngineService {
         (path.is_empty() || path.starts_with(b"/")).then_some(query.get(1..)?)
     }
 
-    /// Answers one request. A poll is answered when there is something to fetch.
+    /// Answers one request. A poll is answered when its session has packets to send.
     ///
-    /// What a request tells its session is told before this returns; the future only waits and writes. So a
-    /// client that hangs up right behind its request is noticed although nobody ever polls the future.
+    /// The session learns of the request before this returns; the future only waits for the response. So a client that
+    /// hangs up right behind its request is noticed even if the server drops the future without polling it.
     ///
     /// # Cancel safety
     /// Dropping the future means that the client has gone: its session ends.
@@ -114,19 +114,21 @@ impl EngineService {
         self.respond_to(request, None)
     }
 
-    /// The same for a caller that knows the peer: it need not be found among the request's extensions.
+    /// As [`respond`](Self::respond), for a caller that knows the peer. Otherwise it is looked up in the extensions.
     pub(crate) fn respond_to<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Responding
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (begun, listed) = self.begin(request, peer);
-        Responding { begun, listed }
+        let (response, allow_origin) = self.begin(request, peer);
+        Responding {
+            response,
+            allow_origin,
+        }
     }
 
-    /// Does all that needs no waiting. Beside it, the foreign origin that must be told that it may read the
-    /// response.
+    /// Does everything that does not wait. Returns the listed origin whose pages may read the response, too.
     fn begin<B>(
         &self,
         mut request: Request<B>,
@@ -137,8 +139,8 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let upgrade = request::wants_websocket(request.headers());
-        let listed = match self.origins.judge(request.headers()) {
+        let upgrade = request::upgrade_of(request.headers());
+        let allow_origin = match self.origins.judge(request.headers()) {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
             OriginVerdict::Foreign => {
@@ -146,17 +148,20 @@ impl EngineService {
                 return (PendingResponse::Done(refused), None);
             }
         };
-        if listed.is_some()
+        if allow_origin.is_some()
             && request.method() == Method::OPTIONS
             && request
                 .headers()
                 .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
         {
-            return (PendingResponse::Done(preflight(request.headers())), listed);
+            return (
+                PendingResponse::Done(preflight(request.headers())),
+                allow_origin,
+            );
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let asked = request::judge(request.method(), query, upgrade, self.engine.config());
-        let begun = match asked {
+        let response = match asked {
             Ok(RequestIntent::Open(TransportKind::Polling)) => {
                 PendingResponse::Done(self.open_polling(&request, peer))
             }
@@ -168,23 +173,27 @@ impl EngineService {
             }
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
         };
-        (begun, listed)
+        (response, allow_origin)
     }
 
-    fn refuse<B>(&self, refusal: Refusal, upgrade: bool, request: &Request<B>) -> Response<Body> {
+    fn refuse<B>(
+        &self,
+        refusal: Refusal,
+        upgrade: RequestUpgrade,
+        request: &Request<B>,
+    ) -> Response<Body> {
         self.engine
             .observers()
             .notify(&Observation::RequestRefused {
                 status: refusal.status().as_u16(),
                 method: request.method().as_str(),
-                upgrade,
+                upgrade: upgrade == RequestUpgrade::WebSocket,
                 message: refusal.message(),
                 hint: refusal.hint(),
             });
-        if upgrade {
-            response::refused_upgrade(refusal)
-        } else {
-            response::refused(refusal)
+        match upgrade {
+            RequestUpgrade::WebSocket => response::refused_upgrade(refusal),
+            RequestUpgrade::None => response::refused(refusal),
         }
     }
 
@@ -193,7 +202,7 @@ impl EngineService {
         match self.engine.open(opening, None) {
             Ok(handshake) => PollResponse::Payload(payload::encode([handshake])).into(),
             Err(NotOpened::Refusing | NotOpened::NoId) => {
-                self.refuse(Refusal::Unavailable, false, request)
+                self.refuse(Refusal::Unavailable, RequestUpgrade::None, request)
             }
         }
     }
@@ -210,11 +219,14 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let upgrade = transport == TransportKind::WebSocket;
+        let upgrade = match transport {
+            TransportKind::Polling => RequestUpgrade::None,
+            TransportKind::WebSocket => RequestUpgrade::WebSocket,
+        };
         let Some(session) = self.engine.get(&sid) else {
             return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
         };
-        if upgrade {
+        if upgrade == RequestUpgrade::WebSocket {
             return PendingResponse::Done(self.open_websocket(&mut request, peer, Some(sid)));
         }
         if session.transport() != transport {
@@ -233,7 +245,8 @@ impl EngineService {
         }
     }
 
-    /// Answers 101 and spawns what waits for the connection: a new session, or an upgrade of the one named.
+    /// Answers 101, and spawns [`connect`] to wait for the upgraded connection. `sid`: the session that upgrades; a new
+    /// one opens without it.
     fn open_websocket<B>(
         &self,
         request: &mut Request<B>,
@@ -244,14 +257,14 @@ impl EngineService {
             return response::bare(StatusCode::METHOD_NOT_ALLOWED);
         }
         if sid.is_none() && self.engine.is_refusing() {
-            return self.refuse(Refusal::Unavailable, true, request);
+            return self.refuse(Refusal::Unavailable, RequestUpgrade::WebSocket, request);
         }
         let key = request.headers().get(SEC_WEBSOCKET_KEY);
         let accepted = key
             .filter(|key| request::is_good_key(key.as_bytes()))
             .and_then(|_| switching_protocols(request));
         let Some(response) = accepted else {
-            return self.refuse(Refusal::BadRequest, true, request);
+            return self.refuse(Refusal::BadRequest, RequestUpgrade::WebSocket, request);
         };
         let opening = opening(request, peer, TransportKind::WebSocket);
         let upgrading = hyper::upgrade::on(&mut *request);
@@ -260,8 +273,8 @@ impl EngineService {
     }
 }
 
-/// Waits for the connection behind a 101, then hands it to a session's task and ends, so that nothing of the
-/// HTTP request outlives the upgrade.
+/// Waits for the connection behind a 101 and gives it to a session. The task ends then, so nothing of the HTTP request
+/// outlives the upgrade.
 async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Option<Sid>) {
     let connection = match upgrading.await {
         Ok(connection) => connection,
@@ -273,7 +286,7 @@ async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Op
     let websocket = websocket(connection, &engine);
     match sid {
         None => {
-            // Refused only while shutting down: the dropped connection tells the client to come back.
+            // Refused only while shutting down. The client sees the connection close, and comes back.
             let _ = engine.open(opening, Some(websocket));
         }
         Some(sid) => {
@@ -284,7 +297,8 @@ async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Op
     }
 }
 
-/// Takes hyper's connection apart where it can, to read and write the socket itself.
+/// Finds the TCP connection within hyper's, to read and write the socket itself. Emitters can write to a bare TCP
+/// connection without waking the session's task.
 fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
     let config = engine.config();
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
@@ -294,7 +308,7 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
             all.extend_from_slice(&unread);
             Ok((tcp, all.freeze()))
         }
-        // A server of somebody else's: axum's, or whoever uses hyper-util's; or hyper's own.
+        // axum's server and others on hyper-util's; then hyper's own.
         Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {
             Ok(parts) => Ok((Tcp::from(parts.io.into_inner()), parts.read_buf)),
             Err(connection) => connection
@@ -304,7 +318,7 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
     };
     match taken {
         Ok((tcp, unread)) => Box::new(WebSocketTransport::new(tcp, &unread, config)),
-        // Behind TLS, or in some other wrapping.
+        // TLS, or another stream type.
         Err(connection) => Box::new(WebSocketTransport::new(
             TokioIo::new(connection),
             &Bytes::new(),
@@ -319,7 +333,7 @@ fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
     *head.version_mut() = request.version();
     *head.headers_mut() = request.headers().clone();
     let mut response = create_response_with_body(&head, Body::empty).ok()?;
-    // The first subprotocol that a client offers is echoed: without an answer some clients hang up.
+    // Echoes the first subprotocol that the client offers: some clients hang up without an answer.
     let offered = request
         .headers()
         .get(SEC_WEBSOCKET_PROTOCOL)
@@ -334,8 +348,8 @@ fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
 }
 
 fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: TransportKind) -> Opening {
-    let told = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
-    let remote = peer.or_else(told);
+    let extension = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+    let remote = peer.or_else(extension);
     Opening::new(request.headers(), request.uri(), remote, transport)
 }
 
@@ -350,12 +364,12 @@ impl Future for Responding {
     type Output = Response<Body>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
-        let mut response = match &mut self.begun {
+        let mut response = match &mut self.response {
             PendingResponse::Done(response) => take(response),
             PendingResponse::Poll(poll) => ready!(Pin::new(poll).poll(cx)).into(),
             PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
         };
-        if let Some(origin) = self.listed.take() {
+        if let Some(origin) = self.allow_origin.take() {
             origin::allow_in(response.headers_mut(), origin);
         }
         Poll::Ready(response)

@@ -10,8 +10,8 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 
 use super::{
+    plain_request::{PlainRequest, read},
     repeated_head::RepeatedHead,
-    request_head::{PlainRequest, read},
 };
 use crate::transport::Body;
 

@@ -1,11 +1,11 @@
-//! The connection of a request that a session has been told of, for the session to answer.
+//! The session that the requests of a connection belong to, and the way of its responses.
 //!
-//! The reply is written where it is made: the task of the connection need not be woken for it, and goes on when the
-//! next request comes.
+//! The session's task writes a response to the connection itself ([`Responder`]). The connection's task is not woken for
+//! it; it goes on when the next request comes, or when a part of the response could not be written.
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::Waker,
@@ -13,12 +13,13 @@ use std::{
 };
 
 use http::HeaderValue;
+use parking_lot::Mutex;
 use tokio::{net::tcp::OwnedWriteHalf, sync::watch};
 use tracing::debug;
 
 use super::{
     repeated_head::RepeatedHead,
-    response_writer::{self, UnsentResponse},
+    response_writer::{self, AfterResponse, ResponseHead, UnsentResponse},
 };
 use crate::{
     engine::{
@@ -29,39 +30,48 @@ use crate::{
     time::now,
 };
 
-/// A session, and the way that its replies take.
+/// A session, as the requests of one connection reach it.
 pub(super) struct PollingClient {
     session: Session,
-    line: Arc<ConnectionResponder>,
-    /// The head of its last request, if that was read and judged in full: the next is likely to have the same.
-    pub(super) seen: Option<Box<RepeatedHead>>,
+    responder: Arc<ConnectionResponder>,
+    /// The head of the last request, if that was parsed.
+    pub(super) repeated_head: Option<Box<RepeatedHead>>,
 }
 
-/// How far the last request is.
+/// The state of the last request.
 pub(super) enum RequestProgress {
     Answered,
     /// The session has not answered it.
-    Asked,
-    /// It has been answered, and there is something left to do.
+    Pending,
+    /// It is answered, and the connection's task must write what is left of the response.
     Unsent(Box<UnsentResponse>),
+}
+
+/// When the connection's task must be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WakeOn {
+    /// When the session has answered.
+    Answer,
+    /// When a part of the answer could not be written.
+    Unsent,
 }
 
 struct ConnectionResponder {
     writer: Arc<OwnedWriteHalf>,
-    stops: StopSignal,
-    /// The last request is not answered, or there is something left to do. Written under the lock, for a look without it.
-    busy: AtomicBool,
+    stop: StopSignal,
+    /// Whether the last request is pending, or a part of its response unsent. Written under the lock, so that it can be
+    /// read without.
+    is_busy: AtomicBool,
     state: Mutex<ResponderState>,
 }
 
 struct ResponderState {
-    /// When the last request that was answered was.
+    /// When the last answer was given.
     answered: Option<Instant>,
-    left: Option<Box<UnsentResponse>>,
-    /// The foreign origin that must be told that it may read the answer.
-    listed: Option<HeaderValue>,
-    /// The connection's task has something to do as soon as there is an answer.
-    eager: bool,
+    unsent: Option<Box<UnsentResponse>>,
+    /// The listed origin whose pages may read the response.
+    allow_origin: Option<HeaderValue>,
+    wake: WakeOn,
     waker: Option<Waker>,
 }
 
@@ -74,29 +84,37 @@ impl StopSignal {
         Self(stopped)
     }
 
-    pub(super) fn have_come(&self) -> bool {
+    pub(super) fn is_set(&self) -> bool {
         matches!(self.0.has_changed(), Ok(true))
+    }
+
+    pub(super) fn after_response(&self) -> AfterResponse {
+        if self.is_set() {
+            AfterResponse::Close
+        } else {
+            AfterResponse::KeepAlive
+        }
     }
 }
 
 impl PollingClient {
-    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stops: StopSignal) -> Self {
+    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stop: StopSignal) -> Self {
         let state = ResponderState {
             answered: None,
-            left: None,
-            listed: None,
-            eager: false,
+            unsent: None,
+            allow_origin: None,
+            wake: WakeOn::Unsent,
             waker: None,
         };
         Self {
             session,
-            line: Arc::new(ConnectionResponder {
+            responder: Arc::new(ConnectionResponder {
                 writer,
-                stops,
-                busy: AtomicBool::new(false),
+                stop,
+                is_busy: AtomicBool::new(false),
                 state: Mutex::new(state),
             }),
-            seen: None,
+            repeated_head: None,
         }
     }
 
@@ -108,54 +126,51 @@ impl PollingClient {
         &self.session
     }
 
-    /// When its last request was answered, if one was.
+    /// When the last answer was given, if one was.
     pub(super) fn answered(&self) -> Option<Instant> {
-        self.line.state().answered
+        self.responder.state.lock().answered
     }
 
-    /// Who asks the session for something. From here on the answer belongs to this request.
-    pub(super) fn ask(
+    /// The request that the session answers. The next answer is the response to it.
+    pub(super) fn begin_request(
         &self,
-        listed: Option<&HeaderValue>,
-        eager: bool,
+        allow_origin: Option<&HeaderValue>,
+        wake: WakeOn,
         waker: &Waker,
     ) -> PendingRequest {
-        let mut state = self.line.state();
-        self.line.busy.store(true, Ordering::Relaxed);
-        if state.listed.as_ref() != listed {
-            state.listed = listed.cloned();
+        let mut state = self.responder.state.lock();
+        self.responder.is_busy.store(true, Ordering::Relaxed);
+        if state.allow_origin.as_ref() != allow_origin {
+            state.allow_origin = allow_origin.cloned();
         }
-        state.eager = eager;
-        state.remember(waker);
-        PendingRequest::line(Arc::clone(&self.line) as _)
+        state.wake_on(wake, waker);
+        PendingRequest::line(Arc::clone(&self.responder) as _)
     }
 
-    /// How far it is. While it is not answered: whom to wake if there is something left to do, or if the task is
-    /// eager.
-    pub(super) fn progress(&self, eager: bool, waker: &Waker) -> RequestProgress {
-        if !self.line.busy.load(Ordering::Acquire) {
+    /// The state of the last request. While it is pending, `waker` will be woken as `wake` says.
+    pub(super) fn progress(&self, wake: WakeOn, waker: &Waker) -> RequestProgress {
+        if !self.responder.is_busy.load(Ordering::Acquire) {
             return RequestProgress::Answered;
         }
-        let mut state = self.line.state();
-        if let Some(left) = state.left.take() {
-            self.line.busy.store(false, Ordering::Relaxed);
-            return RequestProgress::Unsent(left);
+        let mut state = self.responder.state.lock();
+        if let Some(unsent) = state.unsent.take() {
+            self.responder.is_busy.store(false, Ordering::Relaxed);
+            return RequestProgress::Unsent(unsent);
         }
-        if !self.line.is_asked(&state) {
+        if !self.responder.is_pending(&state) {
             return RequestProgress::Answered;
         }
-        state.eager = eager;
-        state.remember(waker);
-        RequestProgress::Asked
+        state.wake_on(wake, waker);
+        RequestProgress::Pending
     }
 }
 
 impl Drop for PollingClient {
-    /// Ends the session if its client has gone away before the answer: what that would have carried is lost.
+    /// Ends the session if its client has hung up before the answer, which would be lost.
     fn drop(&mut self) {
-        let state = self.line.state();
-        if self.line.is_asked(&state) {
-            self.line.busy.store(false, Ordering::Relaxed);
+        let state = self.responder.state.lock();
+        if self.responder.is_pending(&state) {
+            self.responder.is_busy.store(false, Ordering::Relaxed);
             drop(state);
             debug!(sid = ?self.session.sid(), "polling request closed prematurely");
             self.session.lost(CloseReason::TransportError);
@@ -164,17 +179,14 @@ impl Drop for PollingClient {
 }
 
 impl ConnectionResponder {
-    fn state(&self) -> MutexGuard<'_, ResponderState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_asked(&self, state: &ResponderState) -> bool {
-        self.busy.load(Ordering::Relaxed) && state.left.is_none()
+    fn is_pending(&self, state: &ResponderState) -> bool {
+        self.is_busy.load(Ordering::Relaxed) && state.unsent.is_none()
     }
 }
 
 impl ResponderState {
-    fn remember(&mut self, waker: &Waker) {
+    fn wake_on(&mut self, wake: WakeOn, waker: &Waker) {
+        self.wake = wake;
         match &mut self.waker {
             Some(old) => old.clone_from(waker),
             none => *none = Some(waker.clone()),
@@ -183,27 +195,27 @@ impl ResponderState {
 }
 
 impl Responder for ConnectionResponder {
-    fn answer(&self, reply: PollResponse) {
-        let mut state = self.state();
-        if !self.is_asked(&state) {
+    fn answer(&self, response: PollResponse) {
+        let mut state = self.state.lock();
+        if !self.is_pending(&state) {
             return;
         }
-        let at = now();
-        state.answered = Some(at);
-        state.left = response_writer::write(
-            &self.writer,
-            reply,
-            state.listed.as_ref(),
-            self.stops.have_come(),
-            at,
-        );
-        let waker = if state.left.is_some() || state.eager {
+        let now = now();
+        state.answered = Some(now);
+        let head = ResponseHead {
+            allow_origin: state.allow_origin.as_ref(),
+            after: self.stop.after_response(),
+            now,
+        };
+        state.unsent = response_writer::write(&self.writer, response, &head);
+        let is_sent = state.unsent.is_none();
+        let waker = if !is_sent || state.wake == WakeOn::Answer {
             state.waker.take()
         } else {
             None
         };
-        if state.left.is_none() {
-            self.busy.store(false, Ordering::Release);
+        if is_sent {
+            self.is_busy.store(false, Ordering::Release);
         }
         drop(state);
         if let Some(waker) = waker {

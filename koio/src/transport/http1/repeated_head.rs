@@ -1,64 +1,68 @@
-//! A head that comes again.
+//! The head of the last request, to compare the next with.
 //!
-//! A client that polls sends the same head with every request of a kind, but for a time in the target and the length
-//! of what it brings. Once such a head has been read and judged, the next is only compared with it: byte for byte but
-//! for these two holes, which are looked at like any other.
+//! A polling client sends the same head with every GET, and with every POST, of a connection. Only the target may differ
+//! (by a timestamp) and the digits of the body's length. Once such a head is parsed and judged, the next one is compared
+//! byte for byte outside these two holes, and not parsed. Without it the row `polling-echo` of `koio/benches/instructions`
+//! takes 17,559 instructions in place of 12,836.
 
 use std::ops::Range;
 
 use http::HeaderValue;
 use memchr::memchr;
 
-use super::request_head::{PlainRequest, digits, is_plain};
+use super::plain_request::{PlainRequest, is_plain_target, parse_length};
 
-/// Heads above this size are read anew each time, so that a client with many cookies is not kept in memory by them.
-const LONGEST: usize = 2 * 1024;
+/// Longer heads are parsed each time, so that a client with many cookies does not cost memory for as long as it polls.
+const MAX_KEPT: usize = 2 * 1024;
 
-/// The head of a plain request that asked something of a session over polling.
+/// The head of a plain request to a session over polling.
 pub(super) struct RepeatedHead {
     head: Box<[u8]>,
     target: Range<usize>,
-    /// The digits of the body's length; empty, and at the end, if there is no body.
+    /// The digits of the content length. Without a body an empty range, at the end.
     length: Range<usize>,
     is_post: bool,
-    /// The foreign origin that must be told that it may read the answer: it stands in the head.
-    pub(super) listed: Option<HeaderValue>,
+    /// The listed origin whose pages may read the response. It is the head's, so it need not be judged again.
+    pub(super) allow_origin: Option<HeaderValue>,
 }
 
-/// A request whose head has come before.
+/// A request with that head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RepeatedRequest<'b> {
-    /// Its target, if it is not the one that came before.
+    /// The target, if it differs.
     pub(super) target: Option<&'b [u8]>,
-    /// What a POST brings.
+    /// The body of a POST.
     pub(super) body: Option<&'b [u8]>,
-    /// The request's length, head and body.
+    /// The length of head and body.
     pub(super) length: usize,
 }
 
 impl RepeatedHead {
-    /// `None` if it is too long to be kept.
-    pub(super) fn new(plain: &PlainRequest<'_>, listed: Option<HeaderValue>) -> Option<Self> {
-        let head = plain.head;
-        if head.len() > LONGEST || plain.websocket.is_some() {
+    /// Keeps the head of a request, unless it is too long or a WebSocket handshake.
+    pub(super) fn new(
+        request: &PlainRequest<'_>,
+        allow_origin: Option<HeaderValue>,
+    ) -> Option<Self> {
+        let head = request.head;
+        if head.len() > MAX_KEPT || request.websocket_key.is_some() {
             return None;
         }
         Some(Self {
-            target: place(plain.target, head)?,
-            length: match plain.digits {
-                Some(digits) => place(digits, head)?,
+            target: range_in(request.target, head)?,
+            length: match request.content_length {
+                Some(digits) => range_in(digits, head)?,
                 None => head.len()..head.len(),
             },
             head: head.into(),
-            is_post: plain.body.is_some(),
-            listed,
+            is_post: request.body.is_some(),
+            allow_origin,
         })
     }
 
-    /// The first request of `bytes`, if it is all there and its head is this one.
+    /// The first request of `bytes`, if it is complete and has this head.
     ///
-    /// What is found here is what [`read`](super::request_head::read) would find. That reads from left to right; a target
-    /// ends at the first blank, and digits are digits in whichever number.
+    /// Finds what [`read`](super::plain_request::read) would find: that parses from left to right, a target ends at the
+    /// first space, and any run of digits is a length.
     pub(super) fn read<'b>(&self, bytes: &'b [u8]) -> Option<RepeatedRequest<'b>> {
         let (target, rest) = match bytes.strip_prefix(self.head.get(..self.length.start)?) {
             Some(rest) => (None, rest),
@@ -71,7 +75,7 @@ impl RepeatedHead {
             let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
             let (length, rest) = rest.split_at_checked(end)?;
             let rest = rest.strip_prefix(self.head.get(self.length.end..)?)?;
-            let (body, rest) = rest.split_at_checked(digits(length)?)?;
+            let (body, rest) = rest.split_at_checked(parse_length(length)?)?;
             (Some(body), rest)
         } else {
             (None, rest)
@@ -83,17 +87,17 @@ impl RepeatedHead {
         })
     }
 
-    /// The target, and what is behind the last byte before the length.
+    /// A target that differs, and what follows the last byte before the length.
     fn other_target<'b>(&self, bytes: &'b [u8]) -> Option<(&'b [u8], &'b [u8])> {
         let rest = bytes.strip_prefix(self.head.get(..self.target.start)?)?;
         let (target, rest) = rest.split_at_checked(memchr(b' ', rest)?)?;
         let rest = rest.strip_prefix(self.head.get(self.target.end..self.length.start)?)?;
-        is_plain(target).then_some((target, rest))
+        is_plain_target(target).then_some((target, rest))
     }
 }
 
-/// Where a part lies that was cut out of the whole.
-fn place(part: &[u8], whole: &[u8]) -> Option<Range<usize>> {
+/// The range of a slice within the slice that it was cut from.
+fn range_in(part: &[u8], whole: &[u8]) -> Option<Range<usize>> {
     let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
     let range = start..start + part.len();
     (whole.get(range.clone()) == Some(part)).then_some(range)
@@ -101,12 +105,12 @@ fn place(part: &[u8], whole: &[u8]) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::request_head, *};
+    use super::{super::plain_request, *};
 
     const GET: &str = "GET /socket.io/?EIO=4&transport=polling&t=a HTTP/1.1\r\nHost: a\r\n\r\n";
 
-    fn seen(bytes: &str) -> Option<RepeatedHead> {
-        request_head::read(bytes.as_bytes(), |plain| RepeatedHead::new(plain, None))
+    fn head_of(bytes: &str) -> Option<RepeatedHead> {
+        plain_request::read(bytes.as_bytes(), |request| RepeatedHead::new(request, None))
     }
 
     fn post(target: &str, body: &str) -> String {
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_same_head_is_known_with_another_body() {
-        let seen = seen(&post("/a?t=1", "40")).unwrap();
+        let head = head_of(&post("/a?t=1", "40")).unwrap();
         for body in [
             "40",
             "",
@@ -131,14 +135,14 @@ mod tests {
                 body: Some(body.as_bytes()),
                 length: bytes.len(),
             };
-            assert_eq!(seen.read(format!("{bytes}POST").as_bytes()), Some(again));
-            assert_eq!(seen.read(&bytes.as_bytes()[..bytes.len() - 1]), None);
+            assert_eq!(head.read(format!("{bytes}POST").as_bytes()), Some(again));
+            assert_eq!(head.read(&bytes.as_bytes()[..bytes.len() - 1]), None);
         }
     }
 
     #[test]
-    fn another_target_is_given_to_whoever_judges_it() {
-        let get = seen(GET).unwrap();
+    fn another_target_is_returned_to_be_judged() {
+        let get = head_of(GET).unwrap();
         assert_eq!(get.read(GET.as_bytes()).unwrap().target, None);
         let (before, after) = GET.split_once("t=a").unwrap();
         for target in ["t=b", "", "t=bcd&sid=x"] {
@@ -154,8 +158,8 @@ mod tests {
     }
 
     #[test]
-    fn any_other_difference_is_for_the_long_way() {
-        let (get, post_head) = (seen(GET).unwrap(), seen(&post("/a", "40")).unwrap());
+    fn any_other_difference_is_parsed_anew() {
+        let (get, post_head) = (head_of(GET).unwrap(), head_of(&post("/a", "40")).unwrap());
         for (one, other) in [
             ("GET", "get"),
             ("HTTP/1.1", "HTTP/1.0"),
@@ -180,8 +184,8 @@ mod tests {
 
     #[test]
     fn a_long_head_is_not_kept() {
-        let long = GET.replace("a\r\n", &format!("{}\r\n", "a".repeat(LONGEST)));
-        assert!(seen(&long).is_none());
-        assert!(seen(GET).is_some());
+        let long = GET.replace("a\r\n", &format!("{}\r\n", "a".repeat(MAX_KEPT)));
+        assert!(head_of(&long).is_none());
+        assert!(head_of(GET).is_some());
     }
 }

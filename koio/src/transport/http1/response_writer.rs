@@ -1,4 +1,4 @@
-//! Answers as they go over the wire.
+//! Responses, written to the connection at once.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,82 +9,97 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::HeaderValue;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::engine::requests::PollResponse;
-use crate::transport::http::response;
+use crate::{engine::requests::PollResponse, transport::http::response};
 
-/// What answers begin with.
 const PAYLOAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
     cache-control: no-store\r\n";
 const TAKEN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: no-store\r\n";
 const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\n";
-const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
-    upgrade: websocket\r\nsec-websocket-accept: ";
 
-/// A body up to this size is copied behind its head; above it a copy costs more than a slice of its own.
-const COALESCE: usize = 4 * 1024;
+/// Up to this size a body is copied behind its head. A longer one is a slice of its own in a vectored write.
+const MAX_COPIED_BODY: usize = 4 * 1024;
 
 thread_local! {
-    /// Where answers are put together; it is written before anything else happens.
-    static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// Where a response is assembled. It is taken out for the length of one call of [`write`].
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What is left to do when an answer has been written as far as the client takes it.
+/// What the connection does behind a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum AfterResponse {
+    #[default]
+    KeepAlive,
+    Close,
+}
+
+/// What the head of a response depends on, beside its kind and length.
+pub(super) struct ResponseHead<'a> {
+    /// The listed origin whose pages may read the response.
+    pub(super) allow_origin: Option<&'a HeaderValue>,
+    pub(super) after: AfterResponse,
+    pub(super) now: Instant,
+}
+
+/// What the client did not take at once.
 #[derive(Debug, Default)]
 pub(super) struct UnsentResponse {
     pub(super) head: Bytes,
     pub(super) body: Bytes,
-    /// The connection ends behind it.
-    pub(super) last: bool,
+    pub(super) after: AfterResponse,
 }
 
-/// Writes an answer. `None` if that is all there is to do about it.
+/// Writes a response. Returns what the connection's task has to do about it, if anything: write the rest, or close.
 pub(super) fn write(
     to: &OwnedWriteHalf,
-    reply: PollResponse,
-    listed: Option<&HeaderValue>,
-    last: bool,
-    now: Instant,
+    response: PollResponse,
+    head: &ResponseHead<'_>,
 ) -> Option<Box<UnsentResponse>> {
-    let mut together = TOGETHER.take();
-    together.clear();
-    begin(&mut together, &reply, now);
-    let mut body = match reply {
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    push_dated_head(&mut buffer, &response, head.now);
+    let mut body = match response {
         PollResponse::Payload(payload) => payload,
         PollResponse::Taken => Bytes::from_static(response::TAKEN),
         PollResponse::Refused => Bytes::new(),
     };
-    finish(&mut together, body.len(), listed, last);
-    if body.len() <= COALESCE {
-        together.extend_from_slice(&body);
+    push_end_of_head(&mut buffer, body.len(), head);
+    if body.len() <= MAX_COPIED_BODY {
+        buffer.extend_from_slice(&body);
         body = Bytes::new();
     }
     let written = if body.is_empty() {
-        to.try_write(&together)
+        to.try_write(&buffer)
     } else {
-        to.try_write_vectored(&[IoSlice::new(&together), IoSlice::new(&body)])
+        to.try_write_vectored(&[IoSlice::new(&buffer), IoSlice::new(&body)])
     };
-    let left = match written {
-        Ok(written) if !last && written == together.len() + body.len() => None,
-        written => Some(Box::new(UnsentResponse::behind(
-            written, &together, body, last,
-        ))),
+    let is_sent = matches!(written, Ok(written) if written == buffer.len() + body.len());
+    let unsent = if is_sent && head.after == AfterResponse::KeepAlive {
+        None
+    } else {
+        Some(Box::new(UnsentResponse::after_write(
+            written, &buffer, body, head.after,
+        )))
     };
-    TOGETHER.set(together);
-    left
+    BUFFER.set(buffer);
+    unsent
 }
 
 impl UnsentResponse {
     #[cold]
-    fn behind(written: io::Result<usize>, head: &[u8], mut body: Bytes, last: bool) -> Self {
+    fn after_write(
+        written: io::Result<usize>,
+        head: &[u8],
+        mut body: Bytes,
+        after: AfterResponse,
+    ) -> Self {
         let written = match written {
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            // The client has gone.
+            // The client has hung up.
             Err(_) => {
                 return Self {
-                    last: true,
+                    after: AfterResponse::Close,
                     ..Self::default()
                 };
             }
@@ -94,12 +109,13 @@ impl UnsentResponse {
         Self {
             head: Bytes::copy_from_slice(head),
             body,
-            last,
+            after,
         }
     }
 }
 
-/// What all answers of a second begin with, up to their length. Made once by each thread.
+/// The heads of one second, with its date, up to the content length. Formatting a date costs more than the rest of a
+/// head, so each thread does it once in a second.
 struct DatedHeads {
     until: Option<Instant>,
     payload: Vec<u8>,
@@ -108,7 +124,7 @@ struct DatedHeads {
 }
 
 thread_local! {
-    static SECOND: RefCell<DatedHeads> = const {
+    static DATED: RefCell<DatedHeads> = const {
         RefCell::new(DatedHeads {
             until: None,
             payload: Vec::new(),
@@ -121,7 +137,7 @@ thread_local! {
 impl DatedHeads {
     #[cold]
     fn renew(&mut self, now: Instant) {
-        // RFC 9110 section 6.6.1: whoever has a clock says so.
+        // RFC 9110 section 6.6.1: an origin server with a clock sends the date.
         let time = SystemTime::now();
         let date = httpdate::fmt_http_date(time);
         let dated = |start| format!("{start}date: {date}\r\ncontent-length: ").into_bytes();
@@ -133,37 +149,32 @@ impl DatedHeads {
     }
 }
 
-fn begin(into: &mut Vec<u8>, reply: &PollResponse, now: Instant) {
-    SECOND.with_borrow_mut(|second| {
-        if second.until.is_none_or(|until| now >= until) {
-            second.renew(now);
+/// Appends the head up to the value of `content-length`.
+fn push_dated_head(buffer: &mut Vec<u8>, response: &PollResponse, now: Instant) {
+    DATED.with_borrow_mut(|dated| {
+        if dated.until.is_none_or(|until| now >= until) {
+            dated.renew(now);
         }
-        into.extend_from_slice(match reply {
-            PollResponse::Payload(_) => &second.payload,
-            PollResponse::Taken => &second.taken,
-            PollResponse::Refused => &second.refused,
+        buffer.extend_from_slice(match response {
+            PollResponse::Payload(_) => &dated.payload,
+            PollResponse::Taken => &dated.taken,
+            PollResponse::Refused => &dated.refused,
         });
     });
 }
 
-/// Writes the rest of the head.
-fn finish(into: &mut Vec<u8>, length: usize, listed: Option<&HeaderValue>, last: bool) {
-    // Without `fmt`, as in `wire`. Making JSON of a number can't fail.
-    let _ = serde_json::to_writer(&mut *into, &length);
-    into.extend_from_slice(b"\r\n");
-    if let Some(origin) = listed {
-        into.extend_from_slice(b"access-control-allow-origin: ");
-        into.extend_from_slice(origin.as_bytes());
-        into.extend_from_slice(b"\r\naccess-control-allow-credentials: true\r\nvary: Origin\r\n");
+/// Appends the head from the value of `content-length` on.
+fn push_end_of_head(buffer: &mut Vec<u8>, length: usize, head: &ResponseHead<'_>) {
+    // serde_json writes integers without the machinery of `fmt`. An integer always serializes.
+    let _ = serde_json::to_writer(&mut *buffer, &length);
+    buffer.extend_from_slice(b"\r\n");
+    if let Some(origin) = head.allow_origin {
+        buffer.extend_from_slice(b"access-control-allow-origin: ");
+        buffer.extend_from_slice(origin.as_bytes());
+        buffer.extend_from_slice(b"\r\naccess-control-allow-credentials: true\r\nvary: Origin\r\n");
     }
-    if last {
-        into.extend_from_slice(b"connection: close\r\n");
+    if head.after == AfterResponse::Close {
+        buffer.extend_from_slice(b"connection: close\r\n");
     }
-    into.extend_from_slice(b"\r\n");
-}
-
-/// The whole answer to a WebSocket's handshake.
-pub(super) fn switching_protocols(key: &[u8]) -> Vec<u8> {
-    let accept = derive_accept_key(key);
-    [SWITCHING, accept.as_bytes(), b"\r\n\r\n"].concat()
+    buffer.extend_from_slice(b"\r\n");
 }

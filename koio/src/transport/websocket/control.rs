@@ -1,4 +1,4 @@
-//! Control frames that answer the peer's.
+//! What a WebSocket writes of its own: the response of its handshake, pongs, a close frame.
 
 use bytes::Bytes;
 
@@ -9,21 +9,49 @@ pub(super) const MAX_PONGS: usize = 4 * 1024;
 const CLOSE: u8 = 0x88;
 const PONG: u8 = 0x8a;
 
-/// A close frame. A control frame's payload has at most 125 bytes, so its length is one byte.
+/// Bytes that are written ahead of the queued frames, in one write with them.
+#[derive(Debug, Default)]
+pub(super) struct UrgentBytes {
+    /// Emptied by the writer.
+    pub(super) bytes: Vec<u8>,
+    /// How many of them are the handshake's response, which must not be dropped.
+    response: u32,
+}
+
+impl UrgentBytes {
+    /// The response of the handshake, before anything else is written.
+    pub(super) fn response(response: Vec<u8>) -> Self {
+        Self {
+            response: response.len() as u32,
+            bytes: response,
+        }
+    }
+
+    /// Adds the answer to a ping.
+    pub(super) fn push_pong(&mut self, payload: &[u8]) {
+        if self.bytes.is_empty() {
+            self.response = 0;
+        }
+        let response = self.response as usize;
+        if self.bytes.len() - response + 2 + payload.len() > MAX_PONGS {
+            self.bytes.truncate(response);
+        }
+        push(&mut self.bytes, PONG, payload);
+    }
+
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+/// A close frame.
 pub(super) fn close_frame(payload: &[u8]) -> Bytes {
     let mut frame = Vec::with_capacity(2 + payload.len());
     push(&mut frame, CLOSE, payload);
     frame.into()
 }
 
-/// Adds the answer to a ping, which has at most 125 bytes of payload.
-pub(super) fn push_pong(pongs: &mut Vec<u8>, payload: &[u8]) {
-    if pongs.len() + 2 + payload.len() > MAX_PONGS {
-        pongs.clear();
-    }
-    push(pongs, PONG, payload);
-}
-
+/// Appends a control frame, whose payload has at most 125 bytes.
 fn push(frames: &mut Vec<u8>, first: u8, payload: &[u8]) {
     debug_assert!(payload.len() <= 125, "the payload of a control frame");
     frames.extend_from_slice(&[first, payload.len() as u8]);

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use tracing::debug;
 
 use self::{
-    control::{close_frame, push_pong},
+    control::{UrgentBytes, close_frame},
     reader::{ReadEvent, Reader, ReservedBits, Violation},
     write::WriteQueue,
 };
@@ -41,8 +41,7 @@ pub(super) struct WebSocketTransport<S> {
     io: S,
     buffer: ReadBuffer,
     reader: Reader,
-    /// Answers to pings, whole frames of them. They are written ahead of everything that is not begun.
-    pongs: Vec<u8>,
+    urgent: UrgentBytes,
     outgoing: WriteQueue,
     close_sent: bool,
     shut: bool,
@@ -65,7 +64,7 @@ impl<S> WebSocketTransport<S> {
             io,
             buffer: ReadBuffer::of(unread),
             reader: Reader::new(config, ReservedBits::None),
-            pongs: Vec::new(),
+            urgent: UrgentBytes::default(),
             outgoing: WriteQueue::default(),
             close_sent: false,
             shut: false,
@@ -90,21 +89,29 @@ impl<S> WebSocketTransport<S> {
     fn send_close(&mut self, payload: &[u8]) {
         if !self.close_sent {
             self.close_sent = true;
-            if !self.pongs.is_empty() {
-                self.outgoing.push(std::mem::take(&mut self.pongs).into());
+            let urgent = self.urgent.take();
+            if !urgent.is_empty() {
+                self.outgoing.push(urgent.into());
             }
             self.outgoing.push(close_frame(payload));
         }
     }
 }
 
+impl<S> WebSocketTransport<S> {
+    /// Writes the response of the handshake with the first frame, or ahead of a close frame.
+    pub(super) fn lead_with(&mut self, response: Vec<u8>) {
+        self.urgent = UrgentBytes::response(response);
+    }
+}
+
 impl WebSocketTransport<Tcp> {
-    /// Writes these bytes ahead of everything else.
-    pub(super) fn begin_with(&mut self, bytes: &[u8]) {
-        // An error is found by whoever reads next.
-        let written = self.io.try_write(bytes).unwrap_or(0);
-        if let Some(rest @ [_, ..]) = bytes.get(written..) {
-            self.outgoing.push(Bytes::copy_from_slice(rest));
+    /// Writes the response of the handshake at once.
+    pub(super) fn write_now(&mut self, response: &[u8]) {
+        // The next read finds an error, too.
+        let written = self.io.try_write(response).unwrap_or(0);
+        if let Some(unsent @ [_, ..]) = response.get(written..) {
+            self.outgoing.push(Bytes::copy_from_slice(unsent));
         }
     }
 }
@@ -147,7 +154,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
                     return Poll::Ready(Ok(()));
                 }
                 Some(ReadEvent::Ping(payload)) => {
-                    push_pong(&mut self.pongs, &payload);
+                    self.urgent.push_pong(&payload);
                     continue;
                 }
                 Some(ReadEvent::Pong) => continue,
@@ -182,7 +189,9 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         // Nothing follows a close frame.
         let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
-        let written = self.outgoing.poll_write(io, cx, &mut self.pongs, source);
+        let written = self
+            .outgoing
+            .poll_write(io, cx, &mut self.urgent.bytes, source);
         ready!(written).map_err(gone)?;
         let io = Pin::new(&mut self.io);
         // With both close frames exchanged, or nothing worth hearing any more, it is the server that

@@ -66,12 +66,6 @@ impl Frame {
         }
     }
 
-    /// This frame behind the bytes in `first`, which are not counted as a message.
-    pub(crate) fn preceded_by(&self, mut first: Vec<u8>) -> Self {
-        first.extend_from_slice(&self.bytes);
-        Self::new(first, self.messages)
-    }
-
     /// How many bytes a WebSocket writes.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -19,13 +19,13 @@ async fn drop_of_water(_: String, done: State<Done>) {
 }
 
 #[tokio::test]
-async fn who_never_stops_sending_holds_up_no_answer() {
+async fn a_client_that_never_stops_sending_delays_no_answer() {
     let most = while_it_pours(1).await;
     assert!(most <= TURNS * 128, "an answer waited for {most} events");
 }
 
 #[tokio::test]
-async fn who_never_stops_sending_big_messages_holds_up_no_answer() {
+async fn a_client_that_never_stops_sending_big_messages_delays_no_answer() {
     // Each counts as five.
     let most = while_it_pours(16 * 1024).await;
     assert!(

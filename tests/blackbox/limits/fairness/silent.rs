@@ -9,7 +9,7 @@ use super::{Done, ask, drained, echo, storm};
 const MOST: u64 = 4;
 
 #[tokio::test]
-async fn who_never_reads_holds_up_no_answer() {
+async fn a_client_that_never_reads_delays_no_answer() {
     let server = serve(Io::new().handlers(handlers![echo])).await;
     let crowd = Bare::crowd(server.addr, 20).await;
     let silent = Bare::connect(server.addr).await.into_stream();

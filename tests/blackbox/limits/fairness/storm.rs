@@ -11,7 +11,7 @@ const CROWD: usize = 1_000;
 const MOST: u64 = 4;
 
 #[tokio::test]
-async fn a_storm_of_broadcasts_holds_up_no_answer() {
+async fn continuous_broadcasts_delay_no_answer() {
     rlimit::increase_nofile_limit(u64::MAX).expect("more open files");
     let server = serve(Io::new().handlers(handlers![echo])).await;
     let crowd = Bare::crowd(server.addr, CROWD).await;

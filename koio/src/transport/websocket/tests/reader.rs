@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 use super::{
     super::{
-        control::{close_frame, push_pong},
+        control::{UrgentBytes, close_frame},
         reader::{ReadEvent, Reader, ReservedBits, Violation},
     },
     *,
@@ -24,6 +24,7 @@ fn config() -> EngineConfig {
 fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
     let mut reader = Reader::new(config, ReservedBits::None);
     let mut story = Story::default();
+    let mut urgent = UrgentBytes::default();
     for piece in pieces {
         let mut input = ReadBuffer::of(&piece.to_vec().into());
         let mut message = Message::default();
@@ -33,7 +34,10 @@ fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
                     assert!(!compressed);
                     story.messages.push(message.clone());
                 }
-                ReadEvent::Ping(payload) => push_pong(&mut story.answers, &payload),
+                ReadEvent::Ping(payload) => {
+                    urgent.push_pong(&payload);
+                    story.answers.extend(urgent.take());
+                }
                 ReadEvent::Pong => {}
                 ReadEvent::Close(answer) => {
                     story.answers.extend(close_frame(&answer));

@@ -46,6 +46,38 @@ async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
     );
 }
 
+/// What the client gets, when all is written.
+async fn written(
+    mut websocket: WebSocketTransport<DuplexStream>,
+    mut theirs: DuplexStream,
+) -> Vec<u8> {
+    assert!(write(&mut websocket).is_ready());
+    drop(websocket);
+    let mut bytes = Vec::new();
+    theirs.read_to_end(&mut bytes).await.unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn the_response_of_the_handshake_comes_before_the_close_frame_of_a_violation() {
+    let (mut websocket, theirs) = open(frame(0x83, b"a reserved opcode"));
+    websocket.lead_with(b"HTTP/1.1 101 ".to_vec());
+    assert!(read(&mut websocket).is_ready());
+    let expected = b"HTTP/1.1 101 \x88\x02\x03\xea";
+    assert_eq!(written(websocket, theirs).await, expected);
+}
+
+#[tokio::test]
+async fn the_response_of_the_handshake_outlives_a_flood_of_pings_behind_it() {
+    let (mut websocket, theirs) = open(masked(0x89, &[7; 125]).repeat(100));
+    websocket.lead_with(b"HTTP/1.1 101 ".to_vec());
+    assert!(read(&mut websocket).is_pending());
+    let written = written(websocket, theirs).await;
+    let pongs = written.strip_prefix(b"HTTP/1.1 101 ").unwrap();
+    assert!((127..=MAX_PONGS).contains(&pongs.len()), "{}", pongs.len());
+    assert!(pongs.starts_with(&[0x8a, 125]));
+}
+
 #[tokio::test]
 async fn a_few_pings_are_all_answered_in_order() {
     let (mut websocket, mut theirs) = open(Vec::new());
@@ -71,7 +103,7 @@ async fn pongs_that_nobody_reads_do_not_pile_up() {
         assert!(read(&mut websocket).is_pending());
         tokio::task::yield_now().await;
     }
-    let waiting = websocket.outgoing.len() + websocket.pongs.len();
+    let waiting = websocket.outgoing.len() + websocket.urgent.bytes.len();
     assert!(waiting <= 2 * MAX_PONGS);
 }
 

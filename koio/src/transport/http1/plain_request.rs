@@ -1,45 +1,45 @@
-//! Requests so plain that there is only one way to read them.
+//! Parses plain requests: those that can be read in one way only.
 
 use std::mem::MaybeUninit;
 
 use httparse::{Header, Request, Status};
 
-/// Headers that a request may have to be read here. Browsers send some fifteen.
-const HEADERS: usize = 32;
+/// The most headers that a plain request has. Browsers send about fifteen.
+const MAX_HEADERS: usize = 32;
 
-/// A whole request: nothing about it but what is here says how it is to be read or answered.
+/// A complete request. Nothing else in it says how it is to be read or answered.
 #[derive(Debug)]
 pub(super) struct PlainRequest<'b> {
-    /// All that stands before the body.
+    /// All bytes before the body.
     pub(super) head: &'b [u8],
-    /// As it was sent: a path, and what follows. ASCII.
+    /// A path and perhaps a query, as sent. ASCII.
     pub(super) target: &'b [u8],
     pub(super) headers: &'b [Header<'b>],
     pub(super) host: Option<&'b [u8]>,
     pub(super) origin: Option<&'b [u8]>,
-    /// The key of a WebSocket's handshake, whose other headers are as they must be.
-    pub(super) websocket: Option<&'b [u8]>,
-    /// How long the body is, as it was sent.
-    pub(super) digits: Option<&'b [u8]>,
-    /// What a POST brings; a GET brings none.
+    /// The key of a WebSocket handshake whose other headers are right.
+    pub(super) websocket_key: Option<&'b [u8]>,
+    /// The digits of the body's length.
+    pub(super) content_length: Option<&'b [u8]>,
+    /// The body of a POST. A GET has none.
     pub(super) body: Option<&'b [u8]>,
 }
 
 impl PlainRequest<'_> {
-    /// Its length, head and body.
+    /// The length of head and body.
     pub(super) fn length(&self) -> usize {
         self.head.len() + self.body.map_or(0, <[u8]>::len)
     }
 }
 
-/// Reads the first request of `bytes` and calls `take` with it; `None` if it is not all there, or not plain.
+/// Parses the first request of `bytes` and calls `take` with it. Returns `None` if it is incomplete or not plain.
 ///
-/// Whatever could be read in two ways, or asks for more than an answer, is not plain: hyper has the word then.
+/// Ambiguous or unusual requests (duplicate headers, chunked bodies, `Expect`…) are not plain: hyper handles those.
 pub(super) fn read<T>(
     bytes: &[u8],
     take: impl FnOnce(&PlainRequest<'_>) -> Option<T>,
 ) -> Option<T> {
-    let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
+    let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut request = Request::new(&mut []);
     let Ok(Status::Complete(head)) = request.parse_with_uninit_headers(bytes, &mut headers) else {
         return None;
@@ -50,7 +50,7 @@ pub(super) fn read<T>(
         _ => return None,
     };
     let target = request.path?.as_bytes();
-    if !is_plain(target) {
+    if !is_plain_target(target) {
         return None;
     }
     if request.version != Some(1) {
@@ -63,7 +63,7 @@ pub(super) fn read<T>(
     let (head, after) = bytes.split_at_checked(head)?;
     let body = match (is_post, known.length) {
         (false, None) => None,
-        (true, Some(length)) => Some(after.get(..digits(length)?)?),
+        (true, Some(length)) => Some(after.get(..parse_length(length)?)?),
         _ => return None,
     };
     take(&PlainRequest {
@@ -72,15 +72,15 @@ pub(super) fn read<T>(
         headers: request.headers,
         host: known.host,
         origin: known.origin,
-        websocket: known.websocket()?,
-        digits: known.length,
+        websocket_key: known.websocket_key()?,
+        content_length: known.length,
         body,
     })
 }
 
-/// Neither an authority, nor a fragment, nor a character that has no place in a target.
-pub(super) fn is_plain(target: &[u8]) -> bool {
-    // Looks at all of it, so that the compiler can look at many at once.
+/// Whether a target is a path with no fragment, and has only characters that may stand in one.
+pub(super) fn is_plain_target(target: &[u8]) -> bool {
+    // Without an early return, so that the compiler vectorizes the loop.
     let strange = target.iter().fold(false, |strange, &byte| {
         let graphic = byte.is_ascii_graphic();
         let quoted = (byte == b'"') | (byte == b'<') | (byte == b'>') | (byte == b'`');
@@ -90,7 +90,7 @@ pub(super) fn is_plain(target: &[u8]) -> bool {
     target.starts_with(b"/") && !strange
 }
 
-/// The headers that decide how a request is read.
+/// The headers that decide how a request is read and answered.
 #[derive(Debug, Default)]
 struct KnownHeaders<'b> {
     host: Option<&'b [u8]>,
@@ -99,12 +99,12 @@ struct KnownHeaders<'b> {
     upgrade: Option<&'b [u8]>,
     version: Option<&'b [u8]>,
     key: Option<&'b [u8]>,
-    /// The connection is to be upgraded.
+    /// Whether `Connection` has the option `upgrade`.
     upgrades: bool,
 }
 
 impl<'b> KnownHeaders<'b> {
-    /// Looks at one header. `None` if the request is not plain.
+    /// Notes one header. Returns `None` if the request is not plain.
     fn note(&mut self, header: &Header<'b>) -> Option<()> {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
         let value = header.value;
@@ -135,8 +135,8 @@ impl<'b> KnownHeaders<'b> {
         slot.replace(value).is_none().then_some(())
     }
 
-    /// The key, if a WebSocket is asked for; nothing if something else is.
-    fn websocket(&self) -> Option<Option<&'b [u8]>> {
+    /// The key of a WebSocket handshake. Returns `None` for any other upgrade.
+    fn websocket_key(&self) -> Option<Option<&'b [u8]>> {
         if !self.upgrades && self.upgrade.is_none() {
             return Some(None);
         }
@@ -147,8 +147,8 @@ impl<'b> KnownHeaders<'b> {
     }
 }
 
-/// Nothing but digits, and not too many.
-pub(super) fn digits(value: &[u8]) -> Option<usize> {
+/// Parses a length of digits only, if it fits.
+pub(super) fn parse_length(value: &[u8]) -> Option<usize> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -159,7 +159,7 @@ pub(super) fn digits(value: &[u8]) -> Option<usize> {
     })
 }
 
-/// `Upgrade`, alone or beside `keep-alive`.
+/// Whether `Connection` is `upgrade`, alone or beside `keep-alive`.
 fn asks_for_upgrade(value: &[u8]) -> bool {
     let mut words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     let mut upgrades = false;
@@ -177,11 +177,11 @@ mod tests {
 
     /// Method, target, body and length of what is read.
     fn parts(bytes: &str) -> Option<(bool, String, String, usize)> {
-        read(bytes.as_bytes(), |plain| {
+        read(bytes.as_bytes(), |request| {
             let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-            let body = text(plain.body.unwrap_or_default());
-            let is_post = plain.body.is_some();
-            Some((is_post, text(plain.target), body, plain.length()))
+            let body = text(request.body.unwrap_or_default());
+            let is_post = request.body.is_some();
+            Some((is_post, text(request.target), body, request.length()))
         })
     }
 
@@ -245,7 +245,7 @@ mod tests {
         ] {
             assert_eq!(parts(&format!("{line}\r\nHost: a\r\n\r\n")), None, "{line}");
         }
-        let headers = "X: y\r\n".repeat(HEADERS);
+        let headers = "X: y\r\n".repeat(MAX_HEADERS);
         assert_eq!(parts(&format!("{GET}{headers}\r\n")), None);
     }
 
@@ -253,8 +253,8 @@ mod tests {
     fn a_websocket_is_asked_for_with_everything_that_belongs_to_it() {
         let ask = |headers: &[&str]| {
             let bytes = format!("{GET}{}\r\n\r\n", headers.join("\r\n"));
-            read(bytes.as_bytes(), |plain| {
-                plain.websocket.map(|key| key == b"abc")
+            read(bytes.as_bytes(), |request| {
+                request.websocket_key.map(|key| key == b"abc")
             })
         };
         let whole = [

@@ -1,0 +1,302 @@
+//! The loop of one connection: read a request, have it answered, wait for the next.
+
+use std::{
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+
+use super::{
+    idle_timer::IdleTimer,
+    plain_request,
+    polling_client::{PollingClient, RequestProgress, StopSignal, WakeOn},
+    response_writer::{self, AfterResponse, ResponseHead, UnsentResponse},
+    session_requests::{AcceptedRequest, SessionRequests},
+    upgrade::PendingUpgrade,
+};
+use crate::{
+    engine::requests::PollResponse,
+    fast_path::FastPath,
+    time::now,
+    transport::{EngineService, HttpStream, read_buffer::ReadBuffer, tcp::Tcp},
+};
+
+/// A TCP connection whose requests have all been plain so far.
+pub(crate) struct Http1Connection {
+    /// Dropped before `tcp`, so that `tcp` has the last reference to the writer, and closes without shutting down.
+    requests: SessionRequests,
+    tcp: Tcp,
+    /// Bytes that came before they could be served.
+    unread: Bytes,
+    idle: IdleTimer,
+    /// Whether the last request may still be with its session.
+    awaits_session: bool,
+    /// Whether `stopped` was polled, so that it wakes this task.
+    watches_stop: bool,
+}
+
+/// What is to be done with a connection: see [`Http1Connection::finish`].
+pub(crate) enum Http1End {
+    Close,
+    Hyper,
+    Upgrade(PendingUpgrade),
+}
+
+/// What became of a connection.
+pub(crate) enum Http1Outcome {
+    /// It was served to its end, or is a WebSocket now.
+    Served,
+    /// Its next request is not plain: hyper must serve it, and the connection from here on.
+    GiveToHyper(HttpStream),
+}
+
+enum NextStep {
+    /// Serve the next request.
+    Request,
+    /// Write what is left of a response.
+    Write(Box<UnsentResponse>),
+    End(Http1End),
+}
+
+impl Http1Connection {
+    /// `timeout`: how long a request may take to come.
+    pub(crate) fn new(
+        tcp: TcpStream,
+        peer: SocketAddr,
+        service: Arc<EngineService>,
+        timeout: Duration,
+        stop: StopSignal,
+    ) -> Self {
+        Self {
+            requests: SessionRequests::new(service, peer, stop),
+            tcp: tcp.into(),
+            unread: Bytes::new(),
+            idle: IdleTimer::new(timeout),
+            awaits_session: false,
+            watches_stop: false,
+        }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.requests.peer()
+    }
+
+    /// Serves plain requests until there is one that is not, or the connection ends. The only door to this server:
+    /// with [`FastPath::Http1`] off it gives every connection to hyper.
+    ///
+    /// `stopped` is ready when the server wants the connection to end: behind the response that is under way.
+    pub(crate) async fn try_serve(
+        &mut self,
+        mut stopped: Pin<&mut impl Future<Output = ()>>,
+    ) -> Http1End {
+        if !FastPath::Http1.is_on() {
+            return Http1End::Hyper;
+        }
+        loop {
+            let step = poll_fn(|cx| {
+                let step = self.poll_step(cx);
+                let may_stop = step.is_pending() && !self.awaits_session;
+                // Once polled, `stopped` wakes this task: it is polled again only when it is ready.
+                if may_stop && (!self.watches_stop || self.requests.stop().is_set()) {
+                    self.watches_stop = true;
+                    let stopped = stopped.as_mut().poll(cx);
+                    return stopped.map(|()| NextStep::End(Http1End::Close));
+                }
+                step
+            });
+            let unsent = match step.await {
+                NextStep::Request => continue,
+                NextStep::Write(unsent) => unsent,
+                NextStep::End(end) => return end,
+            };
+            let after = unsent.after;
+            // Boxed: nearly every response is written at once, and this future would be a part of every connection's.
+            let written = Box::pin(self.write_unsent(*unsent)).await;
+            if written.is_err() || after == AfterResponse::Close {
+                return Http1End::Close;
+            }
+        }
+    }
+
+    /// Does what the end of [`try_serve`](Self::try_serve) asks for. A function of its own because it takes the
+    /// connection: as a part of that future the connection would have room twice in its task.
+    pub(crate) fn finish(self, end: Http1End) -> Http1Outcome {
+        match end {
+            Http1End::Close => Http1Outcome::Served,
+            Http1End::Hyper => Http1Outcome::GiveToHyper(HttpStream::new(self.unread, self.tcp)),
+            Http1End::Upgrade(upgrade) => {
+                let engine = &self.requests.service().engine;
+                upgrade.complete(engine, self.tcp, &self.unread);
+                Http1Outcome::Served
+            }
+        }
+    }
+
+    /// Waits for the next step.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<NextStep> {
+        if self.awaits_session {
+            match self.poll_session(cx) {
+                RequestProgress::Answered => self.awaits_session = false,
+                RequestProgress::Pending => return self.poll_hang_up(cx),
+                RequestProgress::Unsent(unsent) => {
+                    self.awaits_session = false;
+                    return Poll::Ready(NextStep::Write(unsent));
+                }
+            }
+        }
+        loop {
+            match ready!(self.poll_request(cx)) {
+                NextStep::Request if self.awaits_session => return self.poll_hang_up(cx),
+                NextStep::Request => {}
+                step => return Poll::Ready(step),
+            }
+        }
+    }
+
+    fn poll_session(&self, cx: &mut Context<'_>) -> RequestProgress {
+        match self.requests.client() {
+            Some(client) => client.progress(self.wake_on(), cx.waker()),
+            None => RequestProgress::Answered,
+        }
+    }
+
+    /// Whether the session must wake this task when it has answered: for the next request, which has come already, or
+    /// to set the idle timer.
+    fn wake_on(&self) -> WakeOn {
+        if self.unread.is_empty() && self.idle.is_set() {
+            WakeOn::Unsent
+        } else {
+            WakeOn::Answer
+        }
+    }
+
+    /// Waits for a request, and serves it.
+    fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<NextStep> {
+        if !self.unread.is_empty() {
+            let unread = std::mem::take(&mut self.unread);
+            return Poll::Ready(self.serve_first(&unread, cx));
+        }
+        let mut buffer = ReadBuffer::default();
+        match buffer.poll_fill(Pin::new(&mut self.tcp), cx) {
+            Poll::Ready(Ok(1..)) => {
+                let step = self.serve_first(buffer.unread(), cx);
+                buffer.clear();
+                Poll::Ready(step)
+            }
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(NextStep::End(Http1End::Close)),
+            Poll::Pending => {
+                let client = self.requests.client();
+                let expired = self
+                    .idle
+                    .poll_expired(cx, || client.and_then(PollingClient::answered));
+                expired.map(|()| NextStep::End(Http1End::Close))
+            }
+        }
+    }
+
+    /// While the session has the request: ready if the client hangs up, which ends its session.
+    fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<NextStep> {
+        // Requests behind this one wait. At most one buffer of them is kept here, the rest by the operating system.
+        if !self.unread.is_empty() {
+            return Poll::Pending;
+        }
+        // Readiness first: mostly nothing has come, and asking for it saves the system call of a read.
+        if ready!(self.tcp.poll_read_ready(cx)).is_err() {
+            return Poll::Ready(NextStep::End(Http1End::Close));
+        }
+        let mut buffer = ReadBuffer::default();
+        match ready!(buffer.poll_fill(Pin::new(&mut self.tcp), cx)) {
+            Ok(1..) => {
+                self.unread = Bytes::copy_from_slice(buffer.unread());
+                buffer.clear();
+                // The answer may have come since the session was asked to wake on it: look again.
+                Poll::Ready(NextStep::Request)
+            }
+            Ok(0) | Err(_) => Poll::Ready(NextStep::End(Http1End::Close)),
+        }
+    }
+
+    /// Serves the first request of `bytes`, and keeps those behind it.
+    fn serve_first(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> NextStep {
+        let accepted = self.accept_repeated(bytes, cx.waker()).or_else(|| {
+            plain_request::read(bytes, |request| {
+                self.keep_behind(bytes, request.length());
+                let wake = self.wake_on();
+                self.requests.accept(request, &self.tcp, wake, cx.waker())
+            })
+        });
+        match accepted {
+            Some(AcceptedRequest::SessionResponds) => {
+                self.awaits_session = true;
+                NextStep::Request
+            }
+            Some(AcceptedRequest::Response(response, allow_origin)) => {
+                self.respond(response, allow_origin.as_ref())
+            }
+            Some(AcceptedRequest::Upgrade(upgrade)) => NextStep::End(Http1End::Upgrade(upgrade)),
+            None => {
+                self.unread = Bytes::copy_from_slice(bytes);
+                NextStep::End(Http1End::Hyper)
+            }
+        }
+    }
+
+    fn accept_repeated(&mut self, bytes: &[u8], waker: &Waker) -> Option<AcceptedRequest> {
+        let request = self.requests.find_repeated(bytes)?;
+        self.keep_behind(bytes, request.length);
+        self.requests
+            .accept_repeated(&request, self.wake_on(), waker)
+    }
+
+    /// Keeps the bytes behind a request of this length.
+    fn keep_behind(&mut self, bytes: &[u8], length: usize) {
+        if let Some(behind @ [_, ..]) = bytes.get(length..) {
+            self.unread = Bytes::copy_from_slice(behind);
+        }
+    }
+
+    fn respond(&mut self, response: PollResponse, allow_origin: Option<&HeaderValue>) -> NextStep {
+        let Some(writer) = self.tcp.writer() else {
+            return NextStep::End(Http1End::Close);
+        };
+        let now = now();
+        self.idle.restart(now);
+        let head = ResponseHead {
+            allow_origin,
+            after: self.requests.stop().after_response(),
+            now,
+        };
+        match response_writer::write(&writer, response, &head) {
+            Some(unsent) => NextStep::Write(unsent),
+            None => NextStep::Request,
+        }
+    }
+
+    /// Writes what the client did not take at once, within the write timeout for each piece.
+    async fn write_unsent(&mut self, unsent: UnsentResponse) -> io::Result<()> {
+        let UnsentResponse {
+            mut head, mut body, ..
+        } = unsent;
+        let time = self.requests.service().engine.config().write_timeout;
+        while !(head.is_empty() && body.is_empty()) {
+            let next = if head.is_empty() {
+                &mut body
+            } else {
+                &mut head
+            };
+            if timeout(time, self.tcp.write_buf(next)).await?? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.idle.restart(now());
+        }
+        Ok(())
+    }
+}

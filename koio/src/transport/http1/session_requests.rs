@@ -1,0 +1,213 @@
+//! Plain requests, on their way to a session.
+
+use std::{net::SocketAddr, sync::Arc, task::Waker};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method};
+
+use super::{
+    plain_request::PlainRequest,
+    polling_client::{PollingClient, StopSignal, WakeOn},
+    repeated_head::{RepeatedHead, RepeatedRequest},
+    upgrade::{PendingUpgrade, UpgradedSession},
+};
+use crate::{
+    engine::{
+        Opening, Session, TransportKind,
+        requests::{PendingRequest, PollResponse},
+    },
+    transport::{
+        EngineService,
+        http::{
+            origin::OriginVerdict,
+            request::{self, RequestIntent, RequestUpgrade},
+        },
+        tcp::Tcp,
+    },
+    wire::payload,
+};
+
+/// What the requests of one connection ask of sessions.
+pub(super) struct SessionRequests {
+    /// The session of the last request, most likely that of the next as well.
+    client: Option<PollingClient>,
+    service: Arc<EngineService>,
+    peer: SocketAddr,
+    stop: StopSignal,
+}
+
+/// What became of a request.
+pub(super) enum AcceptedRequest {
+    /// The session writes the response to the connection.
+    SessionResponds,
+    /// The response is there. Pages of this origin may read it.
+    Response(PollResponse, Option<HeaderValue>),
+    /// The connection becomes a WebSocket.
+    Upgrade(PendingUpgrade),
+}
+
+impl SessionRequests {
+    pub(super) fn new(service: Arc<EngineService>, peer: SocketAddr, stop: StopSignal) -> Self {
+        Self {
+            client: None,
+            service,
+            peer,
+            stop,
+        }
+    }
+
+    pub(super) fn client(&self) -> Option<&PollingClient> {
+        self.client.as_ref()
+    }
+
+    pub(super) fn service(&self) -> &EngineService {
+        &self.service
+    }
+
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub(super) fn stop(&self) -> &StopSignal {
+        &self.stop
+    }
+
+    /// Passes a request on to its session, or opens one. Returns `None` if any check refuses the request: then nothing
+    /// has changed, and hyper's answer to it is the right one.
+    pub(super) fn accept(
+        &mut self,
+        request: &PlainRequest<'_>,
+        tcp: &Tcp,
+        wake: WakeOn,
+        waker: &Waker,
+    ) -> Option<AcceptedRequest> {
+        let query = self.service.query_of(request.target)?;
+        let allow_origin = match self
+            .service
+            .origins
+            .judge_text(request.origin, request.host)
+        {
+            OriginVerdict::Same => None,
+            OriginVerdict::Listed(origin) => Some(origin),
+            OriginVerdict::Foreign => return None,
+        };
+        let method = match request.body {
+            Some(_) => &Method::POST,
+            None => &Method::GET,
+        };
+        let upgrade = match request.websocket_key {
+            Some(_) => RequestUpgrade::WebSocket,
+            None => RequestUpgrade::None,
+        };
+        let config = self.service.engine.config();
+        match request::judge(method, query, upgrade, config).ok()? {
+            RequestIntent::Open(TransportKind::Polling) => {
+                let opening = self.opening(request, TransportKind::Polling);
+                let handshake = self.service.engine.open(opening, None).ok()?;
+                let payload = payload::encode([handshake]);
+                Some(AcceptedRequest::Response(
+                    PollResponse::Payload(payload),
+                    allow_origin,
+                ))
+            }
+            RequestIntent::Open(TransportKind::WebSocket) => self.upgrade(request, None),
+            RequestIntent::Session(sid, TransportKind::WebSocket) => {
+                let session = self.service.engine.get(&sid)?;
+                self.upgrade(request, Some(session))
+            }
+            RequestIntent::Session(sid, TransportKind::Polling) => {
+                let client = match self.client.take().filter(|client| client.is(&sid)) {
+                    // The second request of this session: a third is likely.
+                    Some(mut client) => {
+                        let head = RepeatedHead::new(request, allow_origin.clone());
+                        client.repeated_head = head.map(Box::new);
+                        client
+                    }
+                    None => {
+                        let session = self.service.engine.get(&sid)?;
+                        PollingClient::new(session, tcp.writer()?, self.stop.clone())
+                    }
+                };
+                pass_on(&client, request.body, || {
+                    client.begin_request(allow_origin.as_ref(), wake, waker)
+                })?;
+                self.client = Some(client);
+                Some(AcceptedRequest::SessionResponds)
+            }
+        }
+    }
+
+    /// The first request of `bytes`, if it has the head of the last one.
+    pub(super) fn find_repeated<'b>(&self, bytes: &'b [u8]) -> Option<RepeatedRequest<'b>> {
+        self.client.as_ref()?.repeated_head.as_ref()?.read(bytes)
+    }
+
+    /// As [`accept`](Self::accept), for a request with the head of the last one.
+    pub(super) fn accept_repeated(
+        &self,
+        request: &RepeatedRequest<'_>,
+        wake: WakeOn,
+        waker: &Waker,
+    ) -> Option<AcceptedRequest> {
+        let client = self.client.as_ref()?;
+        let head = client.repeated_head.as_ref()?;
+        if let Some(target) = request.target {
+            let query = self.service.query_of(target)?;
+            let config = self.service.engine.config();
+            let intent = request::judge(&Method::GET, query, RequestUpgrade::None, config);
+            match intent {
+                Ok(RequestIntent::Session(sid, TransportKind::Polling)) if client.is(&sid) => {}
+                _ => return None,
+            }
+        }
+        pass_on(client, request.body, || {
+            client.begin_request(head.allow_origin.as_ref(), wake, waker)
+        })?;
+        Some(AcceptedRequest::SessionResponds)
+    }
+
+    fn opening(&self, request: &PlainRequest<'_>, transport: TransportKind) -> Opening {
+        let headers = request.headers.iter();
+        let headers = headers.map(|header| (header.name.as_bytes(), header.value));
+        Opening::of_text(request.target, headers, self.peer, transport)
+    }
+
+    fn upgrade(
+        &self,
+        request: &PlainRequest<'_>,
+        session: Option<Session>,
+    ) -> Option<AcceptedRequest> {
+        let key = request.websocket_key?;
+        let is_good = request.body.is_none() && request::is_good_key(key);
+        if !is_good || self.service.engine.is_refusing() {
+            return None;
+        }
+        let session = match session {
+            Some(session) => UpgradedSession::Existing(session),
+            None => {
+                let opening = self.opening(request, TransportKind::WebSocket);
+                UpgradedSession::New(Box::new(opening))
+            }
+        };
+        Some(AcceptedRequest::Upgrade(PendingUpgrade::new(key, session)))
+    }
+}
+
+/// Passes a poll, or a POST with its body, on to the session. Returns `None` if it is refused.
+fn pass_on(
+    client: &PollingClient,
+    body: Option<&[u8]>,
+    request: impl FnOnce() -> PendingRequest,
+) -> Option<()> {
+    let session = client.session();
+    if session.transport() != TransportKind::Polling {
+        return None;
+    }
+    match body {
+        Some(body) => {
+            let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
+            session.post_whole(packets, request).ok()
+        }
+        None => session.poll_by(request).ok(),
+    }
+}

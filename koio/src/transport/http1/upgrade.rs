@@ -1,0 +1,53 @@
+//! The WebSocket handshake of a plain request.
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::{
+    engine::{Engine, Opening, Session},
+    transport::{tcp::Tcp, websocket::WebSocketTransport},
+};
+
+const SWITCHING_PROTOCOLS: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
+    upgrade: websocket\r\nsec-websocket-accept: ";
+
+/// A handshake that will be accepted, once its connection can be given away.
+pub(crate) struct PendingUpgrade {
+    response: Vec<u8>,
+    session: UpgradedSession,
+}
+
+/// The session that gets the WebSocket.
+pub(super) enum UpgradedSession {
+    New(Box<Opening>),
+    /// It upgrades from polling.
+    Existing(Session),
+}
+
+impl PendingUpgrade {
+    /// `key`: the value of `Sec-WebSocket-Key`.
+    pub(super) fn new(key: &[u8], session: UpgradedSession) -> Self {
+        let accept = derive_accept_key(key);
+        Self {
+            response: [SWITCHING_PROTOCOLS, accept.as_bytes(), b"\r\n\r\n"].concat(),
+            session,
+        }
+    }
+
+    /// Gives the connection to the session. `unread`: bytes that came behind the handshake.
+    pub(super) fn complete(self, engine: &Engine, tcp: Tcp, unread: &Bytes) {
+        let mut websocket = WebSocketTransport::new(tcp, unread, engine.config());
+        match self.session {
+            UpgradedSession::New(opening) => {
+                // In one write with the session's first frame.
+                websocket.lead_with(self.response);
+                // Refused only while shutting down. The client sees the connection close, and comes back.
+                let _ = engine.open(*opening, Some(Box::new(websocket)));
+            }
+            UpgradedSession::Existing(session) => {
+                websocket.write_now(&self.response);
+                let _ = session.probe(Box::new(websocket));
+            }
+        }
+    }
+}
