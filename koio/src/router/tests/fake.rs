@@ -89,7 +89,6 @@ pub(crate) struct Server {
     pub(crate) socket: Socket,
     accept: Accept,
     door: Arc<Door>,
-    core: Arc<ServerCore>,
     session: Session,
     upstream: Mutex<Box<dyn Upstream>>,
     told: Mutex<Vec<String>>,
@@ -131,7 +130,6 @@ impl Server {
             socket,
             accept,
             door,
-            core,
             session,
             upstream: Mutex::new(upstream),
             told: Mutex::default(),
@@ -224,7 +222,7 @@ impl Server {
 
     /// How often the client was found to break the protocol.
     pub(crate) fn protocol_errors(&self) -> u64 {
-        self.core.observers.counts().protocol_errors
+        self.socket.observers().counts().protocol_errors
     }
 
     /// Everything that the client is told.
