@@ -41,7 +41,8 @@ pub(super) struct WebSocketTransport<S> {
     io: S,
     buffer: ReadBuffer,
     reader: Reader,
-    urgent: UrgentBytes,
+    /// Boxed, and absent when empty, to keep idle connections small.
+    urgent: Option<Box<UrgentBytes>>,
     outgoing: WriteQueue,
     close_sent: bool,
     shut: bool,
@@ -63,8 +64,8 @@ impl<S> WebSocketTransport<S> {
         Self {
             io,
             buffer: ReadBuffer::of(unread),
-            reader: Reader::new(config, ReservedBits::None),
-            urgent: UrgentBytes::default(),
+            reader: Reader::new(config),
+            urgent: None,
             outgoing: WriteQueue::default(),
             close_sent: false,
             shut: false,
@@ -90,9 +91,8 @@ impl<S> WebSocketTransport<S> {
     fn send_close(&mut self, payload: &[u8]) {
         if !self.close_sent {
             self.close_sent = true;
-            let urgent = self.urgent.take();
-            if !urgent.is_empty() {
-                self.outgoing.push(urgent.into());
+            if let Some(urgent) = self.urgent.take() {
+                self.outgoing.push(urgent.bytes.into());
             }
             self.outgoing.push(close_frame(payload));
         }
@@ -100,7 +100,7 @@ impl<S> WebSocketTransport<S> {
 
     /// Writes the response of the handshake with the first frame, or ahead of a close frame.
     pub(super) fn lead_with(&mut self, response: Vec<u8>) {
-        self.urgent = UrgentBytes::response(response);
+        self.urgent = Some(Box::new(UrgentBytes::response(response)));
     }
 }
 
@@ -147,13 +147,16 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
             }
         }
         loop {
-            match self.reader.next(&mut self.buffer, message) {
+            match self
+                .reader
+                .next(&mut self.buffer, ReservedBits::None, message)
+            {
                 Some(ReadEvent::Message { compressed }) => {
                     debug_assert!(!compressed, "no extension is negotiated");
                     return Poll::Ready(Ok(()));
                 }
                 Some(ReadEvent::Ping(payload)) => {
-                    self.urgent.push_pong(&payload);
+                    self.urgent.get_or_insert_default().push_pong(&payload);
                     continue;
                 }
                 Some(ReadEvent::Pong) => continue,
@@ -188,9 +191,13 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         // Nothing follows a close frame.
         let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
-        let written = self
-            .outgoing
-            .poll_write(io, cx, &mut self.urgent.bytes, source);
+        let mut nothing = Vec::new();
+        let urgent = match &mut self.urgent {
+            Some(urgent) => &mut urgent.bytes,
+            None => &mut nothing,
+        };
+        let written = self.outgoing.poll_write(io, cx, urgent, source);
+        self.urgent.take_if(|urgent| urgent.bytes.is_empty());
         ready!(written).map_err(lost)?;
         let io = Pin::new(&mut self.io);
         // The server closes the connection first (RFC 6455 section 7.1.1): clients wait for that. Only the answer to
