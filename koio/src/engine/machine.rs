@@ -11,25 +11,23 @@ use std::{
 use super::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind};
 use crate::wire::EnginePacket;
 
-/// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
-/// one more poll before it pauses, so once is not enough. The reference repeats every 100 ms, which an upgrade that
-/// just misses one waits for; a client that polls in a loop is answered no more often than this. No time is kept while
-/// no poll waits: most upgrades are through before there is another one.
+/// How often a waiting poll is answered with a noop while a probe is open. The client may send one more poll before it
+/// pauses, so one noop is not enough. The reference repeats it every 100 ms, which delays an upgrade that just misses one.
+/// The deadline is set only while a poll waits: most upgrades are through before the next poll.
 const PROBE_NOOP: Duration = Duration::from_millis(20);
 
-/// How long a session whose client said goodbye in a POST waits for the poll that the client sent beside it: the
-/// two race on different connections, and the poll is to be answered with a noop all the same.
+/// How long a session whose client sent a close packet in a POST waits for the poll that the client sent beside it. The two
+/// race on different connections, and the poll is answered with a noop.
 const FAREWELL: Duration = Duration::from_millis(20);
-/// Lateness of a ping that counts as none (or half the ping timeout, if that is less). A timer is a millisecond
-/// or two late and a busy machine some more; a starved one is later still, and then the client gets its whole
-/// time from the moment when the ping was sent.
+
+/// How late a ping may be sent for its pong to be due as if it had been punctual (or half the ping timeout, if that is
+/// less). If the ping is later, because the machine is overloaded, the client gets the whole timeout from then on.
 const PUNCTUAL: Duration = Duration::from_millis(100);
 
 /// What happens to a session.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A packet arrived on the transport in use. Messages need not come here: nothing about the session depends
-    /// on them.
+    /// A packet arrived on the transport in use. Messages may be left out: no rule depends on them.
     Packet(EnginePacket),
     /// The client has connected a transport that the session may move to, the probe.
     ProbeOpened(TransportKind),
@@ -44,7 +42,7 @@ pub(crate) enum Input {
     /// The layer above ends the session.
     Close(CloseReason, Ending),
     /// A closing transport has sent everything, its closing included. The client has not answered that.
-    Told,
+    CloseSent,
     /// A closing transport has nothing left to do.
     Finished,
     /// The server stopped (false) or resumed (true) reading, because the layer above was full.
@@ -102,7 +100,7 @@ impl IntoIterator for Outputs {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum SessionPhase {
     Open,
-    /// The layer above knows that it is over; the transport is still being told, until then.
+    /// Over for the layer above. The transport is closing, until this time at the latest.
     Closing(Instant),
     Gone,
 }
@@ -120,9 +118,9 @@ enum Heartbeat {
 enum ProbeState {
     #[default]
     None,
-    /// Accepted, `2probe` has not come yet.
+    /// `2probe` has not come yet.
     Opened { to: TransportKind, by: Instant },
-    /// `3probe` was sent; polls are released until `5` comes.
+    /// `3probe` was sent. Polls are released until `5` comes.
     Answered {
         to: TransportKind,
         by: Instant,
@@ -162,11 +160,11 @@ pub(crate) struct Machine {
     beat: Heartbeat,
     /// When the ping is sent, or the pong must have come.
     beat_at: Instant,
-    /// In a box, and there only while it says something.
+    /// `None` while it has its default value.
     rare: Option<Box<RareState>>,
 }
 
-/// What nearly all sessions are without at nearly all times. Each would have room for it, idle ones too.
+/// Rarely used state, boxed to keep idle sessions small.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 struct RareState {
     probe: ProbeState,
@@ -199,23 +197,23 @@ impl Machine {
             .map_or(ProbeState::None, |rare| rare.probe)
     }
 
-    /// Changes what is rare there.
-    fn note(&mut self, change: impl FnOnce(&mut RareState)) {
+    /// Changes the rarely used state.
+    fn change_rare(&mut self, change: impl FnOnce(&mut RareState)) {
         change(self.rare.get_or_insert_default());
         self.rare.take_if(|rare| **rare == RareState::default());
     }
 
-    /// Nothing is under way that has begun to arrive.
+    /// The message that had begun to arrive is complete.
     pub(crate) fn completed(&mut self) {
         if self.rare.is_some() {
-            self.note(|rare| rare.message_by = None);
+            self.change_rare(|rare| rare.message_by = None);
         }
     }
 
     /// Writing made progress, or there is nothing to write.
     pub(crate) fn wrote(&mut self) {
         if self.rare.is_some() {
-            self.note(|rare| rare.write_by = None);
+            self.change_rare(|rare| rare.write_by = None);
         }
     }
 
@@ -251,7 +249,7 @@ impl Machine {
             return Some(self.beat_at);
         };
         let is_read = rare.paused_at.is_none();
-        // While the server does not read, it can't see the pong that may be waiting there.
+        // While the server does not read, it can't see a pong that has arrived.
         let beat_at = (is_read || self.beat == Heartbeat::Ping).then_some(self.beat_at);
         let probe = match rare.probe {
             ProbeState::None => None,
@@ -275,7 +273,7 @@ impl Machine {
     pub(crate) fn handle(&mut self, input: Input, now: Instant) -> Outputs {
         match self.phase {
             SessionPhase::Gone => match input {
-                // It may have come together with what ended the session.
+                // The probe may have come together with the end of the session.
                 Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
                 _ => Outputs::default(),
             },
@@ -287,14 +285,14 @@ impl Machine {
     fn closing(&mut self, input: &Input, by: Instant, now: Instant) -> Outputs {
         match input {
             Input::Finished | Input::Lost(_) | Input::Close(_, Ending::Cut) => self.gone(),
-            Input::Told => {
+            Input::CloseSent => {
                 self.phase = SessionPhase::Closing(by.min(now + self.answer_timeout()));
                 Outputs::default()
             }
             Input::Tick if now >= by => self.gone(),
             Input::Tick if self.probe().ends().is_some_and(|at| now >= at) => self.drop_probe(),
-            // Only an answered probe is still there: the last step of the upgrade is done, so that what is queued
-            // has a way to the client.
+            // A probe that is still there was answered. The upgrade is completed, since the client fetches what is queued
+            // only on its new transport.
             Input::ProbePacket(packet) => self.probe_packet(packet, now),
             Input::ProbeLost => self.drop_probe(),
             Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
@@ -303,7 +301,7 @@ impl Machine {
     }
 
     fn set_probe(&mut self, probe: ProbeState) {
-        self.note(|rare| rare.probe = probe);
+        self.change_rare(|rare| rare.probe = probe);
     }
 
     fn drop_probe(&mut self) -> Outputs {
@@ -347,14 +345,14 @@ impl Machine {
             }
             Input::Lost(reason) => self.close(reason, Ending::Cut, now),
             Input::Close(reason, ending) => self.close(reason, ending, now),
-            Input::Told | Input::Finished => Outputs::default(),
+            Input::CloseSent | Input::Finished => Outputs::default(),
             Input::Reading(true) => {
                 if let Some(paused_at) = self.rare().paused_at {
                     let paused = now.saturating_duration_since(paused_at);
                     if self.beat == Heartbeat::Pong {
                         self.beat_at += paused;
                     }
-                    self.note(|rare| {
+                    self.change_rare(|rare| {
                         rare.paused_at = None;
                         if let Some(by) = &mut rare.message_by {
                             *by += paused;
@@ -364,17 +362,17 @@ impl Machine {
                 Outputs::default()
             }
             Input::Reading(false) => {
-                self.note(|rare| _ = rare.paused_at.get_or_insert(now));
+                self.change_rare(|rare| _ = rare.paused_at.get_or_insert(now));
                 Outputs::default()
             }
             Input::Partial => {
                 let by = now + self.config.message_timeout;
-                self.note(|rare| _ = rare.message_by.get_or_insert(by));
+                self.change_rare(|rare| _ = rare.message_by.get_or_insert(by));
                 Outputs::default()
             }
             Input::Stalled => {
                 let by = now + self.config.write_timeout;
-                self.note(|rare| _ = rare.write_by.get_or_insert(by));
+                self.change_rare(|rare| _ = rare.write_by.get_or_insert(by));
                 Outputs::default()
             }
             Input::Tick => self.tick(now),
@@ -383,10 +381,10 @@ impl Machine {
 
     fn packet(&mut self, packet: EnginePacket, now: Instant) -> Outputs {
         match packet {
-            // Whoever reads gives them to the layer above, as long as the session is open.
+            // The task gives messages to the layer above.
             EnginePacket::Message(_) => Outputs::default(),
             EnginePacket::Pong(_) => {
-                // Only the pong that was asked for counts: an unasked one must not move any timer.
+                // A pong without a ping moves no timer.
                 if self.beat == Heartbeat::Pong {
                     self.beat = Heartbeat::Ping;
                     self.beat_at = now + self.config.ping_interval;
@@ -479,8 +477,8 @@ impl Machine {
         let closed = Output::Closed { reason, ending };
         match self.probe() {
             ProbeState::None => Outputs::one(closed),
-            // The client has paused its polls, or is about to, and will say `5` next: it never polls again, and
-            // what is queued can reach it only where it is going.
+            // The client has paused its polls, or is about to, and sends `5` next. It never polls again, so what is queued
+            // can reach it only on the probe.
             ProbeState::Answered { .. } if ending == Ending::Flush => Outputs::one(closed),
             ProbeState::Opened { .. } | ProbeState::Answered { .. } => {
                 self.set_probe(ProbeState::None);

@@ -289,7 +289,7 @@ fn a_closing_websocket_has_its_time_to_flush_and_a_sixth_of_it_to_answer() {
     let mut session = Played::quiet(TransportKind::WebSocket);
     session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
     assert_eq!(session.wait(20_000 * MS), []);
-    session.give(Input::Told);
+    session.give(Input::CloseSent);
     assert_eq!(session.wait(4_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::Gone]);
 }

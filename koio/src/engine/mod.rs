@@ -15,9 +15,9 @@ mod config;
 mod ending;
 #[allow(clippy::module_inception, reason = "the file is named after `Engine`")]
 mod engine;
-mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
+mod request_head;
 mod session;
 mod sessions;
 pub(crate) mod task;

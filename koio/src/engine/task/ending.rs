@@ -47,7 +47,7 @@ impl SessionTask {
         }
         match self.transport.poll_close(cx) {
             CloseProgress::Flushing => {}
-            CloseProgress::AwaitingClient => self.input(Input::Told),
+            CloseProgress::AwaitingClient => self.input(Input::CloseSent),
             CloseProgress::Finished => self.input(Input::Finished),
         }
     }
