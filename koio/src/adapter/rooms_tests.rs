@@ -127,11 +127,8 @@ fn who_was_chosen_stays_so_whoever_comes_and_goes() {
 fn whatever_is_joined_and_left_the_places_stay_right() {
     let rooms = Rooms::default();
     let mut model: HashMap<SocketId, (u8, HashSet<&str>)> = HashMap::new();
-    let mut seed = 7_usize;
-    let mut any = |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (seed >> 33) % below
-    };
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut any = |below: usize| random.usize(..below);
     for step in 0..3_000_u32 {
         let name = ["a", "b", "c", "d"][any(4)];
         let pick = any(model.len().max(1));

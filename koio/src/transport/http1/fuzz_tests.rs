@@ -17,16 +17,12 @@ use crate::transport::Body;
 
 const REQUESTS: u32 = 100_000;
 
-/// A generator of its own, so that a failure comes again (xorshift64*).
-struct RequestGenerator(u64);
+/// Requests out of a fixed seed, so that a failure comes again.
+struct RequestGenerator(fastrand::Rng);
 
 impl RequestGenerator {
     fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(number).unwrap() % end
+        self.0.usize(..end)
     }
 
     fn one_in(&mut self, count: usize) -> bool {
@@ -228,7 +224,7 @@ async fn by_hyper(bytes: &[u8]) -> Vec<ReadRequest> {
 #[tokio::test]
 async fn whatever_is_read_here_hyper_reads_alike() {
     const NEXT: &[u8] = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
-    let mut noise = RequestGenerator(0x6b6f_696f);
+    let mut noise = RequestGenerator(fastrand::Rng::with_seed(0x6b6f_696f));
     let mut plain = 0;
     for _ in 0..REQUESTS {
         let mut bytes = noise.request();
@@ -257,7 +253,7 @@ async fn whatever_is_read_here_hyper_reads_alike() {
 
 #[test]
 fn a_head_that_comes_again_is_read_like_any_other() {
-    let mut noise = RequestGenerator(0x6167_6169);
+    let mut noise = RequestGenerator(fastrand::Rng::with_seed(0x6167_6169));
     let mut hits = 0;
     for _ in 0..REQUESTS {
         let first = noise.request();
