@@ -1,4 +1,4 @@
-//! The byte streams that a WebSocket may run on.
+//! The byte streams that connections run on: [`Tcp`], or any other behind [`ByteStream`].
 
 use std::{
     io::{self, IoSlice},
@@ -19,24 +19,24 @@ use tokio::{
 
 use crate::engine::transport::DirectWrite;
 
-/// A byte stream, and the way around the session's task to write to it, if it has one.
+/// A byte stream that may offer a [`DirectWrite`]: a way to write to it past the session's task.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
     fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
         None
     }
 }
 
-/// Behind TLS, or whatever else is not the socket itself.
+/// TLS, or another stream that is not the socket itself.
 impl ByteStream for TokioIo<Upgraded> {}
 
 #[cfg(test)]
 impl ByteStream for tokio::io::DuplexStream {}
 
-/// A TCP connection, which any task may write to.
+/// A TCP connection. Any task may write to it through its [`writer`](Self::writer).
 #[derive(Debug)]
 pub(crate) struct Tcp {
     read: OwnedReadHalf,
-    /// The last who drops it shuts the connection down for writing.
+    /// Dropping the last reference shuts the connection down for writing, unless it is forgotten.
     write: Option<Arc<OwnedWriteHalf>>,
 }
 
@@ -52,7 +52,8 @@ impl From<TcpStream> for Tcp {
 
 impl Drop for Tcp {
     fn drop(&mut self) {
-        // Closing tells the peer the same as shutting down, with one system call less.
+        // The socket is closed with the read half, which the peer sees as well: a shutdown before it would be a system
+        // call more for each connection (row `connect`).
         if let Some(last) = self.write.take().and_then(Arc::into_inner) {
             last.forget();
         }
@@ -72,17 +73,17 @@ impl DirectWrite for OwnedWriteHalf {
 }
 
 impl Tcp {
-    /// Ready when there is something to read, or the client has gone.
+    /// Ready when there are bytes to read, or the peer has hung up.
     pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.read.as_ref().poll_read_ready(cx)
     }
 
-    /// For whoever writes to it from other tasks.
+    /// The half that other tasks write to.
     pub(super) fn writer(&self) -> Option<Arc<OwnedWriteHalf>> {
         self.write.clone()
     }
 
-    /// Writes as much as goes without waiting.
+    /// Writes as much as the socket takes without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.write {
             Some(write) => write.try_write(bytes),
@@ -101,7 +102,7 @@ impl Tcp {
         let stream: &TcpStream = (**half).as_ref();
         loop {
             match write(stream) {
-                // Asked only now: nearly always it is ready, and what it knows not to be costs no system call.
+                // Readiness is polled only when the write would block: nearly always it does not.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(stream.poll_write_ready(cx))?;
                 }

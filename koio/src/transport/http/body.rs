@@ -1,4 +1,4 @@
-//! The body of a response: one piece of bytes, or none.
+//! The body of a response: bytes that are complete when it is made.
 
 use std::{
     convert::Infallible,
@@ -9,12 +9,12 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-/// The body of koio's own responses: complete when it is made.
+/// The body of koio's own responses.
 #[derive(Debug, Default)]
 pub struct Body(Option<Bytes>);
 
 impl Body {
-    /// A body without a byte.
+    /// An empty body.
     #[must_use]
     pub const fn empty() -> Self {
         Self(None)

@@ -1,8 +1,8 @@
 //! Which web pages may connect.
 //!
-//! A browser sends its cookies along with a WebSocket or a poll to any server, and names the page it came from
-//! in the `Origin` header. A server that does not look at it lets every page on the web act as its visitor
-//! (cross-site WebSocket hijacking), so koio looks, over both transports, before anything else is done.
+//! A browser sends its cookies with a WebSocket handshake or a poll to any server, and names the page in the `Origin`
+//! header. A server that ignores the header lets every page on the web act for its visitor (cross-site WebSocket
+//! hijacking). koio checks it for both transports, before anything else.
 
 use std::fmt;
 
@@ -15,14 +15,14 @@ use http::{
     uri::{Authority, Uri},
 };
 
-/// Who may connect from a browser. By default only pages of the host that is asked.
+/// Which pages may connect. By default only those of the same host.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     listed: Vec<String>,
     any: bool,
 }
 
-/// Why a text is no origin that a browser sends. A list with it would never match.
+/// Why a text is not an origin as a browser sends it. A list with such a text would never match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadOrigin(&'static str);
 
@@ -37,20 +37,20 @@ impl std::error::Error for BadOrigin {}
 /// What the `Origin` header of a request means.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OriginVerdict {
-    /// No browser, or a page of the same host.
+    /// A page of the same host, or a client that is no browser.
     Same,
-    /// Another host's page that may connect: its browser must be told so.
+    /// A page of a listed origin. The browser needs CORS headers to let it read the response.
     Listed(HeaderValue),
-    /// Refused.
+    /// Any other page: refused.
     Foreign,
 }
 
 impl Origins {
-    /// Lets pages of one more origin connect, as a browser spells it: `https://app.example.com`, with a port if
-    /// it is not the scheme's own, without a slash at the end.
+    /// Lets pages of one more origin connect. The origin is written as browsers send it: `https://app.example.com`, with
+    /// a port unless it is the scheme's default, without a trailing slash.
     ///
     /// # Errors
-    /// It is not spelled so.
+    /// It is written otherwise.
     pub fn allow(&mut self, origin: impl Into<String>) -> Result<(), BadOrigin> {
         let mut origin = origin.into();
         origin.make_ascii_lowercase();
@@ -59,7 +59,7 @@ impl Origins {
         Ok(())
     }
 
-    /// Lets every page on the web connect. Only for servers where a visitor's cookies mean nothing.
+    /// Lets every page on the web connect. Only for servers that do not use cookies.
     pub fn allow_any(&mut self) {
         self.any = true;
     }
@@ -80,7 +80,7 @@ impl Origins {
         self.judge_text(Some(origin.as_bytes()), host)
     }
 
-    /// The same for a request with at most one of these headers.
+    /// As [`judge`](Self::judge), for a request with at most one of each header.
     pub(crate) fn judge_text(&self, origin: Option<&[u8]>, host: Option<&[u8]>) -> OriginVerdict {
         let Some(origin) = origin else {
             return OriginVerdict::Same;
@@ -103,7 +103,7 @@ impl Origins {
     }
 }
 
-/// Whether a browser could send this origin, in lower case, for one site and no other.
+/// Checks that a browser could send this origin, in lower case, and for one site only.
 fn check(origin: &str) -> Result<(), BadOrigin> {
     if origin.contains('*') {
         return Err(BadOrigin(
@@ -137,7 +137,7 @@ fn check(origin: &str) -> Result<(), BadOrigin> {
         ));
     }
     if !web {
-        // Of an app, or a browser's extension: only they know what they look like.
+        // Apps and browser extensions have origins of their own shape.
         return Ok(());
     }
     let Some(authority) = rest
@@ -163,8 +163,8 @@ fn check(origin: &str) -> Result<(), BadOrigin> {
     }
 }
 
-/// Whether a page of `origin` was served by `host`. The scheme is not compared: behind a proxy that ends TLS it
-/// is not known here. A port left out is the scheme's own.
+/// Whether a page of `origin` was served by `host`. Schemes are not compared, because behind a proxy that terminates TLS
+/// the server does not know its own. A missing port is the scheme's default.
 fn is_same_host(origin: &str, host: &str) -> bool {
     let Ok(uri) = origin.parse::<Uri>() else {
         return false;
@@ -181,7 +181,7 @@ fn is_same_host(origin: &str, host: &str) -> bool {
         && theirs.port_u16().unwrap_or(default) == ours.port_u16().unwrap_or(default)
 }
 
-/// Tells a browser that its page may read the response. Never `*`, which would exclude cookies.
+/// Lets pages of `origin` read the response. Never `*`, which would exclude cookies.
 pub(crate) fn allow_in(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(
@@ -191,7 +191,7 @@ pub(crate) fn allow_in(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.append(VARY, HeaderValue::from_static("Origin"));
 }
 
-/// Answers what a browser asks before a request that is not simple (a preflight).
+/// The headers that answer a preflight: what a browser asks before a request that is not simple.
 pub(crate) fn allow_preflight(headers: &mut HeaderMap, asked: Option<HeaderValue>) {
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method, StatusCode, header};
-use memchr::{memchr, memchr2};
 
 use crate::{
     engine::{EngineConfig, TransportKind},
@@ -93,11 +92,13 @@ pub(crate) enum RequestIntent {
     Session(Sid, TransportKind),
 }
 
+/// The query parameters of the protocol.
 #[derive(Default)]
 struct EngineQuery<'a> {
-    version: Option<Cow<'a, [u8]>>,
-    transport: Option<Cow<'a, [u8]>>,
-    sid: Option<Cow<'a, [u8]>>,
+    version: Option<Cow<'a, str>>,
+    transport: Option<Cow<'a, str>>,
+    sid: Option<Cow<'a, str>>,
+    /// Whether one of these is given twice.
     ambiguous: bool,
     jsonp: bool,
 }
@@ -105,45 +106,21 @@ struct EngineQuery<'a> {
 impl<'a> EngineQuery<'a> {
     fn parse(query: &'a [u8]) -> Self {
         let mut parsed = Self::default();
-        let mut rest = query;
-        // Clients write theirs without an escape, and most requests of a session bring nothing but a query.
-        let escaped = memchr2(b'%', b'+', rest).is_some();
-        while !rest.is_empty() {
-            let (pair, behind) = cut(rest, b'&');
-            rest = behind;
-            if !escaped {
-                let (name, value) = cut(pair, b'=');
-                parsed.note(name, || Cow::Borrowed(value));
-            } else if let Some((name, value)) = form_urlencoded::parse(pair).next() {
-                parsed.note(name.as_bytes(), || match value {
-                    Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
-                    Cow::Owned(value) => Cow::Owned(value.into_bytes()),
-                });
-            }
+        for (name, value) in form_urlencoded::parse(query) {
+            let parameter = match &*name {
+                "EIO" => &mut parsed.version,
+                "transport" => &mut parsed.transport,
+                "sid" => &mut parsed.sid,
+                "j" => {
+                    parsed.jsonp = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            parsed.ambiguous |= parameter.replace(value).is_some();
         }
         parsed
     }
-
-    fn note(&mut self, name: &[u8], value: impl FnOnce() -> Cow<'a, [u8]>) {
-        let slot = match name {
-            b"EIO" => &mut self.version,
-            b"transport" => &mut self.transport,
-            b"sid" => &mut self.sid,
-            b"j" => {
-                self.jsonp = true;
-                return;
-            }
-            _ => return,
-        };
-        self.ambiguous |= slot.replace(value()).is_some();
-    }
-}
-
-/// What comes before the first such byte, and what comes behind it.
-fn cut(text: &[u8], border: u8) -> (&[u8], &[u8]) {
-    let at = memchr(border, text).unwrap_or(text.len());
-    let (before, behind) = text.split_at_checked(at).unwrap_or_default();
-    (before, behind.get(1..).unwrap_or_default())
 }
 
 /// What the `Upgrade` and `Connection` headers of a request ask for.
@@ -194,8 +171,8 @@ pub(crate) fn judge(
 ) -> Result<RequestIntent, Refusal> {
     let query = EngineQuery::parse(query);
     let transport = match query.transport.as_deref() {
-        Some(b"polling") => TransportKind::Polling,
-        Some(b"websocket") => TransportKind::WebSocket,
+        Some("polling") => TransportKind::Polling,
+        Some("websocket") => TransportKind::WebSocket,
         _ => return Err(Refusal::TransportUnknown),
     };
     let enabled = match transport {
@@ -211,7 +188,7 @@ pub(crate) fn judge(
         return Err(Refusal::BadRequest);
     }
     if let Some(sid) = query.sid {
-        let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown)?;
+        let sid = Sid::read(sid.as_bytes()).ok_or(Refusal::SessionUnknown)?;
         // A proxy that strips the `Upgrade` header fails here.
         if !upgrade.is_for(transport) {
             return Err(Refusal::BadRequest);
@@ -224,7 +201,7 @@ pub(crate) fn judge(
     if !upgrade.is_for(transport) {
         return Err(Refusal::BadRequest);
     }
-    if query.version.as_deref() != Some(b"4".as_slice()) {
+    if query.version.as_deref() != Some("4") {
         return Err(Refusal::UnsupportedVersion);
     }
     Ok(RequestIntent::Open(transport))

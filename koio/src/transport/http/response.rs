@@ -1,4 +1,4 @@
-//! The responses that the protocol prescribes, byte by byte.
+//! The responses of the protocol.
 
 use bytes::Bytes;
 use http::{
@@ -9,7 +9,7 @@ use http::{
 use super::{Body, request::Refusal};
 use crate::engine::requests::PollResponse;
 
-/// The answer to data that was taken.
+/// The body of the response to a POST that was taken.
 pub(crate) const TAKEN: &[u8] = b"ok";
 
 fn respond(
@@ -31,7 +31,7 @@ fn never_stored(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// What a session answers. `transport::http1` writes the same.
+/// `transport::http1` writes the same responses.
 impl From<PollResponse> for Response<Body> {
     fn from(reply: PollResponse) -> Self {
         let (content_type, body) = match reply {
@@ -43,14 +43,14 @@ impl From<PollResponse> for Response<Body> {
     }
 }
 
-/// A status and nothing else.
+/// A response with a status only.
 pub(crate) fn bare(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
-/// A refusal of a plain request: the code and its words as JSON.
+/// Refuses a request: code and message as JSON.
 pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
     let mut response = match refusal.code() {
         Some(code) => respond(
@@ -69,7 +69,7 @@ pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
     response
 }
 
-/// A refusal of an upgrade. The reference always says 400, with the bare words.
+/// Refuses an upgrade. The reference implementation sends 400 with the message as text.
 pub(crate) fn refused_upgrade(refusal: Refusal) -> Response<Body> {
     let status = match refusal {
         Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

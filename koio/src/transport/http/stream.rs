@@ -1,4 +1,4 @@
-//! The byte stream of koio's own HTTP server.
+//! The byte stream that hyper reads in koio's own HTTP server.
 
 use std::{
     io::{self, IoSlice},
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::transport::tcp::Tcp;
 
-/// A TCP connection, and what has been read from it already.
+/// A TCP connection, and bytes that were read from it already.
 #[derive(Debug)]
 pub(crate) struct HttpStream {
     unread: Bytes,
@@ -19,7 +19,7 @@ pub(crate) struct HttpStream {
 }
 
 impl HttpStream {
-    /// `unread`: what comes before everything that `tcp` still gives.
+    /// `unread`: bytes that come before those of `tcp`.
     pub(crate) fn new(unread: Bytes, tcp: Tcp) -> Self {
         Self { unread, tcp }
     }
@@ -42,7 +42,7 @@ impl AsyncRead for HttpStream {
         buf.put_slice(self.unread.get(..length).unwrap_or_default());
         self.unread.advance(length);
         if self.unread.is_empty() {
-            // An empty slice may still keep all of its buffer.
+            // An empty slice would keep its buffer allocated.
             self.unread = Bytes::new();
         }
         Poll::Ready(Ok(()))

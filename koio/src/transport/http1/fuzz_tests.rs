@@ -1,5 +1,5 @@
-//! Requests that nobody would send, by the ten thousand: whatever is read here hyper must read the same way, down to
-//! where the request ends. If the two differed, a request could be hidden in another one.
+//! 100,000 random requests, most of them broken. Each that is read here must be read the same by hyper, down to where it
+//! ends: if the two differed, a request could be smuggled inside another one.
 
 use std::{cell::RefCell, convert::Infallible, fmt::Write as _};
 
@@ -17,10 +17,14 @@ use crate::transport::Body;
 
 const REQUESTS: u32 = 100_000;
 
-/// Requests out of a fixed seed, so that a failure comes again.
+/// Makes requests, the same for the same seed.
 struct RequestGenerator(fastrand::Rng);
 
 impl RequestGenerator {
+    fn seeded(seed: u64) -> Self {
+        Self(fastrand::Rng::with_seed(seed))
+    }
+
     fn below(&mut self, end: usize) -> usize {
         self.0.usize(..end)
     }
@@ -33,7 +37,7 @@ impl RequestGenerator {
         from[self.below(from.len())]
     }
 
-    /// Mostly the first.
+    /// Mostly the first one.
     fn mostly<T: Copy>(&mut self, from: &[T]) -> T {
         if self.one_in(12) {
             self.pick(from)
@@ -42,7 +46,7 @@ impl RequestGenerator {
         }
     }
 
-    /// A request of parts that belong together, or nearly.
+    /// A request whose parts mostly fit together.
     fn request(&mut self) -> Vec<u8> {
         let is_post = self.one_in(2);
         let methods = if is_post {
@@ -123,7 +127,7 @@ impl RequestGenerator {
         bytes
     }
 
-    /// Changes what may differ in a head that comes again, or something near it.
+    /// Changes what may differ in a repeated head, or something near it.
     fn vary(&mut self, bytes: &mut Vec<u8>) {
         match self.below(3) {
             0 => return self.spoil(bytes),
@@ -167,7 +171,7 @@ impl RequestGenerator {
     }
 }
 
-/// What there is to know of a request.
+/// A request, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ReadRequest {
     method: String,
@@ -176,7 +180,7 @@ struct ReadRequest {
     body: Vec<u8>,
 }
 
-fn story(plain: &PlainRequest<'_>) -> ReadRequest {
+fn read_request(plain: &PlainRequest<'_>) -> ReadRequest {
     let headers = plain.headers.iter();
     ReadRequest {
         method: plain.body.map_or("GET", |_| "POST").to_owned(),
@@ -187,7 +191,9 @@ fn story(plain: &PlainRequest<'_>) -> ReadRequest {
 }
 
 fn here(bytes: &[u8]) -> Option<(ReadRequest, usize)> {
-    read(bytes, |plain| Some((story(plain), plain.length())))
+    read(bytes, |request| {
+        Some((read_request(request), request.length()))
+    })
 }
 
 /// By name; what has the same name stays in its order.
@@ -222,18 +228,18 @@ async fn by_hyper(bytes: &[u8]) -> Vec<ReadRequest> {
 }
 
 #[tokio::test]
-async fn whatever_is_read_here_hyper_reads_alike() {
+async fn plain_requests_are_read_by_hyper_alike() {
     const NEXT: &[u8] = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
-    let mut noise = RequestGenerator(fastrand::Rng::with_seed(0x6b6f_696f));
+    let mut generator = RequestGenerator::seeded(0x6b6f_696f);
     let mut plain = 0;
     for _ in 0..REQUESTS {
-        let mut bytes = noise.request();
+        let mut bytes = generator.request();
         let Some((story, length)) = here(&bytes) else {
             continue;
         };
         plain += 1;
         // However it is cut: before its end it is not all there, and what is behind it does not matter.
-        let cut = noise.below(length);
+        let cut = generator.below(length);
         assert_eq!(here(&bytes[..cut]), None, "{cut} {}", bytes.escape_ascii());
         bytes.truncate(length);
         bytes.extend_from_slice(NEXT);
@@ -252,17 +258,17 @@ async fn whatever_is_read_here_hyper_reads_alike() {
 }
 
 #[test]
-fn a_head_that_comes_again_is_read_like_any_other() {
-    let mut noise = RequestGenerator(fastrand::Rng::with_seed(0x6167_6169));
+fn repeated_heads_are_read_like_any_other() {
+    let mut generator = RequestGenerator::seeded(0x6167_6169);
     let mut hits = 0;
     for _ in 0..REQUESTS {
-        let first = noise.request();
-        let Some(seen) = read(&first, |plain| RepeatedHead::new(plain, None)) else {
+        let first = generator.request();
+        let Some(head) = read(&first, |request| RepeatedHead::new(request, None)) else {
             continue;
         };
         let mut second = first.clone();
-        noise.vary(&mut second);
-        let Some(again) = seen.read(&second) else {
+        generator.vary(&mut second);
+        let Some(again) = head.read(&second) else {
             continue;
         };
         hits += 1;
@@ -278,8 +284,8 @@ fn a_head_that_comes_again_is_read_like_any_other() {
             story.headers.retain(|(name, _)| name != "content-length");
         }
         assert_eq!((&found, length), (&expected, again.length), "{shown}");
-        let cut = noise.below(length);
-        assert_eq!(seen.read(&second[..cut]), None, "{cut} {shown}");
+        let cut = generator.below(length);
+        assert_eq!(head.read(&second[..cut]), None, "{cut} {shown}");
     }
     assert!((5_000..REQUESTS).contains(&hits), "{hits}");
 }

@@ -58,7 +58,7 @@ enum ConnectionPhase {
 }
 
 impl<S> WebSocketTransport<S> {
-    /// A WebSocket whose handshake is done. `unread`: bytes that came right behind it.
+    /// A WebSocket after its handshake. `unread`: bytes that came behind the handshake.
     pub(super) fn new(io: S, unread: &Bytes, config: &EngineConfig) -> Self {
         Self {
             io,
@@ -79,13 +79,14 @@ impl<S> WebSocketTransport<S> {
         self.drain();
     }
 
+    /// From here on the peer's bytes are read and dropped.
     fn drain(&mut self) {
         self.phase = ConnectionPhase::Draining;
         self.reader.stop();
         self.buffer = ReadBuffer::default();
     }
 
-    /// Queues a close frame behind everything else, if none was sent: nothing may follow one.
+    /// Queues a close frame behind everything else, unless one was sent.
     fn send_close(&mut self, payload: &[u8]) {
         if !self.close_sent {
             self.close_sent = true;
@@ -96,9 +97,7 @@ impl<S> WebSocketTransport<S> {
             self.outgoing.push(close_frame(payload));
         }
     }
-}
 
-impl<S> WebSocketTransport<S> {
     /// Writes the response of the handshake with the first frame, or ahead of a close frame.
     pub(super) fn lead_with(&mut self, response: Vec<u8>) {
         self.urgent = UrgentBytes::response(response);
@@ -185,17 +184,17 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         cx: &mut Context<'_>,
         source: &mut dyn FrameSource,
     ) -> Poll<Result<(), TransportLost>> {
-        let gone = |_| TransportLost(CloseReason::TransportClose);
+        let lost = |_| TransportLost(CloseReason::TransportClose);
         // Nothing follows a close frame.
         let source = if self.close_sent { &mut None } else { source };
         let io = Pin::new(&mut self.io);
         let written = self
             .outgoing
             .poll_write(io, cx, &mut self.urgent.bytes, source);
-        ready!(written).map_err(gone)?;
+        ready!(written).map_err(lost)?;
         let io = Pin::new(&mut self.io);
-        // With both close frames exchanged, or nothing worth hearing any more, it is the server that
-        // ends the connection (RFC 6455 section 7.1.1): clients wait for that.
+        // The server closes the connection first (RFC 6455 section 7.1.1): clients wait for that. Only the answer to
+        // our close frame is waited for.
         let flushed = if self.close_sent && self.phase != ConnectionPhase::Open && !self.shut {
             let shut = io.poll_shutdown(cx);
             self.shut = shut.is_ready();
@@ -203,7 +202,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         } else {
             io.poll_flush(cx)
         };
-        flushed.map_err(gone)
+        flushed.map_err(lost)
     }
 
     fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
@@ -224,7 +223,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
 
     fn close(&mut self, code: u16) {
         if self.phase == ConnectionPhase::Ended {
-            // The peer has hung up: a frame would cost two packets, and nobody would see it.
+            // The peer has hung up: a close frame would be sent in vain, and answered with a reset.
             self.close_sent = true;
             self.shut = true;
             return;

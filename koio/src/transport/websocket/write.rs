@@ -1,5 +1,6 @@
-//! Writing: frames come ready-made and shared with every other recipient. Small ones are put together, big ones
-//! are handed to the system beside them, without a copy.
+//! Writes frames. They are encoded already, and shared with all other recipients.
+//!
+//! Small frames are copied together; big ones are slices of a vectored write.
 
 use std::{
     cell::Cell,
@@ -15,41 +16,41 @@ use tokio::io::AsyncWrite;
 use crate::engine::transport::FrameSource;
 
 thread_local! {
-    /// Where small frames are put together; it is written before anything else happens.
+    /// Where small frames are copied together. It is taken out for the length of one write.
     static TOGETHER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
-/// Bytes gathered for one write.
+/// How many bytes are gathered for one write.
 const WRITE: usize = 256 * 1024;
-/// Slices of one write: what it begins with, and frames as they are.
+/// The most frames that are slices of one write.
 const SLICES: usize = 32;
 
 type QueuedFrames = VecDeque<Bytes>;
 
-/// What is on its way out: the bytes that the socket did not take yet.
+/// Frames that the socket has not taken.
 #[derive(Debug, Default)]
 pub(super) struct WriteQueue {
-    /// The first may be partly written. In a box, and there only while there are some.
+    /// The first may be partly written. Boxed, and absent when empty, to keep idle connections small.
     frames: Option<Box<QueuedFrames>>,
     progressed: bool,
 }
 
 impl WriteQueue {
-    /// Whether anything has been written since this was asked last.
+    /// Whether anything was written since the last call.
     pub(super) fn has_progressed(&mut self) -> bool {
         std::mem::take(&mut self.progressed)
     }
 
-    /// Behind everything else.
+    /// Queues bytes behind all others.
     pub(super) fn push(&mut self, bytes: Bytes) {
         self.frames.get_or_insert_default().push_back(bytes);
     }
 
-    /// Frames that wait as they are.
-    fn waiting(&self) -> usize {
+    /// How many frames are queued.
+    fn len(&self) -> usize {
         self.frames.as_ref().map_or(0, |frames| frames.len())
     }
 
-    /// Writes what is pending, `first`, and what the source has, until there is no more.
+    /// Writes the queue, `first`, and the frames of the source, until there are no more.
     pub(super) fn poll_write(
         &mut self,
         mut io: Pin<&mut impl AsyncWrite>,
@@ -63,15 +64,15 @@ impl WriteQueue {
             let some = self.poll_some(io.as_mut(), cx, &together);
             TOGETHER.set(together);
             ready!(some)?;
-            if !more && self.waiting() == 0 {
+            if !more && self.len() == 0 {
                 self.frames = None;
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
-    /// Puts the next frames together up to the first big one; that and those behind it stay as they are. Says whether
-    /// there may be more.
+    /// Copies `first` and the small frames of the source together. Queues the big frame behind them, and some that
+    /// follow it. Does nothing while frames are queued. Returns whether there may be more.
     fn gather(
         &mut self,
         together: &mut Vec<u8>,
@@ -79,7 +80,7 @@ impl WriteQueue {
         source: &mut dyn FrameSource,
     ) -> bool {
         together.clear();
-        if self.waiting() > 0 {
+        if self.len() > 0 {
             return true;
         }
         together.append(first);
@@ -88,7 +89,7 @@ impl WriteQueue {
             return false;
         }
         let mut bytes = together.len();
-        while bytes < WRITE && self.waiting() < SLICES {
+        while bytes < WRITE && self.len() < SLICES {
             let Some(frame) = source.next() else {
                 return false;
             };
@@ -98,14 +99,14 @@ impl WriteQueue {
         true
     }
 
-    /// Makes one write of what was put together and of what waits behind it.
+    /// Makes one write of `together` and of the queue behind it.
     fn poll_some(
         &mut self,
         io: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
         together: &[u8],
     ) -> Poll<io::Result<()>> {
-        let poll = if self.waiting() == 0 {
+        let poll = if self.len() == 0 {
             if together.is_empty() {
                 return Poll::Ready(Ok(()));
             }
@@ -144,7 +145,7 @@ impl WriteQueue {
         }
     }
 
-    /// Keeps what was not written.
+    /// Removes what was written. What is left of `together` is copied to the front of the queue.
     fn advance(&mut self, together: &[u8], mut written: usize) {
         self.progressed |= written > 0;
         if let Some(rest @ [_, ..]) = together.get(written..) {
@@ -169,8 +170,8 @@ impl WriteQueue {
 
 #[cfg(test)]
 impl WriteQueue {
-    /// Bytes that wait.
-    pub(super) fn len(&self) -> usize {
+    /// How many bytes are queued.
+    pub(super) fn byte_len(&self) -> usize {
         let frames = self.frames.iter().flat_map(|frames| frames.iter());
         frames.map(Bytes::len).sum()
     }

@@ -103,7 +103,7 @@ async fn pongs_that_nobody_reads_do_not_pile_up() {
         assert!(read(&mut websocket).is_pending());
         tokio::task::yield_now().await;
     }
-    let waiting = websocket.outgoing.len() + websocket.urgent.bytes.len();
+    let waiting = websocket.outgoing.byte_len() + websocket.urgent.bytes.len();
     assert!(waiting <= 2 * MAX_PONGS);
 }
 
