@@ -180,6 +180,32 @@ pub mod emit {
     pub use crate::socket::{AckFuture, AcksFuture, Emit};
 }
 
+pub mod cluster {
+    //! Several servers as one: the broker that connects them.
+    //!
+    //! Servers that [join](crate::Io::cluster) the same broker are the nodes of a cluster. Emits, `fetch_sockets`, `sockets_join` and the
+    //! like then mean the sockets of all nodes. What is meant for sockets of the own node happens at once; it neither waits for
+    //! the broker nor fails with it. What a node misses (it is too far behind, the broker is gone) is counted, logged, and
+    //! otherwise lost: delivery is at most once, as between a server and its clients.
+    //!
+    //! [`Memory`](Memory) joins servers within one process:
+    //!
+    //! ```
+    //! # use koio::{Io, Result, cluster::Memory};
+    //! # async fn run() -> Result<()> {
+    //! let broker = Memory::new();
+    //! let one = Io::new().cluster(broker.clone()).bind("127.0.0.1:0").await?;
+    //! let two = Io::new().cluster(broker).bind("127.0.0.1:0").await?;
+    //! one.handle().broadcast("news", "to the clients of both")
+    //! # }
+    //! ```
+
+    pub use crate::adapter::{
+        Broker, HandshakeView, Inbox, Lagging, Memory, NodeId, PublishError, Topic,
+    };
+    pub use crate::socket::{PartialAnswer, RemoteSocket};
+}
+
 /// The README's program compiles as it is printed.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

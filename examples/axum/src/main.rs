@@ -74,7 +74,7 @@ async fn login(State((sessions, _)): State<App>, name: String) -> impl IntoRespo
 }
 
 async fn online(State((_, io)): State<App>) -> String {
-    let sockets = io.fetch_sockets().await;
+    let sockets = io.sockets();
     let mut names: Vec<_> = sockets.iter().map(name).collect();
     names.sort_unstable();
     format!("{} online: {}\n", names.len(), names.join(", "))

@@ -45,7 +45,7 @@ async fn page(request: Request<Incoming>, io: IoHandle) -> Response<Full<Bytes>>
         *nothing.status_mut() = StatusCode::NOT_FOUND;
         return nothing;
     }
-    let count = io.fetch_sockets().await.len();
+    let count = io.sockets().len();
     Response::new(Full::from(format!("{count} online\n")))
 }
 

@@ -96,7 +96,7 @@ async fn sleep(ms: u64) {
 
 #[on("count")]
 async fn count(ctx: Context) -> usize {
-    ctx.io().fetch_sockets().await.len()
+    ctx.io().sockets().len()
 }
 
 #[tokio::main]

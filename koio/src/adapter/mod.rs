@@ -1,12 +1,23 @@
-//! Rooms and delivery: whom an emit means.
+//! Rooms and delivery: whom an emit means, and how it gets there.
 //!
-//! One node keeps its rooms in memory ([`Rooms`]). There is no adapter trait yet: the second implementation,
-//! the one that speaks to other nodes, will bring it.
+//! [`Adapter`] is the door that emits go through. The rooms of this node are one implementation (the socket layer has
+//! it, over [`Rooms`]); [`Cluster`] is the other: the rooms of this node, and the other nodes behind a [`Broker`].
 
+mod ack_collector;
+#[allow(clippy::module_inception, reason = "the file of the trait `Adapter`")]
+mod adapter;
+mod cluster;
 mod rooms;
 mod selection;
+mod socket_view;
 mod target;
 
+pub(crate) use ack_collector::{AckCollector, AckOutcome, NoAnswer};
+pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
+pub(crate) use cluster::Cluster;
+pub use cluster::{Broker, Inbox, Lagging, Memory, NodeId, PublishError, Topic};
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};
 pub(crate) use selection::Selection;
+pub use socket_view::HandshakeView;
+pub(crate) use socket_view::SocketView;
 pub(crate) use target::Target;

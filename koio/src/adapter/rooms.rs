@@ -1,39 +1,43 @@
-//! Who is in which room: the table of one namespace.
+//! The rooms of one namespace on this node.
 //!
-//! A plain value behind one lock that is never held while something is sent. The members of a room stand side by side
-//! in a list; a choice of recipients is a reference to such a list where it can be. Whoever changes a list that is
-//! being read changes a copy of it, so a broadcast costs the lock one reference count, and holds up no join.
+//! One lock, which is never held while something is sent. The members of a room are a vector in an `Arc`; a
+//! [`Selection`] shares it, and a change to a vector that is shared is made in a copy (`Arc::make_mut`). So a broadcast
+//! holds the lock for one reference count, and blocks no join.
 
 use std::{
     borrow::Borrow,
     collections::{HashMap, HashSet},
     hash::{Hash, Hasher},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::Arc,
 };
 
-use super::{Selection, Target};
-use crate::ids::{ByRandomId, Room, SocketId};
+use foldhash::fast::RandomState;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// What is delivered to.
+use super::{Selection, Target};
+use crate::ids::{Room, SocketId};
+
+/// A member of rooms.
 pub(crate) trait Recipient: Clone {
-    /// Its id, under which it is a member.
+    /// The id that it is a member by.
     fn id(&self) -> &SocketId;
 }
 
 /// The members of one namespace and their rooms.
 ///
-/// The room of a socket's own id is not stored: an id that names a member is that member.
+/// The room of a socket's own id is not stored: a room name that is a member's id means that member.
 #[derive(Debug)]
 pub(crate) struct Rooms<M>(RwLock<RoomTable<M>>);
 
 #[derive(Debug)]
 struct RoomTable<M> {
-    members: HashMap<ById<M>, MemberEntry, ByRandomId>,
-    everybody: MemberList<M>,
+    members: HashMap<ById<M>, MemberEntry, RandomState>,
+    all: MemberList<M>,
+    /// With the standard hasher: the names may be chosen by clients.
     rooms: HashMap<Room, MemberList<M>>,
 }
 
-/// A member, found by its id, which is not stored a second time.
+/// A member as the key of its entry, hashed and compared by its id.
 #[derive(Debug)]
 struct ById<M>(M);
 
@@ -57,21 +61,21 @@ impl<M: Recipient> PartialEq for ById<M> {
 
 impl<M: Recipient> Eq for ById<M> {}
 
-/// Copied when it is changed while somebody reads it.
+/// The members of a room, or of the namespace.
 type MemberList<M> = Arc<Vec<M>>;
 
 #[derive(Debug)]
 struct MemberEntry {
-    /// Its place in the list of everybody.
+    /// Its index in the list of all members.
     at: usize,
-    /// In a box: most members of most namespaces are in no room.
-    places: Option<Box<Memberships>>,
+    /// Boxed, since most members are in no room: 8 bytes instead of 24 for each.
+    rooms: Option<Box<Memberships>>,
 }
 
 #[derive(Debug, Default)]
 struct Memberships(Vec<Membership>);
 
-/// A member's place in the list of a room.
+/// A room that a member is in, and its index in the list of that room.
 #[derive(Debug)]
 struct Membership {
     room: Room,
@@ -91,7 +95,7 @@ impl<M> Default for Rooms<M> {
     fn default() -> Self {
         Self(RwLock::new(RoomTable {
             members: HashMap::default(),
-            everybody: MemberList::default(),
+            all: MemberList::default(),
             rooms: HashMap::new(),
         }))
     }
@@ -99,37 +103,39 @@ impl<M> Default for Rooms<M> {
 
 impl<M: Recipient> Rooms<M> {
     fn read(&self) -> RwLockReadGuard<'_, RoomTable<M>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, RoomTable<M>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.0.write()
     }
 
     /// Adds a member, in no room but that of its own id.
     pub(crate) fn add(&self, member: M) {
         let mut state = self.write();
-        let at = append(&mut state.everybody, member.clone());
-        let places = None;
+        let at = append(&mut state.all, member.clone());
         state
             .members
-            .insert(ById(member), MemberEntry { at, places });
+            .insert(ById(member), MemberEntry { at, rooms: None });
     }
 
-    /// Takes a member out of everything. Returns the rooms that it was in.
+    /// Removes a member from the namespace and from its rooms, which are returned.
     pub(crate) fn remove(&self, id: &SocketId) -> Vec<Room> {
         let mut state = self.write();
         let Some(member) = state.members.remove(id) else {
             return Vec::new();
         };
-        state.take_out(member.at);
-        let places = member.places.map(|places| places.0).unwrap_or_default();
-        let left = places.into_iter().map(|place| {
-            state.leave(&place);
-            place.room
+        state.remove_from_all(member.at);
+        let memberships = member
+            .rooms
+            .map(|memberships| memberships.0)
+            .unwrap_or_default();
+        let left = memberships.into_iter().map(|membership| {
+            state.leave(&membership);
+            membership.room
         });
         let left = left.collect();
-        state.tidy();
+        state.shrink();
         left
     }
 
@@ -138,24 +144,24 @@ impl<M: Recipient> Rooms<M> {
         let mut state = self.write();
         let RoomTable {
             members,
-            everybody,
+            all,
             rooms,
         } = &mut *state;
         let member = members.get_mut(id).ok_or(NotJoined::Gone)?;
-        if member.place(&room).is_some() {
+        if member.position(&room).is_some() {
             return Ok(());
         }
-        if member.places().len() >= limit {
+        if member.memberships().len() >= limit {
             return Err(NotJoined::TooMany);
         }
-        let value = everybody.get(member.at).ok_or(NotJoined::Gone)?;
+        let value = all.get(member.at).ok_or(NotJoined::Gone)?;
         let at = append(rooms.entry(room.clone()).or_default(), value.clone());
-        let places = &mut member.places.get_or_insert_default().0;
-        if places.is_empty() {
-            // Mostly there is one; a vector left to itself would begin with space for four.
-            places.reserve_exact(1);
+        let memberships = &mut member.rooms.get_or_insert_default().0;
+        if memberships.is_empty() {
+            // Most members are in one room; `Vec::push` alone would allocate space for four.
+            memberships.reserve_exact(1);
         }
-        places.push(Membership { room, at });
+        memberships.push(Membership { room, at });
         Ok(())
     }
 
@@ -165,31 +171,33 @@ impl<M: Recipient> Rooms<M> {
         let Some(member) = state.members.get_mut(id) else {
             return;
         };
-        if let Some(place) = member.place(room)
-            && let Some(places) = &mut member.places
+        if let Some(position) = member.position(room)
+            && let Some(memberships) = &mut member.rooms
         {
-            let place = places.0.swap_remove(place);
-            if places.0.is_empty() {
-                member.places = None;
+            let membership = memberships.0.swap_remove(position);
+            if memberships.0.is_empty() {
+                member.rooms = None;
             }
-            state.leave(&place);
-            state.tidy();
+            state.leave(&membership);
+            state.shrink();
         }
     }
 
     /// The rooms a member is in, without that of its own id.
     pub(crate) fn rooms_of(&self, id: &SocketId) -> Vec<Room> {
         let state = self.read();
-        let places = state.members.get(id).map(MemberEntry::places);
-        let places = places.unwrap_or_default().iter();
-        places.map(|place| place.room.clone()).collect()
+        let memberships = state.members.get(id).map(MemberEntry::memberships);
+        let memberships = memberships.unwrap_or_default().iter();
+        memberships
+            .map(|membership| membership.room.clone())
+            .collect()
     }
 
     /// Whether a member is in a room, that of its own id aside.
     pub(crate) fn is_in(&self, id: &SocketId, room: &Room) -> bool {
         let state = self.read();
         let member = state.members.get(id);
-        member.is_some_and(|member| member.place(room).is_some())
+        member.is_some_and(|member| member.position(room).is_some())
     }
 
     /// The member with this id.
@@ -198,20 +206,20 @@ impl<M: Recipient> Rooms<M> {
         state.member(id).first().cloned()
     }
 
-    /// Whom a target means, each once.
-    pub(crate) fn choose(&self, target: &Target) -> Selection<M> {
+    /// The members that a target means, each once.
+    pub(crate) fn select(&self, target: &Target) -> Selection<M> {
         let state = self.read();
         let list = match target.rooms.as_slice() {
-            [] => Some(&state.everybody),
+            [] => Some(&state.all),
             [room] => state.rooms.get(room),
             _ => None,
         };
         match (list, target.except.as_slice()) {
             (Some(list), []) => Selection::all(Arc::clone(list)),
             (Some(list), [one]) if let Some(id) = SocketId::parse(one.as_str()) => {
-                Selection::all_but(Arc::clone(list), state.place_of(&id, target.rooms.first()))
+                Selection::all_except(Arc::clone(list), state.index_of(&id, target.rooms.first()))
             }
-            _ => Selection::all(Arc::new(state.pick(target))),
+            _ => Selection::all(Arc::new(state.collect(target))),
         }
     }
 
@@ -228,21 +236,25 @@ impl<M: Recipient> Rooms<M> {
 }
 
 impl MemberEntry {
-    fn places(&self) -> &[Membership] {
-        self.places.as_ref().map_or(&[], |places| &places.0)
+    fn memberships(&self) -> &[Membership] {
+        self.rooms
+            .as_ref()
+            .map_or(&[], |memberships| &memberships.0)
     }
 
-    /// Which of its places is in this room.
-    fn place(&self, room: &Room) -> Option<usize> {
-        self.places().iter().position(|place| place.room == *room)
+    /// Which of its memberships is that of this room.
+    fn position(&self, room: &Room) -> Option<usize> {
+        self.memberships()
+            .iter()
+            .position(|membership| membership.room == *room)
     }
 }
 
 impl<M: Recipient> RoomTable<M> {
-    /// The member of this id, as the room that it is.
+    /// The room of a socket id: that member alone.
     fn member(&self, id: &SocketId) -> &[M] {
         let member = self.members.get(id);
-        let member = member.and_then(|member| self.everybody.get(member.at..=member.at));
+        let member = member.and_then(|member| self.all.get(member.at..=member.at));
         member.unwrap_or_default()
     }
 
@@ -253,23 +265,23 @@ impl<M: Recipient> RoomTable<M> {
         }
     }
 
-    /// Where a member stands in the list of a room, or in that of everybody.
-    fn place_of(&self, id: &SocketId, room: Option<&Room>) -> Option<usize> {
+    /// The index of a member in the list of a room, or of all.
+    fn index_of(&self, id: &SocketId, room: Option<&Room>) -> Option<usize> {
         let member = self.members.get(id)?;
         match room {
-            Some(room) => Some(member.places().get(member.place(room)?)?.at),
+            Some(room) => Some(member.memberships().get(member.position(room)?)?.at),
             None => Some(member.at),
         }
     }
 
-    /// Whom any target means, member by member.
-    fn pick(&self, target: &Target) -> Vec<M> {
+    /// The members that any target means, each once, in a list of its own.
+    fn collect(&self, target: &Target) -> Vec<M> {
         let ids = |room| self.in_room(room).iter().map(M::id);
-        // Whoever is here is not chosen, or not again: it may be in two of the rooms.
+        // Members that are left out, and those collected already: a member may be in two of the rooms.
         let mut done: HashSet<&SocketId> = target.except.iter().flat_map(ids).collect();
         match target.rooms.as_slice() {
             [] => {
-                let members = self.everybody.iter();
+                let members = self.all.iter();
                 members
                     .filter(|member| !done.contains(member.id()))
                     .cloned()
@@ -285,37 +297,36 @@ impl<M: Recipient> RoomTable<M> {
         }
     }
 
-    /// Takes somebody out of the list of everybody; the last one moves to its place.
-    fn take_out(&mut self, at: usize) {
-        if let Some(moved) = remove(&mut self.everybody, at)
+    /// Removes the member at this index of the list of all. The last one moves to its index.
+    fn remove_from_all(&mut self, at: usize) {
+        if let Some(moved) = remove(&mut self.all, at)
             && let Some(member) = self.members.get_mut(&moved)
         {
             member.at = at;
         }
     }
 
-    /// Takes somebody out of the list of a room; the last one moves to its place.
-    fn leave(&mut self, place: &Membership) {
-        let Some(list) = self.rooms.get_mut(&place.room) else {
+    /// Removes a member from the list of a room. The last one moves to its index.
+    fn leave(&mut self, left: &Membership) {
+        let Some(list) = self.rooms.get_mut(&left.room) else {
             return;
         };
-        let moved = remove(list, place.at);
+        let moved = remove(list, left.at);
         if list.is_empty() {
-            self.rooms.remove(&place.room);
+            self.rooms.remove(&left.room);
         }
         if let Some(moved) = moved
             && let Some(member) = self.members.get_mut(&moved)
-            && let Some(index) = member.place(&place.room)
-            && let Some(places) = &mut member.places
-            && let Some(its) = places.0.get_mut(index)
+            && let Some(index) = member.position(&left.room)
+            && let Some(memberships) = &mut member.rooms
+            && let Some(its) = memberships.0.get_mut(index)
         {
-            its.at = place.at;
+            its.at = left.at;
         }
     }
 
-    /// Gives back what a crowd that has left has taken. Done when most of it is gone, so it costs each of them next to
-    /// nothing.
-    fn tidy(&mut self) {
+    /// Shrinks tables that are under a quarter full: amortised O(1) for each member that leaves.
+    fn shrink(&mut self) {
         let (members, rooms) = (self.members.len(), self.rooms.len());
         if is_sparse(members, self.members.capacity()) {
             self.members.shrink_to(2 * members);
@@ -332,7 +343,7 @@ fn append<M: Clone>(list: &mut MemberList<M>, member: M) -> usize {
     list.len() - 1
 }
 
-/// Returns who has moved to the place that has become free.
+/// Removes the member at an index. Returns the id of the one that has moved there.
 fn remove<M: Recipient>(list: &mut MemberList<M>, at: usize) -> Option<SocketId> {
     let list = Arc::make_mut(list);
     if at < list.len() {
@@ -344,8 +355,8 @@ fn remove<M: Recipient>(list: &mut MemberList<M>, at: usize) -> Option<SocketId>
     list.get(at).map(|moved| *moved.id())
 }
 
-/// Whether too much room is kept: what is small is left alone, unless all of it is for nothing. (What a hash table says
-/// that it has room for leaves out the places of those who were removed, so it is no measure of an empty one.)
+/// Whether a table should shrink. Up to 64 entries are not worth it, unless the table is empty. (The capacity that a hash
+/// table reports leaves out the slots of removed entries, so for an empty one it says nothing.)
 fn is_sparse(used: usize, capacity: usize) -> bool {
     used == 0 || capacity > 64 && used < capacity / 4
 }

@@ -27,7 +27,7 @@ fn three() -> (Rooms<One>, [SocketId; 3]) {
 }
 
 fn chosen(rooms: &Rooms<One>, target: &Target) -> Vec<u8> {
-    let chosen = rooms.choose(target);
+    let chosen = rooms.select(target);
     let mut chosen: Vec<u8> = chosen.iter().map(|one| one.1).collect();
     chosen.sort_unstable();
     chosen
@@ -69,7 +69,7 @@ fn a_room_ends_with_its_last_member() {
 }
 
 #[test]
-fn a_crowd_that_has_left_leaves_no_table_behind() {
+fn tables_shrink_when_all_members_have_left() {
     let rooms = Rooms::default();
     let ids: Vec<_> = (0..1_000).map(|_| SocketId::random().unwrap()).collect();
     for id in &ids {
@@ -81,7 +81,7 @@ fn a_crowd_that_has_left_leaves_no_table_behind() {
     }
     let state = rooms.read();
     assert_eq!(state.members.capacity(), 0);
-    assert_eq!(state.everybody.capacity(), 0);
+    assert_eq!(state.all.capacity(), 0);
     assert_eq!(state.rooms.capacity(), 0);
 }
 
@@ -95,7 +95,7 @@ fn the_number_of_rooms_is_limited() {
 }
 
 #[test]
-fn everybody_but_one_in_a_room_is_chosen_without_a_copy() {
+fn all_members_of_a_room_but_one_are_selected() {
     let (rooms, ids) = three();
     for id in &ids {
         rooms.join(id, "a".into(), 10).unwrap();
@@ -113,9 +113,9 @@ fn everybody_but_one_in_a_room_is_chosen_without_a_copy() {
 }
 
 #[test]
-fn who_was_chosen_stays_so_whoever_comes_and_goes() {
+fn a_selection_does_not_change_when_members_come_and_go() {
     let (rooms, ids) = three();
-    let everybody = rooms.choose(&target(&[], &[]));
+    let everybody = rooms.select(&target(&[], &[]));
     rooms.remove(&ids[0]);
     rooms.add(One(SocketId::random().unwrap(), 4));
     let before: Vec<u8> = everybody.iter().map(|one| one.1).collect();
@@ -124,7 +124,7 @@ fn who_was_chosen_stays_so_whoever_comes_and_goes() {
 }
 
 #[test]
-fn whatever_is_joined_and_left_the_places_stay_right() {
+fn memberships_stay_right_through_random_joins_and_leaves() {
     let rooms = Rooms::default();
     let mut model: HashMap<SocketId, (u8, HashSet<&str>)> = HashMap::new();
     let mut random = fastrand::Rng::with_seed(7);
@@ -166,5 +166,5 @@ fn whatever_is_joined_and_left_the_places_stay_right() {
         rooms.remove(&id);
     }
     let state = rooms.read();
-    assert!(state.rooms.is_empty() && state.everybody.is_empty());
+    assert!(state.rooms.is_empty() && state.all.is_empty());
 }

@@ -1,36 +1,28 @@
-//! The recipients of one emit.
+//! The sockets that a target selects.
 
 use std::sync::Arc;
 
-/// Whom a target meant when it was asked. A reference to the members' own list where it can be: then nobody's
-/// reference count is touched, however many they are.
+/// The sockets that a target meant when it was asked.
+///
+/// It shares the room's own list where it can, so that selecting 10,000 sockets costs one reference count.
 #[derive(Debug)]
 pub(crate) struct Selection<M> {
     list: Arc<Vec<M>>,
-    /// The place of the one who is left out.
-    but: Option<usize>,
+    /// The place in `list` of a socket that is left out.
+    except: Option<usize>,
 }
 
 impl<M> Selection<M> {
     pub(super) fn all(list: Arc<Vec<M>>) -> Self {
-        Self::all_but(list, None)
+        Self::all_except(list, None)
     }
 
-    pub(super) fn all_but(list: Arc<Vec<M>>, but: Option<usize>) -> Self {
-        Self { list, but }
-    }
-
-    pub(crate) fn one(member: M) -> Self {
-        Self::all(Arc::new(vec![member]))
-    }
-
-    pub(crate) fn none() -> Self {
-        Self::all(Arc::default())
+    pub(super) fn all_except(list: Arc<Vec<M>>, except: Option<usize>) -> Self {
+        Self { list, except }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &M> {
-        let (before, after) = match self.but.and_then(|but| self.list.split_at_checked(but)) {
-            // Behind the one who is left out.
+        let (before, after) = match self.except.and_then(|at| self.list.split_at_checked(at)) {
             Some((before, after)) => (before, after.get(1..).unwrap_or_default()),
             None => (self.list.as_slice(), &[][..]),
         };

@@ -1,8 +1,8 @@
-//! Whom something is for, as plain data.
+//! Whom an emit means within a namespace, as plain data.
 
 use crate::ids::Room;
 
-/// Everybody of a namespace, or everybody in one of some rooms; but nobody who is in one of others.
+/// The sockets in any of `rooms` (all sockets of the namespace if there is none), without those in any of `except`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
     pub(crate) rooms: Vec<Room>,

@@ -1,18 +1,25 @@
-//! Random bytes for ids, drawn from the operating system.
+//! Random bytes for ids, and the characters that ids are made of.
 //!
-//! A draw is a system call, and a client that connects needs two ids: so each thread draws for several at once. What is
-//! given out is forgotten, so that a session's id is nowhere but with the session.
+//! The bytes come from the operating system. Each thread draws 1,024 at once, since a draw is a system call and each
+//! client needs two ids. Bytes that were given out are overwritten: a session's id is a secret of that session.
 
 use std::cell::RefCell;
 
-use super::NoRandomness;
-
-/// Bytes of one draw, for the ids of some twenty-six clients.
+/// Bytes of one draw: the ids of 26 clients.
 const DRAW: usize = 1024;
+
+/// The operating system had no randomness to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRandomness;
+
+/// Whether it is a character of ids: those of base64url.
+pub(super) fn is_id_char(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() | (*byte == b'_') | (*byte == b'-')
+}
 
 struct Drawn {
     bytes: [u8; DRAW],
-    /// Up to here they have been given out.
+    /// So many have been given out.
     used: usize,
 }
 
@@ -25,7 +32,7 @@ thread_local! {
     };
 }
 
-/// Bytes that nobody else gets.
+/// Fresh random bytes.
 pub(super) fn bytes<const COUNT: usize>() -> Result<[u8; COUNT], NoRandomness> {
     DRAWN.with_borrow_mut(Drawn::take)
 }
@@ -33,7 +40,7 @@ pub(super) fn bytes<const COUNT: usize>() -> Result<[u8; COUNT], NoRandomness> {
 impl Drawn {
     fn take<const COUNT: usize>(&mut self) -> Result<[u8; COUNT], NoRandomness> {
         if DRAW - self.used < COUNT {
-            // Until the draw has succeeded there are none.
+            // If the draw fails, the old bytes must not be given out again.
             self.used = DRAW;
             getrandom::fill(&mut self.bytes).map_err(|_| NoRandomness)?;
             self.used = 0;

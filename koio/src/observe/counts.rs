@@ -22,6 +22,12 @@ pub struct Counts {
     pub late_events: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
     pub handlers_dropped: u64,
+    /// Messages of other nodes that this node dropped because it was too far behind.
+    pub cluster_dropped: u64,
+    /// Messages to other nodes that the broker did not take.
+    pub cluster_unpublished: u64,
+    /// Messages of other nodes that could not be read.
+    pub cluster_malformed: u64,
 }
 
 /// The live counters behind [`Counts`].
@@ -34,6 +40,9 @@ pub(super) struct Counters {
     second_answers: AtomicU64,
     late_events: AtomicU64,
     handlers_dropped: AtomicU64,
+    cluster_dropped: AtomicU64,
+    cluster_unpublished: AtomicU64,
+    cluster_malformed: AtomicU64,
 }
 
 impl Observer for Counters {
@@ -46,6 +55,12 @@ impl Observer for Counters {
             Observation::SecondAnswer { .. } => &self.second_answers,
             Observation::LateEvent { .. } => &self.late_events,
             Observation::HandlerDropped { .. } => &self.handlers_dropped,
+            Observation::ClusterDropped { messages } => {
+                self.cluster_dropped.fetch_add(*messages, Ordering::Relaxed);
+                return;
+            }
+            Observation::ClusterUnpublished { .. } => &self.cluster_unpublished,
+            Observation::ClusterMalformed { .. } => &self.cluster_malformed,
             _ => return,
         };
         // The counters are independent of each other and of everything else.
@@ -64,6 +79,9 @@ impl Counters {
             second_answers: read(&self.second_answers),
             late_events: read(&self.late_events),
             handlers_dropped: read(&self.handlers_dropped),
+            cluster_dropped: read(&self.cluster_dropped),
+            cluster_unpublished: read(&self.cluster_unpublished),
+            cluster_malformed: read(&self.cluster_malformed),
         }
     }
 }

@@ -50,6 +50,15 @@ impl Observer for Log {
             Observation::HandlerDropped { socket, cause, .. } => {
                 warn!(target: "koio::socket", %socket, "handler dropped: {cause}");
             }
+            Observation::ClusterDropped { messages } => {
+                warn!(target: "koio::adapter", messages, "messages of other nodes were dropped: this node is too far behind");
+            }
+            Observation::ClusterMalformed { cause } => {
+                debug!(target: "koio::adapter", "a message of another node can't be read: {cause}");
+            }
+            Observation::ClusterUnpublished { cause } => {
+                debug!(target: "koio::adapter", cause, "a message to other nodes was dropped");
+            }
             Observation::Connected { .. }
             | Observation::Disconnected { .. }
             | Observation::EventReceived { .. }

@@ -198,4 +198,19 @@ pub enum Observation<'a> {
         /// What it outlived.
         cause: fmt::Arguments<'a>,
     },
+    /// Messages of other nodes of the cluster were dropped, since this node is too far behind.
+    ClusterDropped {
+        /// How many.
+        messages: u64,
+    },
+    /// A message to other nodes of the cluster was dropped, since the broker did not take it.
+    ClusterUnpublished {
+        /// What the broker said.
+        cause: &'a str,
+    },
+    /// A message of another node of the cluster could not be read.
+    ClusterMalformed {
+        /// What is wrong with it.
+        cause: fmt::Arguments<'a>,
+    },
 }

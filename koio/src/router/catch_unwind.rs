@@ -4,12 +4,11 @@ use std::{
     any::Any,
     fmt,
     future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::Poll,
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, socket::caught};
 
 /// A handler or a middleware panicked: the source of the error that the observers are given.
 ///
@@ -49,18 +48,16 @@ impl std::error::Error for Panic {}
 /// koio's own data is not touched while user code runs.
 pub(crate) async fn guard<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut future = pin!(future);
-    poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(poll) => poll,
-            Err(panic) => Poll::Ready(Err(panicked(&*panic))),
-        },
-    )
+    poll_fn(|cx| match caught(|| future.as_mut().poll(cx)) {
+        Ok(poll) => poll,
+        Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+    })
     .await
 }
 
 /// The same for a call.
 pub(crate) fn guard_call<T>(call: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| panicked(&*panic))
+    caught(call).map_err(|panic| panicked(&*panic))
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {

@@ -1,29 +1,24 @@
 //! Putting a server together.
 
-use std::{
-    error::Error as StdError, future::Future, io, net::SocketAddr, panic::Location, sync::Arc,
-    time::Duration,
-};
+use std::{error::Error as StdError, future::Future, panic::Location, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tower::{Layer, Service};
 
 use super::{
-    Config, KoioLayer, KoioService, Server,
+    Config,
     attached::{self, AttachedService},
-    listen::HttpServices,
 };
 use crate::{
     Context, Error, Namespace, Next, Reply, Result,
-    engine::Engine,
+    adapter::Broker,
     error::BoxError,
     observe::Observer,
     router::{Answer, IntoRoutes, Pipeline, Setup, Table},
-    socket::{Clients, IoHandle, ServerCore},
-    transport::{BadOrigin, EngineService, Origins},
+    socket::{IoHandle, ServerCore, Socket},
+    transport::{BadOrigin, Origins},
 };
 
 /// A server before it starts: state, middleware, handlers, limits. Consumed by
@@ -52,23 +47,24 @@ use crate::{
 /// ```
 #[must_use = "a server does nothing until it listens"]
 pub struct Io {
-    setup: Setup,
-    core: Arc<ServerCore>,
-    config: Config,
+    pub(super) setup: Setup,
+    pub(super) core: Arc<ServerCore<Socket>>,
+    pub(super) config: Config,
     /// The call of [`config`](Self::config) after which the limits contradict each other.
-    contradiction: Option<&'static Location<'static>>,
-    origins: Origins,
+    pub(super) contradiction: Option<&'static Location<'static>>,
+    pub(super) origins: Origins,
     /// The first text given to [`allow_origin`](Self::allow_origin) that is no origin.
-    invalid_origin: Option<InvalidOrigin>,
-    path: String,
-    attached: Option<AttachedService>,
-    observers: Vec<Box<dyn Observer>>,
+    pub(super) invalid_origin: Option<InvalidOrigin>,
+    pub(super) path: String,
+    pub(super) attached: Option<AttachedService>,
+    pub(super) broker: Option<Arc<dyn Broker>>,
+    pub(super) observers: Vec<Box<dyn Observer>>,
 }
 
-struct InvalidOrigin {
-    given: String,
-    why: BadOrigin,
-    location: &'static Location<'static>,
+pub(super) struct InvalidOrigin {
+    pub(super) given: String,
+    pub(super) why: BadOrigin,
+    pub(super) location: &'static Location<'static>,
 }
 
 impl Default for Io {
@@ -101,6 +97,7 @@ impl Io {
             invalid_origin: None,
             path: "/socket.io".to_owned(),
             attached: None,
+            broker: None,
             observers: Vec::new(),
         }
     }
@@ -324,164 +321,21 @@ impl Io {
         self
     }
 
+    /// Makes the server one of several: its emits reach the sockets of all servers that join the same broker. See
+    /// [`cluster`](crate::cluster).
+    ///
+    /// It joins when it starts, and leaves when it has shut down. [`into_layer`](Self::into_layer) and
+    /// [`into_service`](Self::into_service) then fail outside a tokio runtime.
+    pub fn cluster(mut self, broker: impl Broker) -> Self {
+        self.broker = Some(Arc::new(broker));
+        self
+    }
+
     /// A handle to emit by, from anywhere. It may be used before the start; then there are no sockets to emit to.
     #[must_use]
     pub fn handle(&self) -> IoHandle {
         IoHandle::root(Arc::clone(&self.core))
     }
-
-    /// Checks everything and makes the engine of it.
-    fn start(self) -> Result<StartedIo> {
-        let Self {
-            setup,
-            core,
-            config,
-            contradiction,
-            origins,
-            invalid_origin,
-            path,
-            attached,
-            observers,
-        } = self;
-        if let Err(limit) = config.check() {
-            let location = contradiction.map(|location| format!(" ({location})"));
-            let problem = format!("{limit}{}", location.unwrap_or_default());
-            return Err(Error::setup(problem).because(Box::new(limit)));
-        }
-        if let Some(InvalidOrigin {
-            given,
-            why,
-            location,
-        }) = invalid_origin
-        {
-            return Err(Error::setup(format!(
-                "`{given}` is no origin: {why} ({location}). A browser sends one as `https://app.example.com` or \
-                 `http://localhost:5173`"
-            )));
-        }
-        if !path.starts_with('/') || path.contains(['?', '#']) {
-            return Err(Error::setup(format!(
-                "the path `{path}` must begin with a slash and have neither query nor fragment"
-            )));
-        }
-        let routes = setup.freeze()?;
-        let clients = Clients::new(Arc::clone(&core), routes);
-        core.observers.add(observers);
-        let engine = Engine::observed(
-            config.engine.clone(),
-            Arc::new(clients),
-            core.observers.clone(),
-        )?;
-        core.start(config.socket.clone(), &engine);
-        let service = EngineService::new(engine, &path, origins);
-        Ok(StartedIo {
-            service,
-            handle: IoHandle::root(core),
-            config,
-            attached,
-        })
-    }
-
-    /// Checks everything and binds an address. [`Server::run`] then serves.
-    ///
-    /// # Errors
-    /// Everything that contradicts itself, naming file and line ([`is_setup`](Error::is_setup)): two handlers of
-    /// an event, a state that is missing, limits. Or the address can't be bound.
-    ///
-    /// # Cancel safety
-    /// Dropping the future drops the set-up with it. No client has been served.
-    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
-        let started = self.start()?;
-        let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
-        let listener = TcpListener::bind(addresses.as_slice())
-            .await
-            .map_err(|error| io::Error::new(error.kind(), format!("{addresses:?}: {error}")))?;
-        Server::new(
-            listener,
-            started.handle,
-            HttpServices::new(
-                started.service,
-                started.attached,
-                started.config.header_timeout,
-            ),
-            started.config.shutdown_timeout,
-        )
-    }
-
-    /// Binds an address and serves until Ctrl-C, then drains; see [`Server::run_until_signal`].
-    ///
-    /// # Errors
-    /// As [`bind`](Self::bind).
-    ///
-    /// # Cancel safety
-    /// Dropping the future stops accepting and drains nothing; sessions that are open go on.
-    pub async fn listen(self, address: impl ToSocketAddrs) -> Result<()> {
-        let server = self.bind(address).await?;
-        tracing::info!(address = %server.local_addr(), "listening");
-        server.run_until_signal().await
-    }
-
-    /// A tower layer for another server: `Router::new().route(..).layer(io.into_layer())` in axum.
-    ///
-    /// That server ends by its own means: when [`shutdown_signal`](crate::shutdown_signal) comes, call
-    /// [`IoHandle::shutdown`] first. What was given to
-    /// [`attach`](Self::attach) is not used.
-    ///
-    /// # Panics
-    /// If something contradicts itself, as in [`bind`](Self::bind); [`try_into_layer`](Self::try_into_layer)
-    /// returns it instead. Also outside a tokio runtime, if a tower layer needs one.
-    #[track_caller]
-    #[must_use]
-    pub fn into_layer(self) -> KoioLayer {
-        match self.try_into_layer() {
-            Ok(layer) => layer,
-            #[allow(clippy::panic, reason = "a mistake of the program, shown at its start")]
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// As [`into_layer`](Self::into_layer), without the panic over what contradicts itself.
-    ///
-    /// # Errors
-    /// As [`bind`](Self::bind).
-    ///
-    /// # Panics
-    /// Outside a tokio runtime, if a tower layer needs one.
-    pub fn try_into_layer(self) -> Result<KoioLayer> {
-        Ok(KoioLayer::new(self.start()?.service))
-    }
-
-    /// A tower service that serves koio's path and answers 404 to the rest.
-    ///
-    /// # Panics
-    /// As [`into_layer`](Self::into_layer).
-    #[track_caller]
-    #[must_use]
-    pub fn into_service(self) -> KoioService {
-        match self.try_into_service() {
-            Ok(service) => service,
-            #[allow(clippy::panic, reason = "a mistake of the program, shown at its start")]
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// As [`into_service`](Self::into_service), without the panic over what contradicts itself.
-    ///
-    /// # Errors
-    /// As [`bind`](Self::bind).
-    ///
-    /// # Panics
-    /// Outside a tokio runtime, if a tower layer needs one.
-    pub fn try_into_service(self) -> Result<KoioService> {
-        Ok(KoioService::new(self.start()?.service))
-    }
-}
-
-struct StartedIo {
-    service: EngineService,
-    handle: IoHandle,
-    config: Config,
-    attached: Option<AttachedService>,
 }
 
 impl std::fmt::Debug for Io {

@@ -7,6 +7,7 @@ mod listen;
 mod no_delay;
 mod service;
 mod signal;
+mod start;
 
 pub use crate::socket::Drained;
 pub use config::Config;

@@ -58,7 +58,7 @@ impl Default for SocketConfig {
 }
 
 impl SocketConfig {
-    /// Says what contradicts itself, before anybody connects.
+    /// Checked before the server starts.
     pub(crate) fn check(&self) -> Result<(), BadConfig> {
         for (name, time) in [
             ("connect_timeout", self.connect_timeout),

@@ -1,71 +1,85 @@
-//! What the sockets of one connection share: the request that opened it, and the way to the task that serves them.
+//! What the sockets of one connection share.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Socket, handshake::HandshakeRequest, io_handle::ServerCore};
+use parking_lot::Mutex;
+
+use super::{handshake::HandshakeRequest, server_core::ServerCore};
 use crate::engine::{CloseReason, Session};
 
-/// One client's connection, as its sockets see it.
-pub(crate) struct Connection {
-    pub(super) core: Arc<ServerCore>,
+/// One client's connection, as its sockets see it. `M` is the type of the sockets.
+pub(crate) struct Connection<M> {
+    pub(super) core: Arc<ServerCore<M>>,
     pub(super) session: Session,
-    pub(super) request: HandshakeRequest,
-    asked: AtomicBool,
-    /// In a box, and there only while something is asked.
-    asks: Mutex<Option<Box<CloseRequests>>>,
+    request: HandshakeRequest,
+    /// Whether `close_requests` may hold something.
+    requested: AtomicBool,
+    /// Boxed, since it is empty nearly always.
+    close_requests: Mutex<Option<Box<CloseRequests<M>>>>,
 }
 
-/// What was asked of the session's task from elsewhere, or from a handler that the task itself is running.
-#[derive(Default)]
-pub(super) struct CloseRequests {
-    /// Sockets that were disconnected: their disconnect handler is due.
-    pub(super) closing: Vec<(Socket, CloseReason)>,
-    /// All namespaces are to be left, and the connection closed.
-    pub(super) leave_all: bool,
+/// What the session's task is asked to do by other tasks, or by a handler that it is running itself.
+pub(super) struct CloseRequests<M> {
+    /// Sockets that were disconnected: their disconnect handlers are due.
+    pub(super) sockets: Vec<(M, CloseReason)>,
+    /// Leave all namespaces and close the connection.
+    pub(super) all: bool,
 }
 
-impl Connection {
-    pub(super) fn new(core: Arc<ServerCore>, session: Session, request: HandshakeRequest) -> Self {
+impl<M> Default for CloseRequests<M> {
+    fn default() -> Self {
+        Self {
+            sockets: Vec::new(),
+            all: false,
+        }
+    }
+}
+
+impl<M> Connection<M> {
+    pub(super) fn new(
+        core: Arc<ServerCore<M>>,
+        session: Session,
+        request: HandshakeRequest,
+    ) -> Self {
         Self {
             core,
             session,
             request,
-            asked: AtomicBool::new(false),
-            asks: Mutex::default(),
+            requested: AtomicBool::new(false),
+            close_requests: Mutex::default(),
         }
     }
 
-    fn asks(&self) -> MutexGuard<'_, Option<Box<CloseRequests>>> {
-        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn request_close(&self, socket: M, reason: CloseReason) {
+        self.request(|requests| requests.sockets.push((socket, reason)));
     }
 
-    pub(super) fn ask_to_close(&self, socket: Socket, reason: CloseReason) {
-        let mut asks = self.asks();
-        asks.get_or_insert_default().closing.push((socket, reason));
-        drop(asks);
-        self.wake();
+    pub(super) fn request_close_all(&self) {
+        self.request(|requests| requests.all = true);
     }
 
-    pub(super) fn ask_to_leave_all(&self) {
-        self.asks().get_or_insert_default().leave_all = true;
-        self.wake();
-    }
-
-    fn wake(&self) {
-        // After the ask itself, so that whoever sees the flag finds it.
-        self.asked.store(true, Ordering::Release);
+    fn request(&self, add: impl FnOnce(&mut CloseRequests<M>)) {
+        add(self.close_requests.lock().get_or_insert_default());
+        // After the request itself, so that a task that sees the flag finds it.
+        self.requested.store(true, Ordering::Release);
         self.session.wake();
     }
 
-    /// Takes what was asked; cheap while nothing was.
-    pub(super) fn take(&self) -> Option<Box<CloseRequests>> {
-        // AskedSocket for every message: a look costs less than a swap.
-        if !self.asked.load(Ordering::Acquire) || !self.asked.swap(false, Ordering::AcqRel) {
+    /// Takes the requests. Called for every message, so an atomic load comes before the swap and the lock.
+    pub(super) fn take_requests(&self) -> Option<Box<CloseRequests<M>>> {
+        if !self.requested.load(Ordering::Acquire) || !self.requested.swap(false, Ordering::AcqRel)
+        {
             return None;
         }
-        self.asks().take()
+        self.close_requests.lock().take()
+    }
+}
+
+impl<M> AsRef<HandshakeRequest> for Connection<M> {
+    fn as_ref(&self) -> &HandshakeRequest {
+        &self.request
     }
 }

@@ -1,32 +1,31 @@
-//! The doors from a server and from a socket to the router above them.
+//! What the socket layer needs of the router above it.
 
 use std::{fmt, future::Future, pin::Pin, sync::atomic::Ordering, task::Context};
 
 use serde_json::value::RawValue;
 
-use super::Socket;
+use super::socket::Socket;
 use crate::{
     engine::CloseReason,
     observe::Observation,
     wire::{self, Event},
 };
 
-/// What the session's task runs for a socket.
+/// A handler under way, which the session's task polls.
 pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The server's namespaces. One for the whole server.
 pub(crate) trait Namespaces: Send + Sync + 'static {
-    /// What serves one socket in this namespace; nothing if there is no such namespace.
+    /// What serves one socket in this namespace; `None` if clients may not connect to it.
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>>;
 }
 
-/// What is done about what a client sends: one value for each socket. The session's task polls one of these futures at
-/// a time, in the order of arrival.
+/// Runs the handlers of one socket. The session's task polls one of its futures at a time, in the order of arrival.
 pub(crate) trait Dispatch: Send {
     /// The client asks to connect. A future that ends without an answer refuses.
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture;
-    /// An event has arrived. It is run as far as it goes at once, and nothing is left of one that is done. It is taken
-    /// out of where it lies, so that it is moved once on its way.
+    /// Takes `event` out of the `Option`, starts its handler and polls it once. Returns `None` if it has completed, else
+    /// the future to drive.
     fn event(
         &mut self,
         socket: &Socket,
@@ -35,18 +34,18 @@ pub(crate) trait Dispatch: Send {
     ) -> Option<BoxFuture>;
     /// The socket had been accepted, and is closed.
     fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture;
-    /// A turn is over: gives back what an idle socket does not need.
-    fn rest(&mut self) {}
+    /// The session's task has nothing more to do for now: frees what an idle socket does not need.
+    fn on_idle(&mut self) {}
 }
 
-/// The answer to a CONNECT, given once. It is kept with the socket, so that nothing is left of this but a reference
-/// to that.
+/// Answers a CONNECT, once. The answer is kept in the socket, so this is as big as a [`Socket`].
 #[derive(Clone)]
 pub(crate) struct Accept(Socket);
 
 impl Accept {
-    pub(super) const PENDING: u8 = 0;
-    pub(super) const ACCEPTED: u8 = 1;
+    /// What a new socket has.
+    const PENDING: u8 = 0;
+    const ACCEPTED: u8 = 1;
     const REFUSED: u8 = 2;
 
     pub(crate) fn new(socket: Socket) -> Self {
@@ -61,8 +60,8 @@ impl Accept {
             .is_ok()
     }
 
-    /// Answers CONNECT. From here on the socket receives what is sent to its rooms. False if the connection is
-    /// gone, or an answer has been given.
+    /// Answers CONNECT. From here on the socket receives what is sent to its rooms. False if the connection has
+    /// closed, or an answer has been given.
     pub(crate) fn accept(&self) -> bool {
         let socket = &self.0;
         if !socket.is_open() || !self.answer(Self::ACCEPTED) {
@@ -71,8 +70,7 @@ impl Accept {
         let connected = wire::connect(socket.namespace(), socket.id().as_str());
         let opened = socket.open(connected);
         if !opened {
-            // The session was closed in this very moment. No connection handler runs, so nobody is to hear of a
-            // disconnect either.
+            // The session has closed meanwhile. The connection handler does not run, so neither does the disconnect handler.
             self.0
                 .connect_answer()
                 .store(Self::REFUSED, Ordering::Release);
@@ -85,8 +83,8 @@ impl Accept {
         true
     }
 
-    /// Answers CONNECT_ERROR. A client that has left meanwhile hears nothing: it may have asked anew, and would
-    /// take this for the answer to that.
+    /// Answers CONNECT_ERROR, unless the client has left the namespace meanwhile: it may have sent another CONNECT, and
+    /// would take this for its answer.
     pub(crate) fn refuse(&self, message: &str, data: Option<Box<RawValue>>) {
         let socket = &self.0;
         if self.answer(Self::REFUSED) && socket.is_open() {
@@ -100,12 +98,22 @@ impl Accept {
         }
     }
 
+    /// Whether this socket's CONNECT was answered with CONNECT.
+    pub(super) fn was_given_to(socket: &Socket) -> bool {
+        socket.connect_answer().load(Ordering::Acquire) == Self::ACCEPTED
+    }
+
+    /// Whether this socket's CONNECT was answered.
+    pub(super) fn was_answered(socket: &Socket) -> bool {
+        socket.connect_answer().load(Ordering::Acquire) != Self::PENDING
+    }
+
     pub(crate) fn is_answered(&self) -> bool {
-        self.0.is_answered()
+        Self::was_answered(&self.0)
     }
 
     pub(crate) fn is_accepted(&self) -> bool {
-        self.0.was_accepted()
+        Self::was_given_to(&self.0)
     }
 }
 

@@ -1,9 +1,8 @@
-//! The life of one socket inside its connection's task: connect, events one at a time, disconnect.
+//! Drives one socket inside its connection's task: connect, events one at a time, disconnect.
 
 use std::{
     fmt,
     future::Future,
-    panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -12,24 +11,30 @@ use std::{
 use tokio::time::Sleep;
 use tracing::error;
 
-use super::{Accept, Dispatch, Socket, SocketConfig, dispatch::BoxFuture, event_queue::EventQueue};
+use super::{
+    catch_unwind::{PanicPayload, caught},
+    config::SocketConfig,
+    dispatch::{Accept, BoxFuture, Dispatch},
+    event_queue::EventQueue,
+    socket::Socket,
+};
 use crate::{
     engine::CloseReason,
     observe::{Observation, Observers},
     wire::Event,
 };
 
-/// Events that one socket handles in one turn, before its connection reads and writes again.
+/// Events that one socket handles before its connection reads and writes again.
 const EVENTS_PER_POLL: usize = 64;
 
-/// A socket, its queue, and the one future that runs for it.
+/// A socket, its queue of events, and the one future that runs for it.
 pub(super) struct SocketDriver {
     socket: Socket,
     dispatch: Box<dyn Dispatch>,
     running: Option<BoxFuture>,
     queue: EventQueue,
     closing: Option<Closing>,
-    /// Its CONNECT has not been looked at.
+    /// The connection handler has not been polled.
     is_new: bool,
 }
 
@@ -38,11 +43,11 @@ struct Closing {
     /// When what still runs is dropped.
     until: Option<Pin<Box<Sleep>>>,
     /// The disconnect handler has been started.
-    told: bool,
+    disconnect_started: bool,
 }
 
-/// A runtime that ends drops its tasks unfinished. The rooms hold the socket and the socket its server, so it has to
-/// leave them for either to be freed.
+/// A runtime that ends drops its tasks unfinished. The rooms hold the socket, and the socket holds the server that holds
+/// the rooms: closing takes it out of the rooms, so that both are freed.
 impl Drop for SocketDriver {
     fn drop(&mut self) {
         self.socket.close();
@@ -73,36 +78,35 @@ impl SocketDriver {
         &self.socket
     }
 
-    /// Whether it is connecting or connected.
+    /// Whether the socket is connecting or connected.
     pub(super) fn is_open(&self) -> bool {
         self.closing.is_none()
     }
 
-    /// Whether its CONNECT was answered, and events may come.
+    /// Whether the socket is open and its CONNECT was answered with CONNECT, so that events may come.
     pub(super) fn is_accepted(&self) -> bool {
         self.is_open() && self.was_accepted()
     }
 
-    /// Whether its CONNECT was answered, even if it has closed since.
+    /// Whether its CONNECT was answered with CONNECT, even if it has closed since.
     pub(super) fn was_accepted(&self) -> bool {
-        self.socket.was_accepted()
+        Accept::was_given_to(&self.socket)
     }
 
-    /// Whether nothing is under way.
+    /// Whether no future runs and no event waits.
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_none() && self.queue.is_empty() && self.closing.is_none()
     }
 
-    /// Whether something waits and nothing is under way before it. A CONNECT that has just arrived is under way
-    /// from the start.
+    /// Whether [`poll`](Self::poll) would start something: no future runs, or the connection handler has not been polled.
     pub(super) fn is_startable(&self) -> bool {
         self.is_new || self.running.is_none()
     }
 
-    /// Gives back what an idle socket does not need. Called once a turn, not after every event.
-    pub(super) fn tidy(&mut self) {
-        self.queue.rest();
-        self.dispatch.rest();
+    /// Frees what an idle socket does not need. Called when the connection has nothing more to do, not for every event.
+    pub(super) fn on_idle(&mut self) {
+        self.queue.shrink();
+        self.dispatch.on_idle();
     }
 
     /// Whether events wait.
@@ -114,8 +118,8 @@ impl SocketDriver {
         self.queue.is_full(config)
     }
 
-    /// Takes an event. It is begun here and now if nothing comes before it: what is under way already is polled in
-    /// its turn, and polling it for every message would be waste.
+    /// Takes an event. If no event is before it, its handler starts here; otherwise it is queued. The running future is
+    /// not polled: [`poll`](Self::poll) does that when it has been woken.
     pub(super) fn event(&mut self, event: &mut Option<Event>, cx: &mut Context<'_>) {
         let socket = &self.socket;
         socket
@@ -131,14 +135,14 @@ impl SocketDriver {
             }
             return;
         }
-        match self.begin(event, cx) {
+        match self.start(event, cx) {
             Ok(_) => {}
             Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
         }
     }
 
-    /// The socket is over. Events that came before are still handled, unless it was the server that ended it:
-    /// who was put out has nothing more to say.
+    /// Closes the socket. Events that came before are still handled if it was the client or the network that ended it;
+    /// if the server did, they are dropped.
     pub(super) fn close(&mut self, reason: CloseReason) {
         if self.closing.is_some() {
             return;
@@ -164,22 +168,23 @@ impl SocketDriver {
         self.closing = Some(Closing {
             reason,
             until: None,
-            told: false,
+            disconnect_started: false,
         });
     }
 
-    /// The server will not wait any longer for what runs here. True if the disconnect handler is still due: nothing
-    /// suppresses it, but it has only the time until this is called again.
+    /// Drops what runs and what waits, at the deadline of a shutdown. True if the disconnect handler is still due: it
+    /// runs in any case, but has only until this is called again.
     pub(super) fn give_up(&mut self, observers: &Observers) -> bool {
         self.socket.close();
         self.queue.clear();
         if self.drop_running() {
             self.handler_dropped(observers, format_args!("the server shuts down"));
         }
-        self.was_accepted() && self.closing.as_ref().is_some_and(|closing| !closing.told)
+        let is_due = |closing: &Closing| !closing.disconnect_started;
+        self.was_accepted() && self.closing.as_ref().is_some_and(is_due)
     }
 
-    /// Runs whatever can run.
+    /// Polls the running future, and starts the events that wait behind it.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -189,15 +194,13 @@ impl SocketDriver {
         self.is_new = false;
         for _ in 0..EVENTS_PER_POLL {
             let polled = match &mut self.running {
-                Some(running) => {
-                    // The router reports panics of handlers itself; this keeps the connection alive whatever
-                    // happens.
-                    std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)))
-                }
+                // The router catches the panics of handlers; this keeps the connection alive if it panics itself.
+                Some(running) => caught(|| running.as_mut().poll(cx)),
                 None => match self.next_event() {
-                    mut event @ Some(_) => self.begin(&mut event, cx),
-                    None if self.start_last() => continue,
-                    None => return self.rest(),
+                    mut event @ Some(_) => self.start(&mut event, cx),
+                    None if self.start_disconnect() => continue,
+                    None if self.closing.is_some() => return Progress::Ended,
+                    None => return Progress::Running,
                 },
             };
             match polled {
@@ -239,31 +242,29 @@ impl SocketDriver {
         self.queue.pop()
     }
 
-    /// Runs an event as far as it goes at once, and keeps what is left of it.
-    fn begin(
+    /// Starts the handler of an event, and keeps its future if it has not completed.
+    fn start(
         &mut self,
         event: &mut Option<Event>,
         cx: &mut Context<'_>,
-    ) -> std::thread::Result<Poll<()>> {
+    ) -> Result<Poll<()>, PanicPayload> {
         let Self {
             socket, dispatch, ..
         } = self;
-        let begun =
-            std::panic::catch_unwind(AssertUnwindSafe(|| dispatch.event(socket, event, cx)));
-        self.running = begun?;
+        self.running = caught(|| dispatch.event(socket, event, cx))?;
         Ok(match self.running {
             Some(_) => Poll::Pending,
             None => Poll::Ready(()),
         })
     }
 
-    /// Drops what runs; false if nothing did. What a user's future holds may panic when it is dropped, which must
-    /// keep neither this socket nor another one of its connection from its disconnect handler.
+    /// Drops what runs; false if nothing did. A panic in the drop of a user's value must not keep this socket, or another
+    /// one of the connection, from its disconnect handler.
     fn drop_running(&mut self) -> bool {
         let Some(running) = self.running.take() else {
             return false;
         };
-        if std::panic::catch_unwind(AssertUnwindSafe(|| drop(running))).is_err() {
+        if caught(|| drop(running)).is_err() {
             error!(socket = %self.socket.id(), "panic while a handler was dropped");
         }
         true
@@ -271,35 +272,27 @@ impl SocketDriver {
 
     fn finish_running(&mut self) {
         self.drop_running();
-        if !self.socket.is_answered() {
+        if !Accept::was_answered(&self.socket) {
             Accept::new(self.socket.clone()).refuse("internal error", None);
         }
         if !self.was_accepted() {
-            // Refused: it was never there.
+            // Refused: no disconnect handler runs, whatever the reason.
             self.close(CloseReason::ServerNamespaceDisconnect);
         }
     }
 
-    /// Starts the end of the socket, once nothing else is left; false if there is nothing to start.
-    fn start_last(&mut self) -> bool {
+    /// Starts the disconnect handler, after everything else. False if it is not due.
+    fn start_disconnect(&mut self) -> bool {
+        let was_accepted = self.was_accepted();
         match &mut self.closing {
-            // Who was accepted is told about the end, once, after everything else.
-            Some(closing) if self.socket.was_accepted() && !closing.told => {
-                closing.told = true;
-                // The last handler gets a grace of its own.
+            Some(closing) if was_accepted && !closing.disconnect_started => {
+                closing.disconnect_started = true;
+                // The disconnect handler has a grace of its own.
                 closing.until = None;
                 self.running = Some(self.dispatch.disconnect(&self.socket, closing.reason));
                 true
             }
             _ => false,
-        }
-    }
-
-    fn rest(&self) -> Progress {
-        if self.closing.is_some() {
-            Progress::Ended
-        } else {
-            Progress::Running
         }
     }
 

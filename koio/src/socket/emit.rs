@@ -1,51 +1,70 @@
-//! Emitting: encode once, choose whom, queue for each.
+//! Emitting: encode once, and hand it to the adapter.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    AckFuture, AcksFuture, Socket, ack::AskedSocket, io_handle::ServerCore, socket::closed,
+    ack::{AckFuture, AcksFuture},
+    error::{closed, not_one_socket, not_sent},
+    local::{AskedSockets, view, volatile_dropped},
+    partial::PartialAnswer,
+    remote::RemoteSocket,
+    server_core::ServerCore,
+    socket::Socket,
 };
 use crate::{
-    Error, Result,
-    adapter::{Selection, Target},
-    engine::{CloseReason, Fanout, SendError},
+    Result,
+    adapter::{AckCollector, Adapter, AskGuard, Destination, Target},
     ids::{Room, SocketId},
     observe::Observation,
-    wire::{self, Draft, EncodeError, Frame},
+    wire::{self, Draft},
 };
+
+/// How long `fetch_sockets` waits for other nodes, if the emit has no timeout of its own.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An emit in the making: to whom, and how. Every method returns a new one, so a part can be kept and reused.
 ///
 /// A socket that is meant twice (in two of the rooms) gets the event once. What is emitted is encoded once,
-/// whatever the number of recipients, and queued for each of them before the call returns.
+/// whatever the number of recipients, and queued for each of them on this node before the call returns. In a
+/// [cluster](crate::Io::cluster) it goes to the sockets of other nodes behind that.
 #[derive(Clone)]
 #[must_use = "nothing is sent until `emit` is called"]
 pub struct Emit {
-    core: Arc<ServerCore>,
+    core: Arc<ServerCore<Socket>>,
     namespace: Arc<str>,
     target: Target,
-    /// One socket and no other, whatever the target says.
+    /// This socket and no other, whatever the target says; it may be connecting still.
     only: Option<Socket>,
+    local: bool,
     volatile: bool,
     timeout: Option<Duration>,
 }
 
+/// The socket that an emit to one socket means.
+enum SingleSocket {
+    Here(Socket),
+    /// It has this node's cluster to search.
+    Elsewhere,
+    Closed,
+}
+
 impl Emit {
-    pub(super) fn new(core: Arc<ServerCore>, namespace: Arc<str>) -> Self {
+    pub(super) fn new(core: Arc<ServerCore<Socket>>, namespace: Arc<str>) -> Self {
         Self {
             core,
             namespace,
             target: Target::default(),
             only: None,
+            local: false,
             volatile: false,
             timeout: None,
         }
     }
 
     pub(super) fn to_socket(socket: Socket) -> Self {
-        let core = Arc::clone(socket.io().core());
+        let core = Arc::clone(socket.core());
         let namespace = Arc::clone(&socket.live_namespace().name);
         Self {
             only: Some(socket),
@@ -53,7 +72,7 @@ impl Emit {
         }
     }
 
-    /// Also to those in this room; a socket id is the room of that socket. Without any room: to everybody in
+    /// Also to those in this room; a socket id is the room of that socket. Without any room: to all sockets of
     /// the namespace.
     pub fn to(mut self, room: impl Into<Room>) -> Self {
         self.target.rooms.push(room.into());
@@ -73,35 +92,58 @@ impl Emit {
         self
     }
 
-    /// Only to clients of this node. Without a cluster that is everybody.
-    pub fn local(self) -> Self {
+    /// Only the sockets of this node. Without a [cluster](crate::Io::cluster) those are all.
+    pub fn local(mut self) -> Self {
+        self.local = true;
         self
     }
 
-    /// How long [`emit_with_ack`](Self::emit_with_ack) waits. Default
-    /// [`ack_timeout`](crate::config::SocketConfig::ack_timeout).
+    /// How long [`emit_with_ack`](Self::emit_with_ack) and [`emit_with_acks`](Self::emit_with_acks) wait for answers
+    /// (default [`ack_timeout`](crate::config::SocketConfig::ack_timeout)), and [`fetch_sockets`](Self::fetch_sockets) for other
+    /// nodes (default 5 s).
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = Some(time);
         self
     }
 
+    fn adapter(&self) -> &dyn Adapter {
+        match self.core.cluster() {
+            Some(cluster) if !self.local => cluster,
+            _ => &*self.core.local,
+        }
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        Destination {
+            namespace: &self.namespace,
+            target: &self.target,
+        }
+    }
+
+    fn ack_timeout(&self) -> Duration {
+        self.timeout.unwrap_or(self.core.config().ack_timeout)
+    }
+
     /// Sends an event. For `args` see [`Socket::emit`].
     ///
     /// # Errors
-    /// To a single socket (a [`Socket`], or one id as the only room): [full](Error::is_full) if it does not
-    /// read fast enough (nothing was queued), [closed](Error::is_closed) if it is gone. To rooms or everybody
-    /// it fails only for what is the caller's fault: a reserved name, a value that does not serialise, more
-    /// than ten binaries. A recipient that is full is then closed as a
-    /// [slow consumer](CloseReason::SlowConsumer), at nobody else's cost.
+    /// To a single socket of this node (a [`Socket`], or one id as the only room): [full](crate::Error::is_full) if it
+    /// does not read fast enough (nothing was queued), [closed](crate::Error::is_closed) if it is gone. To rooms, to
+    /// everybody, or in a cluster to an id that this node does not have, it fails only for what is the caller's fault: a
+    /// reserved name, a value that does not serialise, more than ten binaries. A recipient that is full is then closed as
+    /// a [slow consumer](crate::CloseReason::SlowConsumer), and the others are not held up. What a broker does not take to
+    /// other nodes is counted ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)) and is no error.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let draft = wire::event_draft(&self.namespace, None, event, &args).map_err(not_sent)?;
         match self.single() {
-            Some(single) => {
-                self.deliver(&single.ok_or_else(closed)?, draft)?;
+            Some(SingleSocket::Here(socket)) => {
+                self.deliver(&socket, draft)?;
                 self.sent(event, 1);
             }
-            None => {
-                let recipients = self.deliver_to_all(&draft.into_frame());
+            Some(SingleSocket::Closed) => return Err(closed()),
+            Some(SingleSocket::Elsewhere) | None => {
+                let (to, frame) = (self.destination(), draft.into_frame());
+                let recipients = self.adapter().broadcast(to, &frame, self.volatile);
                 self.sent(event, recipients);
             }
         }
@@ -109,7 +151,8 @@ impl Emit {
     }
 
     fn sent(&self, event: &str, recipients: usize) {
-        self.core.observers.notify_added(|| Observation::EventSent {
+        let observers = &self.core.local.observers;
+        observers.notify_added(|| Observation::EventSent {
             namespace: &self.namespace,
             event,
             recipients,
@@ -122,10 +165,11 @@ impl Emit {
     /// future only waits, and ends exactly once.
     ///
     /// # Errors
-    /// What [`emit`](Self::emit) says, and: [timeout](Error::is_timeout), [disconnected](Error::is_disconnected)
-    /// if the socket closes before it has answered, `bad_request` if the answer does not fit `T`, and
-    /// [full](Error::is_full) if too many answers are waited for. Code `not_one_socket` if this emit means
-    /// anything but one socket.
+    /// What [`emit`](Self::emit) says, and: [timeout](crate::Error::is_timeout),
+    /// [disconnected](crate::Error::is_disconnected) if the socket closes before it has answered, `bad_request` if the
+    /// answer does not fit `T`, and [full](crate::Error::is_full) if too many answers are waited for. Code
+    /// `not_one_socket` if this emit means anything but one socket. In a cluster, code `partial_answer` if no node
+    /// answered for the socket, and some nodes did not answer at all.
     ///
     /// # Panics
     /// Outside a tokio runtime, which keeps the time.
@@ -139,26 +183,33 @@ impl Emit {
         args: impl Serialize,
     ) -> AckFuture<T> {
         match self.single() {
-            Some(Some(socket)) => {
-                let timeout = self.timeout.unwrap_or(self.core.config().ack_timeout);
-                AckFuture::send(&socket, event, &args, timeout)
+            Some(SingleSocket::Here(socket)) => {
+                AckFuture::send(&socket, event, &args, self.ack_timeout())
             }
-            Some(None) => AckFuture::failed(closed()),
+            Some(SingleSocket::Elsewhere) => {
+                let answers = Arc::new(AckCollector::streaming());
+                match self.ask(event, &args, &answers) {
+                    Ok(guard) => AckFuture::remote(answers, guard, self.ack_timeout()),
+                    Err(error) => AckFuture::failed(error),
+                }
+            }
+            Some(SingleSocket::Closed) => AckFuture::failed(closed()),
             None => AckFuture::failed(not_one_socket()),
         }
     }
 
-    /// Sends an event to everybody meant and waits for the answer of each.
+    /// Sends an event to all sockets that are meant and waits for the answer of each.
     ///
     /// `T` is the first argument of an answer; `()` takes any. The event is encoded once and queued for all before
     /// this returns; the future only waits, until all have answered or [`timeout`](Self::timeout) has passed. It
     /// gives the answers in no particular order, each with the id of its socket: what
-    /// [`emit_with_ack`](Self::emit_with_ack) says of one holds for each of them. Nobody meant is an empty list.
-    /// [`volatile`](Self::volatile) changes nothing here.
+    /// [`emit_with_ack`](Self::emit_with_ack) says of one holds for each of them. If no socket is meant, the list is
+    /// empty. [`volatile`](Self::volatile) changes nothing here.
     ///
     /// # Errors
     /// As [`emit`](Self::emit) to many: only what is the caller's fault. That one recipient is full or closed,
-    /// or does not answer, is in the list.
+    /// or does not answer, is in the list. In a cluster, code `partial_answer` if a node has not said in time whom it
+    /// asked; its source is a [`PartialAnswer`], which names the nodes and has the answers of the others.
     ///
     /// # Panics
     /// Outside a tokio runtime, which keeps the time.
@@ -181,156 +232,158 @@ impl Emit {
         event: &str,
         args: impl Serialize,
     ) -> AcksFuture<T> {
-        let timeout = self.timeout.unwrap_or(self.core.config().ack_timeout);
-        AcksFuture::new(self.ask_all(event, &args), timeout)
+        let answers = Arc::new(AckCollector::new());
+        match self.ask(event, &args, &answers) {
+            Ok(guard) => AcksFuture::new(answers, guard, self.ack_timeout()),
+            Err(error) => AcksFuture::failed(error),
+        }
     }
 
-    fn ask_all(&self, event: &str, args: &impl Serialize) -> Result<Vec<AskedSocket>> {
-        let namespace = self.core.find(&self.namespace);
-        let id = namespace.map_or(0, |namespace| namespace.next_ack());
-        let frame = wire::event(&self.namespace, Some(id), event, args).map_err(not_sent)?;
-        let limit = self.core.config().pending_acks;
-        let mut fanout = Fanout::new(&frame);
-        let recipients = self.recipients();
-        let ask = |socket| AskedSocket::new(socket, id, limit, || self.share(socket, &mut fanout));
-        let asked: Vec<_> = recipients.iter().map(ask).collect();
-        fanout.finish();
-        self.sent(event, asked.len());
-        Ok(asked)
+    fn ask(
+        &self,
+        event: &str,
+        args: &impl Serialize,
+        answers: &Arc<AckCollector>,
+    ) -> Result<AskGuard> {
+        let ack = self.adapter().next_ack(&self.namespace);
+        let packet = wire::event(&self.namespace, Some(ack), event, args).map_err(not_sent)?;
+        let (guard, recipients) = match &self.only {
+            Some(socket) => {
+                let mut asking = AskedSockets::new(ack, &packet, answers);
+                asking.ask(socket);
+                asking.finish()
+            }
+            None => {
+                let (to, wait) = (self.destination(), self.ack_timeout());
+                self.adapter().ask(to, &packet, ack, wait, answers)
+            }
+        };
+        self.sent(event, recipients);
+        Ok(guard)
     }
 
-    /// The sockets that an emit would go to now.
-    pub async fn fetch_sockets(&self) -> Vec<Socket> {
-        self.recipients().iter().cloned().collect()
+    /// The sockets of this node that an emit would go to now.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<Socket> {
+        if let Some(socket) = &self.only {
+            return vec![socket.clone()];
+        }
+        let namespace = self.core.local.find(&self.namespace);
+        let selection = namespace.map(|namespace| namespace.rooms.select(&self.target));
+        let sockets = selection.iter().flat_map(|selection| selection.iter());
+        sockets
+            .filter(|socket| socket.is_connected())
+            .cloned()
+            .collect()
     }
 
-    /// Puts everybody meant into a room.
+    /// The sockets of all nodes that an emit would go to now, described. To count the sockets of this node,
+    /// [`sockets`](Self::sockets) is cheaper.
     ///
     /// # Errors
-    /// The first refusal, after all have been tried; see [`Socket::join`].
+    /// In a cluster only: code `partial_answer`, if nodes have not answered in time ([`timeout`](Self::timeout), default
+    /// 5 s). Its source is a [`PartialAnswer`], which names them and has the sockets of the others.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing but the answer.
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>> {
+        let remote = |view| RemoteSocket::new(view, &self.core, &self.namespace);
+        if let Some(socket) = &self.only {
+            return Ok(vec![remote(view(socket))]);
+        }
+        let wait = self.timeout.unwrap_or(FETCH_TIMEOUT);
+        let fetched = self.adapter().fetch(self.destination(), wait).await;
+        let sockets = fetched.sockets.into_iter().map(remote).collect();
+        if fetched.missing.is_empty() {
+            return Ok(sockets);
+        }
+        let partial = PartialAnswer::new(fetched.missing).with_sockets(sockets);
+        Err(partial.into_error())
+    }
+
+    /// Puts all sockets that are meant into a room: those of this node before it returns, those of other nodes behind
+    /// that.
+    ///
+    /// # Errors
+    /// The first refusal of a socket of this node, after all have been tried; see [`Socket::join`]. In a cluster also code
+    /// `cluster`: the broker did not take the message to the other nodes.
     pub fn sockets_join(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
-        let mut result = Ok(());
-        for socket in self.recipients().iter() {
-            let joined = socket.join(&room);
-            // One that has closed meanwhile is nobody's fault.
-            if result.is_ok() && joined.as_ref().is_err_and(|error| !error.is_closed()) {
-                result = joined;
-            }
+        match &self.only {
+            Some(socket) => socket.join(room),
+            None => self.adapter().join(self.destination(), &room),
         }
-        result
     }
 
-    /// Takes everybody meant out of a room.
-    pub fn sockets_leave(&self, room: impl Into<Room>) {
+    /// Takes all sockets that are meant out of a room: those of this node before it returns, those of other nodes behind
+    /// that.
+    ///
+    /// # Errors
+    /// In a cluster only: code `cluster`, if the broker did not take the message to the other nodes.
+    pub fn sockets_leave(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
-        for socket in self.recipients().iter() {
-            socket.leave(&room);
+        match &self.only {
+            Some(socket) => {
+                socket.leave(room);
+                Ok(())
+            }
+            None => self.adapter().leave(self.destination(), &room),
         }
     }
 
-    /// [Disconnects](Socket::disconnect) everybody meant.
-    pub fn disconnect_sockets(&self) {
-        for socket in self.recipients().iter() {
-            socket.disconnect();
+    /// [Disconnects](Socket::disconnect) all sockets that are meant: those of this node before it returns, those of other
+    /// nodes behind that.
+    ///
+    /// # Errors
+    /// In a cluster only: code `cluster`, if the broker did not take the message to the other nodes.
+    pub fn disconnect_sockets(&self) -> Result<()> {
+        match &self.only {
+            Some(socket) => {
+                socket.disconnect();
+                Ok(())
+            }
+            None => self.adapter().disconnect(self.destination()),
         }
     }
 
-    /// `Some` if a single socket is meant by name: then the caller is told what became of it.
-    fn single(&self) -> Option<Option<Socket>> {
+    /// `Some` if the emit names one socket: then the caller gets to know what became of it.
+    fn single(&self) -> Option<SingleSocket> {
         if let Some(socket) = &self.only {
-            return Some(Some(socket.clone()));
+            return Some(SingleSocket::Here(socket.clone()));
         }
         let [room] = self.target.rooms.as_slice() else {
             return None;
         };
         let id = SocketId::parse(room.as_str())?;
         let except = &self.target.except;
-        let namespace = self.core.find(&self.namespace);
+        let namespace = self.core.local.find(&self.namespace);
         let is_in = |room| {
             let namespace = namespace.as_ref();
             namespace.is_some_and(|namespace| namespace.rooms.is_in(&id, room))
         };
         if except.contains(room) || except.iter().any(is_in) {
-            // It is left out: nobody is meant.
+            // It is left out, so no socket is meant.
             return None;
         }
         let socket = namespace.and_then(|namespace| namespace.rooms.get(&id));
-        Some(socket.filter(Socket::is_connected))
-    }
-
-    fn recipients(&self) -> Meant {
-        let chosen = match (&self.only, self.core.find(&self.namespace)) {
-            (Some(socket), _) => Selection::one(socket.clone()),
-            (None, Some(namespace)) => namespace.rooms.choose(&self.target),
-            (None, None) => Selection::none(),
-        };
-        Meant {
-            chosen,
-            connecting: self.only.is_some(),
-        }
+        Some(match socket {
+            Some(socket) if socket.is_connected() => SingleSocket::Here(socket),
+            None if !self.local && self.core.cluster().is_some() => SingleSocket::Elsewhere,
+            _ => SingleSocket::Closed,
+        })
     }
 
     fn deliver(&self, socket: &Socket, draft: Draft) -> Result<()> {
-        if self.volatile {
-            if !socket.is_open() {
-                return Err(closed());
-            }
-            if !socket.session().send_volatile(&draft.into_frame()) {
-                self.volatile_dropped(socket);
-            }
-            return Ok(());
+        if !self.volatile {
+            return socket.deliver(draft);
         }
-        socket.deliver(draft)
-    }
-
-    /// Returns for how many sockets it was.
-    fn deliver_to_all(&self, frame: &Frame) -> usize {
-        let mut fanout = Fanout::new(frame);
-        let mut recipients = 0;
-        for socket in self.recipients().iter() {
-            recipients += 1;
-            if self.volatile {
-                if !fanout.send_volatile(socket.session()) {
-                    self.volatile_dropped(socket);
-                }
-                continue;
-            }
-            // One that has closed since it was chosen misses nothing that it could have seen.
-            let _ = self.share(socket, &mut fanout);
+        if !socket.is_open() {
+            return Err(closed());
         }
-        fanout.finish();
-        recipients
-    }
-
-    fn volatile_dropped(&self, socket: &Socket) {
-        self.core.observers.notify(&Observation::VolatileDropped {
-            namespace: &self.namespace,
-            socket: socket.id(),
-        });
-    }
-
-    /// Sends a frame to one of many. Who can't take it is closed, at nobody else's cost.
-    fn share(&self, socket: &Socket, fanout: &mut Fanout<'_>) -> Result<(), SendError> {
-        let sent = fanout.send(socket.session());
-        if sent == Err(SendError::Full) {
-            socket.session().cut(CloseReason::SlowConsumer);
+        if !socket.session().send_volatile(&draft.into_frame()) {
+            volatile_dropped(socket);
         }
-        sent
-    }
-}
-
-/// Who was meant, as far as they are connected.
-struct Meant {
-    chosen: Selection<Socket>,
-    /// Also if it is not connected yet: whoever holds a socket may speak of it.
-    connecting: bool,
-}
-
-impl Meant {
-    fn iter(&self) -> impl Iterator<Item = &Socket> {
-        let all = self.chosen.iter();
-        all.filter(|socket| self.connecting || socket.is_connected())
+        Ok(())
     }
 }
 
@@ -342,15 +395,4 @@ impl fmt::Debug for Emit {
             .field("except", &self.target.except)
             .finish_non_exhaustive()
     }
-}
-
-/// The program's mistake, and none of a client's business.
-fn not_one_socket() -> Error {
-    let message = "`emit_with_ack` waits for one socket: to ask several there is `emit_with_acks`";
-    Error::new("not_one_socket", message).hide()
-}
-
-/// What the caller did wrong, as the error that it gets.
-pub(super) fn not_sent(error: EncodeError) -> Error {
-    Error::from(error)
 }

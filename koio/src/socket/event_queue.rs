@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::SocketConfig;
+use super::config::SocketConfig;
 use crate::wire::Event;
 
-/// Counted in events and in bytes: two hundred events of a megabyte each are no small queue.
-///
-/// In a box, since nothing waits at nearly all sockets.
+/// Bounded in events and in bytes. Boxed, and `None` while it is empty: most sockets have no queued event.
 #[derive(Default)]
 pub(super) struct EventQueue(Option<Box<QueuedEvents>>);
 
@@ -19,22 +17,22 @@ struct QueuedEvents {
 
 impl EventQueue {
     pub(super) fn push(&mut self, event: Event) {
-        let waiting = self.0.get_or_insert_default();
-        waiting.bytes += event.weight();
-        waiting.events.push_back(event);
+        let queued = self.0.get_or_insert_default();
+        queued.bytes += event.weight();
+        queued.events.push_back(event);
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        let waiting = self.0.as_mut()?;
-        let event = waiting.events.pop_front()?;
-        waiting.bytes -= event.weight();
+        let queued = self.0.as_mut()?;
+        let event = queued.events.pop_front()?;
+        queued.bytes -= event.weight();
         Some(event)
     }
 
-    /// Whether nothing more should come. What is queued is over the limit by one message at most.
+    /// Whether the connection should not be read. What is queued exceeds a limit by one message at most.
     pub(super) fn is_full(&self, config: &SocketConfig) -> bool {
-        self.0.as_ref().is_some_and(|waiting| {
-            waiting.events.len() >= config.event_queue || waiting.bytes >= config.event_queue_bytes
+        self.0.as_ref().is_some_and(|queued| {
+            queued.events.len() >= config.event_queue || queued.bytes >= config.event_queue_bytes
         })
     }
 
@@ -43,7 +41,7 @@ impl EventQueue {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |waiting| waiting.events.len())
+        self.0.as_ref().map_or(0, |queued| queued.events.len())
     }
 
     /// Drops everything.
@@ -51,9 +49,9 @@ impl EventQueue {
         self.0 = None;
     }
 
-    /// Gives back what an idle socket does not need.
-    pub(super) fn rest(&mut self) {
-        self.0.take_if(|waiting| waiting.events.is_empty());
+    /// Frees the memory of an empty queue.
+    pub(super) fn shrink(&mut self) {
+        self.0.take_if(|queued| queued.events.is_empty());
     }
 }
 
@@ -90,6 +88,6 @@ mod tests {
         assert!(!queue.is_full(&few) && queue.is_full(&short));
         assert!(queue.pop().is_some());
         assert!(queue.pop().is_none() && queue.is_empty());
-        assert_eq!(queue.0.map(|waiting| waiting.bytes), Some(0));
+        assert_eq!(queue.0.map(|queued| queued.bytes), Some(0));
     }
 }

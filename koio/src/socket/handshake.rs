@@ -1,6 +1,7 @@
-//! What a client brought along when it connected.
+//! What a client sent when it connected.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::SocketAddr,
     sync::{Arc, OnceLock},
@@ -10,8 +11,7 @@ use std::{
 use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 
-use super::connection::Connection;
-use crate::{Error, Result, engine::Opening, wire};
+use crate::{Error, Result, adapter::HandshakeView, engine::Opening, wire};
 
 /// What the client said when it connected: the first HTTP request of its connection, and the auth payload of
 /// its CONNECT packet (protocol section "Connection to a namespace").
@@ -21,17 +21,17 @@ use crate::{Error, Result, engine::Opening, wire};
 /// counts.
 #[derive(Clone)]
 pub struct Handshake {
-    /// Its request is the one that is meant here.
-    connection: Arc<Connection>,
-    /// `None`: the client sent none. Copied, since what arrives is a slice of what was read with it.
+    /// The connection, which holds the request, so that a connection is one allocation.
+    request: Arc<dyn AsRef<HandshakeRequest> + Send + Sync>,
+    /// `None`: the client sent none. A copy, since the packet is a slice of a larger read buffer.
     auth: Option<Arc<[u8]>>,
 }
 
-/// The part that all namespaces of a connection share.
+/// The first HTTP request of a connection, which all its namespaces share.
 pub(crate) struct HandshakeRequest {
     opening: Opening,
     issued: SystemTime,
-    /// Decoded when somebody asks.
+    /// Decoded on the first use.
     query: OnceLock<Box<[(String, String)]>>,
 }
 
@@ -53,17 +53,16 @@ impl HandshakeRequest {
 }
 
 impl Handshake {
-    pub(super) fn new(connection: Arc<Connection>, auth: &[u8]) -> Self {
+    pub(super) fn new(
+        request: Arc<dyn AsRef<HandshakeRequest> + Send + Sync>,
+        auth: &[u8],
+    ) -> Self {
         let auth = (!auth.is_empty()).then(|| auth.into());
-        Self { connection, auth }
-    }
-
-    pub(super) fn connection(&self) -> &Arc<Connection> {
-        &self.connection
+        Self { request, auth }
     }
 
     fn request(&self) -> &HandshakeRequest {
-        &self.connection.request
+        (*self.request).as_ref()
     }
 
     /// The headers of the first request, but for those about the connection alone (`Connection`, `Upgrade`, the key, version
@@ -119,8 +118,36 @@ impl Handshake {
     /// `bad_request` if it does not fit.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(self.auth_json())
-            // Cut: the reason quotes what the client sent, and goes back to it and into logs.
+            // Shortened, since the reason quotes what the client sent.
             .map_err(|error| Error::bad_request(wire::shorten(format!("auth: {error}"))))
+    }
+}
+
+impl Handshake {
+    /// The same as plain data, for other nodes.
+    pub(super) fn view(&self) -> HandshakeView {
+        let request = self.request();
+        let mut headers = BTreeMap::<String, String>::new();
+        for (name, value) in request.opening.headers() {
+            let Ok(value) = std::str::from_utf8(value.as_bytes()) else {
+                continue;
+            };
+            let all = headers.entry(name.as_str().to_owned()).or_default();
+            if !all.is_empty() {
+                all.push_str(", ");
+            }
+            all.push_str(value);
+        }
+        let issued = request.issued.duration_since(SystemTime::UNIX_EPOCH);
+        let issued = issued.unwrap_or_default().as_millis();
+        HandshakeView {
+            headers,
+            address: request.opening.remote,
+            issued: u64::try_from(issued).unwrap_or(u64::MAX),
+            url: request.opening.uri().to_string(),
+            query: request.query().iter().cloned().collect(),
+            auth: serde_json::from_slice(self.auth_json()).unwrap_or_default(),
+        }
     }
 }
 

@@ -1,27 +1,44 @@
 //! Socket.IO: what the packets of a session mean.
 //!
-//! A `Client` is one connection; it has a [`Socket`] for each namespace that it is connected
-//! to. What arrives goes up through `Dispatch`; what is sent goes down through [`Emit`].
+//! A `Client` is one connection; it has a [`Socket`] for each namespace that it is connected to, and a `SocketDriver` for
+//! each of those, which runs its handlers through [`Dispatch`]. What is sent goes through [`Emit`] to the adapter.
 
 mod ack;
+mod catch_unwind;
 mod client;
 mod config;
 mod connection;
+mod data;
 mod dispatch;
 mod driver;
 mod emit;
+mod emit_to_one;
+mod error;
 mod event_queue;
+mod extras;
 mod handshake;
 mod io_handle;
+mod local;
+mod namespace;
+mod partial;
+mod remote;
+mod server_core;
+mod shutdown;
 #[allow(clippy::module_inception, reason = "the file of `Socket`")]
 mod socket;
+mod type_map;
 
 pub use ack::{AckFuture, AcksFuture};
+pub(crate) use catch_unwind::caught;
 pub(crate) use client::Clients;
 pub use config::SocketConfig;
 pub(crate) use dispatch::{Accept, BoxFuture, Dispatch, Namespaces};
 pub use emit::Emit;
 pub use handshake::Handshake;
-pub(crate) use io_handle::ServerCore;
-pub use io_handle::{Drained, IoHandle};
+pub use io_handle::IoHandle;
+pub use partial::PartialAnswer;
+pub use remote::RemoteSocket;
+pub(crate) use server_core::ServerCore;
+pub use shutdown::Drained;
 pub use socket::Socket;
+pub(crate) use type_map::TypeMap;

@@ -1,29 +1,29 @@
-//! The handle of one socket: one client in one namespace.
+//! One client in one namespace.
 
 use std::{
-    any::{Any, TypeId},
-    collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU8, Ordering},
     },
-    time::Duration,
 };
 
-use serde::{Serialize, de::DeserializeOwned};
+use parking_lot::{Mutex, MutexGuard};
+use serde::Serialize;
 
 use super::{
-    Accept, AckFuture, Emit, Handshake, IoHandle,
     ack::PendingAcks,
     connection::Connection,
-    emit::not_sent,
-    io_handle::{LiveNamespace, ServerCore},
+    error::{closed, not_joined, not_sent, refused, refused_room},
+    extras::SocketExtras,
+    handshake::Handshake,
+    namespace::LiveNamespace,
+    server_core::ServerCore,
 };
 use crate::{
-    Error, Result,
-    adapter::{NotJoined, Recipient},
-    engine::{CloseReason, SendError, Session, TransportKind},
+    Result,
+    adapter::Recipient,
+    engine::{CloseReason, Session, TransportKind},
     ids::{Room, SocketId},
     observe::{Observation, Observers},
     wire::{self, Draft, Frame},
@@ -34,8 +34,8 @@ const CONNECTING: u8 = 0;
 const CONNECTED: u8 = 1;
 const CLOSED: u8 = 2;
 
-/// One client in one namespace, until it disconnects. Cloning costs a reference count; a clone may be extras and
-/// used after the socket has closed: emits then say [closed](Error::is_closed).
+/// One client in one namespace, until it disconnects. Cloning costs a reference count; a clone may be kept and
+/// used after the socket has closed: emits then say [closed](crate::Error::is_closed).
 ///
 /// Emitting never waits: it encodes, queues and returns.
 #[derive(Clone)]
@@ -43,38 +43,37 @@ pub struct Socket(Arc<SocketInner>);
 
 struct SocketInner {
     id: SocketId,
-    namespace: Arc<LiveNamespace>,
-    /// Leads to the connection as well.
+    namespace: Arc<LiveNamespace<Socket>>,
+    connection: Arc<Connection<Socket>>,
     handshake: Handshake,
-    /// What its CONNECT was answered; [`Accept`] has the values.
-    answer: AtomicU8,
+    /// The answer to its CONNECT; the values are [`Accept`](super::Accept)'s.
+    connect_answer: AtomicU8,
     state: AtomicU8,
     acks: PendingAcks,
-    /// In a box, which most sockets never have.
+    /// Boxed, since most sockets have none.
     extras: Mutex<Option<Box<SocketExtras>>>,
 }
 
-/// What is extras with a socket.
-#[derive(Default)]
-struct SocketExtras {
-    /// The values that handlers have [set](Socket::set).
-    data: BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    /// The rooms it was in when it closed, for the disconnect handler.
-    left: Vec<Room>,
-}
-
 impl Socket {
-    pub(super) fn new(id: SocketId, namespace: Arc<LiveNamespace>, handshake: Handshake) -> Self {
+    /// `auth`: the payload of its CONNECT.
+    pub(super) fn new(
+        id: SocketId,
+        namespace: Arc<LiveNamespace<Self>>,
+        connection: Arc<Connection<Self>>,
+        auth: &[u8],
+    ) -> Self {
+        let handshake = Handshake::new(Arc::clone(&connection) as _, auth);
         let socket = Self(Arc::new(SocketInner {
             id,
             namespace,
+            connection,
             handshake,
-            answer: AtomicU8::new(Accept::PENDING),
+            connect_answer: AtomicU8::new(0),
             state: AtomicU8::new(CONNECTING),
             acks: PendingAcks::default(),
             extras: Mutex::default(),
         }));
-        // A member from the start, so that middleware can put it into rooms; delivery looks at its state.
+        // A member from the start, so that middleware can put it into rooms. Delivery looks at its state.
         socket.0.namespace.rooms.add(socket.clone());
         socket
     }
@@ -97,12 +96,6 @@ impl Socket {
         &self.0.handshake
     }
 
-    /// The server, for everybody in `/` and for other namespaces.
-    #[must_use]
-    pub fn io(&self) -> IoHandle {
-        IoHandle::root(Arc::clone(self.core()))
-    }
-
     /// How the client is connected at the moment.
     #[must_use]
     pub fn transport(&self) -> TransportKind {
@@ -115,136 +108,44 @@ impl Socket {
         self.0.state.load(Ordering::Acquire) == CONNECTED
     }
 
-    /// Whether it has not closed.
+    /// Whether neither the socket nor its session has closed.
     pub(crate) fn is_open(&self) -> bool {
-        self.0.state.load(Ordering::Acquire) != CLOSED && self.session().is_open()
+        !self.is_closed() && self.session().is_open()
     }
 
-    fn extras(&self) -> MutexGuard<'_, Option<Box<SocketExtras>>> {
-        self.0.extras.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_closed(&self) -> bool {
+        self.0.state.load(Ordering::Acquire) == CLOSED
     }
 
-    fn connection(&self) -> &Connection {
-        self.0.handshake.connection()
+    pub(super) fn extras(&self) -> MutexGuard<'_, Option<Box<SocketExtras>>> {
+        self.0.extras.lock()
     }
 
-    fn core(&self) -> &Arc<ServerCore> {
-        &self.connection().core
+    pub(super) fn core(&self) -> &Arc<ServerCore<Self>> {
+        &self.0.connection.core
     }
 
     pub(super) fn session(&self) -> &Session {
-        &self.connection().session
+        &self.0.connection.session
     }
 
     pub(super) fn connect_answer(&self) -> &AtomicU8 {
-        &self.0.answer
-    }
-
-    /// Whether its CONNECT has been answered.
-    pub(super) fn is_answered(&self) -> bool {
-        self.0.answer.load(Ordering::Acquire) != Accept::PENDING
-    }
-
-    /// Whether it was answered with CONNECT.
-    pub(super) fn was_accepted(&self) -> bool {
-        self.0.answer.load(Ordering::Acquire) == Accept::ACCEPTED
+        &self.0.connect_answer
     }
 
     pub(super) fn acks(&self) -> &PendingAcks {
         &self.0.acks
     }
 
-    pub(super) fn live_namespace(&self) -> &Arc<LiveNamespace> {
+    pub(super) fn live_namespace(&self) -> &Arc<LiveNamespace<Self>> {
         &self.0.namespace
-    }
-
-    /// Sends an event to this client.
-    ///
-    /// `args` is what the client's listener gets: `()` is no argument, [`args!`](crate::args)`[a, b]` are
-    /// several, anything else is one: a tuple or a list is one array. Bytes ([`Bytes`](crate::Bytes), `serde_bytes`)
-    /// at any depth travel as binary.
-    ///
-    /// # Errors
-    /// [Full](Error::is_full) if the client does not read fast enough: nothing was queued.
-    /// [Closed](Error::is_closed) if it is gone. A handler that passes these on lets its own client see them.
-    /// Otherwise the caller's own fault: a reserved name, a value
-    /// that does not serialise, more than ten binaries.
-    pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
-        let draft = wire::event_draft(self.namespace(), None, event, &args).map_err(not_sent)?;
-        self.deliver(draft)?;
-        self.sent(event);
-        Ok(())
-    }
-
-    /// Tells the observers of an event to this client.
-    pub(super) fn sent(&self, event: &str) {
-        self.observers().notify_added(|| Observation::EventSent {
-            namespace: self.namespace(),
-            event,
-            recipients: 1,
-        });
-    }
-
-    /// Sends an event to this client and waits for its answer, for at most
-    /// [`ack_timeout`](crate::config::SocketConfig::ack_timeout); see [`timeout`](Self::timeout) for another time.
-    ///
-    /// The event is queued before this returns; the future only waits. For its errors, and for dropping it, see
-    /// [`Emit::emit_with_ack`].
-    ///
-    /// # Panics
-    /// Outside a tokio runtime, which keeps the time.
-    pub fn emit_with_ack<T: DeserializeOwned>(
-        &self,
-        event: &str,
-        args: impl Serialize,
-    ) -> AckFuture<T> {
-        AckFuture::send(self, event, &args, self.core().config().ack_timeout)
-    }
-
-    /// An emit to this client alone that can be [volatile](Emit::volatile) or have a
-    /// [timeout](Emit::timeout).
-    pub fn only(&self) -> Emit {
-        Emit::to_socket(self.clone())
-    }
-
-    /// An emit to this client alone whose answer is waited for so long.
-    pub fn timeout(&self, time: Duration) -> Emit {
-        self.only().timeout(time)
-    }
-
-    /// An emit to this client alone that is dropped if it can't go out at once.
-    pub fn volatile(&self) -> Emit {
-        self.only().volatile()
-    }
-
-    /// An emit to a room, or to another socket by its id, of this namespace; never to this socket itself.
-    pub fn to(&self, room: impl Into<Room>) -> Emit {
-        self.others().to(room)
-    }
-
-    /// An emit to everybody in this namespace but this socket and those in `room`.
-    pub fn except(&self, room: impl Into<Room>) -> Emit {
-        self.others().except(room)
-    }
-
-    /// An emit to everybody in this namespace but this socket.
-    pub fn others(&self) -> Emit {
-        Emit::new(Arc::clone(self.core()), Arc::clone(&self.0.namespace.name)).except(self.id())
-    }
-
-    /// Sends an event to everybody in this namespace but this socket.
-    ///
-    /// # Errors
-    /// As [`Emit::emit`].
-    pub fn broadcast(&self, event: &str, args: impl Serialize) -> Result<()> {
-        self.others().emit(event, args)
     }
 
     /// Puts this socket into a room; being in it already is fine.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed) if the socket is gone; code `room` if the name is too long, if the socket is
-    /// in too many rooms, or if the name has the shape of somebody else's socket id: such a room is there to
+    /// [Closed](crate::Error::is_closed) if the socket is gone; code `room` if the name is too long, if the socket is
+    /// in too many rooms, or if the name has the shape of another socket's id: such a room is there to
     /// send to, not to listen in.
     pub fn join(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
@@ -260,10 +161,7 @@ impl Socket {
         let rooms = &self.0.namespace.rooms;
         rooms
             .join(&self.id(), room.clone(), config.rooms)
-            .map_err(|refused| match refused {
-                NotJoined::Gone => closed(),
-                NotJoined::TooMany => refused_room("the socket is in too many rooms"),
-            })?;
+            .map_err(not_joined)?;
         self.observers().notify_added(|| Observation::Joined {
             namespace: self.namespace(),
             socket: self.id(),
@@ -300,7 +198,7 @@ impl Socket {
         if room.as_str() == self.id().as_str() {
             return true;
         }
-        if self.0.state.load(Ordering::Acquire) == CLOSED {
+        if self.is_closed() {
             let extras = self.extras();
             return extras
                 .as_ref()
@@ -312,7 +210,7 @@ impl Socket {
     /// The rooms it is in, that of its own id aside. In the disconnect handler: those it was in.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
-        if self.0.state.load(Ordering::Acquire) == CLOSED {
+        if self.is_closed() {
             let extras = self.extras();
             return extras
                 .as_ref()
@@ -321,73 +219,40 @@ impl Socket {
         self.0.namespace.rooms.rooms_of(&self.id())
     }
 
-    /// Puts the client out of this namespace. It is told (protocol section "Disconnection from a namespace") and
-    /// will not come back by itself; its other namespaces stay. What was emitted before is still sent; events
-    /// that wait for a handler are dropped; the disconnect handler runs.
+    /// Disconnects the client from this namespace. It gets a DISCONNECT packet (protocol section "Disconnection from a
+    /// namespace") and will not come back by itself; its other namespaces stay. What was emitted before is still sent;
+    /// events that wait for a handler are dropped; the disconnect handler runs.
     pub fn disconnect(&self) {
         if !self.is_connected() {
             return;
         }
-        // Closed first: only one of two who do this at once says so, and nothing is accepted behind it.
+        // Closed first: of two concurrent calls one sends the packet, and nothing is accepted after it.
         if self.close() {
             self.reply(wire::disconnect(self.namespace()));
             let reason = CloseReason::ServerNamespaceDisconnect;
-            self.connection().ask_to_close(self.clone(), reason);
+            self.0.connection.request_close(self.clone(), reason);
         }
     }
 
-    /// Puts the client out of all its namespaces and closes the connection.
+    /// Disconnects the client from all its namespaces and closes the connection.
     pub fn disconnect_all(&self) {
-        self.connection().ask_to_leave_all();
+        self.0.connection.request_close_all();
     }
 
-    /// Keeps a value with this socket, one of each type, in place of an earlier one of that type.
-    pub fn set<T: Any + Send + Sync>(&self, value: T) {
-        let value = Arc::new(value);
-        let mut extras = self.extras();
-        let before = extras
-            .get_or_insert_default()
-            .data
-            .insert(TypeId::of::<T>(), value);
-        // Its own drop is the user's code.
-        drop(extras);
-        drop(before);
-    }
-
-    /// The value of this type that was [set](Self::set).
-    #[must_use]
-    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let extras = self.extras();
-        let value = extras.as_ref()?.data.get(&TypeId::of::<T>()).cloned();
-        drop(extras);
-        value?.downcast().ok()
-    }
-
-    /// Takes out the value of this type that was [set](Self::set).
-    #[allow(clippy::must_use_candidate, reason = "it may just be wanted gone")]
-    pub fn remove<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let mut extras = self.extras();
-        let value = extras
-            .as_mut()
-            .and_then(|extras| extras.data.remove(&TypeId::of::<T>()));
-        drop(extras);
-        value?.downcast().ok()
-    }
-
-    /// Queues an event for this client, or says why not.
+    /// Queues an event for this client.
     pub(super) fn deliver(&self, draft: Draft) -> Result<()> {
-        if self.0.state.load(Ordering::Acquire) == CLOSED {
+        if self.is_closed() {
             return Err(closed());
         }
         self.session().send_draft(draft).map_err(refused)
     }
 
-    /// Queues an answer of the protocol itself, which is never refused for want of room.
+    /// Queues a packet of the protocol itself, which a full queue does not refuse.
     pub(super) fn reply(&self, frame: Frame) {
         let _ = self.session().reply(frame);
     }
 
-    /// Writes the answer to an event of this client, for [`send_answer`](Self::send_answer).
+    /// Encodes the answer to an event of this client, for [`send_answer`](Self::send_answer).
     ///
     /// # Errors
     /// The answer does not serialise, or holds more than ten binaries.
@@ -397,17 +262,26 @@ impl Socket {
 
     /// Answers an event of this client. Nothing happens if it is gone.
     pub(crate) fn send_answer(&self, answer: Draft) {
-        if self.0.state.load(Ordering::Acquire) != CLOSED {
+        if !self.is_closed() {
             let _ = self.session().reply_draft(answer);
         }
     }
 
-    /// Those who are told what happens in its server.
+    /// The observers of the server that it belongs to.
     pub(crate) fn observers(&self) -> &Observers {
-        &self.core().observers
+        &self.core().local.observers
     }
 
-    /// The client broke the protocol in something that was read late: its session ends.
+    /// An event was queued for this client alone.
+    pub(super) fn sent(&self, event: &str) {
+        self.observers().notify_added(|| Observation::EventSent {
+            namespace: self.namespace(),
+            event,
+            recipients: 1,
+        });
+    }
+
+    /// The client broke the protocol, which was found when an argument was read: its session ends.
     pub(crate) fn protocol_error(&self, cause: fmt::Arguments<'_>) {
         let sid = self.session().sid();
         self.observers()
@@ -415,7 +289,7 @@ impl Socket {
         self.session().close(CloseReason::ForcedClose);
     }
 
-    /// CONNECT is answered. The answer goes first, then the socket hears what is sent to its rooms.
+    /// Answers CONNECT. Only after that can the socket be sent what is emitted to its rooms.
     pub(super) fn open(&self, connected: Frame) -> bool {
         if self.session().reply(connected).is_err() {
             return false;
@@ -436,25 +310,10 @@ impl Socket {
         if !rooms.is_empty() {
             self.extras().get_or_insert_default().left = rooms;
         }
-        self.core().tidy(&self.0.namespace);
+        self.core().local.leave(&self.0.namespace);
         self.0.acks.close();
         true
     }
-}
-
-pub(super) fn closed() -> Error {
-    Error::closed()
-}
-
-pub(super) fn refused(refused: SendError) -> Error {
-    match refused {
-        SendError::Full => Error::full(),
-        SendError::Closed => closed(),
-    }
-}
-
-fn refused_room(why: &'static str) -> Error {
-    Error::new("room", why)
 }
 
 impl Recipient for Socket {

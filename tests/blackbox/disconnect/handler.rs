@@ -139,7 +139,12 @@ async fn the_disconnect_handler_runs_once_and_last_when_the_server_puts_the_clie
             match way {
                 0 => life.socket.disconnect(),
                 1 => life.socket.disconnect_all(),
-                _ => life.memory.io.to(life.socket.id()).disconnect_sockets(),
+                _ => life
+                    .memory
+                    .io
+                    .to(life.socket.id())
+                    .disconnect_sockets()
+                    .expect("a broker"),
             }
             // Twice is once.
             life.socket.disconnect();
@@ -294,7 +299,14 @@ async fn the_disconnect_handler_does_not_run_for_a_socket_that_leaves_during_its
         tokio::time::sleep(Duration::from_secs(20)).await;
     }
     assert_eq!(record.lines(), [""; 0]);
-    assert!(memory.io.fetch_sockets().await.is_empty());
+    assert!(
+        memory
+            .io
+            .fetch_sockets()
+            .await
+            .expect("every node")
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -364,5 +376,12 @@ async fn five_hundred_sockets_that_end_in_all_ways_each_run_their_disconnect_han
         assert!(known, "{line}");
     }
     assert!(open.is_empty());
-    assert!(memory.io.fetch_sockets().await.is_empty());
+    assert!(
+        memory
+            .io
+            .fetch_sockets()
+            .await
+            .expect("every node")
+            .is_empty()
+    );
 }

@@ -168,9 +168,10 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     assert_eq!(socket.get::<Name>().expect("a name").0, "ann");
     assert_eq!(socket.remove::<Name>().expect("a name").0, "ann");
     assert!(socket.get::<Name>().is_none() && socket.remove::<Name>().is_none());
-    // `io.fetch_sockets().await`
-    assert_eq!(io.fetch_sockets().await.len(), 1);
-    assert!(io.of("/chat").fetch_sockets().await.is_empty());
+    // `io.sockets()`, `io.fetch_sockets().await`
+    assert_eq!(io.sockets().len(), 1);
+    assert_eq!(io.fetch_sockets().await.expect("one node").len(), 1);
+    assert!(io.of("/chat").sockets().is_empty());
     // `socket.disconnect()`, `socket.disconnect_all()`
     socket.disconnect();
     socket.disconnect_all();

@@ -20,7 +20,15 @@ async fn a_socket_in_two_of_the_rooms_gets_an_event_once() {
         .to(id.as_str())
         .emit("once", 1)
         .expect("an emit");
-    assert_eq!(io.to("a").to("b").fetch_sockets().await.len(), 1);
+    assert_eq!(
+        io.to("a")
+            .to("b")
+            .fetch_sockets()
+            .await
+            .expect("every node")
+            .len(),
+        1
+    );
     client.expect(r#"42["once",1]"#).await;
     client.send(r#"421["echo"]"#).await;
     client.expect("431[]").await;
@@ -48,6 +56,7 @@ async fn a_socket_that_has_left_joins_no_room_and_gets_nothing() {
             .to("room")
             .fetch_sockets()
             .await
+            .expect("every node")
             .is_empty()
     );
     assert!(
@@ -69,8 +78,14 @@ async fn a_room_that_was_joined_in_a_refusing_middleware_is_empty() {
     client.send("40/joins-and-refuses,").await;
     assert!(client.text().await.starts_with("44/joins-and-refuses,"));
     let io = scene.server.handle.of("/joins-and-refuses");
-    assert!(io.to("room").fetch_sockets().await.is_empty());
-    assert!(io.fetch_sockets().await.is_empty());
+    assert!(
+        io.to("room")
+            .fetch_sockets()
+            .await
+            .expect("every node")
+            .is_empty()
+    );
+    assert!(io.fetch_sockets().await.expect("every node").is_empty());
     client.close().await;
     scene.end().await;
 }

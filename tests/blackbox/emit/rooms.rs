@@ -214,16 +214,16 @@ async fn ctx_io_is_the_server_and_of_another_namespace() {
 async fn a_socket_outside_a_room_gets_none_of_its_events() {
     let mut cast = Cast::new().await;
     let io = cast.memory.io.clone();
-    io.to("red").sockets_leave("red");
+    io.to("red").sockets_leave("red").expect("a broker");
     io.to("red").emit("news", ()).expect("an emit");
     assert_eq!(cast.heard().await, [""; 0]);
     io.to(cast.id("cid")).sockets_join("red").expect("a room");
     io.to("red").emit("news", ()).expect("an emit");
     assert_eq!(cast.heard().await, ["cid"]);
-    let red = io.to("red").fetch_sockets().await;
-    let red: Vec<_> = red.iter().map(koio::Socket::id).collect();
+    let red = io.to("red").fetch_sockets().await.expect("every node");
+    let red: Vec<_> = red.iter().map(koio::cluster::RemoteSocket::id).collect();
     assert_eq!(red, [cast.id("cid")]);
-    assert_eq!(io.fetch_sockets().await.len(), 3);
+    assert_eq!(io.fetch_sockets().await.expect("every node").len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,7 +299,12 @@ async fn a_middleware_may_join_rooms_before_the_socket_is_let_in() {
         // CONNECT is answered first; nothing is heard of what was said before.
         let id = peer.join_as("40").await;
         peer.expect(r#"42["welcome"]"#).await;
-        let lobby = memory.io.to("lobby").fetch_sockets().await;
+        let lobby = memory
+            .io
+            .to("lobby")
+            .fetch_sockets()
+            .await
+            .expect("every node");
         assert_eq!(lobby.len(), 1);
         assert_eq!(lobby[0].id().to_string(), id);
 
@@ -308,7 +313,16 @@ async fn a_middleware_may_join_rooms_before_the_socket_is_let_in() {
         refused.send(r#"40{"token":1}"#).await;
         refused.expect(r#"44{"message":"not you"}"#).await;
         peer.expect(r#"42["too early"]"#).await;
-        assert_eq!(memory.io.to("lobby").fetch_sockets().await.len(), 1);
+        assert_eq!(
+            memory
+                .io
+                .to("lobby")
+                .fetch_sockets()
+                .await
+                .expect("every node")
+                .len(),
+            1
+        );
     }
 }
 
@@ -345,7 +359,12 @@ async fn moves_out(ctx: Context, record: State<Record>) {
     let was_in = ["house", "garden", "attic"].map(|room| ctx.socket().is_in(room));
     record.push(format!("{was_in:?}"));
     // It is not there any more itself, and can tell those who are.
-    let there = ctx.io().to("house").fetch_sockets().await;
+    let there = ctx
+        .io()
+        .to("house")
+        .fetch_sockets()
+        .await
+        .expect("every node");
     record.push(format!("{} left behind", there.len()));
     let told = ctx.to("house").emit("gone", ctx.socket().id());
     record.push(format!("told: {}", told.is_ok()));
@@ -395,7 +414,7 @@ async fn a_handle_may_emit_before_the_start() {
     );
     let asked = handle.to(id).emit_with_ack::<()>("news", ()).await;
     assert!(asked.is_err_and(|error| error.is_closed()));
-    assert!(handle.fetch_sockets().await.is_empty());
+    assert!(handle.fetch_sockets().await.expect("every node").is_empty());
     assert!(handle.socket(id).is_none());
     assert!(
         handle.broadcast("disconnect", ()).is_err(),

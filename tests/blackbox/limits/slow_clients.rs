@@ -176,7 +176,7 @@ async fn a_slow_consumer_is_closed_with_its_own_reason_and_disturbs_no_other_cli
         assert_eq!(left.count(), 1, "{lines:?}");
         assert!(!socket.is_connected());
         assert_eq!(memory.io.counts().slow_consumers, 1);
-        assert_eq!(memory.io.fetch_sockets().await.len(), 2);
+        assert_eq!(memory.io.sockets().len(), 2);
     }
 }
 

@@ -12,11 +12,11 @@ use std::{
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::{pattern::Pattern, type_map::TypeMap};
+use super::pattern::Pattern;
 use crate::{
     CloseReason, Error, Handshake, IoHandle, Result, Room, Socket,
     router::answer::state::AnswerState,
-    socket::{Accept, Emit},
+    socket::{Accept, Emit, TypeMap},
     wire::{DecodeError, Event, RawArgs},
 };
 

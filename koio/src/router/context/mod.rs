@@ -8,7 +8,6 @@ mod context;
 mod errors;
 mod locals;
 pub(crate) mod pattern;
-pub(crate) mod type_map;
 
 pub use context::Context;
 pub(crate) use context::{ErrorHooks, NamespaceContext, Occasion};

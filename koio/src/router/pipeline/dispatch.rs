@@ -158,7 +158,7 @@ impl Dispatch for SocketEvents {
     }
 
     /// A socket that had no event since the last call keeps nothing.
-    fn rest(&mut self) {
+    fn on_idle(&mut self) {
         if !std::mem::take(&mut self.is_active) {
             self.finished = None;
         }

@@ -89,7 +89,6 @@ pub(crate) struct Server {
     pub(crate) socket: Socket,
     accept: Accept,
     door: Arc<Door>,
-    core: Arc<ServerCore>,
     session: Session,
     upstream: Mutex<Box<dyn Upstream>>,
     told: Mutex<Vec<String>>,
@@ -114,7 +113,12 @@ impl Server {
         let config = EngineConfig::default();
         let engine = Engine::new(config.clone(), Arc::new(clients())).unwrap();
         core.start(SocketConfig::default(), &engine);
-        let session = Session::new(Sid::random().unwrap(), &config, TransportKind::WebSocket);
+        let session = Session::new(
+            Sid::random().unwrap(),
+            &config,
+            TransportKind::WebSocket,
+            None,
+        );
         let uri = http::Uri::from_static("/socket.io/?member=1");
         let opening = Opening::new(
             &http::HeaderMap::new(),
@@ -131,7 +135,6 @@ impl Server {
             socket,
             accept,
             door,
-            core,
             session,
             upstream: Mutex::new(upstream),
             told: Mutex::default(),
@@ -224,7 +227,7 @@ impl Server {
 
     /// How often the client was found to break the protocol.
     pub(crate) fn protocol_errors(&self) -> u64 {
-        self.core.observers.counts().protocol_errors
+        self.socket.observers().counts().protocol_errors
     }
 
     /// Everything that the client is told.

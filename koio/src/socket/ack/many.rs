@@ -5,98 +5,54 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use serde::de::DeserializeOwned;
-use tokio::{sync::oneshot, time::Sleep};
+use tokio::time::Sleep;
 
-use super::{
-    super::{Socket, socket::refused},
-    one::{disconnected, first, late, no_wait},
+use super::{super::partial::PartialAnswer, read::read_outcomes};
+use crate::{
+    Error, Result, SocketId,
+    adapter::{AckCollector, AskGuard},
 };
-use crate::{Result, SocketId, engine::SendError, wire::RawArgs};
 
 /// Waits for the answers to an emit; see [`Emit::emit_with_acks`](crate::emit::Emit::emit_with_acks).
 #[must_use = "the answers are lost if nobody waits for them"]
 pub struct AcksFuture<T> {
-    asked: Result<Vec<AskedSocket>>,
-    /// The first of them that may still answer.
-    at: usize,
-    timer: Option<Pin<Box<Sleep>>>,
+    wait: Result<AcksWait, Option<Error>>,
     answer: PhantomData<fn() -> T>,
 }
 
-/// One who was asked, and what came of it.
-pub(in crate::socket) struct AskedSocket {
-    socket: Socket,
-    id: u64,
-    answer: PeerAnswer,
-}
-
-enum PeerAnswer {
-    Waiting(oneshot::Receiver<RawArgs>),
-    Come(Result<RawArgs>),
-}
-
-impl AskedSocket {
-    /// Asks one, by `send`, and waits for the answer.
-    pub(in crate::socket) fn new(
-        socket: &Socket,
-        id: u64,
-        limit: usize,
-        send: impl FnOnce() -> Result<(), SendError>,
-    ) -> Self {
-        // Waited for before it is sent: the answer may come from another thread at once.
-        let waiting = socket.acks().wait(id, limit).map_err(no_wait);
-        let answer = waiting.and_then(|waiting| {
-            send().map_err(refused)?;
-            Ok(waiting)
-        });
-        Self {
-            socket: socket.clone(),
-            id,
-            answer: answer.map_or_else(|error| PeerAnswer::Come(Err(error)), PeerAnswer::Waiting),
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let PeerAnswer::Waiting(waiting) = &mut self.answer {
-            let answer = ready!(Pin::new(waiting).poll(cx));
-            self.answer = PeerAnswer::Come(answer.map_err(|_| disconnected()));
-        }
-        Poll::Ready(())
-    }
-
-    /// What has come by now.
-    fn take<T: DeserializeOwned>(&mut self) -> (SocketId, Result<T>) {
-        let none = PeerAnswer::Come(Err(late()));
-        let answer = match std::mem::replace(&mut self.answer, none) {
-            PeerAnswer::Come(answer) => answer,
-            PeerAnswer::Waiting(mut waiting) => match waiting.try_recv() {
-                Ok(args) => Ok(args),
-                Err(oneshot::error::TryRecvError::Empty) => Err(late()),
-                Err(oneshot::error::TryRecvError::Closed) => Err(disconnected()),
-            },
-        };
-        (self.socket.id(), answer.and_then(|args| first(&args)))
-    }
-}
-
-impl Drop for AskedSocket {
-    fn drop(&mut self) {
-        self.socket.acks().forget(self.id);
-    }
+struct AcksWait {
+    answers: Arc<AckCollector>,
+    /// Dropping it gives the places among the pending acks back.
+    _guard: AskGuard,
+    timer: Pin<Box<Sleep>>,
 }
 
 impl<T> AcksFuture<T> {
-    pub(in crate::socket) fn new(asked: Result<Vec<AskedSocket>>, timeout: Duration) -> Self {
-        let anybody = asked.as_ref().is_ok_and(|asked| !asked.is_empty());
+    /// The event has been sent, and the answers go to `answers`.
+    pub(in crate::socket) fn new(
+        answers: Arc<AckCollector>,
+        guard: AskGuard,
+        timeout: Duration,
+    ) -> Self {
         Self {
-            asked,
-            at: 0,
-            timer: anybody.then(|| Box::pin(tokio::time::sleep(timeout))),
+            wait: Ok(AcksWait {
+                answers,
+                _guard: guard,
+                timer: Box::pin(tokio::time::sleep(timeout)),
+            }),
+            answer: PhantomData,
+        }
+    }
+
+    pub(in crate::socket) fn failed(error: Error) -> Self {
+        Self {
+            wait: Err(Some(error)),
             answer: PhantomData,
         }
     }
@@ -105,21 +61,23 @@ impl<T> AcksFuture<T> {
 impl<T: DeserializeOwned> Future for AcksFuture<T> {
     type Output = Result<Vec<(SocketId, Result<T>)>>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if let (Ok(asked), Some(timer)) = (&mut this.asked, &mut this.timer) {
-            // Whoever is waited for wakes this; the others may answer meanwhile and are found when it is their turn.
-            while let Some(next) = asked.get_mut(this.at) {
-                if next.poll(cx).is_ready() {
-                    this.at += 1;
-                } else {
-                    ready!(timer.as_mut().poll(cx));
-                    break;
-                }
-            }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let wait = match &mut self.wait {
+            Ok(wait) => wait,
+            Err(error) => return Poll::Ready(error.take().map_or(Ok(Vec::new()), Err)),
+        };
+        if wait.answers.poll_complete(cx).is_pending() {
+            ready!(wait.timer.as_mut().poll(cx));
         }
-        let asked = std::mem::replace(&mut this.asked, Ok(Vec::new()));
-        Poll::Ready(asked.map(|mut asked| asked.iter_mut().map(AskedSocket::take).collect()))
+        let (outcomes, missing) = wait.answers.finish();
+        self.wait = Err(None);
+        Poll::Ready(if missing.is_empty() {
+            Ok(read_outcomes(&outcomes))
+        } else {
+            Err(PartialAnswer::new(missing)
+                .with_answers(outcomes)
+                .into_error())
+        })
     }
 }
 
@@ -129,5 +87,5 @@ impl<T> fmt::Debug for AcksFuture<T> {
     }
 }
 
-// The answers are made when all have come: nothing of `T` is in here.
+// No `T` is in it: the answers are read when all have arrived.
 impl<T> Unpin for AcksFuture<T> {}

@@ -1,10 +1,11 @@
-//! Acknowledgements that the server asks for: one client's, and many clients'.
+//! Acknowledgements that the server asks clients for.
 
 mod many;
 mod one;
 mod pending;
+mod read;
 
 pub use many::AcksFuture;
-pub(super) use many::AskedSocket;
 pub use one::AckFuture;
 pub(super) use pending::PendingAcks;
+pub(super) use read::read_outcomes;

@@ -5,7 +5,8 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -14,83 +15,142 @@ use tokio::{sync::oneshot, time::Sleep};
 
 use super::{
     super::{
-        Socket,
-        emit::not_sent,
-        socket::{closed, refused},
+        error::{closed, no_answer, not_sent},
+        partial::PartialAnswer,
+        socket::Socket,
     },
-    pending::AckRefused,
+    read::first_argument,
 };
 use crate::{
     Error, Result,
-    engine::SendError,
+    adapter::{AckCollector, AskGuard, NoAnswer},
     wire::{self, RawArgs},
 };
 
 /// Waits for the answer to an emit; see [`Emit::emit_with_ack`](crate::emit::Emit::emit_with_ack).
 #[must_use = "the answer is lost if nobody waits for it"]
 pub struct AckFuture<T> {
-    state: AckWait,
+    wait: AckWait,
     answer: PhantomData<fn() -> T>,
 }
 
 enum AckWait {
+    /// Taken when the future has ended.
     Failed(Option<Error>),
-    Waiting(Box<WaitingAck>),
+    Local(Box<LocalAck>),
+    Remote(Box<RemoteAck>),
 }
 
-struct WaitingAck {
+/// The answer of a socket of this node.
+struct LocalAck {
     socket: Socket,
     id: u64,
     answered: oneshot::Receiver<RawArgs>,
     timer: Pin<Box<Sleep>>,
 }
 
-impl<T: DeserializeOwned> AckFuture<T> {
-    pub(in crate::socket) fn failed(error: Error) -> Self {
+/// The answer of a socket that is on another node, or nowhere.
+struct RemoteAck {
+    answers: Arc<AckCollector>,
+    _guard: AskGuard,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl LocalAck {
+    fn send(
+        socket: &Socket,
+        event: &str,
+        args: &impl Serialize,
+        timeout: Duration,
+    ) -> Result<Self> {
+        let namespace = socket.live_namespace();
+        let id = namespace.next_ack();
+        let draft = wire::event_draft(&namespace.name, Some(id), event, args).map_err(not_sent)?;
+        let limit = socket.core().config().pending_acks;
+        // Before it is sent: another thread may resolve the answer at once.
+        let answered = socket.acks().wait(id, limit).map_err(no_answer)?;
+        if let Err(error) = socket.deliver(draft) {
+            socket.acks().forget(id);
+            return Err(error);
+        }
+        socket.sent(event);
+        Ok(Self {
+            socket: socket.clone(),
+            id,
+            answered,
+            timer: Box::pin(tokio::time::sleep(timeout)),
+        })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawArgs>> {
+        // The answer before the deadline: one that came in time is not late because this was polled late.
+        if let Poll::Ready(answered) = Pin::new(&mut self.answered).poll(cx) {
+            return Poll::Ready(answered.map_err(|_| no_answer(NoAnswer::Disconnected)));
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        Poll::Ready(Err(no_answer(NoAnswer::Late)))
+    }
+}
+
+impl Drop for LocalAck {
+    fn drop(&mut self) {
+        self.socket.acks().forget(self.id);
+    }
+}
+
+impl RemoteAck {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawArgs>> {
+        // One socket is meant, so its answer ends the wait, whatever other nodes have still to say.
+        if let Poll::Ready(answer) = self.answers.poll_next(cx) {
+            let answer = answer.map_or(Err(NoAnswer::Closed), |(_, answer)| answer);
+            return Poll::Ready(answer.map_err(no_answer));
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        let (outcomes, missing) = self.answers.finish();
+        Poll::Ready(match outcomes.into_iter().next() {
+            Some((_, answer)) => answer.map_err(no_answer),
+            None if missing.is_empty() => Err(closed()),
+            None => Err(PartialAnswer::new(missing).into_error()),
+        })
+    }
+}
+
+impl<T> AckFuture<T> {
+    fn new(wait: AckWait) -> Self {
         Self {
-            state: AckWait::Failed(Some(error)),
+            wait,
             answer: PhantomData,
         }
     }
 
+    pub(in crate::socket) fn failed(error: Error) -> Self {
+        Self::new(AckWait::Failed(Some(error)))
+    }
+
+    /// Sends the event to a socket of this node.
     pub(in crate::socket) fn send(
         socket: &Socket,
         event: &str,
         args: &impl Serialize,
         timeout: Duration,
     ) -> Self {
-        match Self::try_send(socket, event, args, timeout) {
-            Ok(waiting) => Self {
-                state: AckWait::Waiting(Box::new(waiting)),
-                answer: PhantomData,
-            },
+        match LocalAck::send(socket, event, args, timeout) {
+            Ok(ack) => Self::new(AckWait::Local(Box::new(ack))),
             Err(error) => Self::failed(error),
         }
     }
 
-    fn try_send(
-        socket: &Socket,
-        event: &str,
-        args: &impl Serialize,
+    /// The event has been sent to the nodes of the cluster, which collect into `answers`, a streaming one.
+    pub(in crate::socket) fn remote(
+        answers: Arc<AckCollector>,
+        guard: AskGuard,
         timeout: Duration,
-    ) -> Result<WaitingAck> {
-        let namespace = socket.live_namespace();
-        let id = namespace.next_ack();
-        let draft = wire::event_draft(&namespace.name, Some(id), event, args).map_err(not_sent)?;
-        let limit = socket.io().core().config().pending_acks;
-        // Waited for before it is sent: the answer may come from another thread at once.
-        let answered = socket.acks().wait(id, limit).map_err(no_wait)?;
-        if let Err(error) = socket.deliver(draft) {
-            socket.acks().forget(id);
-            return Err(error);
-        }
-        socket.sent(event);
-        Ok(WaitingAck {
-            socket: socket.clone(),
-            id,
-            answered,
+    ) -> Self {
+        Self::new(AckWait::Remote(Box::new(RemoteAck {
+            answers,
+            _guard: guard,
             timer: Box::pin(tokio::time::sleep(timeout)),
-        })
+        })))
     }
 }
 
@@ -98,54 +158,16 @@ impl<T: DeserializeOwned> Future for AckFuture<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let waiting = match &mut self.state {
+        let answer = match &mut self.wait {
             AckWait::Failed(error) => {
                 let error = error.take();
-                return Poll::Ready(Err(error.unwrap_or_else(disconnected)));
+                Err(error.unwrap_or_else(|| no_answer(NoAnswer::Disconnected)))
             }
-            AckWait::Waiting(waiting) => waiting,
+            AckWait::Local(ack) => ready!(ack.poll(cx)),
+            AckWait::Remote(ack) => ready!(ack.poll(cx)),
         };
-        // The answer before the deadline: one that came in time is not late because this was polled late.
-        let result = match Pin::new(&mut waiting.answered).poll(cx) {
-            Poll::Ready(Ok(args)) => first(&args),
-            Poll::Ready(Err(_)) => Err(disconnected()),
-            Poll::Pending => match waiting.timer.as_mut().poll(cx) {
-                Poll::Ready(()) => Err(late()),
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        self.state = AckWait::Failed(None);
-        Poll::Ready(result)
-    }
-}
-
-/// The first argument of an answer.
-pub(in crate::socket) fn first<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
-    let mut reader = args.reader();
-    reader
-        .next_or_null()
-        .map_err(|error| Error::bad_request(format!("the client's answer: {error}")).hide())
-}
-
-pub(in crate::socket) fn disconnected() -> Error {
-    Error::disconnected()
-}
-
-pub(in crate::socket) fn late() -> Error {
-    Error::timeout("the client did not answer in time")
-}
-
-/// Why nobody can wait for an answer.
-pub(in crate::socket) fn no_wait(why: AckRefused) -> Error {
-    match why {
-        AckRefused::Closed => closed(),
-        AckRefused::Full => refused(SendError::Full),
-    }
-}
-
-impl Drop for WaitingAck {
-    fn drop(&mut self) {
-        self.socket.acks().forget(self.id);
+        self.wait = AckWait::Failed(None);
+        Poll::Ready(answer.and_then(|args| first_argument(&args)))
     }
 }
 
@@ -155,5 +177,5 @@ impl<T> fmt::Debug for AckFuture<T> {
     }
 }
 
-// The answer is made when it has arrived: nothing of `T` is in here.
+// No `T` is in it: the answer is read when it has arrived.
 impl<T> Unpin for AckFuture<T> {}

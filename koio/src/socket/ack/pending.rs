@@ -1,84 +1,132 @@
-//! The answers that one client owes.
+//! The acknowledgements that one client has not sent yet.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::wire::RawArgs;
+use crate::{
+    adapter::{AckCollector, NoAnswer},
+    ids::SocketId,
+    wire::RawArgs,
+};
 
-/// Who waits for which ack of one socket. Each wait ends exactly once: by the answer, by its own deadline (it
-/// then takes itself out), or with the socket.
+/// The unacknowledged events of one socket, by ack id. Each wait ends exactly once: by the answer, by its own deadline
+/// ([`forget`](Self::forget)), or with the socket.
 #[derive(Default)]
 pub(crate) struct PendingAcks(Mutex<AckTable>);
 
 #[derive(Default)]
 struct AckTable {
-    /// In a box, and there only while somebody waits: most clients are never asked anything.
-    waiting: Option<Box<Waiters>>,
+    /// Boxed, and `None` while it is empty, since most clients are never asked anything.
+    waiters: Option<Box<AckWaiters>>,
     closed: bool,
 }
 
-type Waiters = BTreeMap<u64, oneshot::Sender<RawArgs>>;
+type AckWaiters = BTreeMap<u64, AckWaiter>;
+
+/// Where an answer goes. Dropping it ends the wait as disconnected.
+pub(super) enum AckWaiter {
+    /// To the future of one answer.
+    One(oneshot::Sender<RawArgs>),
+    /// To those of many sockets.
+    Many(CollectedAck),
+}
+
+/// One socket's share of an [`AckCollector`].
+pub(super) struct CollectedAck {
+    answers: Arc<AckCollector>,
+    socket: SocketId,
+}
+
+impl Drop for CollectedAck {
+    fn drop(&mut self) {
+        // Without effect once there is an answer.
+        self.answers
+            .resolve(self.socket, Err(NoAnswer::Disconnected));
+    }
+}
 
 impl AckTable {
-    fn remove(&mut self, id: u64) -> Option<oneshot::Sender<RawArgs>> {
-        let found = self.waiting.as_mut()?.remove(&id);
-        self.waiting.take_if(|waiting| waiting.is_empty());
+    fn remove(&mut self, id: u64) -> Option<AckWaiter> {
+        let found = self.waiters.as_mut()?.remove(&id);
+        self.waiters.take_if(|waiters| waiters.is_empty());
         found
     }
 }
 
-/// Why an ack can't be waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AckRefused {
-    /// The socket is closed.
-    Closed,
-    /// Too many are waited for.
-    Full,
-}
-
 impl PendingAcks {
-    fn state(&self) -> MutexGuard<'_, AckTable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for the ack with this id.
-    pub(crate) fn wait(
+    fn insert(
         &self,
         id: u64,
         limit: usize,
-    ) -> Result<oneshot::Receiver<RawArgs>, AckRefused> {
-        let mut state = self.state();
-        if state.closed {
-            return Err(AckRefused::Closed);
+        waiter: impl FnOnce() -> AckWaiter,
+    ) -> Result<(), NoAnswer> {
+        let mut table = self.0.lock();
+        if table.closed {
+            return Err(NoAnswer::Closed);
         }
-        if state.waiting.as_ref().map_or(0, |waiting| waiting.len()) >= limit {
-            return Err(AckRefused::Full);
+        if table.waiters.as_ref().map_or(0, |waiters| waiters.len()) >= limit {
+            return Err(NoAnswer::Full);
         }
+        table.waiters.get_or_insert_default().insert(id, waiter());
+        Ok(())
+    }
+
+    /// Waits for the ack with this id.
+    pub(super) fn wait(
+        &self,
+        id: u64,
+        limit: usize,
+    ) -> Result<oneshot::Receiver<RawArgs>, NoAnswer> {
         let (answer, answered) = oneshot::channel();
-        state.waiting.get_or_insert_default().insert(id, answer);
+        self.insert(id, limit, || AckWaiter::One(answer))?;
         Ok(answered)
     }
 
-    /// The client has answered. False if nobody waits (any more).
-    pub(crate) fn resolve(&self, id: u64, args: RawArgs) -> bool {
-        let waiting = self.state().remove(id);
-        waiting.is_some_and(|waiting| waiting.send(args).is_ok())
+    /// Collects the ack with this id, as the answer of `socket`.
+    pub(in crate::socket) fn collect(
+        &self,
+        id: u64,
+        limit: usize,
+        socket: SocketId,
+        answers: &Arc<AckCollector>,
+    ) -> Result<(), NoAnswer> {
+        self.insert(id, limit, || {
+            AckWaiter::Many(CollectedAck {
+                answers: Arc::clone(answers),
+                socket,
+            })
+        })
     }
 
-    /// Nobody waits for this ack any more.
-    pub(crate) fn forget(&self, id: u64) {
-        self.state().remove(id);
+    /// The client has answered. False if no wait has this id (any more).
+    pub(in crate::socket) fn resolve(&self, id: u64, args: RawArgs) -> bool {
+        // Unlocked before the waiter is used: it wakes tasks.
+        let waiter = self.0.lock().remove(id);
+        match waiter {
+            Some(AckWaiter::One(answer)) => answer.send(args).is_ok(),
+            Some(AckWaiter::Many(share)) => {
+                share.answers.resolve(share.socket, Ok(args));
+                true
+            }
+            None => false,
+        }
     }
 
-    /// The socket is over: every wait ends now, and none begins.
-    pub(crate) fn close(&self) {
-        let mut state = self.state();
-        state.closed = true;
-        state.waiting = None;
+    /// Ends the wait for this ack without an answer.
+    pub(in crate::socket) fn forget(&self, id: u64) {
+        let waiter = self.0.lock().remove(id);
+        drop(waiter);
+    }
+
+    /// The socket has closed: every wait ends now, and none begins.
+    pub(in crate::socket) fn close(&self) {
+        let mut table = self.0.lock();
+        table.closed = true;
+        let waiters = table.waiters.take();
+        drop(table);
+        drop(waiters);
     }
 }
 
@@ -102,19 +150,24 @@ mod tests {
     fn a_closed_socket_ends_every_wait() {
         let acks = PendingAcks::default();
         let mut waiting = acks.wait(1, 10).unwrap();
+        let (answers, socket) = (Arc::new(AckCollector::new()), SocketId::random().unwrap());
+        answers.expect(socket);
+        acks.collect(2, 10, socket, &answers).unwrap();
         acks.close();
         assert_eq!(
             waiting.try_recv().unwrap_err(),
             oneshot::error::TryRecvError::Closed
         );
-        assert_eq!(acks.wait(2, 10).unwrap_err(), AckRefused::Closed);
+        let (outcomes, _) = answers.finish();
+        assert!(matches!(outcomes[..], [(id, Err(NoAnswer::Disconnected))] if id == socket));
+        assert_eq!(acks.wait(3, 10).unwrap_err(), NoAnswer::Closed);
     }
 
     #[test]
     fn the_number_of_waits_is_limited_and_given_back() {
         let acks = PendingAcks::default();
         let _waiting = acks.wait(1, 1).unwrap();
-        assert_eq!(acks.wait(2, 1).unwrap_err(), AckRefused::Full);
+        assert_eq!(acks.wait(2, 1).unwrap_err(), NoAnswer::Full);
         acks.forget(1);
         assert!(acks.wait(2, 1).is_ok());
     }

@@ -1,8 +1,10 @@
 //! One connection and its sockets: Socket.IO's part of a session's task.
 //!
-//! Packets come in through [`Upstream`]; what they mean is done here, in the order of arrival. PendingAcks are resolved
-//! at once: a handler may be waiting for one. Events wait in their socket's queue until the handler before them
-//! has finished.
+//! Packets come in through [`Upstream`] and are handled in the order of arrival. Acks are resolved at once, since a
+//! running handler may wait for one. Events wait in their socket's queue until the handler before them has finished.
+
+mod connect;
+mod deadlines;
 
 use std::{
     fmt,
@@ -15,36 +17,34 @@ use std::{
 
 use tokio::sync::futures::OwnedNotified;
 
+use self::deadlines::ClientDeadlines;
 use super::{
-    Handshake, Namespaces, Socket,
     connection::Connection,
+    dispatch::Namespaces,
     driver::{Progress, SocketDriver},
     handshake::HandshakeRequest,
-    io_handle::ServerCore,
+    server_core::ServerCore,
+    socket::Socket,
 };
 use crate::{
     engine::{Acceptor, CloseReason, Opening, Session, Upstream},
-    ids::{Sid, SocketId},
-    observe::Observation,
+    observe::{Observation, Observers},
     time::now,
     wire::{self, Assembler, Event, Incoming, Message, RawArgs},
 };
 
-/// Sockets that may be finishing (their handlers still run) beside the connected ones, before the connection
-/// is not read any more.
-const FINISHING: usize = 64;
-/// Namespaces that the server has put this client out of, and whose late packets are therefore forgiven.
-const FORGIVEN: usize = 32;
+/// Closed sockets whose handlers still run, beside the connected ones, at which the connection is not read any more.
+const MAX_FINISHING: usize = 64;
 
 /// Takes the sessions of a Socket.IO server.
 pub(crate) struct Clients {
-    core: Arc<ServerCore>,
+    core: Arc<ServerCore<Socket>>,
     declared: Arc<dyn Namespaces>,
 }
 
 impl Clients {
     /// `declared`: the namespaces that clients may connect to.
-    pub(crate) fn new(core: Arc<ServerCore>, declared: Arc<dyn Namespaces>) -> Self {
+    pub(crate) fn new(core: Arc<ServerCore<Socket>>, declared: Arc<dyn Namespaces>) -> Self {
         Self { core, declared }
     }
 }
@@ -57,30 +57,30 @@ impl Acceptor for Clients {
 
 struct Client {
     declared: Arc<dyn Namespaces>,
-    connection: Arc<Connection>,
+    connection: Arc<Connection<Socket>>,
     assembler: Assembler,
     drivers: Vec<SocketDriver>,
+    /// Namespaces that the server has disconnected it from.
     left: Vec<Arc<str>>,
-    /// Until when a namespace must have been joined; then until when attachments must be complete.
-    connect_by: Option<Instant>,
-    attachments_by: Option<Instant>,
-    /// Attachments are outstanding, and their packet may come.
+    deadlines: ClientDeadlines,
+    /// A binary packet has begun and its attachments are outstanding.
     collecting: bool,
-    /// The client broke the protocol, or the session is over: nothing it says counts any more.
-    deaf: bool,
+    /// The client broke the protocol, or the session is over: packets are dropped.
+    ignores_packets: bool,
     closed: bool,
+    /// Waits for the deadline of a shutdown; allocated once the session is over.
     abort: Option<Pin<Box<OwnedNotified>>>,
 }
 
 /// How a client broke the protocol.
-enum Violation {
+enum ProtocolViolation {
     /// Bytes that are no packet.
     Undecodable(wire::DecodeError),
     /// A packet that may not come now.
     OutOfOrder(&'static str),
 }
 
-impl From<wire::DecodeError> for Violation {
+impl From<wire::DecodeError> for ProtocolViolation {
     fn from(error: wire::DecodeError) -> Self {
         Self::Undecodable(error)
     }
@@ -90,7 +90,6 @@ impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
         let assembler = Assembler::new(core.packets());
-        // A time beyond what the clock can tell never comes.
         let connect_by = now().checked_add(core.config().connect_timeout);
         Self {
             connection: Arc::new(Connection::new(
@@ -101,26 +100,34 @@ impl Client {
             assembler,
             drivers: Vec::new(),
             left: Vec::new(),
-            connect_by,
-            attachments_by: None,
+            deadlines: ClientDeadlines::new(connect_by),
             collecting: false,
-            deaf: false,
+            ignores_packets: false,
             closed: false,
             abort: None,
             declared: Arc::clone(&clients.declared),
         }
     }
 
-    fn core(&self) -> &ServerCore {
+    fn core(&self) -> &ServerCore<Socket> {
         &self.connection.core
+    }
+
+    fn observers(&self) -> &Observers {
+        &self.core().local.observers
     }
 
     fn driver(&mut self, namespace: &str) -> Option<&mut SocketDriver> {
         in_namespace(&mut self.drivers, namespace)
     }
 
-    // What is looked at here stays where it is: moving it costs more than the look.
-    fn packet(&mut self, message: &mut Message, cx: &mut Context<'_>) -> Result<(), Violation> {
+    // The head is borrowed and the event handed on in an `Option`: both are larger than a register, and a value that is moved
+    // right after it was written costs a store-forwarding stall.
+    fn packet(
+        &mut self,
+        message: &mut Message,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ProtocolViolation> {
         let text = match message {
             Message::Text(text) if !self.assembler.is_partial() => text,
             message => {
@@ -131,7 +138,7 @@ impl Client {
         let header = self.assembler.header(text);
         let header = header.as_ref().map_err(|error| *error)?;
         if header.is_whole_event() {
-            // Nearly all messages. The event is built where it stays, once its socket is known.
+            // Nearly all packets. The event is built once its socket is known.
             let name = self.assembler.event_name(header, text)?;
             let namespace = header.shared_namespace(text);
             let event = || Event::new(header, name, std::mem::take(text));
@@ -146,7 +153,7 @@ impl Client {
         &mut self,
         incoming: Option<Incoming>,
         cx: &mut Context<'_>,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), ProtocolViolation> {
         self.watch_attachments()?;
         match incoming {
             None => Ok(()),
@@ -168,17 +175,17 @@ impl Client {
                 id,
                 args,
             }) => self.ack(wire::namespace_str(&namespace), id, args),
-            Some(Incoming::ConnectError { .. }) => {
-                Err(Violation::OutOfOrder("CONNECT_ERROR comes from servers"))
-            }
+            Some(Incoming::ConnectError { .. }) => Err(ProtocolViolation::OutOfOrder(
+                "CONNECT_ERROR comes from servers",
+            )),
         }
     }
 
-    /// A binary packet must be complete in time, and nothing is collected for a namespace that was not joined.
-    fn watch_attachments(&mut self) -> Result<(), Violation> {
+    /// Starts the deadline of a binary packet, and refuses attachments for a namespace that the client is not in.
+    fn watch_attachments(&mut self) -> Result<(), ProtocolViolation> {
         let Some(namespace) = self.assembler.partial_namespace() else {
             self.collecting = false;
-            self.attachments_by = None;
+            self.deadlines.attachments_done();
             return Ok(());
         };
         if std::mem::replace(&mut self.collecting, true) {
@@ -187,71 +194,17 @@ impl Client {
         let joined =
             |driver: &SocketDriver| driver.is_open() && driver.socket().namespace() == namespace;
         if !self.drivers.iter().any(joined) && !self.is_forgiven(namespace) {
-            return Err(Violation::OutOfOrder("attachments before CONNECT"));
+            return Err(ProtocolViolation::OutOfOrder("attachments before CONNECT"));
         }
         Ok(())
     }
 
-    fn connect(&mut self, name: &str, auth: bytes::Bytes) -> Result<(), Violation> {
-        if in_namespace(&mut self.drivers, name).is_some() {
-            return Err(Violation::OutOfOrder("second CONNECT"));
-        }
-        let refuse = |message: &str| {
-            let refusal = wire::connect_error(name, message, None);
-            let _ = self.connection.session.reply(refusal);
-            self.core().observers.notify(&Observation::ConnectRefused {
-                namespace: name,
-                message,
-            });
-        };
-        let Some(dispatch) = self.declared.open(name) else {
-            refuse("Invalid namespace");
-            return Ok(());
-        };
-        let open = self
-            .drivers
-            .iter()
-            .filter(|driver| driver.is_open())
-            .count();
-        if open >= self.core().config().namespaces {
-            refuse("Too many namespaces");
-            return Ok(());
-        }
-        let Ok(id) = SocketId::random() else {
-            refuse("internal error");
-            return Ok(());
-        };
-        self.left.retain(|left| **left != *name);
-        let handshake = Handshake::new(Arc::clone(&self.connection), &auth);
-        let socket = self
-            .core()
-            .enter(name, |namespace| Socket::new(id, namespace, handshake));
-        // Most clients are in one namespace; a vector left to itself would begin with room for four.
-        if self.drivers.is_empty() {
-            self.drivers.reserve_exact(1);
-        }
-        self.drivers.push(SocketDriver::new(socket, dispatch));
-        Ok(())
-    }
-
-    fn disconnect(&mut self, namespace: &str) -> Result<(), Violation> {
-        match self.driver(namespace) {
-            Some(driver) => {
-                driver.close(CloseReason::ClientNamespaceDisconnect);
-                Ok(())
-            }
-            None => self.late(namespace, "DISCONNECT before CONNECT"),
-        }
-    }
-
-    /// Gives an event to its socket. `event` builds it, and is called only if the socket takes it.
-    #[inline(always)]
     fn event(
         &mut self,
         namespace: &str,
         event: impl FnOnce() -> Event,
         cx: &mut Context<'_>,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), ProtocolViolation> {
         match self.driver(namespace) {
             Some(driver) if driver.is_accepted() => {
                 driver.event(&mut Some(event()), cx);
@@ -261,13 +214,13 @@ impl Client {
         }
     }
 
-    fn ack(&mut self, namespace: &str, id: u64, args: RawArgs) -> Result<(), Violation> {
+    fn ack(&mut self, namespace: &str, id: u64, args: RawArgs) -> Result<(), ProtocolViolation> {
         match self.driver(namespace) {
             Some(driver) => {
                 if !driver.socket().acks().resolve(id, args) {
                     let socket = driver.socket().id();
-                    let unexpected = Observation::UnexpectedAck { namespace, socket };
-                    self.core().observers.notify(&unexpected);
+                    self.observers()
+                        .notify(&Observation::UnexpectedAck { namespace, socket });
                 }
                 Ok(())
             }
@@ -275,121 +228,56 @@ impl Client {
         }
     }
 
-    /// A packet for a namespace that this client is not in. If it was the server that put it out, the client
-    /// could not know: the packet is dropped. Otherwise it broke the protocol.
-    fn late(&self, namespace: &str, what: &'static str) -> Result<(), Violation> {
-        if self.is_forgiven(namespace) {
-            self.core()
-                .observers
-                .notify(&Observation::LateEvent { namespace });
-            return Ok(());
-        }
-        Err(Violation::OutOfOrder(what))
-    }
-
-    fn is_forgiven(&self, namespace: &str) -> bool {
-        self.left.iter().any(|left| **left == *namespace)
-    }
-
-    fn protocol_error(&self, sid: Sid, cause: fmt::Arguments<'_>) {
-        self.core()
-            .observers
+    fn protocol_error(&self, cause: fmt::Arguments<'_>) {
+        let sid = self.connection.session.sid();
+        self.observers()
             .notify(&Observation::ProtocolError { sid, cause });
     }
 
-    fn violation(&mut self, violation: &Violation) {
-        self.deaf = true;
-        let sid = self.connection.session.sid();
+    fn violation(&mut self, violation: &ProtocolViolation) {
+        self.ignores_packets = true;
         let reason = match violation {
-            Violation::Undecodable(error) => {
-                self.protocol_error(
-                    sid,
-                    format_args!(
-                        "undecodable packet: {error}. Is the other side a Socket.IO 5 client?"
-                    ),
-                );
+            ProtocolViolation::Undecodable(error) => {
+                self.protocol_error(format_args!(
+                    "undecodable packet: {error}. Is the other side a Socket.IO 5 client?"
+                ));
                 CloseReason::ForcedClose
             }
-            Violation::OutOfOrder(what) => {
-                self.protocol_error(sid, format_args!("packet out of order: {what}"));
+            ProtocolViolation::OutOfOrder(what) => {
+                self.protocol_error(format_args!("packet out of order: {what}"));
                 CloseReason::ForcedServerClose
             }
         };
         self.connection.session.close(reason);
     }
 
-    /// Does what handlers and other tasks have asked of this connection; false if that was nothing.
-    fn asked(&mut self) -> bool {
-        let Some(asks) = self.connection.take() else {
-            return false;
-        };
-        for (socket, reason) in asks.closing {
-            if self.left.len() < FORGIVEN {
-                self.left.push(Arc::clone(&socket.live_namespace().name));
-            }
-            if let Some(driver) = self
-                .drivers
-                .iter_mut()
-                .find(|driver| *driver.socket() == socket)
-            {
-                driver.close(reason);
-            }
-        }
-        if asks.leave_all && !self.closed {
-            self.deaf = true;
-            let reason = CloseReason::ServerNamespaceDisconnect;
-            for driver in self
-                .drivers
-                .iter_mut()
-                .filter(|driver| driver.is_accepted())
-            {
-                let socket = driver.socket();
-                if socket.close() {
-                    socket.reply(wire::disconnect(socket.namespace()));
-                }
-                driver.close(reason);
-            }
-            self.connection.session.close(reason);
-        }
-        true
-    }
-
-    fn look_at_deadlines(&mut self) {
+    pub(super) fn check_deadlines(&mut self) {
         if self.closed {
             return;
         }
-        if self.connect_by.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
-            self.connect_by = None;
+        if self.deadlines.connect.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
+            self.deadlines.connect = None;
         }
-        let due = |by: &mut Option<Instant>| by.take_if(|by| now() >= *by).is_some();
-        if due(&mut self.connect_by) {
-            self.violation(&Violation::OutOfOrder("no CONNECT in time"));
+        let is_due = |by: &mut Option<Instant>| by.take_if(|by| now() >= *by).is_some();
+        if is_due(&mut self.deadlines.connect) {
+            self.violation(&ProtocolViolation::OutOfOrder("no CONNECT in time"));
         }
-        // Most binary packets are complete before anybody looks at a clock.
-        if self.collecting && !self.deaf && self.attachments_by.is_none() {
+        // Set here and not when the packet begins: most binary packets are complete before this is called, so they need no
+        // look at the clock.
+        if self.collecting && !self.ignores_packets && self.deadlines.attachments.is_none() {
             let time = self.core().config().attachments_timeout;
-            self.attachments_by = now().checked_add(time);
+            self.deadlines.attachments = now().checked_add(time);
         }
-        if due(&mut self.attachments_by) {
+        if is_due(&mut self.deadlines.attachments) {
             let kind = wire::DecodeErrorKind::Attachments;
-            self.violation(&Violation::Undecodable(wire::DecodeError::new(kind, 0)));
+            self.violation(&ProtocolViolation::Undecodable(wire::DecodeError::new(
+                kind, 0,
+            )));
         }
     }
 
-    /// Runs those of the sockets that are meant, and drops those that have ended.
-    fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&SocketDriver) -> bool) {
-        let core = &self.connection.core;
-        let (grace, observers) = (core.config().handler_grace, &core.observers);
-        self.drivers.retain_mut(|driver| {
-            !which(driver) || driver.poll(cx, observers, grace) == Progress::Running
-        });
-        if self.drivers.is_empty() {
-            self.drivers = Vec::new();
-        }
-    }
-
-    /// Whether the server is out of patience with handlers that outlive a shutdown.
-    fn is_aborted(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether handlers that outlive a shutdown are out of time.
+    pub(super) fn is_aborted(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.closed {
             return false;
         }
@@ -398,21 +286,33 @@ impl Client {
         let abort = self.abort.get_or_insert_with(next);
         let aborted = abort.as_mut().poll(cx).is_ready();
         if aborted {
-            // The word is said again, for disconnect handlers that take too long in their turn.
+            // Armed anew: it is notified again for disconnect handlers that are out of time too.
             *abort = next();
             let _ = abort.as_mut().poll(cx);
         }
         aborted
     }
+
+    /// Polls the drivers that `which` selects, and removes those that have ended.
+    fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&SocketDriver) -> bool) {
+        let core = &self.connection.core;
+        let (grace, observers) = (core.config().handler_grace, &core.local.observers);
+        self.drivers.retain_mut(|driver| {
+            !which(driver) || driver.poll(cx, observers, grace) == Progress::Running
+        });
+        if self.drivers.is_empty() {
+            self.drivers = Vec::new();
+        }
+    }
 }
 
 impl Upstream for Client {
     fn on_message(&mut self, mut message: Message, cx: &mut Context<'_>) {
-        if self.deaf {
+        if self.ignores_packets {
             return;
         }
-        // A handler's `disconnect` comes before whatever the client said after it.
-        if self.asked() {
+        // A handler that has called `disconnect` did so before this packet came.
+        if self.take_close_requests() {
             self.run(cx, SocketDriver::is_startable);
         }
         if let Err(violation) = self.packet(&mut message, cx) {
@@ -421,51 +321,46 @@ impl Upstream for Client {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.asked();
+        self.take_close_requests();
         self.assembler.detach();
-        self.look_at_deadlines();
+        self.check_deadlines();
         self.run(cx, |_| true);
-        // Most have nothing left to do when they end, and need not listen for it.
+        // Most connections have no driver left when they close, so `abort` is not even allocated.
         if !self.drivers.is_empty() && self.is_aborted(cx) {
-            let observers = &self.connection.core.observers;
+            let observers = &self.connection.core.local.observers;
             self.drivers.retain_mut(|driver| driver.give_up(observers));
             self.run(cx, |_| true);
         }
-        self.drivers.iter_mut().for_each(SocketDriver::tidy);
+        self.drivers.iter_mut().for_each(SocketDriver::on_idle);
         let idle = self.drivers.iter().all(SocketDriver::is_idle);
         if idle { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.connect_by, self.attachments_by]
-            .into_iter()
-            .flatten()
-            .min()
+        self.deadlines.next()
     }
 
     fn is_full(&self) -> bool {
         // AskedSocket for every message, and nearly always nothing waits: then no limit is looked up.
-        if self.drivers.len() <= FINISHING && !self.drivers.iter().any(SocketDriver::has_queue) {
+        if self.drivers.len() <= MAX_FINISHING && !self.drivers.iter().any(SocketDriver::has_queue)
+        {
             return false;
         }
         let config = self.core().config();
-        self.drivers.len() >= config.namespaces + FINISHING
+        self.drivers.len() >= config.namespaces + MAX_FINISHING
             || self.drivers.iter().any(|driver| driver.is_full(config))
     }
 
     fn on_close(&mut self, reason: CloseReason) {
-        // Whoever was put out before this was not put out by it.
-        self.asked();
+        // Sockets that were disconnected before this keep that as their reason.
+        self.take_close_requests();
         if reason == CloseReason::SlowConsumer {
             let sid = self.connection.session.sid();
-            self.core()
-                .observers
-                .notify(&Observation::SlowConsumer { sid });
+            self.observers().notify(&Observation::SlowConsumer { sid });
         }
-        self.deaf = true;
+        self.ignores_packets = true;
         self.closed = true;
-        self.connect_by = None;
-        self.attachments_by = None;
+        self.deadlines.clear();
         for driver in &mut self.drivers {
             driver.close(reason);
         }

@@ -10,9 +10,10 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    engine::{Engine, EngineConfig, TransportKind, requests::PollResponse},
-    ids::Sid,
+    engine::{Engine, EngineConfig, TransportKind},
+    ids::{Sid, SocketId},
     socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
+    transport::polling::{self, PendingRequest, PollResponse, PollingTransport},
     wire::payload,
 };
 
@@ -78,7 +79,7 @@ impl Dispatch for Above {
 
 struct Scene {
     above: Above,
-    core: Arc<ServerCore>,
+    core: Arc<ServerCore<Socket>>,
     engine: Engine,
     session: Session,
 }
@@ -93,7 +94,9 @@ fn scene_with(config: SocketConfig) -> Scene {
     let clients = Clients::new(Arc::clone(&core), Arc::new(above.clone()));
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
     core.start(config, &engine);
-    let handshake = engine.open(opening(), None).unwrap();
+    let handshake = engine
+        .open(opening(), Box::<PollingTransport>::default())
+        .unwrap();
     let handshake = payload::encode([handshake]);
     let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
     let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
@@ -117,14 +120,18 @@ fn opening() -> Opening {
 
 impl Scene {
     async fn post(&self, body: &'static str) {
-        self.session.begin_post().unwrap();
+        polling::begin_post(&self.session).unwrap();
         let packets = payload::decode(bytes::Bytes::from_static(body.as_bytes())).unwrap();
-        self.session.post(packets).unwrap().await.unwrap();
+        let (request, response) = PendingRequest::with_task();
+        polling::post(&self.session, packets, || request).unwrap();
+        response.await.unwrap();
         settle().await;
     }
 
     async fn get(&self) -> String {
-        match self.session.poll().unwrap().await.unwrap() {
+        let (request, response) = PendingRequest::with_task();
+        polling::poll(&self.session, || request).unwrap();
+        match response.await.unwrap() {
             PollResponse::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
             other => format!("{other:?}").to_lowercase(),
         }
@@ -203,16 +210,16 @@ async fn a_namespace_ends_with_its_last_socket_and_begins_again() {
     let scene = scene();
     for _ in 0..2 {
         scene.post("40/slow,").await;
-        assert!(scene.core.find("/slow").is_some());
+        assert!(scene.core.local.find("/slow").is_some());
         scene.above.gate.notify_one();
         settle().await;
         scene.post("41/slow,").await;
-        assert!(scene.core.find("/slow").is_none());
+        assert!(scene.core.local.find("/slow").is_none());
     }
     scene.post("40").await;
     scene.session.lost(CloseReason::TransportError);
     settle().await;
-    assert!(scene.core.find("/").is_some());
+    assert!(scene.core.local.find("/").is_some());
 }
 
 /// Some enter while others leave: nobody is left in a namespace that cannot be found.
@@ -223,23 +230,24 @@ async fn who_enters_while_the_last_one_leaves_is_found() {
     let enter = || {
         let request = HandshakeRequest::new(opening());
         let connection = Connection::new(Arc::clone(&core), scene.session.clone(), request);
-        let handshake = Handshake::new(Arc::new(connection), &[]);
+        let connection = Arc::new(connection);
         let id = SocketId::random().unwrap();
-        core.enter("/room/1", |namespace| Socket::new(id, namespace, handshake))
+        let enter = |namespace| Socket::new(id, namespace, connection, &[]);
+        core.local.enter("/room/1", enter)
     };
     std::thread::scope(|threads| {
         for _ in 0..2 {
             threads.spawn(|| {
                 for _ in 0..2_000 {
                     let socket = enter();
-                    let live = core.find("/room/1").unwrap();
+                    let live = core.local.find("/room/1").unwrap();
                     assert!(live.rooms.get(&socket.id()).is_some());
                     assert!(socket.close());
                 }
             });
         }
     });
-    assert!(core.find("/room/1").is_none());
+    assert!(core.local.find("/room/1").is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,7 +264,7 @@ async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
         scene.above.log(),
         ["connected /", "stuck", "disconnected: server shutting down"]
     );
-    assert_eq!(scene.core.observers.counts().handlers_dropped, 1);
+    assert_eq!(scene.core.local.observers.counts().handlers_dropped, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,7 +274,7 @@ async fn every_slow_consumer_is_counted_whoever_noticed_it() {
     // As the session itself does when a write makes no progress.
     scene.session.lost(CloseReason::SlowConsumer);
     settle().await;
-    assert_eq!(scene.core.observers.counts().slow_consumers, 1);
+    assert_eq!(scene.core.local.observers.counts().slow_consumers, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ const PONG: u8 = 0x8a;
 /// Bytes that are written ahead of the queued frames, in one write with them.
 #[derive(Debug, Default)]
 pub(super) struct UrgentBytes {
-    /// Emptied by the writer.
+    /// The writer takes all of them, or none.
     pub(super) bytes: Vec<u8>,
     /// How many of them are the handshake's response, which must not be dropped.
     response: u32,
@@ -29,18 +29,11 @@ impl UrgentBytes {
 
     /// Adds the answer to a ping.
     pub(super) fn push_pong(&mut self, payload: &[u8]) {
-        if self.bytes.is_empty() {
-            self.response = 0;
-        }
         let response = self.response as usize;
         if self.bytes.len() - response + 2 + payload.len() > MAX_PONGS {
             self.bytes.truncate(response);
         }
         push(&mut self.bytes, PONG, payload);
-    }
-
-    pub(super) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
     }
 }
 

@@ -110,7 +110,6 @@ pub(super) enum ReservedBits {
 struct Limits {
     max_payload: u32,
     max_fragments: u32,
-    reserved: ReservedBits,
 }
 
 impl Limits {
@@ -118,6 +117,7 @@ impl Limits {
     fn check(
         self,
         header: &FrameHeader,
+        reserved: ReservedBits,
         unfinished: Option<&UnfinishedMessage>,
     ) -> Result<(), Violation> {
         let max_payload = u64::from(self.max_payload);
@@ -128,7 +128,7 @@ impl Limits {
             return Err(Violation::Unmasked);
         }
         let starts_message = matches!(header.opcode, Opcode::Text | Opcode::Binary);
-        let rsv1_allowed = starts_message && self.reserved == ReservedBits::Rsv1;
+        let rsv1_allowed = starts_message && reserved == ReservedBits::Rsv1;
         if (header.rsv1 && !rsv1_allowed) || header.rsv2 || header.rsv3 {
             return Err(Violation::ReservedBits);
         }
@@ -146,12 +146,11 @@ impl Limits {
 }
 
 impl Reader {
-    pub(super) fn new(config: &EngineConfig, reserved: ReservedBits) -> Self {
+    pub(super) fn new(config: &EngineConfig) -> Self {
         Self {
             limits: Limits {
                 max_payload: config.max_payload.try_into().unwrap_or(u32::MAX),
                 max_fragments: config.max_fragments.try_into().unwrap_or(u32::MAX),
-                reserved,
             },
             batch: Bytes::new(),
             unfinished: None,
@@ -169,10 +168,12 @@ impl Reader {
         self.unfinished = None;
     }
 
-    /// Reads up to the next event. Returns `None` when the input is consumed and more is needed.
+    /// Reads up to the next event. Returns `None` when the input is consumed and more is needed. `reserved`: what was
+    /// negotiated, the same in every call.
     pub(super) fn next(
         &mut self,
         input: &mut ReadBuffer,
+        reserved: ReservedBits,
         message: &mut Message,
     ) -> Option<ReadEvent> {
         loop {
@@ -182,10 +183,10 @@ impl Reader {
             if input.is_empty() {
                 return None;
             }
-            if self.unfinished.is_none() && self.take_batch(input) {
+            if self.unfinished.is_none() && self.take_batch(input, reserved) {
                 continue;
             }
-            match self.read_frame(input, message) {
+            match self.read_frame(input, reserved, message) {
                 Ok(None) => {}
                 Ok(Some(event)) => return Some(event),
                 Err(violation) => return Some(ReadEvent::Violation(violation)),
@@ -214,7 +215,7 @@ impl Reader {
 
     /// Moves complete frames that each carry a whole message from the input to the batch. Returns whether there was
     /// one.
-    fn take_batch(&mut self, input: &mut ReadBuffer) -> bool {
+    fn take_batch(&mut self, input: &mut ReadBuffer, reserved: ReservedBits) -> bool {
         let bytes = input.unread_mut();
         let mut end = 0;
         while end < BATCH {
@@ -224,7 +225,7 @@ impl Reader {
             };
             if !header.fin
                 || header.opcode.is_control()
-                || self.limits.check(&header, None).is_err()
+                || self.limits.check(&header, reserved, None).is_err()
             {
                 break;
             }
@@ -248,6 +249,7 @@ impl Reader {
     fn read_frame(
         &mut self,
         input: &mut ReadBuffer,
+        reserved: ReservedBits,
         message: &mut Message,
     ) -> Result<Option<ReadEvent>, Violation> {
         let unfinished = self.unfinished.get_or_insert_default();
@@ -257,7 +259,8 @@ impl Reader {
                 let Some(header) = unfinished.header.complete(input)? else {
                     return Ok(None);
                 };
-                self.limits.check(&header, unfinished.message.as_ref())?;
+                self.limits
+                    .check(&header, reserved, unfinished.message.as_ref())?;
                 unfinished.begin(header, self.limits.max_fragments)?
             }
         };

@@ -40,7 +40,7 @@ async fn rooms(ctx: Context) -> Vec<String> {
 
 #[on("members")]
 async fn members(ctx: Context, room: String) -> Vec<String> {
-    let sockets = ctx.io().to(room).fetch_sockets().await;
+    let sockets = ctx.io().to(room).sockets();
     sockets
         .iter()
         .map(|socket| socket.id().to_string())

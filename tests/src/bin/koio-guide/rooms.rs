@@ -6,7 +6,7 @@ use koio::{Context, Result, ensure, on};
 async fn join(ctx: Context, room: String) -> Result<usize> {
     ensure!(room.starts_with("tea-"), "no_such_room", "only tea here");
     ctx.socket().join(&room)?;
-    Ok(ctx.io().to(room).fetch_sockets().await.len())
+    Ok(ctx.io().to(room).sockets().len())
 }
 
 #[on("say")]

@@ -22,21 +22,21 @@ fn config() -> EngineConfig {
 
 /// Reads the pieces one after the other.
 fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
-    let mut reader = Reader::new(config, ReservedBits::None);
+    let mut reader = Reader::new(config);
     let mut story = Story::default();
-    let mut urgent = UrgentBytes::default();
     for piece in pieces {
         let mut input = ReadBuffer::of(&piece.to_vec().into());
         let mut message = Message::default();
-        while let Some(event) = reader.next(&mut input, &mut message) {
+        while let Some(event) = reader.next(&mut input, ReservedBits::None, &mut message) {
             match event {
                 ReadEvent::Message { compressed } => {
                     assert!(!compressed);
                     story.messages.push(message.clone());
                 }
                 ReadEvent::Ping(payload) => {
+                    let mut urgent = UrgentBytes::default();
                     urgent.push_pong(&payload);
-                    story.answers.extend(urgent.take());
+                    story.answers.extend(urgent.bytes);
                 }
                 ReadEvent::Pong => {}
                 ReadEvent::Close(answer) => {
@@ -62,11 +62,11 @@ fn byte_by_byte(
     config: &EngineConfig,
     reserved: ReservedBits,
 ) -> Vec<(usize, ReadEvent)> {
-    let mut reader = Reader::new(config, reserved);
+    let mut reader = Reader::new(config);
     let mut events = Vec::new();
     for (index, byte) in bytes.iter().enumerate() {
         let mut input = ReadBuffer::of(&vec![*byte].into());
-        if let Some(event) = reader.next(&mut input, &mut Message::default()) {
+        if let Some(event) = reader.next(&mut input, reserved, &mut Message::default()) {
             let is_violation = matches!(event, ReadEvent::Violation(_));
             events.push((index + 1, event));
             if is_violation {
@@ -306,12 +306,14 @@ fn rsv1_marks_a_compressed_message_where_it_is_negotiated() {
         frame(0x80, b"\xff"),
     ]
     .concat();
-    let mut reader = Reader::new(&config, ReservedBits::Rsv1);
+    let mut reader = Reader::new(&config);
     let mut input = ReadBuffer::of(&bytes.into());
     let mut message = Message::default();
     for expected in [&compressed, &plain, &compressed] {
         assert_eq!(
-            reader.next(&mut input, &mut message).as_ref(),
+            reader
+                .next(&mut input, ReservedBits::Rsv1, &mut message)
+                .as_ref(),
             Some(expected)
         );
     }

@@ -1,0 +1,189 @@
+//! The answers of many sockets to one event, of this node and of others.
+
+use std::{
+    collections::HashMap,
+    task::{Context, Poll, Waker},
+};
+
+use parking_lot::Mutex;
+
+use super::cluster::NodeId;
+use crate::{ids::SocketId, wire::RawArgs};
+
+/// Why a socket gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum NoAnswer {
+    /// It was closed when it was asked.
+    Closed,
+    /// Its send queue or its table of unanswered acks was full.
+    Full,
+    /// It did not answer in time.
+    Late,
+    /// It disconnected before it answered.
+    Disconnected,
+}
+
+/// One socket's answer.
+pub(crate) type AckOutcome = (SocketId, Result<RawArgs, NoAnswer>);
+
+/// Where the answers to one event are collected. It is complete when every socket that was asked has an outcome, and every
+/// node that was asked has said which sockets it asked.
+#[derive(Debug)]
+pub(crate) struct AckCollector {
+    state: Mutex<CollectorState>,
+    /// Wake for every answer, not only for the last.
+    streaming: bool,
+}
+
+#[derive(Debug, Default)]
+struct CollectorState {
+    outcomes: Vec<AckOutcome>,
+    /// Sockets that have not answered, with their node if that is another one.
+    unanswered: HashMap<SocketId, Option<NodeId>>,
+    /// Nodes that have not said which sockets they asked.
+    silent: Vec<NodeId>,
+    waker: Option<Waker>,
+}
+
+impl CollectorState {
+    fn is_complete(&self) -> bool {
+        self.unanswered.is_empty() && self.silent.is_empty()
+    }
+
+    fn watch(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+}
+
+impl AckCollector {
+    /// For [`poll_complete`](Self::poll_complete).
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Mutex::default(),
+            streaming: false,
+        }
+    }
+
+    /// For [`poll_next`](Self::poll_next).
+    pub(crate) fn streaming() -> Self {
+        Self {
+            streaming: true,
+            ..Self::new()
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut CollectorState) -> T) -> T {
+        let mut state = self.state.lock();
+        let result = change(&mut state);
+        let waker = match self.streaming || state.is_complete() {
+            true => state.waker.take(),
+            false => None,
+        };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
+    }
+
+    /// A socket of this node is asked.
+    pub(crate) fn expect(&self, socket: SocketId) {
+        self.state.lock().unanswered.insert(socket, None);
+    }
+
+    /// Another node is asked.
+    pub(super) fn expect_node(&self, node: NodeId) {
+        self.state.lock().silent.push(node);
+    }
+
+    /// Another node has asked these sockets. Nothing happens if it was not expected to.
+    pub(super) fn node_asked(&self, node: &NodeId, sockets: Vec<SocketId>) {
+        self.change(|state| {
+            let silent = state.silent.len();
+            state.silent.retain(|silent| silent != node);
+            if state.silent.len() < silent {
+                let sockets = sockets.into_iter();
+                state
+                    .unanswered
+                    .extend(sockets.map(|socket| (socket, Some(node.clone()))));
+            }
+        });
+    }
+
+    /// Another node has left: none of its sockets will answer.
+    pub(super) fn node_left(&self, node: &NodeId) {
+        self.change(|state| {
+            state.silent.retain(|silent| silent != node);
+            let CollectorState {
+                unanswered,
+                outcomes,
+                ..
+            } = state;
+            unanswered.retain(|socket, of| {
+                let stays = of.as_ref() != Some(node);
+                if !stays {
+                    outcomes.push((*socket, Err(NoAnswer::Disconnected)));
+                }
+                stays
+            });
+        });
+    }
+
+    /// A socket has an outcome. Only its first counts.
+    pub(crate) fn resolve(&self, socket: SocketId, outcome: Result<RawArgs, NoAnswer>) {
+        self.change(|state| {
+            if state.unanswered.remove(&socket).is_some() {
+                state.outcomes.push((socket, outcome));
+            }
+        });
+    }
+
+    /// The sockets that were asked: those without an outcome, and those whose outcome has not been taken.
+    pub(super) fn asked(&self) -> Vec<SocketId> {
+        let state = self.state.lock();
+        let answered = state.outcomes.iter().map(|(socket, _)| *socket);
+        answered.chain(state.unanswered.keys().copied()).collect()
+    }
+
+    /// Ready when it is complete.
+    pub(crate) fn poll_complete(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.is_complete() {
+            return Poll::Ready(());
+        }
+        state.watch(cx);
+        Poll::Pending
+    }
+
+    /// The next outcome; `None` when all have been taken and it is complete.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<AckOutcome>> {
+        let mut state = self.state.lock();
+        if let Some(outcome) = state.outcomes.pop() {
+            return Poll::Ready(Some(outcome));
+        }
+        if state.is_complete() {
+            return Poll::Ready(None);
+        }
+        state.watch(cx);
+        Poll::Pending
+    }
+
+    /// Ends the wait: the outcomes that have not been taken ([`NoAnswer::Late`] for the sockets that have none), and the
+    /// nodes that have not said which sockets they asked.
+    pub(crate) fn finish(&self) -> (Vec<AckOutcome>, Vec<NodeId>) {
+        let mut state = self.state.lock();
+        let CollectorState {
+            mut outcomes,
+            unanswered,
+            silent,
+            ..
+        } = std::mem::take(&mut *state);
+        drop(state);
+        let late = unanswered.into_keys();
+        outcomes.extend(late.map(|socket| (socket, Err(NoAnswer::Late))));
+        (outcomes, silent)
+    }
+}

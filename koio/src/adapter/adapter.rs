@@ -1,0 +1,77 @@
+//! The door between emits and delivery.
+
+use std::{any::Any, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use super::{AckCollector, SocketView, Target, cluster::NodeId};
+use crate::{Result, ids::Room, observe::Observers, wire::Frame};
+
+/// Whom an emit means: a target in a namespace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Destination<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) target: &'a Target,
+}
+
+/// What `fetch` found, and which nodes did not answer in time.
+#[derive(Debug, Default)]
+pub(crate) struct Fetched {
+    pub(crate) sockets: Vec<SocketView>,
+    pub(crate) missing: Vec<NodeId>,
+}
+
+/// The future of [`Adapter::fetch`].
+pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Fetched> + Send>>;
+
+/// Dropping it gives up the answers that [`Adapter::ask`] has not collected yet.
+pub(crate) type AskGuard = Box<dyn Any + Send + Sync>;
+
+/// Finds the sockets that an emit means and reaches them, on this node and on others.
+///
+/// One for each server, behind a reference, so that no user's signature names it. No method waits for another node:
+/// what is meant for sockets of this node has happened when the method returns.
+pub(crate) trait Adapter: Send + Sync + 'static {
+    /// A fresh ack id of the namespace, as the sockets of this node will see it.
+    fn next_ack(&self, namespace: &str) -> u64;
+
+    /// Queues a packet for each socket meant. `volatile`: only where it can be sent at once. Returns the number of sockets of
+    /// this node.
+    fn broadcast(&self, to: Destination<'_>, packet: &Frame, volatile: bool) -> usize;
+
+    /// Queues a packet that carries `ack` for each socket meant. The answers go to `answers`; other nodes send theirs for
+    /// as long as `wait`. Returns the number of sockets of this node too.
+    fn ask(
+        &self,
+        to: Destination<'_>,
+        packet: &Frame,
+        ack: u64,
+        wait: Duration,
+        answers: &Arc<AckCollector>,
+    ) -> (AskGuard, usize);
+
+    /// Describes each socket meant. Other nodes have `wait` to answer.
+    fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture;
+
+    /// Puts each socket meant into a room.
+    ///
+    /// # Errors
+    /// The first refusal of a socket of this node, after all have been tried; or the broker refused the message.
+    fn join(&self, to: Destination<'_>, room: &Room) -> Result<()>;
+
+    /// Takes each socket meant out of a room.
+    ///
+    /// # Errors
+    /// The broker refused the message.
+    fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()>;
+
+    /// Disconnects each socket meant from the namespace.
+    ///
+    /// # Errors
+    /// The broker refused the message.
+    fn disconnect(&self, to: Destination<'_>) -> Result<()>;
+
+    /// The observers of this server.
+    fn observers(&self) -> &Observers;
+
+    /// Leaves the other nodes. The sockets of this node stay.
+    fn close(&self) {}
+}

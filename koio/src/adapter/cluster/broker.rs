@@ -1,0 +1,71 @@
+//! What connects the nodes of a cluster.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{inbox::Inbox, node::NodeId};
+use crate::ids::Room;
+
+/// Carries messages between the servers of a cluster: [`Memory`](super::Memory) within one process, a message broker
+/// between several.
+///
+/// A broker carries bytes and knows nothing of their meaning. Delivery is at most once: a lost message is a gap for the
+/// sockets of the nodes that did not get it, and nothing else. The messages of one node on one topic arrive in the order
+/// in which it published them.
+///
+/// No method may block: emits call them.
+pub trait Broker: Send + Sync + 'static {
+    /// A server joins. From here on `inbox` gets what other nodes publish ([`Inbox::deliver`]), and learns which nodes
+    /// there are ([`Inbox::node_up`], [`Inbox::node_down`]). Called within a tokio runtime, once for each server.
+    fn join(&self, inbox: Inbox);
+
+    /// Sends a message of node `from` to other nodes. It need not come back to `from`.
+    ///
+    /// # Errors
+    /// The broker can't take the message now, for instance because its queue is full. The message is then dropped and
+    /// counted ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
+    fn publish(&self, from: &NodeId, topic: &Topic, message: Bytes) -> Result<(), PublishError>;
+
+    /// A server leaves. Nothing is published by it any more, and its inbox takes nothing.
+    fn leave(&self, node: &NodeId);
+}
+
+/// Which nodes a message is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Topic {
+    /// All nodes with sockets in a namespace. A broker may send it to all nodes: who it is for also stands in the message.
+    #[non_exhaustive]
+    Namespace {
+        /// The namespace, with its slash.
+        namespace: Arc<str>,
+        /// The only room that is meant, if it is a single one.
+        room: Option<Room>,
+    },
+    /// One node.
+    Node(NodeId),
+}
+
+/// A broker did not take a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishError {
+    reason: String,
+}
+
+impl PublishError {
+    /// With the reason, for logs.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the broker did not take a message: {}", self.reason)
+    }
+}
+
+impl Error for PublishError {}

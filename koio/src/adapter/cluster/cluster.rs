@@ -1,0 +1,257 @@
+//! The adapter of a server that is one of several.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture},
+    broker::{Broker, Topic},
+    codec,
+    inbox::Inbox,
+    message::{Address, ClusterEnvelope, ClusterMessage},
+    node::NodeId,
+    packet::NeutralPacket,
+    requests::{FetchCollector, Requests},
+};
+use crate::{
+    Error, Result,
+    ids::{NoRandomness, Room},
+    observe::{Observation, Observers},
+    wire::Frame,
+};
+
+/// The sockets of this node through another adapter, and those of other nodes through a broker.
+///
+/// Each method does its work on this node first, so that a slow or broken broker delays nothing there.
+pub(crate) struct Cluster {
+    local: Arc<dyn Adapter>,
+    broker: Arc<dyn Broker>,
+    inbox: Inbox,
+    requests: Arc<Requests>,
+    /// The broker refused the last message; logged once, until it takes one again.
+    refused: AtomicBool,
+    /// `Ask` requests of other nodes that are being answered.
+    pub(super) serving: AtomicUsize,
+    left: AtomicBool,
+}
+
+impl Cluster {
+    /// A node that has not joined: [`join`](Self::join) does.
+    pub(crate) fn new(
+        local: Arc<dyn Adapter>,
+        broker: Arc<dyn Broker>,
+    ) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            local,
+            broker,
+            inbox: Inbox::new(NodeId::random()?),
+            requests: Arc::default(),
+            refused: AtomicBool::new(false),
+            serving: AtomicUsize::new(0),
+            left: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn local(&self) -> &Arc<dyn Adapter> {
+        &self.local
+    }
+
+    pub(super) fn broker(&self) -> &dyn Broker {
+        &*self.broker
+    }
+
+    pub(super) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    pub(super) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    /// Publishes a message, for all nodes or for one. `false` if the broker refused it.
+    pub(super) fn publish(&self, topic: &Topic, message: ClusterMessage) -> bool {
+        let envelope = ClusterEnvelope {
+            from: self.inbox.node().clone(),
+            message,
+        };
+        let published = match codec::encode(&envelope) {
+            Ok(bytes) => self
+                .broker
+                .publish(self.inbox.node(), topic, bytes)
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match published {
+            Ok(()) => {
+                if self.refused.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the broker takes messages again");
+                }
+                true
+            }
+            Err(error) => {
+                let observation = Observation::ClusterUnpublished { cause: &error };
+                self.local.observers().notify(&observation);
+                if !self.refused.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        error,
+                        "a message to other nodes was dropped; more may follow"
+                    );
+                }
+                false
+            }
+        }
+    }
+
+    fn publish_to(
+        &self,
+        to: Destination<'_>,
+        message: impl FnOnce(Address) -> ClusterMessage,
+    ) -> bool {
+        if self.inbox.is_alone() {
+            return true;
+        }
+        let topic = Topic::Namespace {
+            namespace: to.namespace.into(),
+            room: match to.target.rooms.as_slice() {
+                [room] => Some(room.clone()),
+                _ => None,
+            },
+        };
+        self.publish(&topic, message(Address::new(to.namespace, to.target)))
+    }
+
+    /// A change on this node, then the same on the others.
+    fn change(
+        &self,
+        here: Result<()>,
+        to: Destination<'_>,
+        message: impl FnOnce(Address) -> ClusterMessage,
+    ) -> Result<()> {
+        let published = self.publish_to(to, message);
+        here?;
+        if published {
+            return Ok(());
+        }
+        Err(Error::new(
+            "cluster",
+            "the broker did not take the message to the other nodes",
+        )
+        .hide())
+    }
+}
+
+impl Adapter for Cluster {
+    fn next_ack(&self, namespace: &str) -> u64 {
+        self.local.next_ack(namespace)
+    }
+
+    fn broadcast(&self, to: Destination<'_>, packet: &Frame, volatile: bool) -> usize {
+        let here = self.local.broadcast(to, packet, volatile);
+        if let Some(packet) = NeutralPacket::of_frame(packet, to.namespace) {
+            self.publish_to(to, |to| ClusterMessage::Broadcast {
+                to,
+                volatile,
+                packet,
+            });
+        }
+        here
+    }
+
+    fn ask(
+        &self,
+        to: Destination<'_>,
+        packet: &Frame,
+        ack: u64,
+        wait: Duration,
+        answers: &Arc<AckCollector>,
+    ) -> (AskGuard, usize) {
+        let here = self.local.ask(to, packet, ack, wait, answers);
+        let nodes = self.inbox.nodes();
+        if nodes.is_empty() {
+            return here;
+        }
+        for node in nodes {
+            answers.expect_node(node);
+        }
+        let request = self.requests.begin_ask(answers);
+        let packet = NeutralPacket::of_frame(packet, to.namespace);
+        if let (Some(request), Some(packet)) = (&request, packet) {
+            let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let request = request.id;
+            self.publish_to(to, |to| ClusterMessage::Ask {
+                request,
+                to,
+                wait,
+                packet,
+            });
+        }
+        let (guard, recipients) = here;
+        (Box::new((guard, request)), recipients)
+    }
+
+    fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture {
+        let here = self.local.fetch(to, wait);
+        let nodes = self.inbox.nodes();
+        if nodes.is_empty() {
+            return here;
+        }
+        let answers = Arc::new(FetchCollector::new(nodes));
+        let request = self.requests.begin_fetch(&answers);
+        if let Some(request) = &request {
+            let request = request.id;
+            self.publish_to(to, |to| ClusterMessage::Fetch { request, to });
+        }
+        Box::pin(async move {
+            let mut fetched = here.await;
+            if request.is_some() {
+                let _ = tokio::time::timeout(wait, answers.complete()).await;
+            }
+            let (sockets, missing) = answers.finish();
+            fetched.sockets.extend(sockets);
+            fetched.missing.extend(missing);
+            fetched
+        })
+    }
+
+    fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
+        self.change(self.local.join(to, room), to, |to| ClusterMessage::Join {
+            to,
+            room: room.clone(),
+        })
+    }
+
+    fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
+        self.change(self.local.leave(to, room), to, |to| ClusterMessage::Leave {
+            to,
+            room: room.clone(),
+        })
+    }
+
+    fn disconnect(&self, to: Destination<'_>) -> Result<()> {
+        self.change(self.local.disconnect(to), to, |to| {
+            ClusterMessage::Disconnect { to }
+        })
+    }
+
+    fn observers(&self) -> &Observers {
+        self.local.observers()
+    }
+
+    fn close(&self) {
+        if !self.left.swap(true, Ordering::AcqRel) {
+            self.broker.leave(self.inbox.node());
+            self.inbox.close();
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,177 @@
+//! What arrives at one node: a bounded queue between the broker and the node's task.
+
+use std::{collections::VecDeque, fmt, sync::Arc};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+use super::node::NodeId;
+
+/// The most messages that may wait.
+const MAX_MESSAGES: usize = 8_192;
+/// The most bytes of messages that may wait.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Where a [`Broker`](super::Broker) puts what is for one node. Cloning costs a reference count.
+///
+/// At most 8,192 messages or 64 MiB wait in it. What comes beyond that is dropped and counted
+/// ([`Counts::cluster_dropped`](crate::observe::Counts::cluster_dropped)), and logged as a warning.
+#[derive(Clone)]
+pub struct Inbox(Arc<InboxShared>);
+
+struct InboxShared {
+    node: NodeId,
+    /// The other nodes.
+    nodes: RwLock<Vec<NodeId>>,
+    queue: Mutex<InboxQueue>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct InboxQueue {
+    items: VecDeque<InboxItem>,
+    messages: usize,
+    bytes: usize,
+    /// Messages dropped since the last [`Inbox::next`].
+    dropped: u64,
+    closed: bool,
+}
+
+/// What an [`Inbox`] gives to its node.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum InboxItem {
+    Message(Bytes),
+    NodeDown(NodeId),
+    /// So many messages were dropped before the item that comes next.
+    Dropped(u64),
+}
+
+/// The node has left, or is so far behind that the message was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lagging;
+
+impl fmt::Display for Lagging {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the node is too far behind: the message was dropped")
+    }
+}
+
+impl std::error::Error for Lagging {}
+
+impl Inbox {
+    pub(super) fn new(node: NodeId) -> Self {
+        Self(Arc::new(InboxShared {
+            node,
+            nodes: RwLock::default(),
+            queue: Mutex::default(),
+            arrived: Notify::new(),
+        }))
+    }
+
+    /// The node that this is for.
+    #[must_use]
+    pub fn node(&self) -> &NodeId {
+        &self.0.node
+    }
+
+    /// A message of another node has arrived. One that this node published itself is ignored.
+    ///
+    /// # Errors
+    /// It was dropped: too much waits. There is nothing to do about it; the node counts and logs it.
+    pub fn deliver(&self, message: Bytes) -> Result<(), Lagging> {
+        let mut queue = self.0.queue.lock();
+        if queue.closed {
+            return Err(Lagging);
+        }
+        let bytes = queue.bytes + message.len();
+        if queue.messages >= MAX_MESSAGES || (bytes > MAX_BYTES && queue.messages > 0) {
+            queue.dropped += 1;
+            return Err(Lagging);
+        }
+        queue.bytes = bytes;
+        queue.messages += 1;
+        queue.items.push_back(InboxItem::Message(message));
+        drop(queue);
+        self.0.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Another node is there: requests to all nodes wait for its answer from now on.
+    pub fn node_up(&self, node: NodeId) {
+        let mut nodes = self.0.nodes.write();
+        if node != self.0.node && !nodes.contains(&node) {
+            nodes.push(node);
+        }
+    }
+
+    /// Another node is gone: no request waits for it any more. Call it after its last message was delivered.
+    pub fn node_down(&self, node: &NodeId) {
+        let mut nodes = self.0.nodes.write();
+        let known = nodes.len();
+        nodes.retain(|known| known != node);
+        if nodes.len() == known {
+            return;
+        }
+        drop(nodes);
+        let mut queue = self.0.queue.lock();
+        if !queue.closed {
+            queue.items.push_back(InboxItem::NodeDown(node.clone()));
+        }
+        drop(queue);
+        self.0.arrived.notify_one();
+    }
+
+    /// The other nodes that are there.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.0.nodes.read().clone()
+    }
+
+    /// Whether there is no other node.
+    pub(super) fn is_alone(&self) -> bool {
+        self.0.nodes.read().is_empty()
+    }
+
+    /// The next item; `None` once the inbox is closed.
+    pub(super) async fn next(&self) -> Option<InboxItem> {
+        loop {
+            {
+                let mut queue = self.0.queue.lock();
+                if queue.closed {
+                    return None;
+                }
+                // Before the messages that came after the drop; those that waited then are behind it, which is said early.
+                if queue.dropped > 0 {
+                    return Some(InboxItem::Dropped(std::mem::take(&mut queue.dropped)));
+                }
+                if let Some(item) = queue.items.pop_front() {
+                    if let InboxItem::Message(message) = &item {
+                        queue.messages -= 1;
+                        queue.bytes -= message.len();
+                    }
+                    return Some(item);
+                }
+            }
+            self.0.arrived.notified().await;
+        }
+    }
+
+    /// Nothing is taken any more, and [`next`](Self::next) ends.
+    pub(super) fn close(&self) {
+        *self.0.queue.lock() = InboxQueue {
+            closed: true,
+            ..InboxQueue::default()
+        };
+        self.0.nodes.write().clear();
+        self.0.arrived.notify_one();
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("node", &self.0.node)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! An event as nodes hand it on: without namespace and ack id, which each node writes anew.
+
+use bytes::Bytes;
+
+use crate::wire::{Frame, Message};
+
+/// The event's JSON list, its name first, and its attachments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NeutralPacket {
+    pub(super) list: Bytes,
+    pub(super) attachments: Vec<Bytes>,
+}
+
+impl NeutralPacket {
+    /// Of an event that was encoded for the sockets of this node in `namespace`. `None` if the frame is no such event.
+    pub(super) fn of_frame(frame: &Frame, namespace: &str) -> Option<Self> {
+        let mut parts = frame.parts();
+        let text = parts.next().filter(|part| part.text)?.payload;
+        let copied = |slice: &[u8]| Bytes::copy_from_slice(slice);
+        Some(Self {
+            list: copied(list(text, namespace)?),
+            attachments: parts.map(|part| copied(part.payload)).collect(),
+        })
+    }
+
+    /// For the sockets of this node.
+    pub(super) fn to_frame(&self, namespace: &str, ack: Option<u64>) -> Frame {
+        let mut text = match self.attachments.len() {
+            0 => "2".to_owned(),
+            count => format!("5{count}-"),
+        };
+        if namespace != "/" {
+            text.push_str(namespace);
+            text.push(',');
+        }
+        if let Some(ack) = ack {
+            text.push_str(&ack.to_string());
+        }
+        let mut text = text.into_bytes();
+        text.extend_from_slice(&self.list);
+        let frame = Frame::message(&Message::Text(text.into()));
+        if self.attachments.is_empty() {
+            return frame;
+        }
+        let attachments = self.attachments.iter().cloned();
+        frame.followed_by(attachments.map(|bytes| Frame::message(&Message::Binary(bytes))))
+    }
+}
+
+/// The list of an event packet: `42["e"]`, `451-/chat,17["e",..]`, the digit of Engine.IO included.
+fn list<'a>(text: &'a [u8], namespace: &str) -> Option<&'a [u8]> {
+    let after_kind = match text.strip_prefix(b"4")?.split_first()? {
+        (b'2', rest) => rest,
+        (b'5', rest) => {
+            let dash = rest.iter().position(|byte| *byte == b'-')?;
+            rest.get(dash + 1..)?
+        }
+        _ => return None,
+    };
+    let after_namespace = match namespace {
+        "/" => after_kind,
+        name => after_kind
+            .strip_prefix(name.as_bytes())?
+            .strip_prefix(b",")?,
+    };
+    let digits = after_namespace
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
+    let list = after_namespace.get(digits.count()..)?;
+    list.starts_with(b"[").then_some(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire;
+
+    #[test]
+    fn a_packet_gets_the_namespace_and_the_ack_id_of_the_node_that_sends_it() {
+        for (namespace, ack) in [
+            ("/", None),
+            ("/", Some(7)),
+            ("/a[1]", None),
+            ("/a[1]", Some(12)),
+        ] {
+            let sent = wire::event(namespace, ack, "e", "x").unwrap();
+            let packet = NeutralPacket::of_frame(&sent, namespace).unwrap();
+            assert_eq!(packet.list, r#"["e","x"]"#);
+            assert_eq!(packet.to_frame(namespace, ack), sent);
+            let other = wire::event(namespace, Some(99), "e", "x").unwrap();
+            assert_eq!(packet.to_frame(namespace, Some(99)), other);
+        }
+    }
+
+    #[test]
+    fn attachments_stay_beside_the_list() {
+        let bytes = crate::wire::Bytes::from(vec![1, 2, 3]);
+        for ack in [None, Some(3)] {
+            let sent = wire::event("/chat", ack, "e", &bytes).unwrap();
+            let packet = NeutralPacket::of_frame(&sent, "/chat").unwrap();
+            assert_eq!(packet.attachments, [Bytes::from_static(&[1, 2, 3])]);
+            assert_eq!(packet.to_frame("/chat", ack), sent);
+        }
+    }
+
+    #[test]
+    fn a_frame_of_another_namespace_or_kind_is_no_event() {
+        let sent = wire::event("/chat", None, "e", &()).unwrap();
+        assert_eq!(NeutralPacket::of_frame(&sent, "/other"), None);
+        assert_eq!(
+            NeutralPacket::of_frame(&wire::disconnect("/chat"), "/chat"),
+            None
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! What other nodes publish, applied to the sockets of this node.
+
+use std::{
+    future::poll_fn,
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    super::{AckCollector, Destination, NoAnswer},
+    broker::Topic,
+    cluster::Cluster,
+    codec,
+    inbox::InboxItem,
+    message::{self, Address, ClusterEnvelope, ClusterMessage},
+    node::NodeId,
+    packet::NeutralPacket,
+};
+use crate::observe::Observation;
+
+/// Messages that are applied before other tasks of the thread get their turn.
+const MESSAGES_PER_TURN: usize = 32;
+
+/// The most `Ask` requests of other nodes that this node answers at once. It leaves more unanswered, so that it counts as
+/// missing there.
+const MAX_SERVING: usize = 4_096;
+
+/// The longest that this node waits for its sockets on another node's behalf.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
+impl Cluster {
+    /// Joins the broker, and applies what arrives in a task that ends with this value.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub(crate) fn join(self: &Arc<Self>) {
+        self.broker().join(self.inbox().clone());
+        let (cluster, inbox) = (Arc::downgrade(self), self.inbox().clone());
+        tokio::spawn(async move {
+            for applied in 1_usize.. {
+                let Some(item) = inbox.next().await else {
+                    return;
+                };
+                let Some(cluster) = cluster.upgrade() else {
+                    return;
+                };
+                cluster.apply(item).await;
+                drop(cluster);
+                if applied % MESSAGES_PER_TURN == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+    }
+
+    async fn apply(self: &Arc<Self>, item: InboxItem) {
+        match item {
+            InboxItem::Message(encoded) => self.receive(encoded).await,
+            InboxItem::NodeDown(node) => self.requests().node_left(&node),
+            InboxItem::Dropped(count) => {
+                self.local()
+                    .observers()
+                    .notify(&Observation::ClusterDropped { messages: count });
+            }
+        }
+    }
+
+    async fn receive(self: &Arc<Self>, encoded: Bytes) {
+        let ClusterEnvelope { from, message } = match codec::decode(encoded) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                let cause = format_args!("{error:?}");
+                self.local()
+                    .observers()
+                    .notify(&Observation::ClusterMalformed { cause });
+                return;
+            }
+        };
+        if from == *self.inbox().node() {
+            return;
+        }
+        match message {
+            ClusterMessage::Broadcast {
+                to,
+                volatile,
+                packet,
+            } => here(to, |to| {
+                let frame = packet.to_frame(to.namespace, None);
+                self.local().broadcast(to, &frame, volatile);
+            }),
+            ClusterMessage::Join { to, room } => {
+                here(to, |to| self.changed(self.local().join(to, &room)))
+            }
+            ClusterMessage::Leave { to, room } => {
+                here(to, |to| self.changed(self.local().leave(to, &room)));
+            }
+            ClusterMessage::Disconnect { to } => {
+                here(to, |to| self.changed(self.local().disconnect(to)))
+            }
+            ClusterMessage::Fetch { request, to } => {
+                let fetching = here(to, |to| self.local().fetch(to, Duration::ZERO));
+                let sockets = fetching.await.sockets;
+                self.publish(
+                    &Topic::Node(from),
+                    ClusterMessage::Fetched { request, sockets },
+                );
+            }
+            ClusterMessage::Fetched { request, sockets } => {
+                self.requests().fetched(request, &from, sockets);
+            }
+            ClusterMessage::Ask {
+                request,
+                to,
+                wait,
+                packet,
+            } => self.serve(from, request, to, Duration::from_millis(wait), &packet),
+            ClusterMessage::Asked { request, sockets } => {
+                self.requests().asked(request, &from, sockets)
+            }
+            ClusterMessage::Answered {
+                request,
+                socket,
+                failure,
+                args,
+            } => {
+                let outcome = match failure {
+                    Some(failure) => Err(failure),
+                    None => message::answer(args).ok_or(NoAnswer::Disconnected),
+                };
+                self.requests().answered(request, (socket, outcome));
+            }
+        }
+    }
+
+    /// The node that asked has gone on: a refusal here is of no use to it.
+    fn changed(&self, result: crate::Result<()>) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "what another node asked for was refused");
+        }
+    }
+
+    /// Asks the sockets of this node for another one, and sends it each answer as it comes.
+    fn serve(
+        self: &Arc<Self>,
+        from: NodeId,
+        request: u64,
+        to: Address,
+        wait: Duration,
+        packet: &NeutralPacket,
+    ) {
+        if self.serving.fetch_add(1, Ordering::Relaxed) >= MAX_SERVING {
+            self.serving.fetch_sub(1, Ordering::Relaxed);
+            self.local()
+                .observers()
+                .notify(&Observation::ClusterDropped { messages: 1 });
+            return;
+        }
+        let wait = wait.min(LONGEST_WAIT);
+        let answers = Arc::new(AckCollector::streaming());
+        let (guard, _) = here(to, |to| {
+            let ack = self.local().next_ack(to.namespace);
+            let frame = packet.to_frame(to.namespace, Some(ack));
+            self.local().ask(to, &frame, ack, wait, &answers)
+        });
+        let topic = Topic::Node(from);
+        let sockets = answers.asked();
+        self.publish(&topic, ClusterMessage::Asked { request, sockets });
+        let serving = Serving(Arc::downgrade(self));
+        let until = Instant::now().checked_add(wait);
+        tokio::spawn(async move {
+            let next = || poll_fn(|cx| answers.poll_next(cx));
+            loop {
+                let outcome = match until {
+                    Some(until) => timeout_at(until, next()).await.unwrap_or_default(),
+                    None => next().await,
+                };
+                let (Some(outcome), Some(cluster)) = (outcome, serving.0.upgrade()) else {
+                    break;
+                };
+                cluster.publish(&topic, ClusterMessage::answered(request, outcome));
+            }
+            drop(guard);
+        });
+    }
+}
+
+/// One request that this node answers, counted until it is dropped.
+struct Serving(Weak<Cluster>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(cluster) = self.0.upgrade() {
+            cluster.serving.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn here<T>(to: Address, apply: impl FnOnce(Destination<'_>) -> T) -> T {
+    let (namespace, target) = to.into_target();
+    apply(Destination {
+        namespace: &namespace,
+        target: &target,
+    })
+}

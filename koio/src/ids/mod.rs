@@ -1,0 +1,15 @@
+//! The names of things on the wire: sessions, sockets and rooms.
+//!
+//! Three kinds of identity, three types. A [`Sid`] names an Engine.IO session and is a bearer secret:
+//! whoever knows it can read and write that session. A [`SocketId`] names one Socket.IO socket and is
+//! public. A [`Room`] is a name that your own code chose.
+
+mod random;
+mod room;
+mod sid;
+mod socket_id;
+
+pub(crate) use random::NoRandomness;
+pub use room::Room;
+pub use sid::Sid;
+pub use socket_id::{NotASocketId, SocketId};

@@ -1,0 +1,76 @@
+//! The ids of Engine.IO sessions.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::random::{self, NoRandomness, is_id_char};
+
+/// Bytes of randomness in a [`Sid`]: 192 bits, since it is the only credential of a polling session.
+const SID_RANDOM: usize = 24;
+/// Characters of a [`Sid`]: base64url of [`SID_RANDOM`] bytes, which needs no padding.
+const SID_CHARS: usize = 32;
+
+/// The id of an Engine.IO session (protocol section "Handshake").
+///
+/// It is a bearer secret of 192 random bits: [`Debug`](fmt::Debug) shows its first four characters only, and
+/// there is no `Display`. It is never the same as the id of a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sid([u8; SID_CHARS]);
+
+impl Sid {
+    /// Draws a fresh id from the operating system's randomness.
+    ///
+    /// # Errors
+    /// Fails when the operating system has no randomness to give; no session may be opened then.
+    pub(crate) fn random() -> Result<Self, NoRandomness> {
+        let random: [u8; SID_RANDOM] = random::bytes()?;
+        let mut chars = [0_u8; SID_CHARS];
+        URL_SAFE_NO_PAD
+            .encode_slice(random, &mut chars)
+            .map_err(|_| NoRandomness)?;
+        Ok(Self(chars))
+    }
+
+    /// Reads an id that a client sent; `None` if the text does not have the shape of one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::read(text.as_bytes())
+    }
+
+    /// [`parse`](Self::parse) of bytes.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let chars: [u8; SID_CHARS] = text.try_into().ok()?;
+        chars.iter().all(is_id_char).then_some(Self(chars))
+    }
+
+    /// Which of `parts` shards it belongs to. Ids are spread evenly, since the first character is random.
+    pub(crate) fn part(&self, parts: usize) -> usize {
+        usize::from(self.0[0]) % parts
+    }
+
+    /// The whole secret, as it goes to the client that owns the session. Never log it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", self.expose().get(..4).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_is_redacted_when_shown() {
+        let sid = Sid::random().unwrap();
+        let shown = format!("{sid:?}");
+        assert_eq!(shown.chars().count(), 5);
+        assert!(!shown.contains(sid.expose()));
+    }
+}

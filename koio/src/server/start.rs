@@ -1,0 +1,176 @@
+//! Starting a server: all checks, then the engine, then a listener or a service for another server.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
+
+use super::{
+    Config, Io, KoioLayer, KoioService, Server, attached::AttachedService, io::InvalidOrigin,
+    listen::HttpServices,
+};
+use crate::{
+    Error, Result,
+    engine::Engine,
+    socket::{Clients, IoHandle},
+    transport::EngineService,
+};
+
+impl Io {
+    /// Checks everything and makes the engine of it.
+    fn start(self) -> Result<StartedIo> {
+        let Self {
+            setup,
+            core,
+            config,
+            contradiction,
+            origins,
+            invalid_origin,
+            path,
+            attached,
+            broker,
+            observers,
+        } = self;
+        if let Err(limit) = config.check() {
+            let location = contradiction.map(|location| format!(" ({location})"));
+            let problem = format!("{limit}{}", location.unwrap_or_default());
+            return Err(Error::setup(problem).because(Box::new(limit)));
+        }
+        if let Some(InvalidOrigin {
+            given,
+            why,
+            location,
+        }) = invalid_origin
+        {
+            return Err(Error::setup(format!(
+                "`{given}` is no origin: {why} ({location}). A browser sends one as `https://app.example.com` or \
+                 `http://localhost:5173`"
+            )));
+        }
+        if !path.starts_with('/') || path.contains(['?', '#']) {
+            return Err(Error::setup(format!(
+                "the path `{path}` must begin with a slash and have neither query nor fragment"
+            )));
+        }
+        let routes = setup.freeze()?;
+        let clients = Clients::new(Arc::clone(&core), routes);
+        core.local.observers.add(observers);
+        let engine = Engine::observed(
+            config.engine.clone(),
+            Arc::new(clients),
+            core.local.observers.clone(),
+        )?;
+        core.start(config.socket.clone(), &engine);
+        let handle = IoHandle::root(core);
+        if let Some(broker) = broker {
+            handle.join_cluster(broker)?;
+        }
+        let service = EngineService::new(engine, &path, origins);
+        Ok(StartedIo {
+            service,
+            handle,
+            config,
+            attached,
+        })
+    }
+
+    /// Checks everything and binds an address. [`Server::run`] then serves.
+    ///
+    /// # Errors
+    /// Everything that contradicts itself, naming file and line ([`is_setup`](Error::is_setup)): two handlers of
+    /// an event, a state that is missing, limits. Or the address can't be bound.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the set-up with it. No client has been served.
+    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
+        let started = self.start()?;
+        let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
+        let listener = TcpListener::bind(addresses.as_slice())
+            .await
+            .map_err(|error| io::Error::new(error.kind(), format!("{addresses:?}: {error}")))?;
+        Server::new(
+            listener,
+            started.handle,
+            HttpServices::new(
+                started.service,
+                started.attached,
+                started.config.header_timeout,
+            ),
+            started.config.shutdown_timeout,
+        )
+    }
+
+    /// Binds an address and serves until Ctrl-C, then drains; see [`Server::run_until_signal`].
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops accepting and drains nothing; sessions that are open go on.
+    pub async fn listen(self, address: impl ToSocketAddrs) -> Result<()> {
+        let server = self.bind(address).await?;
+        tracing::info!(address = %server.local_addr(), "listening");
+        server.run_until_signal().await
+    }
+
+    /// A tower layer for another server: `Router::new().route(..).layer(io.into_layer())` in axum.
+    ///
+    /// That server ends by its own means: when [`shutdown_signal`](crate::shutdown_signal) comes, call
+    /// [`IoHandle::shutdown`] first. What was given to
+    /// [`attach`](Self::attach) is not used.
+    ///
+    /// # Panics
+    /// If something contradicts itself, as in [`bind`](Self::bind); [`try_into_layer`](Self::try_into_layer)
+    /// returns it instead. Also outside a tokio runtime, if a tower layer needs one.
+    #[track_caller]
+    #[must_use]
+    pub fn into_layer(self) -> KoioLayer {
+        match self.try_into_layer() {
+            Ok(layer) => layer,
+            #[allow(clippy::panic, reason = "a mistake of the program, shown at its start")]
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As [`into_layer`](Self::into_layer), without the panic over what contradicts itself.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, if a tower layer needs one.
+    pub fn try_into_layer(self) -> Result<KoioLayer> {
+        Ok(KoioLayer::new(self.start()?.service))
+    }
+
+    /// A tower service that serves koio's path and answers 404 to the rest.
+    ///
+    /// # Panics
+    /// As [`into_layer`](Self::into_layer).
+    #[track_caller]
+    #[must_use]
+    pub fn into_service(self) -> KoioService {
+        match self.try_into_service() {
+            Ok(service) => service,
+            #[allow(clippy::panic, reason = "a mistake of the program, shown at its start")]
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As [`into_service`](Self::into_service), without the panic over what contradicts itself.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, if a tower layer needs one.
+    pub fn try_into_service(self) -> Result<KoioService> {
+        Ok(KoioService::new(self.start()?.service))
+    }
+}
+
+struct StartedIo {
+    service: EngineService,
+    handle: IoHandle,
+    config: Config,
+    attached: Option<AttachedService>,
+}

@@ -1,0 +1,25 @@
+//! Reading answers into the types that the program asked for.
+
+use serde::de::DeserializeOwned;
+
+use super::super::error::no_answer;
+use crate::{Error, Result, SocketId, adapter::AckOutcome, wire::RawArgs};
+
+/// The first argument of an answer.
+pub(super) fn first_argument<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
+    let mut reader = args.reader();
+    reader
+        .next_or_null()
+        .map_err(|error| Error::bad_request(format!("the client's answer: {error}")).hide())
+}
+
+/// The first argument of each answer.
+pub(in crate::socket) fn read_outcomes<T: DeserializeOwned>(
+    outcomes: &[AckOutcome],
+) -> Vec<(SocketId, Result<T>)> {
+    let read = |(socket, outcome): &AckOutcome| {
+        let args = outcome.as_ref().map_err(|why| no_answer(*why));
+        (*socket, args.and_then(first_argument))
+    };
+    outcomes.iter().map(read).collect()
+}

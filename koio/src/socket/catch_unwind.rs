@@ -1,0 +1,17 @@
+//! The one place where panics of users' code are caught.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// What a panic carried.
+pub(crate) type PanicPayload = Box<dyn Any + Send>;
+
+/// Runs a call; a panic in it becomes an error.
+///
+/// Unwind safety: what the panicking code left half-done is its own business, as in a thread that panicked. koio holds no
+/// lock and has no half-changed value while it runs users' code.
+pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, PanicPayload> {
+    catch_unwind(AssertUnwindSafe(call))
+}

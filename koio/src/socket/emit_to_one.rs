@@ -1,0 +1,139 @@
+//! Emits to one socket, and to all others: what [`Socket`] and [`RemoteSocket`] have of [`Emit`].
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{ack::AckFuture, emit::Emit, error::not_sent, remote::RemoteSocket, socket::Socket};
+use crate::{Result, ids::Room, wire};
+
+impl Socket {
+    /// Sends an event to this client.
+    ///
+    /// `args` is what the client's listener gets: `()` is no argument, [`args!`](crate::args)`[a, b]` are
+    /// several, anything else is one: a tuple or a list is one array. Bytes ([`Bytes`](crate::Bytes), `serde_bytes`)
+    /// at any depth travel as binary.
+    ///
+    /// # Errors
+    /// [Full](crate::Error::is_full) if the client does not read fast enough: nothing was queued.
+    /// [Closed](crate::Error::is_closed) if it is gone. A handler that passes these on lets its own client see them.
+    /// Otherwise the caller's own fault: a reserved name, a value
+    /// that does not serialise, more than ten binaries.
+    pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
+        let draft = wire::event_draft(self.namespace(), None, event, &args).map_err(not_sent)?;
+        self.deliver(draft)?;
+        self.sent(event);
+        Ok(())
+    }
+
+    /// Sends an event to this client and waits for its answer, for at most
+    /// [`ack_timeout`](crate::config::SocketConfig::ack_timeout); see [`timeout`](Self::timeout) for another time.
+    ///
+    /// The event is queued before this returns; the future only waits. For its errors, and for dropping it, see
+    /// [`Emit::emit_with_ack`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, which keeps the time.
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        args: impl Serialize,
+    ) -> AckFuture<T> {
+        AckFuture::send(self, event, &args, self.core().config().ack_timeout)
+    }
+
+    /// An emit to this client alone that can be [volatile](Emit::volatile) or have a
+    /// [timeout](Emit::timeout).
+    pub fn only(&self) -> Emit {
+        Emit::to_socket(self.clone())
+    }
+
+    /// An emit to this client alone whose answer is waited for so long.
+    pub fn timeout(&self, time: Duration) -> Emit {
+        self.only().timeout(time)
+    }
+
+    /// An emit to this client alone that is dropped if it can't go out at once.
+    pub fn volatile(&self) -> Emit {
+        self.only().volatile()
+    }
+
+    /// An emit to a room, or to another socket by its id, of this namespace; never to this socket itself.
+    pub fn to(&self, room: impl Into<Room>) -> Emit {
+        self.others().to(room)
+    }
+
+    /// An emit to all sockets of this namespace but this one and those in `room`.
+    pub fn except(&self, room: impl Into<Room>) -> Emit {
+        self.others().except(room)
+    }
+
+    /// An emit to all sockets of this namespace but this one.
+    pub fn others(&self) -> Emit {
+        let namespace = Arc::clone(&self.live_namespace().name);
+        Emit::new(Arc::clone(self.core()), namespace).except(self.id())
+    }
+
+    /// Sends an event to all sockets of this namespace but this one.
+    ///
+    /// # Errors
+    /// As [`Emit::emit`].
+    pub fn broadcast(&self, event: &str, args: impl Serialize) -> Result<()> {
+        self.others().emit(event, args)
+    }
+}
+
+impl RemoteSocket {
+    /// An emit to this client alone that can be [volatile](Emit::volatile) or have a
+    /// [timeout](Emit::timeout).
+    pub fn only(&self) -> Emit {
+        Emit::new(Arc::clone(&self.core), Arc::clone(&self.namespace)).to(self.id())
+    }
+
+    /// Sends an event to this client.
+    ///
+    /// # Errors
+    /// On this node as [`Socket::emit`]. For a socket of another node only the caller's own fault: it is not known here
+    /// whether it is still connected.
+    pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
+        self.only().emit(event, args)
+    }
+
+    /// Sends an event to this client and waits for its answer, for at most
+    /// [`ack_timeout`](crate::config::SocketConfig::ack_timeout). For its errors, and for dropping it, see
+    /// [`Emit::emit_with_ack`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, which keeps the time.
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        args: impl Serialize,
+    ) -> AckFuture<T> {
+        self.only().emit_with_ack(event, args)
+    }
+
+    /// Puts the socket into a room.
+    ///
+    /// # Errors
+    /// As [`Emit::sockets_join`]. A refusal on another node is not known here.
+    pub fn join(&self, room: impl Into<Room>) -> Result<()> {
+        self.only().sockets_join(room)
+    }
+
+    /// Takes the socket out of a room.
+    ///
+    /// # Errors
+    /// As [`Emit::sockets_leave`].
+    pub fn leave(&self, room: impl Into<Room>) -> Result<()> {
+        self.only().sockets_leave(room)
+    }
+
+    /// [Disconnects](Socket::disconnect) the socket from its namespace.
+    ///
+    /// # Errors
+    /// As [`Emit::disconnect_sockets`].
+    pub fn disconnect(&self) -> Result<()> {
+        self.only().disconnect_sockets()
+    }
+}

@@ -1,0 +1,55 @@
+//! The errors that sockets and emits end with.
+
+use crate::{
+    Error,
+    adapter::{NoAnswer, NotJoined},
+    engine::SendError,
+    wire::EncodeError,
+};
+
+/// An event or an answer that has no form on the wire.
+pub(super) fn not_sent(error: EncodeError) -> Error {
+    Error::from(error)
+}
+
+/// The socket has closed.
+pub(super) fn closed() -> Error {
+    Error::closed()
+}
+
+/// The session did not take a frame.
+pub(super) fn refused(refused: SendError) -> Error {
+    match refused {
+        SendError::Full => Error::full(),
+        SendError::Closed => closed(),
+    }
+}
+
+/// An event that was to be acknowledged has no answer.
+pub(super) fn no_answer(why: NoAnswer) -> Error {
+    match why {
+        NoAnswer::Closed => closed(),
+        NoAnswer::Full => refused(SendError::Full),
+        NoAnswer::Late => Error::timeout("the client did not answer in time"),
+        NoAnswer::Disconnected => Error::disconnected(),
+    }
+}
+
+/// `emit_with_ack` means more than one socket. The program's mistake, so the client is not told.
+pub(super) fn not_one_socket() -> Error {
+    let message = "`emit_with_ack` waits for one socket: to ask several there is `emit_with_acks`";
+    Error::new("not_one_socket", message).hide()
+}
+
+/// A room that a socket may not join.
+pub(super) fn refused_room(why: &'static str) -> Error {
+    Error::new("room", why)
+}
+
+/// The rooms did not take a socket in.
+pub(super) fn not_joined(why: NotJoined) -> Error {
+    match why {
+        NotJoined::Gone => closed(),
+        NotJoined::TooMany => refused_room("the socket is in too many rooms"),
+    }
+}

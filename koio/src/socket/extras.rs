@@ -1,0 +1,17 @@
+//! What most sockets do without.
+
+use std::{any::Any, sync::Arc};
+
+use super::type_map::TypeMap;
+use crate::ids::Room;
+
+/// The part of a socket that most sockets do not need.
+#[derive(Default)]
+pub(super) struct SocketExtras {
+    /// The values that were [set](crate::Socket::set).
+    pub(super) values: TypeMap<Arc<dyn Any + Send + Sync>>,
+    /// The text of [`Socket::data`](crate::Socket::data).
+    pub(super) data: Option<Arc<str>>,
+    /// The rooms it was in when it closed, for the disconnect handler.
+    pub(super) left: Vec<Room>,
+}

@@ -1,0 +1,191 @@
+//! Delivery to the sockets of this node: the adapter of a server that is alone, and the lower half of a cluster's.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{namespace::LocalNode, socket::Socket};
+use crate::{
+    Result,
+    adapter::{
+        AckCollector, Adapter, AskGuard, Destination, FetchFuture, Fetched, NoAnswer, Selection,
+        SocketView,
+    },
+    engine::{CloseReason, Fanout, SendError},
+    ids::Room,
+    observe::{Observation, Observers},
+    wire::Frame,
+};
+
+impl LocalNode<Socket> {
+    /// Calls `each` with every connected socket that is meant.
+    fn for_each(&self, to: Destination<'_>, mut each: impl FnMut(&Socket)) {
+        let Some(namespace) = self.find(to.namespace) else {
+            return;
+        };
+        let selection: Selection<Socket> = namespace.rooms.select(to.target);
+        for socket in selection.iter().filter(|socket| socket.is_connected()) {
+            each(socket);
+        }
+    }
+}
+
+impl Adapter for LocalNode<Socket> {
+    fn next_ack(&self, namespace: &str) -> u64 {
+        // Without a socket in the namespace the id is never sent.
+        self.find(namespace)
+            .map_or(0, |namespace| namespace.next_ack())
+    }
+
+    fn broadcast(&self, to: Destination<'_>, packet: &Frame, volatile: bool) -> usize {
+        let (mut fanout, mut recipients) = (Fanout::new(packet), 0);
+        self.for_each(to, |socket| {
+            recipients += 1;
+            if !volatile {
+                // A socket that has closed since it was selected could not have received it anyway.
+                let _ = send(socket, &mut fanout);
+            } else if !fanout.send_volatile(socket.session()) {
+                volatile_dropped(socket);
+            }
+        });
+        fanout.finish();
+        recipients
+    }
+
+    fn ask(
+        &self,
+        to: Destination<'_>,
+        packet: &Frame,
+        ack: u64,
+        _: Duration,
+        answers: &Arc<AckCollector>,
+    ) -> (AskGuard, usize) {
+        let mut asking = AskedSockets::new(ack, packet, answers);
+        self.for_each(to, |socket| asking.ask(socket));
+        asking.finish()
+    }
+
+    fn fetch(&self, to: Destination<'_>, _: Duration) -> FetchFuture {
+        let mut sockets = Vec::new();
+        self.for_each(to, |socket| sockets.push(view(socket)));
+        Box::pin(std::future::ready(Fetched {
+            sockets,
+            missing: Vec::new(),
+        }))
+    }
+
+    fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
+        let mut result = Ok(());
+        self.for_each(to, |socket| {
+            let joined = socket.join(room);
+            // A socket that has closed meanwhile is not the caller's fault.
+            if result.is_ok() && joined.as_ref().is_err_and(|error| !error.is_closed()) {
+                result = joined;
+            }
+        });
+        result
+    }
+
+    fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
+        self.for_each(to, |socket| socket.leave(room));
+        Ok(())
+    }
+
+    fn disconnect(&self, to: Destination<'_>) -> Result<()> {
+        self.for_each(to, Socket::disconnect);
+        Ok(())
+    }
+
+    fn observers(&self) -> &Observers {
+        &self.observers
+    }
+}
+
+pub(super) fn volatile_dropped(socket: &Socket) {
+    socket.observers().notify(&Observation::VolatileDropped {
+        namespace: socket.namespace(),
+        socket: socket.id(),
+    });
+}
+
+/// What other nodes see of a socket.
+pub(super) fn view(socket: &Socket) -> SocketView {
+    SocketView {
+        id: socket.id(),
+        rooms: socket.rooms(),
+        handshake: socket.handshake().view(),
+        data: socket.data_text().map(|text| (*text).to_owned()),
+    }
+}
+
+/// Sends a frame to one of many. A socket whose queue is full is closed as a slow consumer.
+fn send(socket: &Socket, fanout: &mut Fanout<'_>) -> Result<(), SendError> {
+    let sent = fanout.send(socket.session());
+    if sent == Err(SendError::Full) {
+        socket.session().cut(CloseReason::SlowConsumer);
+    }
+    sent
+}
+
+/// Sends one event that carries an ack id to many sockets.
+pub(super) struct AskedSockets<'a> {
+    asked: PendingSockets,
+    recipients: usize,
+    fanout: Fanout<'a>,
+    answers: &'a Arc<AckCollector>,
+}
+
+/// Sockets that wait for the same ack id. Dropping it ends those waits.
+struct PendingSockets {
+    ack: u64,
+    sockets: Vec<Socket>,
+}
+
+impl Drop for PendingSockets {
+    fn drop(&mut self) {
+        for socket in &self.sockets {
+            socket.acks().forget(self.ack);
+        }
+    }
+}
+
+impl<'a> AskedSockets<'a> {
+    pub(super) fn new(ack: u64, packet: &'a Frame, answers: &'a Arc<AckCollector>) -> Self {
+        Self {
+            asked: PendingSockets {
+                ack,
+                sockets: Vec::new(),
+            },
+            recipients: 0,
+            fanout: Fanout::new(packet),
+            answers,
+        }
+    }
+
+    pub(super) fn ask(&mut self, socket: &Socket) {
+        self.recipients += 1;
+        let (id, ack) = (socket.id(), self.asked.ack);
+        self.answers.expect(id);
+        let limit = socket.core().config().pending_acks;
+        // Before it is sent: another thread may resolve the answer at once.
+        let asked = socket.acks().collect(ack, limit, id, self.answers);
+        let asked = asked.and_then(|()| {
+            send(socket, &mut self.fanout).map_err(|refused| match refused {
+                SendError::Full => NoAnswer::Full,
+                SendError::Closed => NoAnswer::Closed,
+            })
+        });
+        match asked {
+            Ok(()) => self.asked.sockets.push(socket.clone()),
+            Err(why) => {
+                // The outcome first: to forget the ack alone would mean `Disconnected`.
+                self.answers.resolve(id, Err(why));
+                socket.acks().forget(ack);
+            }
+        }
+    }
+
+    /// The guard of the answers, and how many sockets there were.
+    pub(super) fn finish(self) -> (AskGuard, usize) {
+        self.fanout.finish();
+        (Box::new(self.asked), self.recipients)
+    }
+}

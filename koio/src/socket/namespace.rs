@@ -1,0 +1,100 @@
+//! The namespaces of a running server, on this node.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
+
+use crate::{
+    adapter::{Recipient, Rooms},
+    observe::Observers,
+};
+
+/// One namespace while it has sockets.
+///
+/// Its members are sockets; `M` keeps this file below theirs.
+#[derive(Debug)]
+pub(crate) struct LiveNamespace<M> {
+    pub(super) name: Arc<str>,
+    pub(super) rooms: Rooms<M>,
+    last_ack: AtomicU64,
+}
+
+impl<M> LiveNamespace<M> {
+    fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            rooms: Rooms::default(),
+            last_ack: AtomicU64::new(0),
+        }
+    }
+
+    /// A fresh ack id. One counter for the namespace, as in the reference.
+    pub(super) fn next_ack(&self) -> u64 {
+        self.last_ack.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// The sockets of this node, by namespace, and the observers of the server.
+pub(crate) struct LocalNode<M> {
+    /// `/`, which is never removed.
+    pub(super) root: Arc<str>,
+    namespaces: RwLock<HashMap<Arc<str>, Arc<LiveNamespace<M>>>>,
+    pub(crate) observers: Observers,
+}
+
+impl<M> LocalNode<M> {
+    pub(super) fn new() -> Self {
+        Self {
+            root: "/".into(),
+            namespaces: RwLock::default(),
+            observers: Observers::default(),
+        }
+    }
+
+    /// The namespace, if it has a socket on this node (`/`: if it ever had one).
+    pub(super) fn find(&self, name: &str) -> Option<Arc<LiveNamespace<M>>> {
+        self.namespaces.read().get(name).cloned()
+    }
+
+    /// Runs `add`, which makes a socket a member, with the namespace. The first socket creates it. The caller has checked
+    /// that clients may connect to it.
+    ///
+    /// `add` runs under the lock, so that [`leave`](Self::leave) can't remove the namespace before the socket is in it.
+    pub(super) fn enter<T>(&self, name: &str, add: impl FnOnce(Arc<LiveNamespace<M>>) -> T) -> T {
+        let namespaces = self.namespaces.read();
+        if let Some(namespace) = namespaces.get(name) {
+            return add(Arc::clone(namespace));
+        }
+        drop(namespaces);
+        let mut namespaces = self.namespaces.write();
+        let name: Arc<str> = name.into();
+        let namespace = namespaces
+            .entry(Arc::clone(&name))
+            .or_insert_with(|| Arc::new(LiveNamespace::new(name)));
+        add(Arc::clone(namespace))
+    }
+}
+
+impl<M: Recipient> LocalNode<M> {
+    /// A socket has left. Removes the namespace if it was the last one: patterned namespaces are named by clients, so
+    /// there may be any number.
+    pub(super) fn leave(&self, namespace: &LiveNamespace<M>) {
+        if namespace.name == self.root || !namespace.rooms.is_empty() {
+            return;
+        }
+        let mut namespaces = self.namespaces.write();
+        // Another socket may have entered it meanwhile.
+        if namespaces
+            .get(&namespace.name)
+            .is_some_and(|live| live.rooms.is_empty())
+        {
+            namespaces.remove(&namespace.name);
+        }
+    }
+}

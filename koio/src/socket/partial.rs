@@ -1,0 +1,90 @@
+//! What came before the deadline, when some nodes did not answer.
+
+use std::{error::Error as StdError, fmt};
+
+use serde::de::DeserializeOwned;
+
+use super::{ack::read_outcomes, remote::RemoteSocket};
+use crate::{
+    Error, Result, SocketId,
+    adapter::{AckOutcome, NodeId},
+};
+
+/// Some nodes of the cluster did not answer in time: the source of the error, with what the others said.
+///
+/// ```
+/// # use koio::{IoHandle, cluster::PartialAnswer};
+/// # async fn count(io: &IoHandle) -> usize {
+/// match io.fetch_sockets().await {
+///     Ok(sockets) => sockets.len(),
+///     Err(error) => match error.downcast_ref::<PartialAnswer>() {
+///         Some(partial) => {
+///             eprintln!("not from {:?}", partial.missing());
+///             partial.sockets().len()
+///         }
+///         None => 0,
+///     },
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct PartialAnswer {
+    missing: Vec<NodeId>,
+    sockets: Vec<RemoteSocket>,
+    answers: Vec<AckOutcome>,
+}
+
+impl PartialAnswer {
+    pub(super) fn new(missing: Vec<NodeId>) -> Self {
+        Self {
+            missing,
+            sockets: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    pub(super) fn with_sockets(self, sockets: Vec<RemoteSocket>) -> Self {
+        Self { sockets, ..self }
+    }
+
+    pub(super) fn with_answers(self, answers: Vec<AckOutcome>) -> Self {
+        Self { answers, ..self }
+    }
+
+    pub(super) fn into_error(self) -> Error {
+        let message = self.to_string();
+        Error::new("partial_answer", message)
+            .hide()
+            .because(Box::new(self))
+    }
+
+    /// The nodes that did not answer.
+    #[must_use]
+    pub fn missing(&self) -> &[NodeId] {
+        &self.missing
+    }
+
+    /// The sockets that the other nodes have, after a `fetch_sockets`.
+    #[must_use]
+    pub fn sockets(&self) -> &[RemoteSocket] {
+        &self.sockets
+    }
+
+    /// The answers of the other nodes' sockets, after an `emit_with_acks`.
+    #[must_use]
+    pub fn answers<T: DeserializeOwned>(&self) -> Vec<(SocketId, Result<T>)> {
+        read_outcomes(&self.answers)
+    }
+}
+
+impl fmt::Display for PartialAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not answered in time by")?;
+        for node in &self.missing {
+            write!(f, " {node}")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for PartialAnswer {}

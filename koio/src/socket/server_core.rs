@@ -1,0 +1,85 @@
+//! What all connections and handles of one server share.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use tokio::sync::{Notify, watch};
+
+use super::{SocketConfig, namespace::LocalNode};
+use crate::{
+    adapter::Adapter,
+    engine::{Engine, Sessions},
+    wire::PacketLimits,
+};
+
+/// One server.
+///
+/// It holds neither the handlers nor their states, which may hold a handle to it: those belong to the service and to the
+/// open sessions. `M` is the type of its sockets, as in [`LocalNode`].
+pub(crate) struct ServerCore<M> {
+    pub(crate) local: Arc<LocalNode<M>>,
+    /// There once the server has joined a cluster.
+    cluster: OnceLock<Arc<dyn Adapter>>,
+    running: OnceLock<RunningServer>,
+    defaults: SocketConfig,
+    /// Notified when handlers are out of time at a shutdown.
+    pub(super) abort: Arc<Notify>,
+    /// Turns true when a shutdown has ended.
+    pub(super) stopped: watch::Sender<bool>,
+}
+
+struct RunningServer {
+    config: SocketConfig,
+    /// A copy of those in `config`, shared by all connections.
+    packets: Arc<PacketLimits>,
+    /// Weak, since the sessions hold this.
+    sessions: Weak<Sessions>,
+}
+
+impl<M> ServerCore<M> {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            local: Arc::new(LocalNode::new()),
+            cluster: OnceLock::new(),
+            running: OnceLock::new(),
+            defaults: SocketConfig::default(),
+            abort: Arc::new(Notify::new()),
+            stopped: watch::Sender::new(false),
+        })
+    }
+
+    /// From here on clients are served. False if that was so before.
+    pub(crate) fn start(&self, config: SocketConfig, engine: &Engine) -> bool {
+        let running = RunningServer {
+            packets: Arc::new(config.packets.clone()),
+            config,
+            sessions: engine.weak_sessions(),
+        };
+        self.running.set(running).is_ok()
+    }
+
+    pub(super) fn packets(&self) -> Arc<PacketLimits> {
+        let running = self.running.get();
+        running.map_or_else(Arc::default, |running| Arc::clone(&running.packets))
+    }
+
+    pub(super) fn config(&self) -> &SocketConfig {
+        self.running
+            .get()
+            .map_or(&self.defaults, |running| &running.config)
+    }
+
+    /// The sessions, while the engine serves.
+    pub(super) fn sessions(&self) -> Option<Arc<Sessions>> {
+        self.running.get()?.sessions.upgrade()
+    }
+
+    /// Emits go to other nodes too from here on. False if the server is in a cluster already.
+    pub(super) fn set_cluster(&self, cluster: Arc<dyn Adapter>) -> bool {
+        self.cluster.set(cluster).is_ok()
+    }
+
+    /// The cluster that the server is in.
+    pub(super) fn cluster(&self) -> Option<&dyn Adapter> {
+        self.cluster.get().map(|cluster| &**cluster)
+    }
+}
