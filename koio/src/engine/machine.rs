@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CloseReason, EngineConfig, TransportKind};
+use super::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind};
 use crate::wire::EnginePacket;
 
 /// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
@@ -31,23 +31,21 @@ pub(crate) enum Input {
     /// A packet arrived on the transport in use. Messages need not come here: nothing about the session depends
     /// on them.
     Packet(EnginePacket),
-    /// A WebSocket came for this session.
-    ProbeOpened,
-    /// A packet arrived on that WebSocket.
+    /// The client has connected a transport that the session may move to, the probe.
+    ProbeOpened(TransportKind),
+    /// A packet arrived on the probe.
     ProbePacket(EnginePacket),
-    /// That WebSocket is gone.
+    /// The probe is gone.
     ProbeLost,
-    /// A poll waits. Need be told only while there is such a WebSocket.
+    /// A poll waits. Matters only while there is a probe.
     Polled,
     /// The transport in use is gone, or broke its rules.
     Lost(CloseReason),
-    /// The layer above ends the session; what is queued is still delivered.
-    Close(CloseReason),
-    /// The layer above ends the session; what is queued is not worth waiting for.
-    Cut(CloseReason),
-    /// A closing WebSocket has been sent its close frame, behind everything else.
+    /// The layer above ends the session.
+    Close(CloseReason, Ending),
+    /// A closing transport has sent everything, its closing included. The client has not answered that.
     Told,
-    /// A closing session has told its client everything.
+    /// A closing transport has nothing left to do.
     Finished,
     /// The server stopped (false) or resumed (true) reading, because the layer above was full.
     Reading(bool),
@@ -64,17 +62,17 @@ pub(crate) enum Input {
 pub(crate) enum Output {
     /// Send a ping.
     Ping,
-    /// Answer `3probe` on the probing WebSocket.
+    /// Answer `3probe` on the probe.
     ProbePong,
     /// Answer a waiting poll, with a noop if there is nothing else.
     ReleasePoll,
-    /// The probing WebSocket becomes the transport.
+    /// The probe becomes the transport.
     Upgrade,
-    /// Close the probing WebSocket; the session goes on.
+    /// Close the probe. The session goes on.
     DropProbe,
-    /// The session is over. `flush`: deliver what is queued, then close; else close now.
-    Closed { reason: CloseReason, flush: bool },
-    /// Whatever is left of the transport is dropped.
+    /// The session is over, and the transport closes.
+    Closed { reason: CloseReason, ending: Ending },
+    /// Drop the transport.
     Gone,
 }
 
@@ -123,21 +121,23 @@ enum ProbeState {
     #[default]
     None,
     /// Accepted, `2probe` has not come yet.
-    Opened { by: Instant },
+    Opened { to: TransportKind, by: Instant },
     /// `3probe` was sent; polls are released until `5` comes.
     Answered {
+        to: TransportKind,
         by: Instant,
-        /// Not before this.
+        /// When a poll that waits is answered with a noop.
         noop_at: Instant,
-        /// One waits.
+        /// Whether a poll waits.
         polled: bool,
     },
 }
 
 impl ProbeState {
     /// `3probe` was sent, and no poll waits any more.
-    fn released(by: Instant, now: Instant) -> Self {
+    fn released(to: TransportKind, by: Instant, now: Instant) -> Self {
         Self::Answered {
+            to,
             by,
             noop_at: now + PROBE_NOOP,
             polled: false,
@@ -148,7 +148,7 @@ impl ProbeState {
     fn ends(self) -> Option<Instant> {
         match self {
             Self::None => None,
-            Self::Opened { by } | Self::Answered { by, .. } => Some(by),
+            Self::Opened { by, .. } | Self::Answered { by, .. } => Some(by),
         }
     }
 }
@@ -255,11 +255,12 @@ impl Machine {
         let beat_at = (is_read || self.beat == Heartbeat::Ping).then_some(self.beat_at);
         let probe = match rare.probe {
             ProbeState::None => None,
-            ProbeState::Opened { by } => Some(by),
+            ProbeState::Opened { by, .. } => Some(by),
             ProbeState::Answered {
                 by,
                 noop_at,
                 polled: true,
+                ..
             } => Some(by.min(noop_at)),
             ProbeState::Answered { by, .. } => Some(by),
         };
@@ -275,7 +276,7 @@ impl Machine {
         match self.phase {
             SessionPhase::Gone => match input {
                 // It may have come together with what ended the session.
-                Input::ProbeOpened => Outputs::one(Output::DropProbe),
+                Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
                 _ => Outputs::default(),
             },
             SessionPhase::Closing(by) => self.closing(&input, by, now),
@@ -285,7 +286,7 @@ impl Machine {
 
     fn closing(&mut self, input: &Input, by: Instant, now: Instant) -> Outputs {
         match input {
-            Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
+            Input::Finished | Input::Lost(_) | Input::Close(_, Ending::Cut) => self.gone(),
             Input::Told => {
                 self.phase = SessionPhase::Closing(by.min(now + self.answer_timeout()));
                 Outputs::default()
@@ -296,7 +297,7 @@ impl Machine {
             // has a way to the client.
             Input::ProbePacket(packet) => self.probe_packet(packet, now),
             Input::ProbeLost => self.drop_probe(),
-            Input::ProbeOpened => Outputs::one(Output::DropProbe),
+            Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
             _ => Outputs::default(),
         }
     }
@@ -318,9 +319,10 @@ impl Machine {
     fn open(&mut self, input: Input, now: Instant) -> Outputs {
         match input {
             Input::Packet(packet) => self.packet(packet, now),
-            Input::ProbeOpened => {
-                if self.transport == TransportKind::Polling && self.probe() == ProbeState::None {
+            Input::ProbeOpened(to) => {
+                if self.transport.can_upgrade_to(to) && self.probe() == ProbeState::None {
                     self.set_probe(ProbeState::Opened {
+                        to,
                         by: now + self.config.upgrade_timeout,
                     });
                     return Outputs::default();
@@ -330,8 +332,12 @@ impl Machine {
             Input::ProbePacket(packet) => self.probe_packet(&packet, now),
             Input::ProbeLost => self.drop_probe(),
             Input::Polled => {
-                if let ProbeState::Answered { by, noop_at, .. } = self.probe() {
+                if let ProbeState::Answered {
+                    to, by, noop_at, ..
+                } = self.probe()
+                {
                     self.set_probe(ProbeState::Answered {
+                        to,
                         by,
                         noop_at,
                         polled: true,
@@ -339,8 +345,8 @@ impl Machine {
                 }
                 Outputs::default()
             }
-            Input::Lost(reason) | Input::Cut(reason) => self.close(reason, false, now),
-            Input::Close(reason) => self.close(reason, true, now),
+            Input::Lost(reason) => self.close(reason, Ending::Cut, now),
+            Input::Close(reason, ending) => self.close(reason, ending, now),
             Input::Told | Input::Finished => Outputs::default(),
             Input::Reading(true) => {
                 if let Some(paused_at) = self.rare().paused_at {
@@ -388,16 +394,16 @@ impl Machine {
                 Outputs::default()
             }
             EnginePacket::Close => {
-                let closed = self.close(CloseReason::TransportClose, false, now);
-                if self.transport == TransportKind::Polling {
+                let closed = self.close(CloseReason::TransportClose, Ending::Cut, now);
+                if self.transport.capabilities().waits_for_requests {
                     self.phase = SessionPhase::Closing(now + FAREWELL);
                 }
                 closed
             }
             // Protocol section "Heartbeat": since revision 4 only the server sends pings.
-            EnginePacket::Ping(_) => self.close(CloseReason::TransportError, false, now),
+            EnginePacket::Ping(_) => self.close(CloseReason::TransportError, Ending::Cut, now),
             EnginePacket::Open(_) | EnginePacket::Upgrade | EnginePacket::Noop => {
-                self.close(CloseReason::ParseError, false, now)
+                self.close(CloseReason::ParseError, Ending::Cut, now)
             }
         }
     }
@@ -405,15 +411,15 @@ impl Machine {
     fn probe_packet(&mut self, packet: &EnginePacket, now: Instant) -> Outputs {
         match (self.probe(), packet) {
             (
-                ProbeState::Opened { by } | ProbeState::Answered { by, .. },
+                ProbeState::Opened { to, by } | ProbeState::Answered { to, by, .. },
                 EnginePacket::Ping(data),
             ) if data.as_ref() == b"probe" => {
-                self.set_probe(ProbeState::released(by, now));
+                self.set_probe(ProbeState::released(to, by, now));
                 Outputs::two(Output::ProbePong, Output::ReleasePoll)
             }
-            (ProbeState::Answered { .. }, EnginePacket::Upgrade) => {
+            (ProbeState::Answered { to, .. }, EnginePacket::Upgrade) => {
                 self.set_probe(ProbeState::None);
-                self.transport = TransportKind::WebSocket;
+                self.transport = to;
                 Outputs::two(Output::ReleasePoll, Output::Upgrade)
             }
             _ => self.drop_probe(),
@@ -424,15 +430,15 @@ impl Machine {
         let due = |at: Instant| now >= at;
         let rare = self.rare();
         if rare.write_by.is_some_and(due) {
-            return self.close(CloseReason::SlowConsumer, false, now);
+            return self.close(CloseReason::SlowConsumer, Ending::Cut, now);
         }
         if rare.paused_at.is_none() && rare.message_by.is_some_and(due) {
-            return self.close(CloseReason::TransportError, false, now);
+            return self.close(CloseReason::TransportError, Ending::Cut, now);
         }
         let at = self.beat_at;
         match self.beat {
             Heartbeat::Pong if due(at) && rare.paused_at.is_none() => {
-                return self.close(CloseReason::PingTimeout, false, now);
+                return self.close(CloseReason::PingTimeout, Ending::Cut, now);
             }
             Heartbeat::Ping if due(at) => {
                 let late = now.saturating_duration_since(at);
@@ -445,34 +451,37 @@ impl Machine {
             _ => {}
         }
         match rare.probe {
-            ProbeState::Opened { by } | ProbeState::Answered { by, .. } if due(by) => {
+            ProbeState::Opened { by, .. } | ProbeState::Answered { by, .. } if due(by) => {
                 self.drop_probe()
             }
             ProbeState::Answered {
+                to,
                 by,
                 noop_at,
                 polled: true,
             } if due(noop_at) => {
-                self.set_probe(ProbeState::released(by, now));
+                self.set_probe(ProbeState::released(to, by, now));
                 Outputs::one(Output::ReleasePoll)
             }
             _ => Outputs::default(),
         }
     }
 
-    fn close(&mut self, reason: CloseReason, flush: bool, now: Instant) -> Outputs {
-        let patience = match self.transport {
-            // Nothing is left to deliver: the client need only answer the close frame.
-            TransportKind::WebSocket if !flush => self.answer_timeout(),
-            TransportKind::Polling | TransportKind::WebSocket => self.config.close_timeout,
+    fn close(&mut self, reason: CloseReason, ending: Ending, now: Instant) -> Outputs {
+        // With nothing left to deliver a client need only answer the close frame.
+        let has_close_handshake = self.transport.capabilities().has_close_handshake;
+        let patience = if ending == Ending::Cut && has_close_handshake {
+            self.answer_timeout()
+        } else {
+            self.config.close_timeout
         };
         self.phase = SessionPhase::Closing(now + patience);
-        let closed = Output::Closed { reason, flush };
+        let closed = Output::Closed { reason, ending };
         match self.probe() {
             ProbeState::None => Outputs::one(closed),
             // The client has paused its polls, or is about to, and will say `5` next: it never polls again, and
             // what is queued can reach it only where it is going.
-            ProbeState::Answered { .. } if flush => Outputs::one(closed),
+            ProbeState::Answered { .. } if ending == Ending::Flush => Outputs::one(closed),
             ProbeState::Opened { .. } | ProbeState::Answered { .. } => {
                 self.set_probe(ProbeState::None);
                 Outputs::two(Output::DropProbe, closed)
