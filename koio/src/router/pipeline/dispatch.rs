@@ -65,8 +65,12 @@ impl SocketEvents {
     /// The run of an event: the finished one restarted, if that was of the same entry, else a new one.
     fn start(&mut self, socket: &Socket, event: &mut Option<Event>) -> Option<EntryRun> {
         let name = event.as_ref()?.name_bytes();
+        // Without a look-up if the name is the entry's; `*` is the entry of many names.
+        let is_same = |last: &EntryRun| {
+            last.entry.is_named(name) || Arc::ptr_eq(&last.entry, self.events.entry(name))
+        };
         match self.finished.take() {
-            Some(mut same) if same.entry.is_named(name) => {
+            Some(mut same) if is_same(&same) => {
                 same.run.as_mut().ctx_mut().restart(event.take()?);
                 Some(same)
             }
