@@ -12,9 +12,9 @@ fn says_what_needs_the_command_tests_run() {
     let said = writeln!(
         stderr,
         "\nLEFT OUT: the official client (tests/node), the chat in a browser (tests/browser), \
-         the benchmark, the system calls of a write, \
-         formatting, lints, documentation and each feature alone. `tests/run` installs what they \
-         need and runs everything.\n"
+         the same tests on the slow twins, the benchmark, the system calls of a write, \
+         formatting, lints, licences, documentation and each feature alone. `tests/run` installs \
+         what they need and runs everything but what `tests/run --long` is for.\n"
     );
     said.expect("stderr");
 }

@@ -1,7 +1,9 @@
 //! WebSocket frames.
 
-use koio::{CloseReason, Io};
-use koio_tests::{Frame, PATIENCE, RawWebSocket, Target};
+use std::time::Duration;
+
+use koio::{Bytes, CloseReason, Context, Io};
+use koio_tests::{Frame, PATIENCE, RawWebSocket, Target, serve};
 
 use crate::scene::{SHORT, Scene};
 
@@ -346,6 +348,31 @@ async fn pings_of_a_client_that_does_not_read_are_bounded() {
     let mut scene = scene;
     scene.report().await;
     scene.end().await;
+}
+
+#[tokio::test]
+async fn a_ping_beside_a_big_emit_is_not_answered_inside_its_frame() {
+    let server = serve(Io::new().on("connection", |_: Context| async { Ok(()) })).await;
+    for _ in 0..5 {
+        let mut socket = connected(server.target()).await;
+        let data = vec![7; 4_400_000];
+        // On one thread: the ping is there, and the emit makes its write, before the session's task runs again.
+        socket.send(&Frame::new(9, "?")).await;
+        server
+            .handle
+            .broadcast("big", Bytes::from(data.clone()))
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut frames = Vec::new();
+        while frames.len() < 3 {
+            frames.push(socket.next().await.expect("a frame"));
+        }
+        // The pong may come before the event or behind it.
+        frames.sort_by_key(|frame| std::cmp::Reverse(frame.opcode));
+        assert_eq!(frames[0].payload, b"?");
+        assert_eq!(frames[1].payload, data);
+        assert!(frames[2].payload.starts_with(b"451-[\"big\""));
+    }
 }
 
 #[tokio::test]

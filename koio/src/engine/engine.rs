@@ -10,7 +10,7 @@ use super::{
     config::BadConfig,
     machine::Machine,
     sessions::{Registration, Sessions},
-    task::{Link, SessionTask, send_handshake},
+    task::{SessionTask, send_handshake},
     transport::Transport,
 };
 use crate::{
@@ -89,55 +89,56 @@ impl Engine {
         &self.0.config
     }
 
-    /// Opens a session and spawns its task. Returns the frame of the handshake, which a polling session's first
-    /// response carries; a WebSocket session sends it itself.
+    /// Opens a session over this transport and spawns its task.
+    ///
+    /// Returns the frame of the handshake. Over a transport that waits for requests it is the caller's to send, as the answer
+    /// to the request that opened the session; otherwise the session sends it.
     pub(crate) fn open(
         &self,
         opening: Opening,
-        websocket: Option<Box<dyn Transport>>,
+        transport: Box<dyn Transport>,
     ) -> Result<Frame, NotOpened> {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
         let sid = Sid::random().map_err(|_| NotOpened::NoId)?;
-        let link = Link::from(websocket);
-        let transport = link.transport();
+        let kind = transport.kind();
         let config = &self.0.config;
-        let session = Session::new(sid, config, transport);
-        let handshake = self.handshake(&sid, transport);
-        if transport == TransportKind::WebSocket {
+        let session = Session::new(sid, config, kind, transport.mailbox());
+        let handshake = self.handshake(&sid, kind);
+        if !kind.capabilities().waits_for_requests {
             send_handshake(&session, handshake.clone());
         }
         let registration = Registration::new(Arc::clone(&self.0.sessions), &session);
-        // Once more, now that it can be seen: a shutdown that began meanwhile has either found it, or refuses here.
+        // Again, now that the session is in the table: a shutdown that began meanwhile either closes it or is seen here.
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
         let opened = Observation::SessionOpened {
             sid,
-            transport: transport.as_str(),
+            transport: kind.as_str(),
         };
         self.observers().notify(&opened);
-        let now = now();
-        let machine = Machine::new(Arc::clone(config), transport, now);
+        let machine = Machine::new(Arc::clone(config), kind, now());
         let upstream = self.0.acceptor.accept(session.clone(), opening);
-        let task = SessionTask::new(session, machine, upstream, link, registration);
+        let task = SessionTask::new(session, machine, upstream, transport, registration);
         tokio::spawn(task);
         Ok(handshake)
     }
 
-    fn handshake(&self, sid: &Sid, transport: TransportKind) -> Frame {
-        let upgrades = if transport == TransportKind::Polling && self.0.config.websocket {
-            r#"["websocket"]"#
-        } else {
-            "[]"
-        };
-        // No id has a character that JSON would escape.
+    fn handshake(&self, sid: &Sid, kind: TransportKind) -> Frame {
+        let mut upgrades = String::new();
+        for kind in kind.upgrades(&self.0.config) {
+            let comma = if upgrades.is_empty() { "\"" } else { ",\"" };
+            upgrades.extend([comma, kind.as_str(), "\""]);
+        }
+        // Neither an id nor the name of a transport has a character that JSON would escape.
         Frame::open(&[
             r#"{"sid":""#,
             sid.expose(),
-            r#"","upgrades":"#,
-            upgrades,
+            r#"","upgrades":["#,
+            &upgrades,
+            "]",
             &self.0.limits,
         ])
     }

@@ -8,46 +8,42 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CloseReason, EngineConfig, TransportKind};
+use super::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind};
 use crate::wire::EnginePacket;
 
-/// How often a poll that waits while an upgrade is being probed is answered with a noop. The client may send
-/// one more poll before it pauses, so once is not enough. The reference repeats every 100 ms, which an upgrade that
-/// just misses one waits for; a client that polls in a loop is answered no more often than this. No time is kept while
-/// no poll waits: most upgrades are through before there is another one.
+/// How often a waiting poll is answered with a noop while a probe is open. The client may send one more poll before it
+/// pauses, so one noop is not enough. The reference repeats it every 100 ms, which delays an upgrade that just misses one.
+/// The deadline is set only while a poll waits: most upgrades are through before the next poll.
 const PROBE_NOOP: Duration = Duration::from_millis(20);
 
-/// How long a session whose client said goodbye in a POST waits for the poll that the client sent beside it: the
-/// two race on different connections, and the poll is to be answered with a noop all the same.
+/// How long a session whose client sent a close packet in a POST waits for the poll that the client sent beside it. The two
+/// race on different connections, and the poll is answered with a noop.
 const FAREWELL: Duration = Duration::from_millis(20);
-/// Lateness of a ping that counts as none (or half the ping timeout, if that is less). A timer is a millisecond
-/// or two late and a busy machine some more; a starved one is later still, and then the client gets its whole
-/// time from the moment when the ping was sent.
+
+/// How late a ping may be sent for its pong to be due as if it had been punctual (or half the ping timeout, if that is
+/// less). If the ping is later, because the machine is overloaded, the client gets the whole timeout from then on.
 const PUNCTUAL: Duration = Duration::from_millis(100);
 
 /// What happens to a session.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A packet arrived on the transport in use. Messages need not come here: nothing about the session depends
-    /// on them.
+    /// A packet arrived on the transport in use. Messages may be left out: no rule depends on them.
     Packet(EnginePacket),
-    /// A WebSocket came for this session.
-    ProbeOpened,
-    /// A packet arrived on that WebSocket.
+    /// The client has connected a transport that the session may move to, the probe.
+    ProbeOpened(TransportKind),
+    /// A packet arrived on the probe.
     ProbePacket(EnginePacket),
-    /// That WebSocket is gone.
+    /// The probe is gone.
     ProbeLost,
-    /// A poll waits. Need be told only while there is such a WebSocket.
+    /// A poll waits. Matters only while there is a probe.
     Polled,
     /// The transport in use is gone, or broke its rules.
     Lost(CloseReason),
-    /// The layer above ends the session; what is queued is still delivered.
-    Close(CloseReason),
-    /// The layer above ends the session; what is queued is not worth waiting for.
-    Cut(CloseReason),
-    /// A closing WebSocket has been sent its close frame, behind everything else.
-    Told,
-    /// A closing session has told its client everything.
+    /// The layer above ends the session.
+    Close(CloseReason, Ending),
+    /// A closing transport has sent everything, its closing included. The client has not answered that.
+    CloseSent,
+    /// A closing transport has nothing left to do.
     Finished,
     /// The server stopped (false) or resumed (true) reading, because the layer above was full.
     Reading(bool),
@@ -64,17 +60,17 @@ pub(crate) enum Input {
 pub(crate) enum Output {
     /// Send a ping.
     Ping,
-    /// Answer `3probe` on the probing WebSocket.
+    /// Answer `3probe` on the probe.
     ProbePong,
     /// Answer a waiting poll, with a noop if there is nothing else.
     ReleasePoll,
-    /// The probing WebSocket becomes the transport.
+    /// The probe becomes the transport.
     Upgrade,
-    /// Close the probing WebSocket; the session goes on.
+    /// Close the probe. The session goes on.
     DropProbe,
-    /// The session is over. `flush`: deliver what is queued, then close; else close now.
-    Closed { reason: CloseReason, flush: bool },
-    /// Whatever is left of the transport is dropped.
+    /// The session is over, and the transport closes.
+    Closed { reason: CloseReason, ending: Ending },
+    /// Drop the transport.
     Gone,
 }
 
@@ -104,7 +100,7 @@ impl IntoIterator for Outputs {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum SessionPhase {
     Open,
-    /// The layer above knows that it is over; the transport is still being told, until then.
+    /// Over for the layer above. The transport is closing, until this time at the latest.
     Closing(Instant),
     Gone,
 }
@@ -122,22 +118,24 @@ enum Heartbeat {
 enum ProbeState {
     #[default]
     None,
-    /// Accepted, `2probe` has not come yet.
-    Opened { by: Instant },
-    /// `3probe` was sent; polls are released until `5` comes.
+    /// `2probe` has not come yet.
+    Opened { to: TransportKind, by: Instant },
+    /// `3probe` was sent. Polls are released until `5` comes.
     Answered {
+        to: TransportKind,
         by: Instant,
-        /// Not before this.
+        /// When a poll that waits is answered with a noop.
         noop_at: Instant,
-        /// One waits.
+        /// Whether a poll waits.
         polled: bool,
     },
 }
 
 impl ProbeState {
     /// `3probe` was sent, and no poll waits any more.
-    fn released(by: Instant, now: Instant) -> Self {
+    fn released(to: TransportKind, by: Instant, now: Instant) -> Self {
         Self::Answered {
+            to,
             by,
             noop_at: now + PROBE_NOOP,
             polled: false,
@@ -148,7 +146,7 @@ impl ProbeState {
     fn ends(self) -> Option<Instant> {
         match self {
             Self::None => None,
-            Self::Opened { by } | Self::Answered { by, .. } => Some(by),
+            Self::Opened { by, .. } | Self::Answered { by, .. } => Some(by),
         }
     }
 }
@@ -162,11 +160,11 @@ pub(crate) struct Machine {
     beat: Heartbeat,
     /// When the ping is sent, or the pong must have come.
     beat_at: Instant,
-    /// In a box, and there only while it says something.
+    /// `None` while it has its default value.
     rare: Option<Box<RareState>>,
 }
 
-/// What nearly all sessions are without at nearly all times. Each would have room for it, idle ones too.
+/// Rarely used state, boxed to keep idle sessions small.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 struct RareState {
     probe: ProbeState,
@@ -199,23 +197,23 @@ impl Machine {
             .map_or(ProbeState::None, |rare| rare.probe)
     }
 
-    /// Changes what is rare there.
-    fn note(&mut self, change: impl FnOnce(&mut RareState)) {
+    /// Changes the rarely used state.
+    fn change_rare(&mut self, change: impl FnOnce(&mut RareState)) {
         change(self.rare.get_or_insert_default());
         self.rare.take_if(|rare| **rare == RareState::default());
     }
 
-    /// Nothing is under way that has begun to arrive.
+    /// The message that had begun to arrive is complete.
     pub(crate) fn completed(&mut self) {
         if self.rare.is_some() {
-            self.note(|rare| rare.message_by = None);
+            self.change_rare(|rare| rare.message_by = None);
         }
     }
 
     /// Writing made progress, or there is nothing to write.
     pub(crate) fn wrote(&mut self) {
         if self.rare.is_some() {
-            self.note(|rare| rare.write_by = None);
+            self.change_rare(|rare| rare.write_by = None);
         }
     }
 
@@ -251,15 +249,16 @@ impl Machine {
             return Some(self.beat_at);
         };
         let is_read = rare.paused_at.is_none();
-        // While the server does not read, it can't see the pong that may be waiting there.
+        // While the server does not read, it can't see a pong that has arrived.
         let beat_at = (is_read || self.beat == Heartbeat::Ping).then_some(self.beat_at);
         let probe = match rare.probe {
             ProbeState::None => None,
-            ProbeState::Opened { by } => Some(by),
+            ProbeState::Opened { by, .. } => Some(by),
             ProbeState::Answered {
                 by,
                 noop_at,
                 polled: true,
+                ..
             } => Some(by.min(noop_at)),
             ProbeState::Answered { by, .. } => Some(by),
         };
@@ -274,8 +273,8 @@ impl Machine {
     pub(crate) fn handle(&mut self, input: Input, now: Instant) -> Outputs {
         match self.phase {
             SessionPhase::Gone => match input {
-                // It may have come together with what ended the session.
-                Input::ProbeOpened => Outputs::one(Output::DropProbe),
+                // The probe may have come together with the end of the session.
+                Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
                 _ => Outputs::default(),
             },
             SessionPhase::Closing(by) => self.closing(&input, by, now),
@@ -285,24 +284,24 @@ impl Machine {
 
     fn closing(&mut self, input: &Input, by: Instant, now: Instant) -> Outputs {
         match input {
-            Input::Finished | Input::Lost(_) | Input::Cut(_) => self.gone(),
-            Input::Told => {
+            Input::Finished | Input::Lost(_) | Input::Close(_, Ending::Cut) => self.gone(),
+            Input::CloseSent => {
                 self.phase = SessionPhase::Closing(by.min(now + self.answer_timeout()));
                 Outputs::default()
             }
             Input::Tick if now >= by => self.gone(),
             Input::Tick if self.probe().ends().is_some_and(|at| now >= at) => self.drop_probe(),
-            // Only an answered probe is still there: the last step of the upgrade is done, so that what is queued
-            // has a way to the client.
+            // A probe that is still there was answered. The upgrade is completed, since the client fetches what is queued
+            // only on its new transport.
             Input::ProbePacket(packet) => self.probe_packet(packet, now),
             Input::ProbeLost => self.drop_probe(),
-            Input::ProbeOpened => Outputs::one(Output::DropProbe),
+            Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
             _ => Outputs::default(),
         }
     }
 
     fn set_probe(&mut self, probe: ProbeState) {
-        self.note(|rare| rare.probe = probe);
+        self.change_rare(|rare| rare.probe = probe);
     }
 
     fn drop_probe(&mut self) -> Outputs {
@@ -318,9 +317,10 @@ impl Machine {
     fn open(&mut self, input: Input, now: Instant) -> Outputs {
         match input {
             Input::Packet(packet) => self.packet(packet, now),
-            Input::ProbeOpened => {
-                if self.transport == TransportKind::Polling && self.probe() == ProbeState::None {
+            Input::ProbeOpened(to) => {
+                if self.transport.can_upgrade_to(to) && self.probe() == ProbeState::None {
                     self.set_probe(ProbeState::Opened {
+                        to,
                         by: now + self.config.upgrade_timeout,
                     });
                     return Outputs::default();
@@ -330,8 +330,12 @@ impl Machine {
             Input::ProbePacket(packet) => self.probe_packet(&packet, now),
             Input::ProbeLost => self.drop_probe(),
             Input::Polled => {
-                if let ProbeState::Answered { by, noop_at, .. } = self.probe() {
+                if let ProbeState::Answered {
+                    to, by, noop_at, ..
+                } = self.probe()
+                {
                     self.set_probe(ProbeState::Answered {
+                        to,
                         by,
                         noop_at,
                         polled: true,
@@ -339,16 +343,16 @@ impl Machine {
                 }
                 Outputs::default()
             }
-            Input::Lost(reason) | Input::Cut(reason) => self.close(reason, false, now),
-            Input::Close(reason) => self.close(reason, true, now),
-            Input::Told | Input::Finished => Outputs::default(),
+            Input::Lost(reason) => self.close(reason, Ending::Cut, now),
+            Input::Close(reason, ending) => self.close(reason, ending, now),
+            Input::CloseSent | Input::Finished => Outputs::default(),
             Input::Reading(true) => {
                 if let Some(paused_at) = self.rare().paused_at {
                     let paused = now.saturating_duration_since(paused_at);
                     if self.beat == Heartbeat::Pong {
                         self.beat_at += paused;
                     }
-                    self.note(|rare| {
+                    self.change_rare(|rare| {
                         rare.paused_at = None;
                         if let Some(by) = &mut rare.message_by {
                             *by += paused;
@@ -358,17 +362,17 @@ impl Machine {
                 Outputs::default()
             }
             Input::Reading(false) => {
-                self.note(|rare| _ = rare.paused_at.get_or_insert(now));
+                self.change_rare(|rare| _ = rare.paused_at.get_or_insert(now));
                 Outputs::default()
             }
             Input::Partial => {
                 let by = now + self.config.message_timeout;
-                self.note(|rare| _ = rare.message_by.get_or_insert(by));
+                self.change_rare(|rare| _ = rare.message_by.get_or_insert(by));
                 Outputs::default()
             }
             Input::Stalled => {
                 let by = now + self.config.write_timeout;
-                self.note(|rare| _ = rare.write_by.get_or_insert(by));
+                self.change_rare(|rare| _ = rare.write_by.get_or_insert(by));
                 Outputs::default()
             }
             Input::Tick => self.tick(now),
@@ -377,10 +381,10 @@ impl Machine {
 
     fn packet(&mut self, packet: EnginePacket, now: Instant) -> Outputs {
         match packet {
-            // Whoever reads gives them to the layer above, as long as the session is open.
+            // The task gives messages to the layer above.
             EnginePacket::Message(_) => Outputs::default(),
             EnginePacket::Pong(_) => {
-                // Only the pong that was asked for counts: an unasked one must not move any timer.
+                // A pong without a ping moves no timer.
                 if self.beat == Heartbeat::Pong {
                     self.beat = Heartbeat::Ping;
                     self.beat_at = now + self.config.ping_interval;
@@ -388,16 +392,16 @@ impl Machine {
                 Outputs::default()
             }
             EnginePacket::Close => {
-                let closed = self.close(CloseReason::TransportClose, false, now);
-                if self.transport == TransportKind::Polling {
+                let closed = self.close(CloseReason::TransportClose, Ending::Cut, now);
+                if self.transport.capabilities().waits_for_requests {
                     self.phase = SessionPhase::Closing(now + FAREWELL);
                 }
                 closed
             }
             // Protocol section "Heartbeat": since revision 4 only the server sends pings.
-            EnginePacket::Ping(_) => self.close(CloseReason::TransportError, false, now),
+            EnginePacket::Ping(_) => self.close(CloseReason::TransportError, Ending::Cut, now),
             EnginePacket::Open(_) | EnginePacket::Upgrade | EnginePacket::Noop => {
-                self.close(CloseReason::ParseError, false, now)
+                self.close(CloseReason::ParseError, Ending::Cut, now)
             }
         }
     }
@@ -405,15 +409,15 @@ impl Machine {
     fn probe_packet(&mut self, packet: &EnginePacket, now: Instant) -> Outputs {
         match (self.probe(), packet) {
             (
-                ProbeState::Opened { by } | ProbeState::Answered { by, .. },
+                ProbeState::Opened { to, by } | ProbeState::Answered { to, by, .. },
                 EnginePacket::Ping(data),
             ) if data.as_ref() == b"probe" => {
-                self.set_probe(ProbeState::released(by, now));
+                self.set_probe(ProbeState::released(to, by, now));
                 Outputs::two(Output::ProbePong, Output::ReleasePoll)
             }
-            (ProbeState::Answered { .. }, EnginePacket::Upgrade) => {
+            (ProbeState::Answered { to, .. }, EnginePacket::Upgrade) => {
                 self.set_probe(ProbeState::None);
-                self.transport = TransportKind::WebSocket;
+                self.transport = to;
                 Outputs::two(Output::ReleasePoll, Output::Upgrade)
             }
             _ => self.drop_probe(),
@@ -424,15 +428,15 @@ impl Machine {
         let due = |at: Instant| now >= at;
         let rare = self.rare();
         if rare.write_by.is_some_and(due) {
-            return self.close(CloseReason::SlowConsumer, false, now);
+            return self.close(CloseReason::SlowConsumer, Ending::Cut, now);
         }
         if rare.paused_at.is_none() && rare.message_by.is_some_and(due) {
-            return self.close(CloseReason::TransportError, false, now);
+            return self.close(CloseReason::TransportError, Ending::Cut, now);
         }
         let at = self.beat_at;
         match self.beat {
             Heartbeat::Pong if due(at) && rare.paused_at.is_none() => {
-                return self.close(CloseReason::PingTimeout, false, now);
+                return self.close(CloseReason::PingTimeout, Ending::Cut, now);
             }
             Heartbeat::Ping if due(at) => {
                 let late = now.saturating_duration_since(at);
@@ -445,34 +449,37 @@ impl Machine {
             _ => {}
         }
         match rare.probe {
-            ProbeState::Opened { by } | ProbeState::Answered { by, .. } if due(by) => {
+            ProbeState::Opened { by, .. } | ProbeState::Answered { by, .. } if due(by) => {
                 self.drop_probe()
             }
             ProbeState::Answered {
+                to,
                 by,
                 noop_at,
                 polled: true,
             } if due(noop_at) => {
-                self.set_probe(ProbeState::released(by, now));
+                self.set_probe(ProbeState::released(to, by, now));
                 Outputs::one(Output::ReleasePoll)
             }
             _ => Outputs::default(),
         }
     }
 
-    fn close(&mut self, reason: CloseReason, flush: bool, now: Instant) -> Outputs {
-        let patience = match self.transport {
-            // Nothing is left to deliver: the client need only answer the close frame.
-            TransportKind::WebSocket if !flush => self.answer_timeout(),
-            TransportKind::Polling | TransportKind::WebSocket => self.config.close_timeout,
+    fn close(&mut self, reason: CloseReason, ending: Ending, now: Instant) -> Outputs {
+        // With nothing left to deliver a client need only answer the close frame.
+        let has_close_handshake = self.transport.capabilities().has_close_handshake;
+        let patience = if ending == Ending::Cut && has_close_handshake {
+            self.answer_timeout()
+        } else {
+            self.config.close_timeout
         };
         self.phase = SessionPhase::Closing(now + patience);
-        let closed = Output::Closed { reason, flush };
+        let closed = Output::Closed { reason, ending };
         match self.probe() {
             ProbeState::None => Outputs::one(closed),
-            // The client has paused its polls, or is about to, and will say `5` next: it never polls again, and
-            // what is queued can reach it only where it is going.
-            ProbeState::Answered { .. } if flush => Outputs::one(closed),
+            // The client has paused its polls, or is about to, and sends `5` next. It never polls again, so what is queued
+            // can reach it only on the probe.
+            ProbeState::Answered { .. } if ending == Ending::Flush => Outputs::one(closed),
             ProbeState::Opened { .. } | ProbeState::Answered { .. } => {
                 self.set_probe(ProbeState::None);
                 Outputs::two(Output::DropProbe, closed)

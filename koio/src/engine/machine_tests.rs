@@ -59,7 +59,7 @@ impl Played {
 fn closed(reason: CloseReason) -> Vec<Output> {
     vec![Output::Closed {
         reason,
-        flush: false,
+        ending: Ending::Cut,
     }]
 }
 
@@ -140,7 +140,10 @@ fn a_close_packet_closes_at_once_on_both_transports() {
 #[test]
 fn the_upgrade_releases_every_poll_until_the_client_says_upgrade() {
     let mut session = Played::new(TransportKind::Polling);
-    assert_eq!(session.give(Input::ProbeOpened), []);
+    assert_eq!(
+        session.give(Input::ProbeOpened(TransportKind::WebSocket)),
+        []
+    );
     assert_eq!(
         session.give(Input::ProbePacket(probe())),
         [Output::ProbePong, Output::ReleasePoll]
@@ -166,7 +169,7 @@ fn the_upgrade_releases_every_poll_until_the_client_says_upgrade() {
 fn a_heartbeat_under_way_survives_the_upgrade() {
     let mut session = Played::new(TransportKind::Polling);
     assert_eq!(session.wait(300 * MS), [Output::Ping]);
-    session.give(Input::ProbeOpened);
+    session.give(Input::ProbeOpened(TransportKind::WebSocket));
     session.give(Input::ProbePacket(probe()));
     session.give(Input::ProbePacket(EnginePacket::Upgrade));
     assert_eq!(session.wait(200 * MS), closed(CloseReason::PingTimeout));
@@ -175,7 +178,7 @@ fn a_heartbeat_under_way_survives_the_upgrade() {
 #[test]
 fn a_failed_probe_leaves_polling_alone() {
     let mut session = Played::new(TransportKind::Polling);
-    session.give(Input::ProbeOpened);
+    session.give(Input::ProbeOpened(TransportKind::WebSocket));
     // An upgrade without a probe before it.
     assert_eq!(
         session.give(Input::ProbePacket(EnginePacket::Upgrade)),
@@ -184,7 +187,10 @@ fn a_failed_probe_leaves_polling_alone() {
     assert_eq!(session.machine.transport(), TransportKind::Polling);
     assert!(session.machine.is_open());
     // And another one may try.
-    assert_eq!(session.give(Input::ProbeOpened), []);
+    assert_eq!(
+        session.give(Input::ProbeOpened(TransportKind::WebSocket)),
+        []
+    );
     assert_eq!(session.give(Input::ProbeLost), [Output::DropProbe]);
     assert!(session.machine.is_open());
 }
@@ -192,7 +198,7 @@ fn a_failed_probe_leaves_polling_alone() {
 #[test]
 fn a_silent_probe_is_cut_at_the_upgrade_timeout() {
     let mut session = Played::quiet(TransportKind::Polling);
-    session.give(Input::ProbeOpened);
+    session.give(Input::ProbeOpened(TransportKind::WebSocket));
     assert_eq!(session.wait(9_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::DropProbe]);
     assert!(session.machine.is_open());
@@ -201,23 +207,29 @@ fn a_silent_probe_is_cut_at_the_upgrade_timeout() {
 #[test]
 fn a_second_probe_and_a_probe_after_the_upgrade_are_dropped() {
     let mut session = Played::new(TransportKind::Polling);
-    session.give(Input::ProbeOpened);
-    assert_eq!(session.give(Input::ProbeOpened), [Output::DropProbe]);
+    session.give(Input::ProbeOpened(TransportKind::WebSocket));
+    assert_eq!(
+        session.give(Input::ProbeOpened(TransportKind::WebSocket)),
+        [Output::DropProbe]
+    );
     let mut session = Played::new(TransportKind::WebSocket);
-    assert_eq!(session.give(Input::ProbeOpened), [Output::DropProbe]);
+    assert_eq!(
+        session.give(Input::ProbeOpened(TransportKind::WebSocket)),
+        [Output::DropProbe]
+    );
 }
 
 #[test]
 fn closing_while_probing_drops_the_probe_first() {
     let mut session = Played::new(TransportKind::Polling);
-    session.give(Input::ProbeOpened);
+    session.give(Input::ProbeOpened(TransportKind::WebSocket));
     assert_eq!(
-        session.give(Input::Close(CloseReason::ForcedClose)),
+        session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush)),
         [
             Output::DropProbe,
             Output::Closed {
                 reason: CloseReason::ForcedClose,
-                flush: true
+                ending: Ending::Flush
             }
         ]
     );
@@ -260,14 +272,14 @@ fn a_writer_without_progress_is_a_slow_consumer() {
 #[test]
 fn a_closing_session_is_gone_when_told_or_when_time_is_up() {
     let mut session = Played::new(TransportKind::Polling);
-    session.give(Input::Close(CloseReason::ForcedClose));
+    session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
     assert!(!session.machine.is_open());
     assert_eq!(session.give(Input::Finished), [Output::Gone]);
     assert!(session.machine.is_gone());
     assert_eq!(session.machine.deadline(), None);
 
     let mut session = Played::new(TransportKind::Polling);
-    session.give(Input::Close(CloseReason::ForcedClose));
+    session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
     assert_eq!(session.wait(29_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::Gone]);
 }
@@ -275,9 +287,9 @@ fn a_closing_session_is_gone_when_told_or_when_time_is_up() {
 #[test]
 fn a_closing_websocket_has_its_time_to_flush_and_a_sixth_of_it_to_answer() {
     let mut session = Played::quiet(TransportKind::WebSocket);
-    session.give(Input::Close(CloseReason::ForcedClose));
+    session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
     assert_eq!(session.wait(20_000 * MS), []);
-    session.give(Input::Told);
+    session.give(Input::CloseSent);
     assert_eq!(session.wait(4_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::Gone]);
 }
@@ -285,13 +297,13 @@ fn a_closing_websocket_has_its_time_to_flush_and_a_sixth_of_it_to_answer() {
 #[test]
 fn an_upgrade_at_its_last_step_is_finished_by_a_closing_session() {
     let mut session = Played::quiet(TransportKind::Polling);
-    session.give(Input::ProbeOpened);
+    session.give(Input::ProbeOpened(TransportKind::WebSocket));
     session.give(Input::ProbePacket(probe()));
     let closed = Output::Closed {
         reason: CloseReason::ServerShuttingDown,
-        flush: true,
+        ending: Ending::Flush,
     };
-    let shutdown = Input::Close(CloseReason::ServerShuttingDown);
+    let shutdown = Input::Close(CloseReason::ServerShuttingDown, Ending::Flush);
     assert_eq!(session.give(shutdown), [closed]);
     assert_eq!(
         session.give(Input::ProbePacket(EnginePacket::Upgrade)),
@@ -304,9 +316,9 @@ fn an_upgrade_at_its_last_step_is_finished_by_a_closing_session() {
 #[test]
 fn a_closing_session_drops_a_probe_whose_time_is_up() {
     let mut session = Played::quiet(TransportKind::Polling);
-    session.give(Input::ProbeOpened);
+    session.give(Input::ProbeOpened(TransportKind::WebSocket));
     session.give(Input::ProbePacket(probe()));
-    session.give(Input::Close(CloseReason::ForcedClose));
+    session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
     assert_eq!(session.wait(9_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::DropProbe]);
     assert_eq!(session.wait(20_000 * MS), [Output::Gone]);

@@ -10,28 +10,29 @@
 //! The module is public so that raw Engine.IO servers can be built (see the example `engine-echo`), and outside
 //! the stability promise.
 
+pub(crate) mod commands;
 mod config;
-mod cork;
+mod ending;
 #[allow(clippy::module_inception, reason = "the file is named after `Engine`")]
 mod engine;
-mod fanout;
-mod head;
 pub(crate) mod machine;
 pub(crate) mod outbox;
-mod queue;
-pub(crate) mod requests;
+mod request_head;
 mod session;
 mod sessions;
 pub(crate) mod task;
 pub(crate) mod transport;
+mod transport_kind;
 mod upstream;
 
 pub use self::engine::Engine;
 pub(crate) use self::engine::NotOpened;
 pub use crate::close_reason::CloseReason;
 pub use config::{BadConfig, EngineConfig};
-pub(crate) use fanout::Fanout;
+pub(crate) use ending::Ending;
+pub(crate) use outbox::Fanout;
 pub use outbox::SendError;
-pub use session::{Session, TransportKind};
+pub use session::Session;
 pub(crate) use sessions::Sessions;
+pub use transport_kind::TransportKind;
 pub use upstream::{Acceptor, Opening, PeerAddr, Upstream};

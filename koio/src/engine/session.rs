@@ -1,54 +1,26 @@
 //! The handle of a session: what everybody but its own task holds of it.
 
 use std::{
+    any::Any,
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
 };
-
-use tokio::sync::oneshot;
 
 use super::{
     CloseReason, EngineConfig,
+    commands::{Command, CommandQueue, NotTaken},
+    ending::Ending,
     outbox::{Outbox, SendError, Urgency, WriteBudget},
-    requests::{Inbox, NotTaken, PendingRequest, PollResponse, SessionRequest},
     transport::Transport,
+    transport_kind::TransportKind,
 };
 use crate::{
     ids::Sid,
-    wire::{
-        Draft, Frame, Message,
-        payload::{self, Packets},
-    },
+    wire::{Draft, Frame, Message},
 };
-
-/// How a client is connected at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TransportKind {
-    /// HTTP long-polling.
-    Polling,
-    /// WebSocket.
-    WebSocket,
-}
-
-impl TransportKind {
-    /// The protocol's word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::WebSocket => "websocket",
-        }
-    }
-}
-
-impl fmt::Display for TransportKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A handle to one Engine.IO session: sends to its client, and ends it. Cloning costs a reference count.
 #[derive(Clone)]
@@ -58,17 +30,35 @@ pub struct Session(Arc<SessionShared>);
 pub(crate) struct SessionShared {
     pub(crate) sid: Sid,
     pub(crate) outbox: Outbox,
-    pub(crate) inbox: Inbox,
-    pub(crate) is_websocket: AtomicBool,
+    pub(crate) commands: CommandQueue,
+    /// The [`TransportKind`] in use.
+    transport: AtomicU8,
+}
+
+impl SessionShared {
+    /// The session moves to a transport of this kind.
+    pub(crate) fn set_transport(
+        &self,
+        kind: TransportKind,
+        mailbox: Option<Arc<dyn Any + Send + Sync>>,
+    ) {
+        self.transport.store(kind as u8, Ordering::Relaxed);
+        self.commands.set_mailbox(mailbox);
+    }
 }
 
 impl Session {
-    pub(crate) fn new(sid: Sid, config: &EngineConfig, transport: TransportKind) -> Self {
+    pub(crate) fn new(
+        sid: Sid,
+        config: &EngineConfig,
+        transport: TransportKind,
+        mailbox: Option<Arc<dyn Any + Send + Sync>>,
+    ) -> Self {
         Self(Arc::new(SessionShared {
             sid,
             outbox: Outbox::new(config),
-            inbox: Inbox::default(),
-            is_websocket: AtomicBool::new(transport == TransportKind::WebSocket),
+            commands: CommandQueue::new(mailbox),
+            transport: AtomicU8::new(transport as u8),
         }))
     }
 
@@ -89,11 +79,7 @@ impl Session {
     /// How the client is connected now.
     #[must_use]
     pub fn transport(&self) -> TransportKind {
-        if self.0.is_websocket.load(Ordering::Relaxed) {
-            TransportKind::WebSocket
-        } else {
-            TransportKind::Polling
-        }
+        TransportKind::from_index(self.0.transport.load(Ordering::Relaxed))
     }
 
     /// Whether the session takes what is sent.
@@ -147,89 +133,61 @@ impl Session {
     /// Ends the session. What is queued is delivered first, within
     /// [`EngineConfig::close_timeout`]; nothing more is taken from the client or for it.
     pub fn close(&self, reason: CloseReason) {
-        self.ask_to_close(reason, true);
+        self.end(reason, Ending::Flush);
     }
 
     /// Ends the session at once; what is queued is dropped.
     pub fn cut(&self, reason: CloseReason) {
-        self.ask_to_close(reason, false);
+        self.end(reason, Ending::Cut);
     }
 
-    /// Gives the session's task a turn, because the layer above has something for it to do.
+    fn end(&self, reason: CloseReason, ending: Ending) {
+        // From here on nothing is accepted that could not be delivered.
+        self.0.outbox.close(ending);
+        let _ = self.command(Command::Close { reason, ending });
+    }
+
+    fn command(&self, command: Command) -> Result<(), NotTaken> {
+        self.0.commands.push(command)?;
+        self.0.outbox.wake();
+        Ok(())
+    }
+
+    /// Gives the session's task a turn, because the layer above or the transport has something for it to do.
     pub(crate) fn wake(&self) {
         self.0.outbox.wake();
     }
 
-    fn ask_to_close(&self, reason: CloseReason, flush: bool) {
-        // From here on nothing is accepted that could not be delivered.
-        self.0.outbox.close(!flush);
-        let _ = self.request(SessionRequest::Close { reason, flush });
+    /// Offers a transport that the session may move to.
+    pub(crate) fn probe(&self, transport: Box<dyn Transport>) -> Result<(), NotTaken> {
+        self.command(Command::Probe(transport))
     }
 
-    fn request(&self, request: SessionRequest) -> Result<(), NotTaken> {
-        self.0.inbox.push(request)?;
-        self.0.outbox.wake();
-        Ok(())
-    }
-
-    /// A GET asks for what is queued, or waits for it.
-    pub(crate) fn poll(&self) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
-        let (request, answer) = PendingRequest::task();
-        self.poll_by(|| request)?;
-        Ok(answer)
-    }
-
-    /// The same for whoever need not wait in a task. `request` is not called if the poll is not taken.
-    pub(crate) fn poll_by(&self, request: impl FnOnce() -> PendingRequest) -> Result<(), NotTaken> {
-        let polls = || self.transport() == TransportKind::Polling;
-        if self.0.inbox.is_empty()
-            && let Some(frames) = self.0.outbox.fetch(polls)
-        {
-            request().answer(PollResponse::Payload(payload::encode(frames)));
-            return Ok(());
-        }
-        self.0.inbox.push_poll(request)?;
-        // In this order: what is queued from here on wakes the task, which finds the poll.
-        if !self.0.outbox.poll_waits() {
-            self.0.outbox.wake();
-        }
-        Ok(())
-    }
-
-    /// The head of a POST has arrived.
-    pub(crate) fn begin_post(&self) -> Result<(), NotTaken> {
-        self.0.inbox.begin_post()
-    }
-
-    /// The body of a POST has arrived.
-    pub(crate) fn post(
-        &self,
-        packets: Packets,
-    ) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
-        let (request, answer) = PendingRequest::task();
-        self.request(SessionRequest::Post(packets, request))?;
-        Ok(answer)
-    }
-
-    /// A POST has arrived, its body together with its head. `request` is not called if it is not taken.
-    pub(crate) fn post_whole(
-        &self,
-        packets: Packets,
-        request: impl FnOnce() -> PendingRequest,
-    ) -> Result<(), NotTaken> {
-        self.0.inbox.push_post(packets, request)?;
-        self.0.outbox.wake();
-        Ok(())
-    }
-
-    /// A WebSocket has come for this session.
-    pub(crate) fn probe(&self, websocket: Box<dyn Transport>) -> Result<(), NotTaken> {
-        self.request(SessionRequest::Probe(websocket))
-    }
-
-    /// A request broke the rules, or was aborted.
+    /// The client broke the transport's rules, or aborted a request.
     pub(crate) fn lost(&self, reason: CloseReason) {
-        let _ = self.request(SessionRequest::Lost(reason));
+        let _ = self.command(Command::Lost(reason));
+    }
+
+    /// What the transport in use shares with the tasks that serve its requests. `None` if the session has gone over to
+    /// another transport, or is over.
+    pub(crate) fn mailbox<M: Any + Send + Sync>(&self) -> Option<Arc<M>> {
+        self.0.commands.mailbox()
+    }
+
+    /// Takes everything that is queued, for a request that comes while the session's task is idle: the task need not be
+    /// woken. `None` if nothing is queued, or the task must see the request. `is_current` is asked under the outbox's lock
+    /// whether the transport still is the session's.
+    pub(crate) fn take_queued<F: FnOnce() -> bool>(
+        &self,
+        is_current: F,
+    ) -> Option<impl Iterator<Item = Frame> + use<F>> {
+        self.0.outbox.take_queued(is_current)
+    }
+
+    /// Notes that the transport would take a packet, while the session's task is idle. The next frame wakes the task. False
+    /// if the task must be woken now.
+    pub(crate) fn set_writable(&self) -> bool {
+        self.0.outbox.set_writable()
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use http::{HeaderMap, Uri};
 
-use super::{CloseReason, Session, TransportKind, head::RequestHead};
+use super::{CloseReason, Session, TransportKind, request_head::RequestHead};
 use crate::wire::Message;
 
 /// How a session was opened: what its first HTTP request said.
@@ -16,7 +16,7 @@ use crate::wire::Message;
 #[non_exhaustive]
 pub struct Opening {
     head: RequestHead,
-    /// The peer's address, if the server in front has told it (see [`PeerAddr`]).
+    /// The peer's address, if it is known (see [`PeerAddr`]).
     pub remote: Option<SocketAddr>,
     /// The transport that the session starts with.
     pub transport: TransportKind,
@@ -36,7 +36,7 @@ impl Opening {
         }
     }
 
-    /// The same of a request as it was sent: its target, and the names and values of its headers.
+    /// The same from the text of a request: its target, and the names and values of its headers.
     pub(crate) fn of_text<'a>(
         target: &[u8],
         headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
@@ -70,7 +70,7 @@ impl Opening {
     }
 }
 
-/// The address of the peer, put into the extensions of an HTTP request by whoever accepted the connection.
+/// The address of the peer, put into the extensions of an HTTP request by the server that accepted the connection.
 ///
 /// koio's own server does so. Inside another server, insert it yourself for
 /// [`Handshake::address`](crate::Handshake::address) to know it.
@@ -79,8 +79,8 @@ pub struct PeerAddr(pub SocketAddr);
 
 /// Takes new sessions. One for the whole server.
 pub trait Acceptor: Send + Sync + 'static {
-    /// A session has been opened; what is returned is told everything about it. Nothing has been sent yet but
-    /// the handshake.
+    /// A session has been opened. The returned value receives its messages and its end. Nothing but the handshake has been
+    /// sent yet.
     fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream>;
 }
 
@@ -90,19 +90,18 @@ pub trait Acceptor: Send + Sync + 'static {
 pub trait Upstream: Send {
     /// A message has arrived. Called only while [`is_full`](Self::is_full) says false.
     ///
-    /// What it starts may be polled here and now, so that what came first is done before what came next is even
-    /// looked at.
+    /// A handler that it starts may be polled here, so that it can finish before the next message is read.
     fn on_message(&mut self, message: Message, cx: &mut Context<'_>);
 
-    /// Does whatever is under way and can go on. Called whenever the task is woken. `Ready` when nothing is
-    /// under way: after [`on_close`](Self::on_close) the session's task then ends.
+    /// Polls what is under way. Called whenever the task is woken. `Ready` when nothing is under way: after
+    /// [`on_close`](Self::on_close) the session's task then ends.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
     }
 
-    /// When [`poll`](Self::poll) is to be called at the latest. Asked behind each such call, which does away with a
-    /// deadline that has come.
+    /// When [`poll`](Self::poll) must be called at the latest. Asked after each such call, which must clear a deadline that
+    /// has passed.
     fn deadline(&self) -> Option<Instant> {
         None
     }

@@ -2,12 +2,14 @@
 
 mod http;
 mod http1;
-mod polling;
+pub(crate) mod polling;
 mod read_buffer;
 mod tcp;
 mod websocket;
 
 pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
+#[cfg(test)]
+pub(crate) use self::websocket::close_code;
 pub(crate) use self::{
     http::HttpStream,
     http1::{Http1Connection, Http1Outcome, StopSignal},

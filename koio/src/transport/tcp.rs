@@ -7,8 +7,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{
@@ -17,11 +19,17 @@ use tokio::{
     },
 };
 
-use crate::engine::transport::DirectWrite;
+use crate::engine::transport::{DirectFrames, DirectWrite, DirectWritten};
 
-/// A byte stream that may offer a [`DirectWrite`]: a way to write to it past the session's task.
+/// A byte stream that a WebSocket may run on.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// A writer for tasks that do not own the stream.
     fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        None
+    }
+
+    /// Takes the rest of a frame that the direct writer has begun. It must be written before anything else.
+    fn take_begun(&self) -> Option<Bytes> {
         None
     }
 }
@@ -36,8 +44,16 @@ impl ByteStream for tokio::io::DuplexStream {}
 #[derive(Debug)]
 pub(crate) struct Tcp {
     read: OwnedReadHalf,
-    /// Dropping the last reference shuts the connection down for writing, unless it is forgotten.
-    write: Option<Arc<OwnedWriteHalf>>,
+    /// Dropping the last reference shuts the connection down for writing.
+    write: Option<Arc<TcpWriter>>,
+}
+
+/// The writing half of a TCP connection.
+#[derive(Debug)]
+pub(crate) struct TcpWriter {
+    half: OwnedWriteHalf,
+    /// The rest of a frame that a [`DirectWrite`] could write only in part. In a box, since there hardly ever is one.
+    begun: Mutex<Option<Box<Bytes>>>,
 }
 
 impl From<TcpStream> for Tcp {
@@ -45,7 +61,10 @@ impl From<TcpStream> for Tcp {
         let (read, write) = stream.into_split();
         Self {
             read,
-            write: Some(Arc::new(write)),
+            write: Some(Arc::new(TcpWriter {
+                half: write,
+                begun: Mutex::new(None),
+            })),
         }
     }
 }
@@ -55,7 +74,7 @@ impl Drop for Tcp {
         // The socket is closed with the read half, which the peer sees as well: a shutdown before it would be a system
         // call more for each connection (row `connect`).
         if let Some(last) = self.write.take().and_then(Arc::into_inner) {
-            last.forget();
+            last.half.forget();
         }
     }
 }
@@ -64,11 +83,41 @@ impl ByteStream for Tcp {
     fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
         Some(self.writer()? as _)
     }
+
+    fn take_begun(&self) -> Option<Bytes> {
+        let begun = self.write.as_ref()?.begun.lock().take()?;
+        Some(*begun)
+    }
 }
 
-impl DirectWrite for OwnedWriteHalf {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Self::try_write(self, bytes)
+impl DirectWrite for TcpWriter {
+    fn write(&self, frames: &mut dyn DirectFrames) -> DirectWritten {
+        let mut begun = self.begun.lock();
+        if begun.is_some() {
+            return DirectWritten::Nothing;
+        }
+        let bytes = frames.bytes();
+        // An error is left for the session's task to find.
+        match self.half.try_write(bytes) {
+            Ok(0) | Err(_) => DirectWritten::Nothing,
+            Ok(written) if written == bytes.len() => DirectWritten::All,
+            Ok(written) => {
+                *begun = Some(Box::new(frames.take_rest(written)));
+                DirectWritten::Part
+            }
+        }
+    }
+}
+
+impl TcpWriter {
+    /// Writes as much as goes without waiting.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.half.try_write(bytes)
+    }
+
+    /// The same for several slices.
+    pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.half.try_write_vectored(bufs)
     }
 }
 
@@ -78,8 +127,8 @@ impl Tcp {
         self.read.as_ref().poll_read_ready(cx)
     }
 
-    /// The half that other tasks write to.
-    pub(super) fn writer(&self) -> Option<Arc<OwnedWriteHalf>> {
+    /// The writing half, for other tasks.
+    pub(super) fn writer(&self) -> Option<Arc<TcpWriter>> {
         self.write.clone()
     }
 
@@ -99,7 +148,7 @@ impl Tcp {
         let Some(half) = &self.write else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
-        let stream: &TcpStream = (**half).as_ref();
+        let stream: &TcpStream = half.half.as_ref();
         loop {
             match write(stream) {
                 // Readiness is polled only when the write would block: nearly always it does not.

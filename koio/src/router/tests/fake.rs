@@ -113,7 +113,12 @@ impl Server {
         let config = EngineConfig::default();
         let engine = Engine::new(config.clone(), Arc::new(clients())).unwrap();
         core.start(SocketConfig::default(), &engine);
-        let session = Session::new(Sid::random().unwrap(), &config, TransportKind::WebSocket);
+        let session = Session::new(
+            Sid::random().unwrap(),
+            &config,
+            TransportKind::WebSocket,
+            None,
+        );
         let uri = http::Uri::from_static("/socket.io/?member=1");
         let opening = Opening::new(
             &http::HeaderMap::new(),

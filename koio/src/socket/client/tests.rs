@@ -10,9 +10,10 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    engine::{Engine, EngineConfig, TransportKind, requests::PollResponse},
+    engine::{Engine, EngineConfig, TransportKind},
     ids::{Sid, SocketId},
     socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
+    transport::polling::{self, PendingRequest, PollResponse, PollingTransport},
     wire::payload,
 };
 
@@ -93,7 +94,9 @@ fn scene_with(config: SocketConfig) -> Scene {
     let clients = Clients::new(Arc::clone(&core), Arc::new(above.clone()));
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
     core.start(config, &engine);
-    let handshake = engine.open(opening(), None).unwrap();
+    let handshake = engine
+        .open(opening(), Box::<PollingTransport>::default())
+        .unwrap();
     let handshake = payload::encode([handshake]);
     let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
     let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
@@ -117,14 +120,18 @@ fn opening() -> Opening {
 
 impl Scene {
     async fn post(&self, body: &'static str) {
-        self.session.begin_post().unwrap();
+        polling::begin_post(&self.session).unwrap();
         let packets = payload::decode(bytes::Bytes::from_static(body.as_bytes())).unwrap();
-        self.session.post(packets).unwrap().await.unwrap();
+        let (request, response) = PendingRequest::with_task();
+        polling::post(&self.session, packets, || request).unwrap();
+        response.await.unwrap();
         settle().await;
     }
 
     async fn get(&self) -> String {
-        match self.session.poll().unwrap().await.unwrap() {
+        let (request, response) = PendingRequest::with_task();
+        polling::poll(&self.session, || request).unwrap();
+        match response.await.unwrap() {
             PollResponse::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
             other => format!("{other:?}").to_lowercase(),
         }

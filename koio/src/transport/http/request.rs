@@ -175,11 +175,7 @@ pub(crate) fn judge(
         Some("websocket") => TransportKind::WebSocket,
         _ => return Err(Refusal::TransportUnknown),
     };
-    let enabled = match transport {
-        TransportKind::Polling => config.polling,
-        TransportKind::WebSocket => config.websocket,
-    };
-    if !enabled {
+    if !transport.is_enabled(config) {
         return Err(Refusal::TransportUnknown);
     }
     // A parameter given twice is ambiguous: proxies and servers may read different values. JSONP belongs to older

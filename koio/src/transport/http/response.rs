@@ -7,7 +7,7 @@ use http::{
 };
 
 use super::{Body, request::Refusal};
-use crate::engine::requests::PollResponse;
+use crate::transport::polling::PollResponse;
 
 /// The body of the response to a POST that was taken.
 pub(crate) const TAKEN: &[u8] = b"ok";

@@ -32,14 +32,11 @@ use super::{
     response,
 };
 use crate::{
-    engine::{
-        Engine, NotOpened, Opening, PeerAddr, TransportKind, requests::PollResponse,
-        transport::Transport,
-    },
+    engine::{Engine, NotOpened, Opening, PeerAddr, TransportKind, transport::Transport},
     ids::Sid,
     observe::Observation,
     transport::{
-        polling::{Post, Waiting},
+        polling::{PendingPoll, PollResponse, PollingTransport, PostRequest},
         tcp::Tcp,
         websocket::WebSocketTransport,
     },
@@ -57,7 +54,7 @@ pub struct Responding {
 /// A response, or the future that makes it.
 enum PendingResponse {
     Done(Response<Body>),
-    Poll(Waiting),
+    Poll(PendingPoll),
     Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
@@ -165,7 +162,7 @@ impl EngineService {
             Ok(RequestIntent::Open(TransportKind::Polling)) => {
                 PendingResponse::Done(self.open_polling(&request, peer))
             }
-            Ok(RequestIntent::Open(TransportKind::WebSocket)) => {
+            Ok(RequestIntent::Open(_)) => {
                 PendingResponse::Done(self.open_websocket(&mut request, peer, None))
             }
             Ok(RequestIntent::Session(sid, transport)) => {
@@ -199,7 +196,10 @@ impl EngineService {
 
     fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
         let opening = opening(request, peer, TransportKind::Polling);
-        match self.engine.open(opening, None) {
+        match self
+            .engine
+            .open(opening, Box::<PollingTransport>::default())
+        {
             Ok(handshake) => PollResponse::Payload(payload::encode([handshake])).into(),
             Err(NotOpened::Refusing | NotOpened::NoId) => {
                 self.refuse(Refusal::Unavailable, RequestUpgrade::None, request)
@@ -220,8 +220,8 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = match transport {
-            TransportKind::Polling => RequestUpgrade::None,
             TransportKind::WebSocket => RequestUpgrade::WebSocket,
+            _ => RequestUpgrade::None,
         };
         let Some(session) = self.engine.get(&sid) else {
             return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
@@ -233,11 +233,11 @@ impl EngineService {
             return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
         }
         match *request.method() {
-            Method::GET => match Waiting::poll(session) {
+            Method::GET => match PendingPoll::poll(session) {
                 Ok(poll) => PendingResponse::Poll(poll),
                 Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
             },
-            Method::POST => match Post::begin(session, request) {
+            Method::POST => match PostRequest::begin(session, request) {
                 Some(post) => PendingResponse::Post(Box::pin(post.respond(self.engine.clone()))),
                 None => PendingResponse::Done(response::bare(StatusCode::BAD_REQUEST)),
             },
@@ -287,7 +287,7 @@ async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Op
     match sid {
         None => {
             // Refused only while shutting down. The client sees the connection close, and comes back.
-            let _ = engine.open(opening, Some(websocket));
+            let _ = engine.open(opening, websocket);
         }
         Some(sid) => {
             if let Some(session) = engine.get(&sid) {

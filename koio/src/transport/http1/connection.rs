@@ -23,10 +23,11 @@ use super::{
     upgrade::PendingUpgrade,
 };
 use crate::{
-    engine::requests::PollResponse,
     fast_path::FastPath,
     time::now,
-    transport::{EngineService, HttpStream, read_buffer::ReadBuffer, tcp::Tcp},
+    transport::{
+        EngineService, HttpStream, polling::PollResponse, read_buffer::ReadBuffer, tcp::Tcp,
+    },
 };
 
 /// A TCP connection whose requests have all been plain so far.

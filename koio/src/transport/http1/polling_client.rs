@@ -14,7 +14,7 @@ use std::{
 
 use http::HeaderValue;
 use parking_lot::Mutex;
-use tokio::{net::tcp::OwnedWriteHalf, sync::watch};
+use tokio::sync::watch;
 use tracing::debug;
 
 use super::{
@@ -22,12 +22,13 @@ use super::{
     response_writer::{self, AfterResponse, ResponseHead, UnsentResponse},
 };
 use crate::{
-    engine::{
-        CloseReason, Session,
-        requests::{PendingRequest, PollResponse, Responder},
-    },
+    engine::{CloseReason, Session},
     ids::Sid,
     time::now,
+    transport::{
+        polling::{PendingRequest, PollResponse, Responder},
+        tcp::TcpWriter,
+    },
 };
 
 /// A session, as the requests of one connection reach it.
@@ -57,7 +58,7 @@ pub(super) enum WakeOn {
 }
 
 struct ConnectionResponder {
-    writer: Arc<OwnedWriteHalf>,
+    writer: Arc<TcpWriter>,
     stop: StopSignal,
     /// Whether the last request is pending, or a part of its response unsent. Written under the lock, so that it can be
     /// read without.
@@ -98,7 +99,7 @@ impl StopSignal {
 }
 
 impl PollingClient {
-    pub(super) fn new(session: Session, writer: Arc<OwnedWriteHalf>, stop: StopSignal) -> Self {
+    pub(super) fn new(session: Session, writer: Arc<TcpWriter>, stop: StopSignal) -> Self {
         let state = ResponderState {
             answered: None,
             unsent: None,
@@ -144,7 +145,7 @@ impl PollingClient {
             state.allow_origin = allow_origin.cloned();
         }
         state.wake_on(wake, waker);
-        PendingRequest::line(Arc::clone(&self.responder) as _)
+        PendingRequest::with_responder(Arc::clone(&self.responder) as _)
     }
 
     /// The state of the last request. While it is pending, `waker` will be woken as `wake` says.
@@ -195,7 +196,7 @@ impl ResponderState {
 }
 
 impl Responder for ConnectionResponder {
-    fn answer(&self, response: PollResponse) {
+    fn respond(&self, response: PollResponse) {
         let mut state = self.state.lock();
         if !self.is_pending(&state) {
             return;

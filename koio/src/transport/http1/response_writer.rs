@@ -8,9 +8,8 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use http::HeaderValue;
-use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::{engine::requests::PollResponse, transport::http::response};
+use crate::transport::{http::response, polling::PollResponse, tcp::TcpWriter};
 
 const PAYLOAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
     cache-control: no-store\r\n";
@@ -51,7 +50,7 @@ pub(super) struct UnsentResponse {
 
 /// Writes a response. Returns what the connection's task has to do about it, if anything: write the rest, or close.
 pub(super) fn write(
-    to: &OwnedWriteHalf,
+    to: &TcpWriter,
     response: PollResponse,
     head: &ResponseHead<'_>,
 ) -> Option<Box<UnsentResponse>> {

@@ -12,16 +12,14 @@ use super::{
     upgrade::{PendingUpgrade, UpgradedSession},
 };
 use crate::{
-    engine::{
-        Opening, Session, TransportKind,
-        requests::{PendingRequest, PollResponse},
-    },
+    engine::{Opening, Session, TransportKind},
     transport::{
         EngineService,
         http::{
             origin::OriginVerdict,
             request::{self, RequestIntent, RequestUpgrade},
         },
+        polling::{self, PendingRequest, PollResponse, PollingTransport},
         tcp::Tcp,
     },
     wire::payload,
@@ -103,19 +101,23 @@ impl SessionRequests {
         match request::judge(method, query, upgrade, config).ok()? {
             RequestIntent::Open(TransportKind::Polling) => {
                 let opening = self.opening(request, TransportKind::Polling);
-                let handshake = self.service.engine.open(opening, None).ok()?;
+                let handshake = self
+                    .service
+                    .engine
+                    .open(opening, Box::<PollingTransport>::default())
+                    .ok()?;
                 let payload = payload::encode([handshake]);
                 Some(AcceptedRequest::Response(
                     PollResponse::Payload(payload),
                     allow_origin,
                 ))
             }
-            RequestIntent::Open(TransportKind::WebSocket) => self.upgrade(request, None),
+            RequestIntent::Open(_) => self.upgrade(request, None),
             RequestIntent::Session(sid, TransportKind::WebSocket) => {
                 let session = self.service.engine.get(&sid)?;
                 self.upgrade(request, Some(session))
             }
-            RequestIntent::Session(sid, TransportKind::Polling) => {
+            RequestIntent::Session(sid, _) => {
                 let client = match self.client.take().filter(|client| client.is(&sid)) {
                     // The second request of this session: a third is likely.
                     Some(mut client) => {
@@ -206,8 +208,8 @@ fn pass_on(
     match body {
         Some(body) => {
             let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
-            session.post_whole(packets, request).ok()
+            polling::post_whole(session, packets, request).ok()
         }
-        None => session.poll_by(request).ok(),
+        None => polling::poll(session, request).ok(),
     }
 }

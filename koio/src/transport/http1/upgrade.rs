@@ -42,7 +42,7 @@ impl PendingUpgrade {
                 // In one write with the session's first frame.
                 websocket.lead_with(self.response);
                 // Refused only while shutting down. The client sees the connection close, and comes back.
-                let _ = engine.open(*opening, Some(Box::new(websocket)));
+                let _ = engine.open(*opening, Box::new(websocket));
             }
             UpgradedSession::Existing(session) => {
                 websocket.write_now(&self.response);

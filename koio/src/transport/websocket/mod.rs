@@ -35,8 +35,8 @@ use super::{
 };
 use crate::{
     engine::{
-        CloseReason, EngineConfig,
-        transport::{DirectWrite, FrameSource, Transport, TransportLost},
+        CloseReason, Ending, EngineConfig, TransportKind,
+        transport::{CloseProgress, DirectWrite, FrameSource, Received, Transport, TransportLost},
     },
     wire::Message,
 };
@@ -49,8 +49,15 @@ pub(super) struct WebSocketTransport<S> {
     /// Boxed, and absent when empty, to keep idle connections small.
     urgent: Option<Box<UrgentBytes>>,
     outgoing: WriteQueue,
+    /// The close frame that follows everything else, once that is written.
+    close_with: Option<u16>,
     close_sent: bool,
+    /// The connection is closed for writing.
     shut: bool,
+    /// Everything that was taken from the outbox, and the close frame, is written.
+    flushed: bool,
+    /// The client has closed the connection, or answered the close frame.
+    client_closed: bool,
     phase: ConnectionPhase,
 }
 
@@ -72,8 +79,11 @@ impl<S> WebSocketTransport<S> {
             reader: Reader::new(config),
             urgent: None,
             outgoing: WriteQueue::default(),
+            close_with: None,
             close_sent: false,
             shut: false,
+            flushed: false,
+            client_closed: false,
             phase: ConnectionPhase::Open,
         }
     }
@@ -121,20 +131,49 @@ impl WebSocketTransport<Tcp> {
 }
 
 impl<S: ByteStream> WebSocketTransport<S> {
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            match ready!(self.buffer.poll_fill(Pin::new(&mut self.io), cx)) {
-                Ok(1..) => self.buffer.clear(),
-                Ok(0) | Err(_) => {
-                    self.phase = ConnectionPhase::Ended;
-                    return Poll::Ready(());
-                }
-            }
+    /// Queues a close frame of the session behind everything else.
+    fn end(&mut self, code: u16) {
+        if self.phase == ConnectionPhase::Ended {
+            // The client has hung up: a close frame would be sent in vain, and answered with a reset.
+            self.close_sent = true;
+            self.shut = true;
+        } else {
+            self.send_close(&code.to_be_bytes());
         }
     }
-}
 
-impl<S: ByteStream> Transport for WebSocketTransport<S> {
+    /// Writes what is pending, then what `source` has.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
+        let lost = |_| TransportLost(CloseReason::TransportClose);
+        // Nothing follows a close frame.
+        let source = if self.close_sent { &mut None } else { source };
+        let io = Pin::new(&mut self.io);
+        let mut nothing = Vec::new();
+        let urgent = match &mut self.urgent {
+            Some(urgent) => &mut urgent.bytes,
+            None => &mut nothing,
+        };
+        let written = self.outgoing.poll_write(io, cx, urgent, source);
+        self.urgent.take_if(|urgent| urgent.bytes.is_empty());
+        ready!(written).map_err(lost)?;
+        let io = Pin::new(&mut self.io);
+        // The server closes the connection first (RFC 6455 section 7.1.1): clients wait for that. Only the answer to
+        // our close frame is waited for.
+        let flushed = if self.close_sent && self.phase != ConnectionPhase::Open && !self.shut {
+            let shut = io.poll_shutdown(cx);
+            self.shut = shut.is_ready();
+            shut
+        } else {
+            io.poll_flush(cx)
+        };
+        flushed.map_err(lost)
+    }
+
+    /// Puts the next message into `message`, whole.
     fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
@@ -187,59 +226,108 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         }
     }
 
-    fn poll_write(
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match ready!(self.buffer.poll_fill(Pin::new(&mut self.io), cx)) {
+                Ok(1..) => self.buffer.clear(),
+                Ok(0) | Err(_) => {
+                    self.phase = ConnectionPhase::Ended;
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+}
+
+impl<S: ByteStream> Transport for WebSocketTransport<S> {
+    fn kind(&self) -> TransportKind {
+        TransportKind::WebSocket
+    }
+
+    fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut dyn FrameSource,
-    ) -> Poll<Result<(), TransportLost>> {
-        let lost = |_| TransportLost(CloseReason::TransportClose);
-        // Nothing follows a close frame.
-        let source = if self.close_sent { &mut None } else { source };
-        let io = Pin::new(&mut self.io);
-        let mut nothing = Vec::new();
-        let urgent = match &mut self.urgent {
-            Some(urgent) => &mut urgent.bytes,
-            None => &mut nothing,
-        };
-        let written = self.outgoing.poll_write(io, cx, urgent, source);
-        self.urgent.take_if(|urgent| urgent.bytes.is_empty());
-        ready!(written).map_err(lost)?;
-        let io = Pin::new(&mut self.io);
-        // The server closes the connection first (RFC 6455 section 7.1.1): clients wait for that. Only the answer to
-        // our close frame is waited for.
-        let flushed = if self.close_sent && self.phase != ConnectionPhase::Open && !self.shut {
-            let shut = io.poll_shutdown(cx);
-            self.shut = shut.is_ready();
-            shut
-        } else {
-            io.poll_flush(cx)
-        };
-        flushed.map_err(lost)
-    }
-
-    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
-        self.io.direct_writer()
-    }
-
-    fn has_progressed(&mut self) -> bool {
-        self.outgoing.has_progressed()
+        message: &mut Message,
+    ) -> Poll<Result<Received, TransportLost>> {
+        ready!(self.poll_message(cx, message))?;
+        Poll::Ready(Received::decode(message))
     }
 
     fn is_partial(&self) -> bool {
         self.phase == ConnectionPhase::Open && self.reader.is_partial()
     }
 
-    fn rest(&mut self) {
-        self.buffer.release();
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        frames: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
+        let mut sent = self.poll_write(cx, frames);
+        if matches!(sent, Poll::Ready(Ok(())))
+            && let Some(code) = self.close_with.take()
+        {
+            self.end(code);
+            sent = self.poll_write(cx, &mut None);
+        }
+        self.flushed = matches!(sent, Poll::Ready(Ok(())));
+        sent
     }
 
-    fn close(&mut self, code: u16) {
-        if self.phase == ConnectionPhase::Ended {
-            // The peer has hung up: a close frame would be sent in vain, and answered with a reset.
-            self.close_sent = true;
-            self.shut = true;
-            return;
+    fn has_progressed(&mut self) -> bool {
+        self.outgoing.has_progressed()
+    }
+
+    fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress {
+        let code = close_code(reason);
+        if ending == Ending::Flush {
+            self.close_with = Some(code);
+            CloseProgress::Flushing
+        } else {
+            self.close_with = None;
+            self.end(code);
+            CloseProgress::AwaitingClient
         }
-        self.send_close(&code.to_be_bytes());
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> CloseProgress {
+        // Reads on until the client's close frame. Everything else is dropped.
+        let mut dropped = Message::default();
+        while !self.client_closed {
+            match self.poll_message(cx, &mut dropped) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => self.client_closed = true,
+                Poll::Pending => break,
+            }
+        }
+        if self.close_with.is_some() {
+            CloseProgress::Flushing
+        } else if self.client_closed && self.flushed {
+            CloseProgress::Finished
+        } else {
+            CloseProgress::AwaitingClient
+        }
+    }
+
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        self.io.direct_writer()
+    }
+
+    fn end_turn(&mut self) {
+        self.buffer.release();
+    }
+}
+
+/// The close code for an ending (RFC 6455 section 7.4.1). The official clients ignore it; a reader of a capture does not.
+pub(crate) fn close_code(reason: CloseReason) -> u16 {
+    match reason {
+        CloseReason::ServerShuttingDown => 1001,
+        CloseReason::ParseError | CloseReason::TransportError => 1002,
+        CloseReason::SlowConsumer
+        | CloseReason::PingTimeout
+        | CloseReason::ForcedClose
+        | CloseReason::ForcedServerClose => 1008,
+        CloseReason::TransportClose
+        | CloseReason::ServerNamespaceDisconnect
+        | CloseReason::ClientNamespaceDisconnect => 1000,
     }
 }

@@ -11,9 +11,8 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::io::AsyncWrite;
 
-use crate::engine::transport::FrameSource;
+use crate::{engine::transport::FrameSource, transport::tcp::ByteStream};
 
 thread_local! {
     /// Where small frames are copied together. It is taken out for the length of one write.
@@ -50,14 +49,18 @@ impl WriteQueue {
         self.frames.as_ref().map_or(0, |frames| frames.len())
     }
 
-    /// Writes the queue, `first`, and the frames of the source, until there are no more.
+    /// Finishes the frame that was begun, by whichever writer. Then writes `first`, and what the source has, until there is no
+    /// more.
     pub(super) fn poll_write(
         &mut self,
-        mut io: Pin<&mut impl AsyncWrite>,
+        mut io: Pin<&mut impl ByteStream>,
         cx: &mut Context<'_>,
         first: &mut Vec<u8>,
         source: &mut dyn FrameSource,
     ) -> Poll<io::Result<()>> {
+        if let Some(begun) = io.take_begun() {
+            self.frames.get_or_insert_default().push_front(begun);
+        }
         loop {
             let mut together = TOGETHER.take();
             let more = self.gather(&mut together, first, source);
@@ -102,7 +105,7 @@ impl WriteQueue {
     /// Makes one write of `together` and of the queue behind it.
     fn poll_some(
         &mut self,
-        io: Pin<&mut impl AsyncWrite>,
+        io: Pin<&mut impl ByteStream>,
         cx: &mut Context<'_>,
         together: &[u8],
     ) -> Poll<io::Result<()>> {
@@ -126,7 +129,7 @@ impl WriteQueue {
 
     fn poll_slices(
         &self,
-        io: Pin<&mut impl AsyncWrite>,
+        io: Pin<&mut impl ByteStream>,
         cx: &mut Context<'_>,
         together: &[u8],
     ) -> Poll<io::Result<usize>> {

@@ -39,7 +39,8 @@ pub(in crate::wire) struct PacketBuffer {
 #[derive(Debug, Default)]
 pub(in crate::wire) struct BinaryFrames {
     frames: Vec<u8>,
-    count: usize,
+    /// How many messages there are.
+    pub(in crate::wire) count: usize,
 }
 
 impl BinaryFrames {
@@ -50,11 +51,6 @@ impl BinaryFrames {
         self.frames.extend_from_slice(&header);
         self.frames.extend_from_slice(data);
         self.count += 1;
-    }
-
-    /// How many messages there are.
-    pub(in crate::wire) fn count(&self) -> usize {
-        self.count
     }
 }
 

@@ -120,7 +120,7 @@ fn finish_list(
     list: usize,
     written: Result<(), serde_json::Error>,
 ) -> Result<Draft, EncodeError> {
-    let count = buffer.binaries.count();
+    let count = buffer.binaries.count;
     if count > MAX_ATTACHMENTS {
         return Err(EncodeError::TooManyAttachments);
     }

@@ -1,5 +1,6 @@
 //! The session's task with a scripted WebSocket and a recording layer above: paused time, no network.
 
+mod memory;
 mod script;
 
 use std::time::Duration;
@@ -8,9 +9,10 @@ use bytes::Bytes;
 
 use self::script::*;
 use crate::{
-    engine::{CloseReason, EngineConfig, SendError, TransportKind, requests::PollResponse},
+    engine::{CloseReason, EngineConfig, SendError, TransportKind},
     ids::Sid,
     time::now,
+    transport::polling::PollResponse,
     wire::Message,
 };
 
@@ -340,9 +342,7 @@ async fn no_session_slips_in_while_a_shutdown_begins() {
     for _ in 0..200 {
         let (engine, _above) = engine(config());
         let opener = engine.clone();
-        let opening = tokio::task::spawn_blocking(move || {
-            while opener.open(opening(TransportKind::Polling), None).is_ok() {}
-        });
+        let opening = tokio::task::spawn_blocking(move || while open_polling(&opener).is_ok() {});
         while engine.is_empty() {
             tokio::task::yield_now().await;
         }
@@ -364,7 +364,7 @@ async fn ids_of_ended_sessions_are_forgotten() {
 async fn a_crowd_that_has_left_leaves_no_table_behind() {
     let (engine, _above) = engine(config());
     let mut opened = 0;
-    while opened < 1_000 && engine.open(opening(TransportKind::Polling), None).is_ok() {
+    while opened < 1_000 && open_polling(&engine).is_ok() {
         opened += 1;
     }
     assert!(engine.sessions().capacity() >= opened);

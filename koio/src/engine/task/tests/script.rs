@@ -8,14 +8,20 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use crate::{
     engine::{
-        Acceptor, CloseReason, Engine, EngineConfig, Opening, Session, TransportKind, Upstream,
-        requests::PollResponse,
-        transport::{FrameSource, Transport, TransportLost},
+        Acceptor, CloseReason, Ending, Engine, EngineConfig, NotOpened, Opening, Session,
+        TransportKind, Upstream,
+        commands::NotTaken,
+        transport::{CloseProgress, FrameSource, Received, Transport, TransportLost},
     },
     time::now,
+    transport::{
+        close_code,
+        polling::{self, PendingRequest, PollResponse, PollingTransport},
+    },
     wire::{Message, payload},
 };
 
@@ -28,6 +34,8 @@ pub(super) struct Script {
     pub(super) incoming: VecDeque<Message>,
     pub(super) written: Vec<String>,
     pub(super) closed: Option<u16>,
+    /// The code of a close that everything else comes before.
+    pub(super) close_with: Option<u16>,
     pub(super) gone: bool,
     pub(super) blocked: bool,
     /// Writing fails from here on.
@@ -69,22 +77,26 @@ impl Wire {
 }
 
 impl Transport for Wire {
-    fn poll_message(
+    fn kind(&self) -> TransportKind {
+        TransportKind::WebSocket
+    }
+
+    fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Message,
-    ) -> Poll<Result<(), TransportLost>> {
+    ) -> Poll<Result<Received, TransportLost>> {
         let mut script = self.0.lock().unwrap();
         if script.flood {
             for _ in 0..50 {
                 std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
             }
             *message = Message::Text(Bytes::from_static(b"4flood"));
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Received::decode(message));
         }
         if let Some(next) = script.incoming.pop_front() {
             *message = next;
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Received::decode(message));
         }
         if script.gone {
             return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
@@ -93,7 +105,11 @@ impl Transport for Wire {
         Poll::Pending
     }
 
-    fn poll_write(
+    fn is_partial(&self) -> bool {
+        self.0.lock().unwrap().partial
+    }
+
+    fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         source: &mut dyn FrameSource,
@@ -115,6 +131,7 @@ impl Transport for Wire {
                 script.written.push(text);
             }
         }
+        script.closed = script.closed.or(script.close_with);
         Poll::Ready(Ok(()))
     }
 
@@ -122,12 +139,26 @@ impl Transport for Wire {
         std::mem::take(&mut self.0.lock().unwrap().progressed)
     }
 
-    fn is_partial(&self) -> bool {
-        self.0.lock().unwrap().partial
+    fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress {
+        let mut script = self.0.lock().unwrap();
+        let code = Some(close_code(reason));
+        if ending == Ending::Cut {
+            script.closed = code;
+        }
+        script.close_with = code;
+        CloseProgress::Flushing
     }
 
-    fn close(&mut self, code: u16) {
-        self.0.lock().unwrap().closed = Some(code);
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> CloseProgress {
+        while let Poll::Ready(Ok(_)) = self.poll_recv(cx, &mut Message::default()) {}
+        let script = self.0.lock().unwrap();
+        if script.closed.is_none() {
+            CloseProgress::Flushing
+        } else if script.gone && !script.blocked {
+            CloseProgress::Finished
+        } else {
+            CloseProgress::AwaitingClient
+        }
     }
 }
 
@@ -235,15 +266,47 @@ pub(super) fn websocket(config: EngineConfig) -> (Engine, Above, Wire) {
     let (engine, above) = engine(config);
     let wire = Wire::default();
     let open = opening(TransportKind::WebSocket);
-    engine.open(open, Some(Box::new(wire.clone()))).unwrap();
+    engine.open(open, Box::new(wire.clone())).unwrap();
     (engine, above, wire)
 }
 
 pub(super) fn polling(config: EngineConfig) -> (Engine, Above, Session) {
     let (engine, above) = engine(config);
-    engine.open(opening(TransportKind::Polling), None).unwrap();
+    open_polling(&engine).unwrap();
     let session = above.session();
     (engine, above, session)
+}
+
+pub(super) fn open_polling(engine: &Engine) -> Result<(), NotOpened> {
+    let transport = Box::<PollingTransport>::default();
+    engine
+        .open(opening(TransportKind::Polling), transport)
+        .map(drop)
+}
+
+/// The requests of a polling client.
+pub(super) trait PollingRequests {
+    fn poll(&self) -> Result<oneshot::Receiver<PollResponse>, NotTaken>;
+    fn begin_post(&self) -> Result<(), NotTaken>;
+    fn post(&self, packets: payload::Packets) -> Result<oneshot::Receiver<PollResponse>, NotTaken>;
+}
+
+impl PollingRequests for Session {
+    fn poll(&self) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
+        let (request, response) = PendingRequest::with_task();
+        polling::poll(self, || request)?;
+        Ok(response)
+    }
+
+    fn begin_post(&self) -> Result<(), NotTaken> {
+        polling::begin_post(self)
+    }
+
+    fn post(&self, packets: payload::Packets) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
+        let (request, response) = PendingRequest::with_task();
+        polling::post(self, packets, || request)?;
+        Ok(response)
+    }
 }
 
 pub(super) async fn settle() {

@@ -162,7 +162,7 @@ async fn the_same_messages_come_out_however_the_bytes_are_cut() {
                 }
                 if messages.len() % 3 == 0 {
                     // As at the end of a turn.
-                    websocket.rest();
+                    websocket.end_turn();
                 }
             }
             assert!(write(&mut websocket).is_ready());
@@ -190,7 +190,7 @@ fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
             }
         }
         assert!(write(&mut websocket).is_ready());
-        websocket.rest();
+        websocket.end_turn();
     }
     let mut answers = vec![0; 1 << 16];
     let mut buf = tokio::io::ReadBuf::new(&mut answers);

@@ -207,14 +207,14 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         if self.validated || self.ended {
             return Ok(());
         }
-        let data = self.args.list();
+        let list = self.args.list();
         let (mut at, mut first, mut compact) = (self.at, self.first, self.position == 0);
-        while let Some(start) = item(data, at, first)? {
+        while let Some(start) = item(list, at, first)? {
             compact &= start == at + usize::from(!first);
-            at = json::value(data, start, 1, &mut json::Unwatched)?;
+            at = json::value(list, start, 1, &mut json::Unwatched)?;
             first = false;
         }
-        self.compact = compact && data.get(at) == Some(&b']');
+        self.compact = compact && list.get(at) == Some(&b']');
         self.validated = true;
         Ok(())
     }

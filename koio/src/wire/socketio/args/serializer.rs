@@ -71,12 +71,13 @@ impl<'b> ListWriter<'b> {
 impl BinarySink for BinaryFrames {
     fn push(&mut self, data: &[u8]) -> io::Result<u8> {
         const { assert!(MAX_ATTACHMENTS <= 10, "their numbers have one digit") };
-        let num = self.count();
-        // The one that is too many is pushed too: `encode` sees by the count why writing failed.
-        BinaryFrames::push(self, data);
+        let num = self.count;
         if num >= MAX_ATTACHMENTS {
+            // Counted, not kept: `encode` sees by the count why writing failed.
+            self.count += 1;
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
+        BinaryFrames::push(self, data);
         Ok(num as u8)
     }
 }

@@ -4,26 +4,28 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::wire::{Draft, Frame};
+use crate::{
+    engine::transport::DirectFrames,
+    wire::{Draft, Frame},
+};
 
-/// FrameList that a queue of several has room for before it grows.
-const SEVERAL: usize = 16;
+/// Capacity of the list when a second frame comes.
+const LIST_CAPACITY: usize = 16;
 
-/// FrameList up to this size are copied behind each other if they are for this client alone. For a bigger one memory of
-/// its own costs less than to make room for it.
+/// Drafts up to this size are copied end to end into the tail. A bigger one keeps its own memory.
 const SMALL: usize = 4 * 1024;
 
-/// Room for the small frames of a burst.
-const TAIL: usize = 16 * 1024;
+/// Capacity of the tail in a burst.
+const TAIL_CAPACITY: usize = 16 * 1024;
 
-/// What is to be sent.
-pub(super) enum Entry<'a> {
+/// A frame to be queued.
+pub(super) enum QueueEntry<'a> {
     Shared(&'a Frame),
     Own(Frame),
     Draft(&'a mut Draft),
 }
 
-impl Entry<'_> {
+impl QueueEntry<'_> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Shared(frame) => frame.len(),
@@ -57,24 +59,39 @@ impl Entry<'_> {
     }
 }
 
-/// FrameList in the order in which they came. It keeps no memory when it is empty.
+impl DirectFrames for QueueEntry<'_> {
+    fn bytes(&mut self) -> &[u8] {
+        QueueEntry::bytes(self)
+    }
+
+    fn take_rest(&mut self, written: usize) -> Bytes {
+        let rest = match self {
+            Self::Shared(frame) => frame.unwritten(written),
+            Self::Own(frame) => frame.unwritten(written),
+            Self::Draft(draft) => draft.take().unwritten(written),
+        };
+        rest.into_bytes()
+    }
+}
+
+/// Frames in the order in which they came. It keeps no memory when it is empty.
 #[derive(Debug, Default)]
 pub(super) struct FrameQueue {
     frames: FrameList,
-    /// Small frames for this client alone, end to end, behind all others.
+    /// Small frames for this client alone, end to end. They come behind `frames`.
     tail: Vec<u8>,
-    /// How many messages are in the tail.
+    /// Messages in `tail`.
     tail_messages: u16,
 }
 
-/// How much has been taken out.
+/// How much was taken out.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) bytes: usize,
     pub(super) messages: usize,
 }
 
-/// Nearly all queues never hold more than a single frame: for that one nothing is allocated.
+/// A list that allocates nothing for a single frame. (`SmallVec` has no cheap removal from the front.)
 #[derive(Debug, Default)]
 enum FrameList {
     #[default]
@@ -88,10 +105,10 @@ impl FrameQueue {
         matches!(self.frames, FrameList::None) && self.tail.is_empty()
     }
 
-    /// Puts the entry behind all that waits.
-    pub(super) fn push(&mut self, entry: Entry<'_>) {
+    /// Appends the entry.
+    pub(super) fn push(&mut self, entry: QueueEntry<'_>) {
         match entry {
-            Entry::Draft(draft) if draft.len() <= SMALL => self.append(draft),
+            QueueEntry::Draft(draft) if draft.len() <= SMALL => self.append(draft),
             entry => {
                 self.end_tail();
                 self.frames.push(entry.into_frame());
@@ -103,14 +120,23 @@ impl FrameQueue {
         self.frames.pop().or_else(|| self.take_tail())
     }
 
+    /// Takes everything as one frame.
+    pub(super) fn pop_all(&mut self) -> Option<Frame> {
+        let first = self.pop()?;
+        if self.is_empty() {
+            return Some(first);
+        }
+        Some(first.followed_by(self.take_all()))
+    }
+
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Frame> + use<> {
         self.end_tail();
         let mut all = std::mem::take(&mut self.frames);
         std::iter::from_fn(move || all.pop())
     }
 
-    /// Puts the small frames that come first behind what is in `together`, at most `left` of them, until that is
-    /// `enough`.
+    /// Moves the oldest frames to the end of `together` as far as they are small, at most `left` of them, until `together`
+    /// holds `enough` bytes.
     pub(super) fn gather(
         &mut self,
         together: &mut Vec<u8>,
@@ -137,7 +163,7 @@ impl FrameQueue {
         gathered
     }
 
-    /// Puts small frames for this client alone before all that waits.
+    /// Inserts small frames for this client alone ahead of everything.
     pub(super) fn put_first(&mut self, frames: &[u8], messages: u16) {
         if self.is_empty() {
             self.tail = frames.to_vec();
@@ -152,18 +178,18 @@ impl FrameQueue {
         let len = draft.len();
         if self.tail.capacity() - self.tail.len() < len {
             match self.tail.len() {
-                // Often there is no second.
+                // Exact, since often no second frame follows.
                 0 => self.tail.reserve_exact(len),
                 1..SMALL => self.tail.reserve_exact(SMALL),
-                // To move it would cost more than to leave it where it is.
+                // A new tail, rather than moving the old one.
                 _ => {
                     self.end_tail();
-                    self.tail.reserve_exact(TAIL);
+                    self.tail.reserve_exact(TAIL_CAPACITY);
                 }
             }
         }
         draft.append_to(&mut self.tail);
-        // A message has two bytes at least: so many a tail can't hold.
+        // No overflow: a message has at least two bytes, and the tail holds at most TAIL_CAPACITY.
         self.tail_messages += draft.messages();
     }
 
@@ -188,7 +214,7 @@ impl FrameList {
             Self::None => *self = Self::One(frame),
             Self::Several(frames) => frames.push_back(frame),
             Self::One(_) => {
-                let mut frames = VecDeque::with_capacity(SEVERAL);
+                let mut frames = VecDeque::with_capacity(LIST_CAPACITY);
                 frames.extend(self.pop());
                 frames.push_back(frame);
                 *self = Self::Several(frames);
@@ -196,7 +222,7 @@ impl FrameList {
         }
     }
 
-    /// Before all others, of which there are some.
+    /// Inserts a frame ahead of the others. There is at least one other.
     fn push_front(&mut self, frame: Frame) {
         if let Self::Several(frames) = self {
             frames.push_front(frame);
@@ -242,12 +268,12 @@ mod tests {
     use crate::wire;
 
     #[test]
-    fn what_goes_in_comes_out_in_order_and_nothing_stays_behind() {
+    fn frames_are_popped_in_order_and_no_memory_is_kept() {
         for count in 0..40_u8 {
             let frames: Vec<_> = (0..count).map(|number| Frame::pong(&[number])).collect();
             let mut queue = FrameQueue::default();
             for frame in &frames {
-                queue.push(Entry::Shared(frame));
+                queue.push(QueueEntry::Shared(frame));
             }
             assert_eq!(queue.is_empty(), count == 0);
             for frame in frames {
@@ -259,11 +285,11 @@ mod tests {
     }
 
     #[test]
-    fn it_may_grow_and_shrink_at_the_same_time() {
+    fn pushes_and_pops_may_alternate() {
         let mut queue = FrameQueue::default();
         let mut expected = 0..100_u8;
         for number in 0..100_u8 {
-            queue.push(Entry::Own(Frame::pong(&[number])));
+            queue.push(QueueEntry::Own(Frame::pong(&[number])));
             if number % 3 == 0 {
                 let frame = expected.next().map(|number| Frame::pong(&[number]));
                 assert_eq!(queue.pop(), frame);
@@ -275,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_together_is_in_order_and_complete() {
+    fn gathered_frames_are_in_order_and_complete() {
         let mixed: Vec<_> = (0..200_usize)
             .map(|index| (index * 7919) % (2 * SMALL))
             .collect();
@@ -285,11 +311,11 @@ mod tests {
             for (index, &len) in lens.iter().enumerate() {
                 let mut draft = wire::ack_draft("/", index as u64, &"x".repeat(len)).unwrap();
                 draft.append_to(&mut expected);
-                queue.push(Entry::Draft(&mut draft));
+                queue.push(QueueEntry::Draft(&mut draft));
                 if index % 5 == 0 {
                     let frame = Frame::pong(&[index as u8]);
                     expected.extend_from_slice(frame.bytes());
-                    queue.push(Entry::Shared(&frame));
+                    queue.push(QueueEntry::Shared(&frame));
                 }
             }
             while !queue.is_empty() {
@@ -307,12 +333,12 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_first_is_before_all_others() {
+    fn put_first_inserts_ahead_of_everything() {
         let pongs: Vec<_> = (0..4_u8).map(|number| Frame::pong(&[number])).collect();
         for count in 0..pongs.len() {
             let mut queue = FrameQueue::default();
             for pong in &pongs[..count] {
-                queue.push(Entry::Shared(pong));
+                queue.push(QueueEntry::Shared(pong));
             }
             queue.put_first(Frame::ping().bytes(), 1);
             let expected = [&[Frame::ping()], &pongs[..count]].concat();

@@ -15,13 +15,13 @@ fn written(outbox: &Outbox) -> Vec<u8> {
 }
 
 #[test]
-fn a_turn_and_those_it_has_to_do_with_are_heard_in_the_order_in_which_they_spoke() {
+fn turn_and_concurrent_emitters_keep_order() {
     // Numbers as noise: each seed is another sequence of who speaks.
     for seed in 1..200_u64 {
         let outbox = outbox(usize::MAX, usize::MAX);
         let mut expected = Vec::new();
         let mut noise = seed;
-        outbox.cork();
+        begin(&outbox);
         for number in 0..30 {
             noise = noise
                 .wrapping_mul(6_364_136_223_846_793_005)
@@ -57,28 +57,28 @@ fn a_turn_and_those_it_has_to_do_with_are_heard_in_the_order_in_which_they_spoke
             expected.extend_from_slice(frame.bytes());
         }
         assert!(written(&outbox) == expected, "seed {seed}");
-        assert!(outbox.uncork(Waker::noop(), true), "nothing is left");
-        outbox.leave();
+        assert!(outbox.end_turn(Waker::noop(), true), "nothing is left");
+        outbox.leave_thread();
     }
 }
 
 #[test]
-fn what_a_turn_could_not_write_is_queued_when_it_ends() {
+fn unsent_frames_of_a_turn_are_queued_when_it_ends() {
     let (ours, other) = (outbox(usize::MAX, usize::MAX), outbox(usize::MAX, 10));
-    for uncorked in [true, false] {
-        ours.cork();
+    for ended in [true, false] {
+        begin(&ours);
         ours.append(draft("late"), Urgency::Reply).unwrap();
-        if uncorked {
-            assert!(ours.uncork(Waker::noop(), false));
+        if ended {
+            assert!(ours.end_turn(Waker::noop(), false));
         }
-        ours.leave();
+        ours.leave_thread();
         // The next turn on this thread is another session's.
-        other.cork();
+        begin(&other);
         ours.append(draft("later"), Urgency::Reply).unwrap();
         other.append(draft("other"), Urgency::Reply).unwrap();
         assert_eq!(written(&other), draft("other").into_frame().bytes()[..]);
-        assert!(other.uncork(Waker::noop(), true));
-        other.leave();
+        assert!(other.end_turn(Waker::noop(), true));
+        other.leave_thread();
         let all = ["late", "later"].map(|text| draft(text).into_frame());
         assert_eq!(bytes(ours.take_all()), bytes(all));
     }
@@ -87,20 +87,20 @@ fn what_a_turn_could_not_write_is_queued_when_it_ends() {
 #[test]
 fn a_turn_does_not_end_writable_while_something_is_left() {
     let outbox = outbox(usize::MAX, usize::MAX);
-    outbox.cork();
+    begin(&outbox);
     outbox.append(draft("x"), Urgency::Reply).unwrap();
-    assert!(!outbox.uncork(Waker::noop(), true));
+    assert!(!outbox.end_turn(Waker::noop(), true));
     assert_eq!(written(&outbox), draft("x").into_frame().bytes()[..]);
-    assert!(outbox.uncork(Waker::noop(), true));
+    assert!(outbox.end_turn(Waker::noop(), true));
 }
 
 #[test]
-fn what_a_turn_sends_counts_like_all_else() {
+fn frames_of_a_turn_count_towards_the_limits() {
     let len = draft("x").len();
     for outbox in [outbox(len * 2, usize::MAX), outbox(usize::MAX, 2)] {
-        outbox.cork();
-        assert!(outbox.uncork(Waker::noop(), true), "writable from now on");
-        outbox.cork();
+        begin(&outbox);
+        assert!(outbox.end_turn(Waker::noop(), true), "writable from now on");
+        begin(&outbox);
         outbox.append(draft("x"), Urgency::Normal).unwrap();
         outbox.append(draft("x"), Urgency::Normal).unwrap();
         assert!(!outbox.is_over_limit());
@@ -116,14 +116,14 @@ fn what_a_turn_sends_counts_like_all_else() {
         assert_eq!(outbox.pop(), Some(Frame::ping()));
         outbox.append(draft("x"), Urgency::Reply).unwrap();
         assert!(volatile().is_none());
-        outbox.leave();
+        outbox.leave_thread();
     }
 }
 
 #[test]
-fn much_is_written_before_the_turn_ends() {
+fn a_heavy_buffer_is_noticed_before_the_turn_ends() {
     let outbox = outbox(usize::MAX, usize::MAX);
-    outbox.cork();
+    begin(&outbox);
     let text = "x".repeat(1_000);
     let mut sent = 0;
     while !outbox.is_heavy() {
@@ -133,21 +133,21 @@ fn much_is_written_before_the_turn_ends() {
     }
     assert_eq!(written(&outbox).len(), sent);
     assert!(!outbox.is_heavy());
-    outbox.leave();
+    outbox.leave_thread();
 }
 
 #[test]
-fn a_session_that_is_closed_in_its_turn_sends_what_came_before_or_nothing() {
+fn a_session_closed_in_its_turn_sends_earlier_frames_or_nothing() {
     for discard in [false, true] {
         let outbox = outbox(usize::MAX, usize::MAX);
-        outbox.cork();
+        begin(&outbox);
         outbox.append(draft("before"), Urgency::Reply).unwrap();
-        outbox.close(discard);
+        outbox.close(if discard { Ending::Cut } else { Ending::Flush });
         let refused = outbox.append(draft("after"), Urgency::Reply);
         assert_eq!(refused, Err(SendError::Closed));
         let before = draft("before").into_frame();
         let expected = if discard { &[] } else { &before.bytes()[..] };
         assert_eq!(written(&outbox), expected);
-        outbox.leave();
+        outbox.leave_thread();
     }
 }

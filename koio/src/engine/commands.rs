@@ -1,0 +1,112 @@
+//! What other tasks ask of a session's task.
+
+use std::{
+    any::Any,
+    mem::take,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+
+use super::{CloseReason, ending::Ending, transport::Transport};
+
+/// Something that another task asks of a session.
+pub(crate) enum Command {
+    /// Offers a transport that the session may move to. Its connection is established.
+    Probe(Box<dyn Transport>),
+    /// Ends the session, because its client broke the transport's rules or aborted a request.
+    Lost(CloseReason),
+    /// Ends the session, because the layer above wants that.
+    Close { reason: CloseReason, ending: Ending },
+}
+
+/// Commands that may wait for one session. An honest client has at most one probe under way.
+const CAPACITY: usize = 64;
+
+/// The commands that a session's task has not taken yet.
+pub(crate) struct CommandQueue {
+    /// Whether `commands` has any, to look without the lock. Written under the lock, and before the session's task is woken
+    /// through its outbox, so a task that was woken sees it.
+    pending: AtomicBool,
+    state: Mutex<CommandState>,
+}
+
+struct CommandState {
+    commands: Vec<Command>,
+    /// What the transport shares with the tasks that serve its requests.
+    mailbox: Option<Arc<dyn Any + Send + Sync>>,
+    closed: bool,
+}
+
+/// The session takes no more requests.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotTaken;
+
+impl CommandQueue {
+    pub(crate) fn new(mailbox: Option<Arc<dyn Any + Send + Sync>>) -> Self {
+        Self {
+            pending: AtomicBool::new(false),
+            state: Mutex::new(CommandState {
+                commands: Vec::new(),
+                mailbox,
+                closed: false,
+            }),
+        }
+    }
+
+    /// Queues a command. The caller wakes the session's task.
+    pub(crate) fn push(&self, command: Command) -> Result<(), NotTaken> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(NotTaken);
+        }
+        if state.commands.len() >= CAPACITY {
+            // A command that ends the session is never refused for want of room: it makes the others pointless.
+            if matches!(command, Command::Probe(_)) {
+                return Err(NotTaken);
+            }
+            state.commands.clear();
+        }
+        state.commands.push(command);
+        self.pending.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes all commands, oldest first.
+    pub(crate) fn take(&self) -> Vec<Command> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let mut state = self.state.lock();
+        self.pending.store(false, Ordering::Release);
+        take(&mut state.commands)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.pending.load(Ordering::Acquire)
+    }
+
+    /// The mailbox of the transport in use, if it is a `T`.
+    pub(crate) fn mailbox<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let mailbox = self.state.lock().mailbox.clone();
+        mailbox?.downcast().ok()
+    }
+
+    pub(crate) fn set_mailbox(&self, mailbox: Option<Arc<dyn Any + Send + Sync>>) {
+        self.state.lock().mailbox = mailbox;
+    }
+
+    /// Refuses every later command, and drops those that wait.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let dropped = (take(&mut state.commands), state.mailbox.take());
+        self.pending.store(false, Ordering::Release);
+        drop(state);
+        // Without the lock: what is dropped here may call back.
+        drop(dropped);
+    }
+}

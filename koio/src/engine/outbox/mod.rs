@@ -1,0 +1,21 @@
+//! What waits to be sent to one client: bounded in bytes and messages.
+//!
+//! One lock decides the order of what is accepted. The session's task sends what is queued. Two fast paths go around the
+//! queue, each with the queue as its slow twin: an emitter on another task writes its frame itself if the session is idle
+//! ([`DirectWriter`](direct_writer::DirectWriter)), and what the session's own turn sends is collected without the lock
+//! ([`TurnGuard`]).
+
+mod direct_writer;
+mod fanout;
+mod limits;
+mod load;
+#[allow(clippy::module_inception, reason = "the file is named after `Outbox`")]
+mod outbox;
+mod queue;
+mod turn;
+mod turn_buffer;
+
+pub use self::limits::SendError;
+pub(crate) use self::{
+    direct_writer::WriteBudget, fanout::Fanout, limits::Urgency, outbox::Outbox, turn::TurnGuard,
+};

@@ -1,0 +1,194 @@
+//! What a session's task owns, and how it does what the machine says.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::time::Sleep;
+
+use crate::{
+    engine::{
+        CloseReason, Session, Upstream,
+        ending::Ending,
+        machine::{Input, Machine, Output},
+        outbox::{Outbox, Urgency},
+        sessions::Registration,
+        transport::{CloseProgress, FrameSource, Received, Transport, TransportLost},
+        transport_kind::TransportKind,
+    },
+    time::now,
+    wire::{Frame, Message},
+};
+
+/// A session's task.
+pub(crate) struct SessionTask {
+    pub(super) session: Session,
+    pub(super) machine: Machine,
+    pub(super) upstream: Box<dyn Upstream>,
+    pub(super) upstream_busy: bool,
+    pub(super) transport: Box<dyn Transport>,
+    pub(super) second: Option<SecondTransport>,
+    /// One timer for all deadlines of the session. Made in its first turn.
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the transport is read.
+    pub(super) reading: bool,
+    /// Whether the deadlines of what the client must send rest, because the server does not read.
+    pub(super) deadlines_rest: bool,
+    /// Whether a message has begun to arrive.
+    pub(super) partial: bool,
+    /// Set when the session ends.
+    pub(super) ending: Option<SessionEnd>,
+    /// Dropped last.
+    pub(super) registration: Registration,
+}
+
+/// How a session ends.
+#[derive(Clone, Copy)]
+pub(super) struct SessionEnd {
+    pub(super) reason: CloseReason,
+    pub(super) ending: Ending,
+}
+
+/// The other transport of a session that upgrades.
+pub(super) enum SecondTransport {
+    /// The client has connected it and has not said `5` on it.
+    Probe(Box<dyn Transport>),
+    /// The session has left it. It holds packets that come before those of the transport in use. An honest client leaves
+    /// none: it waits for the answers to its POSTs before it upgrades.
+    Retired(Box<dyn Transport>),
+}
+
+impl SessionTask {
+    pub(crate) fn new(
+        session: Session,
+        machine: Machine,
+        upstream: Box<dyn Upstream>,
+        transport: Box<dyn Transport>,
+        registration: Registration,
+    ) -> Self {
+        let outbox = &session.shared().outbox;
+        outbox.open_direct_writer(transport.direct_writer());
+        Self {
+            session,
+            machine,
+            upstream,
+            upstream_busy: true,
+            transport,
+            second: None,
+            timer: None,
+            reading: true,
+            deadlines_rest: false,
+            partial: false,
+            ending: None,
+            registration,
+        }
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        let outputs = self.machine.handle(input, now());
+        for output in outputs {
+            self.apply(output);
+        }
+    }
+
+    fn apply(&mut self, output: Output) {
+        match output {
+            Output::Ping => {
+                let _ = self.session.reply(Frame::ping());
+            }
+            Output::ProbePong => self.answer_probe(),
+            Output::ReleasePoll => {
+                let outbox = &self.session.shared().outbox;
+                self.transport.release(&mut TurnFrames::all(outbox));
+            }
+            Output::Upgrade => self.upgrade(),
+            Output::DropProbe => self.drop_probe(),
+            Output::Closed { reason, ending } => self.closed(reason, ending),
+            Output::Gone => self.gone(),
+        }
+    }
+
+    pub(super) fn probe(&mut self) -> Option<&mut Box<dyn Transport>> {
+        match &mut self.second {
+            Some(SecondTransport::Probe(probe)) => Some(probe),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for SessionTask {
+    /// A runtime that shuts down drops tasks that have not ended: nothing may be accepted any more.
+    fn drop(&mut self) {
+        if !self.machine.is_gone() {
+            let shared = self.session.shared();
+            shared.outbox.close(Ending::Cut);
+            shared.commands.close();
+        }
+    }
+}
+
+/// Queued frames, as far as one turn sends them.
+pub(super) struct TurnFrames<'a> {
+    outbox: &'a Outbox,
+    left: usize,
+}
+
+impl<'a> TurnFrames<'a> {
+    pub(super) fn up_to(outbox: &'a Outbox, left: usize) -> Self {
+        Self { outbox, left }
+    }
+
+    pub(super) fn all(outbox: &'a Outbox) -> Self {
+        Self::up_to(outbox, usize::MAX)
+    }
+}
+
+impl FrameSource for TurnFrames<'_> {
+    fn gather(&mut self, buffer: &mut Vec<u8>, enough: usize) -> bool {
+        self.outbox.gather(buffer, enough, &mut self.left)
+    }
+
+    fn next(&mut self) -> Option<Frame> {
+        self.left = self.left.checked_sub(1)?;
+        self.outbox.pop()
+    }
+}
+
+/// In place of the transport of a session that is over. It has no size, so its box allocates nothing.
+pub(super) struct NoTransport(pub(super) TransportKind);
+
+impl Transport for NoTransport {
+    fn kind(&self) -> TransportKind {
+        self.0
+    }
+
+    fn poll_recv(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &mut Message,
+    ) -> Poll<Result<Received, TransportLost>> {
+        Poll::Pending
+    }
+
+    fn poll_send(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
+        Poll::Pending
+    }
+
+    fn close(&mut self, _: CloseReason, _: Ending) -> CloseProgress {
+        CloseProgress::Finished
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> CloseProgress {
+        CloseProgress::Finished
+    }
+}
+
+/// Queues the handshake of a session, ahead of everything that the layer above sends.
+pub(crate) fn send_handshake(session: &Session, handshake: Frame) {
+    let _ = session.shared().outbox.give(handshake, Urgency::Reply);
+}

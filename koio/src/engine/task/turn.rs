@@ -1,0 +1,142 @@
+//! The loop of a session's task.
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+
+use tokio::task::{coop::unconstrained, yield_now};
+
+use super::session_task::SessionTask;
+use crate::{
+    engine::{commands::Command, machine::Input, outbox::TurnGuard},
+    time::now,
+};
+
+/// Messages that one turn reads before the other tasks of the thread get theirs. Big ones count as several.
+const READ_BUDGET: usize = 128;
+
+/// Turns that follow each other in one poll while frames or commands arrive between a turn's look at them and its end.
+const TURNS_PER_POLL: usize = 4;
+
+impl Future for SessionTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.turns(cx)
+    }
+}
+
+impl SessionTask {
+    fn turns(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let guard = TurnGuard::begin(self.session.clone());
+        for turn in 0..TURNS_PER_POLL {
+            if turn > 0 {
+                guard.again();
+            }
+            let writable = self.turn(cx);
+            self.transport.end_turn();
+            if self.machine.is_gone() && !self.upstream_busy {
+                return Poll::Ready(());
+            }
+            if guard.try_end(cx.waker(), writable) && self.session.shared().commands.is_empty() {
+                return Poll::Pending;
+            }
+        }
+        wake_after_others(cx);
+        Poll::Pending
+    }
+
+    /// One turn. Returns whether the transport would take more.
+    fn turn(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut budget = READ_BUDGET;
+        // Before everything that the client sent: a pong that comes when its deadline has passed is too late.
+        self.expire();
+        self.run_commands();
+        self.read_and_run(cx, &mut budget);
+        let was_ending = self.ending.is_some();
+        let writable = self.flush(cx);
+        // A write that failed has ended the session after the layer above had its turn.
+        let write_failed = self.ending.is_some() && !was_ending;
+        self.poll_close(cx);
+        if self.should_rerun(cx, budget, write_failed) {
+            wake_after_others(cx);
+        }
+        writable
+    }
+
+    /// Runs the machine's deadlines that have passed.
+    fn expire(&mut self) {
+        // The clock is read only when the timer has fired (or is not there yet): no deadline is earlier.
+        if self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed()) {
+            return;
+        }
+        let now = now();
+        let due = |deadline| now >= deadline;
+        while self.machine.deadline().is_some_and(due) {
+            self.input(Input::Tick);
+        }
+    }
+
+    /// Does what other tasks have asked for.
+    fn run_commands(&mut self) {
+        for command in self.session.shared().commands.take() {
+            match command {
+                Command::Probe(probe) => self.probe_opened(probe),
+                Command::Lost(reason) => self.input(Input::Lost(reason)),
+                Command::Close { reason, ending } => self.input(Input::Close(reason, ending)),
+            }
+        }
+        if self.probe().is_some() && self.transport.is_awaited() {
+            self.input(Input::Polled);
+        }
+    }
+
+    /// Reads, and lets the layer above go on.
+    fn read_and_run(&mut self, cx: &mut Context<'_>, budget: &mut usize) {
+        loop {
+            self.read(cx, budget);
+            // In every turn: the upstream's own timers and other tasks may have woken this task.
+            self.upstream_busy = self.upstream.poll(cx).is_pending();
+            // If handlers that finished made room, read again: the transport gives no second wake-up for what is already
+            // in its buffer.
+            if self.reading || *budget == 0 || !self.machine.is_open() || !self.may_read() {
+                break;
+            }
+        }
+    }
+
+    /// Whether the task must run again without being woken.
+    fn should_rerun(&mut self, cx: &mut Context<'_>, budget: usize, write_failed: bool) -> bool {
+        // First, so that the timer is set in any case. Writing may have set a deadline.
+        let due = self.timer_is_due(cx);
+        let can_read_again = self.machine.is_open() && !self.reading && self.may_read();
+        // After a failed write the upstream has work for its end, and nothing else may ever wake the task.
+        due || write_failed || budget == 0 || can_read_again
+    }
+
+    fn timer_is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadlines = [self.machine.deadline(), self.upstream.deadline()];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else {
+            return false;
+        };
+        // A timer keeps the waker of its last poll, which is always this task's. It need not be polled again before it
+        // has fired.
+        let must_poll = self.timer.as_ref().is_none_or(|timer| timer.is_elapsed());
+        let new = || Box::pin(tokio::time::sleep_until(deadline.into()));
+        let mut timer = self.timer.get_or_insert_with(new).as_mut();
+        if timer.deadline().into_std() != deadline {
+            timer.as_mut().reset(deadline.into());
+        }
+        // Without tokio's budget: a turn that has used it up would not register with the timer.
+        must_poll && pin!(unconstrained(timer)).poll(cx).is_ready()
+    }
+}
+
+/// Wakes this task when all others have had their turn, also those whose client has only just sent something. A task that
+/// wakes itself is run up to 61 times before tokio polls the network.
+fn wake_after_others(cx: &mut Context<'_>) {
+    // The first poll of `yield_now` defers the wake-up. The future itself is not needed any more.
+    let _ = pin!(yield_now()).poll(cx);
+}

@@ -1,0 +1,15 @@
+//! HTTP long-polling (protocol section "HTTP long-polling"): GET fetches what is queued or waits for it, POST brings data.
+
+mod inbox;
+mod requests;
+mod response;
+mod transport;
+
+#[cfg(test)]
+pub(crate) use self::inbox::{begin_post, post};
+pub(crate) use self::transport::PollingTransport;
+pub(crate) use self::{
+    inbox::{poll, post_whole},
+    requests::{PendingPoll, PostRequest},
+    response::{PendingRequest, PollResponse, Responder},
+};

@@ -1,0 +1,68 @@
+//! The response to a request of a polling client, on its way from the session to the request.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+/// How a request is answered.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum PollResponse {
+    /// To a GET: 200 with this payload.
+    Payload(Bytes),
+    /// To a POST: 200 `ok`.
+    Taken,
+    /// 400: the request broke the rules, or its session is over.
+    #[default]
+    Refused,
+}
+
+/// Writes responses to a connection at once.
+pub(crate) trait Responder: Send + Sync {
+    /// Called once for each request.
+    fn respond(&self, response: PollResponse);
+}
+
+/// A request that has not been answered. Dropping it refuses the request.
+pub(crate) struct PendingRequest(Option<ResponseRoute>);
+
+enum ResponseRoute {
+    /// A task waits for the response.
+    Task(oneshot::Sender<PollResponse>),
+    /// The response is written where it is made.
+    Connection(Arc<dyn Responder>),
+}
+
+impl PendingRequest {
+    /// A request whose task waits for the response.
+    pub(crate) fn with_task() -> (Self, oneshot::Receiver<PollResponse>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(ResponseRoute::Task(sender))), receiver)
+    }
+
+    /// A request whose response is written by `responder`.
+    pub(crate) fn with_responder(responder: Arc<dyn Responder>) -> Self {
+        Self(Some(ResponseRoute::Connection(responder)))
+    }
+
+    pub(crate) fn respond(mut self, response: PollResponse) {
+        self.send(response);
+    }
+
+    fn send(&mut self, response: PollResponse) {
+        match self.0.take() {
+            Some(ResponseRoute::Connection(responder)) => responder.respond(response),
+            Some(ResponseRoute::Task(sender)) => {
+                // The client may have gone, and the task with it.
+                let _ = sender.send(response);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for PendingRequest {
+    fn drop(&mut self) {
+        self.send(PollResponse::Refused);
+    }
+}

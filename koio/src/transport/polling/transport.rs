@@ -1,0 +1,255 @@
+//! Long-polling as a transport: packets leave as answers to GETs and arrive with POSTs.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::{
+    inbox::{PollingInbox, Post},
+    response::{PendingRequest, PollResponse},
+};
+use crate::{
+    engine::{
+        CloseReason, Ending, TransportKind,
+        transport::{CloseProgress, FrameSource, Received, Transport, TransportLost},
+    },
+    wire::{Frame, Message, payload},
+};
+
+/// The HTTP requests of one session that wait for an answer.
+#[derive(Default)]
+pub(crate) struct PollingTransport {
+    inbox: Arc<PollingInbox>,
+    /// The GET that waits for packets.
+    poll: Option<PendingRequest>,
+    /// The POST whose packets are being received.
+    post: Option<Post>,
+    state: PollingState,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum PollingState {
+    #[default]
+    Open,
+    /// The client broke the protocol: a second GET came while one waited.
+    Violated,
+    /// Closing. What is queued is fetched first. `polled`: the GET that waits came before the close.
+    Flushing { polled: bool },
+    /// The client has sent a close packet in a POST, and its GET has not arrived: the two race on different connections. The
+    /// POST is answered behind the GET, since a client that sees it answered may find its session gone.
+    Farewell,
+    /// Everything is answered.
+    Finished,
+}
+
+impl PollingTransport {
+    /// Takes the requests that have arrived.
+    fn take_requests(&mut self) {
+        let Some(requests) = self.inbox.take() else {
+            return;
+        };
+        for poll in requests.polls {
+            match self.state {
+                PollingState::Open if self.poll.is_some() => self.state = PollingState::Violated,
+                PollingState::Open | PollingState::Flushing { .. } if self.poll.is_none() => {
+                    self.poll = Some(poll);
+                }
+                PollingState::Farewell => {
+                    poll.respond(payload_of([Frame::noop()]));
+                    self.state = PollingState::Finished;
+                }
+                // Dropping it refuses it.
+                _ => {}
+            }
+        }
+        if let Some(post) = requests.post {
+            self.post = Some(post);
+            if !matches!(self.state, PollingState::Open | PollingState::Violated) {
+                self.end_post(PollResponse::Taken);
+            }
+        }
+    }
+
+    /// Answers the POST that is under way, so that the next one may come.
+    fn end_post(&mut self, response: PollResponse) {
+        if let Some(post) = self.post.take() {
+            self.inbox.end_post();
+            post.request.respond(response);
+        }
+    }
+
+    fn check(&self) -> Result<(), TransportLost> {
+        if self.state == PollingState::Violated {
+            return Err(TransportLost(CloseReason::TransportError));
+        }
+        Ok(())
+    }
+}
+
+impl Transport for PollingTransport {
+    fn kind(&self) -> TransportKind {
+        TransportKind::Polling
+    }
+
+    fn poll_recv(
+        &mut self,
+        _: &mut Context<'_>,
+        message: &mut Message,
+    ) -> Poll<Result<Received, TransportLost>> {
+        // Requests wake the task through the outbox, so no waker is kept here.
+        self.take_requests();
+        self.check()?;
+        let Some(post) = &mut self.post else {
+            return Poll::Pending;
+        };
+        match post.packets.next() {
+            Some(packet) => Poll::Ready(Received::from_packet(packet, message)),
+            None => {
+                self.end_post(PollResponse::Taken);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_send(
+        &mut self,
+        _: &mut Context<'_>,
+        frames: &mut dyn FrameSource,
+    ) -> Poll<Result<(), TransportLost>> {
+        self.take_requests();
+        self.check()?;
+        if self.poll.is_none() {
+            return Poll::Pending;
+        }
+        let mut payload = encode(frames);
+        if payload.is_empty() {
+            match self.state {
+                // As the reference: a GET that waits is answered with a close, a later one with noop and close.
+                PollingState::Flushing { polled: true } => {
+                    payload = payload::encode([Frame::close()]);
+                }
+                PollingState::Flushing { polled: false } => {
+                    payload = payload::encode([Frame::noop(), Frame::close()]);
+                }
+                _ => return Poll::Ready(Ok(())),
+            }
+            self.state = PollingState::Finished;
+        } else if let PollingState::Flushing { polled } = &mut self.state {
+            *polled = false;
+        }
+        if let Some(poll) = self.poll.take() {
+            poll.respond(PollResponse::Payload(payload));
+        }
+        Poll::Pending
+    }
+
+    fn is_awaited(&mut self) -> bool {
+        self.take_requests();
+        self.poll.is_some()
+    }
+
+    fn release(&mut self, frames: &mut dyn FrameSource) {
+        self.take_requests();
+        if let Some(poll) = self.poll.take() {
+            let payload = encode(frames);
+            poll.respond(if payload.is_empty() {
+                payload_of([Frame::noop()])
+            } else {
+                PollResponse::Payload(payload)
+            });
+        }
+    }
+
+    fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress {
+        self.take_requests();
+        if ending == Ending::Flush {
+            self.end_post(PollResponse::Taken);
+            let polled = self.poll.is_some();
+            self.state = PollingState::Flushing { polled };
+            return CloseProgress::Flushing;
+        }
+        let farewell = reason == CloseReason::TransportClose && self.post.is_some();
+        if farewell && self.poll.is_none() {
+            self.state = PollingState::Farewell;
+            return CloseProgress::Flushing;
+        }
+        let (to_post, to_poll) = if farewell {
+            (PollResponse::Taken, Frame::noop())
+        } else {
+            (PollResponse::Refused, Frame::close())
+        };
+        self.end_post(to_post);
+        if let Some(poll) = self.poll.take() {
+            poll.respond(payload_of([to_poll]));
+        }
+        self.state = PollingState::Finished;
+        CloseProgress::Finished
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> CloseProgress {
+        self.take_requests();
+        if self.state == PollingState::Finished {
+            CloseProgress::Finished
+        } else {
+            CloseProgress::Flushing
+        }
+    }
+
+    fn retire(mut self: Box<Self>) -> Option<Box<dyn Transport>> {
+        self.take_requests();
+        self.inbox.close();
+        self.poll = None;
+        self.post.is_some().then_some(self as _)
+    }
+
+    fn mailbox(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        Some(Arc::clone(&self.inbox) as _)
+    }
+}
+
+impl Drop for PollingTransport {
+    fn drop(&mut self) {
+        self.inbox.close();
+        if self.state != PollingState::Open {
+            self.end_post(PollResponse::Taken);
+        }
+    }
+}
+
+fn payload_of<const N: usize>(frames: [Frame; N]) -> PollResponse {
+    PollResponse::Payload(payload::encode(frames))
+}
+
+thread_local! {
+    /// Where small frames are gathered. Kept, so that a payload allocates no more than its own bytes.
+    static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Everything that `frames` has, as one payload. Empty if there is nothing.
+fn encode(frames: &mut dyn FrameSource) -> Bytes {
+    let mut gathered = GATHERED.take();
+    let mut all = SmallVec::<[Frame; 2]>::new();
+    loop {
+        gathered.clear();
+        let more = frames.gather(&mut gathered, usize::MAX);
+        if !gathered.is_empty() {
+            // How many messages it holds makes no difference to a payload.
+            all.push(Frame::new(Bytes::copy_from_slice(&gathered), 0));
+        }
+        if !more {
+            break;
+        }
+        match frames.next() {
+            Some(frame) => all.push(frame),
+            None => break,
+        }
+    }
+    GATHERED.set(gathered);
+    payload::encode(all)
+}
