@@ -52,7 +52,7 @@ pub(crate) fn listed(names: &[&str]) -> String {
     }
 }
 
-/// The option that somebody who wrote `key` was probably looking for.
+/// The option that `key` is most likely a misspelling of.
 pub(crate) fn meant(key: &str) -> Option<&'static str> {
     match key {
         "namespace" | "nsp" | "of" | "path" => Some("ns"),

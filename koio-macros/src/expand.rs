@@ -202,7 +202,7 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
             #replied
         }
     };
-    // Every event takes its own share of the value whose methods are called.
+    // Each event clones the `Arc` of the value.
     let run = match this {
         None => quote_spanned!(at=> |mut #call: #private::Call| #run),
         Some(this) => quote_spanned! {at=>
@@ -306,7 +306,7 @@ fn value(index: usize) -> Ident {
     format_ident!("value{}", index, span = Span::mixed_site())
 }
 
-/// koio's hidden module, as a path whose tokens all stand at one place.
+/// koio's hidden module, as a path whose tokens all have one span.
 ///
 /// One token from elsewhere would make rustc point at the whole attribute.
 fn private(krate: &Path, at: Span) -> TokenStream {
@@ -339,7 +339,7 @@ fn at(span: Span) -> Span {
 mod tests {
     use super::*;
 
-    /// Whatever is wrong with the attribute, editors still need the item.
+    /// Also with a wrong attribute, editors need the item.
     #[test]
     fn the_item_is_given_back_untouched() {
         let item = quote! {

@@ -8,7 +8,7 @@
 //! 3. `expand`: the model into tokens.
 //! 4. `diagnose`: the errors of one item, reported together, and the words they share.
 //!
-//! The user's item is always given back, whatever is wrong with the attribute.
+//! The user's item is always given back, also if the attribute is wrong.
 
 mod diagnose;
 mod expand;
@@ -112,6 +112,7 @@ use proc_macro::TokenStream;
 /// | ``use of moved value: `next` `` | What is inside a middleware can run once only, so `run` takes `next` away. |
 /// | ``expected `Result<Reply, Error>`, found `Running` ``, ``unused `Running` that must be used`` | `next.run()` without `.await`: nothing inside has run. |
 /// | ``async closure does not implement `Fn` because it captures state from its environment`` | A middleware that captures is a closure which returns an async block: `move \|ctx, next\| { let name = name.clone(); async move { .. } }`. |
+/// | ``cannot match against a tuple struct which contains private fields`` | `State` is no pattern: it derefs to its value, so `users: State<Users>` is all that is needed. |
 /// | ``conflicting implementations of trait `FromEvent` `` | The type derives `Deserialize`, so it is read from what the client sent. To make it of something else, wrap it in a type that does not. |
 /// | ``conflicting implementations of trait `IntoRoutes` `` | A value has two `#[on] impl` blocks: join them. |
 /// | ``the trait bound `RateLimit<Pipeline>: Clone` is not satisfied`` | tower's rate limit counts for one owner: put a `tower::buffer::BufferLayer` outside of it, whose copies share it. |

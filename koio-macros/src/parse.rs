@@ -1,7 +1,7 @@
-//! Tokens into syntax: what stands in the attribute, and what the attribute stands on.
+//! Tokens into syntax: the inside of the attribute, and the item under it.
 //!
-//! Nothing is judged here but grammar. The bodies of functions are cut out before the parse:
-//! they are none of our business, and while somebody types they are often wrong.
+//! Only the grammar is checked here. The bodies of functions are cut out before the parse: they are not
+//! needed, and while the user types they often do not parse.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
@@ -10,7 +10,7 @@ use syn::{Attribute, ImplItemFn, Item, ItemFn, ItemImpl, Meta, Token};
 
 /// One of the things between the commas of `#[on(..)]`.
 pub(crate) enum Entry {
-    /// `"sendMsg"`, or whatever else is not an option.
+    /// `"sendMsg"`, or other tokens that are no option.
     Value(TokenStream),
     /// `ns = "/chat"` or `also`.
     Option {
@@ -56,7 +56,7 @@ pub(crate) fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
     pieces
 }
 
-/// What `#[on]` stands on.
+/// The item under `#[on]`.
 pub(crate) enum Target {
     /// A function, or a method whose impl block has no `#[on]` of its own.
     Function(ItemFn),

@@ -43,7 +43,7 @@
 //! **Putting a server together.** [`Io`] takes [`state`](Io::state), [`wrap`](Io::wrap) for middleware,
 //! [`handlers`](Io::handlers), [`namespace`](Io::namespace)s, limits. It ends in [`listen`](Io::listen) or
 //! [`bind`](Io::bind), or, inside another server, in [`into_layer`](Io::into_layer) (axum) or
-//! [`into_service`](Io::into_service) (hyper). Whatever contradicts itself is said then, with file and line.
+//! [`into_service`](Io::into_service) (hyper). Contradictions in the set-up are errors then, with file and line.
 //!
 //! **Handlers.** [`#[on]`](macro@on) makes a function a handler and leaves it a function. [`handlers!`] lists them,
 //! [`Handlers`] is such a list, and `Io::discover()` finds them by itself. `"connection"` and `"disconnect"` are the life of
@@ -74,10 +74,10 @@
 //! that returns `impl` [`Middleware`] makes one with settings, [`compose`](middleware::compose) one of several. Layers of
 //! tower go around the [`Pipeline`](middleware::Pipeline).
 //!
-//! **Emitting.** [`IoHandle`] (`ctx.io()`, [`Io::handle`]) reaches everybody: [`broadcast`](IoHandle::broadcast),
+//! **Emitting.** [`IoHandle`] (`ctx.io()`, [`Io::handle`]) emits to all sockets: [`broadcast`](IoHandle::broadcast),
 //! [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace. [`Emit`](emit::Emit) is what `to`, `except`,
 //! `volatile` and `timeout` build. [`emit_with_ack`](Socket::emit_with_ack) asks one client and waits,
-//! [`emit_with_acks`](emit::Emit::emit_with_acks) asks many. [`Bytes`] and whatever else asks serde for bytes travel as binary,
+//! [`emit_with_acks`](emit::Emit::emit_with_acks) asks many. [`Bytes`] and all other types that ask serde for bytes travel as binary,
 //! at any depth.
 //!
 //! **Running it.** Limits are in [`Config`](config::Config), what was dropped is in [`Counts`](observe::Counts), [`shutdown`](IoHandle::shutdown) ends it in
@@ -99,7 +99,7 @@
 //! was away is not kept.
 //!
 //! Every queue is bounded, and every limit has a default in [`Config`](config::Config). A client that breaks the protocol or a
-//! limit loses its own session and nobody else's.
+//! limit loses its own session; other sessions are not affected.
 //!
 //! # Features
 //!

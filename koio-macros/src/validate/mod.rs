@@ -229,7 +229,7 @@ pub(crate) fn list(list: List, errors: &mut Errors) -> Listed {
     for (attributes, entry) in list.entries {
         let path = match bare(entry) {
             Expr::Path(path) => path,
-            // The parentheses have told us that it is a value; rustc would call them needless.
+            // The parentheses mark a value. They are left out, since rustc would warn that they are unused.
             Expr::Paren(value) => {
                 entries.push(Listing::Value(attributes, value.expr));
                 continue;

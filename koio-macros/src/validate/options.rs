@@ -84,7 +84,7 @@ pub(super) fn read(
                 named = true;
             }
             Entry::Option { key, value } => {
-                // `event = ".."` is told how to write a name: no need to ask for one as well.
+                // The error about `event = ".."` says how to write a name: no second error asks for one.
                 named |= key == "event" || key == "name";
                 options.option(place, &key, value, errors);
             }

@@ -185,7 +185,7 @@ impl<'ast> Visit<'ast> for Borrows {
         }
     }
 
-    // The lifetimes of `fn(&str)` and `dyn Fn(&str)` borrow from nobody yet.
+    // The lifetimes in `fn(&str)` and `dyn Fn(&str)` are chosen by the caller and borrow nothing here.
     fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(
         &mut self,

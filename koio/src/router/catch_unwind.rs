@@ -13,7 +13,7 @@ use crate::{Error, Result, socket::caught};
 /// A handler or a middleware panicked: the source of the error that the observers are given.
 ///
 /// ```
-/// use koio::Panic;
+/// use koio::middleware::Panic;
 ///
 /// fn on_error(error: &koio::Error) {
 ///     if let Some(panic) = error.downcast_ref::<Panic>() {
@@ -27,7 +27,7 @@ pub struct Panic {
 }
 
 impl Panic {
-    /// What the code said as it panicked.
+    /// The message of the panic.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -44,7 +44,7 @@ impl std::error::Error for Panic {}
 
 /// Runs a future; a panic in any of its polls becomes an error. It is not polled again after that.
 ///
-/// Unwind safety: what the panicking code left half-done is its own business, as in a thread that panicked.
+/// Unwind safety: the panicking code may leave its own values half-changed, as in a thread that panics.
 /// koio's own data is not touched while user code runs.
 pub(crate) async fn guard<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut future = pin!(future);

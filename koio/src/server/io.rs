@@ -211,7 +211,7 @@ impl Io {
         self.set_up(|setup| setup.map_error(map))
     }
 
-    /// All that the server will react to, as a table that prints itself.
+    /// All handlers, as a table that can be printed.
     #[must_use]
     pub fn describe(&self) -> Table {
         self.setup.describe()

@@ -66,7 +66,7 @@ fn send<T: Serialize>(ctx: &Context, value: T) -> Reply {
     Reply::sent()
 }
 
-/// What a handler may fail with: a [`koio::Error`](Error), or whatever converts into one.
+/// What a handler may fail with: a [`koio::Error`](Error), or a type that converts into one.
 ///
 /// It is `Into<Error>` by another name, under which rustc can say what to do about it.
 #[diagnostic::on_unimplemented(
@@ -90,7 +90,7 @@ impl<E: Into<Error>> Failure for E {
 /// What a handler returned, before it is known whether it is a `Result`.
 ///
 /// serde can write a `Result` as a value, which is never what a handler means. So the method for `Result` is inherent:
-/// it wins over the trait's, whatever the bounds, and an error that does not convert is a compile error
+/// it wins over the trait's even if its bounds do not hold, and an error that does not convert is a compile error
 /// instead of an answer that says `{"Err": ..}`.
 #[derive(Debug)]
 pub struct Out<T>(pub T);

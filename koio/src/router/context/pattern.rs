@@ -7,11 +7,11 @@ use std::fmt;
 /// A parameter is a whole part: what stands between two slashes, and never nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
-    parts: Vec<Part>,
+    parts: Vec<PathPart>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum PathPart {
     Literal(String),
     Parameter(String),
 }
@@ -44,7 +44,7 @@ impl Pattern {
             return Ok(None);
         }
         let parts = split(path)
-            .map(Part::parse)
+            .map(PathPart::parse)
             .collect::<Result<Vec<_>, _>>()?;
         let pattern = Self { parts };
         let mut names: Vec<&str> = pattern.names().collect();
@@ -60,8 +60,8 @@ impl Pattern {
 
     fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Parameter(name) => Some(name.as_str()),
-            Part::Literal(_) => None,
+            PathPart::Parameter(name) => Some(name.as_str()),
+            PathPart::Literal(_) => None,
         })
     }
 
@@ -81,23 +81,23 @@ impl Pattern {
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
         let both = self.parts.iter().zip(split(namespace));
         both.filter_map(|(part, given)| match part {
-            Part::Parameter(name) => Some((name.as_str(), given)),
-            Part::Literal(_) => None,
+            PathPart::Parameter(name) => Some((name.as_str(), given)),
+            PathPart::Literal(_) => None,
         })
     }
 
-    /// Whether there is a namespace that both match: then nobody could tell whose it is.
+    /// Whether there is a namespace that both match: its handlers would be ambiguous.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let mut pairs = self.parts.iter().zip(&other.parts);
         self.parts.len() == other.parts.len()
             && pairs.all(|pair| match pair {
-                (Part::Literal(one), Part::Literal(other)) => one == other,
+                (PathPart::Literal(one), PathPart::Literal(other)) => one == other,
                 _ => true,
             })
     }
 }
 
-impl Part {
+impl PathPart {
     fn parse(part: &str) -> Result<Self, Malformed> {
         let inner = part
             .strip_prefix('{')

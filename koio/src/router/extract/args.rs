@@ -15,7 +15,7 @@ use crate::{
 
 /// The arguments of an event, as the client sent them.
 ///
-/// A handler that takes `Args` has all of them, whatever other arguments it takes. [`get`](Self::get) reads one by its
+/// A handler that takes `Args` has all of them, also those that its other arguments read. [`get`](Self::get) reads one by its
 /// position, [`next`](Self::next) one after the other. Given to `emit`, or returned, they are passed on as they came,
 /// binary included.
 ///

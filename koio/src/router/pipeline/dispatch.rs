@@ -47,7 +47,7 @@ struct SocketEvents {
     layers: Option<Arc<Pipeline>>,
     /// The event that ran last, to be restarted with the next one of the same entry.
     finished: Option<EntryRun>,
-    /// Whether an event has come since the socket's last [`rest`](Dispatch::rest).
+    /// Whether an event has come since the socket's last [`on_idle`](Dispatch::on_idle).
     is_active: bool,
 }
 
@@ -63,27 +63,31 @@ impl SocketEvents {
     }
 
     /// The run of an event: the finished one restarted, if that was of the same entry, else a new one.
-    fn start(&mut self, socket: &Socket, event: Event) -> EntryRun {
-        let entry = self.events.entry(event.name_bytes());
+    fn start(&mut self, socket: &Socket, event: &mut Option<Event>) -> Option<EntryRun> {
+        let name = event.as_ref()?.name_bytes();
+        // Without a look-up if the name is the entry's; `*` is the entry of many names.
+        let is_same = |last: &EntryRun| {
+            last.entry.is_named(name) || Arc::ptr_eq(&last.entry, self.events.entry(name))
+        };
         match self.finished.take() {
-            Some(mut same) if Arc::ptr_eq(&same.entry, entry) => {
-                same.run.as_mut().ctx_mut().restart(event);
-                same
+            Some(mut same) if is_same(&same) => {
+                same.run.as_mut().ctx_mut().restart(event.take()?);
+                Some(same)
             }
-            _ => EntryRun {
-                run: entry.run(
-                    self.context(socket, Occasion::Event(event)),
-                    self.layers.as_ref(),
-                ),
-                entry: Arc::clone(entry),
-            },
+            _ => {
+                let entry = self.events.entry(name);
+                let ctx = self.context(socket, Occasion::Event(event.take()?));
+                Some(EntryRun {
+                    run: entry.run(ctx, self.layers.as_ref()),
+                    entry: Arc::clone(entry),
+                })
+            }
         }
     }
 
     /// Keeps a run that has finished, unless its context is still in use.
-    fn keep(&mut self, mut finished: EntryRun) {
+    fn keep(&mut self, finished: EntryRun) {
         if FastPath::ContextReuse.is_on() && finished.run.ctx().is_reusable() {
-            finished.run.as_mut().ctx_mut().clear();
             self.finished = Some(finished);
         }
     }
@@ -130,7 +134,7 @@ impl Dispatch for SocketEvents {
         event: &mut Option<Event>,
         cx: &mut TaskContext<'_>,
     ) -> Option<BoxFuture> {
-        let mut started = self.start(socket, event.take()?);
+        let mut started = self.start(socket, event)?;
         self.is_active = true;
         let span = span(started.run.ctx());
         match span.in_scope(|| started.run.as_mut().poll(cx)) {
@@ -157,11 +161,13 @@ impl Dispatch for SocketEvents {
         Box::pin(leaving.instrument(span))
     }
 
-    /// A socket that had no event since the last call keeps nothing.
+    /// Drops what the client sent with the last event, and, if no event has come since the last call, the whole run.
     fn on_idle(&mut self) {
-        if !std::mem::take(&mut self.is_active) {
-            self.finished = None;
+        match &mut self.finished {
+            Some(finished) if self.is_active => finished.run.as_mut().ctx_mut().clear(),
+            finished => *finished = None,
         }
+        self.is_active = false;
     }
 }
 

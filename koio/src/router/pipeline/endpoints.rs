@@ -72,7 +72,7 @@ impl Endpoint for ConnectionHandlers {
     }
 }
 
-/// The disconnect handlers. Each runs, whatever the middleware around it does.
+/// The disconnect handlers. Each runs, also if a middleware around it does not run `next`.
 #[derive(Clone)]
 pub(crate) struct DisconnectHandlers(Arc<[DisconnectHandler]>);
 

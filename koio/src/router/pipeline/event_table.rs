@@ -50,6 +50,8 @@ pub(crate) struct NamespaceEvents {
 
 /// One event.
 pub(crate) struct EventEntry {
+    /// `*` for the entry of all events that have none of their own.
+    name: &'static str,
     onion: Arc<Onion>,
     /// The handler, if it is the only one and there is neither middleware nor a timeout around it.
     bare: Option<Arc<dyn HandlerFn>>,
@@ -134,7 +136,7 @@ impl NamespaceEvents {
                 .into_iter()
                 .map(|route| (endpoint(&route), route.wraps)),
         );
-        let any = Arc::new(EventEntry::new(middleware, take("*")));
+        let any = Arc::new(EventEntry::new("*", middleware, take("*")));
         let around = |endpoint| Onion::new(Arc::clone(middleware), endpoint);
         Self {
             context: Arc::new(context),
@@ -144,7 +146,7 @@ impl NamespaceEvents {
             by_name: by_event
                 .into_iter()
                 .map(|(event, routes)| {
-                    let entry = EventEntry::new(middleware, sorted(routes));
+                    let entry = EventEntry::new(event, middleware, sorted(routes));
                     (event.as_bytes(), Arc::new(entry))
                 })
                 .collect(),
@@ -183,12 +185,13 @@ fn onions(routes: Vec<Route>) -> Arc<[Arc<Onion>]> {
 }
 
 impl EventEntry {
-    fn new(middleware: &Arc<[BoxMiddleware]>, mut routes: Vec<Route>) -> Self {
+    fn new(name: &'static str, middleware: &Arc<[BoxMiddleware]>, mut routes: Vec<Route>) -> Self {
         if let [route] = &mut *routes {
             let own = std::mem::take(&mut route.wraps);
             let is_bare = middleware.is_empty() && own.is_empty() && route.timeout.is_none();
             let all: Arc<[BoxMiddleware]> = middleware.iter().cloned().chain(own).collect();
             return Self {
+                name,
                 onion: Onion::new(all, endpoint(route)),
                 bare: is_bare.then(|| Arc::clone(&route.handler)),
             };
@@ -199,9 +202,16 @@ impl EventEntry {
             Arc::new(SeveralHandlers(onions(routes)))
         };
         Self {
+            name,
             onion: Onion::new(Arc::clone(middleware), endpoint),
             bare: None,
         }
+    }
+
+    /// Whether it is the entry of the events with this name. A client may send an event called `*`, whose entry is the
+    /// same.
+    pub(crate) fn is_named(&self, name: &[u8]) -> bool {
+        self.name.as_bytes() == name
     }
 
     /// What the session's task runs for an event of this entry.

@@ -16,7 +16,7 @@ use crate::{
     router::{answer::Reply, context::Context},
 };
 
-/// A middleware or a handler that runs, whatever its type.
+/// The future of a middleware or a handler of any type.
 pub(crate) type BoxReply = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
 
 /// What `wrap` takes: every `async fn(Context, Next) -> Result<Reply>`, and every closure of that kind.

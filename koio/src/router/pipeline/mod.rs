@@ -1,4 +1,4 @@
-//! The way of an event to its handlers: tower layers, middleware, and the frozen event table.
+//! How an event reaches its handlers: tower layers, middleware, and the frozen event table.
 
 mod dispatch;
 mod endpoints;

@@ -109,7 +109,7 @@ fn finish(ctx: &Context, result: Result<Reply>) {
 }
 
 pin_project! {
-    /// A handler with nothing around it. Its future lies in this struct, whatever its type.
+    /// A handler with nothing around it. Its future is a field of this struct and not boxed by itself.
     struct DirectRun<F, Fut> {
         ctx: Context,
         handler: Arc<F>,

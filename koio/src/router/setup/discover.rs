@@ -18,8 +18,7 @@ impl Registered {
 
 inventory::collect!(Registered);
 
-/// All of them, in the order of their source lines: the linker's order means nothing and may change with
-/// every build.
+/// All of them, in the order of their source lines: the linker's order may change with every build.
 pub(crate) fn all() -> Vec<Route> {
     let mut routes: Vec<Route> = inventory::iter::<Registered>
         .into_iter()

@@ -45,7 +45,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Nothing yet.
+    /// A set-up without handlers.
     pub(crate) fn new() -> Self {
         Self::default()
     }
@@ -138,7 +138,7 @@ impl Setup {
         self
     }
 
-    /// All that the server will react to.
+    /// All handlers, as a table.
     #[must_use]
     pub(crate) fn describe(&self) -> Table {
         Table::new(&self.root, &self.namespaces)

@@ -208,3 +208,33 @@ fn what_an_argument_needs_is_found_missing_at_the_start_through_aliases_and_wrap
     );
     assert!(error.message().contains("Db"), "{error}");
 }
+
+#[tokio::test]
+async fn args_are_read_by_index_and_one_after_the_other() {
+    let server = one("all", |mut all: Args| {
+        let third: Option<u8> = all.get(2).unwrap();
+        let beyond: Option<u8> = all.get(7).unwrap();
+        assert_eq!((all.len(), third, beyond), (3, Some(3), None));
+        assert!(all.get::<u8>(0).unwrap_err().is_bad_request());
+        let first: String = all.next().unwrap();
+        let mut clone = all.clone();
+        let seconds: (bool, bool) = (all.next().unwrap(), clone.next().unwrap());
+        assert_eq!(seconds, (true, true));
+        assert_eq!(all.len(), 3);
+        first
+    });
+    let answer = server.ask("event", json!(["a", true, 3])).await;
+    assert_eq!(answer, Some(json!("a")));
+}
+
+#[tokio::test]
+async fn get_names_the_argument_that_does_not_fit() {
+    let server = one("all", |all: Args| {
+        let messages = [1, 5].map(|index| all.get::<u8>(index).unwrap_err().message().to_owned());
+        messages.join("; ")
+    });
+    let answer = server.ask("event", json!([1, "two"])).await.unwrap();
+    let answer = answer.as_str().unwrap();
+    assert!(answer.starts_with("argument 2 does not fit: "), "{answer}");
+    assert!(answer.ends_with("; argument 6 is missing"), "{answer}");
+}

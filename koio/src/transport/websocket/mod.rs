@@ -4,10 +4,13 @@
 //! included, and written as they are ([`WriteQueue`]).
 
 mod control;
+mod event;
+mod limits;
 mod mask;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod write;
 
 use std::{
@@ -22,7 +25,9 @@ use tracing::debug;
 
 use self::{
     control::{UrgentBytes, close_frame},
-    reader::{ReadEvent, Reader, ReservedBits, Violation},
+    event::{ReadEvent, Violation},
+    limits::ReservedBits,
+    reader::Reader,
     write::WriteQueue,
 };
 use super::{

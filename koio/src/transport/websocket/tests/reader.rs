@@ -5,7 +5,9 @@ use fastrand::Rng;
 use super::{
     super::{
         control::{UrgentBytes, close_frame},
-        reader::{ReadEvent, Reader, ReservedBits, Violation},
+        event::{ReadEvent, Violation},
+        limits::ReservedBits,
+        reader::Reader,
     },
     *,
 };
