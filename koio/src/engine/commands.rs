@@ -35,10 +35,16 @@ pub(crate) struct CommandQueue {
 }
 
 struct CommandState {
+    /// Boxed, and absent when empty, to keep idle sessions small: over a WebSocket it hardly ever is there.
+    contents: Option<Box<CommandContents>>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct CommandContents {
     commands: Vec<Command>,
     /// What the transport shares with the tasks that serve its requests.
     mailbox: Option<Arc<dyn Any + Send + Sync>>,
-    closed: bool,
 }
 
 /// The session takes no more requests.
@@ -47,11 +53,16 @@ pub(crate) struct NotTaken;
 
 impl CommandQueue {
     pub(crate) fn new(mailbox: Option<Arc<dyn Any + Send + Sync>>) -> Self {
+        let contents = mailbox.map(|mailbox| {
+            Box::new(CommandContents {
+                commands: Vec::new(),
+                mailbox: Some(mailbox),
+            })
+        });
         Self {
             pending: AtomicBool::new(false),
             state: Mutex::new(CommandState {
-                commands: Vec::new(),
-                mailbox,
+                contents,
                 closed: false,
             }),
         }
@@ -63,14 +74,15 @@ impl CommandQueue {
         if state.closed {
             return Err(NotTaken);
         }
-        if state.commands.len() >= CAPACITY {
+        let commands = &mut state.contents.get_or_insert_default().commands;
+        if commands.len() >= CAPACITY {
             // A command that ends the session is never refused for want of room: it makes the others pointless.
             if matches!(command, Command::Probe(_)) {
                 return Err(NotTaken);
             }
-            state.commands.clear();
+            commands.clear();
         }
-        state.commands.push(command);
+        commands.push(command);
         self.pending.store(true, Ordering::Release);
         Ok(())
     }
@@ -82,7 +94,14 @@ impl CommandQueue {
         }
         let mut state = self.state.lock();
         self.pending.store(false, Ordering::Release);
-        take(&mut state.commands)
+        let Some(contents) = &mut state.contents else {
+            return Vec::new();
+        };
+        let commands = take(&mut contents.commands);
+        state
+            .contents
+            .take_if(|contents| contents.mailbox.is_none());
+        commands
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -91,19 +110,23 @@ impl CommandQueue {
 
     /// The mailbox of the transport in use, if it is a `T`.
     pub(crate) fn mailbox<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let mailbox = self.state.lock().mailbox.clone();
+        let mailbox = self.state.lock().contents.as_ref()?.mailbox.clone();
         mailbox?.downcast().ok()
     }
 
     pub(crate) fn set_mailbox(&self, mailbox: Option<Arc<dyn Any + Send + Sync>>) {
-        self.state.lock().mailbox = mailbox;
+        let mut state = self.state.lock();
+        state.contents.get_or_insert_default().mailbox = mailbox;
+        state
+            .contents
+            .take_if(|contents| contents.mailbox.is_none() && contents.commands.is_empty());
     }
 
     /// Refuses every later command, and drops those that wait.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        let dropped = (take(&mut state.commands), state.mailbox.take());
+        let dropped = state.contents.take();
         self.pending.store(false, Ordering::Release);
         drop(state);
         // Without the lock: what is dropped here may call back.

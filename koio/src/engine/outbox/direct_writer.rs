@@ -50,8 +50,6 @@ pub(super) struct DirectWriter {
     /// `None` over a transport that only the session's task can write to.
     connection: Option<Arc<dyn DirectWrite>>,
     last_write: Option<Instant>,
-    /// A [flush](super::Outbox::flush) was promised, so the session's task need not be woken.
-    pub(super) flush_promised: bool,
 }
 
 impl DirectWriter {

@@ -60,6 +60,8 @@ struct OutboxState {
     woken: bool,
     /// The task must run when the transport becomes writable.
     wakes_when_writable: bool,
+    /// An emitter will call `flush`, so the task need not be woken.
+    flush_promised: bool,
     waker: Option<Waker>,
     direct: DirectWriter,
 }
@@ -178,10 +180,10 @@ impl Outbox {
         }
         self.queue(&mut state, entry);
         if chance == DirectChance::Later {
-            state.direct.flush_promised = true;
+            state.flush_promised = true;
             return SendOutcome::NeedsFlush;
         }
-        if !state.direct.flush_promised {
+        if !state.flush_promised {
             wake_task(state);
         }
         SendOutcome::Done
@@ -190,7 +192,7 @@ impl Outbox {
     /// Writes what is queued, if the session is idle. Otherwise its task does.
     pub(crate) fn flush(&self, budget: &mut WriteBudget) {
         let mut state = self.state();
-        state.direct.flush_promised = false;
+        state.flush_promised = false;
         if state.queue.is_empty() {
             return;
         }

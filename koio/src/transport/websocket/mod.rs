@@ -14,6 +14,7 @@ mod unfinished;
 mod write;
 
 use std::{
+    num::NonZeroU16,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -50,7 +51,7 @@ pub(super) struct WebSocketTransport<S> {
     urgent: Option<Box<UrgentBytes>>,
     outgoing: WriteQueue,
     /// The close frame that follows everything else, once that is written.
-    close_with: Option<u16>,
+    close_with: Option<NonZeroU16>,
     close_sent: bool,
     /// The connection is closed for writing.
     shut: bool,
@@ -266,7 +267,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         if matches!(sent, Poll::Ready(Ok(())))
             && let Some(code) = self.close_with.take()
         {
-            self.end(code);
+            self.end(code.get());
             sent = self.poll_write(cx, &mut None);
         }
         self.flushed = matches!(sent, Poll::Ready(Ok(())));
@@ -280,7 +281,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress {
         let code = close_code(reason);
         if ending == Ending::Flush {
-            self.close_with = Some(code);
+            self.close_with = NonZeroU16::new(code);
             CloseProgress::Flushing
         } else {
             self.close_with = None;
