@@ -4,6 +4,7 @@
 mod acks;
 mod arguments;
 mod binary;
+mod cluster;
 mod connect;
 mod disconnect;
 mod documents;
@@ -26,5 +27,6 @@ mod record;
 mod scene;
 mod shutdown;
 mod start;
+mod two_nodes;
 mod upgrade;
 mod websocket;

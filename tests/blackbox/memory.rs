@@ -50,6 +50,20 @@ impl Memory {
         }
     }
 
+    /// As [`new`](Self::new): for tests that [`two_nodes`](crate::two_nodes) run too.
+    pub(crate) fn of(make: impl Fn() -> Io) -> Self {
+        Self::new(make())
+    }
+
+    /// Connects to `/` and returns the server's end.
+    pub(crate) async fn join(&self, peer: &mut Peer) -> Socket {
+        peer.join(&self.io).await
+    }
+
+    pub(crate) fn volatile_dropped(&self) -> u64 {
+        self.io.counts().volatile_dropped
+    }
+
     /// One request that is no upgrade: its status and its body.
     pub(crate) async fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         request(&self.service, method, path, body).await

@@ -21,6 +21,8 @@ pub(crate) enum NoAnswer {
     Late,
     /// It disconnected before it answered.
     Disconnected,
+    /// It answered on another node, with what is no JSON.
+    Malformed,
 }
 
 /// One socket's answer.
@@ -146,6 +148,11 @@ impl AckCollector {
         let state = self.state.lock();
         let answered = state.outcomes.iter().map(|(socket, _)| *socket);
         answered.chain(state.unanswered.keys().copied()).collect()
+    }
+
+    /// Whether no outcome is missing, or the wait has ended.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state.lock().is_complete()
     }
 
     /// Ready when it is complete.

@@ -32,6 +32,7 @@ pub(super) fn no_answer(why: NoAnswer) -> Error {
         NoAnswer::Full => refused(SendError::Full),
         NoAnswer::Late => Error::timeout("the client did not answer in time"),
         NoAnswer::Disconnected => Error::disconnected(),
+        NoAnswer::Malformed => Error::bad_request("the client's answer is no JSON").hide(),
     }
 }
 

@@ -41,7 +41,6 @@ impl IoHandle {
         let local = Arc::clone(&self.core.local);
         let cluster = Cluster::new(local, broker)
             .map_err(|_| Error::setup("the operating system has no randomness to give"))?;
-        let cluster = Arc::new(cluster);
         if self.core.set_cluster(Arc::clone(&cluster) as _) {
             cluster.join();
         }

@@ -5,3 +5,20 @@ mod late;
 mod malformed;
 mod of_many;
 mod waiting;
+
+/// How many servers the tests below run on.
+mod nodes {
+    pub(crate) use crate::memory::Memory;
+}
+
+/// The same tests on two servers of a cluster, that clients reach in turn.
+#[path = "."]
+#[allow(clippy::duplicate_mod, reason = "that is what it is for")]
+mod on_two_nodes {
+    mod nodes {
+        pub(crate) use crate::two_nodes::Memory;
+    }
+
+    #[path = "of_many.rs"]
+    mod of_many;
+}

@@ -7,7 +7,8 @@ use koio::{Io, Result, SocketId};
 use koio_tests::{Transport, client};
 use tokio::time::Instant;
 
-use crate::memory::{Memory, Peer};
+use super::nodes::Memory;
+use crate::memory::Peer;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,7 +38,7 @@ async fn answer(peer: &mut Peer, value: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_all_ends_with_the_last_answer() {
     for transport in client::BOTH {
-        let memory = Memory::new(Io::new());
+        let memory = Memory::of(Io::new);
         let started = Instant::now();
         let (mut one, first) = memory.socket(transport).await;
         let (mut two, second) = memory.socket(Transport::WebSocket).await;
@@ -53,7 +54,7 @@ async fn a_wait_for_all_ends_with_the_last_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_all_ends_at_its_deadline_and_keeps_what_has_come() {
-    let memory = Memory::new(Io::new());
+    let memory = Memory::of(Io::new);
     let (_silent, first) = memory.socket(Transport::WebSocket).await;
     let (mut quick, second) = memory.socket(Transport::WebSocket).await;
     let (mut wrong, third) = memory.socket(Transport::WebSocket).await;
@@ -76,7 +77,7 @@ async fn a_wait_for_all_ends_at_its_deadline_and_keeps_what_has_come() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_owes_too_many_answers_is_not_asked_and_a_place_is_given_back() {
-    let memory = Memory::new(Io::new().config(|config| config.socket.pending_acks = 1));
+    let memory = Memory::of(|| Io::new().config(|config| config.socket.pending_acks = 1));
     let (mut busy, first) = memory.socket(Transport::WebSocket).await;
     let (mut free, second) = memory.socket(Transport::WebSocket).await;
     let earlier = first.emit_with_ack::<u64>("q", 1);
@@ -108,7 +109,7 @@ async fn whoever_owes_too_many_answers_is_not_asked_and_a_place_is_given_back() 
 
 #[tokio::test(start_paused = true)]
 async fn what_is_the_callers_fault_is_told_at_once_and_nobody_meant_is_no_fault() {
-    let memory = Memory::new(Io::new());
+    let memory = Memory::of(Io::new);
     let (_peer, socket) = memory.socket(Transport::WebSocket).await;
     let reserved = memory
         .io

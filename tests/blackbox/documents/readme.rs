@@ -163,14 +163,24 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     assert_eq!(socket.rooms(), std::slice::from_ref(&room));
     assert!(socket.is_in(&room));
     socket.leave(room);
-    // `socket.set(user)`, `socket.get::<User>()`, `socket.remove::<User>()`
+    // `socket.set(user)`, `socket.get::<User>()`, `socket.remove::<User>()`; what other nodes are to see: `socket.set_data(&data)?`, `socket.data::<Data>()?`
+    socket.set_data(&serde_json::json!({"score": 7}))?;
+    assert_eq!(
+        socket.data::<serde_json::Value>()?,
+        Some(serde_json::json!({"score": 7}))
+    );
     socket.set(Name("ann".to_owned()));
     assert_eq!(socket.get::<Name>().expect("a name").0, "ann");
     assert_eq!(socket.remove::<Name>().expect("a name").0, "ann");
     assert!(socket.get::<Name>().is_none() && socket.remove::<Name>().is_none());
-    // `io.sockets()`, `io.fetch_sockets().await`
+    // `io.fetch_sockets().await?`; of this node, without waiting: `io.sockets()`
     assert_eq!(io.sockets().len(), 1);
-    assert_eq!(io.fetch_sockets().await.expect("one node").len(), 1);
+    assert_eq!(io.fetch_sockets().await?.len(), 1);
+    // `io.sockets_join(room)?`, `io.sockets_leave(room)?`, `io.disconnect_sockets()?`
+    io.sockets_join("lobby")?;
+    assert!(socket.is_in("lobby"));
+    io.sockets_leave("lobby")?;
+    io.of("/chat").disconnect_sockets()?;
     assert!(io.of("/chat").sockets().is_empty());
     // `socket.disconnect()`, `socket.disconnect_all()`
     socket.disconnect();

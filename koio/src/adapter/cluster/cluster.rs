@@ -1,12 +1,16 @@
 //! The adapter of a server that is one of several.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
+
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
 
 use super::{
     super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture},
@@ -16,7 +20,7 @@ use super::{
     message::{Address, ClusterEnvelope, ClusterMessage},
     node::NodeId,
     packet::NeutralPacket,
-    requests::{FetchCollector, Requests},
+    requests::{FetchCollector, RequestGuard, Requests},
 };
 use crate::{
     Error, Result,
@@ -35,8 +39,10 @@ pub(crate) struct Cluster {
     requests: Arc<Requests>,
     /// The broker refused the last message; logged once, until it takes one again.
     refused: AtomicBool,
-    /// `Ask` requests of other nodes that are being answered.
-    pub(super) serving: AtomicUsize,
+    /// The `Ask` requests of other nodes that are being answered: the task of each, and the waits of its sockets.
+    pub(super) serving: Mutex<HashMap<(NodeId, u64), (AbortHandle, AskGuard)>>,
+    /// This value, for the guards of requests.
+    this: Weak<Self>,
     left: AtomicBool,
 }
 
@@ -45,16 +51,18 @@ impl Cluster {
     pub(crate) fn new(
         local: Arc<dyn Adapter>,
         broker: Arc<dyn Broker>,
-    ) -> Result<Self, NoRandomness> {
-        Ok(Self {
+    ) -> Result<Arc<Self>, NoRandomness> {
+        let node = NodeId::random()?;
+        Ok(Arc::new_cyclic(|this| Self {
             local,
             broker,
-            inbox: Inbox::new(NodeId::random()?),
+            inbox: Inbox::new(node),
             requests: Arc::default(),
             refused: AtomicBool::new(false),
-            serving: AtomicUsize::new(0),
+            serving: Mutex::default(),
+            this: this.clone(),
             left: AtomicBool::new(false),
-        })
+        }))
     }
 
     pub(super) fn local(&self) -> &Arc<dyn Adapter> {
@@ -191,7 +199,13 @@ impl Adapter for Cluster {
             });
         }
         let (guard, recipients) = here;
-        (Box::new((guard, request)), recipients)
+        let asked = request.map(|request| AskedNodes {
+            cluster: self.this.clone(),
+            namespace: to.namespace.into(),
+            answers: Arc::clone(answers),
+            request,
+        });
+        (Box::new((guard, asked)), recipients)
     }
 
     fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture {
@@ -246,6 +260,30 @@ impl Adapter for Cluster {
         if !self.left.swap(true, Ordering::AcqRel) {
             self.broker.leave(self.inbox.node());
             self.inbox.close();
+        }
+    }
+}
+
+/// An `Ask` request. Dropping it before all have answered ends the waits on the other nodes too.
+struct AskedNodes {
+    cluster: Weak<Cluster>,
+    namespace: Arc<str>,
+    answers: Arc<AckCollector>,
+    request: RequestGuard,
+}
+
+impl Drop for AskedNodes {
+    fn drop(&mut self) {
+        if self.answers.is_complete() {
+            return;
+        }
+        if let Some(cluster) = self.cluster.upgrade() {
+            let topic = Topic::Namespace {
+                namespace: Arc::clone(&self.namespace),
+                room: None,
+            };
+            let request = self.request.id;
+            cluster.publish(&topic, ClusterMessage::GiveUp { request });
         }
     }
 }

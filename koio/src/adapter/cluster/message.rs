@@ -1,6 +1,5 @@
 //! What nodes say to each other. How it is written is the codec's business.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -70,6 +69,10 @@ pub(super) enum ClusterMessage {
         request: u64,
         sockets: Vec<SocketId>,
     },
+    /// The answers to an `Ask` of the same node are not waited for any more.
+    GiveUp {
+        request: u64,
+    },
     Answered {
         request: u64,
         socket: SocketId,
@@ -107,7 +110,7 @@ impl ClusterMessage {
             Ok(args) => (
                 None,
                 NeutralPacket {
-                    list: Bytes::copy_from_slice(args.json()),
+                    list: [b"[", args.json(), b"]"].concat().into(),
                     attachments: args.attachments().to_vec(),
                 },
             ),

@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -120,6 +120,14 @@ impl Cluster {
             ClusterMessage::Asked { request, sockets } => {
                 self.requests().asked(request, &from, sockets)
             }
+            ClusterMessage::GiveUp { request } => {
+                // The waits end here and not when the aborted task is dropped: the next message may ask the same sockets.
+                let served = self.serving.lock().remove(&(from, request));
+                if let Some((task, guard)) = served {
+                    task.abort();
+                    drop(guard);
+                }
+            }
             ClusterMessage::Answered {
                 request,
                 socket,
@@ -128,7 +136,7 @@ impl Cluster {
             } => {
                 let outcome = match failure {
                     Some(failure) => Err(failure),
-                    None => message::answer(args).ok_or(NoAnswer::Disconnected),
+                    None => message::answer(args).ok_or(NoAnswer::Malformed),
                 };
                 self.requests().answered(request, (socket, outcome));
             }
@@ -151,8 +159,7 @@ impl Cluster {
         wait: Duration,
         packet: &NeutralPacket,
     ) {
-        if self.serving.fetch_add(1, Ordering::Relaxed) >= MAX_SERVING {
-            self.serving.fetch_sub(1, Ordering::Relaxed);
+        if self.serving.lock().len() >= MAX_SERVING {
             self.local()
                 .observers()
                 .notify(&Observation::ClusterDropped { messages: 1 });
@@ -165,35 +172,46 @@ impl Cluster {
             let frame = packet.to_frame(to.namespace, Some(ack));
             self.local().ask(to, &frame, ack, wait, &answers)
         });
-        let topic = Topic::Node(from);
+        let topic = Topic::Node(from.clone());
         let sockets = answers.asked();
         self.publish(&topic, ClusterMessage::Asked { request, sockets });
-        let serving = Serving(Arc::downgrade(self));
+        let serving = Serving {
+            cluster: Arc::downgrade(self),
+            key: (from, request),
+        };
         let until = Instant::now().checked_add(wait);
-        tokio::spawn(async move {
+        // Held while the task starts, so that the task does not remove its entry before it is there.
+        let mut tasks = self.serving.lock();
+        let key = serving.key.clone();
+        let task = tokio::spawn(async move {
             let next = || poll_fn(|cx| answers.poll_next(cx));
             loop {
                 let outcome = match until {
                     Some(until) => timeout_at(until, next()).await.unwrap_or_default(),
                     None => next().await,
                 };
-                let (Some(outcome), Some(cluster)) = (outcome, serving.0.upgrade()) else {
+                let (Some(outcome), Some(cluster)) = (outcome, serving.cluster.upgrade()) else {
                     break;
                 };
                 cluster.publish(&topic, ClusterMessage::answered(request, outcome));
             }
-            drop(guard);
+            drop(serving);
         });
+        tasks.insert(key, (task.abort_handle(), guard));
     }
 }
 
-/// One request that this node answers, counted until it is dropped.
-struct Serving(Weak<Cluster>);
+/// One request that this node answers; it is in the table until this is dropped.
+struct Serving {
+    cluster: Weak<Cluster>,
+    key: (NodeId, u64),
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        if let Some(cluster) = self.0.upgrade() {
-            cluster.serving.fetch_sub(1, Ordering::Relaxed);
+        if let Some(cluster) = self.cluster.upgrade() {
+            let served = cluster.serving.lock().remove(&self.key);
+            drop(served);
         }
     }
 }
