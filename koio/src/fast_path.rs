@@ -16,7 +16,7 @@ pub(crate) enum FastPath {
     Http1,
     /// A handler with nothing around it runs without boxed futures. Twin: the onion.
     DirectHandler,
-    /// The context of an event that nobody kept serves the next event of the burst. Twin: a new one for each.
+    /// A context without other owners serves the next event of the burst. Twin: a new one for each.
     ContextReuse,
     /// A JSON string without escapes is read without serde_json. Twin: serde_json.
     PlainString,

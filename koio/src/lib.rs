@@ -115,7 +115,6 @@ mod error;
 mod adapter;
 mod close_reason;
 pub mod engine;
-#[allow(dead_code, reason = "its users come one by one")]
 mod fast_path;
 pub mod ids;
 pub mod observe;

@@ -106,7 +106,7 @@ impl Session {
         self.0.outbox.push(frame, Urgency::Normal)
     }
 
-    /// The same for a frame that nobody else needs.
+    /// The same for a frame without other recipients.
     pub(crate) fn send_draft(&self, draft: Draft) -> Result<(), SendError> {
         self.0.outbox.append(draft, Urgency::Normal)
     }

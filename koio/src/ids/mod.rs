@@ -1,7 +1,7 @@
 //! The names of things on the wire: sessions, sockets and rooms.
 //!
 //! Three kinds of identity, three types. A [`Sid`] names an Engine.IO session and is a bearer secret:
-//! whoever knows it can read and write that session. A [`SocketId`] names one Socket.IO socket and is
+//! knowing it is enough to read and write that session. A [`SocketId`] names one Socket.IO socket and is
 //! public. A [`Room`] is a name that your own code chose.
 
 mod random;

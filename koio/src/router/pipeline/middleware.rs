@@ -193,7 +193,7 @@ impl fmt::Debug for Next {
 
 /// What [`Next::run`] gives: what is inside the middleware, as a future.
 ///
-/// Dropping it before it has finished drops whatever runs inside, the handler included. That is what a
+/// Dropping it before it has finished drops the middleware and the handler that run inside. That is what a
 /// timeout does; nothing else should.
 #[must_use = "nothing inside runs until it is awaited: write `next.run().await`"]
 pub struct Running(RunningState);

@@ -341,7 +341,7 @@ impl Upstream for Client {
     }
 
     fn is_full(&self) -> bool {
-        // AskedSocket for every message, and nearly always nothing waits: then no limit is looked up.
+        // Asked for every message. Nearly always no event waits, and then no limit is looked up.
         if self.drivers.len() <= MAX_FINISHING && !self.drivers.iter().any(SocketDriver::has_queue)
         {
             return false;
