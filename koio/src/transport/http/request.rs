@@ -105,7 +105,8 @@ struct EngineQuery<'a> {
 }
 
 impl<'a> EngineQuery<'a> {
-    /// Splits a query without escapes itself, as clients send it. `form_urlencoded`, which decodes byte by byte, would     /// 14 % to the row `connect-polling` of `koio/benches/instructions`.
+    /// Splits a query without escapes itself, as clients send it: `form_urlencoded` decodes byte by byte, which is 14 %
+    /// of the row `connect-polling` of `koio/benches/instructions`.
     fn parse(query: &'a [u8]) -> Self {
         let mut parsed = Self::default();
         if memchr2(b'%', b'+', query).is_some() {
