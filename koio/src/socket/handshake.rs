@@ -23,8 +23,9 @@ use crate::{Error, Result, adapter::HandshakeView, engine::Opening, wire};
 pub struct Handshake {
     /// The connection, which holds the request, so that a connection is one allocation.
     request: Arc<dyn AsRef<HandshakeRequest> + Send + Sync>,
-    /// `None`: the client sent none. A copy, since the packet is a slice of a larger read buffer.
-    auth: Option<Arc<[u8]>>,
+    /// `None`: the client sent none. A copy, since the packet is a slice of a larger read buffer. A thin pointer: 8 bytes less
+    /// for each idle socket (`counts_idle`).
+    auth: Option<Arc<Box<[u8]>>>,
 }
 
 /// The first HTTP request of a connection, which all its namespaces share.
@@ -57,7 +58,7 @@ impl Handshake {
         request: Arc<dyn AsRef<HandshakeRequest> + Send + Sync>,
         auth: &[u8],
     ) -> Self {
-        let auth = (!auth.is_empty()).then(|| auth.into());
+        let auth = (!auth.is_empty()).then(|| Arc::new(auth.into()));
         Self { request, auth }
     }
 
@@ -109,7 +110,7 @@ impl Handshake {
     /// The auth payload as the client sent it: a JSON object, `{}` if it sent none.
     #[must_use]
     pub fn auth_json(&self) -> &[u8] {
-        self.auth.as_deref().unwrap_or(b"{}")
+        self.auth.as_ref().map_or(b"{}", |auth| auth)
     }
 
     /// The auth payload, read into a type.

@@ -166,7 +166,9 @@ impl<'a> AskedSockets<'a> {
         self.answers.expect(id);
         let limit = socket.core().config().pending_acks;
         // Before it is sent: another thread may resolve the answer at once.
-        let asked = socket.acks().collect(ack, limit, id, self.answers);
+        let asked = socket
+            .acks()
+            .collect(ack, limit, || socket.is_closed(), id, self.answers);
         let asked = asked.and_then(|()| {
             send(socket, &mut self.fanout).map_err(|refused| match refused {
                 SendError::Full => NoAnswer::Full,

@@ -113,7 +113,7 @@ impl Socket {
         !self.is_closed() && self.session().is_open()
     }
 
-    fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.0.state.load(Ordering::Acquire) == CLOSED
     }
 

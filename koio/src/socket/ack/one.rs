@@ -68,7 +68,10 @@ impl LocalAck {
         let draft = wire::event_draft(&namespace.name, Some(id), event, args).map_err(not_sent)?;
         let limit = socket.core().config().pending_acks;
         // Before it is sent: another thread may resolve the answer at once.
-        let answered = socket.acks().wait(id, limit).map_err(no_answer)?;
+        let answered = socket
+            .acks()
+            .wait(id, limit, || socket.is_closed())
+            .map_err(no_answer)?;
         if let Err(error) = socket.deliver(draft) {
             socket.acks().forget(id);
             return Err(error);

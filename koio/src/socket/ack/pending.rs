@@ -13,15 +13,11 @@ use crate::{
 
 /// The unacknowledged events of one socket, by ack id. Each wait ends exactly once: by the answer, by its own deadline
 /// ([`forget`](Self::forget)), or with the socket.
+///
+/// Boxed, and `None` while it is empty, since most clients are never asked anything. Whether the socket has closed is the
+/// socket's to know: it says so under the lock, after which [`close`](Self::close) finds every wait that began before.
 #[derive(Default)]
-pub(crate) struct PendingAcks(Mutex<AckTable>);
-
-#[derive(Default)]
-struct AckTable {
-    /// Boxed, and `None` while it is empty, since most clients are never asked anything.
-    waiters: Option<Box<AckWaiters>>,
-    closed: bool,
-}
+pub(crate) struct PendingAcks(Mutex<Option<Box<AckWaiters>>>);
 
 type AckWaiters = BTreeMap<u64, AckWaiter>;
 
@@ -47,12 +43,10 @@ impl Drop for CollectedAck {
     }
 }
 
-impl AckTable {
-    fn remove(&mut self, id: u64) -> Option<AckWaiter> {
-        let found = self.waiters.as_mut()?.remove(&id);
-        self.waiters.take_if(|waiters| waiters.is_empty());
-        found
-    }
+fn remove(table: &mut Option<Box<AckWaiters>>, id: u64) -> Option<AckWaiter> {
+    let found = table.as_mut()?.remove(&id);
+    table.take_if(|waiters| waiters.is_empty());
+    found
 }
 
 impl PendingAcks {
@@ -60,16 +54,17 @@ impl PendingAcks {
         &self,
         id: u64,
         limit: usize,
+        is_closed: impl FnOnce() -> bool,
         waiter: impl FnOnce() -> AckWaiter,
     ) -> Result<(), NoAnswer> {
         let mut table = self.0.lock();
-        if table.closed {
+        if is_closed() {
             return Err(NoAnswer::Closed);
         }
-        if table.waiters.as_ref().map_or(0, |waiters| waiters.len()) >= limit {
+        if table.as_ref().map_or(0, |waiters| waiters.len()) >= limit {
             return Err(NoAnswer::Full);
         }
-        table.waiters.get_or_insert_default().insert(id, waiter());
+        table.get_or_insert_default().insert(id, waiter());
         Ok(())
     }
 
@@ -78,9 +73,10 @@ impl PendingAcks {
         &self,
         id: u64,
         limit: usize,
+        is_closed: impl FnOnce() -> bool,
     ) -> Result<oneshot::Receiver<RawArgs>, NoAnswer> {
         let (answer, answered) = oneshot::channel();
-        self.insert(id, limit, || AckWaiter::One(answer))?;
+        self.insert(id, limit, is_closed, || AckWaiter::One(answer))?;
         Ok(answered)
     }
 
@@ -89,10 +85,11 @@ impl PendingAcks {
         &self,
         id: u64,
         limit: usize,
+        is_closed: impl FnOnce() -> bool,
         socket: SocketId,
         answers: &Arc<AckCollector>,
     ) -> Result<(), NoAnswer> {
-        self.insert(id, limit, || {
+        self.insert(id, limit, is_closed, || {
             AckWaiter::Many(CollectedAck {
                 answers: Arc::clone(answers),
                 socket,
@@ -103,7 +100,7 @@ impl PendingAcks {
     /// The client has answered. False if no wait has this id (any more).
     pub(in crate::socket) fn resolve(&self, id: u64, args: RawArgs) -> bool {
         // Unlocked before the waiter is used: it wakes tasks.
-        let waiter = self.0.lock().remove(id);
+        let waiter = remove(&mut self.0.lock(), id);
         match waiter {
             Some(AckWaiter::One(answer)) => answer.send(args).is_ok(),
             Some(AckWaiter::Many(share)) => {
@@ -116,16 +113,14 @@ impl PendingAcks {
 
     /// Ends the wait for this ack without an answer.
     pub(in crate::socket) fn forget(&self, id: u64) {
-        let waiter = self.0.lock().remove(id);
+        let waiter = remove(&mut self.0.lock(), id);
         drop(waiter);
     }
 
-    /// The socket has closed: every wait ends now, and none begins.
+    /// The socket has closed, and says so from now on: every wait ends.
     pub(in crate::socket) fn close(&self) {
-        let mut table = self.0.lock();
-        table.closed = true;
-        let waiters = table.waiters.take();
-        drop(table);
+        // Unlocked before the waiters are dropped: that wakes tasks.
+        let waiters = self.0.lock().take();
         drop(waiters);
     }
 }
@@ -134,11 +129,15 @@ impl PendingAcks {
 mod tests {
     use super::*;
 
+    fn open() -> bool {
+        false
+    }
+
     #[test]
     fn an_ack_resolves_once_and_only_its_own_wait() {
         let acks = PendingAcks::default();
-        let mut first = acks.wait(1, 10).unwrap();
-        let mut second = acks.wait(2, 10).unwrap();
+        let mut first = acks.wait(1, 10, open).unwrap();
+        let mut second = acks.wait(2, 10, open).unwrap();
         assert!(!acks.resolve(3, RawArgs::empty()), "never asked");
         assert!(acks.resolve(2, RawArgs::empty()));
         assert!(!acks.resolve(2, RawArgs::empty()), "twice");
@@ -149,10 +148,10 @@ mod tests {
     #[test]
     fn a_closed_socket_ends_every_wait() {
         let acks = PendingAcks::default();
-        let mut waiting = acks.wait(1, 10).unwrap();
+        let mut waiting = acks.wait(1, 10, open).unwrap();
         let (answers, socket) = (Arc::new(AckCollector::new()), SocketId::random().unwrap());
         answers.expect(socket);
-        acks.collect(2, 10, socket, &answers).unwrap();
+        acks.collect(2, 10, open, socket, &answers).unwrap();
         acks.close();
         assert_eq!(
             waiting.try_recv().unwrap_err(),
@@ -160,15 +159,15 @@ mod tests {
         );
         let (outcomes, _) = answers.finish();
         assert!(matches!(outcomes[..], [(id, Err(NoAnswer::Disconnected))] if id == socket));
-        assert_eq!(acks.wait(3, 10).unwrap_err(), NoAnswer::Closed);
+        assert_eq!(acks.wait(3, 10, || true).unwrap_err(), NoAnswer::Closed);
     }
 
     #[test]
     fn the_number_of_waits_is_limited_and_given_back() {
         let acks = PendingAcks::default();
-        let _waiting = acks.wait(1, 1).unwrap();
-        assert_eq!(acks.wait(2, 1).unwrap_err(), NoAnswer::Full);
+        let _waiting = acks.wait(1, 1, open).unwrap();
+        assert_eq!(acks.wait(2, 1, open).unwrap_err(), NoAnswer::Full);
         acks.forget(1);
-        assert!(acks.wait(2, 1).is_ok());
+        assert!(acks.wait(2, 1, open).is_ok());
     }
 }
