@@ -12,8 +12,11 @@ use hyper::server::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use koio::{Io, IoHandle, Socket, server::KoioService};
+use koio::emit::{AckFuture, Emit};
+use koio::observe::Counts;
+use koio::{Io, IoHandle, Socket, SocketId, server::KoioService};
 use koio_tests::{Received, Transport};
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::DuplexStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -60,8 +63,33 @@ impl Memory {
         peer.join(&self.io).await
     }
 
-    pub(crate) fn volatile_dropped(&self) -> u64 {
-        self.io.counts().volatile_dropped
+    /// The server's end of a socket in that namespace.
+    pub(crate) fn find(&self, namespace: &str, id: SocketId) -> Socket {
+        self.io.of(namespace).socket(id).expect("a socket")
+    }
+
+    pub(crate) fn count(&self, of: impl Fn(Counts) -> u64) -> u64 {
+        of(self.io.counts())
+    }
+
+    /// An emit to one socket of `/`; `two_nodes` emits from the node that does not have it.
+    pub(crate) fn to(&self, socket: &Socket) -> Emit {
+        self.io.to(socket.id())
+    }
+
+    /// The same, that waits so long for an answer.
+    pub(crate) fn timeout(&self, socket: &Socket, time: Duration) -> Emit {
+        socket.timeout(time)
+    }
+
+    /// Asks one socket of `/`; `two_nodes` asks from the node that does not have it.
+    pub(crate) fn ask<T: DeserializeOwned>(
+        &self,
+        socket: &Socket,
+        event: &str,
+        args: impl Serialize,
+    ) -> AckFuture<T> {
+        socket.emit_with_ack(event, args)
     }
 
     /// One request that is no upgrade: its status and its body.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use koio::{Args, CloseReason, Context, Io, Namespace, Next, Reply, State, handlers, on};
+use koio::{Args, CloseReason, Context, Io, IoHandle, Namespace, Next, Reply, State, handlers, on};
 use koio_tests::{Canaries, Client, Polling, Running, Target, Transport, client, within};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -145,6 +145,13 @@ impl Scene {
         let mut scene = Self::alone(limits).await;
         scene.canaries = Some(Canaries::fly(scene.target()).await);
         scene
+    }
+
+    /// A server, and the handle that a test emits with: `two_nodes` has another node's.
+    pub(crate) async fn with_handle() -> (Self, IoHandle) {
+        let scene = Self::new().await;
+        let handle = scene.server.handle.clone();
+        (scene, handle)
     }
 
     /// A server without canaries, for tests that end it.

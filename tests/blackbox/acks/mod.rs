@@ -1,6 +1,7 @@
 //! Acknowledgements: what a handler answers, who waits for an answer of a client, and answers that break the rules.
 
 mod answers;
+mod gone_or_full;
 mod late;
 mod malformed;
 mod of_many;
@@ -21,4 +22,6 @@ mod on_two_nodes {
 
     #[path = "of_many.rs"]
     mod of_many;
+    #[path = "waiting.rs"]
+    mod waiting;
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::memory::{Memory, Peer};
+use super::nodes::Memory;
+use crate::memory::Peer;
 use crate::record::{self, Record};
 
 /// Reads the next event that wants an ack; returns its id.
@@ -33,9 +34,9 @@ async fn settle(peer: &mut Peer) {
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_with_the_answer() {
     for transport in client::BOTH {
-        let memory = Memory::new(Io::new());
+        let memory = Memory::of(Io::new);
         let (mut peer, socket) = memory.socket(transport).await;
-        let answer = socket.emit_with_ack::<Value>("q", 1);
+        let answer = memory.ask::<Value>(&socket, "q", 1);
         let id = question(&mut peer).await;
         peer.send(&format!(r#"43{id}[{{"a":1}},"more"]"#)).await;
         assert_eq!(
@@ -43,35 +44,34 @@ async fn a_wait_ends_with_the_answer() {
             serde_json::json!({"a": 1})
         );
 
-        let bytes = memory
-            .io
-            .to(socket.id())
-            .emit_with_ack::<koio::Bytes>("q", 2);
+        let bytes = memory.to(&socket).emit_with_ack::<koio::Bytes>("q", 2);
         let id = question(&mut peer).await;
         let packet = format!(r#"461-{id}[{{"_placeholder":true,"num":0}}]"#);
         peer.send_with(&packet, b"four").await;
         assert_eq!(*bytes.await.expect("an answer"), *b"four");
 
-        let nothing = socket.emit_with_ack::<()>("q", 3);
+        let nothing = memory.ask::<()>(&socket, "q", 3);
         let id = question(&mut peer).await;
         peer.send(&format!("43{id}[]")).await;
         nothing.await.expect("an answer");
-        assert_eq!(memory.io.counts().unexpected_acks, 0);
+        assert_eq!(memory.count(|counts| counts.unexpected_acks), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_at_its_deadline() {
-    let memory = Memory::new(Io::new());
+    let memory = Memory::of(Io::new);
     let (_peer, socket) = memory.socket(Transport::WebSocket).await;
     let started = Instant::now();
     let patience = Duration::from_secs(2);
-    let error = socket.timeout(patience).emit_with_ack::<()>("q", ());
+    let error = memory
+        .timeout(&socket, patience)
+        .emit_with_ack::<()>("q", ());
     let error = error.await.expect_err("a deadline");
     assert!(error.is_timeout(), "{error:?}");
     assert_eq!(started.elapsed().as_secs(), 2);
     // Without one of its own it has the server's, of ten seconds.
-    let error = socket.emit_with_ack::<()>("q", ()).await;
+    let error = memory.ask::<()>(&socket, "q", ()).await;
     assert!(error.is_err_and(|error| error.is_timeout()));
     assert_eq!(started.elapsed().as_secs(), 12);
 }
@@ -79,10 +79,10 @@ async fn a_wait_ends_at_its_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_with_the_socket() {
     for transport in client::BOTH {
-        let memory = Memory::new(Io::new());
+        let memory = Memory::of(Io::new);
         let (peer, socket) = memory.socket(transport).await;
         let started = Instant::now();
-        let waits = (0..10).map(|n| socket.emit_with_ack::<()>("q", n));
+        let waits = (0..10).map(|n| memory.ask::<()>(&socket, "q", n));
         let waits: Vec<_> = waits.collect();
         peer.close().await;
         for wait in waits {
@@ -95,9 +95,9 @@ async fn a_wait_ends_with_the_socket() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_does_not_fit_ends_the_wait_as_well() {
-    let memory = Memory::new(Io::new());
+    let memory = Memory::of(Io::new);
     let (mut peer, socket) = memory.socket(Transport::WebSocket).await;
-    let answer = socket.emit_with_ack::<u64>("q", ());
+    let answer = memory.ask::<u64>(&socket, "q", ());
     let id = question(&mut peer).await;
     peer.send(&format!(r#"43{id}["not a number"]"#)).await;
     let error = answer.await.expect_err("not a number");
@@ -109,9 +109,9 @@ async fn an_answer_that_does_not_fit_ends_the_wait_as_well() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_came_in_time_counts_however_late_it_is_looked_at() {
-    let memory = Memory::new(Io::new().handlers(handlers![sync]));
+    let memory = Memory::of(|| Io::new().handlers(handlers![sync]));
     let (mut peer, socket) = memory.socket(Transport::WebSocket).await;
-    let answer = socket.emit_with_ack::<u64>("q", ());
+    let answer = memory.ask::<u64>(&socket, "q", ());
     let id = question(&mut peer).await;
     peer.send(&format!("43{id}[7]")).await;
     settle(&mut peer).await;
@@ -125,31 +125,30 @@ async fn sync() {}
 #[tokio::test(start_paused = true)]
 async fn second_and_late_answers_are_ignored_and_counted() {
     for transport in client::BOTH {
-        let memory = Memory::new(Io::new().handlers(handlers![sync]));
+        let memory = Memory::of(|| Io::new().handlers(handlers![sync]));
         let (mut peer, socket) = memory.socket(transport).await;
-        let answer = socket.emit_with_ack::<u64>("q", ());
+        let answer = memory.ask::<u64>(&socket, "q", ());
         let id = question(&mut peer).await;
         peer.send(&format!("43{id}[1]")).await;
         peer.send(&format!("43{id}[2]")).await;
         settle(&mut peer).await;
         assert_eq!(answer.await.expect("an answer"), 1);
-        assert_eq!(memory.io.counts().unexpected_acks, 1);
+        assert_eq!(memory.count(|counts| counts.unexpected_acks), 1);
 
-        let late = socket
-            .timeout(Duration::from_secs(1))
-            .emit_with_ack::<()>("q", ());
+        let late = memory.timeout(&socket, Duration::from_secs(1));
+        let late = late.emit_with_ack::<()>("q", ());
         let id = question(&mut peer).await;
         assert!(late.await.is_err_and(|error| error.is_timeout()));
         peer.send(&format!("43{id}[]")).await;
         settle(&mut peer).await;
-        assert_eq!(memory.io.counts().unexpected_acks, 2);
+        assert_eq!(memory.count(|counts| counts.unexpected_acks), 2);
 
         // Nobody waits for what was dropped.
-        drop(socket.emit_with_ack::<()>("q", ()));
+        drop(memory.ask::<()>(&socket, "q", ()));
         let id = question(&mut peer).await;
         peer.send(&format!("43{id}[]")).await;
         settle(&mut peer).await;
-        assert_eq!(memory.io.counts().unexpected_acks, 3);
+        assert_eq!(memory.count(|counts| counts.unexpected_acks), 3);
         assert!(socket.is_connected());
     }
 }
@@ -158,13 +157,13 @@ async fn second_and_late_answers_are_ignored_and_counted() {
 async fn of_a_thousand_waits_each_ends_exactly_once_and_gives_its_place_back() {
     const WAITS: usize = 1_000;
     for transport in client::BOTH {
-        let memory = Memory::new(Io::new().config(|config| config.socket.pending_acks = WAITS));
+        let memory = Memory::of(|| Io::new().config(|config| config.socket.pending_acks = WAITS));
         let (mut peer, socket) = memory.socket(transport).await;
         let ended = Arc::new(AtomicUsize::new(0));
         for round in 0..3 {
-            let waits = (0..WAITS).map(|number| socket.emit_with_ack::<usize>("q", number));
+            let waits = (0..WAITS).map(|number| memory.ask::<usize>(&socket, "q", number));
             let waits: Vec<_> = waits.collect();
-            let one_more = socket.emit_with_ack::<usize>("q", WAITS).await;
+            let one_more = memory.ask::<usize>(&socket, "q", WAITS).await;
             assert!(one_more.is_err_and(|error| error.is_full()));
             let waiting = waits.into_iter().map(|wait| {
                 let ended = Arc::clone(&ended);
@@ -197,7 +196,7 @@ async fn of_a_thousand_waits_each_ends_exactly_once_and_gives_its_place_back() {
             }
             assert_eq!((answered, late), (666, 334));
             assert_eq!(ended.load(Ordering::SeqCst), WAITS * (round + 1));
-            let unexpected = memory.io.counts().unexpected_acks;
+            let unexpected = memory.count(|counts| counts.unexpected_acks);
             assert_eq!(unexpected, 333 * (round as u64 + 1));
         }
     }
@@ -205,16 +204,12 @@ async fn of_a_thousand_waits_each_ends_exactly_once_and_gives_its_place_back() {
 
 #[tokio::test(start_paused = true)]
 async fn only_one_socket_can_be_asked() {
-    let memory = Memory::new(Io::new());
+    let memory = Memory::of(Io::new);
     let (_peer, socket) = memory.socket(Transport::WebSocket).await;
     socket.join("room").expect("a room");
     let everybody = memory.io.except("nobody").emit_with_ack::<()>("q", ());
     let room = memory.io.to("room").emit_with_ack::<()>("q", ());
-    let two = memory
-        .io
-        .to(socket.id())
-        .to("room")
-        .emit_with_ack::<()>("q", ());
+    let two = memory.to(&socket).to("room").emit_with_ack::<()>("q", ());
     for asked in [everybody, room, two] {
         let error = asked.await.expect_err("more than one may be meant");
         assert_eq!(error.code(), "not_one_socket");
@@ -222,12 +217,6 @@ async fn only_one_socket_can_be_asked() {
         // It is the program's mistake.
         assert!(!error.is_shown());
     }
-}
-
-/// Sends somebody a note.
-#[on("note")]
-async fn note(ctx: Context, to: SocketId) -> koio::Result<()> {
-    ctx.io().to(to).emit("note", ())
 }
 
 /// Asks somebody.
@@ -238,43 +227,28 @@ async fn inquire(ctx: Context, whom: SocketId) -> koio::Result<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_is_gone_full_or_silent_is_no_internal_error() {
-    let io = Io::new()
-        .handlers(handlers![note, inquire])
-        .config(|config| config.engine.send_queue_messages = 3);
-    let memory = Memory::new(io);
-    let mut ann = memory.client(Transport::WebSocket).await;
-    let (mut ben, id) = {
-        let (peer, socket) = memory.socket(Transport::Polling).await;
-        (peer, socket.id())
-    };
-    let told = |code: &str, message: &str| {
-        format!(r#"431[{{"error":{{"code":"{code}","message":"{message}"}}}}]"#)
-    };
-    ann.send(&format!(r#"421["inquire","{id}"]"#)).await;
-    ann.expect(&told("timeout", "the client did not answer in time"))
+async fn a_peer_that_is_gone_or_silent_is_no_internal_error() {
+    for transport in client::BOTH {
+        let memory = Memory::of(|| Io::new().handlers(handlers![inquire]));
+        let mut ann = memory.client(Transport::WebSocket).await;
+        let (mut ben, socket) = memory.socket(transport).await;
+        let inquiry = format!(r#"421["inquire","{}"]"#, socket.id());
+        let told = |code: &str, message: &str| {
+            format!(r#"431[{{"error":{{"code":"{code}","message":"{message}"}}}}]"#)
+        };
+        ann.send(&inquiry).await;
+        ann.expect(&told("timeout", "the client did not answer in time"))
+            .await;
+        question(&mut ben).await;
+        ann.send(&inquiry).await;
+        question(&mut ben).await;
+        ben.send("41").await;
+        ann.expect(&told(
+            "disconnected",
+            "the client disconnected before it answered",
+        ))
         .await;
-    ben.text().await;
-    for _ in 0..3 {
-        ann.send(&format!(r#"421["note","{id}"]"#)).await;
-        ann.expect("431[]").await;
-    }
-    ann.send(&format!(r#"421["note","{id}"]"#)).await;
-    ann.expect(&told("full", "the client does not read fast enough"))
-        .await;
-    for _ in 0..3 {
-        ben.expect(r#"42["note"]"#).await;
-    }
-    ann.send(&format!(r#"421["inquire","{id}"]"#)).await;
-    ben.text().await;
-    ben.send("41").await;
-    ann.expect(&told(
-        "disconnected",
-        "the client disconnected before it answered",
-    ))
-    .await;
-    for event in ["note", "inquire"] {
-        ann.send(&format!(r#"421["{event}","{id}"]"#)).await;
+        ann.send(&inquiry).await;
         ann.expect(&told("closed", "the client is gone")).await;
     }
 }
@@ -289,10 +263,8 @@ async fn ask_me(ctx: Context) -> koio::Result<Value> {
 async fn a_handler_may_wait_for_an_answer_of_its_own_socket() {
     for transport in client::BOTH {
         let record = Record::default();
-        let io = Io::new()
-            .state(record.clone())
-            .handlers(handlers![record::all(), ask_me]);
-        let memory = Memory::new(io);
+        let handlers = || handlers![record::all(), ask_me];
+        let memory = Memory::of(|| Io::new().state(record.clone()).handlers(handlers()));
         let mut peer = memory.client(transport).await;
         peer.send(r#"421["ask me"]"#).await;
         // The events that wait behind it do not stand in the way of the answer.
@@ -308,16 +280,16 @@ async fn a_handler_may_wait_for_an_answer_of_its_own_socket() {
 /// Asks somebody else, by the id that the client names.
 #[on("ask")]
 async fn ask(ctx: Context, whom: koio::SocketId) -> koio::Result<Value> {
-    let Some(other) = ctx.io().socket(whom) else {
-        return Err(Error::new("nobody", "nobody of that id"));
-    };
-    other.emit_with_ack("question", ()).await
+    match ctx.io().socket(whom) {
+        Some(other) => other.emit_with_ack("question", ()).await,
+        None => ctx.io().to(whom).emit_with_ack("question", ()).await,
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_handlers_may_wait_for_each_others_sockets() {
     // Both handlers run while each client is asked by the other's.
-    let memory = Memory::new(Io::new().handlers(handlers![ask]));
+    let memory = Memory::of(|| Io::new().handlers(handlers![ask]));
     for (one, two) in [
         (Transport::Polling, Transport::WebSocket),
         (Transport::WebSocket, Transport::WebSocket),
@@ -351,8 +323,8 @@ async fn answers_twice(ack: Ack, later: State<Arc<Notify>>) -> koio::Result<()> 
 #[tokio::test(start_paused = true)]
 async fn a_second_answer_of_the_server_is_ignored_and_counted() {
     let later = Arc::new(Notify::new());
-    let io = Io::new().state(Arc::clone(&later));
-    let memory = Memory::new(io.handlers(handlers![answers_twice, sync]));
+    let handlers = || handlers![answers_twice, sync];
+    let memory = Memory::of(|| Io::new().state(Arc::clone(&later)).handlers(handlers()));
     let mut peer = memory.client(Transport::WebSocket).await;
     peer.send(r#"421["answers twice"]"#).await;
     let answer = r#"431[{"error":{"code":"first","message":"an answer as well"}}]"#;
@@ -360,6 +332,6 @@ async fn a_second_answer_of_the_server_is_ignored_and_counted() {
     later.notify_one();
     tokio::task::yield_now().await;
     later.notified().await;
-    assert_eq!(memory.io.counts().second_answers, 1);
+    assert_eq!(memory.count(|counts| counts.second_answers), 1);
     settle(&mut peer).await;
 }

@@ -7,7 +7,7 @@ use koio::Io;
 use koio_tests::client;
 use serde::{Serialize, Serializer};
 
-use crate::memory::Memory;
+use super::nodes::Memory;
 
 /// Counts how often it is serialised.
 #[derive(Clone, Default)]
@@ -29,7 +29,7 @@ impl Serialize for Counting {
 
 #[tokio::test(start_paused = true)]
 async fn a_broadcast_to_many_sockets_serialises_its_value_once() {
-    let memory = Memory::new(Io::new());
+    let memory = Memory::of(Io::new);
     let mut peers = Vec::new();
     for number in 0..60 {
         let (peer, socket) = memory.socket(client::BOTH[number % 2]).await;
@@ -76,19 +76,15 @@ async fn a_broadcast_to_many_sockets_serialises_its_value_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_emit_to_one_socket_serialises_its_value_once() {
-    let memory = Memory::new(Io::new());
+    let memory = Memory::of(Io::new);
     for transport in client::BOTH {
         let (_peer, socket) = memory.socket(transport).await;
         let value = Counting::default();
         socket.emit("n", &value).expect("a socket");
         assert_eq!(value.take(), 1);
-        memory
-            .io
-            .to(socket.id())
-            .emit("n", &value)
-            .expect("a socket");
+        memory.to(&socket).emit("n", &value).expect("a socket");
         assert_eq!(value.take(), 1);
-        drop(socket.emit_with_ack::<()>("n", &value));
+        drop(memory.ask::<()>(&socket, "n", &value));
         assert_eq!(value.take(), 1);
         // A volatile emit that is dropped costs no more.
         socket.volatile().emit("n", &value).expect("a socket");

@@ -2,15 +2,15 @@
 
 use koio_tests::{Client, Transport};
 
-use crate::scene::Scene;
+use super::nodes::Scene;
 
 #[tokio::test]
 async fn a_socket_in_two_of_the_rooms_gets_an_event_once() {
-    let scene = Scene::new().await;
+    let (scene, io) = Scene::with_handle().await;
     let mut client = Client::open(scene.target(), Transport::WebSocket).await;
     let id = client.join("40").await;
-    let io = &scene.server.handle;
-    let socket = io.socket(id.parse().expect("an id")).expect("a socket");
+    let here = &scene.server.handle;
+    let socket = here.socket(id.parse().expect("an id")).expect("a socket");
     for room in ["a", "b", "c"] {
         socket.join(room).expect("a room");
     }
@@ -40,7 +40,7 @@ async fn a_socket_in_two_of_the_rooms_gets_an_event_once() {
 
 #[tokio::test]
 async fn a_socket_that_has_left_joins_no_room_and_gets_nothing() {
-    let mut scene = Scene::new().await;
+    let (mut scene, io) = Scene::with_handle().await;
     let mut client = Client::open(scene.target(), Transport::WebSocket).await;
     let id = client.join("40").await.parse().expect("an id");
     let socket = scene.server.handle.socket(id).expect("a socket");
@@ -49,21 +49,15 @@ async fn a_socket_that_has_left_joins_no_room_and_gets_nothing() {
     scene.report().await;
     assert!(socket.join("room").is_err_and(|error| error.is_closed()));
     assert!(socket.emit("late", 1).is_err_and(|error| error.is_closed()));
-    assert!(
-        scene
-            .server
-            .handle
-            .to("room")
-            .fetch_sockets()
-            .await
-            .expect("every node")
-            .is_empty()
-    );
+    let room = io.to("room").fetch_sockets().await;
+    assert!(room.expect("every node").is_empty());
+    // `one_node` has the same without `local`.
     assert!(
         scene
             .server
             .handle
             .to(id)
+            .local()
             .emit("late", 1)
             .is_err_and(|error| error.is_closed())
     );
@@ -73,11 +67,11 @@ async fn a_socket_that_has_left_joins_no_room_and_gets_nothing() {
 
 #[tokio::test]
 async fn a_room_that_was_joined_in_a_refusing_middleware_is_empty() {
-    let scene = Scene::new().await;
+    let (scene, io) = Scene::with_handle().await;
     let mut client = Client::open(scene.target(), Transport::WebSocket).await;
     client.send("40/joins-and-refuses,").await;
     assert!(client.text().await.starts_with("44/joins-and-refuses,"));
-    let io = scene.server.handle.of("/joins-and-refuses");
+    let io = io.of("/joins-and-refuses");
     assert!(
         io.to("room")
             .fetch_sockets()

@@ -2,13 +2,14 @@
 
 mod encoded_once;
 mod membership;
+mod one_node;
 mod rooms;
 mod volatile;
 mod volatile_wire;
 
 /// How many servers the tests below run on.
 mod nodes {
-    pub(crate) use crate::memory::Memory;
+    pub(crate) use crate::{memory::Memory, scene::Scene};
 }
 
 /// The same tests on two servers of a cluster, that clients reach in turn.
@@ -16,9 +17,15 @@ mod nodes {
 #[allow(clippy::duplicate_mod, reason = "that is what it is for")]
 mod on_two_nodes {
     mod nodes {
-        pub(crate) use crate::two_nodes::Memory;
+        pub(crate) use crate::two_nodes::{Memory, Scene};
     }
 
+    #[path = "encoded_once.rs"]
+    mod encoded_once;
+    #[path = "membership.rs"]
+    mod membership;
+    #[path = "rooms.rs"]
+    mod rooms;
     #[path = "volatile.rs"]
     mod volatile;
 }

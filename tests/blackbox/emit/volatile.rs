@@ -20,7 +20,7 @@ async fn what_a_polling_client_has_no_request_for_is_dropped_and_counted() {
         .volatile()
         .emit("lost", 5)
         .expect("nobody's fault");
-    assert_eq!(memory.volatile_dropped(), 6);
+    assert_eq!(memory.count(|counts| counts.volatile_dropped), 6);
     socket.emit("kept", ()).expect("room");
     peer.expect(r#"42["kept"]"#).await;
 
@@ -33,7 +33,7 @@ async fn what_a_polling_client_has_no_request_for_is_dropped_and_counted() {
         poll.await.expect("a poll"),
         (200, r#"42["seen"]"#.to_owned())
     );
-    assert_eq!(memory.volatile_dropped(), 6);
+    assert_eq!(memory.count(|counts| counts.volatile_dropped), 6);
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,12 +52,12 @@ async fn what_a_stuck_websocket_can_not_take_is_dropped_and_counted() {
             .emit("lost", number)
             .expect("an open socket");
     }
-    assert_eq!(memory.volatile_dropped(), 3);
+    assert_eq!(memory.count(|counts| counts.volatile_dropped), 3);
     peer.expect(&format!(r#"42["long","{long}"]"#)).await;
     tokio::task::yield_now().await;
     socket.volatile().emit("last", ()).expect("an open socket");
     peer.expect(r#"42["last"]"#).await;
-    assert_eq!(memory.volatile_dropped(), 3);
+    assert_eq!(memory.count(|counts| counts.volatile_dropped), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +98,7 @@ async fn every_volatile_emit_is_seen_or_counted_and_the_others_are_all_seen() {
             }
         }
         emitting.await.expect("an emitter");
-        let dropped = memory.volatile_dropped() as usize;
+        let dropped = memory.count(|counts| counts.volatile_dropped) as usize;
         assert_eq!(volatile.len() + dropped, COUNT, "{transport:?}");
         assert!(
             !volatile.is_empty() && dropped > 0,

@@ -1,4 +1,6 @@
 //! Volatile events on the wire.
+//!
+//! On one node only: each is emitted to a `Socket`, which is of this node. `volatile` runs on two.
 
 use koio_tests::{Client, Polling, Transport};
 
