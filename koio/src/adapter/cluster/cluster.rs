@@ -160,6 +160,10 @@ impl Adapter for Cluster {
 
     fn broadcast(&self, to: Destination<'_>, packet: &Frame, volatile: bool) -> usize {
         let here = self.local.broadcast(to, packet, volatile);
+        if self.inbox.is_alone() {
+            // Without another node the event is not copied into a `NeutralPacket`.
+            return here;
+        }
         if let Some(packet) = NeutralPacket::of_frame(packet, to.namespace) {
             self.publish_to(to, |to| ClusterMessage::Broadcast {
                 to,
