@@ -56,6 +56,28 @@ async fn an_emit_to_a_namespace_with_remote_sockets_only_goes_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_has_not_started_reaches_no_other() {
+    let broker = cluster::Memory::new();
+    let one = Node::new(Io::new().cluster(broker.clone()));
+    let (mut peer, socket) = one.socket(Transport::WebSocket).await;
+    let io = Io::new().cluster(broker);
+    let handle = io.handle();
+    handle.broadcast("early", ()).expect("no fault");
+    let early = handle.to(socket.id()).emit("early", ());
+    assert!(early.is_err_and(|error| error.is_closed()));
+    let early = handle.to(socket.id()).emit_with_ack::<()>("early", ());
+    assert!(early.await.is_err_and(|error| error.is_closed()));
+    assert!(handle.fetch_sockets().await.expect("no node").is_empty());
+    assert_eq!(handle.counts(), koio::observe::Counts::default());
+    settle().await;
+
+    let _two = Node::new(io);
+    handle.broadcast("news", ()).expect("no fault");
+    peer.expect(r#"42["news"]"#).await;
+    assert_eq!(handle.fetch_sockets().await.expect("both").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ack_that_no_node_has_a_socket_for_is_closed_at_once() {
     let two = pair();
     let (peer, socket) = two.socket(Transport::WebSocket).await;
@@ -256,6 +278,32 @@ async fn a_broken_broker_changes_nothing_on_this_node_and_is_counted() {
     assert_eq!(error.code(), "cluster");
     assert!(socket.is_in("red"), "but here");
     assert_eq!(one.io.counts().cluster_unpublished, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_a_request_that_the_broker_did_not_take_is_not_waited_for() {
+    let one = Node::new(Io::new().cluster(Broken));
+    let (mut peer, socket) = one.socket(Transport::WebSocket).await;
+    let started = Instant::now();
+    let error = one.io.fetch_sockets().await.expect_err("another node");
+    let partial = error.downcast_ref::<PartialAnswer>().expect("what came");
+    assert_eq!(partial.missing(), [NodeId::new("other")]);
+    assert_eq!(partial.sockets()[0].id(), socket.id());
+
+    let patience = one.io.timeout(Duration::from_secs(10));
+    let answers = patience.emit_with_acks::<u32>("q", ());
+    assert_eq!(peer.text().await, r#"420["q"]"#);
+    peer.send("430[3]").await;
+    let error = answers.await.expect_err("another node");
+    let partial = error.downcast_ref::<PartialAnswer>().expect("what came");
+    assert_eq!(partial.missing(), [NodeId::new("other")]);
+    assert_eq!(partial.answers::<u32>().len(), 1);
+
+    let nowhere = SocketId::parse(&format!("_{}", "A".repeat(19))).expect("an id");
+    let answer = one.io.to(nowhere).emit_with_ack::<()>("q", ()).await;
+    assert_eq!(answer.expect_err("another node").code(), "partial_answer");
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!(one.io.counts().cluster_unpublished, 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,6 +44,8 @@ struct CollectorState {
     unanswered: HashMap<SocketId, Option<NodeId>>,
     /// Nodes that have not said which sockets they asked.
     silent: Vec<NodeId>,
+    /// Nodes that the event was not sent to.
+    unreached: Vec<NodeId>,
     waker: Option<Waker>,
 }
 
@@ -101,6 +103,14 @@ impl AckCollector {
         self.state.lock().silent.push(node);
     }
 
+    /// The event could not be sent to the other nodes: the wait ends without them.
+    pub(super) fn nodes_unreached(&self) {
+        self.change(|state| {
+            let silent = std::mem::take(&mut state.silent);
+            state.unreached.extend(silent);
+        });
+    }
+
     /// Another node has asked these sockets. Nothing happens if it was not expected to.
     pub(super) fn node_asked(&self, node: &NodeId, sockets: Vec<SocketId>) {
         self.change(|state| {
@@ -119,6 +129,7 @@ impl AckCollector {
     pub(super) fn node_left(&self, node: &NodeId) {
         self.change(|state| {
             state.silent.retain(|silent| silent != node);
+            state.unreached.retain(|unreached| unreached != node);
             let CollectorState {
                 unanswered,
                 outcomes,
@@ -179,18 +190,20 @@ impl AckCollector {
     }
 
     /// Ends the wait: the outcomes that have not been taken ([`NoAnswer::Late`] for the sockets that have none), and the
-    /// nodes that have not said which sockets they asked.
+    /// nodes that have not said which sockets they asked, or were not reached.
     pub(crate) fn finish(&self) -> (Vec<AckOutcome>, Vec<NodeId>) {
         let mut state = self.state.lock();
         let CollectorState {
             mut outcomes,
             unanswered,
-            silent,
+            silent: mut missing,
+            unreached,
             ..
         } = std::mem::take(&mut *state);
         drop(state);
         let late = unanswered.into_keys();
         outcomes.extend(late.map(|socket| (socket, Err(NoAnswer::Late))));
-        (outcomes, silent)
+        missing.extend(unreached);
+        (outcomes, missing)
     }
 }

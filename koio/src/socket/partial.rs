@@ -10,7 +10,7 @@ use crate::{
     adapter::{AckOutcome, NodeId},
 };
 
-/// Some nodes of the cluster did not answer in time: the source of the error, with what the others said.
+/// Some nodes of the cluster gave no answer in time, or could not be asked: the source of the error, with what the others said.
 ///
 /// ```
 /// # use koio::{IoHandle, cluster::PartialAnswer};
@@ -79,7 +79,7 @@ impl PartialAnswer {
 
 impl fmt::Display for PartialAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not answered in time by")?;
+        f.write_str("no answer from")?;
         for node in &self.missing {
             write!(f, " {node}")?;
         }

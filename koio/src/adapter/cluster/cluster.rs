@@ -192,15 +192,19 @@ impl Adapter for Cluster {
         }
         let request = self.requests.begin_ask(answers);
         let packet = NeutralPacket::of_frame(packet, to.namespace);
+        let mut published = false;
         if let (Some(request), Some(packet)) = (&request, packet) {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             let request = request.id;
-            self.publish_to(to, |to| ClusterMessage::Ask {
+            published = self.publish_to(to, |to| ClusterMessage::Ask {
                 request,
                 to,
                 wait,
                 packet,
             });
+        }
+        if !published {
+            answers.nodes_unreached();
         }
         let (guard, recipients) = here;
         let asked = request.map(|request| AskedNodes {
@@ -220,13 +224,15 @@ impl Adapter for Cluster {
         }
         let answers = Arc::new(FetchCollector::new(nodes));
         let request = self.requests.begin_fetch(&answers);
-        if let Some(request) = &request {
+        let published = request.as_ref().is_some_and(|request| {
             let request = request.id;
-            self.publish_to(to, |to| ClusterMessage::Fetch { request, to });
-        }
+            self.publish_to(to, |to| ClusterMessage::Fetch { request, to })
+        });
         Box::pin(async move {
+            // Answers are taken until the future is dropped.
+            let _request = request;
             let mut fetched = here.await;
-            if request.is_some() {
+            if published {
                 let _ = tokio::time::timeout(wait, answers.complete()).await;
             }
             let (sockets, missing) = answers.finish();

@@ -104,11 +104,11 @@ impl Drop for LocalAck {
 impl RemoteAck {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawArgs>> {
         // One socket is meant, so its answer ends the wait, whatever other nodes have still to say.
-        if let Poll::Ready(answer) = self.answers.poll_next(cx) {
-            let answer = answer.map_or(Err(NoAnswer::Closed), |(_, answer)| answer);
-            return Poll::Ready(answer.map_err(no_answer));
+        match self.answers.poll_next(cx) {
+            Poll::Ready(Some((_, answer))) => return Poll::Ready(answer.map_err(no_answer)),
+            Poll::Ready(None) => {}
+            Poll::Pending => ready!(self.timer.as_mut().poll(cx)),
         }
-        ready!(self.timer.as_mut().poll(cx));
         let (outcomes, missing) = self.answers.finish();
         Poll::Ready(match outcomes.into_iter().next() {
             Some((_, answer)) => answer.map_err(no_answer),
