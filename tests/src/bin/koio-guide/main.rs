@@ -10,6 +10,7 @@ mod life;
 mod limits;
 mod middleware;
 mod namespaces;
+mod nodes;
 mod rooms;
 mod state;
 
@@ -40,6 +41,7 @@ async fn main() -> Result<()> {
     let io = boards::with_boards(namespaces::with_game(io));
     let io = limits::limited(middleware::patient(io));
     let server = io.bind("127.0.0.1:0").await?;
+    assert_eq!(nodes::online(&server.handle()).await?, 0);
     println!("listening on {}", server.local_addr());
     server.run_until_signal().await
 }

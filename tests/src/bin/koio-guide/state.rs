@@ -1,6 +1,7 @@
 //! Section 7 of the guide.
 
 use koio::{Args, Context, Error, FromEvent, Result, State, on};
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 
 #[derive(Default)]
@@ -32,6 +33,25 @@ async fn whoami(me: Me) -> String {
     me.0.0.clone()
 }
 
+#[derive(Deserialize, Serialize)]
+struct Profile {
+    name: String,
+}
+
+#[on("profile")]
+async fn profile(ctx: Context, profile: Profile) -> Result<()> {
+    ctx.socket().set_data(&profile)
+}
+
+#[on("who")]
+async fn who(ctx: Context) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for socket in ctx.io().fetch_sockets().await? {
+        names.extend(socket.data::<Profile>()?.map(|profile| profile.name));
+    }
+    Ok(names)
+}
+
 pub(crate) fn all() -> koio::Handlers {
-    koio::handlers![login, whoami]
+    koio::handlers![login, whoami, profile, who]
 }
