@@ -1,4 +1,4 @@
-//! The log: what [`tracing`] is told of what happens, and the span around an event.
+//! The log: the lines that observations write to [`tracing`], and the span around an event.
 //!
 //! Each line has the target of the room where the thing happened (`koio::engine`, `koio::socket`, `koio::transport`), so
 //! that a filter can choose between them.
@@ -73,12 +73,12 @@ impl Observer for Log {
 }
 
 /// The span in which an event's middleware and handler run, so that what they log can be found by event, namespace and
-/// socket. Without a subscriber it costs one load.
+/// socket. Without a subscriber it costs one load, of tracing's maximum level.
 pub(crate) fn event_span(event: &str, namespace: &str, socket: SocketId) -> Span {
     tracing::debug_span!("koio", event, namespace, %socket)
 }
 
-/// An observer of the user's panicked.
+/// Logs that an observer of the user panicked.
 pub(super) fn observer_panicked() {
     tracing::error!(target: "koio::observe", "an observer panicked");
 }
