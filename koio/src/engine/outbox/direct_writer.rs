@@ -85,6 +85,7 @@ impl DirectWriter {
     }
 
     /// Makes the system call. The outbox's lock is held meanwhile, so a frame of another emitter comes behind this one.
+    #[inline]
     pub(super) fn write(
         &mut self,
         frames: &mut dyn DirectFrames,

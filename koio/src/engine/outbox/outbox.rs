@@ -404,6 +404,7 @@ impl Outbox {
     }
 
     /// [`state`](Self::state), with the frames that this thread's turn has collected moved to the head of the queue.
+    #[inline]
     fn state_with_turn(&self) -> MutexGuard<'_, OutboxState> {
         let mut state = self.state();
         if self.is_in_turn_of_this_thread() {

@@ -173,5 +173,5 @@ impl Dispatch for SocketEvents {
 
 /// Around what handlers and middleware log. Without a subscriber it costs one atomic load.
 fn span(ctx: &Context) -> Span {
-    event_span(ctx.event(), ctx.namespace(), ctx.socket().id())
+    event_span(|| ctx.event(), ctx.namespace(), ctx.socket().id())
 }
