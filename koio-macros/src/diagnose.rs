@@ -1,11 +1,11 @@
-//! The errors of one item, reported together, and the words that several of them share.
+//! The errors of one item, reported together, and the phrases that several of them share.
 //!
-//! Every message says what to write instead. rustc adds the place: the span is the culprit's.
+//! Every message says what to write instead, and has the span of the tokens at fault.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// What is wrong with one item.
+/// The errors of one item.
 ///
 /// Validation goes on after an error, so that the user sees all of them at once.
 #[derive(Default)]
@@ -63,7 +63,7 @@ pub(crate) fn meant(key: &str) -> Option<&'static str> {
     }
 }
 
-/// What to write instead of an event name that the clients keep for themselves.
+/// What to write instead of an event name that Socket.IO reserves.
 pub(crate) fn reserved(event: &str) -> Option<&'static str> {
     match event {
         "connect" => Some("write `#[on(\"connection\")]` for the start of a connection"),

@@ -86,7 +86,7 @@ fn carrier(function: &Function) -> Option<TokenStream> {
             let name = ident.unraw().to_string();
             route(handler, krate, &name, None)
         }
-        // There is an error already; this one keeps `handlers![]` from adding another.
+        // An error is reported already; this body keeps `handlers![]` from adding another.
         None => quote!(::core::unreachable!()),
     };
     let registered = handler.is_some().then(|| {
@@ -114,7 +114,7 @@ fn carrier(function: &Function) -> Option<TokenStream> {
     })
 }
 
-/// What makes a value with handler methods fit for `.handlers(..)`.
+/// The impl of `IntoRoutes` for a type with handler methods.
 fn routes(block: &Block) -> TokenStream {
     let Block {
         krate,
@@ -164,7 +164,7 @@ fn routes(block: &Block) -> TokenStream {
     }
 }
 
-/// One handler's `Route`: reads the arguments, calls, and turns what came back into a reply.
+/// One handler's `Route`: it reads the arguments, calls the function, and makes a reply of the value.
 fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> TokenStream {
     let (event, answer) = (&handler.event, &handler.answer);
     let ident = named(&handler.ident);
@@ -230,7 +230,7 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
     }
 }
 
-/// One argument into a variable.
+/// Reads one argument into a variable.
 ///
 /// rustc checks the bound on the type three times: where it is written, at the call and at the
 /// `await`. It reports once what it finds at one place, so all of it stands at the type, and in the
@@ -248,14 +248,15 @@ fn read(index: usize, argument: &Argument, krate: &Path, call: &Ident) -> TokenS
     quote_spanned!(at(first)=> let #value = #method #parameters #waiting;)
 }
 
-/// The call and what becomes of its value. What is wrong with that is the return type's fault.
+/// Calls the function and makes a reply of its value. The span is the return type's, so that rustc's errors point
+/// there.
 fn replied(krate: &Path, answer: &Type, called: &TokenStream, call: &Ident) -> TokenStream {
     let at = at(answer.span());
     let private = private(krate, at);
     quote_spanned!(at=> #private::Out(#called.await).into_reply(&#call))
 }
 
-/// Only what the user wrote, each as a call on the route.
+/// The options that the user wrote, each as a call on the route.
 fn options(handler: &Handler) -> TokenStream {
     let mut calls = TokenStream::new();
     if let Some(namespace) = &handler.namespace {
@@ -265,7 +266,7 @@ fn options(handler: &Handler) -> TokenStream {
         calls.extend(quote_spanned!(at(handler.event.span())=> .also()));
     }
     if let Some(timeout) = handler.timeout {
-        // Read from a number of milliseconds that fits.
+        // `validate` made it from a `u64` of milliseconds.
         let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         calls.extend(quote_spanned! {at(handler.event.span())=>
             .timeout(::core::time::Duration::from_millis(#milliseconds))
@@ -339,9 +340,9 @@ fn at(span: Span) -> Span {
 mod tests {
     use super::*;
 
-    /// Also with a wrong attribute, editors need the item.
+    /// Editors need the item even if the attribute is wrong.
     #[test]
-    fn the_item_is_given_back_untouched() {
+    fn the_expansion_contains_the_item_unchanged() {
         let item = quote! {
             /// Documented.
             #[inline]
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_given_back_without_the_attributes_of_its_methods() {
+    fn the_expansion_contains_a_block_without_the_attributes_of_its_methods() {
         let expansion = on(
             quote!(ns = "/chat"),
             quote! {
@@ -379,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_handler_is_given_back_with_an_error() {
+    fn the_expansion_of_an_item_that_is_no_handler_is_the_item_and_an_error() {
         for item in [
             quote!(
                 struct Send;

@@ -1,14 +1,14 @@
 //! The macros of koio: `#[on]` and `handlers![]`. Use them through the `koio` crate, which
 //! re-exports them and whose hidden parts they name.
 //!
-//! One item goes through four rooms, each a file:
+//! An item goes through four modules:
 //!
-//! 1. `parse`: tokens into syntax. Bodies are cut out unread, so that a half-typed one does no harm.
+//! 1. `parse`: tokens into syntax. The bodies of functions are cut out before, so a half-typed one does no harm.
 //! 2. `validate`: syntax into a model, every rule in one place; collects errors, never stops at one.
 //! 3. `expand`: the model into tokens.
-//! 4. `diagnose`: the errors of one item, reported together, and the words they share.
+//! 4. `diagnose`: the errors of one item, reported together, and the phrases they share.
 //!
-//! The user's item is always given back, also if the attribute is wrong.
+//! The expansion always contains the user's item, even if the attribute is wrong.
 
 mod diagnose;
 mod expand;
@@ -48,14 +48,14 @@ use proc_macro::TokenStream;
 /// # The event
 ///
 /// A string literal, and first. Three names mean something of their own: `"connection"` and
-/// `"disconnect"` are the life of a connection, `"*"` is every event that nothing else takes. The
-/// names that Socket.IO keeps for itself (`connect`, `connect_error`, `disconnecting`,
+/// `"disconnect"` are the life of a connection, `"*"` is every event that has no handler. The
+/// names that Socket.IO reserves (`connect`, `connect_error`, `disconnecting`,
 /// `newListener`, `removeListener`) are refused.
 ///
 /// # Arguments and answer
 ///
-/// Any number of arguments in any order, each read by its type: what koio gives (`Context`,
-/// `State<T>`, `Ack` …), or the next thing that the client sent. They are owned; patterns are fine
+/// Any number of arguments in any order, each made by its type: one of koio's own (`Context`,
+/// `State<T>`, `Ack` …), or the next argument that the client sent. They are owned; patterns are fine
 /// (`Point { x, y }: Point`). The return value is the answer: anything that serde can write, nothing,
 /// or a `Result` of these whose error converts into `koio::Error`. Several at once are
 /// `koio::args![a, b]`, whose type is `impl Serialize`.
@@ -66,7 +66,7 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `ns = "/chat"` | The handler belongs to this namespace, or, with `ns = "/room/{id}"`, to all of this pattern. |
 /// | `wrap = [auth, limit(10)]` | Middleware around this handler only, the first outermost, inside that of the namespace and the server. |
-/// | `also` | Another handler has this event as well; this one runs after it and does not answer. |
+/// | `also` | Another handler has this event as well; this one runs after it and does not answer. The answer of the first is sent when all have run. |
 /// | `timeout = "5s"` | The handler is dropped after this time, and the answer is `timeout`. Units are `ms`, `s`, `m` and `h`. |
 /// | `crate = path` | Where koio is, if not at `::koio`. |
 ///
@@ -95,11 +95,11 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// One value has one such block.
+/// A type has one such block.
 ///
 /// # Compile errors
 ///
-/// What the macro can see it tells with what to write instead. The rest is rustc's to tell:
+/// The macro's own errors say what to write instead. rustc reports the others:
 ///
 /// | rustc says | It means |
 /// |---|---|

@@ -8,7 +8,7 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, ImplItemFn, Item, ItemFn, ItemImpl, Meta, Token};
 
-/// One of the things between the commas of `#[on(..)]`.
+/// An entry of `#[on(..)]`, between two commas.
 pub(crate) enum Entry {
     /// `"sendMsg"`, or other tokens that are no option.
     Value(TokenStream),
@@ -163,15 +163,15 @@ pub(crate) fn inside(on: &Attribute) -> syn::Result<TokenStream> {
     }
 }
 
-/// The attribute that goes where `#[on(..)]` was. A handler is async because koio wants it so,
-/// whether it waits for anything or not, and clippy must not blame the user.
+/// The attribute that replaces `#[on(..)]`. koio requires a handler to be async even if it awaits
+/// nothing, so clippy must not warn about that.
 pub(crate) fn async_for_us() -> TokenStream {
     quote::quote_spanned!(Span::mixed_site()=> #[allow(clippy::unused_async)])
 }
 
 /// The block as the user wrote it, without the `#[on(..)]` of its methods.
 ///
-/// Works on tokens: what does not parse is given back as well.
+/// Works on tokens, so that it keeps a block that does not parse.
 pub(crate) fn without_on(block: TokenStream) -> TokenStream {
     let mut trees: Vec<TokenTree> = block.into_iter().collect();
     if let Some(TokenTree::Group(group)) = trees.last_mut()
@@ -184,7 +184,7 @@ pub(crate) fn without_on(block: TokenStream) -> TokenStream {
     trees.into_iter().collect()
 }
 
-/// Every `#[on(..)]` that stands among these tokens, though not inside braces, taken out.
+/// Takes out every `#[on(..)]` among these tokens, except inside braces.
 pub(crate) fn strip(body: TokenStream) -> TokenStream {
     let mut kept = TokenStream::new();
     let mut trees = body.into_iter().peekable();
@@ -223,7 +223,7 @@ pub(crate) struct List {
 /// Reads the inside of `handlers![..]`.
 pub(crate) fn list(input: ParseStream<'_>) -> syn::Result<List> {
     let mut krate = None;
-    // A second one is the user's, inside a macro that has written the first.
+    // `koio::handlers!` writes the first; a second one is the user's.
     while input.peek(Token![crate]) && input.peek2(Token![=]) {
         input.parse::<Token![crate]>()?;
         input.parse::<Token![=]>()?;

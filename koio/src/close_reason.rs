@@ -28,7 +28,7 @@ pub enum CloseReason {
     /// The client broke the order of the protocol (an event before CONNECT), or connected to no namespace in
     /// time.
     ForcedServerClose,
-    /// The client did not read what was sent to it, and its queue was full.
+    /// The client did not read: its queue was full, or nothing could be written for the write timeout.
     SlowConsumer,
 }
 

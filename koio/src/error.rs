@@ -1,4 +1,4 @@
-//! The error type of koio, and what of an error the client may see.
+//! The error type of koio, and the part of an error that the client may see.
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
@@ -11,7 +11,7 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 /// What handlers and middleware return; the error type may be left out.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a client gets in place of a hidden error.
+/// The code and the message that a client gets in place of a hidden error.
 const HIDDEN_CODE: &str = "internal";
 const HIDDEN_MESSAGE: &str = "internal error";
 
@@ -51,8 +51,8 @@ struct ErrorData {
     source: Option<BoxError>,
 }
 
-/// Which of koio's own errors it is. The code is for the client, and a program can give its own errors the same code; the
-/// kind is what the `is_…` methods compare.
+/// Which of koio's own errors it is. The `is_…` methods compare the kind and not the code, since a program may give its
+/// own errors the same code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
     /// [`Error::new`]: none of koio's own.
@@ -88,7 +88,7 @@ impl Error {
     pub const FULL: &'static str = "full";
     /// The socket closed before it answered.
     pub const DISCONNECTED: &'static str = "disconnected";
-    /// The server was put together wrongly; only `bind` and its like say so.
+    /// The set-up of the server contradicts itself; `bind`, `listen` and the like fail with it.
     pub const SETUP: &'static str = "setup";
 
     /// An error that the client may see, with a code of your own.
@@ -134,13 +134,14 @@ impl Error {
             Ok(carried) => return carried.0,
             Err(other) => other,
         };
-        match meaning(&*source) {
+        match of_tower(&*source) {
             Some(error) => error.because(source),
             None => Self::hidden(source),
         }
     }
 
-    /// Adds data for the client, under `data` in the answer. What serde_json can't write is left out.
+    /// Adds data for the client, under `data` in the answer. A value that serde_json can't write is left out and
+    /// logged.
     #[must_use]
     pub fn data(mut self, data: impl Serialize) -> Self {
         match serde_json::value::to_raw_value(&data) {
@@ -246,20 +247,20 @@ impl Error {
         self.0.kind == ErrorKind::Disconnected
     }
 
-    /// Whether the server was put together wrongly.
+    /// Whether the set-up of the server contradicts itself.
     #[must_use]
     pub fn is_setup(&self) -> bool {
         self.0.kind == ErrorKind::Setup
     }
 
-    /// Keeps the error that this one stands for.
+    /// Sets the source.
     pub(crate) fn because(mut self, source: BoxError) -> Self {
         self.0.source = Some(source);
         self
     }
 
-    /// Takes over the source of another error: [`map_error`](crate::Io::map_error) gives an error a code, and
-    /// must not lose what it was made of.
+    /// Takes over the source of another error, unless it has one: [`map_error`](crate::Io::map_error) replaces an
+    /// error, and must not lose its source.
     pub(crate) fn instead_of(mut self, other: Self) -> Self {
         if self.0.source.is_none() {
             self.0.source = other.0.source;
@@ -307,12 +308,12 @@ impl Error {
         Self::of_kind(ErrorKind::Overloaded, Self::OVERLOADED, message)
     }
 
-    /// What goes into an acknowledgement: `{"error": {..}}`.
+    /// The argument of an acknowledgement: `{"error": {..}}`.
     pub(crate) fn envelope(&self) -> Envelope<'_> {
         Envelope { error: Shown(self) }
     }
 
-    /// What CONNECT_ERROR says: the message and the data if they are shown, else a generic message.
+    /// The contents of CONNECT_ERROR: the message and the data if they are shown, else a generic message.
     pub(crate) fn refusal(&self) -> (&str, Option<&RawValue>) {
         if self.0.shown {
             (self.message(), self.0.data.as_deref())
@@ -327,8 +328,8 @@ impl Error {
     }
 }
 
-/// The error of one of tower's own layers as koio's. It may be wrapped, so the chain of sources is searched.
-fn meaning(error: &(dyn StdError + 'static)) -> Option<Error> {
+/// koio's error for the error of one of tower's own layers. That may be wrapped, so the chain of sources is searched.
+fn of_tower(error: &(dyn StdError + 'static)) -> Option<Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.is::<tower::timeout::error::Elapsed>() {
@@ -351,7 +352,7 @@ where
     }
 }
 
-/// A koio error on its way through tower's layers, which want a [`std::error::Error`].
+/// A koio error on its way through tower's layers, which require a [`std::error::Error`].
 struct Carried(Error);
 
 impl From<Error> for BoxError {

@@ -8,31 +8,32 @@
 /// One path that exists for speed alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FastPath {
-    /// Emitters write to an idle connection themselves. Twin: they queue, and wake the session's task.
+    /// An emitter writes to an idle connection itself. Twin: it queues the frame and wakes the session's task.
     DirectWrite,
-    /// A turn collects its own answers in a buffer of the thread. Twin: the outbox's queue.
+    /// Frames that a session sends in its own turn are collected in a thread-local buffer. Twin: the outbox's queue.
     TurnBuffer,
     /// Plain requests are read and answered without hyper. Twin: hyper and the tower service.
     Http1,
-    /// A handler with nothing around it runs without boxed futures. Twin: the onion.
+    /// A handler without middleware runs without boxed futures. Twin: the onion.
     DirectHandler,
     /// A context without other owners serves the next event of the burst. Twin: a new one for each.
     ContextReuse,
-    /// A JSON string without escapes is read without serde_json. Twin: serde_json.
+    /// A JSON string without escapes is read and written without serde_json, and so is a placeholder in its usual spelling
+    /// read. Twin: serde_json.
     PlainString,
-    /// The text of arguments that are sent on is copied whole. Twin: each argument is written by itself.
+    /// The text of relayed arguments is copied whole. Twin: each argument is written by itself.
     VerbatimArgs,
 }
 
 impl FastPath {
-    /// Whether this build takes it.
+    /// Whether this build takes the fast path.
     #[cfg(not(koio_slow_twins))]
     #[inline]
     pub(crate) const fn is_on(self) -> bool {
         true
     }
 
-    /// Whether this run takes it.
+    /// Whether this run takes the fast path.
     #[cfg(koio_slow_twins)]
     pub(crate) fn is_on(self) -> bool {
         use std::sync::LazyLock;
@@ -41,7 +42,7 @@ impl FastPath {
         NAMED.split(',').any(|name| name == self.name())
     }
 
-    /// As `KOIO_FAST_PATHS` names it.
+    /// Its name in `KOIO_FAST_PATHS`.
     #[cfg(koio_slow_twins)]
     const fn name(self) -> &'static str {
         match self {

@@ -34,55 +34,73 @@
 //! }
 //! ```
 //!
-//! The guide walks through all of it in ten minutes, with the client's side in JavaScript beside the server's:
-//! `docs/guide.md` in this crate's folder. `docs/from-socket-io.md` and `docs/from-koa-socket.md` have each call of those
-//! beside its Rust, `docs/performance.md` what it costs. This page is the map.
+//! The guide, `docs/guide.md` in this crate's folder, walks through all of it in ten minutes, with the client's side in
+//! JavaScript. `docs/from-socket-io.md` and `docs/from-koa-socket.md` put each call of those libraries beside its Rust;
+//! `docs/performance.md` says what koio costs. This page is the map.
 //!
 //! # The tour
 //!
 //! **Putting a server together.** [`Io`] takes [`state`](Io::state), [`wrap`](Io::wrap) for middleware,
 //! [`handlers`](Io::handlers), [`namespace`](Io::namespace)s, limits. It ends in [`listen`](Io::listen) or
 //! [`bind`](Io::bind), or, inside another server, in [`into_layer`](Io::into_layer) (axum) or
-//! [`into_service`](Io::into_service) (hyper). Contradictions in the set-up are errors then, with file and line.
+//! [`into_service`](Io::into_service) (hyper). These check the set-up: a contradiction is an error with file and line.
 //!
 //! **Handlers.** [`#[on]`](macro@on) makes a function a handler and leaves it a function. [`handlers!`] lists them,
-//! [`Handlers`] is such a list, and `Io::discover()` finds them by itself. `"connection"` and `"disconnect"` are the life of
-//! a connection, `"*"` is what nothing else took.
+//! [`Handlers`] is such a list, and `Io::discover()` finds them by itself. `"connection"` and `"disconnect"` are the
+//! life of a connection; `"*"` takes every event that has no handler.
 //!
-//! **Arguments** are read by position, from the types that the handler takes: anything that implements `Deserialize`, and
-//! what koio gives.
+//! **Arguments** are made by their types. A type that implements `Deserialize` reads the next argument that the client
+//! sent; the others come from the event and its socket:
 //!
 //! | type | what it is |
 //! |---|---|
 //! | [`Context`] | koa's `ctx`: the event, its socket, the server |
 //! | [`Socket`] | one client: [`emit`](Socket::emit), [`join`](Socket::join), [`set`](Socket::set) |
-//! | [`State`] | what was given to the server, shared |
-//! | [`Handshake`], [`Auth`] | what the client said when it connected |
-//! | [`CloseReason`] | why it is gone, in `disconnect` |
-//! | [`Ack`] | the answer, to be given later |
+//! | [`State`] | a value given to [`Io::state`], shared by all handlers |
+//! | [`Handshake`], [`Auth`] | what the client sent when it connected |
+//! | [`Params`] | the parameters of a namespace such as `/room/{id}` |
+//! | [`CloseReason`] | why the socket closed, in `disconnect` |
+//! | [`Ack`] | the acknowledgement, for a handler that answers later |
 //! | [`Args`] | all arguments, undecoded |
-//! | [`Try`](extract::Try) | an argument that may not fit |
+//! | [`Try`](extract::Try) | an argument as a `Result`: the handler sees the error if it does not fit |
 //! | a type of your own | with [`FromEvent`] |
 //!
-//! **The return value is the ack.** `()` is no argument, anything else is one, [`args!`] are several; a [`Result`] is its
-//! value, or its [`Error`] as `{"error": {"code", "message", "data"?}}`. [`bail!`] and [`ensure!`] make errors that the client
-//! may see, `?` makes hidden ones, [`map_error`](Io::map_error) gives those of a library a code, and
-//! [`on_error`](Io::on_error) sees them all.
+//! **The return value is the ack.** `()` is no argument, anything else is one, [`args!`] are several; a [`Result`] is
+//! its value, or its [`Error`] as `{"error": {"code", "message", "data"?}}`. [`bail!`] and [`ensure!`] make errors that
+//! the client may see, `?` makes hidden ones, [`map_error`](Io::map_error) gives those of a library a code, and
+//! [`on_error`](Io::on_error) sees each error that leaves a handler and its middleware.
 //!
-//! **The onion.** A middleware is an `async fn(Context, Next) -> Result<Reply>`, and [`Next`] is everything inside it, the
-//! handler at the centre: time it, catch its error, change its [`Reply`]. A function
-//! that returns `impl` [`Middleware`] makes one with settings, [`compose`](middleware::compose) one of several. Layers of
-//! tower go around the [`Pipeline`](middleware::Pipeline).
+//! **The onion.** A middleware is an `async fn(Context, Next) -> Result<Reply>`, and [`Next`] is everything inside it,
+//! the handler at the centre: time it, catch its error, change its [`Reply`]. A function that returns `impl`
+//! [`Middleware`] makes one with settings, [`compose`](middleware::compose) one of several. tower layers
+//! ([`layer`](Io::layer)) go around the whole [`Pipeline`](middleware::Pipeline).
 //!
 //! **Emitting.** [`IoHandle`] (`ctx.io()`, [`Io::handle`]) emits to all sockets: [`broadcast`](IoHandle::broadcast),
-//! [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace. [`Emit`](emit::Emit) is what `to`, `except`,
-//! `volatile` and `timeout` build. [`emit_with_ack`](Socket::emit_with_ack) asks one client and waits,
-//! [`emit_with_acks`](emit::Emit::emit_with_acks) asks many. [`Bytes`] and all other types that ask serde for bytes travel as binary,
-//! at any depth.
+//! [`to`](IoHandle::to) a room or a socket, [`of`](IoHandle::of) another namespace. `to`, `except`, `volatile` and
+//! `timeout` build an [`Emit`](emit::Emit). [`emit_with_ack`](Socket::emit_with_ack) asks one client and waits,
+//! [`emit_with_acks`](emit::Emit::emit_with_acks) asks many. [`Bytes`] and all other types that ask serde for bytes
+//! travel as binary, at any depth.
 //!
-//! **Running it.** Limits are in [`Config`](config::Config), what was dropped is in [`Counts`](observe::Counts), [`shutdown`](IoHandle::shutdown) ends it in
-//! order, [`describe`](Io::describe) prints the table of handlers. The log is [`tracing`]'s: without a subscriber nothing is
-//! printed, errors included.
+//! **Running it.** Limits are in [`Config`](config::Config), [`Counts`](observe::Counts) counts what was dropped,
+//! [`shutdown`](IoHandle::shutdown) ends the server in order, and [`describe`](Io::describe) prints the table of
+//! handlers. [`cluster`](Io::cluster) makes the server one of several. The log is [`tracing`]'s: without a subscriber
+//! nothing is printed, errors included.
+//!
+//! # Modules
+//!
+//! The root has what nearly every program names; the modules have the rest.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`extract`] | the types of arguments, and the traits [`FromEvent`] and [`Answer`](extract::Answer) |
+//! | [`middleware`] | [`Middleware`], [`Next`], `compose`, and the pipeline that tower layers wrap |
+//! | [`describe`] | lists of handlers, and the table of them |
+//! | [`config`] | the limits and their defaults |
+//! | [`emit`] | an emit before it is sent, and the futures of acknowledgements |
+//! | [`cluster`] | several servers as one, and the broker between them |
+//! | [`observe`] | counters, and the trait of observers |
+//! | [`server`] | the running server, and koio as a tower service |
+//! | [`ids`] | the names of sockets and rooms, and of sessions |
 //!
 //! # What is promised
 //!
@@ -90,16 +108,16 @@
 //!    the upgrade from polling to WebSocket. Events of one socket are handled one at a time in that order.
 //! 2. No gap inside a live session: what a client sees is a prefix of what was accepted for it. If something
 //!    that is not volatile can't be delivered, the session ends, with a [`CloseReason`].
-//! 3. An emit to one socket says accepted, [full](Error::is_full) or [closed](Error::is_closed). An emit to
-//!    many fails only for the caller's fault. What is dropped is counted ([`IoHandle::counts`]).
+//! 3. An emit to one socket is accepted, or fails as [full](Error::is_full) or [closed](Error::is_closed). An emit to
+//!    many fails only for a mistake of the caller's. What is dropped is counted ([`IoHandle::counts`]).
 //! 4. A wait for an ack ends exactly once: with the answer, at its deadline, or when the socket closes.
 //! 5. If the connection handler ran, the disconnect handler runs, once and last.
 //!
 //! Delivery is at most once in both directions, as in Socket.IO without recovery: what was sent while a client
 //! was away is not kept.
 //!
-//! Every queue is bounded, and every limit has a default in [`Config`](config::Config). A client that breaks the protocol or a
-//! limit loses its own session; other sessions are not affected.
+//! Every queue is bounded. The limits of a client are in [`Config`](config::Config), with their defaults. A client that
+//! breaks the protocol or a limit loses its own session; other sessions are not affected.
 //!
 //! # Features
 //!
@@ -143,8 +161,8 @@ pub mod extract {
     //! What a handler takes and returns.
     //!
     //! A handler takes types that implement [`FromEvent`]: those below, [`Context`](crate::Context),
-    //! [`Socket`](crate::Socket), [`Handshake`](crate::Handshake), [`CloseReason`](crate::CloseReason), and all that serde
-    //! can read. It returns an [`Answer`]: all that serde can write, or a [`Reply`](crate::Reply).
+    //! [`Socket`](crate::Socket), [`Handshake`](crate::Handshake), [`CloseReason`](crate::CloseReason), and all that
+    //! serde can read. It returns an [`Answer`]: all that serde can write, or a [`Reply`](crate::Reply).
 
     pub use crate::router::{Ack, Answer, Args, Auth, FromEvent, Params, Requirements, State, Try};
 }
@@ -174,7 +192,7 @@ pub mod config {
 }
 
 pub mod emit {
-    //! What emitting gives: an [`Emit`] to many before it is sent, and the futures of their acknowledgements.
+    //! An [`Emit`] before it is sent, and the futures of acknowledgements.
 
     pub use crate::socket::{AckFuture, AcksFuture, Emit};
 }
@@ -182,12 +200,13 @@ pub mod emit {
 pub mod cluster {
     //! Several servers as one: the broker that connects them.
     //!
-    //! Servers that [join](crate::Io::cluster) the same broker are the nodes of a cluster. Emits, `fetch_sockets`, `sockets_join` and the
-    //! like then mean the sockets of all nodes. What is meant for sockets of the own node happens at once; it neither waits for
-    //! the broker nor fails with it. What a node misses (it is too far behind, the broker is gone) is counted, logged, and
-    //! otherwise lost: delivery is at most once, as between a server and its clients.
+    //! Servers that [join](crate::Io::cluster) the same broker are the nodes of a cluster. Emits, `fetch_sockets`,
+    //! `sockets_join` and the like then mean the sockets of all nodes. A node serves its own sockets first and at once,
+    //! whether or not the broker takes the message for the others. A message that a node misses, because it is too far
+    //! behind or the broker is gone, is counted, logged, and otherwise lost: delivery is at most once, as between a
+    //! server and its clients.
     //!
-    //! [`Memory`](Memory) joins servers within one process:
+    //! [`Memory`] joins servers within one process:
     //!
     //! ```
     //! # use koio::{Io, Result, cluster::Memory};

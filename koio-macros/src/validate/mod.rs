@@ -1,8 +1,8 @@
-//! Syntax into a model: every rule of `#[on]` and `handlers![]`, each with the words that say what
+//! Syntax into a model: every rule of `#[on]` and `handlers![]`, each with a message that says what
 //! to write instead.
 //!
-//! What only the whole program knows (two handlers of one event, a missing state) is checked when
-//! the server starts.
+//! Rules about the whole program (two handlers of one event, a missing state) are checked when the
+//! server starts.
 
 mod options;
 mod signature;
@@ -31,7 +31,7 @@ pub(crate) struct Handler {
     pub(crate) arguments: Vec<Argument>,
     /// The written return type, or `()` at the place where it would stand.
     pub(crate) answer: Type,
-    /// What decides whether the handler exists: `cfg`, and `cfg_attr` that adds one.
+    /// The attributes that decide whether the handler exists: `cfg`, and `cfg_attr` that adds one.
     pub(crate) conditions: Vec<Attribute>,
     /// Lint levels that the user set for the signature, which the expansion repeats.
     pub(crate) lints: Vec<TokenStream>,
@@ -182,7 +182,7 @@ fn handler(
     })
 }
 
-/// A second `#[on]` would want a second struct of the same name.
+/// Reports a second `#[on]`, which would need a second struct of the same name.
 fn stacked(attributes: &[Attribute], errors: &mut Errors) -> bool {
     let mut others = attributes
         .iter()
@@ -197,7 +197,7 @@ fn stacked(attributes: &[Attribute], errors: &mut Errors) -> bool {
     second.is_some()
 }
 
-/// With an `also` on the second, both are meant. A `cfg` may leave one of the two.
+/// Reports two handlers of one event, unless the second has `also`, or one has a `cfg` that may remove it.
 fn twice_in_block(ty: &Type, handlers: &[Handler], errors: &mut Errors) {
     let mut first: HashMap<(Option<String>, String), &Ident> = HashMap::new();
     let certain = handlers
@@ -240,7 +240,7 @@ pub(crate) fn list(list: List, errors: &mut Errors) -> Listed {
             }
         };
         let name = path.to_token_stream().to_string().replace(' ', "");
-        // Of two entries with a `cfg`, one may be left.
+        // With a `cfg`, only one of two equal entries may remain.
         if attributes.is_empty() {
             match seen.contains(&name) {
                 true => errors.push(

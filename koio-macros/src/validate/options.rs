@@ -46,8 +46,8 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// What the block says for all its methods: its namespace unless a method names another, and
-    /// its middleware around theirs.
+    /// Adds the options of the block: its namespace unless the method names another, and its
+    /// middleware around the method's.
     pub(super) fn inherit(&mut self, block: &Options) {
         if self.namespace.is_none() {
             self.namespace = block.namespace.clone();
@@ -63,7 +63,7 @@ pub(super) fn given<T>(option: Option<Option<T>>) -> Option<T> {
     option.flatten()
 }
 
-/// Reads the entries of one `#[on(..)]`; `handler` names the function in what the errors propose.
+/// Reads the entries of one `#[on(..)]`; `handler` is the name in the examples of the errors.
 pub(super) fn read(
     place: Place<'_>,
     entries: Vec<Entry>,

@@ -1,4 +1,4 @@
-//! What a function must look like to be called by koio.
+//! The rules for the signature of a handler.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
@@ -15,7 +15,7 @@ use syn::{
 use super::Argument;
 use crate::diagnose::Errors;
 
-/// Async, and without anything that only a caller could choose.
+/// Checks that it is async, and has nothing that only a caller could choose.
 pub(super) fn is_callable(signature: &Signature, errors: &mut Errors) {
     if signature.asyncness.is_none() {
         errors.push(signature.fn_token, "a handler is async: write `async fn`");
@@ -39,7 +39,7 @@ pub(super) fn is_callable(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// `&self`, since one value serves all sockets at once.
+/// Checks for `&self`: one value serves all sockets at once.
 pub(super) fn receiver(signature: &Signature, errors: &mut Errors) {
     match signature.receiver() {
         Some(receiver) if receiver.mutability.is_none() => match &receiver.kind {
@@ -211,7 +211,7 @@ fn text(ty: &Type) -> String {
         .replace(" ,", ",")
 }
 
-/// The attributes that decide whether an item exists, to be repeated on what stands beside it.
+/// The attributes that decide whether an item exists, to be repeated on the items beside it.
 pub(super) fn conditions(attributes: &[Attribute]) -> Vec<Attribute> {
     attributes.iter().filter_map(condition).collect()
 }
@@ -220,7 +220,7 @@ fn condition(attribute: &Attribute) -> Option<Attribute> {
     if attribute.path().is_ident("cfg") {
         return Some(attribute.clone());
     }
-    // Of `cfg_attr(unix, cfg(..), inline)` only the `cfg` concerns the neighbours.
+    // Of `cfg_attr(unix, cfg(..), inline)` only the `cfg` concerns the items beside it.
     let Meta::List(list) = &attribute.meta else {
         return None;
     };

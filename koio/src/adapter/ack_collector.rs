@@ -21,15 +21,15 @@ pub(crate) enum NoAnswer {
     Late,
     /// It disconnected before it answered.
     Disconnected,
-    /// It answered on another node, with what is no JSON.
+    /// Its answer arrived from another node and is no JSON.
     Malformed,
 }
 
 /// One socket's answer.
 pub(crate) type AckOutcome = (SocketId, Result<RawArgs, NoAnswer>);
 
-/// Where the answers to one event are collected. It is complete when every socket that was asked has an outcome, and every
-/// node that was asked has said which sockets it asked.
+/// Collects the answers to one event. It is complete when every socket that was asked has an outcome, and every node
+/// that was asked has sent the list of sockets that it asked.
 #[derive(Debug)]
 pub(crate) struct AckCollector {
     state: Mutex<CollectorState>,
@@ -42,7 +42,7 @@ struct CollectorState {
     outcomes: Vec<AckOutcome>,
     /// Sockets that have not answered, with their node if that is another one.
     unanswered: HashMap<SocketId, Option<NodeId>>,
-    /// Nodes that have not said which sockets they asked.
+    /// Nodes that have not sent the list of sockets that they asked.
     silent: Vec<NodeId>,
     /// Nodes that the event was not sent to.
     unreached: Vec<NodeId>,
@@ -54,7 +54,7 @@ impl CollectorState {
         self.unanswered.is_empty() && self.silent.is_empty()
     }
 
-    fn watch(&mut self, cx: &Context<'_>) {
+    fn register_waker(&mut self, cx: &Context<'_>) {
         match &mut self.waker {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
@@ -63,7 +63,7 @@ impl CollectorState {
 }
 
 impl AckCollector {
-    /// For [`poll_complete`](Self::poll_complete).
+    /// A collector to wait for as a whole, with [`poll_complete`](Self::poll_complete).
     pub(crate) fn new() -> Self {
         Self {
             state: Mutex::default(),
@@ -71,7 +71,7 @@ impl AckCollector {
         }
     }
 
-    /// For [`poll_next`](Self::poll_next).
+    /// A collector to take outcomes from one by one, with [`poll_next`](Self::poll_next).
     pub(crate) fn streaming() -> Self {
         Self {
             streaming: true,
@@ -93,12 +93,12 @@ impl AckCollector {
         result
     }
 
-    /// A socket of this node is asked.
+    /// Expects an outcome of a socket of this node.
     pub(crate) fn expect(&self, socket: SocketId) {
         self.state.lock().unanswered.insert(socket, None);
     }
 
-    /// Another node is asked.
+    /// Expects the list of a node, by [`node_asked`](Self::node_asked).
     pub(super) fn expect_node(&self, node: NodeId) {
         self.state.lock().silent.push(node);
     }
@@ -111,7 +111,7 @@ impl AckCollector {
         });
     }
 
-    /// Another node has asked these sockets. Nothing happens if it was not expected to.
+    /// Expects outcomes of these sockets of another node. Without effect if the node was not expected to send them.
     pub(super) fn node_asked(&self, node: &NodeId, sockets: Vec<SocketId>) {
         self.change(|state| {
             let silent = state.silent.len();
@@ -125,7 +125,7 @@ impl AckCollector {
         });
     }
 
-    /// Another node has left: none of its sockets will answer.
+    /// Another node has left: its sockets disconnected before they answered.
     pub(super) fn node_left(&self, node: &NodeId) {
         self.change(|state| {
             state.silent.retain(|silent| silent != node);
@@ -145,7 +145,7 @@ impl AckCollector {
         });
     }
 
-    /// A socket has an outcome. Only its first counts.
+    /// Records the outcome of a socket. Only the first counts.
     pub(crate) fn resolve(&self, socket: SocketId, outcome: Result<RawArgs, NoAnswer>) {
         self.change(|state| {
             if state.unanswered.remove(&socket).is_some() {
@@ -172,7 +172,7 @@ impl AckCollector {
         if state.is_complete() {
             return Poll::Ready(());
         }
-        state.watch(cx);
+        state.register_waker(cx);
         Poll::Pending
     }
 
@@ -185,12 +185,13 @@ impl AckCollector {
         if state.is_complete() {
             return Poll::Ready(None);
         }
-        state.watch(cx);
+        state.register_waker(cx);
         Poll::Pending
     }
 
-    /// Ends the wait: the outcomes that have not been taken ([`NoAnswer::Late`] for the sockets that have none), and the
-    /// nodes that have not said which sockets they asked, or were not reached.
+    /// Ends the wait. Returns the outcomes that have not been taken ([`NoAnswer::Late`] for the sockets that have
+    /// none), and the nodes that have not sent the list of sockets that they asked, or were
+    /// not reached.
     pub(crate) fn finish(&self) -> (Vec<AckOutcome>, Vec<NodeId>) {
         let mut state = self.state.lock();
         let CollectorState {

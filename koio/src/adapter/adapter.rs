@@ -1,4 +1,4 @@
-//! The door between emits and delivery.
+//! The trait [`Adapter`], between emits and delivery.
 
 use std::{any::Any, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -33,12 +33,12 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// A fresh ack id of the namespace, as the sockets of this node will see it.
     fn next_ack(&self, namespace: &str) -> u64;
 
-    /// Queues a packet for each socket meant. `volatile`: only where it can be sent at once. Returns the number of sockets of
-    /// this node.
+    /// Queues a packet for each socket meant. `volatile`: only where it can be sent at once. Returns the number of
+    /// sockets of this node.
     fn broadcast(&self, to: Destination<'_>, packet: &Frame, volatile: bool) -> usize;
 
-    /// Queues a packet that carries `ack` for each socket meant. The answers go to `answers`; other nodes send theirs for
-    /// as long as `wait`. Returns the number of sockets of this node too.
+    /// Queues a packet that carries `ack` for each socket meant. The answers go to `answers`; other nodes send theirs
+    /// for as long as `wait`. Returns the number of sockets of this node too.
     fn ask(
         &self,
         to: Destination<'_>,

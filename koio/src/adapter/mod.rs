@@ -1,7 +1,7 @@
 //! Rooms and delivery: whom an emit means, and how it gets there.
 //!
-//! [`Adapter`] is the door that emits go through. The rooms of this node are one implementation (the socket layer has
-//! it, over [`Rooms`]); [`Cluster`] is the other: the rooms of this node, and the other nodes behind a [`Broker`].
+//! Emits go through the trait [`Adapter`]. The socket layer implements it for this node, over [`Rooms`]; [`Cluster`]
+//! for this node and the others behind a [`Broker`].
 
 mod ack_collector;
 #[allow(clippy::module_inception, reason = "the file of the trait `Adapter`")]

@@ -19,7 +19,7 @@ use crate::ids::{Room, SocketId};
 
 /// A member of rooms.
 pub(crate) trait Recipient: Clone {
-    /// The id that it is a member by.
+    /// The id of the member.
     fn id(&self) -> &SocketId;
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Rooms<M>(RwLock<RoomTable<M>>);
 struct RoomTable<M> {
     members: HashMap<ById<M>, MemberEntry, RandomState>,
     all: MemberList<M>,
-    /// With the standard hasher: the names may be chosen by clients.
+    /// With the standard hasher, whose keys are random, since clients may choose the names.
     rooms: HashMap<Room, MemberList<M>>,
 }
 
@@ -355,8 +355,8 @@ fn remove<M: Recipient>(list: &mut MemberList<M>, at: usize) -> Option<SocketId>
     list.get(at).map(|moved| *moved.id())
 }
 
-/// Whether a table should shrink. Up to 64 entries are not worth it, unless the table is empty. (The capacity that a hash
-/// table reports leaves out the slots of removed entries, so for an empty one it says nothing.)
+/// Whether a table should shrink. Up to 64 entries are not worth it, unless the table is empty. (The capacity that a
+/// hash table reports leaves out the slots of removed entries, so for an empty one it says nothing.)
 fn is_sparse(used: usize, capacity: usize) -> bool {
     used == 0 || capacity > 64 && used < capacity / 4
 }

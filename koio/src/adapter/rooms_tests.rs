@@ -34,7 +34,7 @@ fn chosen(rooms: &Rooms<One>, target: &Target) -> Vec<u8> {
 }
 
 #[test]
-fn no_room_means_everybody_and_an_id_means_that_one() {
+fn no_room_selects_all_and_an_id_selects_that_member() {
     let (rooms, ids) = three();
     assert_eq!(chosen(&rooms, &target(&[], &[])), [1, 2, 3]);
     assert_eq!(chosen(&rooms, &target(&[ids[1].as_str()], &[])), [2]);

@@ -1,4 +1,4 @@
-//! What other nodes see of a socket.
+//! The description of a socket, for other nodes.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::{
     wire,
 };
 
-/// What [`fetch`](super::Adapter::fetch) says about one socket.
+/// The description of one socket by [`fetch`](super::Adapter::fetch).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SocketView {
     pub(crate) id: SocketId,
@@ -26,7 +26,7 @@ pub(crate) struct SocketView {
     pub(crate) data: Option<String>,
 }
 
-/// What a client said when it connected, as plain data: the [`Handshake`](crate::Handshake) of a socket that may be on
+/// What a client sent when it connected, as plain data: the [`Handshake`](crate::Handshake) of a socket that may be on
 /// another node.
 ///
 /// It serialises into an object with the keys that Node's `socket.handshake` has: `headers`, `address`, `issued`

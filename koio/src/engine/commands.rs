@@ -1,4 +1,4 @@
-//! What other tasks ask of a session's task.
+//! Commands from other tasks to a session's task.
 
 use std::{
     any::Any,
@@ -13,13 +13,13 @@ use parking_lot::Mutex;
 
 use super::{CloseReason, ending::Ending, transport::Transport};
 
-/// Something that another task asks of a session.
+/// A command to a session's task.
 pub(crate) enum Command {
     /// Offers a transport that the session may move to. Its connection is established.
     Probe(Box<dyn Transport>),
     /// Ends the session, because its client broke the transport's rules or aborted a request.
     Lost(CloseReason),
-    /// Ends the session, because the layer above wants that.
+    /// Ends the session: the layer above closed it.
     Close { reason: CloseReason, ending: Ending },
 }
 
@@ -28,14 +28,14 @@ const CAPACITY: usize = 64;
 
 /// The commands that a session's task has not taken yet.
 pub(crate) struct CommandQueue {
-    /// Whether `commands` has any, to look without the lock. Written under the lock, and before the session's task is woken
+    /// Whether there are commands, readable without the lock. Written under the lock, and before the session's task is woken
     /// through its outbox, so a task that was woken sees it.
     pending: AtomicBool,
     state: Mutex<CommandState>,
 }
 
 struct CommandState {
-    /// Boxed, and absent when empty, to keep idle sessions small: over a WebSocket it hardly ever is there.
+    /// Boxed, and absent when empty, to keep idle sessions small: a WebSocket session rarely has commands.
     contents: Option<Box<CommandContents>>,
     closed: bool,
 }
@@ -47,7 +47,7 @@ struct CommandContents {
     mailbox: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// The session takes no more requests.
+/// A command or a request was refused: the session is over, or too many are pending.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotTaken;
 
@@ -129,7 +129,7 @@ impl CommandQueue {
         let dropped = state.contents.take();
         self.pending.store(false, Ordering::Release);
         drop(state);
-        // Without the lock: what is dropped here may call back.
+        // Without the lock: dropping a transport answers its requests, which takes other locks.
         drop(dropped);
     }
 }

@@ -1,4 +1,4 @@
-//! What a session may do, and how long it may take.
+//! The limits of sessions, in time and size.
 
 use std::{fmt, time::Duration};
 
@@ -10,8 +10,8 @@ pub struct EngineConfig {
     /// handshake, which gives up after `ping_interval + ping_timeout` without a ping.
     pub ping_interval: Duration,
     /// Time a client has to answer a ping. Default 20 s. A session that misses it ends with
-    /// [`CloseReason::PingTimeout`](crate::CloseReason::PingTimeout). The deadline rests while the server
-    /// itself is not reading, because a handler's queue is full.
+    /// [`CloseReason::PingTimeout`](crate::CloseReason::PingTimeout). The deadline is paused while the
+    /// server itself is not reading, because a handler's queue is full.
     pub ping_timeout: Duration,
     /// Time that an upgrade from polling to WebSocket may take. Default 10 s. At the limit the WebSocket is
     /// closed and the session goes on over polling.
@@ -33,7 +33,7 @@ pub struct EngineConfig {
     pub message_timeout: Duration,
     /// Frames that one WebSocket message may be cut into. Default 1,024. Then it is closed (1008).
     pub max_fragments: usize,
-    /// Time that a closing session waits for its client to take what is queued. Default 30 s, as in the
+    /// Time that a closing session waits for its client to take queued messages. Default 30 s, as in the
     /// reference. A WebSocket then waits a sixth of it for the client's close frame.
     pub close_timeout: Duration,
     /// Whether sessions may be opened over HTTP long-polling. Default yes.
@@ -62,7 +62,7 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
-    /// Says what contradicts itself, before anybody connects.
+    /// Refuses limits that contradict themselves, before the first client connects.
     pub(crate) fn check(&self) -> Result<(), BadConfig> {
         let refuse = |name, why| Err(BadConfig { name, why });
         for (name, time) in [

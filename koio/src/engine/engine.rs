@@ -34,7 +34,7 @@ struct EngineShared {
     sessions: Arc<Sessions>,
 }
 
-/// No session could be opened.
+/// Why no session could be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotOpened {
     /// The server is shutting down.
@@ -47,12 +47,12 @@ impl Engine {
     /// An engine without sessions.
     ///
     /// # Errors
-    /// Says which limit contradicts itself.
+    /// A limit contradicts itself or another one.
     pub fn new(config: EngineConfig, acceptor: Arc<dyn Acceptor>) -> Result<Self, BadConfig> {
         Self::observed(config, acceptor, Observers::default())
     }
 
-    /// The same, with the observers of the server above it.
+    /// [`new`](Self::new), with the observers of the server above it.
     pub(crate) fn observed(
         config: EngineConfig,
         acceptor: Arc<dyn Acceptor>,
@@ -78,7 +78,7 @@ impl Engine {
         Arc::downgrade(&self.0.sessions)
     }
 
-    /// Who is told what happens.
+    /// The observers of its sessions.
     pub(crate) fn observers(&self) -> &Observers {
         self.0.sessions.observers()
     }
@@ -91,8 +91,8 @@ impl Engine {
 
     /// Opens a session over this transport and spawns its task.
     ///
-    /// Returns the frame of the handshake. Over a transport that waits for requests it is the caller's to send, as the answer
-    /// to the request that opened the session; otherwise the session sends it.
+    /// Returns the frame of the handshake. Over a transport that waits for requests the caller sends it, as the answer to the
+    /// request that opened the session; otherwise the session sends it.
     pub(crate) fn open(
         &self,
         opening: Opening,

@@ -41,7 +41,7 @@ pub(crate) enum Input {
     Lost(CloseReason),
     /// The layer above ends the session.
     Close(CloseReason, Ending),
-    /// A closing transport has sent everything, its closing included. The client has not answered that.
+    /// A closing transport has sent everything, its close frame included. The client has not answered it.
     CloseSent,
     /// A closing transport has nothing left to do.
     Finished,
@@ -74,7 +74,7 @@ pub(crate) enum Output {
     Gone,
 }
 
-/// At most two things follow from one input.
+/// The outputs of one input: at most two.
 #[derive(Debug, Default)]
 pub(crate) struct Outputs([Option<Output>; 2]);
 
@@ -142,7 +142,7 @@ impl ProbeState {
         }
     }
 
-    /// When its time is up.
+    /// When the probe times out.
     fn ends(self) -> Option<Instant> {
         match self {
             Self::None => None,
@@ -291,8 +291,8 @@ impl Machine {
             }
             Input::Tick if now >= by => self.gone(),
             Input::Tick if self.probe().ends().is_some_and(|at| now >= at) => self.drop_probe(),
-            // A probe that is still there was answered. The upgrade is completed, since the client fetches what is queued
-            // only on its new transport.
+            // A probe that is still there was answered. The upgrade is completed, since the client fetches queued frames only
+            // on its new transport.
             Input::ProbePacket(packet) => self.probe_packet(packet, now),
             Input::ProbeLost => self.drop_probe(),
             Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
@@ -477,7 +477,7 @@ impl Machine {
         let closed = Output::Closed { reason, ending };
         match self.probe() {
             ProbeState::None => Outputs::one(closed),
-            // The client has paused its polls, or is about to, and sends `5` next. It never polls again, so what is queued
+            // The client has paused its polls, or is about to, and sends `5` next. It never polls again, so queued frames
             // can reach it only on the probe.
             ProbeState::Answered { .. } if ending == Ending::Flush => Outputs::one(closed),
             ProbeState::Opened { .. } | ProbeState::Answered { .. } => {

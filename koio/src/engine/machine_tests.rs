@@ -22,7 +22,7 @@ impl Played {
         Self::of(config(), transport)
     }
 
-    /// With a heartbeat so slow that it stays out of the way.
+    /// With a heartbeat that is too slow to matter in a test.
     fn quiet(transport: TransportKind) -> Self {
         let config = EngineConfig {
             ping_interval: Duration::from_secs(60),
@@ -186,7 +186,7 @@ fn a_failed_probe_leaves_polling_alone() {
     );
     assert_eq!(session.machine.transport(), TransportKind::Polling);
     assert!(session.machine.is_open());
-    // And another one may try.
+    // Another probe may follow.
     assert_eq!(
         session.give(Input::ProbeOpened(TransportKind::WebSocket)),
         []
@@ -236,7 +236,7 @@ fn closing_while_probing_drops_the_probe_first() {
 }
 
 #[test]
-fn the_pong_deadline_rests_while_the_server_does_not_read() {
+fn the_pong_deadline_is_paused_while_the_server_does_not_read() {
     let mut session = Played::new(TransportKind::WebSocket);
     assert_eq!(session.wait(400 * MS), [Output::Ping]);
     session.give(Input::Reading(false));
@@ -270,7 +270,7 @@ fn a_writer_without_progress_is_a_slow_consumer() {
 }
 
 #[test]
-fn a_closing_session_is_gone_when_told_or_when_time_is_up() {
+fn a_closing_session_is_gone_when_finished_or_when_its_time_is_up() {
     let mut session = Played::new(TransportKind::Polling);
     session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
     assert!(!session.machine.is_open());

@@ -3,8 +3,8 @@
 //!
 //! Below Socket.IO lies Engine.IO (protocol revision 4): a session that carries messages in both directions,
 //! in order, and notices when its peer is gone. This module has the rules of a session as a pure state machine
-//! (`machine`), the one task that drives it (`task`), the bounded queue of what waits to be sent (`outbox`) and
-//! the table of sessions ([`Engine`]). HTTP and WebSocket themselves are [`transport`](crate::transport)'s
+//! (`machine`), the one task that drives it (`task`), the bounded queue of outgoing frames (`outbox`) and the table
+//! of sessions ([`Engine`]). HTTP and WebSocket themselves are [`transport`](crate::transport)'s
 //! business.
 //!
 //! The module is public so that raw Engine.IO servers can be built (see the example `engine-echo`), and outside

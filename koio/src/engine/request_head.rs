@@ -23,7 +23,7 @@ pub(super) struct RequestHead {
 
 /// Headers about the connection and not about the client (RFC 9110 section 7.6.1, RFC 6455 section 11.3). They are most of
 /// what a client other than a browser sends with a WebSocket.
-fn is_of_the_connection(name: &[u8]) -> bool {
+fn describes_connection(name: &[u8]) -> bool {
     let known: &[&[u8]] = match name.len() {
         7 => &[b"upgrade"],
         10 => &[b"connection", b"keep-alive"],
@@ -71,7 +71,7 @@ impl RequestHead {
     where
         I: Iterator<Item = (&'a [u8], u8, &'a [u8])>,
     {
-        let lines = || lines().filter(|(name, ..)| !is_of_the_connection(name));
+        let lines = || lines().filter(|(name, ..)| !describes_connection(name));
         let sizes = lines().map(|(name, _, value)| name.len() + value.len() + 2);
         let mut text = Vec::with_capacity(target.len() + 1 + sizes.sum::<usize>());
         text.extend_from_slice(target);
@@ -105,7 +105,7 @@ impl RequestHead {
     }
 
     pub(super) fn uri(&self) -> &Uri {
-        // It was made from a valid one.
+        // The text holds a valid target.
         let uri = &self.parsed().uri;
         uri.get_or_init(|| Uri::try_from(self.target()).unwrap_or_default())
     }

@@ -1,4 +1,4 @@
-//! The handle of a session: what everybody but its own task holds of it.
+//! [`Session`]: the handle to a session, for everything but its own task.
 
 use std::{
     any::Any,
@@ -82,7 +82,7 @@ impl Session {
         TransportKind::from_index(self.0.transport.load(Ordering::Relaxed))
     }
 
-    /// Whether the session takes what is sent.
+    /// Whether the session accepts messages to send.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.0.outbox.is_closed()
@@ -106,7 +106,7 @@ impl Session {
         self.0.outbox.push(frame, Urgency::Normal)
     }
 
-    /// The same for a frame without other recipients.
+    /// [`send_frame`](Self::send_frame) for a draft, which has one recipient.
     pub(crate) fn send_draft(&self, draft: Draft) -> Result<(), SendError> {
         self.0.outbox.append(draft, Urgency::Normal)
     }
@@ -125,24 +125,24 @@ impl Session {
         self.0.outbox.give(frame, Urgency::Reply)
     }
 
-    /// The same for the answer to an event.
+    /// [`reply`](Self::reply) for the answer to an event.
     pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), SendError> {
         self.0.outbox.append(draft, Urgency::Reply)
     }
 
-    /// Ends the session. What is queued is delivered first, within
-    /// [`EngineConfig::close_timeout`]; nothing more is taken from the client or for it.
+    /// Ends the session. Queued messages are delivered first, within
+    /// [`EngineConfig::close_timeout`]; later messages, in either direction, are refused or dropped.
     pub fn close(&self, reason: CloseReason) {
         self.end(reason, Ending::Flush);
     }
 
-    /// Ends the session at once; what is queued is dropped.
+    /// Ends the session at once; queued messages are dropped.
     pub fn cut(&self, reason: CloseReason) {
         self.end(reason, Ending::Cut);
     }
 
     fn end(&self, reason: CloseReason, ending: Ending) {
-        // From here on nothing is accepted that could not be delivered.
+        // First, so that no frame is accepted that can't be delivered any more.
         self.0.outbox.close(ending);
         let _ = self.command(Command::Close { reason, ending });
     }
@@ -153,7 +153,7 @@ impl Session {
         Ok(())
     }
 
-    /// Gives the session's task a turn, because the layer above or the transport has something for it to do.
+    /// Wakes the session's task: the layer above or the transport has work for it.
     pub(crate) fn wake(&self) {
         self.0.outbox.wake();
     }
@@ -163,13 +163,13 @@ impl Session {
         self.command(Command::Probe(transport))
     }
 
-    /// The client broke the transport's rules, or aborted a request.
+    /// Ends the session: the client broke the transport's rules, or aborted a request.
     pub(crate) fn lost(&self, reason: CloseReason) {
         let _ = self.command(Command::Lost(reason));
     }
 
-    /// What the transport in use shares with the tasks that serve its requests. `None` if the session has gone over to
-    /// another transport, or is over.
+    /// The mailbox of the transport in use: what it shares with the tasks that serve its requests. `None` if the session has
+    /// moved to another transport, or is over.
     pub(crate) fn mailbox<M: Any + Send + Sync>(&self) -> Option<Arc<M>> {
         self.0.commands.mailbox()
     }
@@ -184,8 +184,8 @@ impl Session {
         self.0.outbox.take_queued(is_current)
     }
 
-    /// Notes that the transport would take a packet, while the session's task is idle. The next frame wakes the task. False
-    /// if the task must be woken now.
+    /// Notes that the transport would take a packet, while the session's task is idle. The next frame wakes the task. Returns
+    /// false if the task must be woken now.
     pub(crate) fn set_writable(&self) -> bool {
         self.0.outbox.set_writable()
     }

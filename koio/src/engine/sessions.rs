@@ -33,7 +33,7 @@ pub(crate) struct Sessions {
 
 type Shard = HashSet<ListedSession, foldhash::fast::RandomState>;
 
-/// A session that is found by its id, which is not stored a second time.
+/// A session in the table, hashed and compared by its id.
 struct ListedSession(Session);
 
 impl Borrow<Sid> for ListedSession {
@@ -57,7 +57,7 @@ impl PartialEq for ListedSession {
 impl Eq for ListedSession {}
 
 impl Sessions {
-    /// No session yet.
+    /// An empty table.
     pub(crate) fn new(observers: Observers) -> Self {
         Self {
             observers,
@@ -65,7 +65,7 @@ impl Sessions {
         }
     }
 
-    /// Those who are told what happens to the sessions.
+    /// The observers of the sessions.
     pub(crate) fn observers(&self) -> &Observers {
         &self.observers
     }
@@ -110,7 +110,7 @@ impl Sessions {
         self.refusing.store(true, Ordering::SeqCst);
     }
 
-    /// Closes every session. What is queued is delivered first.
+    /// Closes every session. Queued frames are delivered first.
     pub(crate) fn close_all(&self, reason: CloseReason) {
         for session in self.all() {
             session.close(reason);
@@ -151,7 +151,7 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Those who are told what happens to the session.
+    /// The observers of the session.
     pub(crate) fn observers(&self) -> &Observers {
         &self.sessions.observers
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::EngineConfig;
 
-/// How a client is connected at the moment.
+/// The kind of transport that a client is connected by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -28,7 +28,7 @@ pub(crate) struct Capabilities {
     /// Packets leave only as the answer to a request of the client, and the request that opened the session is answered
     /// with the handshake. Otherwise packets leave at any time, and the handshake is the first of them.
     pub(crate) waits_for_requests: bool,
-    /// The client answers the end of the connection (a WebSocket's close frame).
+    /// The client answers when the server closes the connection (a WebSocket's close frame).
     pub(crate) has_close_handshake: bool,
 }
 
@@ -40,7 +40,7 @@ impl TransportKind {
         Self::Memory,
     ];
 
-    /// What it can do. A new transport adds its row here.
+    /// The capabilities of this kind. A new transport adds its row here.
     pub(crate) const fn capabilities(self) -> &'static Capabilities {
         match self {
             Self::Polling => &Capabilities {
@@ -80,7 +80,7 @@ impl TransportKind {
         self.capabilities().upgrades.contains(&other)
     }
 
-    /// The transports that a client is told it may move to.
+    /// The transports that the handshake offers for an upgrade.
     pub(crate) fn upgrades(self, config: &EngineConfig) -> impl Iterator<Item = Self> {
         let upgrades = self.capabilities().upgrades.iter().copied();
         upgrades.filter(|kind| kind.is_enabled(config))

@@ -1,4 +1,4 @@
-//! The door from a session to the layer above it.
+//! [`Upstream`] and [`Acceptor`]: the interface of a session to the layer above it.
 
 use std::{
     net::SocketAddr,
@@ -36,7 +36,7 @@ impl Opening {
         }
     }
 
-    /// The same from the text of a request: its target, and the names and values of its headers.
+    /// [`new`](Self::new) from the text of a request: its target, and the names and values of its headers.
     pub(crate) fn of_text<'a>(
         target: &[u8],
         headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
@@ -84,7 +84,7 @@ pub trait Acceptor: Send + Sync + 'static {
     fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream>;
 }
 
-/// What a session tells the layer above: one value for each session, owned by the session's task.
+/// The layer above, as one session calls it: one value for each session, owned by the session's task.
 ///
 /// Every method is called from that task, never two at once. None may block, and none may panic.
 pub trait Upstream: Send {
@@ -93,7 +93,7 @@ pub trait Upstream: Send {
     /// A handler that it starts may be polled here, so that it can finish before the next message is read.
     fn on_message(&mut self, message: Message, cx: &mut Context<'_>);
 
-    /// Polls what is under way. Called whenever the task is woken. `Ready` when nothing is under way: after
+    /// Polls the handlers that are running. Called whenever the task is woken. `Ready` when none is: after
     /// [`on_close`](Self::on_close) the session's task then ends.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
@@ -106,7 +106,7 @@ pub trait Upstream: Send {
         None
     }
 
-    /// Whether no further message should come for now. The session stops reading its transport then, and the
+    /// Whether no further message is accepted for now. The session stops reading its transport then, and the
     /// client's network buffers fill up.
     fn is_full(&self) -> bool {
         false

@@ -1,7 +1,7 @@
 //! Random bytes for ids, and the characters that ids are made of.
 //!
-//! The bytes come from the operating system. Each thread draws 1,024 at once, since a draw is a system call and each
-//! client needs two ids. Bytes that were given out are overwritten: a session's id is a secret of that session.
+//! The bytes come from the operating system. Each thread draws 1,024 at once: one `getrandom` call for 26 clients, with
+//! two ids each. Bytes that were given out are overwritten, since a session's id is a secret of that session.
 
 use std::cell::RefCell;
 
@@ -19,7 +19,7 @@ pub(super) fn is_id_char(byte: &u8) -> bool {
 
 struct Drawn {
     bytes: [u8; DRAW],
-    /// So many have been given out.
+    /// The number of bytes that have been given out.
     used: usize,
 }
 
@@ -45,8 +45,8 @@ impl Drawn {
             getrandom::fill(&mut self.bytes).map_err(|_| NoRandomness)?;
             self.used = 0;
         }
-        let rest = self.bytes.get_mut(self.used..).unwrap_or_default();
-        let next = rest.first_chunk_mut().ok_or(NoRandomness)?;
+        let unused = self.bytes.get_mut(self.used..).unwrap_or_default();
+        let next = unused.first_chunk_mut().ok_or(NoRandomness)?;
         self.used += COUNT;
         Ok(std::mem::replace(next, [0; COUNT]))
     }

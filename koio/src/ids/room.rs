@@ -8,8 +8,8 @@ use super::socket_id::SocketId;
 
 /// The name of a room: a set of sockets of one namespace, made by the first that joins and gone with the last.
 ///
-/// Cloning costs a reference count. Text converts into it, and so does a [`SocketId`], since every socket is in a room of
-/// its own id.
+/// Cloning costs a reference count. Text converts into it, and so does a [`SocketId`], since every socket is in a room
+/// of its own id.
 ///
 /// Where the text came from a client, the client chooses the room, another socket's own room included: look the
 /// text up first.

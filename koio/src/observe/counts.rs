@@ -1,4 +1,4 @@
-//! The counters: every way in which something is not delivered, by its cause.
+//! The counters: what a server dropped, refused or ended, by cause.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,11 +14,11 @@ pub struct Counts {
     pub slow_consumers: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
-    /// Acks of clients that came too late, twice, or for nothing that was asked.
+    /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
     pub unexpected_acks: u64,
     /// Answers that a handler gave after its event had been answered.
     pub second_answers: u64,
-    /// Events that were dropped unread because their namespace had just been left.
+    /// Packets that were dropped because the server had just disconnected their sender from the namespace.
     pub late_events: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
     pub handlers_dropped: u64,
@@ -63,7 +63,7 @@ impl Observer for Counters {
             Observation::ClusterMalformed { .. } => &self.cluster_malformed,
             _ => return,
         };
-        // The counters are independent of each other and of everything else.
+        // Relaxed: a counter orders no other memory.
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }

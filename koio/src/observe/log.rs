@@ -1,4 +1,4 @@
-//! The log: what [`tracing`] is told of what happens, and the span around an event.
+//! The log: the lines that observations write to [`tracing`], and the span around an event.
 //!
 //! Each line has the target of the room where the thing happened (`koio::engine`, `koio::socket`, `koio::transport`), so
 //! that a filter can choose between them.
@@ -83,7 +83,7 @@ pub(crate) fn event_span<'a>(
     tracing::debug_span!("koio", event = event(), namespace, %socket)
 }
 
-/// An observer of the user's panicked.
+/// Logs that an observer of the user panicked.
 pub(super) fn observer_panicked() {
     tracing::error!(target: "koio::observe", "an observer panicked");
 }

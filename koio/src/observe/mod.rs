@@ -1,6 +1,6 @@
-//! What a running server tells about itself: an [`Observer`] is called with each [`Observation`].
+//! Observing a running server: an [`Observer`] is called with each [`Observation`].
 //!
-//! Everything from the engine upward reports what happens through this one door. Two observers are always there: the
+//! All layers from the engine upward report here and nowhere else. Two observers are always there: the
 //! counters behind [`IoHandle::counts`](crate::IoHandle::counts), and the log. Your own are added with
 //! [`Io::observe`](crate::Io::observe); without one, an observation on the path of an event costs one branch.
 //!
@@ -41,12 +41,12 @@ pub use counts::Counts;
 pub(crate) use log::event_span;
 pub(crate) use observers::Observers;
 
-/// Is told what happens in a server: see the [module](self).
+/// Receives the observations of a server: see the [module](self).
 ///
 /// `observe` is called where the thing happens, mostly in the task of a session, and never under one of koio's locks. It
 /// must not block. A panic is caught and logged; nothing else depends on it.
 pub trait Observer: Send + Sync + 'static {
-    /// Something has happened.
+    /// Called once for each observation.
     fn observe(&self, observation: &Observation<'_>);
 }
 
@@ -68,7 +68,7 @@ pub enum Observation<'a> {
         /// The transport it has now.
         transport: &'a str,
     },
-    /// A session ended. What its sockets still run may go on for a while.
+    /// A session ended. Handlers of its sockets may run on for a while.
     SessionClosed {
         /// The session.
         sid: Sid,
@@ -77,7 +77,8 @@ pub enum Observation<'a> {
         /// Why it ended.
         reason: CloseReason,
     },
-    /// A request for a session was turned away before there was one, or was none of an open session.
+    /// A request was refused: it could not open a session, or did not fit the session that it named (Engine.IO protocol,
+    /// error codes).
     RequestRefused {
         /// The status of the answer.
         status: u16,
@@ -87,7 +88,7 @@ pub enum Observation<'a> {
         upgrade: bool,
         /// The message of the answer.
         message: &'a str,
-        /// Where to look for the cause, for the person who runs the server.
+        /// The likely cause, for the operator of the server.
         hint: &'a str,
     },
     /// A socket was accepted into a namespace: its CONNECT has been answered.
@@ -128,7 +129,7 @@ pub enum Observation<'a> {
         namespace: &'a str,
         /// The event's name.
         event: &'a str,
-        /// The sockets of this server that it was for.
+        /// How many sockets of this server it was sent to.
         recipients: usize,
     },
     /// A socket entered a room. Its own room, which bears its id, is not observed.
@@ -168,14 +169,14 @@ pub enum Observation<'a> {
         /// The rule that was broken, in words for the log.
         cause: fmt::Arguments<'a>,
     },
-    /// A client's ack came too late, twice, or for nothing that was asked.
+    /// A client's ack matched no pending emit: it came too late, twice, or with an unknown id.
     UnexpectedAck {
         /// The namespace.
         namespace: &'a str,
         /// The socket that it came from.
         socket: SocketId,
     },
-    /// A handler answered an event that had been answered.
+    /// A handler answered an event a second time.
     SecondAnswer {
         /// The namespace.
         namespace: &'a str,
@@ -184,7 +185,7 @@ pub enum Observation<'a> {
         /// The event's name.
         event: &'a str,
     },
-    /// An event was dropped unread because the server had just put its sender out of the namespace.
+    /// A packet was dropped because the server had just disconnected its sender from the namespace.
     LateEvent {
         /// The namespace.
         namespace: &'a str,
@@ -205,7 +206,7 @@ pub enum Observation<'a> {
     },
     /// A message to other nodes of the cluster was dropped, since the broker did not take it.
     ClusterUnpublished {
-        /// What the broker said.
+        /// The broker's error.
         cause: &'a str,
     },
     /// A message of another node of the cluster could not be read.

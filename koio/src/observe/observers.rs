@@ -12,12 +12,12 @@ use super::{
     log::{self, Log},
 };
 
-/// The observers of one server: its counters, its log, and those that the user added. A clone is the same.
+/// The observers of one server: its counters, its log, and those that the user added. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(Arc<Everyone>);
+pub(crate) struct Observers(Arc<ObserverList>);
 
 #[derive(Default)]
-struct Everyone {
+struct ObserverList {
     counters: Counters,
     added: OnceLock<Vec<Box<dyn Observer>>>,
 }
@@ -26,29 +26,29 @@ impl Observers {
     /// Adds the user's observers, once, before the server starts.
     pub(crate) fn add(&self, observers: Vec<Box<dyn Observer>>) {
         if !observers.is_empty() {
-            // A second start is refused elsewhere, and would bring the same ones.
+            // Fails only at a second start, which is refused elsewhere.
             let _ = self.0.added.set(observers);
         }
     }
 
-    /// Tells all of them.
+    /// Passes the observation to all observers.
     pub(crate) fn notify(&self, observation: &Observation<'_>) {
         self.0.counters.observe(observation);
         Log.observe(observation);
-        self.tell_added(observation);
+        self.observe_added(observation);
     }
 
-    /// Tells the user's observers of something that the counters and the log ignore, and makes the observation only if there
-    /// are any: for the path of every event.
+    /// [`notify`](Self::notify) for an observation that the counters and the log ignore. `observation` is called only if the
+    /// user added observers: this is on the path of every event.
     #[inline]
     pub(crate) fn notify_added<'a>(&self, observation: impl FnOnce() -> Observation<'a>) {
         if self.0.added.get().is_some() {
-            self.tell_added(&observation());
+            self.observe_added(&observation());
         }
     }
 
     #[inline(never)]
-    fn tell_added(&self, observation: &Observation<'_>) {
+    fn observe_added(&self, observation: &Observation<'_>) {
         for observer in self.0.added.get().into_iter().flatten() {
             if catch_unwind(AssertUnwindSafe(|| observer.observe(observation))).is_err() {
                 log::observer_panicked();

@@ -1,4 +1,4 @@
-//! Who is told of what.
+//! Observers, and the observations that they receive.
 
 use std::sync::{
     Arc,
@@ -30,7 +30,7 @@ impl Observer for Panics {
 const LATE: Observation<'_> = Observation::LateEvent { namespace: "/chat" };
 
 #[test]
-fn the_counters_and_an_added_observer_are_told_of_the_same_thing() {
+fn the_counters_and_an_added_observer_receive_the_same_observation() {
     let (observers, late) = (Observers::default(), LateEvents::default());
     observers.add(vec![Box::new(late.clone())]);
     observers.notify(&LATE);
@@ -40,7 +40,7 @@ fn the_counters_and_an_added_observer_are_told_of_the_same_thing() {
 }
 
 #[test]
-fn an_observer_that_panics_keeps_nothing_from_the_others() {
+fn an_observer_that_panics_does_not_stop_the_others() {
     let (observers, late) = (Observers::default(), LateEvents::default());
     observers.add(vec![Box::new(Panics), Box::new(late.clone())]);
     observers.notify(&LATE);

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{Error, Result, socket::caught};
 
-/// A handler or a middleware panicked: the source of the error that the observers are given.
+/// A handler or a middleware panicked: the source of the error that [`on_error`](crate::Io::on_error) gets.
 ///
 /// ```
 /// use koio::middleware::Panic;

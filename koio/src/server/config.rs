@@ -9,7 +9,8 @@ use crate::{
 
 /// All limits of a server. See [`Io::config`](crate::Io::config).
 ///
-/// A zero does not switch a limit off: zeros and limits that contradict each other are refused at the start.
+/// A zero never switches a limit off. Zeros that no server could work with, and limits that contradict each other, are
+/// refused at the start.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {

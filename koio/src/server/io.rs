@@ -110,7 +110,8 @@ impl Io {
     /// Shares a value with all handlers, which take it as [`State<T>`](crate::State). One for each type; a second
     /// one of a type is an error at the start.
     ///
-    /// It is dropped when the server has stopped and its last session has ended. A handle ([`Io::handle`]) may be in it.
+    /// It is dropped when the server has stopped and its last session has ended. A handle ([`Io::handle`]) may be in
+    /// it.
     #[track_caller]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.setup = self.setup.state(value);
@@ -175,9 +176,9 @@ impl Io {
     /// refused. One that is added twice, is called `/`, or holds a comma or a question mark, is an error at the start.
     ///
     /// `/room/{id}` is a pattern, of all namespaces that are `/room/` and one more part; [`Params`](crate::Params) has
-    /// the parts. A namespace that is added by its name comes before the patterns, and no two patterns may match the same
-    /// namespace. Clients choose the names of a pattern's namespaces: such a namespace exists from its first socket to its
-    /// last, and shares neither rooms nor broadcasts with the others.
+    /// the parts. A namespace that is added by its name comes before the patterns, and no two patterns may match the
+    /// same namespace. Clients choose the names of a pattern's namespaces: such a namespace exists from its first
+    /// socket to its last, and shares neither rooms nor broadcasts with the others.
     pub fn namespace(self, path: impl Into<String>, namespace: Namespace) -> Self {
         self.set_up(|setup| setup.namespace(path, namespace))
     }
@@ -187,7 +188,8 @@ impl Io {
         self.set_up(|setup| setup.on_error(observer))
     }
 
-    /// Adds an observer, which is called with what happens in the server: see [`observe`](crate::observe).
+    /// Adds an observer, which is called with each [`Observation`](crate::observe::Observation): see
+    /// [`observe`](crate::observe).
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.observers.push(Box::new(observer));
         self
@@ -254,7 +256,8 @@ impl Io {
         self.config(|config| config.socket.connect_timeout = time)
     }
 
-    /// Bytes of one message. Default 1,000,000; from 1,024 to 1 GiB. Attachments of one packet together may have as many. See
+    /// Bytes of one message. Default 1,000,000; from 1,024 to 1 GiB. The attachments of one packet together may have as
+    /// many. See
     /// [`EngineConfig::max_payload`](crate::engine::EngineConfig::max_payload).
     #[track_caller]
     pub fn max_payload(self, bytes: usize) -> Self {
@@ -272,7 +275,7 @@ impl Io {
     }
 
     /// Lets pages of one more origin connect, as a browser spells it: `https://app.example.com`. By default only
-    /// pages of the host that is asked may, and clients that are no browsers.
+    /// pages of the requested host may connect, and clients that are no browsers.
     ///
     /// An origin is scheme and host, and the port unless it is the scheme's own, with nothing behind them. Anything
     /// else would never match, and is an error at the start; so is `*`, for which there is
@@ -297,7 +300,7 @@ impl Io {
         self
     }
 
-    /// Serves what is not under koio's path by another service, on the same port. koa-socket's word.
+    /// Serves what is not under koio's path by another service, on the same port. Named as in koa-socket.
     ///
     /// ```no_run
     /// # use koio::{Io, Result};

@@ -178,16 +178,16 @@ impl Server {
     /// As [`run`](Self::run): nothing is drained then.
     pub async fn run_until_signal(self) -> Result<()> {
         let handle = self.handle();
-        let patience = self.shutdown_timeout;
+        let deadline = self.shutdown_timeout;
         let running = self.run();
         tokio::pin!(running);
         tokio::select! {
             ended = &mut running => return ended,
-            asked = signalled() => asked?,
+            signal = signalled() => signal?,
         }
         info!("draining; once more to stop at once");
         tokio::select! {
-            _ = async { tokio::join!(handle.shutdown(patience), &mut running) } => {}
+            _ = async { tokio::join!(handle.shutdown(deadline), &mut running) } => {}
             _ = signalled() => {
                 let _: Drained = handle.shutdown(Duration::ZERO).await;
             }
@@ -196,8 +196,8 @@ impl Server {
     }
 }
 
-/// Waits for the end of a shutdown. `Receiver::wait_for` does the same, but its future is larger, and every connection's
-/// task holds one.
+/// Waits for the end of a shutdown. `Receiver::wait_for` does the same, but its future is larger, and every
+/// connection's task holds one.
 async fn ended(stopped: &mut watch::Receiver<bool>) {
     while !*stopped.borrow_and_update() {
         // An error means that every handle was dropped: the server can't be shut down any more.
@@ -270,8 +270,8 @@ fn is_about_one_peer(error: &io::Error) -> bool {
     )
 }
 
-/// Spawns the task of a connection. The task is an `async` block and no `async fn`, which would store its arguments twice,
-/// and the future of hyper, which most connections never need, is boxed.
+/// Spawns the task of a connection. The task is an `async` block, since an `async fn` would store its arguments twice,
+/// and it boxes hyper's future, which most connections never need: so the task fits into 512 bytes.
 fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,

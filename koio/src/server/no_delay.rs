@@ -3,8 +3,8 @@
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Sets it for every connection. Where a connection inherits it from its listener, as on Linux and the BSDs, that takes no
-/// system call (`setsockopt`) for each.
+/// Sets it for every connection. Where connections inherit it from their listener, as on Linux and the BSDs, that saves
+/// a `setsockopt` for each.
 #[derive(Debug)]
 pub(super) struct NoDelay {
     /// Whether connections inherit it; unknown until the first one.

@@ -2,11 +2,12 @@
 
 use std::io;
 
-/// Waits for Ctrl-C, or for SIGTERM: what [`Io::listen`](crate::Io::listen) waits for, for servers that koio is part of.
+/// Waits for Ctrl-C or SIGTERM, as [`Io::listen`](crate::Io::listen) does: for programs that run koio inside another
+/// server.
 ///
 /// If signals can't be waited for, that is logged and this resolves at once: a server that ends is better than one that
-/// can't be ended. From the first call on Ctrl-C does not end the process by itself any more; call it again to wait for
-/// a second one.
+/// can't be ended. From the first call on, Ctrl-C does not end the process by itself any more; call this again to wait
+/// for a second one.
 ///
 /// ```no_run
 /// # use koio::{Io, Result};
@@ -22,6 +23,9 @@ use std::io;
 /// # }
 /// ```
 ///
+/// # Panics
+/// Outside a tokio runtime.
+///
 /// # Cancel safety
 /// Dropping the future stops the waiting, and nothing else.
 pub async fn shutdown_signal() {
@@ -35,7 +39,7 @@ pub(super) async fn signalled() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        asked = tokio::signal::ctrl_c() => asked,
+        ctrl_c = tokio::signal::ctrl_c() => ctrl_c,
         _ = terminate.recv() => Ok(()),
     }
 }

@@ -51,8 +51,8 @@ impl Io {
                 "the path `{path}` must begin with a slash and have neither query nor fragment"
             )));
         }
-        let routes = setup.freeze()?;
-        let clients = Clients::new(Arc::clone(&core), routes);
+        let events = setup.freeze()?;
+        let clients = Clients::new(Arc::clone(&core), events);
         core.local.observers.add(observers);
         let engine = Engine::observed(
             config.engine.clone(),
@@ -76,8 +76,8 @@ impl Io {
     /// Checks everything and binds an address. [`Server::run`] then serves.
     ///
     /// # Errors
-    /// Everything that contradicts itself, naming file and line ([`is_setup`](Error::is_setup)): two handlers of
-    /// an event, a state that is missing, limits. Or the address can't be bound.
+    /// The set-up contradicts itself ([`is_setup`](Error::is_setup)), with file and line: two handlers of an event, a
+    /// missing state, limits. Or the address can't be bound.
     ///
     /// # Cancel safety
     /// Dropping the future drops the set-up with it. No client has been served.

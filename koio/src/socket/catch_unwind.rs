@@ -10,8 +10,8 @@ pub(crate) type PanicPayload = Box<dyn Any + Send>;
 
 /// Runs a call; a panic in it becomes an error.
 ///
-/// Unwind safety: what the panicking code left half-done is its own business, as in a thread that panicked. koio holds no
-/// lock and has no half-changed value while it runs users' code.
+/// Unwind safety: the panicking code may leave its own values half-changed, as in a thread that panics. koio has no
+/// half-changed value of its own while it runs users' code.
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, PanicPayload> {
     catch_unwind(AssertUnwindSafe(call))
 }

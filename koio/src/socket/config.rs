@@ -12,17 +12,17 @@ pub struct SocketConfig {
     /// ([`ForcedServerClose`](crate::CloseReason::ForcedServerClose)).
     pub connect_timeout: Duration,
     /// Events of one socket that may wait for its handlers. Default 256. At the limit the connection is not
-    /// read, all its namespaces included, until a handler has finished; the ping deadline rests meanwhile.
+    /// read, all its namespaces included, until a handler has finished; the ping timeout is suspended meanwhile.
     pub event_queue: usize,
-    /// Bytes of those events. Default 1 MiB; at the limit as for their number, so that a queue holds one message
-    /// more than this at most.
+    /// Bytes of those events. Default 1 MiB. At the limit as for `event_queue`; a queue exceeds it by one message at
+    /// most.
     pub event_queue_bytes: usize,
     /// Time that handlers may go on running after their socket has closed, those of events that were queued
-    /// included. Default 10 s. Then what runs is dropped, and what is queued with it. The disconnect handler has
-    /// as long again.
+    /// included. Default 10 s. Then the running handler and the queued events are dropped. The disconnect handler has
+    /// the same time again.
     pub handler_grace: Duration,
-    /// Answers of one client that may be waited for at once. Default 1,024. At the limit an emit with ack says
-    /// [full](crate::Error::is_full).
+    /// Emits with ack to one socket that may be unanswered at once. Default 1,024. At the limit an emit with ack fails
+    /// as [full](crate::Error::is_full).
     pub pending_acks: usize,
     /// Time that an emit with ack waits for the answer, if it names no other. Default 10 s.
     pub ack_timeout: Duration,

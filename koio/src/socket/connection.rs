@@ -21,7 +21,7 @@ pub(crate) struct Connection<M> {
     close_requests: Mutex<Option<Box<CloseRequests<M>>>>,
 }
 
-/// What the session's task is asked to do by other tasks, or by a handler that it is running itself.
+/// Requests to the session's task, from other tasks and from the handlers that it runs.
 pub(super) struct CloseRequests<M> {
     /// Sockets that were disconnected: their disconnect handlers are due.
     pub(super) sockets: Vec<(M, CloseReason)>,

@@ -1,4 +1,4 @@
-//! What a program keeps with a socket.
+//! The values that a program stores in a socket.
 
 use std::{
     any::{Any, TypeId},
@@ -14,8 +14,8 @@ use crate::{Error, Result};
 const MAX_DATA: usize = 64 * 1024;
 
 impl Socket {
-    /// Keeps a value with this socket, one of each type, in place of an earlier one of that type. It stays on this node;
-    /// what other nodes are to see goes into [`set_data`](Self::set_data).
+    /// Stores a value in this socket, in place of an earlier one of the same type. Other nodes do not see it; for a
+    /// value that they see there is [`set_data`](Self::set_data).
     pub fn set<T: Any + Send + Sync>(&self, value: T) {
         let value = Arc::new(value);
         let mut extras = self.extras();
@@ -37,7 +37,7 @@ impl Socket {
         value?.downcast().ok()
     }
 
-    /// Takes out the value of this type that was [set](Self::set).
+    /// Removes and returns the value of this type that was [set](Self::set).
     #[allow(clippy::must_use_candidate, reason = "the value may be of no interest")]
     pub fn remove<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let mut extras = self.extras();
@@ -77,11 +77,12 @@ impl Socket {
         read_data(self.data_text().as_deref())
     }
 
-    /// Keeps one serialisable value with this socket, in place of an earlier one. Other nodes see it the next time that
+    /// Stores one serialisable value in this socket, in place of an earlier one. Other nodes see it the next time that
     /// they [fetch](crate::IoHandle::fetch_sockets) the socket. It is a JSON object of at most 64 KiB.
     ///
     /// # Errors
-    /// Hidden from the client: the value does not serialise, is no object, or is too long. The earlier value stays then.
+    /// Hidden from the client: the value does not serialise, is no object, or is too long. The earlier value stays
+    /// then.
     pub fn set_data<T: Serialize + ?Sized>(&self, value: &T) -> Result<()> {
         let text = serde_json::to_string(value)?;
         if !text.starts_with('{') {

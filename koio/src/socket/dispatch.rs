@@ -1,4 +1,4 @@
-//! What the socket layer needs of the router above it.
+//! The traits through which the socket layer calls the router above it.
 
 use std::{fmt, future::Future, pin::Pin, sync::atomic::Ordering, task::Context};
 
@@ -16,7 +16,7 @@ pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The server's namespaces. One for the whole server.
 pub(crate) trait Namespaces: Send + Sync + 'static {
-    /// What serves one socket in this namespace; `None` if clients may not connect to it.
+    /// The [`Dispatch`] of one socket in this namespace; `None` if clients may not connect to it.
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>>;
 }
 
@@ -24,8 +24,8 @@ pub(crate) trait Namespaces: Send + Sync + 'static {
 pub(crate) trait Dispatch: Send {
     /// The client asks to connect. A future that ends without an answer refuses.
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture;
-    /// Takes `event` out of the `Option`, starts its handler and polls it once. Returns `None` if it has completed, else
-    /// the future to drive.
+    /// Takes `event` out of the `Option`, starts its handler and polls it once. Returns `None` if it has completed,
+    /// else the future to drive.
     fn event(
         &mut self,
         socket: &Socket,
@@ -43,7 +43,7 @@ pub(crate) trait Dispatch: Send {
 pub(crate) struct Accept(Socket);
 
 impl Accept {
-    /// What a new socket has.
+    /// The value in a new socket.
     const PENDING: u8 = 0;
     const ACCEPTED: u8 = 1;
     const REFUSED: u8 = 2;
@@ -70,7 +70,8 @@ impl Accept {
         let connected = wire::connect(socket.namespace(), socket.id().as_str());
         let opened = socket.open(connected);
         if !opened {
-            // The session has closed meanwhile. The connection handler does not run, so neither does the disconnect handler.
+            // The session has closed meanwhile. The connection handler does not run, so neither does the disconnect
+            // handler.
             self.0
                 .connect_answer()
                 .store(Self::REFUSED, Ordering::Release);

@@ -40,14 +40,14 @@ pub(super) struct SocketDriver {
 
 struct Closing {
     reason: CloseReason,
-    /// When what still runs is dropped.
+    /// When the running future is dropped.
     until: Option<Pin<Box<Sleep>>>,
     /// The disconnect handler has been started.
     disconnect_started: bool,
 }
 
-/// A runtime that ends drops its tasks unfinished. The rooms hold the socket, and the socket holds the server that holds
-/// the rooms: closing takes it out of the rooms, so that both are freed.
+/// A runtime that ends drops its tasks unfinished. The rooms hold the socket, and the socket holds the server that
+/// holds the rooms: closing takes it out of the rooms, so that both are freed.
 impl Drop for SocketDriver {
     fn drop(&mut self) {
         self.socket.close();
@@ -98,7 +98,8 @@ impl SocketDriver {
         self.running.is_none() && self.queue.is_empty() && self.closing.is_none()
     }
 
-    /// Whether [`poll`](Self::poll) would start something: no future runs, or the connection handler has not been polled.
+    /// Whether [`poll`](Self::poll) would start something: no future runs, or the connection handler has not been
+    /// polled.
     pub(super) fn is_startable(&self) -> bool {
         self.is_new || self.running.is_none()
     }
@@ -172,8 +173,8 @@ impl SocketDriver {
         });
     }
 
-    /// Drops what runs and what waits, at the deadline of a shutdown. True if the disconnect handler is still due: it
-    /// runs in any case, but has only until this is called again.
+    /// Drops the running future and the queued events, at the deadline of a shutdown. True if the disconnect handler
+    /// has not started: it still runs, until this is called again.
     pub(super) fn give_up(&mut self, observers: &Observers) -> bool {
         self.socket.close();
         self.queue.clear();
@@ -215,7 +216,7 @@ impl SocketDriver {
                             "it outlived its socket by {grace:?}, {queued} events behind it"
                         ),
                     );
-                    // The grace is for all of them together.
+                    // `grace` covers the queued events too.
                     self.queue.clear();
                 }
                 Ok(Poll::Ready(())) => {}
@@ -258,8 +259,8 @@ impl SocketDriver {
         })
     }
 
-    /// Drops what runs; false if nothing did. A panic in the drop of a user's value must not keep this socket, or another
-    /// one of the connection, from its disconnect handler.
+    /// Drops the running future; false if there was none. A panic in the drop of a user's value is caught, so that the
+    /// disconnect handlers of this connection still run.
     fn drop_running(&mut self) -> bool {
         let Some(running) = self.running.take() else {
             return false;

@@ -24,18 +24,18 @@ use crate::{
 /// How long `fetch_sockets` waits for other nodes, if the emit has no timeout of its own.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An emit in the making: to whom, and how. Every method returns a new one, so a part can be kept and reused.
+/// An emit before it is sent: its recipients and its options. A clone can be kept and used again.
 ///
-/// A socket that is meant twice (in two of the rooms) gets the event once. What is emitted is encoded once,
-/// whatever the number of recipients, and queued for each of them on this node before the call returns. In a
-/// [cluster](crate::Io::cluster) it goes to the sockets of other nodes behind that.
+/// A socket in two of the rooms gets the event once. The event is encoded once, whatever the number of recipients, and
+/// queued for each recipient on this node before the call returns. In a [cluster](crate::Io::cluster) it is then
+/// published to the other nodes.
 #[derive(Clone)]
 #[must_use = "nothing is sent until `emit` is called"]
 pub struct Emit {
     core: Arc<ServerCore<Socket>>,
     namespace: Arc<str>,
     target: Target,
-    /// This socket and no other, whatever the target says; it may be connecting still.
+    /// The only recipient, in place of `target`. It may still be connecting.
     only: Option<Socket>,
     local: bool,
     volatile: bool,
@@ -45,7 +45,7 @@ pub struct Emit {
 /// The socket that an emit to one socket means.
 enum SingleSocket {
     Here(Socket),
-    /// It has this node's cluster to search.
+    /// Not on this node, but perhaps on another node of the cluster.
     Elsewhere,
     Closed,
 }
@@ -72,21 +72,21 @@ impl Emit {
         }
     }
 
-    /// Also to those in this room; a socket id is the room of that socket. Without any room: to all sockets of
-    /// the namespace.
+    /// Adds the sockets in this room; a socket id is the room of that socket. An emit without a room goes to all
+    /// sockets of the namespace.
     pub fn to(mut self, room: impl Into<Room>) -> Self {
         self.target.rooms.push(room.into());
         self
     }
 
-    /// Not to those in this room.
+    /// Leaves out the sockets in this room.
     pub fn except(mut self, room: impl Into<Room>) -> Self {
         self.target.except.push(room.into());
         self
     }
 
-    /// Drops the event for every recipient that can't take it at once: one whose network is busy, or who polls
-    /// and has no request waiting. Dropped ones are counted.
+    /// Drops the event for every recipient that can't take it at once: its network is busy, or it polls and has no
+    /// request waiting. Drops are counted ([`Counts::volatile_dropped`](crate::observe::Counts::volatile_dropped)).
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
@@ -99,8 +99,8 @@ impl Emit {
     }
 
     /// How long [`emit_with_ack`](Self::emit_with_ack) and [`emit_with_acks`](Self::emit_with_acks) wait for answers
-    /// (default [`ack_timeout`](crate::config::SocketConfig::ack_timeout)), and [`fetch_sockets`](Self::fetch_sockets) for other
-    /// nodes (default 5 s).
+    /// (default [`ack_timeout`](crate::config::SocketConfig::ack_timeout)), and [`fetch_sockets`](Self::fetch_sockets)
+    /// for other nodes (default 5 s).
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = Some(time);
         self
@@ -129,10 +129,11 @@ impl Emit {
     /// # Errors
     /// To a single socket of this node (a [`Socket`], or one id as the only room): [full](crate::Error::is_full) if it
     /// does not read fast enough (nothing was queued), [closed](crate::Error::is_closed) if it is gone. To rooms, to
-    /// everybody, or in a cluster to an id that this node does not have, it fails only for what is the caller's fault: a
-    /// reserved name, a value that does not serialise, more than ten binaries. A recipient that is full is then closed as
-    /// a [slow consumer](crate::CloseReason::SlowConsumer), and the others are not held up. What a broker does not take to
-    /// other nodes is counted ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)) and is no error.
+    /// all sockets, or in a cluster to an id that this node does not have, it fails only for a mistake of the caller's:
+    /// a reserved name, a value that does not serialise, more than ten binaries. A recipient that is full is then
+    /// closed as a [slow consumer](crate::CloseReason::SlowConsumer), and the others are not held up. A message that
+    /// the broker does not take is counted
+    /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)) and is no error.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let draft = wire::event_draft(&self.namespace, None, event, &args).map_err(not_sent)?;
         match self.single() {
@@ -175,8 +176,8 @@ impl Emit {
     /// Outside a tokio runtime, which keeps the time.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the answer, and gives its place among the
-    /// [`pending_acks`](crate::config::SocketConfig::pending_acks) back. The event is sent all the same.
+    /// Dropping the future drops the answer and frees its place among the
+    /// [`pending_acks`](crate::config::SocketConfig::pending_acks). The event is sent all the same.
     pub fn emit_with_ack<T: DeserializeOwned>(
         &self,
         event: &str,
@@ -207,9 +208,10 @@ impl Emit {
     /// empty. [`volatile`](Self::volatile) changes nothing here.
     ///
     /// # Errors
-    /// As [`emit`](Self::emit) to many: only what is the caller's fault. That one recipient is full or closed,
-    /// or does not answer, is in the list. In a cluster, code `partial_answer` if a node has not said in time whom it
-    /// asked; its source is a [`PartialAnswer`], which names the nodes and has the answers of the others.
+    /// As [`emit`](Self::emit) to many: only for a mistake of the caller's. A recipient that is full or closed, or does
+    /// not answer, has its error in the list. In a cluster, code `partial_answer` if a node has not named the sockets
+    /// that it asked in time; its source is a [`PartialAnswer`], which names the nodes and has the answers of the
+    /// others.
     ///
     /// # Panics
     /// Outside a tokio runtime, which keeps the time.
@@ -281,8 +283,11 @@ impl Emit {
     /// [`sockets`](Self::sockets) is cheaper.
     ///
     /// # Errors
-    /// In a cluster only: code `partial_answer`, if nodes have not answered in time ([`timeout`](Self::timeout), default
-    /// 5 s). Its source is a [`PartialAnswer`], which names them and has the sockets of the others.
+    /// In a cluster only: code `partial_answer`, if nodes have not answered in time ([`timeout`](Self::timeout),
+    /// default 5 s). Its source is a [`PartialAnswer`], which names them and has the sockets of the others.
+    ///
+    /// # Panics
+    /// In a cluster, outside a tokio runtime.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing but the answer.
@@ -305,8 +310,8 @@ impl Emit {
     /// that.
     ///
     /// # Errors
-    /// The first refusal of a socket of this node, after all have been tried; see [`Socket::join`]. In a cluster also code
-    /// `cluster`: the broker did not take the message to the other nodes.
+    /// The first refusal of a socket of this node, after all have been tried; see [`Socket::join`]. In a cluster also
+    /// code `cluster`: the broker did not take the message to the other nodes.
     pub fn sockets_join(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
         match &self.only {
@@ -315,8 +320,8 @@ impl Emit {
         }
     }
 
-    /// Takes all sockets that are meant out of a room: those of this node before it returns, those of other nodes behind
-    /// that.
+    /// Takes all sockets that are meant out of a room: those of this node before it returns, those of other nodes
+    /// behind that.
     ///
     /// # Errors
     /// In a cluster only: code `cluster`, if the broker did not take the message to the other nodes.
@@ -331,8 +336,8 @@ impl Emit {
         }
     }
 
-    /// [Disconnects](Socket::disconnect) all sockets that are meant: those of this node before it returns, those of other
-    /// nodes behind that.
+    /// [Disconnects](Socket::disconnect) all sockets that are meant: those of this node before it returns, those of
+    /// other nodes behind that.
     ///
     /// # Errors
     /// In a cluster only: code `cluster`, if the broker did not take the message to the other nodes.
@@ -346,7 +351,7 @@ impl Emit {
         }
     }
 
-    /// `Some` if the emit names one socket: then the caller gets to know what became of it.
+    /// `Some` if the emit names one socket: then the caller gets its outcome.
     fn single(&self) -> Option<SingleSocket> {
         if let Some(socket) = &self.only {
             return Some(SingleSocket::Here(socket.clone()));

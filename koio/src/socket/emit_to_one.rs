@@ -1,4 +1,4 @@
-//! Emits to one socket, and to all others: what [`Socket`] and [`RemoteSocket`] have of [`Emit`].
+//! The emits of [`Socket`] and [`RemoteSocket`], made of [`Emit`]: to that socket alone, or to all others.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,9 +16,9 @@ impl Socket {
     ///
     /// # Errors
     /// [Full](crate::Error::is_full) if the client does not read fast enough: nothing was queued.
-    /// [Closed](crate::Error::is_closed) if it is gone. A handler that passes these on lets its own client see them.
-    /// Otherwise the caller's own fault: a reserved name, a value
-    /// that does not serialise, more than ten binaries.
+    /// [Closed](crate::Error::is_closed) if it is gone. Both are shown: a handler that returns one answers its own
+    /// client with it. Otherwise a mistake of the caller's: a reserved name, a value that does not serialise, more than
+    /// ten binaries.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         let draft = wire::event_draft(self.namespace(), None, event, &args).map_err(not_sent)?;
         self.deliver(draft)?;
@@ -48,7 +48,7 @@ impl Socket {
         Emit::to_socket(self.clone())
     }
 
-    /// An emit to this client alone whose answer is waited for so long.
+    /// An emit to this client alone, with this time to wait for its answer.
     pub fn timeout(&self, time: Duration) -> Emit {
         self.only().timeout(time)
     }
@@ -93,8 +93,8 @@ impl RemoteSocket {
     /// Sends an event to this client.
     ///
     /// # Errors
-    /// On this node as [`Socket::emit`]. For a socket of another node only the caller's own fault: it is not known here
-    /// whether it is still connected.
+    /// On this node as [`Socket::emit`]. For a socket of another node only for a mistake of the caller's: this node
+    /// does not know whether it is still connected.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
         self.only().emit(event, args)
     }

@@ -36,7 +36,7 @@ pub(super) fn no_answer(why: NoAnswer) -> Error {
     }
 }
 
-/// `emit_with_ack` means more than one socket. The program's mistake, so the client is not told.
+/// `emit_with_ack` means more than one socket. A mistake of the program, so hidden from the client.
 pub(super) fn not_one_socket() -> Error {
     let message = "`emit_with_ack` waits for one socket: to ask several there is `emit_with_acks`";
     Error::new("not_one_socket", message).hide()
@@ -47,7 +47,7 @@ pub(super) fn refused_room(why: &'static str) -> Error {
     Error::new("room", why)
 }
 
-/// The rooms did not take a socket in.
+/// `Rooms::join` refused a socket.
 pub(super) fn not_joined(why: NotJoined) -> Error {
     match why {
         NotJoined::Gone => closed(),

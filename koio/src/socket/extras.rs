@@ -1,11 +1,11 @@
-//! What most sockets do without.
+//! The part of a socket that is allocated on its first use.
 
 use std::{any::Any, sync::Arc};
 
 use super::type_map::TypeMap;
 use crate::ids::Room;
 
-/// The part of a socket that most sockets do not need.
+/// Values that most sockets do not have. Boxed: 8 bytes in a socket without them.
 #[derive(Default)]
 pub(super) struct SocketExtras {
     /// The values that were [set](crate::Socket::set).

@@ -13,18 +13,18 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, Result, adapter::HandshakeView, engine::Opening, wire};
 
-/// What the client said when it connected: the first HTTP request of its connection, and the auth payload of
+/// What the client sent when it connected: the first HTTP request of its connection, and the auth payload of
 /// its CONNECT packet (protocol section "Connection to a namespace").
 ///
 /// Headers, query and address belong to the connection and are the same for all its namespaces; they never
-/// change, also not by an upgrade. The auth payload belongs to the namespace. Cloning costs two reference
+/// change, not even by an upgrade. The auth payload belongs to the namespace. Cloning costs two reference
 /// counts.
 #[derive(Clone)]
 pub struct Handshake {
     /// The connection, which holds the request, so that a connection is one allocation.
     request: Arc<dyn AsRef<HandshakeRequest> + Send + Sync>,
-    /// `None`: the client sent none. A copy, since the packet is a slice of a larger read buffer. A thin pointer: 8 bytes less
-    /// for each idle socket (`counts_idle`).
+    /// `None`: the client sent none. A copy, since the packet is a slice of a larger read buffer. A thin pointer: 8
+    /// bytes less for each idle socket (`counts_idle`).
     auth: Option<Arc<Box<[u8]>>>,
 }
 
@@ -66,8 +66,8 @@ impl Handshake {
         (*self.request).as_ref()
     }
 
-    /// The headers of the first request, but for those about the connection alone (`Connection`, `Upgrade`, the key, version
-    /// and extensions of a WebSocket).
+    /// The headers of the first request, but for those about the connection alone (`Connection`, `Upgrade`, the key,
+    /// version and extensions of a WebSocket).
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.request().opening.headers()
@@ -94,8 +94,8 @@ impl Handshake {
         self.request().query()
     }
 
-    /// The address that the connection came from: the proxy's, behind one. `None` if the server in front has not
-    /// told it (see [`PeerAddr`](crate::engine::PeerAddr)).
+    /// The address that the connection came from: the proxy's, behind one. `None` if koio runs inside another server
+    /// that does not pass it on (see [`PeerAddr`](crate::engine::PeerAddr)).
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.request().opening.remote

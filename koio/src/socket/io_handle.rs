@@ -15,11 +15,11 @@ use crate::{
     observe::Counts,
 };
 
-/// The server, from anywhere: from a handler ([`Context::io`](crate::Context::io)), from another task, before it
-/// has started. Cloning costs two reference counts.
+/// A handle of the server, for handlers ([`Context::io`](crate::Context::io)) and for other tasks. Cloning costs two
+/// reference counts.
 ///
-/// It speaks to one namespace: `/` unless [`of`](Self::of) names another. Emits go to the sockets that are
-/// connected now; before the start there are none.
+/// It is for one namespace: `/` unless [`of`](Self::of) names another. Emits go to the sockets that are connected at
+/// that moment. A handle may be used before the server starts; then there are none.
 #[derive(Clone)]
 pub struct IoHandle {
     core: Arc<ServerCore<Socket>>,
@@ -51,7 +51,7 @@ impl IoHandle {
         Emit::new(Arc::clone(&self.core), Arc::clone(&self.namespace))
     }
 
-    /// The same server, speaking to another namespace.
+    /// A handle of the same server for another namespace. The slash in front of the name may be left out.
     #[must_use]
     pub fn of(&self, namespace: &str) -> Self {
         let namespace = if namespace.starts_with('/') {
@@ -65,7 +65,7 @@ impl IoHandle {
         }
     }
 
-    /// The namespace that this handle speaks to.
+    /// The namespace that this handle is for.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
@@ -74,12 +74,12 @@ impl IoHandle {
     /// Sends an event to all sockets of the namespace.
     ///
     /// # Errors
-    /// As [`Emit::emit`]: only what is the caller's fault.
+    /// As [`Emit::emit`] to many: only for a mistake of the caller's.
     pub fn broadcast(&self, event: &str, args: impl Serialize) -> Result<()> {
         self.all().emit(event, args)
     }
 
-    /// Sends an event to all sockets of the namespace: Socket.IO's word for [`broadcast`](Self::broadcast).
+    /// Sends an event to all sockets of the namespace: Socket.IO's name for [`broadcast`](Self::broadcast).
     ///
     /// # Errors
     /// As [`Emit::emit`].
@@ -110,7 +110,7 @@ impl IoHandle {
         self.all().local()
     }
 
-    /// An emit with another time to wait for its answer; see [`Emit::timeout`].
+    /// An emit with this time to wait for its answers; see [`Emit::timeout`].
     pub fn timeout(&self, time: Duration) -> Emit {
         self.all().timeout(time)
     }
@@ -125,6 +125,9 @@ impl IoHandle {
     ///
     /// # Errors
     /// In a [cluster](crate::Io::cluster) only: nodes have not answered in time; see [`Emit::fetch_sockets`].
+    ///
+    /// # Panics
+    /// In a cluster, outside a tokio runtime.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing but the answer.
@@ -169,14 +172,17 @@ impl IoHandle {
         self.core.local.observers.counts()
     }
 
-    /// Ends the server in order: new clients are refused (503), every session is closed after what is queued
-    /// for it has been sent, and handlers that run may finish. Clients are not told to stay away: they come back
-    /// to the server that listens next. The disconnect handlers see
-    /// [`ServerShuttingDown`](crate::CloseReason::ServerShuttingDown). In a cluster the server leaves it then.
+    /// Ends the server in order: new clients are refused (503), every session is closed after the frames that are
+    /// queued for it have been sent, and running handlers may finish. The disconnect handlers see
+    /// [`ServerShuttingDown`](crate::CloseReason::ServerShuttingDown). Clients reconnect as after any lost connection.
+    /// A node of a cluster leaves it last.
     ///
-    /// Resolves when all of that is done, at the latest at the deadline: then what is left is cut, and its
-    /// handlers are dropped. A second call may set an earlier deadline. Before the start it does nothing, nor
-    /// when the server has stopped serving and no session is open.
+    /// Resolves when all of that is done. At the deadline the sessions that are left are cut and their handlers
+    /// dropped, which takes a second more at most. A second call may set an earlier deadline. Without effect before the
+    /// start, and when the server has stopped and no session is open.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     ///
     /// # Cancel safety
     /// Dropping the future lifts the deadline and nothing else: the server takes no new client, sessions close as fast
@@ -192,7 +198,7 @@ impl IoHandle {
 }
 
 impl Socket {
-    /// The server, speaking to `/`.
+    /// A handle of the server, for the namespace `/`.
     #[must_use]
     pub fn io(&self) -> IoHandle {
         IoHandle::root(Arc::clone(self.core()))

@@ -1,4 +1,4 @@
-//! Delivery to the sockets of this node: the adapter of a server that is alone, and the lower half of a cluster's.
+//! [`Adapter`] for the sockets of this node: all of it without a cluster, and the local half of `Cluster`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -106,7 +106,7 @@ pub(super) fn volatile_dropped(socket: &Socket) {
     });
 }
 
-/// What other nodes see of a socket.
+/// Describes a socket, for `fetch`.
 pub(super) fn view(socket: &Socket) -> SocketView {
     SocketView {
         id: socket.id(),
@@ -178,7 +178,7 @@ impl<'a> AskedSockets<'a> {
         match asked {
             Ok(()) => self.asked.sockets.push(socket.clone()),
             Err(why) => {
-                // The outcome first: to forget the ack alone would mean `Disconnected`.
+                // `resolve` before `forget`, which drops the waiter and so resolves it as `Disconnected`.
                 self.answers.resolve(id, Err(why));
                 socket.acks().forget(ack);
             }

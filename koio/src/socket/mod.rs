@@ -1,7 +1,7 @@
 //! Socket.IO: what the packets of a session mean.
 //!
-//! A `Client` is one connection; it has a [`Socket`] for each namespace that it is connected to, and a `SocketDriver` for
-//! each of those, which runs its handlers through [`Dispatch`]. What is sent goes through [`Emit`] to the adapter.
+//! A `Client` is one connection; it has a [`Socket`] for each namespace that it is connected to, and a `SocketDriver`
+//! for each of those, which runs its handlers through [`Dispatch`]. What is sent goes through [`Emit`] to the adapter.
 
 mod ack;
 mod catch_unwind;

@@ -17,7 +17,7 @@ use crate::{
 
 /// One namespace while it has sockets.
 ///
-/// Its members are sockets; `M` keeps this file below theirs.
+/// `M` is [`Socket`](super::Socket), as a parameter, so that this file need not import that one, which imports this.
 #[derive(Debug)]
 pub(crate) struct LiveNamespace<M> {
     pub(super) name: Arc<str>,
@@ -62,8 +62,8 @@ impl<M> LocalNode<M> {
         self.namespaces.read().get(name).cloned()
     }
 
-    /// Runs `add`, which makes a socket a member, with the namespace. The first socket creates it. The caller has checked
-    /// that clients may connect to it.
+    /// Runs `add`, which makes a socket a member, with the namespace. The first socket creates it. The caller has
+    /// checked that clients may connect to it.
     ///
     /// `add` runs under the lock, so that [`leave`](Self::leave) can't remove the namespace before the socket is in it.
     pub(super) fn enter<T>(&self, name: &str, add: impl FnOnce(Arc<LiveNamespace<M>>) -> T) -> T {

@@ -1,4 +1,4 @@
-//! What came before the deadline, when some nodes did not answer.
+//! The answers that arrived in time, when some nodes did not answer.
 
 use std::{error::Error as StdError, fmt};
 
@@ -10,7 +10,8 @@ use crate::{
     adapter::{AckOutcome, NodeId},
 };
 
-/// Some nodes of the cluster gave no answer in time, or could not be asked: the source of the error, with what the others said.
+/// Some nodes of the cluster did not answer in time, or could not be asked: the source of an error with the code
+/// `partial_answer`. It names them, and has the answers of the others.
 ///
 /// ```
 /// # use koio::{IoHandle, cluster::PartialAnswer};

@@ -13,8 +13,8 @@ use crate::{
 
 /// A socket of this node or of another one, as it was when it was [fetched](crate::IoHandle::fetch_sockets).
 ///
-/// Its id, rooms, handshake and data are copies. What it is told to do reaches the socket itself, wherever that is: on
-/// this node at once, on another one when the broker has brought it there.
+/// Its id, rooms, handshake and data are copies. Emits and changes reach the socket itself: on this node before the
+/// call returns, on another node when the broker delivers the message.
 #[derive(Clone)]
 pub struct RemoteSocket {
     view: SocketView,
@@ -47,7 +47,7 @@ impl RemoteSocket {
         &self.namespace
     }
 
-    /// What the client said when it connected.
+    /// What the client sent when it connected.
     #[must_use]
     pub fn handshake(&self) -> &HandshakeView {
         &self.view.handshake

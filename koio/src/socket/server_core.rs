@@ -13,11 +13,11 @@ use crate::{
 
 /// One server.
 ///
-/// It holds neither the handlers nor their states, which may hold a handle to it: those belong to the service and to the
-/// open sessions. `M` is the type of its sockets, as in [`LocalNode`].
+/// It holds neither the handlers nor their states, which may hold a handle to it: those belong to the service and to
+/// the open sessions. `M` is the type of its sockets, as in [`LocalNode`].
 pub(crate) struct ServerCore<M> {
     pub(crate) local: Arc<LocalNode<M>>,
-    /// There once the server has joined a cluster.
+    /// Set when the server joins a cluster.
     cluster: OnceLock<Arc<dyn Adapter>>,
     running: OnceLock<RunningServer>,
     defaults: SocketConfig,
@@ -31,7 +31,7 @@ struct RunningServer {
     config: SocketConfig,
     /// A copy of those in `config`, shared by all connections.
     packets: Arc<PacketLimits>,
-    /// Weak, since the sessions hold this.
+    /// Weak, since the sessions hold the core.
     sessions: Weak<Sessions>,
 }
 
@@ -47,7 +47,7 @@ impl<M> ServerCore<M> {
         })
     }
 
-    /// From here on clients are served. False if that was so before.
+    /// Sets the limits and the sessions of the running server. False if it was started before.
     pub(crate) fn start(&self, config: SocketConfig, engine: &Engine) -> bool {
         let running = RunningServer {
             packets: Arc::new(config.packets.clone()),
@@ -73,7 +73,7 @@ impl<M> ServerCore<M> {
         self.running.get()?.sessions.upgrade()
     }
 
-    /// Emits go to other nodes too from here on. False if the server is in a cluster already.
+    /// From here on emits go to other nodes too. False if the server is in a cluster already.
     pub(super) fn set_cluster(&self, cluster: Arc<dyn Adapter>) -> bool {
         self.cluster.set(cluster).is_ok()
     }

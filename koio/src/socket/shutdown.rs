@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::server_core::ServerCore;
 use crate::engine::{CloseReason, Sessions};
 
-/// What became of a shutdown.
+/// The result of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
@@ -15,7 +15,7 @@ pub struct Drained {
     pub forced: usize,
 }
 
-/// How long sessions that were cut have to end. They have nothing to wait for but a turn of their task.
+/// How long the sessions that were cut have to end. They wait for nothing but the next polls of their tasks.
 const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<M> ServerCore<M> {
@@ -53,8 +53,8 @@ impl<M> ServerCore<M> {
         }
     }
 
-    /// Notifies the connections that are closing until the last has ended. Again and again, since a connection that
-    /// begins to close after a notification has not received it.
+    /// Notifies the closing connections every 10 ms until the last has ended: a connection that begins to close after a
+    /// notification has missed it.
     async fn abort_handlers(&self, sessions: &Sessions) {
         loop {
             self.abort.notify_waiters();

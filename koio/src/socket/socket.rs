@@ -29,13 +29,13 @@ use crate::{
     wire::{self, Draft, Frame},
 };
 
-/// Its CONNECT has not been answered.
+/// The state of a socket whose CONNECT has not been answered.
 const CONNECTING: u8 = 0;
 const CONNECTED: u8 = 1;
 const CLOSED: u8 = 2;
 
 /// One client in one namespace, until it disconnects. Cloning costs a reference count; a clone may be kept and
-/// used after the socket has closed: emits then say [closed](crate::Error::is_closed).
+/// used after the socket has closed: emits then fail as [closed](crate::Error::is_closed).
 ///
 /// Emitting never waits: it encodes, queues and returns.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl Socket {
             acks: PendingAcks::default(),
             extras: Mutex::default(),
         }));
-        // A member from the start, so that middleware can put it into rooms. Delivery looks at its state.
+        // A member from the start, so that middleware can put it into rooms. Delivery skips it until it is connected.
         socket.0.namespace.rooms.add(socket.clone());
         socket
     }
@@ -90,7 +90,7 @@ impl Socket {
         &self.0.namespace.name
     }
 
-    /// What the client said when it connected.
+    /// What the client sent when it connected.
     #[must_use]
     pub fn handshake(&self) -> &Handshake {
         &self.0.handshake
@@ -144,9 +144,9 @@ impl Socket {
     /// Puts this socket into a room; being in it already is fine.
     ///
     /// # Errors
-    /// [Closed](crate::Error::is_closed) if the socket is gone; code `room` if the name is too long, if the socket is
-    /// in too many rooms, or if the name has the shape of another socket's id: such a room is there to
-    /// send to, not to listen in.
+    /// [Closed](crate::Error::is_closed) if the socket is gone; code `room` if the name is too long (default 255
+    /// bytes), if the socket is in too many rooms (default 1,000), or if the name has the shape of another socket's id:
+    /// such a room has that socket as its only member.
     pub fn join(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
         let config = self.core().config();
@@ -272,7 +272,7 @@ impl Socket {
         &self.core().local.observers
     }
 
-    /// An event was queued for this client alone.
+    /// Notifies the observers that an event was queued for this client alone.
     pub(super) fn sent(&self, event: &str) {
         self.observers().notify_added(|| Observation::EventSent {
             namespace: self.namespace(),
@@ -281,7 +281,7 @@ impl Socket {
         });
     }
 
-    /// The client broke the protocol, which was found when an argument was read: its session ends.
+    /// Closes the session: an argument that was read turned out to break the protocol.
     pub(crate) fn protocol_error(&self, cause: fmt::Arguments<'_>) {
         let sid = self.session().sid();
         self.observers()
@@ -289,7 +289,7 @@ impl Socket {
         self.session().close(CloseReason::ForcedClose);
     }
 
-    /// Answers CONNECT. Only after that can the socket be sent what is emitted to its rooms.
+    /// Answers CONNECT. Emits to its rooms reach the socket only after that. False if it has closed.
     pub(super) fn open(&self, connected: Frame) -> bool {
         if self.session().reply(connected).is_err() {
             return false;

@@ -28,7 +28,7 @@ pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
         None
     }
 
-    /// Takes the rest of a frame that the direct writer has begun. It must be written before anything else.
+    /// Takes the unwritten part of a frame that the direct writer has begun. It must be written before anything else.
     fn take_begun(&self) -> Option<Bytes> {
         None
     }
@@ -52,7 +52,7 @@ pub(crate) struct Tcp {
 #[derive(Debug)]
 pub(crate) struct TcpWriter {
     half: OwnedWriteHalf,
-    /// The rest of a frame that a [`DirectWrite`] could write only in part. In a box, since there hardly ever is one.
+    /// The unwritten part of a frame that [`DirectWrite::write`] has begun. Boxed, to keep idle connections small.
     begun: Mutex<Option<Box<Bytes>>>,
 }
 
@@ -97,12 +97,12 @@ impl DirectWrite for TcpWriter {
             return DirectWritten::Nothing;
         }
         let bytes = frames.bytes();
-        // An error is left for the session's task to find.
+        // An error counts as nothing written: the session's task meets it again.
         match self.half.try_write(bytes) {
             Ok(0) | Err(_) => DirectWritten::Nothing,
             Ok(written) if written == bytes.len() => DirectWritten::All,
             Ok(written) => {
-                *begun = Some(Box::new(frames.take_rest(written)));
+                *begun = Some(Box::new(frames.take_unwritten(written)));
                 DirectWritten::Part
             }
         }
@@ -110,12 +110,12 @@ impl DirectWrite for TcpWriter {
 }
 
 impl TcpWriter {
-    /// Writes as much as goes without waiting.
+    /// Writes as much as the socket takes without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.half.try_write(bytes)
     }
 
-    /// The same for several slices.
+    /// [`try_write`](Self::try_write) for several slices.
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.half.try_write_vectored(bufs)
     }

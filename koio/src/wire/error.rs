@@ -1,4 +1,4 @@
-//! What can be wrong with bytes that came in, and with values to send.
+//! Errors: bytes that are not a packet, and values that can't be sent.
 
 use std::fmt;
 
@@ -115,7 +115,7 @@ impl fmt::Display for DecodeErrorKind {
     }
 }
 
-/// Longest text, in bytes, that may quote the peer's data, which may be a megabyte long.
+/// Longest text, in bytes, that may quote the peer's data. The data itself may be a megabyte long.
 const MAX_QUOTE: usize = 256;
 
 /// Cuts a text that may quote the peer's data, so that it fills neither logs nor answers.

@@ -11,8 +11,8 @@ use crate::ids::Room;
 /// between several.
 ///
 /// A broker carries bytes and knows nothing of their meaning. Delivery is at most once: a lost message is a gap for the
-/// sockets of the nodes that did not get it, and nothing else. The messages of one node on one topic arrive in the order
-/// in which it published them.
+/// sockets of the nodes that did not get it, and nothing else. The messages of one node on one topic arrive in the
+/// order in which it published them.
 ///
 /// No method may block: emits call them.
 pub trait Broker: Send + Sync + 'static {
@@ -27,7 +27,8 @@ pub trait Broker: Send + Sync + 'static {
     /// counted ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
     fn publish(&self, from: &NodeId, topic: &Topic, message: Bytes) -> Result<(), PublishError>;
 
-    /// A server leaves. Nothing is published by it any more, and its inbox takes nothing.
+    /// A server leaves: it has shut down, or was dropped. Nothing is published by it any more, and its inbox takes
+    /// nothing. Called once for each server.
     fn leave(&self, node: &NodeId);
 }
 
@@ -35,7 +36,8 @@ pub trait Broker: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Topic {
-    /// All nodes with sockets in a namespace. A broker may send it to all nodes: who it is for also stands in the message.
+    /// All nodes with sockets in a namespace. A broker may send it to all nodes: who it is for also stands in the
+    /// message.
     #[non_exhaustive]
     Namespace {
         /// The namespace, with its slash.

@@ -41,7 +41,7 @@ pub(crate) struct Cluster {
     refused: AtomicBool,
     /// The `Ask` requests of other nodes that are being answered: the task of each, and the waits of its sockets.
     pub(super) serving: Mutex<HashMap<(NodeId, u64), (AbortHandle, AskGuard)>>,
-    /// This value, for the guards of requests.
+    /// The cluster itself, for [`AskedNodes`].
     this: Weak<Self>,
     left: AtomicBool,
 }
@@ -133,7 +133,7 @@ impl Cluster {
         self.publish(&topic, message(Address::new(to.namespace, to.target)))
     }
 
-    /// A change on this node, then the same on the others.
+    /// Publishes a change that was made on this node; `here` is its result.
     fn change(
         &self,
         here: Result<()>,

@@ -1,8 +1,8 @@
-//! How koio's own brokers write a message.
+//! How a message is encoded for a broker.
 //!
-//! One byte of version, then sections, each behind its length in 4 bytes (big-endian): the [`ClusterEnvelope`] as JSON, and, if
-//! the message has a packet, its list and each of its attachments. So JSON and binary of an event are copied, not encoded
-//! again.
+//! One byte of version, then sections, each behind its length in 4 bytes (big-endian): the [`ClusterEnvelope`] as JSON,
+//! and, if the message has a packet, its list and each of its attachments. So JSON and binary of an event are copied,
+//! not encoded again.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -11,7 +11,7 @@ use super::{message::ClusterEnvelope, packet::NeutralPacket};
 /// Nodes of another version ignore the message.
 const VERSION: u8 = 1;
 
-/// The message on its way.
+/// Encodes a message.
 pub(super) fn encode(envelope: &ClusterEnvelope) -> Result<Bytes, serde_json::Error> {
     let header = serde_json::to_vec(envelope)?;
     let packet = envelope.message.packet();

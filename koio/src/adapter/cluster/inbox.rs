@@ -15,8 +15,8 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Where a [`Broker`](super::Broker) puts what is for one node. Cloning costs a reference count.
 ///
-/// At most 8,192 messages or 64 MiB wait in it. What comes beyond that is dropped and counted
-/// ([`Counts::cluster_dropped`](crate::observe::Counts::cluster_dropped)), and logged as a warning.
+/// At most 8,192 messages or 64 MiB wait in it. Messages beyond that are dropped, counted
+/// ([`Counts::cluster_dropped`](crate::observe::Counts::cluster_dropped)) and logged as a warning.
 #[derive(Clone)]
 pub struct Inbox(Arc<InboxShared>);
 
@@ -33,7 +33,7 @@ struct InboxQueue {
     items: VecDeque<InboxItem>,
     messages: usize,
     bytes: usize,
-    /// Messages dropped since the last [`Inbox::next`].
+    /// Messages dropped since the last [`InboxItem::Dropped`].
     dropped: u64,
     closed: bool,
 }
@@ -43,7 +43,7 @@ struct InboxQueue {
 pub(super) enum InboxItem {
     Message(Bytes),
     NodeDown(NodeId),
-    /// So many messages were dropped before the item that comes next.
+    /// The number of messages that were dropped since the last `Dropped`.
     Dropped(u64),
 }
 
@@ -78,7 +78,8 @@ impl Inbox {
     /// A message of another node has arrived. One that this node published itself is ignored.
     ///
     /// # Errors
-    /// It was dropped: too much waits. There is nothing to do about it; the node counts and logs it.
+    /// The message was dropped: too much waits, or the node has left. The broker need not do anything; the node counts
+    /// and logs what it drops while it is in the cluster.
     pub fn deliver(&self, message: Bytes) -> Result<(), Lagging> {
         let mut queue = self.0.queue.lock();
         if queue.closed {
@@ -97,7 +98,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Another node is there: requests to all nodes wait for its answer from now on.
+    /// Another node has joined: requests to all nodes wait for its answer from now on.
     pub fn node_up(&self, node: NodeId) {
         let mut nodes = self.0.nodes.write();
         if node != self.0.node && !nodes.contains(&node) {
@@ -105,7 +106,7 @@ impl Inbox {
         }
     }
 
-    /// Another node is gone: no request waits for it any more. Call it after its last message was delivered.
+    /// Another node has left: no request waits for it any more. Call it after its last message was delivered.
     pub fn node_down(&self, node: &NodeId) {
         let mut nodes = self.0.nodes.write();
         let known = nodes.len();
@@ -122,13 +123,13 @@ impl Inbox {
         self.0.arrived.notify_one();
     }
 
-    /// The other nodes that are there.
+    /// The other nodes of the cluster.
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeId> {
         self.0.nodes.read().clone()
     }
 
-    /// Whether there is no other node.
+    /// Whether this is the only node.
     pub(super) fn is_alone(&self) -> bool {
         self.0.nodes.read().is_empty()
     }
@@ -141,7 +142,7 @@ impl Inbox {
                 if queue.closed {
                     return None;
                 }
-                // Before the messages that came after the drop; those that waited then are behind it, which is said early.
+                // Reported ahead of the messages that were queued before the drop.
                 if queue.dropped > 0 {
                     return Some(InboxItem::Dropped(std::mem::take(&mut queue.dropped)));
                 }
@@ -157,7 +158,7 @@ impl Inbox {
         }
     }
 
-    /// Nothing is taken any more, and [`next`](Self::next) ends.
+    /// Drops what is queued and refuses everything else; [`next`](Self::next) ends.
     pub(super) fn close(&self) {
         *self.0.queue.lock() = InboxQueue {
             closed: true,

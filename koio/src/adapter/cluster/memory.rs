@@ -47,7 +47,7 @@ impl Broker for Memory {
         let nodes = self.0.read();
         if let Topic::Node(node) = topic {
             if let Some(inbox) = nodes.get(node) {
-                // The node that is behind counts what it loses; the sender has nothing to do about it.
+                // `deliver` counts the loss at the node that lags.
                 let _ = inbox.deliver(message);
             }
             return Ok(());

@@ -1,4 +1,4 @@
-//! What nodes say to each other. How it is written is the codec's business.
+//! The messages between nodes. `codec` encodes them.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub(super) struct Address {
     pub(super) except: Vec<Room>,
 }
 
-/// What one node asks of others, or answers.
+/// A request of one node to others, or the answer to one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum ClusterMessage {
     Broadcast {
@@ -69,7 +69,7 @@ pub(super) enum ClusterMessage {
         request: u64,
         sockets: Vec<SocketId>,
     },
-    /// The answers to an `Ask` of the same node are not waited for any more.
+    /// Ends an `Ask` of the same node, which no longer waits for the answers.
     GiveUp {
         request: u64,
     },
@@ -124,7 +124,8 @@ impl ClusterMessage {
         }
     }
 
-    /// The list and the attachments of the event or the answer in it. They travel as they are, beside the rest.
+    /// The list and the attachments of the event or the answer in it. The codec copies them, beside the JSON of the
+    /// message.
     pub(super) fn packet(&self) -> Option<&NeutralPacket> {
         match self {
             Self::Broadcast { packet, .. } | Self::Ask { packet, .. } => Some(packet),
@@ -133,7 +134,7 @@ impl ClusterMessage {
         }
     }
 
-    /// Where [`packet`](Self::packet) goes.
+    /// [`packet`](Self::packet), for the codec to fill in.
     pub(super) fn packet_mut(&mut self) -> Option<&mut NeutralPacket> {
         match self {
             Self::Broadcast { packet, .. } | Self::Ask { packet, .. } => Some(packet),

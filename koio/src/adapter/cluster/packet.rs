@@ -1,4 +1,4 @@
-//! An event as nodes hand it on: without namespace and ack id, which each node writes anew.
+//! An event between nodes: without namespace and ack id, which each node adds for its own sockets.
 
 use bytes::Bytes;
 
@@ -12,7 +12,8 @@ pub(super) struct NeutralPacket {
 }
 
 impl NeutralPacket {
-    /// Of an event that was encoded for the sockets of this node in `namespace`. `None` if the frame is no such event.
+    /// The packet of an event that was encoded for the sockets of this node in `namespace`. `None` if the frame is no
+    /// such event.
     pub(super) fn of_frame(frame: &Frame, namespace: &str) -> Option<Self> {
         let mut parts = frame.parts();
         let text = parts.next().filter(|part| part.text)?.payload;
@@ -23,7 +24,7 @@ impl NeutralPacket {
         })
     }
 
-    /// For the sockets of this node.
+    /// Encodes the event for the sockets of this node.
     pub(super) fn to_frame(&self, namespace: &str, ack: Option<u64>) -> Frame {
         let mut text = match self.attachments.len() {
             0 => "2".to_owned(),

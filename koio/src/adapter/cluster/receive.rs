@@ -21,11 +21,11 @@ use super::{
 };
 use crate::observe::Observation;
 
-/// Messages that are applied before other tasks of the thread get their turn.
-const MESSAGES_PER_TURN: usize = 32;
+/// Messages that are applied before the task yields to the others of its thread.
+const MESSAGES_PER_YIELD: usize = 32;
 
-/// The most `Ask` requests of other nodes that this node answers at once. It leaves more unanswered, so that it counts as
-/// missing there.
+/// The most `Ask` requests of other nodes that this node answers at once. It ignores further ones, and so counts as
+/// missing for the nodes that sent them.
 const MAX_SERVING: usize = 4_096;
 
 /// The longest that this node waits for its sockets on another node's behalf.
@@ -49,7 +49,7 @@ impl Cluster {
                 };
                 cluster.apply(item).await;
                 drop(cluster);
-                if applied % MESSAGES_PER_TURN == 0 {
+                if applied % MESSAGES_PER_YIELD == 0 {
                     tokio::task::yield_now().await;
                 }
             }
@@ -121,7 +121,8 @@ impl Cluster {
                 self.requests().asked(request, &from, sockets)
             }
             ClusterMessage::GiveUp { request } => {
-                // The waits end here and not when the aborted task is dropped: the next message may ask the same sockets.
+                // The waits end here and not when the aborted task is dropped: the next message may ask the same
+                // sockets.
                 let served = self.serving.lock().remove(&(from, request));
                 if let Some((task, guard)) = served {
                     task.abort();
@@ -143,7 +144,7 @@ impl Cluster {
         }
     }
 
-    /// The node that asked has gone on: a refusal here is of no use to it.
+    /// Logs a refusal: `Join`, `Leave` and `Disconnect` are not answered.
     fn changed(&self, result: crate::Result<()>) {
         if let Err(error) = result {
             tracing::debug!(%error, "what another node asked for was refused");

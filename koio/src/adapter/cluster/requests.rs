@@ -17,7 +17,8 @@ use super::{
 };
 use crate::ids::SocketId;
 
-/// The most requests of one node that may be unanswered. Beyond that a request is not sent: every other node counts as missing.
+/// The most requests of this node that may be unanswered. Beyond that a request is not sent: every other node counts as
+/// missing.
 const MAX_REQUESTS: usize = 4_096;
 
 /// Requests by their ids.
@@ -33,7 +34,7 @@ enum ClusterRequest {
     Ask(Arc<AckCollector>),
 }
 
-/// What other nodes say about their sockets.
+/// Collects the `Fetched` messages of other nodes.
 #[derive(Debug, Default)]
 pub(super) struct FetchCollector {
     state: Mutex<FetchState>,
@@ -152,7 +153,7 @@ impl FetchCollector {
         }
     }
 
-    /// What has come, and the nodes that have not answered.
+    /// Ends the wait. Returns the sockets that have arrived, and the nodes that have not answered.
     pub(super) fn finish(&self) -> (Vec<SocketView>, Vec<NodeId>) {
         let FetchState { silent, sockets } = std::mem::take(&mut *self.state.lock());
         (sockets, silent)

@@ -98,7 +98,7 @@ fn a_message_that_is_cut_short_or_of_another_version_is_refused() {
 }
 
 #[tokio::test]
-async fn an_inbox_that_is_full_drops_what_comes_and_says_so() {
+async fn an_inbox_that_is_full_drops_messages_and_reports_their_number() {
     let inbox = Inbox::new(NodeId::new("one"));
     let mut taken = 0_u64;
     while inbox.deliver(Bytes::from_static(b"x")).is_ok() {

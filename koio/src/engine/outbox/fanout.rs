@@ -86,7 +86,7 @@ impl Drop for UnflushedSessions {
 
 async fn flush(mut unflushed: UnflushedSessions) {
     while !unflushed.0.is_empty() {
-        // First of all, since the emit itself has written one batch already.
+        // Yields first, since the emit itself has written one batch.
         yield_now().await;
         unflushed.flush(BATCH);
     }

@@ -1,4 +1,4 @@
-//! The one rule of which frames a client's queue takes.
+//! The rule that decides which frames a client's queue accepts.
 
 use crate::engine::EngineConfig;
 
@@ -21,7 +21,7 @@ pub(crate) enum Urgency {
     Reply,
 }
 
-/// How much may wait for one client.
+/// How much may be queued for one client.
 #[derive(Debug)]
 pub(super) struct QueueLimits {
     bytes: usize,
@@ -36,13 +36,13 @@ impl QueueLimits {
         }
     }
 
-    /// Whether so much is more than may wait.
+    /// Whether so many bytes or messages are above the limits.
     pub(super) fn are_exceeded(&self, bytes: usize, messages: usize) -> bool {
         bytes > self.bytes || messages > self.messages
     }
 
-    /// Whether a frame is refused with which so much would wait. `is_first`: nothing waits yet. Such a frame is taken whatever
-    /// its size: one above the limit could never be sent otherwise.
+    /// Whether to refuse a frame that would bring the queue to so many bytes and messages. `is_first`: the queue is empty.
+    /// Then a frame of any size is accepted, since one above the limit could never be sent otherwise.
     pub(super) fn refuse(
         &self,
         bytes: usize,

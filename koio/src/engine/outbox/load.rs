@@ -1,4 +1,4 @@
-//! How much is queued, to look without the outbox's lock.
+//! [`Load`]: how much is queued, readable without the outbox's lock.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -11,7 +11,7 @@ pub(super) enum Load {
     /// Enough for a write in the middle of a turn.
     Heavy,
     OverLimit,
-    /// Closed, whatever is queued.
+    /// Closed, with frames queued or without.
     Closed,
 }
 
@@ -23,7 +23,7 @@ impl AtomicLoad {
         Self(AtomicU8::new(load as u8))
     }
 
-    /// What another thread queues at this moment may be missed.
+    /// May miss a frame that another thread queues at this moment.
     pub(super) fn get(&self) -> Load {
         match self.0.load(Ordering::Relaxed) {
             0 => Load::Empty,

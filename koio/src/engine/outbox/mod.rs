@@ -1,8 +1,8 @@
-//! What waits to be sent to one client: bounded in bytes and messages.
+//! The frames that wait to be sent to one client: bounded in bytes and messages.
 //!
-//! One lock decides the order of what is accepted. The session's task sends what is queued. Two fast paths go around the
-//! queue, each with the queue as its slow twin: an emitter on another task writes its frame itself if the session is idle
-//! ([`DirectWriter`](direct_writer::DirectWriter)), and what the session's own turn sends is collected without the lock
+//! One lock decides the order of accepted frames. The session's task sends the queue. Two fast paths go around the queue,
+//! each with the queue as its slow twin: an emitter on another task writes its frame itself if the session is idle
+//! ([`DirectWriter`](direct_writer::DirectWriter)), and frames of the session's own turn are collected without the lock
 //! ([`TurnGuard`]).
 
 mod direct_writer;

@@ -1,4 +1,4 @@
-//! The outbox: what is accepted, in which order, and who sends it.
+//! [`Outbox`]: which frames are accepted, in which order, and which task sends them.
 
 use std::{
     fmt,
@@ -36,10 +36,10 @@ pub(crate) enum SendOutcome {
     NeedsFlush,
 }
 
-/// What waits to be sent to one client.
+/// The frames that wait to be sent to one client.
 pub(crate) struct Outbox {
     limits: QueueLimits,
-    /// Of `state`.
+    /// The load of `state`, written under its lock.
     load: AtomicLoad,
     /// The thread whose turn buffer belongs to this session, or 0. Written by that thread only.
     turn_thread: AtomicU32,
@@ -54,9 +54,9 @@ struct OutboxState {
     closed: bool,
     /// Whether the transport would take a frame now. A volatile frame is queued only then.
     writable: bool,
-    /// The session's task is in its turn and looks at the queue before it rests.
+    /// The session's task is in its turn, and looks at the queue before the turn ends.
     in_turn: bool,
-    /// The task was woken during its turn, maybe after it had looked at what it was woken for.
+    /// The task was woken during its turn, maybe after it had looked for the cause.
     woken: bool,
     /// The task must run when the transport becomes writable.
     wakes_when_writable: bool,
@@ -189,7 +189,7 @@ impl Outbox {
         SendOutcome::Done
     }
 
-    /// Writes what is queued, if the session is idle. Otherwise its task does.
+    /// Writes the queued frames, if the session is idle. Otherwise its task does.
     pub(crate) fn flush(&self, budget: &mut WriteBudget) {
         let mut state = self.state();
         state.flush_promised = false;
@@ -225,7 +225,7 @@ impl Outbox {
     pub(crate) fn wake(&self) {
         let mut state = self.state();
         if state.in_turn {
-            // The waker may have been used up to begin this very turn.
+            // `waker` may have been taken to begin this turn.
             state.woken = true;
             return;
         }
@@ -305,8 +305,8 @@ impl Outbox {
         }
         let mut state = self.state();
         let is_idle = !state.in_turn && !state.closed;
-        // If the transport is writable, the task has an earlier request already. If it is over the limit, the task does not
-        // read, and must be woken.
+        // If the transport is writable, the task has an earlier request already. If the queue is over its limit, the task has
+        // stopped reading and must be woken.
         let is_first = !state.writable && self.load.get() != Load::OverLimit;
         if !is_idle || !is_first || state.queue.is_empty() || !is_current() {
             return None;
@@ -319,11 +319,11 @@ impl Outbox {
     pub(crate) fn set_writable(&self) -> bool {
         let mut state = self.state();
         // Writable already: the task has an earlier request.
-        let task_looks =
+        let needs_task =
             state.in_turn || state.closed || state.writable || state.wakes_when_writable;
-        let waits = !task_looks && state.queue.is_empty();
-        state.writable |= waits;
-        waits
+        let can_wait = !needs_task && state.queue.is_empty();
+        state.writable |= can_wait;
+        can_wait
     }
 
     /// Whether the task must run when the transport becomes writable.
@@ -331,7 +331,7 @@ impl Outbox {
         self.state().wakes_when_writable = wakes;
     }
 
-    /// Refuses every later frame. [`Ending::Cut`] drops what is queued.
+    /// Refuses every later frame. [`Ending::Cut`] drops the queued ones.
     pub(crate) fn close(&self, ending: Ending) {
         let mut state = self.state_with_turn();
         state.closed = true;
@@ -403,7 +403,7 @@ impl Outbox {
         self.state.lock()
     }
 
-    /// The same, with what this thread's turn has collected at the head of the queue.
+    /// [`state`](Self::state), with the frames that this thread's turn has collected moved to the head of the queue.
     #[inline]
     fn state_with_turn(&self) -> MutexGuard<'_, OutboxState> {
         let mut state = self.state();
@@ -418,7 +418,7 @@ impl Outbox {
         state
     }
 
-    /// Notes how much is queued now.
+    /// Sets how much is queued.
     fn set_load(&self, state: &mut OutboxState, bytes: usize, messages: usize) {
         state.bytes = bytes;
         state.messages = messages;

@@ -1,4 +1,4 @@
-//! What is queued, what is written past the queue, and who is woken.
+//! The outbox: its queue, direct writes, and wake-ups.
 
 use std::{
     sync::{
@@ -51,7 +51,7 @@ fn a_full_queue_refuses_and_keeps_what_it_has() {
 }
 
 #[test]
-fn bytes_are_counted_and_given_back() {
+fn popped_bytes_no_longer_count() {
     let ping = Frame::ping();
     let outbox = outbox(ping.len() * 2, usize::MAX);
     outbox.push(&ping, Urgency::Normal).unwrap();
@@ -140,7 +140,7 @@ impl DirectWrite for Mutex<Takes> {
         } else if count == 0 {
             DirectWritten::Nothing
         } else {
-            takes.begun = frames.take_rest(count).to_vec();
+            takes.begun = frames.take_unwritten(count).to_vec();
             DirectWritten::Part
         }
     }
@@ -168,7 +168,7 @@ fn a_frame_for_an_idle_session_is_written_without_waking_its_task() {
     assert_eq!(&takes.lock().taken, Frame::ping().bytes());
     assert!(outbox.is_empty());
     assert_eq!(count.0.load(Ordering::Relaxed), 0);
-    // What comes on its heels is queued.
+    // A frame right behind it is queued.
     outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
     assert!(!outbox.is_empty());
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
@@ -219,7 +219,7 @@ fn an_emit_writes_up_to_its_budget_and_flushes_the_others() {
     assert_eq!(woken, [0, 0, 0]);
     let (last, takes, count, _) = &all[2];
     assert_eq!(takes.lock().taken, b"");
-    // Whoever emits next need not wake the task either.
+    // The next emitter need not wake the task either.
     last.push(&Frame::noop(), Urgency::Normal).unwrap();
     last.flush(&mut WriteBudget::up_to(1));
     let both = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
@@ -268,7 +268,7 @@ fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
     assert!(outbox.set_writable());
     assert!(!outbox.set_writable(), "there is another one");
     assert_eq!(count.0.load(Ordering::Relaxed), 0);
-    // What comes now has somewhere to go, also if it is volatile, and wakes the task.
+    // A frame that comes now is accepted, also a volatile one, and wakes the task.
     assert!(
         outbox
             .push_volatile(&Frame::ping(), &mut WriteBudget::up_to(1))

@@ -1,4 +1,4 @@
-//! What waits to be written, oldest first.
+//! [`FrameQueue`]: the frames that wait to be written, oldest first.
 
 use std::collections::VecDeque;
 
@@ -64,13 +64,13 @@ impl DirectFrames for QueueEntry<'_> {
         QueueEntry::bytes(self)
     }
 
-    fn take_rest(&mut self, written: usize) -> Bytes {
-        let rest = match self {
+    fn take_unwritten(&mut self, written: usize) -> Bytes {
+        let unwritten = match self {
             Self::Shared(frame) => frame.unwritten(written),
             Self::Own(frame) => frame.unwritten(written),
             Self::Draft(draft) => draft.take().unwritten(written),
         };
-        rest.into_bytes()
+        unwritten.into_bytes()
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) struct FrameQueue {
     tail_messages: u16,
 }
 
-/// How much was taken out.
+/// How much [`FrameQueue::gather`] took out of the queue.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) bytes: usize,

@@ -5,10 +5,10 @@ use std::task::Waker;
 use super::outbox::Outbox;
 use crate::engine::Session;
 
-/// While it lives, this thread is in the session's turn: frames of the session's own are collected, and frames of others
-/// are queued without waking the session's task, which sends them before it rests.
+/// While it lives, this thread is in the session's turn. Frames that this thread sends to it are collected. Frames of
+/// other threads are queued without waking the session's task, which sends them before its turn ends.
 ///
-/// Dropping it puts what was not sent into the queue, also after a panic.
+/// Dropping it moves the collected frames that were not sent into the queue, also after a panic.
 pub(crate) struct TurnGuard {
     session: Session,
 }
@@ -25,7 +25,7 @@ impl TurnGuard {
 
     /// Ends the turn: from here on a frame wakes the task. `writable`: the transport would take one.
     ///
-    /// False, and the turn goes on, if a frame was queued or the task was woken since the caller looked last.
+    /// Returns false, and the turn goes on, if a frame was queued or the task was woken since the caller looked last.
     pub(crate) fn try_end(&self, waker: &Waker, writable: bool) -> bool {
         self.outbox().end_turn(waker, writable)
     }

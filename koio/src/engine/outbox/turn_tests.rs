@@ -1,4 +1,4 @@
-//! What a turn sends, beside what others queue meanwhile.
+//! The frames that a turn sends, beside those that other tasks queue meanwhile.
 
 use std::thread;
 
@@ -16,7 +16,7 @@ fn written(outbox: &Outbox) -> Vec<u8> {
 
 #[test]
 fn turn_and_concurrent_emitters_keep_order() {
-    // Numbers as noise: each seed is another sequence of who speaks.
+    // Each seed is another sequence of senders.
     for seed in 1..200_u64 {
         let outbox = outbox(usize::MAX, usize::MAX);
         let mut expected = Vec::new();
@@ -85,7 +85,7 @@ fn unsent_frames_of_a_turn_are_queued_when_it_ends() {
 }
 
 #[test]
-fn a_turn_does_not_end_writable_while_something_is_left() {
+fn a_turn_does_not_end_writable_while_frames_are_left() {
     let outbox = outbox(usize::MAX, usize::MAX);
     begin(&outbox);
     outbox.append(draft("x"), Urgency::Reply).unwrap();
@@ -110,7 +110,7 @@ fn frames_of_a_turn_count_towards_the_limits() {
         assert!(outbox.is_over_limit());
         assert_eq!(outbox.pop().unwrap().messages(), 3);
         assert!(outbox.is_empty() && !outbox.is_over_limit());
-        // A volatile one is dropped while something is before it.
+        // A volatile frame is dropped while another is before it.
         let volatile = || outbox.push_volatile(&Frame::ping(), &mut WriteBudget::up_to(1));
         assert!(volatile().is_some());
         assert_eq!(outbox.pop(), Some(Frame::ping()));

@@ -30,7 +30,7 @@ impl SessionTask {
         }
     }
 
-    /// Closes the transport that the session has left. What it still holds counts as received.
+    /// Closes the transport that the session has left. A POST that it still holds is answered as received.
     fn close_retired(&mut self, reason: CloseReason) {
         if let Some(SecondTransport::Retired(mut retired)) = self
             .second

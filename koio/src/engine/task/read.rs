@@ -13,7 +13,7 @@ use crate::{
     wire::Message,
 };
 
-/// Bytes of a message that count as one more message of a turn's budget: about what takes as long to handle.
+/// A message counts as one unit of a turn's budget, and as one more for each so many bytes.
 const BYTES_PER_UNIT: usize = 4 * 1024;
 
 impl SessionTask {
@@ -24,12 +24,12 @@ impl SessionTask {
             let mut message = Message::default();
             match self.next_packet(cx, &mut message) {
                 None => break,
-                // Not an input of the machine: nothing but "is it open" depends on messages, and it is.
+                // Messages are no input of the machine: no rule depends on them but `is_open`, which was checked.
                 Some(Ok(Received::Message)) => {
                     *budget = budget.saturating_sub(1 + message.len() / BYTES_PER_UNIT);
                     self.upstream.on_message(message, cx);
                     if writable && self.session.shared().outbox.is_heavy() {
-                        // Answers to many or big messages do not pile up until the turn ends.
+                        // Otherwise the answers to many or big messages would pile up until the turn ends.
                         writable = self.flush(cx);
                     }
                 }
@@ -57,14 +57,14 @@ impl SessionTask {
             self.reading = may;
             trace!(sid = ?self.session.sid(), reading = may, "backpressure");
         }
-        // A client whose queue is over the limit may have sent its pong behind what is not read, and runs into the write
-        // timeout if it reads nothing. Where packets wait for requests one request empties the queue, so a client that
-        // makes none just misses its ping.
+        // The deadlines are paused, since a pong may wait behind the messages that are not read. A client over its limit that
+        // reads nothing runs into the write timeout. Over polling they are not paused: one request empties the queue, so a
+        // client that makes none must miss its ping.
         let capabilities = self.transport.kind().capabilities();
-        let rest = full || (over_limit && !capabilities.waits_for_requests);
-        if rest != self.deadlines_rest {
-            self.deadlines_rest = rest;
-            self.input(Input::Reading(!rest));
+        let paused = full || (over_limit && !capabilities.waits_for_requests);
+        if paused != self.deadlines_paused {
+            self.deadlines_paused = paused;
+            self.input(Input::Reading(!paused));
         }
         may
     }

@@ -33,13 +33,13 @@ pub(crate) struct SessionTask {
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// Whether the transport is read.
     pub(super) reading: bool,
-    /// Whether the deadlines of what the client must send rest, because the server does not read.
-    pub(super) deadlines_rest: bool,
+    /// Whether the machine's deadlines for the client are paused, because the server does not read.
+    pub(super) deadlines_paused: bool,
     /// Whether a message has begun to arrive.
     pub(super) partial: bool,
     /// Set when the session ends.
     pub(super) ending: Option<SessionEnd>,
-    /// Dropped last.
+    /// Dropped last: it counts the task until everything else is dropped.
     pub(super) registration: Registration,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct SessionEnd {
 
 /// The other transport of a session that upgrades.
 pub(super) enum SecondTransport {
-    /// The client has connected it and has not said `5` on it.
+    /// The client has connected it and has not sent `5` on it.
     Probe(Box<dyn Transport>),
     /// The session has left it. It holds packets that come before those of the transport in use. An honest client leaves
     /// none: it waits for the answers to its POSTs before it upgrades.
@@ -78,7 +78,7 @@ impl SessionTask {
             second: None,
             timer: None,
             reading: true,
-            deadlines_rest: false,
+            deadlines_paused: false,
             partial: false,
             ending: None,
             registration,
@@ -118,7 +118,7 @@ impl SessionTask {
 }
 
 impl Drop for SessionTask {
-    /// A runtime that shuts down drops tasks that have not ended: nothing may be accepted any more.
+    /// A runtime that shuts down drops tasks that have not ended: from then on the session refuses frames and commands.
     fn drop(&mut self) {
         if !self.machine.is_gone() {
             let shared = self.session.shared();
@@ -155,7 +155,7 @@ impl FrameSource for TurnFrames<'_> {
     }
 }
 
-/// In place of the transport of a session that is over. It has no size, so its box allocates nothing.
+/// Takes the place of the transport of a session that is over, so that the connection can be dropped.
 pub(super) struct NoTransport(pub(super) TransportKind);
 
 impl Transport for NoTransport {

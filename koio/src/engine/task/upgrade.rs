@@ -21,7 +21,7 @@ impl SessionTask {
         let input = Input::ProbeOpened(probe.kind());
         let mut outputs = self.machine.handle(input, now()).into_iter();
         if outputs.any(|output| output == Output::DropProbe) {
-            turn_away(probe);
+            reject(probe);
         } else {
             self.second = Some(SecondTransport::Probe(probe));
         }
@@ -51,7 +51,7 @@ impl SessionTask {
     pub(super) fn answer_probe(&mut self) {
         if let Some(probe) = self.probe() {
             send_now(&mut **probe, Some(Frame::probe_pong()));
-            // From here on the machine must know of every request that waits: it is answered soon.
+            // From here on a waiting poll must wake the task: the machine answers it with a noop soon.
             self.session.shared().outbox.wake_when_writable(true);
         }
     }
@@ -72,7 +72,7 @@ impl SessionTask {
         let old = std::mem::replace(&mut self.transport, probe);
         self.second = old.retire().map(SecondTransport::Retired);
         if let Some(end) = self.ending {
-            // The client upgraded while the session closes: what is queued can reach it only here.
+            // The client upgraded while the session closes: queued frames can reach it only here.
             self.transport.close(end.reason, end.ending);
         }
     }
@@ -84,7 +84,7 @@ impl SessionTask {
             .take_if(|second| matches!(second, SecondTransport::Probe(_)))
         {
             self.session.shared().outbox.wake_when_writable(false);
-            turn_away(probe);
+            reject(probe);
         }
     }
 }
@@ -97,7 +97,7 @@ fn send_now(transport: &mut dyn Transport, mut frame: Option<Frame>) {
 }
 
 /// Closes a connection that does not become the session's transport.
-fn turn_away(mut transport: Box<dyn Transport>) {
+fn reject(mut transport: Box<dyn Transport>) {
     transport.close(CloseReason::TransportClose, Ending::Cut);
     send_now(&mut *transport, None);
 }

@@ -1,4 +1,4 @@
-//! Sending what is queued.
+//! Sending queued frames.
 
 use std::{
     future::{Future, poll_fn},
@@ -15,7 +15,7 @@ use crate::engine::{machine::Input, transport::TransportLost};
 const MAX_FRAMES_PER_TURN: usize = 4_096;
 
 impl SessionTask {
-    /// Sends what is queued. Returns whether the transport would take more.
+    /// Sends queued frames. Returns whether the transport would take more.
     pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> bool {
         let outbox = &self.session.shared().outbox;
         let waits_for_requests = self.transport.kind().capabilities().waits_for_requests;
@@ -39,7 +39,7 @@ impl SessionTask {
                 false
             }
             Poll::Pending => {
-                // A client that makes no request is missed by the heartbeat, not here.
+                // A polling client that makes no request runs into the ping timeout, not into the write timeout.
                 if !waits_for_requests {
                     if self.transport.has_progressed() {
                         self.machine.wrote();

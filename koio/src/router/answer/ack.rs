@@ -46,7 +46,9 @@ impl Ack {
         }
     }
 
-    /// Sends an error as the answer.
+    /// Sends an error as the answer. Does nothing if the client asked for no acknowledgement.
+    ///
+    /// The observers of [`on_error`](crate::Io::on_error) are not called: give them an error with [`Context::report`].
     pub fn fail(self, error: impl Into<Error>) {
         let ctx = &self.ctx;
         let error = ctx.mapped(error.into());

@@ -1,4 +1,4 @@
-//! What a handler returns, made a [`Reply`].
+//! How the value that a handler returns becomes a [`Reply`].
 
 use std::{any::TypeId, marker::PhantomData};
 
@@ -17,10 +17,11 @@ use crate::{
     note = "an answer implements `serde::Serialize` and owns its data: `#[derive(serde::Serialize)]`"
 )]
 pub trait Answer {
-    /// Makes a reply of it. Nothing is sent: the reply is, when a handler or a middleware returns it.
+    /// Makes a reply of it. This sends nothing: a reply is sent when a handler or a middleware returns it.
     fn into_reply(self, ctx: &Context) -> Reply;
 
-    /// Makes the reply of a handler that returns. Of one with nothing around it, what serde can write is sent at once.
+    /// Makes the reply of a handler that returns. If nothing is around the handler, a value that serde can write is
+    /// sent at once.
     #[doc(hidden)]
     fn into_reply_of(self, call: &Call) -> Reply
     where
@@ -51,7 +52,7 @@ impl Answer for Reply {
     }
 }
 
-/// Sends the answer of a handler with nothing around it: the value need be neither boxed nor kept.
+/// Sends the answer of a handler with nothing around it, which need not box the value.
 fn send<T: Serialize>(ctx: &Context, value: T) -> Reply {
     let Some(id) = ctx.ack_id() else {
         return Reply::none();
@@ -68,7 +69,7 @@ fn send<T: Serialize>(ctx: &Context, value: T) -> Reply {
 
 /// What a handler may fail with: a [`koio::Error`](Error), or a type that converts into one.
 ///
-/// It is `Into<Error>` by another name, under which rustc can say what to do about it.
+/// It is `Into<Error>` under a name of koio's own, so that rustc prints the notes above.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the error of a handler",
     label = "does not convert into `koio::Error`",
@@ -138,8 +139,8 @@ impl<T> IntoReply for Out<T> {
     }
 }
 
-/// The type that a handler returns. Its method says whether an acknowledgement would carry a value: as with [`Out`], the
-/// inherent one is that of a `Result`, whose value counts.
+/// The type that a handler returns. Its method says whether an acknowledgement would carry a value: as with [`Out`],
+/// the inherent one is that of a `Result`, whose value counts.
 #[derive(Debug)]
 pub struct Returns<T>(PhantomData<fn() -> T>);
 

@@ -1,4 +1,4 @@
-//! What a handler answers, and who sends it.
+//! The answer of a handler, and how it is sent.
 
 mod ack;
 #[allow(

@@ -34,8 +34,8 @@ enum ReplyForm {
 }
 
 impl Reply {
-    /// An answer. `()` is an acknowledgement without arguments, [`args!`](crate::args) one with several,
-    /// anything else one with one.
+    /// An answer: `()` is an acknowledgement without arguments, [`args!`](crate::args) one with several, anything else
+    /// one with a single argument.
     pub fn new<T>(value: T) -> Self
     where
         T: Serialize + Send + 'static,

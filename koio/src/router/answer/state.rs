@@ -1,4 +1,4 @@
-//! Who answers an event, and that it is answered once.
+//! [`AnswerState`] decides who answers an event, and that it is answered once.
 //!
 //! By default the onion answers, when it has unwound. A handler that takes an [`Ack`](super::Ack) takes that duty over;
 //! if it drops the `Ack` unsent, the duty falls back to the onion while that still runs, and else the answer is

@@ -42,11 +42,11 @@ struct ContextData {
 /// The values that middleware and handlers have set, one for each type.
 pub(super) type Locals = Mutex<TypeMap<Box<dyn Any + Send>>>;
 
-/// What a context is of.
+/// What happened to the socket.
 pub(crate) enum Occasion {
     /// The client sent an event.
     Event(Event),
-    /// The client asked to be let into the namespace.
+    /// The client asked to connect to the namespace.
     Connection(Accept),
     /// The socket is closed.
     Disconnect {
@@ -116,7 +116,8 @@ impl Context {
         }
     }
 
-    /// Whether there is no clone of it, and no value was [set](Self::set) in it: both must not be seen by another event.
+    /// Whether there is no clone of it, and no value was [set](Self::set) in it: both must not be seen by another
+    /// event.
     pub(crate) fn is_reusable(&self) -> bool {
         Arc::strong_count(&self.0) == 1 && self.0.locals.get().is_none()
     }
@@ -178,7 +179,7 @@ impl Context {
         self.0.socket.emit(event, args)
     }
 
-    /// The sockets in a room of this namespace, without this one.
+    /// An emit to the sockets in a room of this namespace, but never to this one.
     ///
     /// Every socket is in a room named after its id, so this also sends to one socket. A name that comes from the
     /// client lets the client choose whom to reach: look it up first.

@@ -1,4 +1,5 @@
-//! What becomes of an error: it is given a code, and the observers are called.
+//! Errors of handlers: [`Io::map_error`](crate::Io::map_error) gives one a code, [`Io::on_error`](crate::Io::on_error)
+//! observes it.
 
 use super::context::{Context, ErrorHooks};
 use crate::{Error, router::catch_unwind::guard_call};
@@ -18,7 +19,7 @@ impl Context {
 
 impl ErrorHooks {
     fn mapped(&self, error: Error) -> Error {
-        // Only what `?` made has a source and no code of its own.
+        // Only an error made by `?` has a source and no code of its own.
         if !error.is_internal() || error.source().is_none() {
             return error;
         }

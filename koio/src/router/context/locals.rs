@@ -1,11 +1,12 @@
-//! The values that middleware leaves in a context for those inside it.
+//! The values that middleware stores in a context, for the middleware and the handler inside it.
 
 use std::any::TypeId;
 
 use super::context::Context;
 
 impl Context {
-    /// Leaves a value for what runs later in this event; one for each type. koa's `ctx.state`.
+    /// Stores a value for the middleware and the handlers that run later in this event, in place of an earlier one of
+    /// the same type. koa's `ctx.state`.
     ///
     /// A value that belongs to the connection goes into the socket instead: [`Socket::set`](crate::Socket::set).
     pub fn set<T: Clone + Send + 'static>(&self, value: T) {

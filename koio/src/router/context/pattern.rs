@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_told_by_name_and_in_order() {
+    fn parameters_have_names_and_come_in_order() {
         let pattern = pattern("/{team}/room/{id}");
         let parameters: Vec<_> = pattern.parameters("/red/room/7").collect();
         assert_eq!(parameters, [("team", "red"), ("id", "7")]);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused_with_a_reason() {
+    fn a_malformed_pattern_is_refused_with_a_reason() {
         for path in ["/room-{id}", "/{id}s", "/{id", "/id}", "/{a}{b}", "/{{id}}"] {
             assert_eq!(Pattern::parse(path), Err(Malformed::Brace), "{path}");
         }

@@ -15,9 +15,9 @@ use crate::{
 
 /// The arguments of an event, as the client sent them.
 ///
-/// A handler that takes `Args` has all of them, also those that its other arguments read. [`get`](Self::get) reads one by its
-/// position, [`next`](Self::next) one after the other. Given to `emit`, or returned, they are passed on as they came,
-/// binary included.
+/// A handler that takes `Args` has all of them, also those that its other arguments read. [`get`](Self::get) reads one
+/// by its position, [`next`](Self::next) one after the other. Given to `emit`, or returned, they are passed on as they
+/// came, binary included.
 ///
 /// ```
 /// use koio::{Context, Result, extract::Args, on};
@@ -98,7 +98,7 @@ impl Args {
     #[must_use]
     pub fn len(&self) -> usize {
         let mut reader = self.reader.source().reader();
-        // What is no JSON is an error of the next `next`, and of the handler's start.
+        // Arguments that are no JSON are an error of `next`, and keep the handler from starting.
         while let Ok(Some(IgnoredAny)) = reader.next() {}
         reader.position()
     }
@@ -157,7 +157,7 @@ impl Args {
         self.reader.position().saturating_add(self.missing)
     }
 
-    /// From here on, errors call the argument by this name of the handler's.
+    /// Sets the name of the argument in errors: the one that it has in the handler.
     pub(crate) fn set_name(&mut self, name: &'static str) {
         self.name = Some(name);
     }

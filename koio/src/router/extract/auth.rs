@@ -1,4 +1,4 @@
-//! What the client gave as `auth`, as an argument.
+//! The client's `auth`, as an argument.
 
 use std::ops::Deref;
 
@@ -10,7 +10,7 @@ use crate::{
     router::context::{Context, Occasion},
 };
 
-/// What the client gave as `auth` when it connected, for the `connection` handler.
+/// What the client sent as `auth` when it connected, for the `connection` handler.
 ///
 /// If it does not fit, the connection is refused with `bad_request`. In later events it is in
 /// `ctx.socket().handshake()`.

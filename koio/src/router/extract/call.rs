@@ -7,14 +7,14 @@ use crate::{Result, router::context::Context};
 
 /// The arguments of a handler, and whether its answer can be sent as soon as it returns.
 ///
-/// Only koio makes one, and gives it to what `#[on]` expands to. So nothing else can send an answer early.
+/// Only koio makes one, and gives it to the expansion of `#[on]`. So no other code can send an answer early.
 pub struct Call {
     args: Args,
     is_direct: bool,
 }
 
 impl Call {
-    /// A call from inside an onion. What is around the handler may look at its answer and change it.
+    /// A call inside an onion, whose middleware may read and replace the answer.
     pub(crate) fn in_onion(ctx: Context) -> Self {
         Self {
             args: Args::new(ctx),

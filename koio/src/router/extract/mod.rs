@@ -1,4 +1,4 @@
-//! How the arguments of a handler are made of an event.
+//! How the arguments of a handler are made from an event.
 
 pub(crate) mod args;
 mod auth;

@@ -19,7 +19,8 @@ use crate::{
 
 /// The parameters of the client's namespace: of `/room/{id}` the `id`.
 ///
-/// `T` is a struct whose fields are named as they are, a tuple in their order, or, if there is but one, a plain value:
+/// `T` is a struct with a field for each parameter, a tuple in the order of the pattern, or a plain value for a single
+/// parameter:
 ///
 /// ```
 /// use koio::{Context, Io, Namespace, Result, extract::Params, handlers, on};
@@ -39,10 +40,9 @@ use crate::{
 /// # }
 /// ```
 ///
-/// A parameter is what the client wrote, nothing in it is decoded, and it is never empty. Where it does not fit, a
-/// connection is refused and an event answered `bad_request`, so take them in the `connection` handler at the latest;
-/// a middleware, which may refuse for other reasons too, has them in [`Context::params`]. For a namespace without
-/// parameters the server does not start.
+/// A parameter is the client's text, not decoded, and never empty. If one does not fit, a connection is refused and an
+/// event answered `bad_request`, so take them in the `connection` handler at the latest; a middleware reads them with
+/// [`Context::params`]. A handler with `Params` in a namespace without parameters is an error at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params<T>(pub T);
 
@@ -209,7 +209,7 @@ impl<'de> Deserializer<'de> for Parameter<'de> {
         deserialize_f64 visit_f64 f64;
     }
 
-    /// There is always one.
+    /// A parameter is never missing.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         visitor.visit_some(self)
     }
@@ -317,14 +317,14 @@ mod tests {
             assert!(error.is_bad_request());
             error.message().to_owned()
         };
-        let told = misfit(params::<u8>("/room/{id}", "/room/300").unwrap_err());
-        assert!(told.contains("`id` is no u8"), "{told}");
-        let told = misfit(params::<Place>("/{team}/{room}", "/red/x").unwrap_err());
-        assert!(told.contains("`room` is no u16"), "{told}");
-        let told = misfit(params::<Place>("/{team}/{other}", "/red/7").unwrap_err());
-        assert!(told.contains("missing field `room`"), "{told}");
-        let told = misfit(params::<u8>("/{a}/{b}", "/1/2").unwrap_err());
-        assert!(told.contains("there are 2 parameters"), "{told}");
+        let message = misfit(params::<u8>("/room/{id}", "/room/300").unwrap_err());
+        assert!(message.contains("`id` is no u8"), "{message}");
+        let message = misfit(params::<Place>("/{team}/{room}", "/red/x").unwrap_err());
+        assert!(message.contains("`room` is no u16"), "{message}");
+        let message = misfit(params::<Place>("/{team}/{other}", "/red/7").unwrap_err());
+        assert!(message.contains("missing field `room`"), "{message}");
+        let message = misfit(params::<u8>("/{a}/{b}", "/1/2").unwrap_err());
+        assert!(message.contains("there are 2 parameters"), "{message}");
         assert!(params::<Team>("/{team}", "/green").is_err());
     }
 }

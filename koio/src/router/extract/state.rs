@@ -15,14 +15,14 @@ use crate::{Error, Result, router::context::Context};
 ///
 /// It derefs to the value. If it is missing, the server does not start.
 ///
-/// Its field is private, so that `.0` is the field of the value: `users.0.lock()`, where `users` is a `State<Users>` and
-/// `Users` a tuple struct.
+/// Its field is private, so that `.0` is the field of the value: `users.0.lock()`, where `users` is a `State<Users>`
+/// and `Users` a tuple struct.
 pub struct State<T>(Arc<T>);
 
 impl Context {
     /// The state of type `T` that was given to the server.
     ///
-    /// A [`State`] that a handler takes is checked at the start; this one is checked only now.
+    /// A [`State`] that a handler takes is checked at the start; this call is checked only when it is made.
     ///
     /// # Errors
     /// `internal`, if there is none.

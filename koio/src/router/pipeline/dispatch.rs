@@ -1,5 +1,5 @@
-//! The socket layer's way into the router: an event, a connection or a disconnect goes into its onion, and what comes
-//! out is answered, reported, or ends the socket.
+//! [`Namespaces`] and [`Dispatch`] for the socket layer: an event, a connection or a disconnect goes into its onion,
+//! and the result is answered or reported, or ends the socket.
 
 use std::{
     pin::Pin,

@@ -27,7 +27,8 @@ impl Endpoint for NoHandler {
     }
 }
 
-/// An event with several handlers, each in the onion of its own middleware: the first answers, then the others run.
+/// An event with several handlers, each in the onion of its own middleware. The result of the first is the answer,
+/// which is sent when the others have run too.
 pub(crate) struct SeveralHandlers(pub(crate) Arc<[Arc<Onion>]>);
 
 impl Endpoint for SeveralHandlers {
@@ -82,7 +83,7 @@ struct DisconnectHandler {
     handler: Arc<dyn Endpoint>,
 }
 
-/// Notes that a disconnect handler has started.
+/// A disconnect handler that notes in the context that it has started.
 struct StartNoted {
     index: usize,
     handler: Arc<dyn Endpoint>,

@@ -127,7 +127,7 @@ impl Route {
         self
     }
 
-    /// The same for a type that has no name but what is written: `impl Serialize`.
+    /// The same for a type that has no name, such as `impl Serialize`; `source` is how it is written.
     pub fn unnamed_answer(mut self, source: &'static str) -> Self {
         self.answer = source;
         self.returns_value = true;

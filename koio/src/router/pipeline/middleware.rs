@@ -50,7 +50,7 @@ impl<F> Middleware for F where
 {
 }
 
-/// The type of the future, which a trait can't name and have as its own function's result at once.
+/// The type of a middleware's future. It needs a trait of its own: the bound of [`Middleware`] can't name it otherwise.
 mod runs {
     use super::{Context, Future, Next, Reply, Result};
 
@@ -114,11 +114,11 @@ pub(crate) struct Onion {
 pub(crate) enum Centre {
     /// The handlers of the event.
     Endpoint(Arc<dyn Endpoint>),
-    /// What is inside a composed middleware: the onion that it is a part of, from a place on.
+    /// The inside of a composed middleware: the onion that it is a part of, from index `at` on.
     Composed { around: Arc<Onion>, at: usize },
 }
 
-/// What an onion leads to: a handler, or what becomes of an event with several or none.
+/// The centre of an onion: one handler, several, or none.
 pub(crate) trait Endpoint: Send + Sync {
     fn call(&self, ctx: Context) -> BoxReply;
 }
@@ -134,7 +134,7 @@ impl Onion {
         })
     }
 
-    /// The whole of it, to be run for one context.
+    /// The whole onion, to be run for one context.
     pub(crate) fn next(self: &Arc<Self>, ctx: Context) -> Next {
         Next {
             ctx,
@@ -152,7 +152,7 @@ impl Onion {
 pub struct Next {
     ctx: Context,
     onion: Arc<Onion>,
-    /// The middleware that runs next, if the onion has so many.
+    /// The index of the middleware that runs next; the centre is behind the last.
     at: usize,
 }
 
@@ -191,7 +191,7 @@ impl fmt::Debug for Next {
     }
 }
 
-/// What [`Next::run`] gives: what is inside the middleware, as a future.
+/// The future of [`Next::run`]: the inside of the middleware.
 ///
 /// Dropping it before it has finished drops the middleware and the handler that run inside. That is what a
 /// timeout does; nothing else should.

@@ -24,8 +24,8 @@ use crate::{
     },
 };
 
-/// An event that runs. When it has finished, it can be restarted with another event for the same handlers, so that
-/// that one allocates nothing.
+/// An event that runs. When it has finished, it can be restarted with another event for the same handlers, which then
+/// allocates nothing (`counts_allocations`).
 pub(crate) trait EventRun: Future<Output = ()> + Send {
     fn ctx(&self) -> &Context;
     fn ctx_mut(self: Pin<&mut Self>) -> &mut Context;
@@ -42,7 +42,7 @@ where
     F: Fn(Call) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply>> + Send + 'static,
 {
-    /// What is around the handler sees its panic as an error, and its error with its code.
+    /// Middleware sees a panic of the handler as an error, and an error with the code that `map_error` gave it.
     fn call(&self, ctx: Context) -> BoxReply {
         let call = Call::in_onion(ctx.clone());
         let called = guard_call(|| self(call));

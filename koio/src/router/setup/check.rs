@@ -42,7 +42,7 @@ pub(crate) struct CheckedNamespace {
     pub(crate) parts: Namespace,
 }
 
-/// The namespaces that there will be, `/` first, each with all of its routes: those given to it, and those
+/// The namespaces of the server, `/` first, each with all of its routes: those given to it, and those
 /// given to the server that name it.
 pub(crate) fn namespaces(
     root: Namespace,
@@ -104,7 +104,7 @@ fn checked_path(path: &str, problems: &mut Problems) -> String {
     with_slash(path)
 }
 
-/// The pattern that a path is, if it is one. No namespace may match two of them.
+/// Parses a path that is a pattern; `None` if it is not. No namespace may match two patterns.
 fn pattern(path: &str, others: &[CheckedNamespace], problems: &mut Problems) -> Option<Pattern> {
     let pattern = Pattern::parse(path).unwrap_or_else(|malformed| {
         problems.add(format!("`{path}`: {malformed}"));
@@ -187,7 +187,7 @@ fn name(route: &Route, problems: &mut Problems) {
     }
 }
 
-/// Whether what the arguments require is there for this kind of event.
+/// Checks that this kind of event has what the arguments require.
 fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
     let Route { meta, .. } = route;
     let event = meta.event;
@@ -255,7 +255,7 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
     }
 }
 
-/// In a namespace that has no parameters.
+/// Checks that no argument is a `Params`, in a namespace without parameters.
 fn parameters(path: &str, route: &Route, problems: &mut Problems) {
     for argument in &route.arguments {
         let requirements = argument.requirements.all();

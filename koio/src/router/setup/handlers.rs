@@ -2,7 +2,7 @@
 
 use crate::router::pipeline::Route;
 
-/// What `#[on]` makes of a function: something that knows its route.
+/// The struct that `#[on]` puts beside a function: it makes the function's route.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "write `#[on(\"event\")]` above the function",
@@ -46,8 +46,10 @@ impl Handlers {
     }
 
     /// Adds another list, or the methods of a value.
-    // A list grows; nothing is summed up.
-    #[allow(clippy::should_implement_trait)]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "it extends the list, as `push` does"
+    )]
     pub fn add(mut self, handlers: impl IntoRoutes) -> Self {
         self.routes.extend(handlers.into_routes());
         self

@@ -1,4 +1,4 @@
-//! What a server is made of before it starts, and the checks of it.
+//! The parts of a server before it starts, and the checks of them.
 
 pub(crate) mod check;
 pub(crate) mod describe;

@@ -1,4 +1,4 @@
-//! What the set-up and its checks both name.
+//! What both the set-up and its checks use.
 
 use std::{
     any::{Any, TypeId, type_name},

@@ -50,8 +50,8 @@ impl Setup {
         Self::default()
     }
 
-    /// Takes every `#[on]` function of the program. Methods of `#[on] impl` blocks need a value, and so are to
-    /// be listed still.
+    /// Takes every `#[on]` function of the program. Methods of `#[on] impl` blocks need a value, so they must still be
+    /// listed.
     #[cfg(feature = "discover")]
     pub(crate) fn discover() -> Self {
         let mut setup = Self::default();

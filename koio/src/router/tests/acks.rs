@@ -1,4 +1,4 @@
-//! Who answers, and with what.
+//! Answers: by the return value, by an `Ack`, or by an error.
 
 use serde::Serialize;
 use serde_json::json;
@@ -72,10 +72,10 @@ async fn into_reply_converts_and_does_not_send() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_if_nobody_asked() {
+async fn nothing_is_sent_to_a_client_that_asked_for_no_ack() {
     let server = Server::start(Setup::new().on("event", |_| async { Ok(1) }));
     server.tell("event", json!([])).await;
-    assert!(server.told().is_empty());
+    assert!(server.received().is_empty());
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn an_ack_dropped_unsent_answers_unanswered() {
 }
 
 #[tokio::test]
-async fn a_handler_that_fails_with_its_ack_in_hand_answers_its_error() {
+async fn a_handler_that_takes_its_ack_and_fails_answers_its_error() {
     let setup = with_ack(|_ack| async { Err(Error::new("no", "changed my mind")) });
     let answer = Server::start(setup).ask("event", json!([])).await.unwrap();
     assert_eq!(answer["error"]["code"], "no");
@@ -198,7 +198,7 @@ async fn an_ack_may_fail() {
 }
 
 #[tokio::test]
-async fn an_ack_that_nobody_asked_for_does_nothing() {
+async fn an_ack_does_nothing_if_the_client_asked_for_none() {
     let setup = with_ack(|ack| async {
         assert!(!ack.is_wanted());
         ack.send("to nobody");
@@ -206,5 +206,5 @@ async fn an_ack_that_nobody_asked_for_does_nothing() {
     });
     let server = Server::start(setup);
     server.tell("event", json!([])).await;
-    assert!(server.told().is_empty());
+    assert!(server.received().is_empty());
 }

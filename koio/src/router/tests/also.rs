@@ -43,7 +43,7 @@ async fn only_the_first_answers() {
 }
 
 #[tokio::test]
-async fn what_fails_in_one_keeps_no_other_from_running() {
+async fn a_handler_that_fails_does_not_keep_the_others_from_running() {
     let notes = Notes::default();
     let seen = notes.clone();
     let failing = Route::closure("event", std::panic::Location::caller(), |_| async {

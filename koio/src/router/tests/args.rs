@@ -1,4 +1,4 @@
-//! What a handler takes, and what becomes of a payload that does not fit.
+//! The arguments of a handler, and payloads that do not fit them.
 
 use serde_json::json;
 
@@ -137,7 +137,7 @@ async fn arguments_that_are_no_json_close_the_connection_without_an_answer_or_a_
     for event in ["event", "unknown"] {
         let server = Server::start(setup());
         assert_eq!(server.ask_raw(event, ",nope").await, None);
-        assert!(server.told().is_empty());
+        assert!(server.received().is_empty());
         assert_eq!(server.protocol_errors(), 1);
     }
     assert!(notes.all().is_empty());
@@ -195,7 +195,7 @@ async fn a_type_of_the_users_own_may_be_an_argument() {
 }
 
 #[test]
-fn what_an_argument_needs_is_found_missing_at_the_start_through_aliases_and_wrappers() {
+fn a_missing_requirement_is_found_at_the_start_through_aliases_and_wrappers() {
     type Alias = Try<Repository>;
     let setup = Setup::new().handlers(taking("db", |_: Alias| ()));
     let error = setup.freeze().unwrap_err();

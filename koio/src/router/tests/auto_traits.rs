@@ -1,4 +1,4 @@
-//! What may cross tasks and threads: losing one of these would break users.
+//! The auto traits of the public types: losing one of these would break users.
 
 use crate::error::BoxError;
 use crate::router::BoxMiddleware;

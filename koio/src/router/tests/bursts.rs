@@ -1,4 +1,4 @@
-//! Events that follow each other closely share the place of their context: none may find anything of another in it.
+//! A run that has finished is restarted with the next event, which must find nothing of the event before.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use crate::router::Setup;
 use crate::{Context, Result};
 
 #[tokio::test]
-async fn a_context_that_is_kept_stays_what_it_was() {
+async fn a_context_that_is_kept_keeps_its_event() {
     let kept: Arc<Mutex<Vec<Context>>> = Arc::default();
     let keeping = Arc::clone(&kept);
     let setup = Setup::new().on("*", move |ctx: Context| {
@@ -34,7 +34,7 @@ async fn a_context_that_is_kept_stays_what_it_was() {
 }
 
 #[tokio::test]
-async fn every_event_has_its_own_answer_and_line() {
+async fn every_event_has_its_own_answer_and_handler() {
     let setup = Setup::new()
         .on("double", |ctx: Context| async move {
             Ok(ctx.args()?.next::<u8>()? * 2)
@@ -51,12 +51,12 @@ async fn every_event_has_its_own_answer_and_line() {
     assert_eq!(server.ask("double", json!([5])).await, Some(json!(10)));
 }
 
-/// Says so when it is dropped.
+/// Counts its clones.
 #[derive(Clone)]
 struct Left(#[allow(dead_code, reason = "counted")] Arc<()>);
 
 #[tokio::test]
-async fn what_was_left_in_a_context_ends_with_its_event() {
+async fn a_value_set_in_a_context_ends_with_its_event() {
     let left = Arc::new(());
     let leaving = Arc::clone(&left);
     let setup = Setup::new()
@@ -78,7 +78,7 @@ async fn what_was_left_in_a_context_ends_with_its_event() {
     assert_eq!(server.ask("look", json!([])).await, Some(json!(false)));
 }
 
-/// Bad news for whoever drops it.
+/// Panics when it is dropped.
 struct Fragile;
 
 impl Drop for Fragile {
@@ -88,7 +88,7 @@ impl Drop for Fragile {
 }
 
 #[tokio::test]
-async fn the_place_of_a_handler_serves_the_next_event_whatever_became_of_the_one_before() {
+async fn a_run_serves_the_next_event_however_the_one_before_ended() {
     let setup = Setup::new().on("work", |ctx: Context| async move {
         let what: String = ctx.args()?.next()?;
         if what.contains("later") {

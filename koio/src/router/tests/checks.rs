@@ -1,4 +1,4 @@
-//! What the start refuses.
+//! Set-ups that the start refuses.
 
 use crate::router::Route;
 use crate::router::Setup;
@@ -84,7 +84,7 @@ fn a_handler_listed_twice_is_found() {
 }
 
 #[test]
-fn the_life_cycle_has_one_handler_unless_also_too() {
+fn the_life_cycle_too_has_one_handler_unless_also() {
     let twice = |event| Setup::new().handlers(vec![route(event, "app::a"), route(event, "app::b")]);
     for event in ["connection", "disconnect", "*"] {
         assert!(refused(twice(event)).contains("two handlers"));
@@ -163,7 +163,7 @@ fn a_close_reason_outside_of_disconnect_is_found() {
 }
 
 #[test]
-fn an_ack_where_nobody_waits_is_found() {
+fn an_ack_on_the_life_cycle_is_found() {
     assert_refused(taking::<Ack>("connection"), "nobody waits for an answer");
     assert_refused(taking::<Ack>("disconnect"), "nobody waits for an answer");
     assert_refused(taking::<Ack>("event").also(), "does not answer");
@@ -196,7 +196,7 @@ fn an_ack_with_a_return_value_is_found() {
 }
 
 #[test]
-fn an_answer_that_nobody_gets_is_found() {
+fn an_answer_that_would_not_be_sent_is_found() {
     assert_refused(
         returning!(route("event", "app::handler").also(), u8),
         "does not answer",
@@ -233,7 +233,7 @@ fn namespaces_that_contradict_each_other_are_found() {
 }
 
 #[test]
-fn patterns_that_are_none_or_that_overlap_are_found() {
+fn malformed_and_overlapping_patterns_are_found() {
     let with = |path: &str| Setup::new().namespace(path, Namespace::new());
     assert!(refused(with("/room-{id}")).contains("`/room-{id}`: a parameter is all that stands"));
     assert!(refused(with("/{a}/{a}")).contains("the same name"));
@@ -270,7 +270,7 @@ fn parameters_where_there_are_none_are_found() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_said_at_once() {
+fn all_problems_are_reported_together() {
     let problem =
         refused(Setup::new().handlers(vec![route("connect", "app::a"), route("", "app::b")]));
     assert!(problem.starts_with("2 problems:\n- "), "{problem}");

@@ -8,7 +8,7 @@
 //! | should throw if next() is called multiple times | E0382: `next` was moved by its first `run` |
 //! | "Middleware resolved before downstream" | `unused_must_use`: `next.run()` that is not awaited does nothing, see [`nothing_inside_runs_unless_next_is_awaited`] |
 //!
-//! Their words are pinned in `koio-macros/tests/ui/fail/rustc`: `compose_without_a_list`, `middleware_no_function`,
+//! Their messages are pinned in `koio-macros/tests/ui/fail/rustc`: `compose_without_a_list`, `middleware_no_function`,
 //! `next_twice`, `next_dropped`. The other fifteen are tests of the same name.
 
 use std::{sync::Arc, time::Duration};
@@ -342,7 +342,7 @@ async fn nothing_inside_runs_unless_next_is_awaited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_inside_half_way_drops_the_handler() {
+async fn dropping_next_half_way_drops_the_handler() {
     let setup = Setup::new()
         .wrap(|_, next: Next| async {
             tokio::time::timeout(Duration::from_secs(1), next.run())

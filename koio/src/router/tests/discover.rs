@@ -36,7 +36,7 @@ async fn discover_takes_what_the_attribute_registered() {
 }
 
 #[test]
-fn a_handler_that_nothing_lists_is_noticed() {
+fn a_handler_that_is_in_no_list_is_reported() {
     let names = |setup: Setup| -> Vec<_> {
         let forgotten = unlisted(&setup.describe());
         forgotten.iter().map(|meta| meta.name).collect()

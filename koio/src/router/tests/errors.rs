@@ -1,4 +1,4 @@
-//! What becomes of errors: the answer, the observers, the codes.
+//! Errors: how they are answered, observed, and given codes.
 
 use std::fmt;
 
@@ -114,7 +114,7 @@ async fn map_error_also_sees_what_a_middleware_fails_with() {
 }
 
 #[tokio::test]
-async fn every_observer_hears_of_an_error_and_none_can_spoil_the_answer() {
+async fn every_observer_sees_an_error_and_none_can_change_the_answer() {
     let notes = Notes::default();
     let (first, second) = (notes.clone(), notes.clone());
     let setup = Setup::new()
@@ -214,7 +214,7 @@ fn bail_and_ensure_return_early() {
 }
 
 #[test]
-fn each_of_koios_own_errors_answers_its_own_question_only() {
+fn each_of_koios_own_errors_matches_its_own_method_only() {
     type Question = fn(&Error) -> bool;
     let questions: [(Error, &'static str, Question); 10] = [
         (
@@ -248,7 +248,7 @@ fn each_of_koios_own_errors_answers_its_own_question_only() {
 }
 
 #[test]
-fn an_error_of_the_program_is_none_of_koios_own_whatever_its_code() {
+fn an_error_of_the_program_with_a_code_of_koios_is_not_koios_own() {
     let closed = Error::new(Error::CLOSED, "the shop is closed");
     assert_eq!(closed.code(), "closed");
     assert!(!closed.is_closed());

@@ -1,7 +1,7 @@
-//! A server without a network: packets go in by hand, and what the client would be told comes out.
+//! A server without a network: packets go in by hand, and the packets for the client come out.
 //!
-//! The socket is a real one, of a real connection; between it and the routes under test stands a [`Door`] that
-//! hands over whatever arrives, so that a test decides when the routes get it.
+//! The socket is a real one, of a real connection. [`CapturingDispatch`] captures what the socket layer dispatches, so
+//! that a test decides when the event table under test gets it.
 
 use std::sync::{
     Arc, Mutex, MutexGuard,
@@ -36,29 +36,29 @@ impl Notes {
     }
 }
 
-/// Keeps what the socket layer brings, until the test asks for it.
+/// What the socket layer has dispatched, until the test takes it.
 #[derive(Default)]
-struct Door {
+struct Captured {
     connected: Mutex<Option<(Socket, Accept)>>,
     /// The connection handler has finished: events may come.
     open: AtomicBool,
     event: Mutex<Option<Event>>,
 }
 
-struct Behind(Arc<Door>);
+struct CapturingDispatch(Arc<Captured>);
 
-impl Namespaces for Behind {
+impl Namespaces for CapturingDispatch {
     fn open(&self, _: &str) -> Option<Box<dyn Dispatch>> {
         Some(Box::new(Self(Arc::clone(&self.0))))
     }
 }
 
-impl Dispatch for Behind {
+impl Dispatch for CapturingDispatch {
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
         *self.0.connected.lock().unwrap() = Some((socket.clone(), accept));
-        let door = Arc::clone(&self.0);
+        let captured = Arc::clone(&self.0);
         Box::pin(std::future::poll_fn(move |_| {
-            if door.open.load(Ordering::Acquire) {
+            if captured.open.load(Ordering::Acquire) {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -83,15 +83,15 @@ impl Dispatch for Behind {
 
 /// A frozen setup and one socket in it.
 pub(crate) struct Server {
-    routes: Arc<EventTable>,
-    /// What serves the socket.
-    served: Mutex<Box<dyn Dispatch>>,
+    table: Arc<EventTable>,
+    /// The event table's part of the socket.
+    dispatch: Mutex<Box<dyn Dispatch>>,
     pub(crate) socket: Socket,
     accept: Accept,
-    door: Arc<Door>,
+    captured: Arc<Captured>,
     session: Session,
     upstream: Mutex<Box<dyn Upstream>>,
-    told: Mutex<Vec<String>>,
+    received: Mutex<Vec<String>>,
     /// The next event that asks for an acknowledgement, from 0.
     ids: AtomicU64,
 }
@@ -106,10 +106,15 @@ impl Server {
     }
 
     pub(crate) fn start_with(namespace: &str, auth: &str, setup: Setup) -> Self {
-        let routes = setup.freeze().unwrap();
-        let door = Arc::new(Door::default());
+        let table = setup.freeze().unwrap();
+        let captured = Arc::new(Captured::default());
         let core = ServerCore::new();
-        let clients = || Clients::new(Arc::clone(&core), Arc::new(Behind(Arc::clone(&door))));
+        let clients = || {
+            Clients::new(
+                Arc::clone(&core),
+                Arc::new(CapturingDispatch(Arc::clone(&captured))),
+            )
+        };
         let config = EngineConfig::default();
         let engine = Engine::new(config.clone(), Arc::new(clients())).unwrap();
         core.start(SocketConfig::default(), &engine);
@@ -128,21 +133,21 @@ impl Server {
         );
         let mut upstream = clients().accept(session.clone(), opening);
         push(&mut *upstream, format!("0{namespace},{auth}"));
-        let (socket, accept) = door.connected.lock().unwrap().clone().unwrap();
+        let (socket, accept) = captured.connected.lock().unwrap().clone().unwrap();
         Self {
-            served: Mutex::new(routes.open(namespace).unwrap()),
-            routes,
+            dispatch: Mutex::new(table.open(namespace).unwrap()),
+            table,
             socket,
             accept,
-            door,
+            captured,
             session,
             upstream: Mutex::new(upstream),
-            told: Mutex::default(),
+            received: Mutex::default(),
             ids: AtomicU64::new(0),
         }
     }
 
-    /// Sends an event. Gives the answer: the one argument of the acknowledgement, all of them as a list if
+    /// Sends an event. Returns the answer: the one argument of the acknowledgement, all of them as a list if
     /// they are not one, `None` if there was no acknowledgement.
     pub(crate) async fn ask(&self, event: &str, args: Value) -> Option<Value> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
@@ -168,11 +173,11 @@ impl Server {
                 assert!(self.accept.accept());
                 self.session.shared().outbox.pop();
             }
-            self.door.open.store(true, Ordering::Release);
+            self.captured.open.store(true, Ordering::Release);
             let id = ack.map(|id| id.to_string()).unwrap_or_default();
             let packet = format!("2{},{id}[\"{event}\"{args}]", self.socket.namespace());
             push(&mut **self.upstream.lock().unwrap(), packet);
-            self.door
+            self.captured
                 .event
                 .lock()
                 .unwrap()
@@ -180,23 +185,25 @@ impl Server {
                 .expect("the event arrived")
         };
         let mut event = Some(event);
-        let begun = std::future::poll_fn(|cx| {
-            Poll::Ready(self.served().event(&self.socket, &mut event, cx))
+        let started = std::future::poll_fn(|cx| {
+            Poll::Ready(self.dispatch().event(&self.socket, &mut event, cx))
         });
-        if let Some(running) = begun.await {
+        if let Some(running) = started.await {
             running.await;
         }
     }
 
-    fn served(&self) -> MutexGuard<'_, Box<dyn Dispatch>> {
-        self.served.lock().unwrap()
+    fn dispatch(&self) -> MutexGuard<'_, Box<dyn Dispatch>> {
+        self.dispatch.lock().unwrap()
     }
 
     /// The one answer to the event with this number.
     pub(crate) fn answer_to(&self, id: u64) -> Option<Value> {
         let prefix = format!("ack {id} ");
-        let told = self.told();
-        let mut answers = told.iter().filter_map(|line| line.strip_prefix(&prefix));
+        let received = self.received();
+        let mut answers = received
+            .iter()
+            .filter_map(|line| line.strip_prefix(&prefix));
         let answer = answers
             .next()
             .map(|answer| serde_json::from_str(answer).unwrap());
@@ -207,22 +214,22 @@ impl Server {
         }
     }
 
-    /// Connects, and gives what the client is told.
+    /// Connects. Returns what the client has received.
     pub(crate) async fn connect(&self) -> Vec<String> {
         let accept = self.accept.clone();
-        let connecting = self.served().connect(&self.socket, accept);
+        let connecting = self.dispatch().connect(&self.socket, accept);
         connecting.await;
-        self.told()
+        self.received()
     }
 
     pub(crate) async fn disconnect(&self) {
         let reason = CloseReason::TransportClose;
-        let leaving = self.served().disconnect(&self.socket, reason);
+        let leaving = self.dispatch().disconnect(&self.socket, reason);
         leaving.await;
     }
 
     pub(crate) fn has_namespace(&self, namespace: &str) -> bool {
-        self.routes.open(namespace).is_some()
+        self.table.open(namespace).is_some()
     }
 
     /// How often the client was found to break the protocol.
@@ -230,16 +237,16 @@ impl Server {
         self.socket.observers().counts().protocol_errors
     }
 
-    /// Everything that the client is told.
-    pub(crate) fn told(&self) -> Vec<String> {
-        let mut told = self.told.lock().unwrap();
+    /// Everything that the client has received.
+    pub(crate) fn received(&self) -> Vec<String> {
+        let mut received = self.received.lock().unwrap();
         while let Some(frame) = self.session.shared().outbox.pop() {
-            told.extend(frame.parts().map(|part| {
+            received.extend(frame.parts().map(|part| {
                 let packet = String::from_utf8(part.payload.to_vec()).unwrap();
                 readable(&packet, self.socket.namespace())
             }));
         }
-        told.clone()
+        received.clone()
     }
 }
 

@@ -17,7 +17,7 @@ use super::fake::{Notes, Server};
 use crate::router::Setup;
 use crate::{Context, Next};
 
-/// A handler that waits until it is let go, and says when it has started.
+/// A handler that notifies when it has started, and waits until it is notified.
 fn held() -> (Setup, Arc<Notify>, Arc<Notify>) {
     let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (starts, waits) = (Arc::clone(&started), Arc::clone(&go));
@@ -50,13 +50,16 @@ async fn a_concurrency_limit_makes_the_second_event_wait() {
     let (one, two) = (Arc::clone(&server), Arc::clone(&server));
     let first = tokio::spawn(async move { one.tell("event", json!([])).await });
     started.notified().await;
-    let (told, mut heard) = oneshot::channel();
+    let (done, mut is_done) = oneshot::channel();
     let second = tokio::spawn(async move {
         two.tell("event", json!([])).await;
-        told.send(()).unwrap();
+        done.send(()).unwrap();
     });
     tokio::task::yield_now().await;
-    assert!(heard.try_recv().is_err(), "the second waits for the first");
+    assert!(
+        is_done.try_recv().is_err(),
+        "the second waits for the first"
+    );
     go.notify_one();
     first.await.unwrap();
     started.notified().await;
@@ -133,7 +136,7 @@ async fn layers_are_outside_the_onion_and_the_first_is_the_outermost() {
 }
 
 #[tokio::test]
-async fn a_koio_error_passes_through_layers_unharmed() {
+async fn a_koio_error_passes_through_layers_unchanged() {
     let setup = Setup::new()
         .on("event", |_| async {
             Err::<(), _>(crate::Error::new("taken", "by ann"))

@@ -1,4 +1,4 @@
-//! connection and disconnect.
+//! The events `connection` and `disconnect`.
 
 use serde_json::json;
 
@@ -42,7 +42,7 @@ async fn connect_is_answered_at_the_centre_just_before_the_handler_runs() {
 }
 
 #[tokio::test]
-async fn a_namespace_without_a_connection_handler_lets_clients_in() {
+async fn a_namespace_without_a_connection_handler_accepts_clients() {
     assert_eq!(Server::start(Setup::new()).connect().await, ["accepted"]);
 }
 
@@ -122,14 +122,14 @@ fn with_auth() -> Setup {
 }
 
 #[tokio::test]
-async fn auth_that_does_not_fit_refuses_instead_of_letting_in_and_throwing_out() {
-    let told = Server::start_with("/", r#"{"name":"ann"}"#, with_auth())
+async fn auth_that_does_not_fit_refuses_the_client_before_it_is_accepted() {
+    let received = Server::start_with("/", r#"{"name":"ann"}"#, with_auth())
         .connect()
         .await;
-    assert_eq!(told, ["accepted"]);
-    let told = Server::start_with("/", "{}", with_auth()).connect().await;
-    assert_eq!(told.len(), 1);
-    assert!(told[0].starts_with("refused: auth"), "{told:?}");
+    assert_eq!(received, ["accepted"]);
+    let received = Server::start_with("/", "{}", with_auth()).connect().await;
+    assert_eq!(received.len(), 1);
+    assert!(received[0].starts_with("refused: auth"), "{received:?}");
 }
 
 #[tokio::test]

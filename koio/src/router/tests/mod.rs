@@ -1,4 +1,4 @@
-//! The router without a network: sockets that write down what is sent to them.
+//! The router without a network: sockets that record what is sent to them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -23,11 +23,11 @@ async fn an_event_that_nothing_handles_is_answered_no_handler() {
     );
     let server = Server::start(Setup::new());
     server.tell("what", json!([])).await;
-    assert!(server.told().is_empty());
+    assert!(server.received().is_empty());
 }
 
 #[tokio::test]
-async fn a_star_takes_what_nothing_else_took() {
+async fn a_star_takes_the_events_without_a_handler() {
     let setup = Setup::new()
         .on("known", |_| async { Ok("known") })
         .on(
@@ -113,7 +113,7 @@ async fn a_timeout_drops_the_handler() {
 }
 
 #[test]
-fn describe_shows_what_is_around_what() {
+fn describe_shows_the_middleware_of_each_handler() {
     async fn timing(_: Context, next: Next) -> crate::Result<Reply> {
         next.run().await
     }

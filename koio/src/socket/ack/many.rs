@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Waits for the answers to an emit; see [`Emit::emit_with_acks`](crate::emit::Emit::emit_with_acks).
-#[must_use = "the answers are lost if nobody waits for them"]
+#[must_use = "the answers are lost unless the future is awaited"]
 pub struct AcksFuture<T> {
     wait: Result<AcksWait, Option<Error>>,
     answer: PhantomData<fn() -> T>,
@@ -28,7 +28,7 @@ pub struct AcksFuture<T> {
 
 struct AcksWait {
     answers: Arc<AckCollector>,
-    /// Dropping it gives the places among the pending acks back.
+    /// Dropping it frees the places among the pending acks.
     _guard: AskGuard,
     timer: Pin<Box<Sleep>>,
 }

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Waits for the answer to an emit; see [`Emit::emit_with_ack`](crate::emit::Emit::emit_with_ack).
-#[must_use = "the answer is lost if nobody waits for it"]
+#[must_use = "the answer is lost unless the future is awaited"]
 pub struct AckFuture<T> {
     wait: AckWait,
     answer: PhantomData<fn() -> T>,
@@ -86,7 +86,7 @@ impl LocalAck {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawArgs>> {
-        // The answer before the deadline: one that came in time is not late because this was polled late.
+        // `answered` before `timer`: an answer that came in time counts, even if this is polled late.
         if let Poll::Ready(answered) = Pin::new(&mut self.answered).poll(cx) {
             return Poll::Ready(answered.map_err(|_| no_answer(NoAnswer::Disconnected)));
         }
@@ -103,7 +103,7 @@ impl Drop for LocalAck {
 
 impl RemoteAck {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawArgs>> {
-        // One socket is meant, so its answer ends the wait, whatever other nodes have still to say.
+        // The first outcome ends the wait, since one node only has the socket.
         match self.answers.poll_next(cx) {
             Poll::Ready(Some((_, answer))) => return Poll::Ready(answer.map_err(no_answer)),
             Poll::Ready(None) => {}

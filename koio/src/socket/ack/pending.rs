@@ -14,8 +14,8 @@ use crate::{
 /// The unacknowledged events of one socket, by ack id. Each wait ends exactly once: by the answer, by its own deadline
 /// ([`forget`](Self::forget)), or with the socket.
 ///
-/// Boxed, and `None` while it is empty, since most clients are never asked anything. Whether the socket has closed is the
-/// socket's to know: it says so under the lock, after which [`close`](Self::close) finds every wait that began before.
+/// Boxed, and `None` while it is empty, since most sockets wait for no acknowledgement. `is_closed` is called under the
+/// lock: [`close`](Self::close) finds every wait that began before the socket closed, and none begins after.
 #[derive(Default)]
 pub(crate) struct PendingAcks(Mutex<Option<Box<AckWaiters>>>);
 
@@ -25,7 +25,7 @@ type AckWaiters = BTreeMap<u64, AckWaiter>;
 pub(super) enum AckWaiter {
     /// To the future of one answer.
     One(oneshot::Sender<RawArgs>),
-    /// To those of many sockets.
+    /// To the collector of many answers.
     Many(CollectedAck),
 }
 
@@ -117,7 +117,7 @@ impl PendingAcks {
         drop(waiter);
     }
 
-    /// The socket has closed, and says so from now on: every wait ends.
+    /// Ends every wait. The socket has closed, so `is_closed` is true from now on.
     pub(in crate::socket) fn close(&self) {
         // Unlocked before the waiters are dropped: that wakes tasks.
         let waiters = self.0.lock().take();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_waits_is_limited_and_given_back() {
+    fn the_number_of_waits_is_limited_and_a_wait_that_ends_frees_its_place() {
         let acks = PendingAcks::default();
         let _waiting = acks.wait(1, 1, open).unwrap();
         assert_eq!(acks.wait(2, 1, open).unwrap_err(), NoAnswer::Full);

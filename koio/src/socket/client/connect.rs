@@ -11,8 +11,8 @@ use crate::{
     wire,
 };
 
-/// Namespaces that the server has disconnected this client from, and whose late packets are therefore forgiven.
-const MAX_FORGIVEN: usize = 32;
+/// The most entries of `Client::left`.
+const MAX_LEFT: usize = 32;
 
 impl Client {
     pub(super) fn connect(
@@ -63,18 +63,19 @@ impl Client {
                 driver.close(CloseReason::ClientNamespaceDisconnect);
                 Ok(())
             }
-            None => self.late(namespace, "DISCONNECT before CONNECT"),
+            None => self.late_packet(namespace, "DISCONNECT before CONNECT"),
         }
     }
 
-    /// A packet for a namespace that this client is not in. It is dropped if the server has disconnected the client, which
-    /// sent it before it knew. Otherwise the client broke the protocol.
-    pub(super) fn late(
+    /// A packet for a namespace that this client is not in. It is dropped if the server has disconnected the client
+    /// from that namespace, since the client may have sent it before it got DISCONNECT. Otherwise the client broke the
+    /// protocol.
+    pub(super) fn late_packet(
         &self,
         namespace: &str,
         what: &'static str,
     ) -> Result<(), ProtocolViolation> {
-        if self.is_forgiven(namespace) {
+        if self.has_left(namespace) {
             self.observers()
                 .notify(&Observation::LateEvent { namespace });
             return Ok(());
@@ -82,7 +83,8 @@ impl Client {
         Err(ProtocolViolation::OutOfOrder(what))
     }
 
-    pub(super) fn is_forgiven(&self, namespace: &str) -> bool {
+    /// Whether the server has disconnected this client from a namespace.
+    pub(super) fn has_left(&self, namespace: &str) -> bool {
         self.left.iter().any(|left| **left == *namespace)
     }
 
@@ -92,7 +94,7 @@ impl Client {
             return false;
         };
         for (socket, reason) in requests.sockets {
-            if self.left.len() < MAX_FORGIVEN {
+            if self.left.len() < MAX_LEFT {
                 self.left.push(Arc::clone(&socket.live_namespace().name));
             }
             let mut drivers = self.drivers.iter_mut();

@@ -1,17 +1,17 @@
-//! The times by which a client must have done something.
+//! The deadlines of a client.
 
 use std::time::Instant;
 
-/// When a client has broken the protocol by doing nothing.
+/// Times after which a client that has not sent what is due breaks the protocol. `None`: no deadline.
 pub(super) struct ClientDeadlines {
-    /// Until when it must have connected to a namespace.
+    /// For the CONNECT of its first namespace.
     pub(super) connect: Option<Instant>,
-    /// Until when the attachments of a binary packet must have come.
+    /// For the attachments of a binary packet.
     pub(super) attachments: Option<Instant>,
 }
 
 impl ClientDeadlines {
-    /// A time that the clock can't represent never comes.
+    /// `connect` is `None` if the clock can't represent that time.
     pub(super) fn new(connect: Option<Instant>) -> Self {
         Self {
             connect,

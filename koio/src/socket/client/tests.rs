@@ -19,13 +19,13 @@ use crate::{
 
 /// The router: accepts in `/` at once, in `/slow` when the gate opens; never finishes the event `stuck`.
 #[derive(Clone, Default)]
-struct Above {
+struct ScriptedRouter {
     gate: Arc<Notify>,
     log: Arc<Mutex<Vec<String>>>,
     sockets: Arc<Mutex<Vec<Socket>>>,
 }
 
-impl Above {
+impl ScriptedRouter {
     fn note(&self, line: String) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.push(line);
@@ -40,22 +40,22 @@ impl Above {
     }
 }
 
-impl Namespaces for Above {
+impl Namespaces for ScriptedRouter {
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>> {
         matches!(name, "/" | "/slow").then(|| Box::new(self.clone()) as _)
     }
 }
 
-impl Dispatch for Above {
+impl Dispatch for ScriptedRouter {
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
-        let (above, socket) = (self.clone(), socket.clone());
+        let (router, socket) = (self.clone(), socket.clone());
         Box::pin(async move {
             if socket.namespace() == "/slow" {
-                above.gate.notified().await;
+                router.gate.notified().await;
             }
             if accept.accept() {
-                above.note(format!("connected {}", socket.namespace()));
-                above.sockets.lock().unwrap().push(socket);
+                router.note(format!("connected {}", socket.namespace()));
+                router.sockets.lock().unwrap().push(socket);
             }
         })
     }
@@ -78,7 +78,7 @@ impl Dispatch for Above {
 }
 
 struct Scene {
-    above: Above,
+    router: ScriptedRouter,
     core: Arc<ServerCore<Socket>>,
     engine: Engine,
     session: Session,
@@ -89,9 +89,9 @@ fn scene() -> Scene {
 }
 
 fn scene_with(config: SocketConfig) -> Scene {
-    let above = Above::default();
+    let router = ScriptedRouter::default();
     let core = ServerCore::new();
-    let clients = Clients::new(Arc::clone(&core), Arc::new(above.clone()));
+    let clients = Clients::new(Arc::clone(&core), Arc::new(router.clone()));
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
     core.start(config, &engine);
     let handshake = engine
@@ -102,7 +102,7 @@ fn scene_with(config: SocketConfig) -> Scene {
     let sid = Sid::parse(json["sid"].as_str().unwrap()).unwrap();
     let session = engine.get(&sid).unwrap();
     Scene {
-        above,
+        router,
         core,
         engine,
         session,
@@ -145,34 +145,34 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_left_while_its_connect_was_pending_hears_nothing_of_it_any_more() {
+async fn a_client_that_leaves_while_its_connect_is_pending_gets_no_answer_to_it() {
     let scene = scene();
     scene.post("40/slow,").await;
     scene.post("41/slow,").await;
-    scene.above.gate.notify_one();
+    scene.router.gate.notify_one();
     settle().await;
     scene.post("40").await;
-    let heard = scene.get().await;
-    assert!(heard.starts_with("40{\"sid\":"), "{heard}");
-    assert_eq!(scene.above.log(), ["connected /"]);
+    let received = scene.get().await;
+    assert!(received.starts_with("40{\"sid\":"), "{received}");
+    assert_eq!(scene.router.log(), ["connected /"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_the_server_put_out_before_its_connection_was_lost_hears_the_first_reason() {
+async fn a_socket_that_the_server_disconnected_keeps_that_reason_when_its_connection_is_lost() {
     let scene = scene();
     scene.post("40").await;
-    scene.above.log();
-    scene.above.socket().disconnect();
+    scene.router.log();
+    scene.router.socket().disconnect();
     scene.session.lost(CloseReason::TransportError);
     settle().await;
     assert_eq!(
-        scene.above.log(),
+        scene.router.log(),
         ["disconnected: server namespace disconnect"]
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_has_joined_once_has_met_the_connect_deadline() {
+async fn a_client_that_has_connected_once_has_met_the_connect_deadline() {
     let scene = scene();
     scene.post("40").await;
     scene.post("41").await;
@@ -181,7 +181,7 @@ async fn a_client_that_has_joined_once_has_met_the_connect_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_joins_nothing_is_gone_when_its_time_is_up_and_not_before() {
+async fn a_client_that_connects_to_no_namespace_is_closed_at_the_deadline_and_not_before() {
     let scene = scene();
     tokio::time::sleep(Duration::from_millis(9_990)).await;
     assert!(scene.session.is_open());
@@ -190,7 +190,7 @@ async fn who_joins_nothing_is_gone_when_its_time_is_up_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_beyond_what_the_clock_can_tell_never_comes() {
+async fn a_deadline_that_the_clock_can_not_represent_never_expires() {
     let scene = scene_with(SocketConfig {
         connect_timeout: Duration::MAX,
         attachments_timeout: Duration::MAX,
@@ -206,12 +206,12 @@ async fn a_time_beyond_what_the_clock_can_tell_never_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_namespace_ends_with_its_last_socket_and_begins_again() {
+async fn a_namespace_is_removed_with_its_last_socket_and_created_again() {
     let scene = scene();
     for _ in 0..2 {
         scene.post("40/slow,").await;
         assert!(scene.core.local.find("/slow").is_some());
-        scene.above.gate.notify_one();
+        scene.router.gate.notify_one();
         settle().await;
         scene.post("41/slow,").await;
         assert!(scene.core.local.find("/slow").is_none());
@@ -222,9 +222,9 @@ async fn a_namespace_ends_with_its_last_socket_and_begins_again() {
     assert!(scene.core.local.find("/").is_some());
 }
 
-/// Some enter while others leave: nobody is left in a namespace that cannot be found.
+/// Sockets enter while others leave: none stays in a namespace that was removed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_enters_while_the_last_one_leaves_is_found() {
+async fn a_socket_that_enters_while_the_last_one_leaves_is_found() {
     let core = ServerCore::new();
     let scene = scene();
     let enter = || {
@@ -261,14 +261,14 @@ async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
     assert_eq!(drained.forced, 1);
     assert_eq!(scene.engine.sessions().tasks(), 0);
     assert_eq!(
-        scene.above.log(),
+        scene.router.log(),
         ["connected /", "stuck", "disconnected: server shutting down"]
     );
     assert_eq!(scene.core.local.observers.counts().handlers_dropped, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_slow_consumer_is_counted_whoever_noticed_it() {
+async fn a_slow_consumer_that_the_session_itself_closes_is_counted() {
     let scene = scene();
     scene.post("40").await;
     // As the session itself does when a write makes no progress.
@@ -278,12 +278,12 @@ async fn every_slow_consumer_is_counted_whoever_noticed_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_disconnects_at_once_are_said_once() {
+async fn two_disconnects_at_once_send_one_packet() {
     for _ in 0..300 {
         let scene = scene();
         scene.post("40").await;
         scene.get().await;
-        let socket = scene.above.socket();
+        let socket = scene.router.socket();
         let start = Arc::new(std::sync::Barrier::new(2));
         let both = [socket.clone(), socket].map(|socket| {
             let start = Arc::clone(&start);
@@ -300,12 +300,12 @@ async fn two_disconnects_at_once_are_said_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_was_never_told_that_it_is_connected_has_no_disconnect() {
+async fn the_disconnect_handler_runs_only_if_the_connection_handler_ran() {
     for round in 0..3_000_u32 {
         let scene = scene();
         scene.post("40/slow,").await;
         let session = scene.session.clone();
-        let gate = Arc::clone(&scene.above.gate);
+        let gate = Arc::clone(&scene.router.gate);
         let start = Arc::new(std::sync::Barrier::new(2));
         let cut = tokio::task::spawn_blocking({
             let start = Arc::clone(&start);
@@ -325,7 +325,7 @@ async fn who_was_never_told_that_it_is_connected_has_no_disconnect() {
         .unwrap();
         cut.await.unwrap();
         scene.engine.sessions().drained().await;
-        let log = scene.above.log();
+        let log = scene.router.log();
         assert!(log.is_empty() || log.len() == 2, "{log:?}");
     }
 }

@@ -191,14 +191,15 @@ pub(crate) fn allow_in(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.append(VARY, HeaderValue::from_static("Origin"));
 }
 
-/// The headers that answer a preflight: what a browser asks before a request that is not simple.
-pub(crate) fn allow_preflight(headers: &mut HeaderMap, asked: Option<HeaderValue>) {
+/// The headers that answer a preflight, which a browser sends before a request that is not simple. `requested`: the value of
+/// `Access-Control-Request-Headers`.
+pub(crate) fn allow_preflight(headers: &mut HeaderMap, requested: Option<HeaderValue>) {
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST"),
     );
-    if let Some(asked) = asked {
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked);
+    if let Some(requested) = requested {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested);
     }
 }
 
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_without_an_origin_is_no_browser() {
+    fn a_client_without_an_origin_may_connect() {
         assert_eq!(
             Origins::default().judge(&HeaderMap::new()),
             OriginVerdict::Same
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_browser_sends_can_be_listed() {
+    fn origins_that_browsers_send_can_be_listed() {
         for origin in [
             "https://app.example.com",
             "HTTPS://App.Example.Com",
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_can_not_be_listed() {
+    fn origins_that_no_browser_sends_can_not_be_listed() {
         for (origin, why) in [
             ("*", "allow_any_origin"),
             ("https://*.example.com", "list each origin"),

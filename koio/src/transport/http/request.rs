@@ -89,7 +89,7 @@ impl Refusal {
 pub(crate) enum RequestIntent {
     /// A new session.
     Open(TransportKind),
-    /// Of a session: a poll or a post, or an upgrade where the transport is WebSocket.
+    /// A request of a session: a poll or a POST, or an upgrade if the transport is WebSocket.
     Session(Sid, TransportKind),
 }
 
@@ -143,7 +143,7 @@ impl<'a> EngineQuery<'a> {
     }
 }
 
-/// What is before the first such byte, and what is behind it.
+/// Splits `text` at the first `byte`, which is in neither half.
 fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
     let at = memchr(byte, text).unwrap_or(text.len());
     let (before, behind) = text.split_at_checked(at).unwrap_or_default();
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_in_two_ways_is_refused() {
+    fn ambiguous_queries_are_refused() {
         for query in [
             "EIO=4&EIO=3&transport=polling",
             "EIO=4&transport=polling&transport=polling",

@@ -9,7 +9,7 @@ use http::{
 use super::{Body, request::Refusal};
 use crate::transport::polling::PollResponse;
 
-/// The body of the response to a POST that was taken.
+/// The body of the response to a POST whose packets were received.
 pub(crate) const TAKEN: &[u8] = b"ok";
 
 fn respond(

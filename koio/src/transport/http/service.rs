@@ -125,7 +125,7 @@ impl EngineService {
         }
     }
 
-    /// Does everything that does not wait. Returns the listed origin whose pages may read the response, too.
+    /// Does everything that needs no waiting. Also returns the listed origin whose pages may read the response.
     fn begin<B>(
         &self,
         mut request: Request<B>,
@@ -157,8 +157,8 @@ impl EngineService {
             );
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
-        let asked = request::judge(request.method(), query, upgrade, self.engine.config());
-        let response = match asked {
+        let intent = request::judge(request.method(), query, upgrade, self.engine.config());
+        let response = match intent {
             Ok(RequestIntent::Open(TransportKind::Polling)) => {
                 PendingResponse::Done(self.open_polling(&request, peer))
             }
@@ -286,7 +286,7 @@ async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Op
     let websocket = websocket(connection, &engine);
     match sid {
         None => {
-            // Refused only while shutting down. The client sees the connection close, and comes back.
+            // Refused only while shutting down. The client sees the connection close, and reconnects.
             let _ = engine.open(opening, websocket);
         }
         Some(sid) => {
@@ -308,7 +308,7 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
             all.extend_from_slice(&unread);
             Ok((tcp, all.freeze()))
         }
-        // axum's server and others on hyper-util's; then hyper's own.
+        // The connection of a server on hyper-util, such as axum's; then that of hyper's own server.
         Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {
             Ok(parts) => Ok((Tcp::from(parts.io.into_inner()), parts.read_buf)),
             Err(connection) => connection
@@ -355,8 +355,8 @@ fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: Transpo
 
 fn preflight(headers: &HeaderMap) -> Response<Body> {
     let mut response = response::bare(StatusCode::NO_CONTENT);
-    let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    origin::allow_preflight(response.headers_mut(), asked);
+    let requested = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    origin::allow_preflight(response.headers_mut(), requested);
     response
 }
 

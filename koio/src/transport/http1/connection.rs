@@ -62,7 +62,7 @@ pub(crate) enum Http1Outcome {
 enum NextStep {
     /// Serve the next request.
     Request,
-    /// Write what is left of a response.
+    /// Write the unsent bytes of a response.
     Write(Box<UnsentResponse>),
     End(Http1End),
 }
@@ -90,10 +90,10 @@ impl Http1Connection {
         self.requests.peer()
     }
 
-    /// Serves plain requests until there is one that is not, or the connection ends. The only door to this server:
-    /// with [`FastPath::Http1`] off it gives every connection to hyper.
+    /// Serves plain requests until one is not plain, or the connection ends. The only entry to this server: with
+    /// [`FastPath::Http1`] off it gives every connection to hyper.
     ///
-    /// `stopped` is ready when the server wants the connection to end: behind the response that is under way.
+    /// `stopped` is ready when the server wants the connection to end, which it does after the response under way.
     pub(crate) async fn try_serve(
         &mut self,
         mut stopped: Pin<&mut impl Future<Output = ()>>,

@@ -238,7 +238,7 @@ async fn plain_requests_are_read_by_hyper_alike() {
             continue;
         };
         plain += 1;
-        // However it is cut: before its end it is not all there, and what is behind it does not matter.
+        // Cut before its end it is incomplete, and bytes behind it do not matter.
         let cut = generator.below(length);
         assert_eq!(here(&bytes[..cut]), None, "{cut} {}", bytes.escape_ascii());
         bytes.truncate(length);
@@ -253,7 +253,7 @@ async fn plain_requests_are_read_by_hyper_alike() {
             assert_eq!(found[1].target, "/next", "{shown}");
         }
     }
-    // Neither all nor nothing, or the test would say little.
+    // Some requests must be plain and some not, or the test would prove little.
     assert!((20_000..80_000).contains(&plain), "{plain}");
 }
 

@@ -7,7 +7,7 @@ use httparse::{Header, Request, Status};
 /// The most headers that a plain request has. Browsers send about fifteen.
 const MAX_HEADERS: usize = 32;
 
-/// A complete request. Nothing else in it says how it is to be read or answered.
+/// A complete request. Its other headers do not change how it is parsed or answered.
 #[derive(Debug)]
 pub(super) struct PlainRequest<'b> {
     /// All bytes before the body.
@@ -78,7 +78,7 @@ pub(super) fn read<T>(
     })
 }
 
-/// Whether a target is a path with no fragment, and has only characters that may stand in one.
+/// Whether a target is a path without a fragment, of characters that a path or a query may have.
 pub(super) fn is_plain_target(target: &[u8]) -> bool {
     // Without an early return, so that the compiler vectorizes the loop.
     let strange = target.iter().fold(false, |strange, &byte| {
@@ -175,7 +175,7 @@ fn asks_for_upgrade(value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Method, target, body and length of what is read.
+    /// Whether it is a POST, target, body and length of the request that is read.
     fn parts(bytes: &str) -> Option<(bool, String, String, usize)> {
         read(bytes.as_bytes(), |request| {
             let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_all_there_is_not_read() {
+    fn incomplete_requests_are_not_read() {
         let post = format!("{POST}Content-Length: 2\r\n\r\n40");
         for length in 0..post.len() {
             assert_eq!(parts(&post[..length]), None, "{length}");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_in_two_ways_is_left_to_hyper() {
+    fn ambiguous_requests_are_left_to_hyper() {
         for headers in [
             "Content-Length: 2\r\nContent-Length: 2\r\n",
             "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_websocket_is_asked_for_with_everything_that_belongs_to_it() {
+    fn a_websocket_handshake_needs_all_its_headers() {
         let ask = |headers: &[&str]| {
             let bytes = format!("{GET}{}\r\n\r\n", headers.join("\r\n"));
             read(bytes.as_bytes(), |request| {

@@ -1,7 +1,7 @@
-//! The session that the requests of a connection belong to, and the way of its responses.
+//! The session that the requests of a connection belong to, and how its responses reach the connection.
 //!
-//! The session's task writes a response to the connection itself ([`Responder`]). The connection's task is not woken for
-//! it; it goes on when the next request comes, or when a part of the response could not be written.
+//! The session's task writes a response to the connection itself ([`Responder`]). The connection's task wakes only for the
+//! next request, or if a part of the response could not be written.
 
 use std::{
     sync::{
@@ -44,7 +44,7 @@ pub(super) enum RequestProgress {
     Answered,
     /// The session has not answered it.
     Pending,
-    /// It is answered, and the connection's task must write what is left of the response.
+    /// It is answered, and the connection's task must write the unsent bytes of the response.
     Unsent(Box<UnsentResponse>),
 }
 
@@ -76,7 +76,7 @@ struct ResponderState {
     waker: Option<Waker>,
 }
 
-/// Knows whether the server wants its connections to end.
+/// Whether the server wants its connections to end.
 #[derive(Clone, Debug)]
 pub(crate) struct StopSignal(watch::Receiver<bool>);
 
@@ -132,7 +132,7 @@ impl PollingClient {
         self.responder.state.lock().answered
     }
 
-    /// The request that the session answers. The next answer is the response to it.
+    /// Begins a request, which the session answers. Its next answer is the response.
     pub(super) fn begin_request(
         &self,
         allow_origin: Option<&HeaderValue>,

@@ -61,8 +61,8 @@ impl RepeatedHead {
 
     /// The first request of `bytes`, if it is complete and has this head.
     ///
-    /// Finds what [`read`](super::plain_request::read) would find: that parses from left to right, a target ends at the
-    /// first space, and any run of digits is a length.
+    /// Finds the same request as [`read`](super::plain_request::read), which parses from left to right, ends a target at the
+    /// first space, and takes any run of digits for a length.
     pub(super) fn read<'b>(&self, bytes: &'b [u8]) -> Option<RepeatedRequest<'b>> {
         let (target, rest) = match bytes.strip_prefix(self.head.get(..self.length.start)?) {
             Some(rest) => (None, rest),

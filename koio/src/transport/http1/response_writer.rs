@@ -48,7 +48,7 @@ pub(super) struct UnsentResponse {
     pub(super) after: AfterResponse,
 }
 
-/// Writes a response. Returns what the connection's task has to do about it, if anything: write the rest, or close.
+/// Writes a response. Returns what the connection's task must do, if anything: write the unsent bytes, or close.
 pub(super) fn write(
     to: &TcpWriter,
     response: PollResponse,
@@ -113,8 +113,7 @@ impl UnsentResponse {
     }
 }
 
-/// The heads of one second, with its date, up to the content length. Formatting a date costs more than the rest of a
-/// head, so each thread does it once in a second.
+/// The heads of one second, with its date, up to the content length. Each thread formats them once a second.
 struct DatedHeads {
     until: Option<Instant>,
     payload: Vec<u8>,

@@ -25,7 +25,7 @@ use crate::{
     wire::payload,
 };
 
-/// What the requests of one connection ask of sessions.
+/// Passes the requests of one connection to their sessions.
 pub(super) struct SessionRequests {
     /// The session of the last request, most likely that of the next as well.
     client: Option<PollingClient>,
@@ -38,7 +38,7 @@ pub(super) struct SessionRequests {
 pub(super) enum AcceptedRequest {
     /// The session writes the response to the connection.
     SessionResponds,
-    /// The response is there. Pages of this origin may read it.
+    /// The response, and the listed origin whose pages may read it.
     Response(PollResponse, Option<HeaderValue>),
     /// The connection becomes a WebSocket.
     Upgrade(PendingUpgrade),

@@ -11,7 +11,7 @@ use crate::{
 const SWITCHING_PROTOCOLS: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
     upgrade: websocket\r\nsec-websocket-accept: ";
 
-/// A handshake that will be accepted, once its connection can be given away.
+/// A valid handshake, whose connection has not been given to its session.
 pub(crate) struct PendingUpgrade {
     response: Vec<u8>,
     session: UpgradedSession,
@@ -41,7 +41,7 @@ impl PendingUpgrade {
             UpgradedSession::New(opening) => {
                 // In one write with the session's first frame.
                 websocket.lead_with(self.response);
-                // Refused only while shutting down. The client sees the connection close, and comes back.
+                // Refused only while shutting down. The client sees the connection close, and reconnects.
                 let _ = engine.open(*opening, Box::new(websocket));
             }
             UpgradedSession::Existing(session) => {

@@ -23,7 +23,7 @@ const CAPACITY: usize = 64;
 /// The mailbox of a polling session: shared by its transport and the tasks that serve its requests.
 #[derive(Default)]
 pub(super) struct PollingInbox {
-    /// Whether `state` has requests, to look without the lock. Written under the lock, and before the session's task is
+    /// Whether `state` has requests, readable without the lock. Written under the lock, and before the session's task is
     /// woken, so a task that was woken sees it.
     pending: AtomicBool,
     /// Whether a POST is under way. Set under the lock, and cleared by the session's task without it.
@@ -45,7 +45,7 @@ pub(super) struct InboxRequests {
     pub(super) post: Option<Post>,
 }
 
-/// A POST, and what it has brought.
+/// A POST, and the packets of its body.
 pub(super) struct Post {
     pub(super) packets: Packets,
     pub(super) request: PendingRequest,
@@ -105,7 +105,7 @@ impl PollingInbox {
         self.posting.store(false, Ordering::Release);
     }
 
-    /// Refuses every request from here on, those that wait included.
+    /// Refuses every request from here on, waiting ones included.
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;

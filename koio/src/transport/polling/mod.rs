@@ -1,4 +1,5 @@
-//! HTTP long-polling (protocol section "HTTP long-polling"): GET fetches what is queued or waits for it, POST brings data.
+//! HTTP long-polling (protocol section "HTTP long-polling"): a GET fetches queued packets or waits for some, a POST
+//! brings packets.
 
 mod inbox;
 mod requests;

@@ -26,8 +26,8 @@ use crate::{
     wire::payload,
 };
 
-/// Ends the session if a request is dropped before its answer: the client has gone away, and what the answer would have
-/// carried, or the body did carry, is lost. The server drops a request as soon as it sees the connection closed.
+/// Ends the session if a request is dropped before its answer: the client has gone away, and the packets of the answer or of
+/// the body are lost. The server drops a request as soon as it sees the connection closed.
 struct AbortGuard(Option<Session>);
 
 impl AbortGuard {
@@ -45,7 +45,7 @@ impl Drop for AbortGuard {
     }
 }
 
-/// A request that the session has and has not answered.
+/// A GET, or a POST with its body, that its session has not answered.
 ///
 /// The session gets the request when it arrives and not when this future is first polled: a server that sees the connection
 /// end first never polls it.
@@ -55,7 +55,7 @@ pub(crate) struct PendingPoll {
 }
 
 impl PendingPoll {
-    /// A GET.
+    /// Passes a GET to the session.
     pub(crate) fn poll(session: Session) -> Result<Self, Refusal> {
         let (request, answer) = PendingRequest::with_task();
         inbox::poll(&session, || request).map_err(|_| Refusal::SessionUnknown)?;
@@ -76,7 +76,7 @@ impl Future for PendingPoll {
     }
 }
 
-/// A POST that the session expects the body of.
+/// A POST whose body has not been read. Its session takes no other POST.
 pub(crate) struct PostRequest<B> {
     abort: AbortGuard,
     session: Session,
@@ -115,7 +115,7 @@ where
         let body = request.into_body();
         let body = match read(body, config.max_payload, config.message_timeout).await {
             Ok(body) => body,
-            // The client's stream has a hole. The guard ends the session.
+            // Packets of the client are lost. The guard ends the session.
             Err(status) => return response::bare(status),
         };
         let packets = match payload::decode(body) {
@@ -170,7 +170,7 @@ where
     let gather = async {
         let mut body = pin!(Limited::new(body, limit));
         let mut first = Bytes::new();
-        let mut rest = BytesMut::new();
+        let mut joined = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let mut data = match frame {
                 Ok(frame) => match frame.into_data() {
@@ -187,16 +187,16 @@ where
             if first.is_empty() {
                 first = data;
             } else {
-                if rest.is_empty() {
-                    rest.extend_from_slice(&first);
+                if joined.is_empty() {
+                    joined.extend_from_slice(&first);
                 }
-                rest.extend_from_slice(&data);
+                joined.extend_from_slice(&data);
             }
         }
-        Ok(if rest.is_empty() {
+        Ok(if joined.is_empty() {
             first
         } else {
-            rest.freeze()
+            joined.freeze()
         })
     };
     tokio::time::timeout(time, gather)

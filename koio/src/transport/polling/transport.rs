@@ -39,7 +39,7 @@ enum PollingState {
     Open,
     /// The client broke the protocol: a second GET came while one waited.
     Violated,
-    /// Closing. What is queued is fetched first. `polled`: the GET that waits came before the close.
+    /// Closing. Queued packets are fetched first. `polled`: the GET that waits came before the close.
     Flushing { polled: bool },
     /// The client has sent a close packet in a POST, and its GET has not arrived: the two race on different connections. The
     /// POST is answered behind the GET, since a client that sees it answered may find its session gone.
@@ -227,11 +227,11 @@ fn payload_of<const N: usize>(frames: [Frame; N]) -> PollResponse {
 }
 
 thread_local! {
-    /// Where small frames are gathered. Kept, so that a payload allocates no more than its own bytes.
+    /// Where small frames are gathered. Kept, so that a payload needs one allocation, for its own bytes.
     static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Everything that `frames` has, as one payload. Empty if there is nothing.
+/// Takes all of `frames` as one payload. Empty if there are none.
 fn encode(frames: &mut dyn FrameSource) -> Bytes {
     let mut gathered = GATHERED.take();
     let mut all = SmallVec::<[Frame; 2]>::new();

@@ -1,4 +1,4 @@
-//! What the reader reads.
+//! The events that the reader returns, violations among them.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::wire::HeaderError;
 /// What [`Reader::next`](super::reader::Reader::next) has read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ReadEvent {
-    /// A message, which is in the place that the caller gave.
+    /// A message, which is in the caller's `message`.
     Message {
         /// RSV1 was set: the message is compressed, and its text is not validated.
         compressed: bool,

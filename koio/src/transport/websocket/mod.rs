@@ -55,7 +55,7 @@ pub(super) struct WebSocketTransport<S> {
     close_sent: bool,
     /// The connection is closed for writing.
     shut: bool,
-    /// Everything that was taken from the outbox, and the close frame, is written.
+    /// All frames that were taken from the outbox are written, and the close frame.
     flushed: bool,
     /// The client has closed the connection, or answered the close frame.
     client_closed: bool,
@@ -123,7 +123,7 @@ impl<S> WebSocketTransport<S> {
 impl WebSocketTransport<Tcp> {
     /// Writes the response of the handshake at once.
     pub(super) fn write_now(&mut self, response: &[u8]) {
-        // The next read finds an error, too.
+        // An error is met again by the next read.
         let written = self.io.try_write(response).unwrap_or(0);
         if let Some(unsent @ [_, ..]) = response.get(written..) {
             self.outgoing.push(Bytes::copy_from_slice(unsent));
@@ -143,7 +143,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
         }
     }
 
-    /// Writes what is pending, then what `source` has.
+    /// Writes the pending bytes, then the frames of `source`.
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

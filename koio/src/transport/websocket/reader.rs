@@ -20,13 +20,14 @@ use crate::{
 
 /// Whole frames are copied together until they have this many bytes: one allocation for all of them.
 const BATCH: usize = 8 * 1024;
+
 /// Reads the frames of one connection.
 #[derive(Debug)]
 pub(super) struct Reader {
     limits: Limits,
     /// Frames of whole messages: their headers as received, their payloads unmasked.
     batch: Bytes,
-    /// Boxed, so that an idle connection has no room for it.
+    /// Boxed, to keep idle connections small.
     unfinished: Option<Box<Unfinished>>,
 }
 
@@ -173,7 +174,7 @@ impl Reader {
 #[cfg(test)]
 impl Reader {
     /// Whether it holds no bytes.
-    pub(super) fn is_at_rest(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.batch.is_empty() && self.unfinished.is_none()
     }
 }

@@ -1,4 +1,4 @@
-//! Frames and messages of which bytes are missing.
+//! Incomplete frames and messages.
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -146,7 +146,7 @@ impl UnfinishedMessage {
     }
 }
 
-/// A header of which bytes are missing.
+/// An incomplete header.
 #[derive(Debug, Default)]
 pub(super) struct UnfinishedHeader {
     bytes: [u8; FrameHeader::MAX_LEN],
@@ -154,7 +154,7 @@ pub(super) struct UnfinishedHeader {
 }
 
 impl UnfinishedHeader {
-    /// Takes the rest of the header from the input. Returns `None` if that is not all there.
+    /// Takes the missing bytes of the header from the input. Returns `None` if the input does not have all of them.
     pub(super) fn complete(
         &mut self,
         input: &mut ReadBuffer,
@@ -195,7 +195,7 @@ fn close_answer(payload: Bytes) -> Result<Bytes, Violation> {
     Ok([&[high, low], &b"Protocol violation"[..]].concat().into())
 }
 
-/// Asks for ASCII first, which most texts are: that check costs a fraction of the other.
+/// Whether a text is UTF-8. Most texts are ASCII, which `is_ascii` sees without decoding.
 pub(super) fn is_utf8(text: &[u8]) -> bool {
     text.is_ascii() || simdutf8::basic::from_utf8(text).is_ok()
 }

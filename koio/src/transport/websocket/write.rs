@@ -49,8 +49,8 @@ impl WriteQueue {
         self.frames.as_ref().map_or(0, |frames| frames.len())
     }
 
-    /// Finishes the frame that was begun, by whichever writer. Then writes `first`, and what the source has, until there is no
-    /// more.
+    /// Finishes the frame that was begun, by this writer or by the direct writer. Then writes `first` and all frames of
+    /// `source`.
     pub(super) fn poll_write(
         &mut self,
         mut io: Pin<&mut impl ByteStream>,
@@ -148,12 +148,12 @@ impl WriteQueue {
         }
     }
 
-    /// Removes what was written. What is left of `together` is copied to the front of the queue.
+    /// Removes the bytes that were written. The unwritten part of `together` is copied to the front of the queue.
     fn advance(&mut self, together: &[u8], mut written: usize) {
         self.progressed |= written > 0;
-        if let Some(rest @ [_, ..]) = together.get(written..) {
-            let rest = Bytes::copy_from_slice(rest);
-            self.frames.get_or_insert_default().push_front(rest);
+        if let Some(unwritten @ [_, ..]) = together.get(written..) {
+            let unwritten = Bytes::copy_from_slice(unwritten);
+            self.frames.get_or_insert_default().push_front(unwritten);
             return;
         }
         written = written.saturating_sub(together.len());

@@ -59,7 +59,7 @@ impl Frame {
         Self::new(Bytes::from_static(bytes), 1)
     }
 
-    /// A type digit, and the pieces behind it.
+    /// A type digit, and `pieces` behind it.
     fn text<'a>(digit: u8, pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut buffer = PacketBuffer::take_spare();
         buffer.text.push(digit);

@@ -25,7 +25,7 @@ pub struct Part<'a> {
 }
 
 impl Frame {
-    /// A frame of complete WebSocket frames, which are so many messages.
+    /// A frame of complete WebSocket frames, which hold `messages` messages.
     pub(crate) fn new(bytes: impl Into<Bytes>, messages: u16) -> Self {
         Self {
             bytes: bytes.into(),
@@ -45,7 +45,7 @@ impl Frame {
         self.bytes
     }
 
-    /// What a WebSocket must still write after it has written so many bytes.
+    /// The bytes that a WebSocket must still write after the first `written` ones.
     pub(crate) fn unwritten(&self, written: usize) -> Self {
         let mut unwritten = self.clone();
         unwritten.bytes.advance(written.min(unwritten.bytes.len()));

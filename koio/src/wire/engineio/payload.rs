@@ -22,7 +22,7 @@ const SEPARATOR: u8 = 0x1e;
 ///
 /// When the body is not UTF-8.
 pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
-    // Most bodies are ASCII, and `is_ascii` takes a fraction of the time of `from_utf8`.
+    // Most bodies are ASCII, which `is_ascii` sees without decoding.
     if !body.is_ascii()
         && let Err(error) = std::str::from_utf8(&body)
     {
@@ -67,7 +67,7 @@ impl Iterator for Packets {
     }
 }
 
-/// Writes frames as a polling body. Most are a single text, whose bytes are the body and are not copied.
+/// Writes frames as a polling body. Most bodies are a single text, whose bytes are used without a copy.
 pub fn encode(frames: impl IntoIterator<Item = Frame>) -> Bytes {
     let mut frames = frames.into_iter();
     let (mut first, second) = (frames.next(), frames.next());
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_the_same() {
+    fn written_bodies_read_back_the_same() {
         for len in 0..40_u8 {
             let data = Bytes::from((0..len).map(|n| n.wrapping_mul(37)).collect::<Vec<_>>());
             let frame = Frame::message(&Message::Binary(data.clone()));

@@ -1,4 +1,4 @@
-//! Escapes in strings: what they say, and those that serde_json refuses.
+//! Escapes in strings: decoding them, and replacing those that serde_json refuses.
 
 use std::borrow::Cow;
 

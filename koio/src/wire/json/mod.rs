@@ -1,6 +1,6 @@
-//! JSON: as text (is it JSON, where does a value end, what does a string say), and as serde values with binary data.
+//! JSON: as text (validation, the end of a value, the escapes of a string), and as serde values with binary data.
 //!
-//! serde_json turns text into values. `scan` judges text that no type reads, and alone decides what is a syntax error.
+//! serde_json turns text into values. `scan` validates text that no type reads, and alone decides what is a syntax error.
 //! Binary data is not in the text: an object, the *placeholder*, stands for it there ([`Placeholders`]).
 
 mod bytes;

@@ -34,7 +34,7 @@ pub(in crate::wire) struct Placeholders {
     open: Vec<Object>,
 }
 
-/// What has been seen of an open object. An open list has one too, which stays empty.
+/// The keys and values of an open object so far. An open list has one too, which stays empty.
 #[derive(Default)]
 struct Object {
     marked: bool,
@@ -71,7 +71,7 @@ impl Placeholders {
         }
     }
 
-    /// A list or an object begins, which is not a number.
+    /// Notes that a list or an object begins. It is no valid `num`.
     fn begin(&mut self) {
         if let Some(outer) = self.open.last_mut()
             && outer.next == PlaceholderKey::Num
@@ -160,7 +160,7 @@ fn candidates(json: &[u8]) -> usize {
     found.map(usize::from).sum()
 }
 
-/// Whether a string, given with its escapes, says `text`.
+/// Whether a string, given with its escapes, is `text`.
 fn is(raw: &[u8], text: &str) -> bool {
     raw == text.as_bytes() || raw.contains(&b'\\') && unescape(raw) == text
 }

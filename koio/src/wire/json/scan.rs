@@ -6,7 +6,7 @@ use crate::wire::{DecodeError, DecodeErrorKind};
 /// Deepest nesting ever allowed: serde_json's own limit, and the width of the scanner's stack.
 pub(in crate::wire) const MAX_DEPTH: usize = 128;
 
-/// Is called for what a scan passes.
+/// Is called for each part of the text that a scan passes.
 pub(in crate::wire) trait Watch {
     /// An object begins; `text` starts there. Returns its length if the scan may skip it.
     fn skip(&mut self, _text: &[u8]) -> Option<usize> {
@@ -24,7 +24,7 @@ pub(in crate::wire) trait Watch {
     }
 }
 
-/// Watches nothing: only the syntax is checked.
+/// A [`Watch`] that ignores all calls: the scan checks only the syntax.
 pub(in crate::wire) struct Unwatched;
 
 impl Watch for Unwatched {}
@@ -36,7 +36,7 @@ pub(in crate::wire) fn is_shallow(json: &[u8], depth: usize) -> bool {
     // '[' and '{' differ in this one bit, and no other byte becomes '{' by setting it.
     let opens = |byte: &u8| byte | 0x20 == b'{';
     let any = |run: &[u8; 256]| run.iter().fold(false, |any, byte| any | opens(byte));
-    // Often there is none but the outermost: to see that costs less than to count.
+    // Most lists have no bracket but the outermost, so runs of 256 bytes without any are skipped first.
     let Some((_, mut rest)) = json.split_first() else {
         return true;
     };

@@ -1,10 +1,10 @@
-//! Writing values: serde_json writes the text, and binary data goes elsewhere.
+//! Writing values: serde_json writes the text, and a [`BinarySink`] takes binary data.
 
 use std::io::{self, Write};
 
 use serde_json::ser::Formatter;
 
-/// Where binary data goes.
+/// Takes the binary data of a value.
 pub(in crate::wire) trait BinarySink {
     /// Takes one piece of binary data. Returns its number, which is below 10.
     fn push(&mut self, data: &[u8]) -> io::Result<u8>;

@@ -2,7 +2,7 @@
 
 use crate::wire::{DecodeError, DecodeErrorKind};
 
-/// The start of the first byte that is not white space, from `at` on.
+/// The index of the first byte that is not white space, from `at` on.
 #[inline]
 pub(in crate::wire) fn whitespace(json: &[u8], mut at: usize) -> usize {
     while let Some(&byte) = json.get(at)

@@ -1,4 +1,4 @@
-//! Packets put together with their attachments.
+//! [`Assembler`]: puts packets together with their attachments.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::header::{PacketHeader, namespace_str};
 use super::{kind::PacketKind, limits::PacketLimits};
 use crate::wire::{DecodeError, DecodeErrorKind, Message};
 
-/// A complete packet that came in.
+/// A complete packet of the peer.
 #[derive(Clone, Debug)]
 pub enum Incoming {
     /// The client asks for a namespace.
@@ -72,7 +72,7 @@ struct PartialPacket {
     bytes: usize,
     /// Whether the text has been copied out of the read buffer.
     text_detached: bool,
-    /// How many attachments have been, from the first on.
+    /// How many attachments have been copied out, from the first on.
     detached: usize,
 }
 
@@ -125,8 +125,8 @@ impl Assembler {
         }
     }
 
-    /// Copies the parts of a partial packet out of the read buffer that they share, so that they don't keep all of it
-    /// while the connection is idle.
+    /// Copies the parts of a partial packet out of the read buffer that they share: otherwise they would keep all of it
+    /// allocated while the connection is idle.
     pub fn detach(&mut self) {
         if let Some(partial) = &mut self.partial {
             partial.detach();

@@ -6,7 +6,7 @@ use super::{args::write_args, event_name::is_reserved, limits::MAX_ATTACHMENTS};
 use crate::wire::engineio::{Draft, EnginePacket, Frame, PacketBuffer, TEXT_START};
 use crate::wire::{EncodeError, json};
 
-/// An event.
+/// Encodes an event.
 ///
 /// `()` is no argument, [`ArgList`](super::ArgList) and [`RawArgs`](super::RawArgs) are several, and anything else is one.
 ///
@@ -40,7 +40,7 @@ pub(crate) fn event_draft(
     finish_list(buffer, list, written)
 }
 
-/// The answer to an event, its arguments as those of [`event`].
+/// Encodes the answer to an event, its arguments as those of [`event`].
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ pub(crate) fn ack_draft(
     finish_list(buffer, list, written)
 }
 
-/// A CONNECT: grants a namespace, under this socket id.
+/// Encodes a CONNECT: grants a namespace, under this socket id.
 #[must_use]
 pub fn connect(namespace: &str, sid: &str) -> Frame {
     let mut buffer = begin(b'0', namespace, None);
@@ -77,7 +77,7 @@ pub fn connect(namespace: &str, sid: &str) -> Frame {
     buffer.seal_text().into_frame()
 }
 
-/// A CONNECT_ERROR: refuses a namespace. `data` is JSON.
+/// Encodes a CONNECT_ERROR: refuses a namespace. `data` is JSON.
 #[must_use]
 pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
     let mut buffer = begin(b'4', namespace, None);
@@ -92,7 +92,7 @@ pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Fra
     buffer.seal_text().into_frame()
 }
 
-/// A DISCONNECT: puts the client out of a namespace.
+/// Encodes a DISCONNECT: removes the client from a namespace.
 #[must_use]
 pub fn disconnect(namespace: &str) -> Frame {
     begin(b'1', namespace, None).seal_text().into_frame()

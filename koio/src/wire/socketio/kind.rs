@@ -1,6 +1,6 @@
-//! What a packet is for.
+//! The kinds of packets.
 
-/// What a packet is for. Events and acks with attachments are not kinds of their own here.
+/// The purpose of a packet. Events and acks with attachments are not kinds of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PacketKind {
     /// `0`: a client asks for a namespace, or a server grants it.

@@ -1,11 +1,11 @@
-//! Limits: what a peer may send, and what official clients take.
+//! The limits of packets: of those that a peer sends, and of those that official clients accept.
 
 use crate::wire::json;
 
 /// How many binaries one packet can have. Official clients drop a connection that sends more.
 pub const MAX_ATTACHMENTS: usize = 10;
 
-/// What a peer may send at most, with the defaults in parentheses. A packet above one of them ends the session of the
+/// The limits of what a peer may send, with the defaults in parentheses. A packet above one of them ends the session of the
 /// peer that sent it, as a forced close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

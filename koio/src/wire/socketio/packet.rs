@@ -12,7 +12,7 @@ use crate::wire::DecodeError;
 /// A Socket.IO packet, its data still text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// What it is for.
+    /// Its purpose.
     pub kind: PacketKind,
     /// Its namespace, `/` where none was written.
     pub namespace: Bytes,
@@ -20,7 +20,7 @@ pub struct Packet {
     pub id: Option<u64>,
     /// How many binary messages belong to it.
     pub attachments: usize,
-    /// Whether it was sent as a binary packet, where placeholders stand for attachments.
+    /// Whether it was sent as a binary packet, in which placeholders stand for attachments.
     pub binary: bool,
     /// The data as text. Empty where there is none.
     pub data: Bytes,
@@ -35,8 +35,8 @@ impl Packet {
 
     /// Reads a packet from the text of an Engine.IO message, which must be UTF-8.
     ///
-    /// The data of events and acks is not parsed, since the arguments' types will do that: only its depth is checked, and
-    /// its first and last bytes. Other data is checked entirely, and so are the placeholders of binary packets.
+    /// The data of events and acks is not parsed, since reading the arguments does that: only its depth and its first and
+    /// last bytes are checked. Other data is validated entirely, and so are the placeholders of binary packets.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What the codec does for each message, many times over, for `koio/benches/codec.rs` to count the instructions.
+//! The codec's operations for one message, repeated, for `koio/benches/codec.rs` to count their instructions.
 
 use std::hint::black_box;
 
@@ -12,7 +12,7 @@ use crate::wire::{
 
 type Operation = Box<dyn FnMut()>;
 
-/// What is measured, and how often: `koio/benches/codec.rs` sets it.
+/// The variable that names the operation to repeat, and how often. `koio/benches/codec.rs` sets it.
 const ASKED: &str = "KOIO_CODEC";
 
 #[derive(Serialize, Deserialize)]
@@ -148,7 +148,7 @@ fn operations() -> Vec<(&'static str, Operation)> {
     ]
 }
 
-/// With nothing asked it prints what can be, and does each once.
+/// Without the variable it prints the names of all operations, and runs each once.
 #[test]
 fn every_measured_operation_works() {
     let asked = std::env::var(ASKED).ok();

@@ -1,4 +1,4 @@
-//! Bytes in, values out.
+//! The codec from outside its files: bytes in, values out.
 
 mod arguments;
 mod attachments;

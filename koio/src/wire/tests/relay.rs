@@ -1,4 +1,4 @@
-//! Arguments that came in and are sent on.
+//! Relayed arguments.
 
 use serde::de::IgnoredAny;
 

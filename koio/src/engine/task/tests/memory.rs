@@ -1,7 +1,6 @@
 //! A third transport, written against the [`Transport`] trait alone: two queues in memory.
 //!
-//! It stands for the transports to come: it is neither polling nor WebSocket, and the engine has not a line for it beyond its
-//! row of capabilities.
+//! It proves that the trait suffices for a new transport: the engine has no code for it beyond its row of capabilities.
 
 use std::{
     collections::VecDeque,

@@ -31,7 +31,7 @@ async fn a_websocket_session_begins_with_its_handshake_and_echoes_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_waits_for_something_and_a_post_is_answered_after_it_was_heard() {
+async fn a_poll_waits_for_a_packet_and_a_post_is_answered_after_its_packets_are_received() {
     let (_engine, above, session) = polling(config());
     let poll = session.poll().unwrap();
     assert_eq!(posted(&session, "4a\x1e4b").await, PollResponse::Taken);
@@ -105,7 +105,7 @@ async fn an_undecodable_post_is_refused_and_ends_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upgrade_keeps_the_order_of_what_was_sent() {
+async fn an_upgrade_keeps_the_order_of_messages() {
     let (_engine, above, session) = polling(config());
     let poll = session.poll().unwrap();
     settle().await;
@@ -128,7 +128,7 @@ async fn an_upgrade_keeps_the_order_of_what_was_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_post_that_an_upgrade_overtakes_is_taken_before_what_comes_behind_the_upgrade() {
+async fn a_post_that_an_upgrade_overtakes_is_received_before_messages_behind_the_upgrade() {
     let (_engine, above, session) = polling(config());
     let wire = probed(&session).await;
     above.0.lock().unwrap().full = true;
@@ -157,7 +157,7 @@ async fn polls_that_come_while_probing_are_answered_again_and_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_wakes_a_probed_session_that_nobody_polls() {
+async fn a_probed_session_without_polls_is_not_woken() {
     let (_engine, above, session) = polling(config());
     let wire = probed(&session).await;
     let turns = above.polled();
@@ -169,10 +169,10 @@ async fn nothing_wakes_a_probed_session_that_nobody_polls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_layer_above_has_its_turn_at_its_deadline() {
+async fn the_layer_above_is_polled_at_its_deadline() {
     let (_engine, above, session) = polling(config());
     settle().await;
-    // Put off, and brought forward.
+    // A later deadline, then an earlier one.
     for seconds in [20, 500, 1, 10] {
         let time = Duration::from_secs(seconds);
         for time in [time, 2 * time, time] {
@@ -271,7 +271,7 @@ async fn a_websocket_that_comes_with_the_end_of_its_session_is_closed() {
     let (_engine, above, session) = polling(config());
     settle().await;
     above.0.lock().unwrap().farewell = true;
-    // Both are there when the session's task gets its turn.
+    // Both have arrived when the session's task runs.
     session.lost(CloseReason::TransportError);
     let wire = Wire::default();
     session.probe(Box::new(wire.clone())).unwrap();
@@ -295,7 +295,7 @@ async fn a_wake_up_during_a_turn_is_not_lost() {
     settle().await;
     above.0.lock().unwrap().polled = 0;
     above.0.lock().unwrap().wakes = 1;
-    // The first wake-up uses the waker up, so that the one during the turn finds none.
+    // The first wake-up takes the waker, so the one during the turn finds none.
     session.wake();
     settle().await;
     assert_eq!(above.0.lock().unwrap().wakes, 0);
@@ -303,7 +303,7 @@ async fn a_wake_up_during_a_turn_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_polling_client_that_fetches_nothing_any_more_misses_its_ping() {
+async fn a_polling_client_that_stops_polling_misses_its_ping() {
     let (engine, above, session) = polling(EngineConfig::default());
     let big = vec![b'x'; 2 * 1024 * 1024];
     session.send(&Message::Text(big.into())).unwrap();
@@ -338,7 +338,7 @@ async fn a_client_that_sends_without_a_pause_is_still_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_session_slips_in_while_a_shutdown_begins() {
+async fn no_session_opens_while_a_shutdown_begins() {
     for _ in 0..200 {
         let (engine, _above) = engine(config());
         let opener = engine.clone();
@@ -355,13 +355,13 @@ async fn no_session_slips_in_while_a_shutdown_begins() {
 }
 
 #[tokio::test]
-async fn ids_of_ended_sessions_are_forgotten() {
+async fn ended_sessions_leave_the_table() {
     let (engine, _above) = engine(config());
     assert!(engine.get(&Sid::random().unwrap()).is_none());
 }
 
 #[tokio::test]
-async fn a_crowd_that_has_left_leaves_no_table_behind() {
+async fn the_table_shrinks_when_its_sessions_end() {
     let (engine, _above) = engine(config());
     let mut opened = 0;
     while opened < 1_000 && open_polling(&engine).is_ok() {

@@ -34,7 +34,7 @@ pub(super) struct Script {
     pub(super) incoming: VecDeque<Message>,
     pub(super) written: Vec<String>,
     pub(super) closed: Option<u16>,
-    /// The code of a close that everything else comes before.
+    /// The code of the close frame that is sent behind everything else.
     pub(super) close_with: Option<u16>,
     pub(super) gone: bool,
     pub(super) blocked: bool,
@@ -172,7 +172,7 @@ pub(super) struct Record {
     pub(super) heard: Vec<String>,
     pub(super) closed: Vec<CloseReason>,
     pub(super) full: bool,
-    /// Has something to do at its end, for which it needs one more turn.
+    /// Needs one more poll after `on_close`.
     pub(super) farewell: bool,
     /// Wakes its session when it is polled, as another thread may at that moment.
     pub(super) wakes: usize,
@@ -231,7 +231,7 @@ impl Above {
         self.0.lock().unwrap().session.clone().unwrap()
     }
 
-    /// How often it has had its turn.
+    /// How often it was polled.
     pub(super) fn polled(&self) -> usize {
         self.0.lock().unwrap().polled
     }
@@ -315,7 +315,7 @@ pub(super) async fn settle() {
     }
 }
 
-/// A WebSocket that the session is asked to go over to, and has answered.
+/// A WebSocket that probes the session, after the session has answered `3probe`.
 pub(super) async fn probed(session: &Session) -> Wire {
     let wire = Wire::default();
     session.probe(Box::new(wire.clone())).unwrap();

@@ -23,7 +23,7 @@ impl DirectFrames for WholeFrame {
         &self.0
     }
 
-    fn take_rest(&mut self, written: usize) -> Bytes {
+    fn take_unwritten(&mut self, written: usize) -> Bytes {
         self.0.slice(written..)
     }
 }

@@ -50,7 +50,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a stream of bytes comes to.
+/// The messages, answers and end that a stream of bytes leads to.
 #[derive(Debug, Default, PartialEq)]
 struct Story {
     messages: Vec<Message>,

@@ -29,8 +29,8 @@ fn write(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<(), Tr
     websocket.poll_write(&mut Context::from_waker(Waker::noop()), &mut None)
 }
 
-fn is_at_rest(websocket: &WebSocketTransport<DuplexStream>) -> bool {
-    websocket.reader.is_at_rest() && websocket.buffer.capacity() == 0
+fn is_idle(websocket: &WebSocketTransport<DuplexStream>) -> bool {
+    websocket.reader.is_empty() && websocket.buffer.capacity() == 0
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_few_pings_are_all_answered_in_order() {
 }
 
 #[tokio::test]
-async fn pongs_that_nobody_reads_do_not_pile_up() {
+async fn unread_pongs_do_not_pile_up() {
     let (mut websocket, mut theirs) = open(Vec::new());
     for _ in 0..100 {
         for _ in 0..100 {
@@ -109,7 +109,7 @@ async fn pongs_that_nobody_reads_do_not_pile_up() {
 }
 
 #[tokio::test]
-async fn a_connection_at_rest_holds_no_buffer_and_one_with_half_a_frame_no_more_than_that() {
+async fn an_idle_connection_holds_no_buffer_and_half_a_frame_only_its_bytes() {
     let (mut websocket, mut theirs) = open(Vec::new());
     let message = masked(0x81, b"4hello");
     for cut in [1, 5, 6, 11] {
@@ -125,7 +125,7 @@ async fn a_connection_at_rest_holds_no_buffer_and_one_with_half_a_frame_no_more_
         assert_eq!(read(&mut websocket), whole, "cut at {cut}");
         assert!(read(&mut websocket).is_pending());
         assert!(write(&mut websocket).is_ready());
-        assert!(is_at_rest(&websocket));
+        assert!(is_idle(&websocket));
         assert_eq!(websocket.outgoing.capacity(), 0);
     }
 }
@@ -168,7 +168,7 @@ async fn the_same_messages_come_out_however_the_bytes_are_cut() {
             assert!(write(&mut websocket).is_ready());
         }
         assert!(messages == expected, "cut every {cut}");
-        assert!(is_at_rest(&websocket), "cut every {cut}");
+        assert!(is_idle(&websocket), "cut every {cut}");
     }
 }
 

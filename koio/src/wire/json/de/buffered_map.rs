@@ -7,7 +7,7 @@ use super::first_entries::FirstEntries;
 use super::key::KeyDeserializer;
 use super::wrapper::{Scope, WithAttachments};
 
-/// Gives the first entries again, then the rest of the map.
+/// Returns the first entries again, then the remaining ones of the map.
 pub(super) struct BufferedMap<'s, 'de, A> {
     first: FirstEntries<'de>,
     /// The value of the key that was given last, if that was one of the first.

@@ -13,8 +13,8 @@ use crate::wire::json::{placeholder::usual_placeholder, string::plain};
 /// Reads the value that `json` begins with if it is a string without escapes or a placeholder, and `T` takes it. Says how
 /// long its text is. In every other case, errors included, returns `None`: serde_json then reads it.
 ///
-/// A string of 16 KiB takes 33,000 instructions (`codec.md`), most of them the copy; serde_json alone would look at
-/// each of its bytes once more.
+/// serde_json would look at each byte of a string once more. (`koio/benches/codec.md`, `read a string of 16 KiB`: 32,755
+/// instructions, most of them valgrind's count of the copy.)
 #[inline]
 pub(in crate::wire) fn read_fast<T: DeserializeOwned>(
     json: &[u8],
@@ -42,8 +42,8 @@ pub(in crate::wire) fn read_fast<T: DeserializeOwned>(
     }
 }
 
-/// Gives a string whose end is known and which has no escapes. Refuses every hint that is not for a string; the error is
-/// never shown, since serde_json then reads the value again and writes its own.
+/// Deserializes a string whose end is known and which has no escapes. Refuses every hint that is not for a string. The error
+/// is never shown, since serde_json then reads the value again and makes its own.
 struct PlainText<'de>(&'de [u8]);
 
 /// From this length on simdutf8 uses vector instructions.
@@ -108,8 +108,8 @@ impl<'de> Deserializer<'de> for PlainText<'de> {
         visitor.visit_borrowed_str(self.str()?)
     }
 
-    /// Mostly for a `String`. A short text is copied first and checked there: the copy is aligned, so that the standard
-    /// library checks it a word at a time; in the packet its first half would be checked byte by byte.
+    /// Mostly for a `String`. A short text is copied first and validated there: `String::from_utf8` checks a word at a time
+    /// where the text is aligned, as the copy is and the packet's slice is not.
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         if self.0.len() >= LONG {
             return visitor.visit_string(self.str()?.to_owned());
@@ -137,7 +137,7 @@ impl<'de> Deserializer<'de> for PlainText<'de> {
     }
 }
 
-/// Gives an attachment to a type that asks for bytes or for anything.
+/// Deserializes an attachment for a type that asks for bytes or for anything.
 struct Attachment<'a>(&'a [u8]);
 
 impl<'de> Deserializer<'de> for Attachment<'_> {

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::wire::json::placeholder::{KEY, NUM, index};
 
-/// Entries that were read before it was known what the object is. A [`BufferedMap`](super::buffered_map::BufferedMap)
-/// gives them to the type.
+/// Entries that were read before it was known whether the object is a placeholder. A
+/// [`BufferedMap`](super::buffered_map::BufferedMap) gives them to the type.
 #[derive(Default)]
 pub(super) struct FirstEntries<'de> {
     /// `_placeholder`, `num`, both in either order, or none.
@@ -21,7 +21,7 @@ pub(super) struct FirstEntries<'de> {
     pub(super) ended: bool,
 }
 
-/// What an object is.
+/// Whether an object is a placeholder.
 pub(super) enum ObjectKind<'a, 'de> {
     /// A placeholder, and the attachment that it stands for.
     Attachment(&'a [u8]),

@@ -6,7 +6,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// Gives a key as serde_json does: as text, or as the number or boolean that it spells.
+/// Deserializes a key as serde_json does: as text, or as the number or boolean that it spells.
 pub(super) struct KeyDeserializer<'a, E> {
     key: &'a str,
     error: PhantomData<E>,

@@ -1,6 +1,6 @@
-//! What stands between serde_json and the types that read values.
+//! [`WithAttachments`]: a wrapper between serde_json's deserializers and the types that read values.
 //!
-//! It lets values through as they are, at any depth, but for two things. A JSON string is not binary data, although
+//! It passes on values as they are, at any depth, with two exceptions. A JSON string is not binary data, although
 //! serde_json would hand out its bytes. And where there are attachments, a placeholder is read as its attachment: by a
 //! type that asks for bytes or for anything, and by no type that asks for a map or a struct.
 

@@ -1,4 +1,4 @@
-//! The visitor in front of the type's own.
+//! The visitor that wraps the type's own.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub(super) enum Hint {
     Other,
 }
 
-/// Passes on what it is given, but resolves placeholders, and refuses a string where bytes are wanted.
+/// Passes values on to the type's visitor, but resolves placeholders, and refuses a string where bytes are wanted.
 pub(super) struct AttachmentVisitor<'s, V> {
     visitor: V,
     scope: Scope<'s>,

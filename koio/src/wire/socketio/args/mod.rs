@@ -1,6 +1,6 @@
-//! The codec of arguments: what a packet carries behind its header. Today that is a JSON list.
+//! The codec of arguments: the data of a packet behind its header, which is a JSON list.
 //!
-//! Only this folder and `json` know so. A second codec (msgpack) enters here.
+//! Only this folder and `json` know that it is JSON. A second codec (msgpack) enters here.
 
 mod error;
 mod list;

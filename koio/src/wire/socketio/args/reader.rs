@@ -18,13 +18,13 @@ impl RawArgs {
 
 /// Reads arguments one after the other, each parsed from where the last one ended.
 ///
-/// Call [`finish`](Self::finish) before the arguments are used: only that validates those that no type has read.
+/// Call [`finish`](Self::finish) before the arguments are used: it validates those that no type has read.
 ///
 /// `A` owns or borrows the arguments.
 #[derive(Clone, Debug)]
 pub struct ArgsReader<A> {
     args: A,
-    /// Behind the last argument that was read, or where they start.
+    /// The end of the last argument that was read, or where the first one starts.
     at: usize,
     /// How many arguments have been read.
     position: usize,

@@ -1,4 +1,4 @@
-//! Arguments that came in and are sent on ([`RawArgs`] as a value).
+//! Relayed arguments: [`RawArgs`] as a value to send.
 
 use std::cell::Cell;
 
@@ -12,7 +12,7 @@ use super::raw_args::RawArgs;
 use crate::wire::{DecodeError, DecodeErrorKind, json};
 
 impl Serialize for RawArgs {
-    /// As the arguments of an event they are as many as came in; inside of a value, a list of them.
+    /// As the arguments of an event or an ack: the same arguments. Inside another value: a list of them.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.binaries() {
             Some(attachments) => {
@@ -27,7 +27,7 @@ impl Serialize for RawArgs {
     }
 }
 
-/// Arguments without attachments: the text of each is copied, or, for koio's own serializer, that of all at once.
+/// Arguments without attachments. Koio's own serializer copies the text of all at once, any other that of each.
 struct TextArgs<'a>(&'a RawArgs);
 
 impl Serialize for TextArgs<'_> {
@@ -80,8 +80,8 @@ impl Serialize for BinaryArgs<'_> {
     }
 }
 
-/// The text, and how far it has been written. Each value moves `at` behind itself, so that the text is read once at any
-/// depth.
+/// The text, and how far it has been written. Each value moves `at` behind itself, so that the text is read once,
+/// whatever its depth.
 struct TextCursor<'a> {
     text: &'a [u8],
     at: Cell<usize>,
@@ -173,7 +173,7 @@ impl ValueAt<'_> {
         }
     }
 
-    /// As it was written, for a number read and written again may be another.
+    /// Copies its text, since a number that is parsed and written again may change.
     fn scalar<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let cursor = self.0;
         let start = cursor.at.get();

@@ -1,4 +1,4 @@
-//! Arguments written into a packet: how many a value is, and the text of each.
+//! Writes arguments into a packet: decides how many a value is, and writes the text of each.
 
 use std::io;
 
@@ -44,9 +44,9 @@ impl<'b> ListWriter<'b> {
         value.serialize(&mut json_serializer(text, binaries))
     }
 
-    /// The fast path for a string without escapes: its JSON is itself in quotes. Gives the writer back if the string has
-    /// escapes. Slow twin: serde_json, which looks at each byte of a string (16 KiB: 41,000 instructions, nearly all of
-    /// them valgrind's count of the copies).
+    /// The fast path for a string without escapes: its JSON is itself in quotes. Returns the writer if the string has
+    /// escapes. Slow twin: serde_json, which looks for escapes byte by byte. (`koio/benches/codec.md`, `write a string of
+    /// 16 KiB`: 41,116 instructions, most of them valgrind's count of the copies.)
     fn plain_string(mut self, string: &str) -> Result<(), Self> {
         if !FastPath::PlainString.is_on() || !json::is_plain(string.as_bytes()) {
             return Err(self);
@@ -73,7 +73,7 @@ impl BinarySink for BinaryFrames {
         const { assert!(MAX_ATTACHMENTS <= 10, "their numbers have one digit") };
         let num = self.count;
         if num >= MAX_ATTACHMENTS {
-            // Counted, not kept: `encode` sees by the count why writing failed.
+            // Counted, not kept: `finish_list` in `encode.rs` sees by the count why writing failed.
             self.count += 1;
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
@@ -192,7 +192,7 @@ impl<'b, 's> Serializer for ArgsSerializer<'b, 's> {
 ///
 /// `RawArgs` (`relay.rs`) may give all items at once, as text. serde has no method for that and no way to tell serializers
 /// apart, so the two agree on this: only this serializer is not human readable, and `serialize_bytes` then takes the text.
-/// A user's value never meets it, since items are written by an [`JsonSerializer`].
+/// A user's value never meets it, since a [`JsonSerializer`] writes the items.
 struct ArgListSerializer<'b>(ListWriter<'b>);
 
 impl SerializeSeq for ArgListSerializer<'_> {

@@ -1,9 +1,9 @@
-//! The data of a packet, checked as far as no argument's type will check it.
+//! Checks of a packet's data that reading its arguments does not make.
 
 use crate::wire::socketio::{kind::PacketKind, limits::PacketLimits};
 use crate::wire::{DecodeError, DecodeErrorKind, json};
 
-/// Checks the first and the last byte, which tell whether the data can be what a packet of this kind carries.
+/// Checks by its length and its first and last byte whether the data can belong to a packet of this kind.
 pub(in crate::wire::socketio) fn check_data_shape(
     kind: PacketKind,
     data: &[u8],
