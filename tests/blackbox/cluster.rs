@@ -259,6 +259,32 @@ async fn a_broken_broker_changes_nothing_on_this_node_and_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_the_broker_refused_is_not_waited_for() {
+    let one = Node::new(Io::new().cluster(Broken));
+    let (mut peer, socket) = one.socket(Transport::WebSocket).await;
+    let begun = tokio::time::Instant::now();
+    let fetched = one.io.fetch_sockets().await.expect_err("a node is missing");
+    let partial = fetched.downcast_ref::<PartialAnswer>().expect("partial");
+    assert_eq!(partial.missing(), [NodeId::new("other")]);
+    assert_eq!(partial.sockets()[0].id(), socket.id());
+
+    let answers = one
+        .io
+        .timeout(Duration::from_secs(60))
+        .emit_with_acks::<u32>("q", ());
+    assert_eq!(peer.text().await, r#"420["q"]"#);
+    peer.send("430[3]").await;
+    let error = answers.await.expect_err("a node is missing");
+    let partial = error.downcast_ref::<PartialAnswer>().expect("partial");
+    assert_eq!(partial.missing(), [NodeId::new("other")]);
+    assert!(matches!(partial.answers::<u32>()[..], [(_, Ok(3))]));
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "no timeout was waited for"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_is_none_is_counted_and_ignored() {
     let broker = cluster::Memory::new();
     let one = Node::new(Io::new().cluster(broker.clone()));

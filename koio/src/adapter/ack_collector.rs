@@ -44,6 +44,8 @@ struct CollectorState {
     unanswered: HashMap<SocketId, Option<NodeId>>,
     /// Nodes that have not sent the list of sockets that they asked.
     silent: Vec<NodeId>,
+    /// Nodes that could not be asked. The collector does not wait for them.
+    unreachable: Vec<NodeId>,
     waker: Option<Waker>,
 }
 
@@ -99,6 +101,11 @@ impl AckCollector {
     /// Expects the list of a node, by [`node_asked`](Self::node_asked).
     pub(super) fn expect_node(&self, node: NodeId) {
         self.state.lock().silent.push(node);
+    }
+
+    /// No node could be asked: those that were expected are missing from now on.
+    pub(super) fn nodes_unreachable(&self) {
+        self.change(|state| state.unreachable.append(&mut state.silent));
     }
 
     /// Expects outcomes of these sockets of another node. Without effect if the node was not expected to send them.
@@ -179,18 +186,20 @@ impl AckCollector {
     }
 
     /// Ends the wait. Returns the outcomes that have not been taken ([`NoAnswer::Late`] for the sockets that have
-    /// none), and the nodes that have not sent the list of sockets that they asked.
+    /// none), and the nodes that could not be asked or have not sent the list of sockets that they asked.
     pub(crate) fn finish(&self) -> (Vec<AckOutcome>, Vec<NodeId>) {
         let mut state = self.state.lock();
         let CollectorState {
             mut outcomes,
             unanswered,
-            silent,
+            mut silent,
+            unreachable,
             ..
         } = std::mem::take(&mut *state);
         drop(state);
         let late = unanswered.into_keys();
         outcomes.extend(late.map(|socket| (socket, Err(NoAnswer::Late))));
+        silent.extend(unreachable);
         (outcomes, silent)
     }
 }

@@ -188,15 +188,21 @@ impl Adapter for Cluster {
         }
         let request = self.requests.begin_ask(answers);
         let packet = NeutralPacket::of_frame(packet, to.namespace);
-        if let (Some(request), Some(packet)) = (&request, packet) {
-            let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            let request = request.id;
-            self.publish_to(to, |to| ClusterMessage::Ask {
-                request,
-                to,
-                wait,
-                packet,
-            });
+        let published = match (&request, packet) {
+            (Some(request), Some(packet)) => {
+                let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                let request = request.id;
+                self.publish_to(to, |to| ClusterMessage::Ask {
+                    request,
+                    to,
+                    wait,
+                    packet,
+                })
+            }
+            _ => false,
+        };
+        if !published {
+            answers.nodes_unreachable();
         }
         let (guard, recipients) = here;
         let asked = request.map(|request| AskedNodes {
@@ -216,13 +222,15 @@ impl Adapter for Cluster {
         }
         let answers = Arc::new(FetchCollector::new(nodes));
         let request = self.requests.begin_fetch(&answers);
-        if let Some(request) = &request {
+        let published = request.as_ref().is_some_and(|request| {
             let request = request.id;
-            self.publish_to(to, |to| ClusterMessage::Fetch { request, to });
-        }
+            self.publish_to(to, |to| ClusterMessage::Fetch { request, to })
+        });
         Box::pin(async move {
+            // Dropped with the future: answers that come later are ignored.
+            let _request = request;
             let mut fetched = here.await;
-            if request.is_some() {
+            if published {
                 let _ = tokio::time::timeout(wait, answers.complete()).await;
             }
             let (sockets, missing) = answers.finish();
