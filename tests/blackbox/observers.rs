@@ -45,7 +45,10 @@ impl Observer for Story {
 #[on("enter")]
 async fn enter(ctx: Context, room: String) -> Result<()> {
     ctx.socket().join(&room)?;
+    // A second time changes nothing.
+    ctx.socket().join(&room)?;
     ctx.io().to(&room).emit("entered", ())?;
+    ctx.socket().leave(&room);
     ctx.socket().leave(&room);
     ctx.emit("left", ())
 }

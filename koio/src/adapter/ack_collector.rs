@@ -44,8 +44,8 @@ struct CollectorState {
     unanswered: HashMap<SocketId, Option<NodeId>>,
     /// Nodes that have not sent the list of sockets that they asked.
     silent: Vec<NodeId>,
-    /// Nodes that the event was not sent to.
-    unreached: Vec<NodeId>,
+    /// Nodes that could not be asked. The collector does not wait for them.
+    unreachable: Vec<NodeId>,
     waker: Option<Waker>,
 }
 
@@ -103,12 +103,9 @@ impl AckCollector {
         self.state.lock().silent.push(node);
     }
 
-    /// The event could not be sent to the other nodes: the wait ends without them.
-    pub(super) fn nodes_unreached(&self) {
-        self.change(|state| {
-            let silent = std::mem::take(&mut state.silent);
-            state.unreached.extend(silent);
-        });
+    /// No node could be asked: those that were expected are missing from now on.
+    pub(super) fn nodes_unreachable(&self) {
+        self.change(|state| state.unreachable.append(&mut state.silent));
     }
 
     /// Expects outcomes of these sockets of another node. Without effect if the node was not expected to send them.
@@ -129,7 +126,6 @@ impl AckCollector {
     pub(super) fn node_left(&self, node: &NodeId) {
         self.change(|state| {
             state.silent.retain(|silent| silent != node);
-            state.unreached.retain(|unreached| unreached != node);
             let CollectorState {
                 unanswered,
                 outcomes,
@@ -190,21 +186,20 @@ impl AckCollector {
     }
 
     /// Ends the wait. Returns the outcomes that have not been taken ([`NoAnswer::Late`] for the sockets that have
-    /// none), and the nodes that have not sent the list of sockets that they asked, or were
-    /// not reached.
+    /// none), and the nodes that could not be asked or have not sent the list of sockets that they asked.
     pub(crate) fn finish(&self) -> (Vec<AckOutcome>, Vec<NodeId>) {
         let mut state = self.state.lock();
         let CollectorState {
             mut outcomes,
             unanswered,
-            silent: mut missing,
-            unreached,
+            mut silent,
+            unreachable,
             ..
         } = std::mem::take(&mut *state);
         drop(state);
         let late = unanswered.into_keys();
         outcomes.extend(late.map(|socket| (socket, Err(NoAnswer::Late))));
-        missing.extend(unreached);
-        (outcomes, missing)
+        silent.extend(unreachable);
+        (outcomes, silent)
     }
 }

@@ -139,8 +139,8 @@ impl<M: Recipient> Rooms<M> {
         left
     }
 
-    /// Puts a member into a room; being in it already is fine.
-    pub(crate) fn join(&self, id: &SocketId, room: Room, limit: usize) -> Result<(), NotJoined> {
+    /// Puts a member into a room. Returns whether it was not in it before.
+    pub(crate) fn join(&self, id: &SocketId, room: Room, limit: usize) -> Result<bool, NotJoined> {
         let mut state = self.write();
         let RoomTable {
             members,
@@ -149,7 +149,7 @@ impl<M: Recipient> Rooms<M> {
         } = &mut *state;
         let member = members.get_mut(id).ok_or(NotJoined::Gone)?;
         if member.position(&room).is_some() {
-            return Ok(());
+            return Ok(false);
         }
         if member.memberships().len() >= limit {
             return Err(NotJoined::TooMany);
@@ -162,25 +162,26 @@ impl<M: Recipient> Rooms<M> {
             memberships.reserve_exact(1);
         }
         memberships.push(Membership { room, at });
-        Ok(())
+        Ok(true)
     }
 
-    /// Takes a member out of a room.
-    pub(crate) fn leave(&self, id: &SocketId, room: &Room) {
+    /// Takes a member out of a room. Returns whether it was in it.
+    pub(crate) fn leave(&self, id: &SocketId, room: &Room) -> bool {
         let mut state = self.write();
         let Some(member) = state.members.get_mut(id) else {
-            return;
+            return false;
         };
-        if let Some(position) = member.position(room)
-            && let Some(memberships) = &mut member.rooms
-        {
-            let membership = memberships.0.swap_remove(position);
-            if memberships.0.is_empty() {
-                member.rooms = None;
-            }
-            state.leave(&membership);
-            state.shrink();
+        let position = member.position(room);
+        let (Some(position), Some(memberships)) = (position, &mut member.rooms) else {
+            return false;
+        };
+        let membership = memberships.0.swap_remove(position);
+        if memberships.0.is_empty() {
+            member.rooms = None;
         }
+        state.leave(&membership);
+        state.shrink();
+        true
     }
 
     /// The rooms a member is in, without that of its own id.

@@ -90,7 +90,7 @@ fn the_number_of_rooms_is_limited() {
     let (rooms, ids) = three();
     rooms.join(&ids[0], "a".into(), 1).unwrap();
     assert_eq!(rooms.join(&ids[0], "b".into(), 1), Err(NotJoined::TooMany));
-    assert_eq!(rooms.join(&ids[0], "a".into(), 1), Ok(()));
+    assert_eq!(rooms.join(&ids[0], "a".into(), 1), Ok(false));
     assert_eq!(rooms.rooms_of(&ids[0]), ["a".into()]);
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use super::{CloseReason, ending::Ending, transport::Transport};
 
@@ -22,6 +23,9 @@ pub(crate) enum Command {
     /// Ends the session: the layer above closed it.
     Close { reason: CloseReason, ending: Ending },
 }
+
+/// Commands, oldest first. One is stored in place: an upgrade sends one, and allocates only for its transport.
+type Commands = SmallVec<[Command; 1]>;
 
 /// Commands that may wait for one session. An honest client has at most one probe under way.
 const CAPACITY: usize = 64;
@@ -42,7 +46,7 @@ struct CommandState {
 
 #[derive(Default)]
 struct CommandContents {
-    commands: Vec<Command>,
+    commands: Commands,
     /// What the transport shares with the tasks that serve its requests.
     mailbox: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -55,7 +59,7 @@ impl CommandQueue {
     pub(crate) fn new(mailbox: Option<Arc<dyn Any + Send + Sync>>) -> Self {
         let contents = mailbox.map(|mailbox| {
             Box::new(CommandContents {
-                commands: Vec::new(),
+                commands: Commands::new(),
                 mailbox: Some(mailbox),
             })
         });
@@ -88,14 +92,14 @@ impl CommandQueue {
     }
 
     /// Takes all commands, oldest first.
-    pub(crate) fn take(&self) -> Vec<Command> {
+    pub(crate) fn take(&self) -> Commands {
         if self.is_empty() {
-            return Vec::new();
+            return Commands::new();
         }
         let mut state = self.state.lock();
         self.pending.store(false, Ordering::Release);
         let Some(contents) = &mut state.contents else {
-            return Vec::new();
+            return Commands::new();
         };
         let commands = take(&mut contents.commands);
         state

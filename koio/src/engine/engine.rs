@@ -28,8 +28,8 @@ pub struct Engine(Arc<EngineShared>);
 
 struct EngineShared {
     config: Arc<EngineConfig>,
-    /// The end of every handshake's JSON: the limits.
-    limits: Box<str>,
+    /// The JSON of the handshake behind the session's id, for each [`TransportKind`].
+    handshake_ends: Box<[String]>,
     acceptor: Arc<dyn Acceptor>,
     sessions: Arc<Sessions>,
 }
@@ -41,6 +41,22 @@ pub(crate) enum NotOpened {
     Refusing,
     /// The operating system gave no randomness for an id.
     NoId,
+}
+
+/// The JSON of a handshake behind the session's id: the upgrades and the limits.
+fn handshake_end(kind: TransportKind, config: &EngineConfig) -> String {
+    // The name of a transport has no character that JSON would escape.
+    let upgrades: Vec<_> = kind
+        .upgrades(config)
+        .map(|kind| format!(r#""{kind}""#))
+        .collect();
+    format!(
+        r#"","upgrades":[{}],"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
+        upgrades.join(","),
+        config.ping_interval.as_millis(),
+        config.ping_timeout.as_millis(),
+        config.max_payload,
+    )
 }
 
 impl Engine {
@@ -59,15 +75,11 @@ impl Engine {
         observers: Observers,
     ) -> Result<Self, BadConfig> {
         config.check()?;
-        let limits = format!(
-            r#","pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
-            config.ping_interval.as_millis(),
-            config.ping_timeout.as_millis(),
-            config.max_payload,
-        );
+        let kinds = TransportKind::ALL.iter();
+        let handshake_ends = kinds.map(|kind| handshake_end(*kind, &config)).collect();
         Ok(Self(Arc::new(EngineShared {
             config: Arc::new(config),
-            limits: limits.into(),
+            handshake_ends,
             acceptor,
             sessions: Arc::new(Sessions::new(observers)),
         })))
@@ -127,20 +139,10 @@ impl Engine {
     }
 
     fn handshake(&self, sid: &Sid, kind: TransportKind) -> Frame {
-        let mut upgrades = String::new();
-        for kind in kind.upgrades(&self.0.config) {
-            let comma = if upgrades.is_empty() { "\"" } else { ",\"" };
-            upgrades.extend([comma, kind.as_str(), "\""]);
-        }
-        // Neither an id nor the name of a transport has a character that JSON would escape.
-        Frame::open(&[
-            r#"{"sid":""#,
-            sid.expose(),
-            r#"","upgrades":["#,
-            &upgrades,
-            "]",
-            &self.0.limits,
-        ])
+        let end = self.0.handshake_ends.get(kind as usize);
+        let end = end.map_or("", String::as_str);
+        // An id has no character that JSON would escape.
+        Frame::open(&[r#"{"sid":""#, sid.expose(), end])
     }
 
     /// The session with this id.

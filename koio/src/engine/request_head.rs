@@ -40,6 +40,7 @@ fn describes_connection(name: &[u8]) -> bool {
 struct ParsedHead {
     uri: OnceLock<Uri>,
     headers: OnceLock<HeaderMap>,
+    queries: OnceLock<Box<[(String, String)]>>,
 }
 
 impl RequestHead {
@@ -102,6 +103,13 @@ impl RequestHead {
     pub(super) fn query(&self) -> &[u8] {
         let query = self.target().splitn(2, |byte| *byte == b'?').nth(1);
         query.unwrap_or_default()
+    }
+
+    pub(super) fn queries(&self) -> &[(String, String)] {
+        self.parsed().queries.get_or_init(|| {
+            let queries = form_urlencoded::parse(self.query());
+            queries.into_owned().collect()
+        })
     }
 
     pub(super) fn uri(&self) -> &Uri {

@@ -33,7 +33,8 @@ pub(crate) struct Capabilities {
 }
 
 impl TransportKind {
-    const ALL: &'static [Self] = &[
+    /// In the order of their discriminants.
+    pub(super) const ALL: &'static [Self] = &[
         Self::Polling,
         Self::WebSocket,
         #[cfg(test)]

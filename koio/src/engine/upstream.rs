@@ -68,6 +68,11 @@ impl Opening {
     pub fn query(&self) -> &[u8] {
         self.head.query()
     }
+
+    /// The parameters of the query, decoded, in their order.
+    pub(crate) fn queries(&self) -> &[(String, String)] {
+        self.head.queries()
+    }
 }
 
 /// The address of the peer, put into the extensions of an HTTP request by the server that accepted the connection.

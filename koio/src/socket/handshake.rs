@@ -1,12 +1,6 @@
 //! What a client sent when it connected.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-    time::SystemTime,
-};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
@@ -32,8 +26,6 @@ pub struct Handshake {
 pub(crate) struct HandshakeRequest {
     opening: Opening,
     issued: SystemTime,
-    /// Decoded on the first use.
-    query: OnceLock<Box<[(String, String)]>>,
 }
 
 impl HandshakeRequest {
@@ -41,15 +33,7 @@ impl HandshakeRequest {
         Self {
             opening,
             issued: SystemTime::now(),
-            query: OnceLock::new(),
         }
-    }
-
-    fn query(&self) -> &[(String, String)] {
-        self.query.get_or_init(|| {
-            let query = form_urlencoded::parse(self.opening.query());
-            query.into_owned().collect()
-        })
     }
 }
 
@@ -82,7 +66,7 @@ impl Handshake {
     /// A parameter of the query, decoded; the last one if it is there more than once.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        let mut found = self.request().query().iter().rev();
+        let mut found = self.request().opening.queries().iter().rev();
         found
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
@@ -91,7 +75,7 @@ impl Handshake {
     /// All parameters of the query, decoded, in their order.
     #[must_use]
     pub fn queries(&self) -> &[(String, String)] {
-        self.request().query()
+        self.request().opening.queries()
     }
 
     /// The address that the connection came from: the proxy's, behind one. `None` if koio runs inside another server
@@ -146,7 +130,7 @@ impl Handshake {
             address: request.opening.remote,
             issued: u64::try_from(issued).unwrap_or(u64::MAX),
             url: request.opening.uri().to_string(),
-            query: request.query().iter().cloned().collect(),
+            query: request.opening.queries().iter().cloned().collect(),
             auth: serde_json::from_slice(self.auth_json()).unwrap_or_default(),
         }
     }

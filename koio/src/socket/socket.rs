@@ -159,26 +159,29 @@ impl Socket {
             None => {}
         }
         let rooms = &self.0.namespace.rooms;
-        rooms
+        let is_new = rooms
             .join(&self.id(), room.clone(), config.rooms)
             .map_err(not_joined)?;
-        self.observers().notify_added(|| Observation::Joined {
-            namespace: self.namespace(),
-            socket: self.id(),
-            room: &room,
-        });
+        if is_new {
+            self.observers().notify_added(|| Observation::Joined {
+                namespace: self.namespace(),
+                socket: self.id(),
+                room: &room,
+            });
+        }
         Ok(())
     }
 
     /// Takes this socket out of a room; not being in it is fine. It never leaves the room of its own id.
     pub fn leave(&self, room: impl Into<Room>) {
         let room = room.into();
-        self.0.namespace.rooms.leave(&self.id(), &room);
-        self.observers().notify_added(|| Observation::Left {
-            namespace: self.namespace(),
-            socket: self.id(),
-            room: &room,
-        });
+        if self.0.namespace.rooms.leave(&self.id(), &room) {
+            self.observers().notify_added(|| Observation::Left {
+                namespace: self.namespace(),
+                socket: self.id(),
+                room: &room,
+            });
+        }
     }
 
     /// Whether it is in a room; it never leaves that of its own id. In the disconnect handler: whether it was.

@@ -192,19 +192,21 @@ impl Adapter for Cluster {
         }
         let request = self.requests.begin_ask(answers);
         let packet = NeutralPacket::of_frame(packet, to.namespace);
-        let mut published = false;
-        if let (Some(request), Some(packet)) = (&request, packet) {
-            let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            let request = request.id;
-            published = self.publish_to(to, |to| ClusterMessage::Ask {
-                request,
-                to,
-                wait,
-                packet,
-            });
-        }
+        let published = match (&request, packet) {
+            (Some(request), Some(packet)) => {
+                let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                let request = request.id;
+                self.publish_to(to, |to| ClusterMessage::Ask {
+                    request,
+                    to,
+                    wait,
+                    packet,
+                })
+            }
+            _ => false,
+        };
         if !published {
-            answers.nodes_unreached();
+            answers.nodes_unreachable();
         }
         let (guard, recipients) = here;
         let asked = request.map(|request| AskedNodes {
@@ -229,7 +231,7 @@ impl Adapter for Cluster {
             self.publish_to(to, |to| ClusterMessage::Fetch { request, to })
         });
         Box::pin(async move {
-            // Answers are taken until the future is dropped.
+            // Dropped with the future: answers that come later are ignored.
             let _request = request;
             let mut fetched = here.await;
             if published {

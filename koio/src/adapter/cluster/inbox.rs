@@ -116,8 +116,10 @@ impl Inbox {
         }
         drop(nodes);
         let mut queue = self.0.queue.lock();
-        if !queue.closed {
-            queue.items.push_back(InboxItem::NodeDown(node.clone()));
+        let item = InboxItem::NodeDown(node.clone());
+        // Once is enough, so that a node that comes and goes does not fill the queue.
+        if !queue.closed && !queue.items.contains(&item) {
+            queue.items.push_back(item);
         }
         drop(queue);
         self.0.arrived.notify_one();

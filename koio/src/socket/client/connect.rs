@@ -44,7 +44,9 @@ impl Client {
             refuse("internal error");
             return Ok(());
         };
-        self.left.retain(|left| **left != *name);
+        if let Some(left) = &mut self.left {
+            left.retain(|left| **left != *name);
+        }
         let connection = Arc::clone(&self.connection);
         let socket = self.core().local.enter(name, |namespace| {
             Socket::new(id, namespace, connection, &auth)
@@ -85,7 +87,10 @@ impl Client {
 
     /// Whether the server has disconnected this client from a namespace.
     pub(super) fn has_left(&self, namespace: &str) -> bool {
-        self.left.iter().any(|left| **left == *namespace)
+        self.left
+            .iter()
+            .flat_map(|left| left.iter())
+            .any(|left| **left == *namespace)
     }
 
     /// Closes the sockets that handlers and other tasks have asked to close. False if there was no request.
@@ -94,8 +99,9 @@ impl Client {
             return false;
         };
         for (socket, reason) in requests.sockets {
-            if self.left.len() < MAX_LEFT {
-                self.left.push(Arc::clone(&socket.live_namespace().name));
+            let left = self.left.get_or_insert_default();
+            if left.len() < MAX_LEFT {
+                left.push(Arc::clone(&socket.live_namespace().name));
             }
             let mut drivers = self.drivers.iter_mut();
             if let Some(driver) = drivers.find(|driver| *driver.socket() == socket) {

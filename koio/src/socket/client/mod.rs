@@ -61,8 +61,8 @@ struct Client {
     connection: Arc<Connection<Socket>>,
     assembler: Assembler,
     drivers: Vec<SocketDriver>,
-    /// Namespaces that the server has disconnected this client from, whose late packets are dropped.
-    left: Vec<Arc<str>>,
+    /// Boxed, since the server disconnects few clients: 16 bytes less for each idle connection (`counts_idle`).
+    left: Option<Box<LeftNamespaces>>,
     deadlines: ClientDeadlines,
     /// A binary packet has begun and its attachments are outstanding.
     collecting: bool,
@@ -72,6 +72,9 @@ struct Client {
     /// Waits for the deadline of a shutdown; allocated once the session is over.
     abort: Option<Pin<Box<OwnedNotified>>>,
 }
+
+/// Namespaces that the server has disconnected a client from, whose late packets are dropped.
+type LeftNamespaces = Vec<Arc<str>>;
 
 /// How a client broke the protocol.
 enum ProtocolViolation {
@@ -100,7 +103,7 @@ impl Client {
             )),
             assembler,
             drivers: Vec::new(),
-            left: Vec::new(),
+            left: None,
             deadlines: ClientDeadlines::new(connect_by),
             collecting: false,
             ignores_packets: false,
