@@ -1,4 +1,6 @@
 //! The outbox: its queue, direct writes, and wake-ups.
+//!
+//! The tests of direct writes alone are not for `koio_slow_twins`, where there are none.
 
 use std::{
     sync::{
@@ -161,6 +163,7 @@ fn idle(room: usize) -> (Outbox, Arc<Mutex<Takes>>, Arc<Count>, Waker) {
     (outbox, takes, count, waker)
 }
 
+#[cfg(not(koio_slow_twins))]
 #[test]
 fn a_frame_for_an_idle_session_is_written_without_waking_its_task() {
     let (outbox, takes, count, _) = idle(1_000);
@@ -174,6 +177,7 @@ fn a_frame_for_an_idle_session_is_written_without_waking_its_task() {
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
 }
 
+#[cfg(not(koio_slow_twins))]
 #[test]
 fn the_rest_of_a_partial_write_is_left_to_the_task() {
     let (outbox, takes, count, _) = idle(2);
@@ -198,6 +202,7 @@ fn no_frame_is_written_directly_during_a_turn_or_while_the_transport_is_not_writ
     assert_eq!(takes.lock().taken, b"");
 }
 
+#[cfg(not(koio_slow_twins))]
 #[test]
 fn an_emit_writes_up_to_its_budget_and_flushes_the_others() {
     let mut writes = WriteBudget::up_to(2);
@@ -228,6 +233,7 @@ fn an_emit_writes_up_to_its_budget_and_flushes_the_others() {
     assert!(last.is_empty());
 }
 
+#[cfg(not(koio_slow_twins))]
 #[test]
 fn a_closed_queue_drops_its_connection() {
     let (outbox, takes, ..) = idle(1_000);
@@ -236,6 +242,7 @@ fn a_closed_queue_drops_its_connection() {
     assert_eq!(Arc::strong_count(&takes), 1);
 }
 
+#[cfg(not(koio_slow_twins))]
 #[test]
 fn a_flush_that_is_written_in_part_wakes_the_task() {
     let (outbox, takes, count, _) = idle(4);
@@ -397,6 +404,7 @@ fn drafts_count_like_frames() {
     }
 }
 
+#[cfg(not(koio_slow_twins))]
 #[test]
 fn a_draft_with_a_binary_that_is_taken_in_part_is_finished_by_the_task() {
     let with_binary = || {
@@ -418,6 +426,7 @@ fn a_draft_with_a_binary_that_is_taken_in_part_is_finished_by_the_task() {
     }
 }
 
+#[cfg(not(koio_slow_twins))]
 #[test]
 fn a_flush_writes_drafts_behind_earlier_frames() {
     let (outbox, takes, _, _) = idle(1_000);
