@@ -1,7 +1,6 @@
 //! koio inside other servers: axum, plain hyper, and with something else attached to its own.
 
 use std::convert::Infallible;
-use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,9 +15,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use koio::engine::PeerAddr;
 use koio::{Context, Io, IoHandle, handlers, on};
-use koio_tests::{
-    Bare, Client, Frame, Polling, Received, Target, Transport, WebSocket, client, serve, within,
-};
+use koio_tests::{Client, Polling, Received, Target, Transport, WebSocket, client, serve, within};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -187,6 +184,9 @@ async fn in_axum_a_shutdown_of_koio_and_then_of_axum_ends_the_server() {
 /// Emits to a client that waits for it on the thread of the server, so that nothing else has a turn.
 #[cfg(not(koio_slow_twins))]
 async fn assert_written_by_emitter(target: Target, io: &IoHandle) {
+    use koio_tests::{Bare, Frame};
+    use std::io::Read as _;
+
     let stream = Bare::connect(target.addr).await.into_stream();
     let mut stream = stream.into_std().expect("a stream");
     stream.set_nonblocking(false).expect("a stream that waits");
