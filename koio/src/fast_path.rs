@@ -33,14 +33,28 @@ impl FastPath {
         true
     }
 
-    /// Whether this run takes the fast path.
+    /// Whether this run takes the fast path. The variable is read once.
     #[cfg(koio_slow_twins)]
     pub(crate) fn is_on(self) -> bool {
         use std::sync::LazyLock;
-        static NAMED: LazyLock<String> =
-            LazyLock::new(|| std::env::var("KOIO_FAST_PATHS").unwrap_or_default());
-        NAMED.split(',').any(|name| name == self.name())
+        static ON: LazyLock<[bool; FastPath::ALL.len()]> = LazyLock::new(|| {
+            let named = std::env::var("KOIO_FAST_PATHS").unwrap_or_default();
+            FastPath::ALL.map(|path| named.split(',').any(|name| name == path.name()))
+        });
+        ON[self as usize]
     }
+
+    /// In the order of their declaration.
+    #[cfg(koio_slow_twins)]
+    const ALL: [Self; 7] = [
+        Self::DirectWrite,
+        Self::TurnBuffer,
+        Self::Http1,
+        Self::DirectHandler,
+        Self::ContextReuse,
+        Self::PlainString,
+        Self::VerbatimArgs,
+    ];
 
     /// Its name in `KOIO_FAST_PATHS`.
     #[cfg(koio_slow_twins)]
