@@ -112,7 +112,7 @@ fn measure(
     if !row.applies(kind) {
         return Ok(None);
     }
-    let server = program.start(cores, &[], options)?;
+    let server = program.start(cores, &row.arguments(kind), options)?;
     let result = row.run(&server, &options.pace());
     let measured = result.map_err(|failure| failure.during(row.name, kind))?;
     let (row_name, name) = (row.name, kind.name());
