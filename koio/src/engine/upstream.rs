@@ -113,7 +113,7 @@ pub trait Upstream: Send {
 
     /// Whether no further message is accepted for now. The session stops reading its transport then, and the
     /// client's network buffers fill up.
-    fn is_full(&self) -> bool {
+    fn is_full(&mut self) -> bool {
         false
     }
 

@@ -11,12 +11,16 @@ pub struct SocketConfig {
     /// Time that a client has to connect to its first namespace. Default 10 s. Then its session is closed
     /// ([`ForcedServerClose`](crate::CloseReason::ForcedServerClose)).
     pub connect_timeout: Duration,
-    /// Events of one socket that may wait for its handlers. Default 256. At the limit the connection is not
-    /// read, all its namespaces included, until a handler has finished; the ping timeout is suspended meanwhile.
+    /// Events of one socket that may run or wait for its handlers. Default 256. Those beyond count in `read_ahead`.
     pub event_queue: usize,
-    /// Bytes of those events. Default 1 MiB. At the limit as for `event_queue`; a queue exceeds it by one message at
-    /// most.
+    /// Bytes of those events: for each its text, its attachments and about 200 bytes. Default 1 MiB, which one event may
+    /// exceed. Those beyond count in `read_ahead`.
     pub event_queue_bytes: usize,
+    /// Bytes of the events of one connection, all its namespaces together, that may wait beyond `event_queue` and
+    /// `event_queue_bytes`; counted as those. Default 4 MiB, which one event may exceed. Everything else is taken on the
+    /// way: acks, disconnects, pongs, and the events of other sockets. At the limit the connection is not read until
+    /// handlers have finished, and the ping timeout is suspended; an emit with ack whose time runs out meanwhile says so.
+    pub read_ahead: usize,
     /// Time that handlers may go on running after their socket has closed, those of events that were queued
     /// included. Default 10 s. Then the running handler and the queued events are dropped. The disconnect handler has
     /// the same time again.
@@ -45,6 +49,7 @@ impl Default for SocketConfig {
             connect_timeout: Duration::from_secs(10),
             event_queue: 256,
             event_queue_bytes: 1024 * 1024,
+            read_ahead: 4 * 1024 * 1024,
             handler_grace: Duration::from_secs(10),
             pending_acks: 1_024,
             ack_timeout: Duration::from_secs(10),
@@ -72,6 +77,7 @@ impl SocketConfig {
         for (name, count) in [
             ("event_queue", self.event_queue),
             ("event_queue_bytes", self.event_queue_bytes),
+            ("read_ahead", self.read_ahead),
             ("pending_acks", self.pending_acks),
             ("namespaces", self.namespaces),
         ] {

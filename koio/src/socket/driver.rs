@@ -15,7 +15,7 @@ use super::{
     catch_unwind::{PanicPayload, caught},
     config::SocketConfig,
     dispatch::{Accept, BoxFuture, Dispatch},
-    event_queue::EventQueue,
+    event_queue::{EventQueue, RunningEvents},
     socket::Socket,
 };
 use crate::{
@@ -36,6 +36,8 @@ pub(super) struct SocketDriver {
     closing: Option<Closing>,
     /// The connection handler has not been polled.
     is_new: bool,
+    /// The weight of the event that runs.
+    running_bytes: u32,
 }
 
 struct Closing {
@@ -71,6 +73,7 @@ impl SocketDriver {
             queue: EventQueue::default(),
             closing: None,
             is_new: true,
+            running_bytes: 0,
         }
     }
 
@@ -115,8 +118,17 @@ impl SocketDriver {
         !self.queue.is_empty()
     }
 
-    pub(super) fn is_full(&self, config: &SocketConfig) -> bool {
-        self.queue.is_full(config)
+    /// The bytes of its events that wait beyond its own limits. They count in the connection's `read_ahead`.
+    pub(super) fn parked_bytes(&mut self, config: &SocketConfig) -> usize {
+        self.queue.parked_bytes(self.running_events(), config)
+    }
+
+    /// The events that run, for the bounds of the queue.
+    fn running_events(&self) -> RunningEvents {
+        RunningEvents {
+            count: usize::from(self.running.is_some()),
+            bytes: self.running_bytes as usize,
+        }
     }
 
     /// Takes an event. If no event is before it, its handler starts here; otherwise it is queued. The running future is
@@ -252,6 +264,8 @@ impl SocketDriver {
         let Self {
             socket, dispatch, ..
         } = self;
+        let weight = event.as_ref().map_or(0, Event::weight);
+        self.running_bytes = u32::try_from(weight).unwrap_or(u32::MAX);
         self.running = caught(|| dispatch.event(socket, event, cx))?;
         Ok(match self.running {
             Some(_) => Poll::Pending,
@@ -265,6 +279,7 @@ impl SocketDriver {
         let Some(running) = self.running.take() else {
             return false;
         };
+        self.running_bytes = 0;
         if caught(|| drop(running)).is_err() {
             error!(socket = %self.socket.id(), "panic while a handler was dropped");
         }

@@ -345,23 +345,34 @@ impl Upstream for Client {
         self.deadlines.next()
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&mut self) -> bool {
         // Called for every message; usually no event is queued, and the limits are not looked up.
         if self.drivers.len() <= MAX_FINISHING && !self.drivers.iter().any(SocketDriver::has_queue)
         {
             return false;
         }
-        let config = self.core().config();
-        self.drivers.len() >= config.namespaces + MAX_FINISHING
-            || self.drivers.iter().any(|driver| driver.is_full(config))
+        let config = self.connection.core.config();
+        if self.drivers.len() >= config.namespaces + MAX_FINISHING {
+            return true;
+        }
+        let parked = self
+            .drivers
+            .iter_mut()
+            .map(|driver| driver.parked_bytes(config));
+        parked.sum::<usize>() >= config.read_ahead
     }
 
     fn on_close(&mut self, reason: CloseReason) {
         // Sockets that were disconnected before this keep that as their reason.
         self.take_close_requests();
         if reason == CloseReason::SlowConsumer {
-            let sid = self.connection.session.sid();
-            self.observers().notify(&Observation::SlowConsumer { sid });
+            let session = &self.connection.session;
+            let cause = session.slow_cause();
+            self.observers().notify(&Observation::SlowConsumer {
+                sid: session.sid(),
+                limit: cause.limit(),
+                cause: format_args!("{cause}"),
+            });
         }
         self.ignores_packets = true;
         self.closed = true;

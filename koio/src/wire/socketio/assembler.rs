@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::args::{Attachments, RawArgs};
+use super::args::{Attachments, RawArgs, detach_attachment};
 use super::event::Event;
 use super::event_name::EventName;
 use super::header::{PacketHeader, namespace_str};
@@ -75,9 +75,6 @@ struct PartialPacket {
     /// How many attachments have been copied out, from the first on.
     detached: usize,
 }
-
-/// Attachments of this length and more are not copied by [`PartialPacket::detach`].
-const MIN_SHARED: usize = 4096;
 
 impl Assembler {
     /// An assembler for a new connection.
@@ -235,13 +232,10 @@ impl PartialPacket {
             && let Some((namespace, args)) = self.incoming.parts_mut()
         {
             *namespace = Bytes::copy_from_slice(namespace);
-            args.detach();
+            args.detach_list();
         }
-        for data in self.attachments.iter_mut().skip(self.detached) {
-            if data.len() < MIN_SHARED {
-                *data = Bytes::copy_from_slice(data);
-            }
-        }
+        let new = self.attachments.iter_mut().skip(self.detached);
+        new.for_each(detach_attachment);
         self.detached = self.attachments.len();
     }
 }

@@ -46,9 +46,14 @@ impl Event {
         self.name.bytes(self.args.list())
     }
 
-    /// How many bytes it holds while it is queued.
+    /// Copies it out of the buffers that it was read with, so that it holds [`weight`](Self::weight) bytes and no more.
+    pub(crate) fn detach(&mut self) {
+        self.args.detach();
+    }
+
+    /// The bytes of its text and its attachments: what it holds once it is [detached](Self::detach).
     pub(crate) fn weight(&self) -> usize {
-        self.name_bytes().len() + self.args.weight()
+        self.name.own_bytes() + self.args.weight()
     }
 }
 

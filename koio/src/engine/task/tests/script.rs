@@ -217,7 +217,7 @@ impl Upstream for Recorder {
         self.0.0.lock().unwrap().deadline
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&mut self) -> bool {
         self.0.0.lock().unwrap().full
     }
 

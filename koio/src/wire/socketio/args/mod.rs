@@ -12,8 +12,8 @@ mod validate;
 
 pub use error::ArgError;
 pub use list::ArgList;
-pub(super) use raw_args::Attachments;
 pub use raw_args::RawArgs;
+pub(super) use raw_args::{Attachments, detach_attachment};
 pub use reader::ArgsReader;
 pub(super) use serializer::write_args;
 pub(super) use validate::{check_data_shape, validate_data};

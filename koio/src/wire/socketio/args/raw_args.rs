@@ -43,6 +43,17 @@ pub(in crate::wire::socketio) enum Attachments {
     Many(Arc<[Bytes]>),
 }
 
+/// Attachments of this length and more have a buffer of their own: no more is read from a socket at once, and over polling
+/// every attachment is decoded into one.
+const MIN_OWN: usize = 64 * 1024;
+
+/// Copies an attachment out of the buffer that it shares.
+pub(in crate::wire::socketio) fn detach_attachment(data: &mut Bytes) {
+    if data.len() < MIN_OWN {
+        *data = Bytes::copy_from_slice(data);
+    }
+}
+
 impl RawArgs {
     /// The arguments in the list that begins at `list` of the packet: all of its items, or those behind the name that
     /// ends at `name`.
@@ -71,9 +82,27 @@ impl RawArgs {
     }
 
     /// Copies the list out of the read buffer that it shares.
-    pub(in crate::wire::socketio) fn detach(&mut self) {
-        self.packet = Bytes::copy_from_slice(self.list());
+    pub(in crate::wire::socketio) fn detach_list(&mut self) {
+        self.packet = match self.list() {
+            b"[]" => Bytes::from_static(b"[]"),
+            list => Bytes::copy_from_slice(list),
+        };
         self.list = 0;
+    }
+
+    /// Copies the list and the attachments out of the buffers that they were read with, which may be a whole POST body or
+    /// the block that was read from a socket.
+    pub(crate) fn detach(&mut self) {
+        self.detach_list();
+        match &mut self.attachments {
+            Attachments::None | Attachments::Empty => {}
+            Attachments::One(one) => detach_attachment(one),
+            Attachments::Many(many) => {
+                let mut copies = many.to_vec();
+                copies.iter_mut().for_each(detach_attachment);
+                *many = copies.into();
+            }
+        }
     }
 
     /// These arguments, known to be valid JSON.
@@ -83,10 +112,11 @@ impl RawArgs {
         self
     }
 
-    /// How many bytes the arguments and the attachments have.
-    pub(in crate::wire::socketio) fn weight(&self) -> usize {
-        let attachments: usize = self.attachments().iter().map(Bytes::len).sum();
-        self.json().len() + attachments
+    /// The bytes of the list, white space and an event's name included, and of the attachments.
+    pub(crate) fn weight(&self) -> usize {
+        let each = |data: &Bytes| size_of::<Bytes>() + data.len();
+        let attachments: usize = self.attachments().iter().map(each).sum();
+        self.list().len() + attachments
     }
 
     /// No arguments.
