@@ -167,6 +167,10 @@ pub enum Observation<'a> {
     SlowConsumer {
         /// The session.
         sid: Sid,
+        /// The limit that was reached: `send_queue_hard` or `write_timeout`.
+        limit: &'static str,
+        /// What was reached, with both numbers, in words for the log.
+        cause: fmt::Arguments<'a>,
     },
     /// A session is closed because its client broke the protocol.
     ProtocolError {
