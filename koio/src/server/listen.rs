@@ -34,7 +34,8 @@ use crate::{
     error::BoxError,
     socket::{Drained, IoHandle},
     transport::{
-        Body, EngineService, Http1Connection, Http1Outcome, HttpStream, Responding, StopSignal,
+        Body, EngineService, Http1Connection, Http1Outcome, HttpStream, LastSession, Responding,
+        StopSignal,
     },
 };
 
@@ -79,10 +80,16 @@ impl HttpServices {
     /// drops the future without polling it.
     ///
     /// koio's own requests are not boxed.
-    fn call(&self, mut request: Request<Incoming>, peer: SocketAddr) -> HttpResponding {
+    fn call(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        last: &LastSession,
+    ) -> HttpResponding {
         if let Some(engine) = &self.engine
             && engine.is_mine(request.uri().path())
         {
+            request.extensions_mut().insert(last.clone());
             return HttpResponding::Koio(engine.respond_to(request, Some(peer)));
         }
         let Some(attached) = &self.attached else {
@@ -311,7 +318,8 @@ async fn by_hyper(
     mut stopped: watch::Receiver<bool>,
 ) {
     let header_timeout = services.header_timeout;
-    let service = service_fn(move |request| services.call(request, peer));
+    let last = LastSession::default();
+    let service = service_fn(|request| services.call(request, peer, &last));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
@@ -326,6 +334,7 @@ async fn by_hyper(
             connection.await
         }
     };
+    last.connection_ended();
     if let Err(error) = result {
         debug!(%peer, %error, "http connection ended");
     }
