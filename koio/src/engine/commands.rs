@@ -78,16 +78,20 @@ impl CommandQueue {
         if state.closed {
             return Err(NotTaken);
         }
+        let mut dropped = Commands::new();
         let commands = &mut state.contents.get_or_insert_default().commands;
         if commands.len() >= CAPACITY {
             // A command that ends the session is never refused for want of room: it makes the others pointless.
             if matches!(command, Command::Probe(_)) {
                 return Err(NotTaken);
             }
-            commands.clear();
+            dropped = take(commands);
         }
         commands.push(command);
         self.pending.store(true, Ordering::Release);
+        drop(state);
+        // Without the lock, as in `close`.
+        drop(dropped);
         Ok(())
     }
 
@@ -120,10 +124,14 @@ impl CommandQueue {
 
     pub(crate) fn set_mailbox(&self, mailbox: Option<Arc<dyn Any + Send + Sync>>) {
         let mut state = self.state.lock();
-        state.contents.get_or_insert_default().mailbox = mailbox;
+        let before =
+            std::mem::replace(&mut state.contents.get_or_insert_default().mailbox, mailbox);
         state
             .contents
             .take_if(|contents| contents.mailbox.is_none() && contents.commands.is_empty());
+        drop(state);
+        // Without the lock, as in `close`.
+        drop(before);
     }
 
     /// Refuses every later command, and drops those that wait.

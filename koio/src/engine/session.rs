@@ -119,8 +119,13 @@ impl Session {
             .is_some()
     }
 
-    /// Queues an answer, which is never refused for want of room: while the queue is over its limit the
-    /// session does not read, so its client bounds the number.
+    /// Whether more waits for the client than its queue's limit. Nothing that is answered should be started then.
+    pub(crate) fn is_above_mark(&self) -> bool {
+        self.0.outbox.is_above_mark()
+    }
+
+    /// Queues an answer, which is never refused for want of room: while the queue is over its limit no event starts, so
+    /// the client bounds the number.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), SendError> {
         self.0.outbox.give(frame, Urgency::Reply)
     }

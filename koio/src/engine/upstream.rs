@@ -111,10 +111,13 @@ pub trait Upstream: Send {
         None
     }
 
-    /// Whether no further message is accepted for now. The session stops reading its transport then, and the
-    /// client's network buffers fill up.
-    fn is_full(&mut self) -> bool {
-        false
+    /// Whether no further message is accepted for now. The session stops reading its transport then, pongs and the client's
+    /// goodbye included, and the client's network buffers fill up.
+    ///
+    /// `above_mark`: the client's send queue is over its limit, because it does not read. An implementation that goes on
+    /// taking messages then must not answer them, or the queue has no bound. Without one, nothing is accepted then.
+    fn is_full(&mut self, above_mark: bool) -> bool {
+        above_mark
     }
 
     /// The session is over. Called exactly once, and no message after it.

@@ -12,6 +12,8 @@ pub struct Counts {
     pub volatile_dropped: u64,
     /// Clients that were closed because they did not read what was sent to them.
     pub slow_consumers: u64,
+    /// Clients that were not read for a while, because the events that waited for their handlers were at `read_ahead`.
+    pub read_ahead_full: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
@@ -35,6 +37,7 @@ pub struct Counts {
 pub(super) struct Counters {
     volatile_dropped: AtomicU64,
     slow_consumers: AtomicU64,
+    read_ahead_full: AtomicU64,
     protocol_errors: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
@@ -50,6 +53,7 @@ impl Observer for Counters {
         let counter = match observation {
             Observation::VolatileDropped { .. } => &self.volatile_dropped,
             Observation::SlowConsumer { .. } => &self.slow_consumers,
+            Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
@@ -74,6 +78,7 @@ impl Counters {
         Counts {
             volatile_dropped: read(&self.volatile_dropped),
             slow_consumers: read(&self.slow_consumers),
+            read_ahead_full: read(&self.read_ahead_full),
             protocol_errors: read(&self.protocol_errors),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),

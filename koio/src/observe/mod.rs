@@ -162,6 +162,15 @@ pub enum Observation<'a> {
         /// The session.
         sid: Sid,
     },
+    /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.
+    ReadAheadFull {
+        /// The session.
+        sid: Sid,
+        /// The bytes that wait.
+        waiting: usize,
+        /// `read_ahead`.
+        limit: usize,
+    },
     /// A session is closed because its client broke the protocol.
     ProtocolError {
         /// The session.

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use parking_lot::Mutex;
@@ -17,6 +17,8 @@ pub(crate) struct Connection<M> {
     request: HandshakeRequest,
     /// Whether `close_requests` may hold something.
     requested: AtomicBool,
+    /// See [`unread`](Self::unread).
+    unread: AtomicU32,
     /// Boxed, since it is empty nearly always.
     close_requests: Mutex<Option<Box<CloseRequests<M>>>>,
 }
@@ -49,8 +51,20 @@ impl<M> Connection<M> {
             session,
             request,
             requested: AtomicBool::new(false),
+            unread: AtomicU32::new(0),
             close_requests: Mutex::default(),
         }
+    }
+
+    /// The session's task has stopped reading, because so many bytes wait for handlers; 0 when it reads again.
+    pub(super) fn set_unread(&self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.unread.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes that wait for handlers, if the connection is not read for them: `read_ahead`.
+    pub(super) fn unread(&self) -> Option<u32> {
+        Some(self.unread.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
     }
 
     pub(super) fn request_close(&self, socket: M, reason: CloseReason) {

@@ -131,6 +131,12 @@ impl SocketDriver {
         }
     }
 
+    /// Whether no event starts, because the client does not read the answers to earlier ones. Its session's task runs again
+    /// when it does.
+    fn is_held(&self) -> bool {
+        self.socket.session().is_above_mark()
+    }
+
     /// Takes an event. If no event is before it, its handler starts here; otherwise it is queued. The running future is
     /// not polled: [`poll`](Self::poll) does that when it has been woken.
     pub(super) fn event(&mut self, event: &mut Option<Event>, cx: &mut Context<'_>) {
@@ -142,7 +148,7 @@ impl SocketDriver {
                 socket: socket.id(),
                 event: event.as_ref().map_or("", Event::name),
             });
-        if self.running.is_some() || !self.queue.is_empty() {
+        if self.running.is_some() || !self.queue.is_empty() || self.is_held() {
             if let Some(event) = event.take() {
                 self.queue.push(event);
             }
@@ -185,6 +191,26 @@ impl SocketDriver {
         });
     }
 
+    /// Refuses a CONNECT that has not been decided in time, and drops the future that was to decide it. False if it has been
+    /// decided.
+    pub(super) fn refuse_undecided(&mut self, observers: &Observers, limit: Duration) -> bool {
+        let accept = Accept::new(self.socket.clone());
+        let message = format!("the server did not answer within {limit:?}");
+        if !accept.refuse(&message, None) {
+            return false;
+        }
+        let namespace = self.socket.namespace();
+        self.handler_dropped(
+            observers,
+            format_args!(
+                "it left CONNECT to {namespace} unanswered for `connect_timeout`, {limit:?}"
+            ),
+        );
+        self.drop_running();
+        self.close(CloseReason::ServerNamespaceDisconnect);
+        true
+    }
+
     /// Drops the running future and the queued events, at the deadline of a shutdown. True if the disconnect handler
     /// has not started: it still runs, until this is called again.
     pub(super) fn give_up(&mut self, observers: &Observers) -> bool {
@@ -211,6 +237,7 @@ impl SocketDriver {
                 Some(running) => caught(|| running.as_mut().poll(cx)),
                 None => match self.next_event() {
                     mut event @ Some(_) => self.start(&mut event, cx),
+                    None if self.has_queue() && self.was_accepted() => return Progress::Running,
                     None if self.start_disconnect() => continue,
                     None if self.closing.is_some() => return Progress::Ended,
                     None => return Progress::Running,
@@ -249,7 +276,7 @@ impl SocketDriver {
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        if !self.was_accepted() {
+        if !self.was_accepted() || self.is_held() {
             return None;
         }
         self.queue.pop()

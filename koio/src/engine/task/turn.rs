@@ -8,7 +8,7 @@ use std::{
 
 use tokio::task::{coop::unconstrained, yield_now};
 
-use super::session_task::SessionTask;
+use super::session_task::{SecondTransport, SessionTask};
 use crate::{
     engine::{commands::Command, machine::Input, outbox::TurnGuard},
     time::now,
@@ -37,6 +37,9 @@ impl SessionTask {
             }
             let writable = self.turn(cx);
             self.transport.end_turn();
+            if let Some(SecondTransport::Retired(retired)) = &mut self.second {
+                retired.end_turn();
+            }
             if self.machine.is_gone() && !self.upstream_busy {
                 return Poll::Ready(());
             }
@@ -99,6 +102,7 @@ impl SessionTask {
             self.read(cx, budget);
             // In every turn: the upstream's own timers and other tasks may have woken this task.
             self.upstream_busy = self.upstream.poll(cx).is_pending();
+            self.above_mark = self.session.is_above_mark();
             // If handlers that finished made room, read again: the transport gives no second wake-up for what is already
             // in its buffer.
             if self.reading || *budget == 0 || !self.machine.is_open() || !self.may_read() {
@@ -112,8 +116,10 @@ impl SessionTask {
         // First, so that the timer is set in any case. Writing may have set a deadline.
         let due = self.timer_is_due(cx);
         let can_read_again = self.machine.is_open() && !self.reading && self.may_read();
+        // The layer above starts no event while the client's queue is over its limit, and this turn has written.
+        let can_start_again = self.above_mark && !self.session.is_above_mark();
         // After a failed write the upstream has work for its end, and nothing else may ever wake the task.
-        due || write_failed || budget == 0 || can_read_again
+        due || write_failed || budget == 0 || can_read_again || can_start_again
     }
 
     fn timer_is_due(&mut self, cx: &mut Context<'_>) -> bool {
