@@ -114,8 +114,9 @@ pub trait Upstream: Send {
     /// Whether no further message is accepted for now. The session stops reading its transport then, pongs and the client's
     /// goodbye included, and the client's network buffers fill up.
     ///
-    /// `above_mark`: the client's send queue is over its limit, because it does not read. An implementation that goes on
-    /// taking messages then must not answer them, or the queue has no bound. Without one, nothing is accepted then.
+    /// `above_mark`: so much waits for the client that its queue is at
+    /// [`send_queue_bytes`](super::EngineConfig::send_queue_bytes). An implementation that takes messages then should not
+    /// answer them: at `send_queue_hard` the session is cut. Without one, nothing is accepted then.
     fn is_full(&mut self, above_mark: bool) -> bool {
         above_mark
     }

@@ -14,6 +14,10 @@ pub struct Counts {
     pub slow_consumers: u64,
     /// Clients that were not read for a while, because the events that waited for their handlers were at `read_ahead`.
     pub read_ahead_full: u64,
+    /// Those of the [slow consumers](Self::slow_consumers) that took nothing for
+    /// [`write_timeout`](crate::config::EngineConfig::write_timeout). The others reached
+    /// [`send_queue_hard`](crate::config::EngineConfig::send_queue_hard).
+    pub write_timeouts: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
@@ -38,6 +42,7 @@ pub(super) struct Counters {
     volatile_dropped: AtomicU64,
     slow_consumers: AtomicU64,
     read_ahead_full: AtomicU64,
+    write_timeouts: AtomicU64,
     protocol_errors: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
@@ -52,7 +57,12 @@ impl Observer for Counters {
     fn observe(&self, observation: &Observation<'_>) {
         let counter = match observation {
             Observation::VolatileDropped { .. } => &self.volatile_dropped,
-            Observation::SlowConsumer { .. } => &self.slow_consumers,
+            Observation::SlowConsumer { limit, .. } => {
+                if *limit == "write_timeout" {
+                    self.write_timeouts.fetch_add(1, Ordering::Relaxed);
+                }
+                &self.slow_consumers
+            }
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
@@ -79,6 +89,7 @@ impl Counters {
             volatile_dropped: read(&self.volatile_dropped),
             slow_consumers: read(&self.slow_consumers),
             read_ahead_full: read(&self.read_ahead_full),
+            write_timeouts: read(&self.write_timeouts),
             protocol_errors: read(&self.protocol_errors),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),

@@ -38,8 +38,8 @@ impl Observer for Log {
             Observation::ConnectRefused { namespace, message } => {
                 debug!(target: "koio::socket", namespace, message, "namespace refused");
             }
-            Observation::SlowConsumer { sid } => {
-                debug!(target: "koio::socket", ?sid, "slow consumer");
+            Observation::SlowConsumer { sid, cause, .. } => {
+                debug!(target: "koio::socket", ?sid, "slow consumer: {cause}");
             }
             Observation::ReadAheadFull {
                 sid,

@@ -161,6 +161,10 @@ pub enum Observation<'a> {
     SlowConsumer {
         /// The session.
         sid: Sid,
+        /// The limit that was reached: `send_queue_hard` or `write_timeout`.
+        limit: &'static str,
+        /// What was reached, with both numbers, in words for the log.
+        cause: fmt::Arguments<'a>,
     },
     /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.
     ReadAheadFull {

@@ -57,7 +57,7 @@ impl SessionTask {
             trace!(sid = ?self.session.sid(), reading = may, "backpressure");
         }
         // The deadlines are paused, since a pong may wait behind the messages that are not read, and a ping behind those that
-        // were not sent. A client over its limit that reads nothing runs into the write timeout. Over polling they are not
+        // were not sent. A client above its mark that reads nothing runs into the write timeout. Over polling they are not
         // paused for it: one request empties the queue, so a client that makes none must miss its ping.
         let capabilities = self.transport.kind().capabilities();
         let paused = match above_mark {

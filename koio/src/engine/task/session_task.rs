@@ -33,7 +33,7 @@ pub(crate) struct SessionTask {
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// Whether the transport is read.
     pub(super) reading: bool,
-    /// Whether the client's queue was over its limit when the layer above was polled last.
+    /// Whether the client's queue was above its first mark when the layer above was polled last.
     pub(super) above_mark: bool,
     /// Whether the machine's deadlines for the client are paused, because the server does not read.
     pub(super) deadlines_paused: bool,

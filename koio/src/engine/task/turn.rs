@@ -116,7 +116,7 @@ impl SessionTask {
         // First, so that the timer is set in any case. Writing may have set a deadline.
         let due = self.timer_is_due(cx);
         let can_read_again = self.machine.is_open() && !self.reading && self.may_read();
-        // The layer above starts no event while the client's queue is over its limit, and this turn has written.
+        // The layer above starts no event while the client's queue is above its first mark, and this turn has written.
         let can_start_again = self.above_mark && !self.session.is_above_mark();
         // After a failed write the upstream has work for its end, and nothing else may ever wake the task.
         due || write_failed || budget == 0 || can_read_again || can_start_again

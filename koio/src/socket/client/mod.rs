@@ -381,8 +381,13 @@ impl Upstream for Client {
         // Sockets that were disconnected before this keep that as their reason.
         self.take_close_requests();
         if reason == CloseReason::SlowConsumer {
-            let sid = self.connection.session.sid();
-            self.observers().notify(&Observation::SlowConsumer { sid });
+            let session = &self.connection.session;
+            let cause = session.slow_cause();
+            self.observers().notify(&Observation::SlowConsumer {
+                sid: session.sid(),
+                limit: cause.limit(),
+                cause: format_args!("{cause}"),
+            });
         }
         self.ignores_packets = true;
         self.closed = true;

@@ -1,6 +1,12 @@
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 
 use super::*;
+use crate::{
+    engine::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind},
+    wire::EnginePacket,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
