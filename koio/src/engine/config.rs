@@ -43,8 +43,14 @@ pub struct EngineConfig {
     /// Frames that one WebSocket message may be cut into. Default 1,024. Then it is closed (1008).
     pub max_fragments: usize,
     /// Time that a closing session waits for its client to take queued messages. Default 30 s, as in the
-    /// reference. A WebSocket then waits a sixth of it for the client's close frame.
+    /// reference. A WebSocket then waits a sixth of it for the client's close frame. See
+    /// [`poll_again_timeout`](Self::poll_again_timeout) for long-polling.
     pub close_timeout: Duration,
+    /// Time that a living client over long-polling takes to poll again, beyond the time that it needs for the last answer
+    /// (4 KiB/s). Default 5 s. After it, a closing session that has something for its client is given up and counted
+    /// ([`sessions_abandoned`](crate::observe::Counts::sessions_abandoned)), never later than after `close_timeout`, and
+    /// at a shutdown after 1 s. A closing session that has nothing for its client, and no poll that waits, ends at once.
+    pub poll_again_timeout: Duration,
     /// Whether sessions may be opened over HTTP long-polling. Default yes.
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
@@ -64,13 +70,23 @@ impl Default for EngineConfig {
             message_timeout: Duration::from_secs(10),
             max_fragments: 1_024,
             close_timeout: Duration::from_secs(30),
+            poll_again_timeout: Duration::from_secs(5),
             polling: true,
             websocket: true,
         }
     }
 }
 
+/// The rate at which a slow client receives an answer, in bytes a second.
+const SLOW_RATE: usize = 4 * 1024;
+
 impl EngineConfig {
+    /// The time in which a slow client receives so many bytes.
+    pub(crate) fn transfer_time(&self, bytes: usize) -> Duration {
+        let seconds = bytes.checked_div(SLOW_RATE).unwrap_or_default();
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX))
+    }
+
     /// Refuses limits that contradict themselves, before the first client connects.
     pub(crate) fn check(&self) -> Result<(), BadConfig> {
         let refuse = |name, why| Err(BadConfig { name, why });
@@ -81,6 +97,7 @@ impl EngineConfig {
             ("write_timeout", self.write_timeout),
             ("message_timeout", self.message_timeout),
             ("close_timeout", self.close_timeout),
+            ("poll_again_timeout", self.poll_again_timeout),
         ] {
             if time.is_zero() {
                 return refuse(name, "is zero, which would end every session at once");

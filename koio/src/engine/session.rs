@@ -160,6 +160,11 @@ impl Session {
         self.end(reason, Ending::Cut);
     }
 
+    /// Starts no further event. The session ends as by [`close`](Self::close) when the events that run are answered.
+    pub(crate) fn drain(&self) {
+        let _ = self.command(Command::Drain);
+    }
+
     fn end(&self, reason: CloseReason, ending: Ending) {
         // First, so that no frame is accepted that can't be delivered any more.
         self.0.outbox.close(ending);

@@ -24,6 +24,13 @@ pub struct Counts {
     pub unexpected_acks: u64,
     /// Answers that a handler gave after its event had been answered.
     pub second_answers: u64,
+    /// Answers that were dropped because the client that had asked for them was gone.
+    pub answers_lost: u64,
+    /// Events that were dropped before a handler ran for them, because the server was shutting down.
+    pub events_dropped: u64,
+    /// Sessions that ended in order and were given up before their client had got everything: it was gone, or did not come
+    /// for it in time.
+    pub sessions_abandoned: u64,
     /// Packets that were dropped because the server had just disconnected their sender from the namespace.
     pub late_events: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
@@ -46,6 +53,9 @@ pub(super) struct Counters {
     protocol_errors: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
+    answers_lost: AtomicU64,
+    events_dropped: AtomicU64,
+    sessions_abandoned: AtomicU64,
     late_events: AtomicU64,
     handlers_dropped: AtomicU64,
     cluster_dropped: AtomicU64,
@@ -67,6 +77,13 @@ impl Observer for Counters {
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
+            Observation::AnswerLost { .. } => &self.answers_lost,
+            Observation::EventsDropped { events, .. } => {
+                let events = u64::try_from(*events).unwrap_or(u64::MAX);
+                self.events_dropped.fetch_add(events, Ordering::Relaxed);
+                return;
+            }
+            Observation::SessionAbandoned { .. } => &self.sessions_abandoned,
             Observation::LateEvent { .. } => &self.late_events,
             Observation::HandlerDropped { .. } => &self.handlers_dropped,
             Observation::ClusterDropped { messages } => {
@@ -93,6 +110,9 @@ impl Counters {
             protocol_errors: read(&self.protocol_errors),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),
+            answers_lost: read(&self.answers_lost),
+            events_dropped: read(&self.events_dropped),
+            sessions_abandoned: read(&self.sessions_abandoned),
             late_events: read(&self.late_events),
             handlers_dropped: read(&self.handlers_dropped),
             cluster_dropped: read(&self.cluster_dropped),

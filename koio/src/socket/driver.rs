@@ -211,6 +211,31 @@ impl SocketDriver {
         true
     }
 
+    /// The server shuts down: drops the events that wait, and lets nobody in any more. What runs goes on.
+    pub(super) fn drain(&mut self) {
+        self.drop_events(self.queue.len());
+        self.queue.clear();
+        if !self.was_accepted() {
+            self.close(CloseReason::ServerShuttingDown);
+        }
+    }
+
+    /// Whether nothing runs whose answer could reach the client.
+    pub(super) fn is_drained(&self) -> bool {
+        self.running.is_none() || !self.is_open()
+    }
+
+    /// Counts events that no handler runs for, because the server shuts down.
+    pub(super) fn drop_events(&self, events: usize) {
+        if events > 0 {
+            self.socket.observers().notify(&Observation::EventsDropped {
+                namespace: self.socket.namespace(),
+                socket: self.socket.id(),
+                events,
+            });
+        }
+    }
+
     /// Drops the running future and the queued events, at the deadline of a shutdown. True if the disconnect handler
     /// has not started: it still runs, until this is called again.
     pub(super) fn give_up(&mut self, observers: &Observers) -> bool {

@@ -133,7 +133,7 @@ async fn a_disconnect_handler_has_the_grace_and_no_more() {
     assert_eq!(memory.io.counts().handlers_dropped, 1);
     // Nothing is left to wait for.
     let drained = memory.io.shutdown(Duration::from_secs(5)).await;
-    assert_eq!((drained.clean, drained.forced), (0, 0));
+    assert_eq!((drained.answered, drained.cut), (0, 0));
 }
 
 /// A server that reads no further when one event runs and two wait.

@@ -21,6 +21,16 @@ use crate::{
 /// race on different connections, and the poll is answered with a noop.
 const FAREWELL: Duration = Duration::from_millis(20);
 
+/// How long a polling client may take to come for what is queued for it when the server shuts down. A living one polls
+/// again within a round trip.
+const POLL_AT_SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// How long a client may take to answer the close frame of a server that shuts down. It loses nothing without.
+const ANSWER_AT_SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// How long a session that is cut at the deadline of a shutdown keeps its connection, for the close frame to leave.
+const CUT_AT_SHUTDOWN: Duration = Duration::from_millis(50);
+
 #[derive(Debug)]
 enum SessionPhase {
     /// Only an open session has a heartbeat. Apart from the phase it would cost 16 bytes of each idle session.
@@ -36,6 +46,8 @@ pub(crate) struct Machine {
     config: Arc<EngineConfig>,
     phase: SessionPhase,
     transport: TransportKind,
+    /// Whether it closes because the server shuts down.
+    shuts_down: bool,
     /// `None` while it has its default value.
     rare: Option<Box<RareState>>,
 }
@@ -59,6 +71,7 @@ impl Machine {
             phase: SessionPhase::Open(Heartbeat::new(config.ping_interval, now)),
             config,
             transport,
+            shuts_down: false,
             rare: None,
         }
     }
@@ -99,7 +112,56 @@ impl Machine {
 
     /// How long a client may take to answer a close frame.
     fn answer_timeout(&self) -> Duration {
-        self.config.close_timeout / 6
+        let usual = self.config.close_timeout / 6;
+        if self.shuts_down {
+            usual.min(ANSWER_AT_SHUTDOWN)
+        } else {
+            usual
+        }
+    }
+
+    /// How long a polling client may take to poll again, in seconds that it spends on nothing else.
+    fn poll_again(&self) -> Duration {
+        let usual = self.config.poll_again_timeout;
+        if self.shuts_down {
+            usual.min(POLL_AT_SHUTDOWN)
+        } else {
+            usual
+        }
+    }
+
+    /// When a client that takes nothing is given up by a closing session.
+    fn close_stalls(&self) -> Option<Instant> {
+        let write = self.rare.as_deref()?.write?;
+        let pause = self.config.write_timeout;
+        Some(write.ends(if self.shuts_down {
+            pause.min(self.config.poll_again_timeout)
+        } else {
+            pause
+        }))
+    }
+
+    /// How long a session may take to close.
+    fn patience(&self, ending: Ending) -> Duration {
+        let close_timeout = self.config.close_timeout;
+        let capabilities = self.transport.capabilities();
+        match ending {
+            Ending::Cut if self.shuts_down => close_timeout.min(CUT_AT_SHUTDOWN),
+            // With nothing left to deliver a client need only answer the close frame.
+            Ending::Cut if capabilities.has_close_handshake => self.answer_timeout(),
+            Ending::Flush if capabilities.waits_for_requests => {
+                close_timeout.min(self.poll_again())
+            }
+            Ending::Cut | Ending::Flush => close_timeout,
+        }
+    }
+
+    /// The client of a closing session may still be receiving so many bytes, and comes for the rest only then.
+    pub(crate) fn delivers(&mut self, bytes: usize, now: Instant) {
+        let longest = now + self.config.close_timeout;
+        if let SessionPhase::Closing(by) = &mut self.phase {
+            *by = longest.min(*by + self.config.transfer_time(bytes));
+        }
     }
 
     /// Whether messages are still taken from the client.
@@ -117,7 +179,8 @@ impl Machine {
         let heartbeat = match &self.phase {
             SessionPhase::Gone => return None,
             SessionPhase::Closing(by) => {
-                return [Some(*by), self.probe().ends()].into_iter().flatten().min();
+                let ends = [Some(*by), self.probe().ends(), self.close_stalls()];
+                return ends.into_iter().flatten().min();
             }
             SessionPhase::Open(heartbeat) => heartbeat,
         };
@@ -157,15 +220,34 @@ impl Machine {
     fn closing(&mut self, input: &Input, by: Instant, now: Instant) -> Outputs {
         match input {
             Input::Finished | Input::Lost(_) | Input::Close(_, Ending::Cut) => self.gone(),
+            // The session may have closed for another reason, and with more patience.
+            Input::Close(CloseReason::ServerShuttingDown, Ending::Flush) => {
+                self.shuts_down = true;
+                let by = by.min(now + self.patience(Ending::Flush));
+                self.phase = SessionPhase::Closing(by);
+                Outputs::default()
+            }
             Input::CloseSent => {
                 self.phase = SessionPhase::Closing(by.min(now + self.answer_timeout()));
                 Outputs::default()
             }
             Input::Tick if now >= by => self.gone(),
+            Input::Tick if self.close_stalls().is_some_and(|at| now >= at) => self.gone(),
             Input::Tick if self.probe().ends().is_some_and(|at| now >= at) => self.drop_probe(),
+            Input::Stalled => {
+                let begun = Headway::begin(now);
+                self.change_rare(|rare| _ = rare.write.get_or_insert(begun));
+                Outputs::default()
+            }
             // A probe that is still there was answered. The upgrade is completed, since the client fetches queued frames only
             // on its new transport.
-            Input::ProbePacket(packet) => self.probe_packet(packet, now),
+            Input::ProbePacket(packet) => {
+                let outputs = self.probe_packet(packet, now);
+                if !self.transport.capabilities().waits_for_requests {
+                    self.phase = SessionPhase::Closing(now + self.patience(Ending::Flush));
+                }
+                outputs
+            }
             Input::ProbeLost => self.drop_probe(),
             Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
             _ => Outputs::default(),
@@ -324,14 +406,10 @@ impl Machine {
     }
 
     fn close(&mut self, reason: CloseReason, ending: Ending, now: Instant) -> Outputs {
-        // With nothing left to deliver a client need only answer the close frame.
-        let has_close_handshake = self.transport.capabilities().has_close_handshake;
-        let patience = if ending == Ending::Cut && has_close_handshake {
-            self.answer_timeout()
-        } else {
-            self.config.close_timeout
-        };
-        self.phase = SessionPhase::Closing(now + patience);
+        // What stalled before this is not held against the closing session.
+        self.wrote();
+        self.shuts_down = reason == CloseReason::ServerShuttingDown;
+        self.phase = SessionPhase::Closing(now + self.patience(ending));
         let closed = Output::Closed { reason, ending };
         match self.probe() {
             ProbeState::None => Outputs::one(closed),

@@ -233,7 +233,6 @@ impl Outbox {
     }
 
     /// Whether nothing is queued.
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.state_with_turn().queue.is_empty()
     }

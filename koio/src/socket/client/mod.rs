@@ -72,6 +72,8 @@ struct Client {
     ignores_packets: bool,
     /// The server disconnects the client: packets are dropped, and CONNECT is refused.
     leaving: bool,
+    /// The server shuts down: no event is started any more.
+    draining: bool,
     closed: bool,
     /// Reading has stopped for `read_ahead`.
     stopped: bool,
@@ -111,6 +113,7 @@ impl Client {
             collecting: false,
             ignores_packets: false,
             leaving: false,
+            draining: false,
             closed: false,
             stopped: false,
             abort: None,
@@ -217,8 +220,13 @@ impl Client {
         event: impl FnOnce() -> Event,
         cx: &mut Context<'_>,
     ) -> Result<(), ProtocolViolation> {
+        let draining = self.draining;
         match self.driver(namespace) {
             Some(driver) if driver.is_accepted() => {
+                if draining {
+                    driver.drop_events(1);
+                    return Ok(());
+                }
                 driver.event(&mut Some(event()), cx);
                 Ok(())
             }
@@ -375,6 +383,16 @@ impl Upstream for Client {
             && !self.stopped
             && !self.drivers.iter().any(SocketDriver::has_queue);
         !is_quiet && self.must_stop_reading()
+    }
+
+    fn drain(&mut self) {
+        self.take_close_requests();
+        self.draining = true;
+        self.drivers.iter_mut().for_each(SocketDriver::drain);
+    }
+
+    fn is_drained(&self) -> bool {
+        !self.connection.owes_answers() && self.drivers.iter().all(SocketDriver::is_drained)
     }
 
     fn on_close(&mut self, reason: CloseReason) {
