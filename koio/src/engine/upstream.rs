@@ -131,6 +131,12 @@ pub trait Upstream: Send {
         true
     }
 
+    /// Whether work waits only because the client's queue was above its mark. [`poll`](Self::poll) is called again when it is
+    /// below.
+    fn is_held_up(&self) -> bool {
+        false
+    }
+
     /// The session is over. Called exactly once, and no message after it.
     fn on_close(&mut self, reason: CloseReason);
 }

@@ -131,10 +131,14 @@ impl SocketDriver {
         }
     }
 
-    /// Whether no event starts, because the client does not read the answers to earlier ones. Its session's task runs again
-    /// when it does.
+    /// Whether no event starts, because the client does not read the answers to earlier ones.
     fn is_held(&self) -> bool {
         self.socket.session().is_above_mark()
+    }
+
+    /// Whether an event waits for nothing else.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.running.is_none() && self.has_queue()
     }
 
     /// Takes an event. If no event is before it, its handler starts here; otherwise it is queued. The running future is

@@ -33,8 +33,6 @@ pub(crate) struct SessionTask {
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// Whether the transport is read.
     pub(super) reading: bool,
-    /// Whether the client's queue was above its first mark when the layer above was polled last.
-    pub(super) above_mark: bool,
     /// Whether the machine's deadlines for the client are paused, because the server does not read.
     pub(super) deadlines_paused: bool,
     /// Whether a message has begun to arrive.
@@ -84,7 +82,6 @@ impl SessionTask {
             second: None,
             timer: None,
             reading: true,
-            above_mark: false,
             deadlines_paused: false,
             partial: false,
             draining: false,

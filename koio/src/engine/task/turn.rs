@@ -103,7 +103,6 @@ impl SessionTask {
             self.read(cx, budget);
             // In every turn: the upstream's own timers and other tasks may have woken this task.
             self.upstream_busy = self.upstream.poll(cx).is_pending();
-            self.above_mark = self.session.is_above_mark();
             // If handlers that finished made room, read again: the transport gives no second wake-up for what is already
             // in its buffer.
             if self.reading || *budget == 0 || !self.machine.is_open() || !self.may_read() {
@@ -121,8 +120,9 @@ impl SessionTask {
         // First, so that the timer is set in any case. Writing may have set a deadline.
         let due = self.timer_is_due(cx);
         let can_read_again = self.machine.is_open() && !self.reading && self.may_read();
-        // The layer above starts no event while the client's queue is above its first mark, and this turn has written.
-        let can_start_again = self.above_mark && !self.session.is_above_mark();
+        // The layer above starts no event while the client's queue is above its first mark, and writing has made room.
+        let can_start_again =
+            self.upstream_busy && self.upstream.is_held_up() && !self.session.is_above_mark();
         // After a failed write the upstream has work for its end, and nothing else may ever wake the task.
         due || write_failed || budget == 0 || can_read_again || can_start_again
     }

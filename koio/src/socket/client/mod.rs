@@ -385,6 +385,10 @@ impl Upstream for Client {
         !is_quiet && self.must_stop_reading()
     }
 
+    fn is_held_up(&self) -> bool {
+        self.drivers.iter().any(SocketDriver::is_held_up)
+    }
+
     fn drain(&mut self) {
         self.take_close_requests();
         self.draining = true;
