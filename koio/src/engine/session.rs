@@ -149,6 +149,14 @@ impl Session {
         self.0.outbox.slow_cause()
     }
 
+    /// Waits until less than [`EngineConfig::send_queue_bytes`] waits for the client, or the session is over.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn ready(&self) {
+        self.0.outbox.ready().await;
+    }
+
     /// Ends the session. Queued messages are delivered first, within
     /// [`EngineConfig::close_timeout`]; later messages, in either direction, are refused or dropped.
     pub fn close(&self, reason: CloseReason) {

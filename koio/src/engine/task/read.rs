@@ -8,6 +8,7 @@ use super::session_task::{SecondTransport, SessionTask};
 use crate::{
     engine::{
         machine::Input,
+        outbox::take_crowded,
         transport::{Received, TransportLost},
     },
     wire::Message,
@@ -28,6 +29,10 @@ impl SessionTask {
                 Some(Ok(Received::Message)) => {
                     *budget = budget.saturating_sub(1 + message.len() / BYTES_PER_UNIT);
                     self.upstream.on_message(message, cx);
+                    if take_crowded() {
+                        // The recipients' tasks have a turn first, and the network is polled for them.
+                        *budget = 0;
+                    }
                     if writable && self.session.shared().outbox.is_heavy() {
                         // Otherwise the answers to many or big messages would pile up until the turn ends.
                         writable = self.flush(cx);
