@@ -293,8 +293,7 @@ impl Error {
         Self::of_kind(ErrorKind::Closed, Self::CLOSED, "the client is gone")
     }
 
-    pub(crate) fn full() -> Self {
-        let message = "the client does not read fast enough";
+    pub(crate) fn full(message: impl Into<Cow<'static, str>>) -> Self {
         Self::of_kind(ErrorKind::Full, Self::FULL, message)
     }
 

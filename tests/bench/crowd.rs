@@ -25,6 +25,9 @@ const FROM_ONE_ADDRESS: usize = 1_000;
 pub(crate) type Reader<'a> =
     &'a mut dyn FnMut(usize, Frame<'_>, Instant, &mut Vec<u8>) -> Result<(), Failure>;
 
+/// What is done about a connection that failed.
+pub(crate) type Ended<'a> = &'a mut dyn FnMut(usize, Failure) -> Result<(), Failure>;
+
 /// Many connections to one server.
 #[derive(Debug)]
 pub(crate) struct Crowd {
@@ -112,7 +115,18 @@ impl Crowd {
     /// Waits for something to happen and lets the connections have it.
     pub(crate) fn turn(&mut self, reader: Reader<'_>) -> Result<(), Failure> {
         self.reactor.turn()?;
-        self.hand_on(reader)
+        self.hand_on(reader, &mut |_, failure| Err(failure))
+    }
+
+    /// The same, but waits this long at most, and lets `ended` say what it means that a connection has failed.
+    pub(crate) fn turn_for(
+        &mut self,
+        time: Duration,
+        reader: Reader<'_>,
+        ended: Ended<'_>,
+    ) -> Result<(), Failure> {
+        self.reactor.wait(time)?;
+        self.hand_on(reader, ended)
     }
 
     /// Goes on for a while in which nothing should come.
@@ -120,18 +134,21 @@ impl Crowd {
         let end = Instant::now() + time;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             self.reactor.wait(left)?;
-            self.hand_on(&mut nothing)?;
+            self.hand_on(&mut nothing, &mut |_, failure| Err(failure))?;
         }
         Ok(())
     }
 
-    fn hand_on(&mut self, reader: Reader<'_>) -> Result<(), Failure> {
+    fn hand_on(&mut self, reader: Reader<'_>, ended: Ended<'_>) -> Result<(), Failure> {
         for event in self.reactor.events() {
             let index = event.token().0;
             if let Some(connection) = self.connections.get_mut(index) {
-                connection.on_event(event, &mut self.block, &mut |frame, at, out| {
+                let done = connection.on_event(event, &mut self.block, &mut |frame, at, out| {
                     reader(index, frame, at, out)
-                })?;
+                });
+                if let Err(failure) = done {
+                    ended(index, failure)?;
+                }
             }
         }
         Ok(())

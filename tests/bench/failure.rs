@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Stuck,
     /// The server asks the system to write more often than it should.
     TooManyCalls { what: &'static str, of_each: f64 },
+    /// So many lines of a table are not what they must be.
+    Unfair(usize),
     /// Any of these, and where.
     During(&'static str, Kind, Box<Failure>),
 }
@@ -75,6 +77,7 @@ impl fmt::Display for Failure {
             Self::TooManyCalls { what, of_each } => {
                 write!(f, "{what} takes {of_each:.2} write calls")
             }
+            Self::Unfair(lines) => write!(f, "{lines} lines do not reach what they must"),
             Self::During(row, kind, failure) => write!(f, "{row} on {}: {failure}", kind.name()),
         }
     }

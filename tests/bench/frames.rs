@@ -4,6 +4,12 @@
 pub(crate) const TEXT: u8 = 1;
 /// The opcode of a binary frame.
 pub(crate) const BINARY: u8 = 2;
+/// The opcode of a close frame.
+pub(crate) const CLOSE: u8 = 8;
+/// The opcode of a ping.
+pub(crate) const PING: u8 = 9;
+/// The opcode of a pong.
+pub(crate) const PONG: u8 = 10;
 /// Any mask will do, but for one of zeros, which would save the server work.
 const MASK: [u8; 4] = [0x5a, 0xc3, 0x96, 0x3c];
 
@@ -101,6 +107,19 @@ impl Template {
         }
         &self.bytes
     }
+}
+
+/// A client's text message in fragments of one byte.
+pub(crate) fn fragments(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (index, byte) in text.bytes().enumerate() {
+        let opcode = if index == 0 { TEXT } else { 0 };
+        let last = if index + 1 == text.len() { 0x80 } else { 0 };
+        bytes.extend([last | opcode, 0x81]);
+        bytes.extend(MASK);
+        bytes.push(byte ^ MASK[0]);
+    }
+    bytes
 }
 
 /// The first number: it has all the digits, since an ack id does not begin with zeros.

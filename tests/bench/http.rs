@@ -108,7 +108,7 @@ pub(crate) fn sid(body: &[u8]) -> Result<String, Failure> {
 
 /// The body of an answer, and the length of it all; `None` if it is not all there. Each server here says how long its
 /// bodies are.
-fn split(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, Failure> {
+pub(crate) fn split(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, Failure> {
     let Some(head) = bytes.windows(4).position(|end| end == b"\r\n\r\n") else {
         return Ok(None);
     };

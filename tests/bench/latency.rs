@@ -22,13 +22,14 @@ impl Latencies {
         self.0.saturating_record(nanoseconds);
     }
 
-    /// What half of the messages took at most, what 99 % did, and 99.9 %; `None` if there were none.
+    /// What half of the messages took at most, what 99 % did, and 99.9 %, and all; `None` if there were none.
     pub(crate) fn percentiles(&self) -> Option<Percentiles> {
         let at = |share| self.0.value_at_quantile(share) as f64 / 1000.0;
         (!self.0.is_empty()).then(|| Percentiles {
             p50: at(0.5),
             p99: at(0.99),
             p999: at(0.999),
+            max: at(1.0),
         })
     }
 }
@@ -39,6 +40,7 @@ pub(crate) struct Percentiles {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) p999: f64,
+    pub(crate) max: f64,
 }
 
 #[cfg(test)]

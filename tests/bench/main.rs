@@ -11,6 +11,7 @@ mod calls;
 mod connection;
 mod crowd;
 mod failure;
+mod fairness;
 mod frames;
 mod http;
 mod latency;
@@ -47,6 +48,12 @@ fn run(options: &Options) -> Result<(), Failure> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     if options.calls {
         return calls::run(options);
+    }
+    if options.fairness {
+        return fairness::run(options);
+    }
+    if options.slow {
+        return fairness::slow::run(options);
     }
     if options.scale {
         return scale::run(options);
@@ -112,7 +119,7 @@ fn measure(
     if !row.applies(kind) {
         return Ok(None);
     }
-    let server = program.start(cores, &[], options)?;
+    let server = program.start(cores, &row.arguments(kind), options)?;
     let result = row.run(&server, &options.pace());
     let measured = result.map_err(|failure| failure.during(row.name, kind))?;
     let (row_name, name) = (row.name, kind.name());

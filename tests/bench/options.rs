@@ -26,7 +26,8 @@ pub(crate) struct Options {
     /// Repeat all of it, and say whether every run reached what it must.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
-    /// Time of each measurement, 0.1 to 60; a row adds half a second to warm up [default: 2, with --scale 1]
+    /// Time of each measurement, 0.1 to 60; a row adds half a second to warm up [default: 2, with --scale 1,
+    /// with --fairness 10]
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
     /// Draw the ratios to socketioxide into this file.
@@ -46,6 +47,12 @@ pub(crate) struct Options {
     /// On koio and floor-tokio, about 5 minutes.
     #[arg(long)]
     pub(crate) scale: bool,
+    /// Instead of the rows: does a client that floods the server delay the others? About 3 minutes.
+    #[arg(long, conflicts_with = "spin")]
+    pub(crate) fairness: bool,
+    /// Instead of the rows: what becomes of clients that never read, and of the others? About a minute.
+    #[arg(long, conflicts_with = "spin")]
+    pub(crate) slow: bool,
     /// Instead of the rows: how often does koio ask the system to write? Needs strace.
     #[arg(long)]
     pub(crate) calls: bool,
@@ -97,6 +104,12 @@ impl Options {
         };
         let warm_up = Duration::from_millis(if self.short { 50 } else { 500 });
         Pace { warm_up, seconds }
+    }
+
+    /// How long a flood takes.
+    pub(crate) fn flood_time(&self) -> Duration {
+        let seconds = if self.short { 1.0 } else { 10.0 };
+        Duration::from_secs_f64(self.seconds.unwrap_or(seconds))
     }
 
     /// A command that the servers are arguments of.

@@ -53,6 +53,21 @@ pub(crate) fn open_files(pid: u32) -> Result<usize, Failure> {
     Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
+/// Lets every other thread go before this one.
+pub(crate) fn give_way() {
+    let thread = std::fs::read_link("/proc/thread-self").unwrap_or_default();
+    let id = thread.file_name().unwrap_or_default();
+    let renice = Command::new("renice")
+        .args(["-n", "19", "-p"])
+        .arg(id)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if !renice.is_ok_and(|status| status.success()) {
+        eprintln!("renice: a thread that floods does not give way");
+    }
+}
+
 /// Ties this process to some cores; false if that does not go.
 pub(crate) fn pin_this(cores: &str) -> bool {
     let status = Command::new("taskset")

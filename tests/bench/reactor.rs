@@ -1,6 +1,9 @@
 //! Waiting for the network.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use mio::{Events, Poll, Registry, event::Event};
 
@@ -49,7 +52,10 @@ impl Reactor {
         let given_up = Instant::now() + time;
         loop {
             let sleep = if self.spins { Duration::ZERO } else { time };
-            self.poll.poll(&mut self.events, Some(sleep))?;
+            match self.poll.poll(&mut self.events, Some(sleep)) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
             if !self.events.is_empty() || Instant::now() >= given_up {
                 return Ok(!self.events.is_empty());
             }

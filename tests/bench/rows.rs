@@ -5,6 +5,7 @@ mod connect;
 pub(crate) mod echo;
 mod idle;
 mod list;
+mod overlap;
 pub(crate) mod pace;
 mod polling;
 pub(crate) mod rooms;
@@ -33,8 +34,12 @@ pub(crate) struct Row {
 pub(crate) enum Goal {
     /// A share of what socketioxide costs.
     Ratio { must: f64, aim: f64 },
-    /// Memory, in KiB.
-    Memory { must: f64, aim: f64 },
+    /// A figure of its own, memory or time, whatever others need.
+    Figure {
+        must: f64,
+        aim: f64,
+        unit: &'static str,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +50,12 @@ enum Work {
         window: u64,
         size: usize,
     },
+    /// Texts of 32 bytes, 16 in flight, to a koio server that is started with these arguments.
+    Around {
+        arguments: &'static [&'static str],
+    },
+    /// Events at once whose handlers wait a little.
+    Overlap,
     /// One that broadcasts to all.
     Cast {
         recipients: usize,
@@ -68,6 +79,8 @@ impl Row {
     pub(crate) fn run(&self, server: &Server, pace: &Pace) -> Result<Measured, Failure> {
         match self.work {
             Work::Echo { kind, window, size } => echo::run(server, kind, window, size, pace),
+            Work::Around { .. } => echo::run(server, echo::Kind::Text, 16, 32, pace),
+            Work::Overlap => overlap::run(server),
             Work::Cast { recipients, size } => cast::run(server, recipients, size, pace),
             Work::Rooms { rooms, members } => rooms::run(server, rooms, members, pace),
             Work::Connect => connect::run(server, pace),
@@ -79,14 +92,29 @@ impl Row {
 
     /// Whether this kind of server does that at all.
     pub(crate) fn applies(&self, kind: Kind) -> bool {
-        !kind.is_floor() || !matches!(self.work, Work::Upgrade | Work::Polling)
+        let is_http = matches!(self.work, Work::Upgrade | Work::Polling);
+        let of_handlers = match self.work {
+            Work::Around { .. } | Work::Overlap => true,
+            Work::Echo { kind, .. } => kind.is_about_handlers(),
+            _ => false,
+        };
+        !kind.is_floor() || !(is_http || of_handlers)
+    }
+
+    /// What a server is started with.
+    pub(crate) fn arguments(&self, kind: Kind) -> Vec<String> {
+        let arguments = match (kind, self.work) {
+            (Kind::Koio, Work::Around { arguments }) => arguments,
+            _ => &[],
+        };
+        arguments.iter().copied().map(str::to_owned).collect()
     }
 
     /// What a cost is counted in.
     pub(crate) fn unit(&self) -> &'static str {
         match self.goal {
             Goal::Ratio { .. } => "µs CPU",
-            Goal::Memory { .. } => "KiB",
+            Goal::Figure { unit, .. } => unit,
         }
     }
 }

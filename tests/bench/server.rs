@@ -1,13 +1,16 @@
 //! The koio server of the bench. It prints `listening on ADDRESS` and ends with its standard input.
 //!
-//! `--workers 2` has two threads, `--namespaces 100` adds `/00` to `/99`.
+//! `--workers 2` has two threads, `--namespaces 100` adds `/00` to `/99`, `--wraps 3` puts so many middlewares around
+//! every event, `--layers 1` so many tower layers.
 
 use std::{
     io::{Read, Write},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use koio::{Args, Bytes, Context, Io, Namespace, Result, handlers, on};
+use koio::{Args, Bytes, Context, Io, Namespace, Next, Reply, Result, handlers, on};
+use serde::{Deserialize, Serialize};
+use tower::util::MapResponseLayer;
 
 #[on("echo")]
 async fn echo(text: String) -> String {
@@ -18,6 +21,39 @@ async fn echo(text: String) -> String {
 #[on("json")]
 async fn json(args: Args) -> Args {
     args
+}
+
+/// A message of a chat.
+#[derive(Debug, Serialize, Deserialize)]
+struct Message {
+    from: String,
+    id: u64,
+    private: bool,
+    reply_to: Option<u64>,
+    tags: Vec<String>,
+    text: String,
+}
+
+#[on("value")]
+async fn value(value: serde_json::Value) -> serde_json::Value {
+    value
+}
+
+#[on("struct")]
+async fn structure(message: Message) -> Message {
+    message
+}
+
+#[on("await")]
+async fn awaiting(text: String) -> String {
+    tokio::task::yield_now().await;
+    text
+}
+
+#[on("pause")]
+async fn pause(text: String) -> String {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    text
 }
 
 #[on("binary")]
@@ -54,13 +90,28 @@ async fn join_timed(ctx: Context, room: String, times: usize) -> Result<Vec<u64>
     Ok(took)
 }
 
+/// The middleware that costs least.
+async fn through(_: Context, next: Next) -> Result<Reply> {
+    next.run().await
+}
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+struct Asked {
+    namespaces: usize,
+    wraps: usize,
+    layers: usize,
+}
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let (mut workers, mut namespaces) = (1, 0);
+    let (mut workers, mut asked) = (1, Asked::default());
     while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
         match name.as_str() {
             "--workers" => workers = value.parse()?,
-            "--namespaces" => namespaces = value.parse()?,
+            "--namespaces" => asked.namespaces = value.parse()?,
+            "--wraps" => asked.wraps = value.parse()?,
+            "--layers" => asked.layers = value.parse()?,
             _ => return Err(koio::Error::new("usage", name)),
         }
     }
@@ -72,18 +123,25 @@ fn main() -> Result<()> {
         .worker_threads(workers)
         .enable_all()
         .build()?
-        .block_on(serve(namespaces))
+        .block_on(serve(asked))
 }
 
-async fn serve(namespaces: usize) -> Result<()> {
+async fn serve(asked: Asked) -> Result<()> {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
     let mut io = Io::new()
-        .handlers(handlers![echo, json, binary, cast, join, say, join_timed])
-        .config(|config| config.socket.namespaces = namespaces + 1);
-    for number in 0..namespaces {
+        .handlers(handlers![echo, json, value, structure, awaiting, pause])
+        .handlers(handlers![binary, cast, join, say, join_timed])
+        .config(|config| config.socket.namespaces = asked.namespaces + 1);
+    for _ in 0..asked.wraps {
+        io = io.wrap(through);
+    }
+    for _ in 0..asked.layers {
+        io = io.layer(MapResponseLayer::new(|reply: Reply| reply));
+    }
+    for number in 0..asked.namespaces {
         let namespace = Namespace::new().handlers(handlers![echo]);
         io = io.namespace(format!("/{number:02}"), namespace);
     }

@@ -18,7 +18,7 @@ pub(crate) use text::markdown;
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
-    /// CPU time of a unit in microseconds, or memory in KiB.
+    /// CPU time of a unit in microseconds, or what the row says.
     pub(crate) cost: f64,
     /// Units in a second.
     pub(crate) rate: Option<f64>,
@@ -97,7 +97,7 @@ impl Line {
         let koio = 0;
         match self.row.goal {
             Goal::Ratio { must, aim } => Some((self.ratio(koio, base?)?.median, must, aim)),
-            Goal::Memory { must, aim } => Some((self.cost(koio)?.median, must, aim)),
+            Goal::Figure { must, aim, .. } => Some((self.cost(koio)?.median, must, aim)),
         }
     }
 }

@@ -168,7 +168,7 @@ async fn in_axum_a_shutdown_of_koio_and_then_of_axum_ends_the_server() {
     assert_eq!(upgraded.ended().await, Some(1001));
     drop(upgraded);
     let drained = within("a shutdown", ending).await.expect("a shutdown");
-    assert_eq!((drained.clean, drained.forced), (3, 0));
+    assert_eq!((drained.answered, drained.cut), (3, 0));
     // axum still serves its own, and koio no new client.
     let response = koio_tests::http::get(server.target.addr, "/page").await;
     assert_eq!(response.status, 200);

@@ -12,6 +12,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::limits::slow_clients::small_queue;
 use crate::memory::Memory;
 
 /// Hands every event and every span to a function, as one line: level, target and all fields.
@@ -144,7 +145,7 @@ fn talkative() -> Memory {
     let io = Io::new()
         .handlers(handlers![echo, number, panics, left])
         .config(|config| {
-            config.engine.send_queue_messages = 20;
+            small_queue(config, 20);
             config.socket.event_queue = 2;
         });
     Memory::new(io)

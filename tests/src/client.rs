@@ -107,7 +107,8 @@ impl Client {
         }
     }
 
-    /// The next packet that is not a ping. A polling session that has gone, or said `1`, has ended.
+    /// The next packet that is not a ping. A polling session that has gone, or said `1`, has ended, and
+    /// so has one whose server has.
     pub async fn next(&mut self) -> Received {
         loop {
             let received = self.receive().await;
@@ -163,10 +164,10 @@ impl Client {
             Link::WebSocket(socket) => socket.next().await,
             Link::Polling { session, waiting } => {
                 while waiting.is_empty() {
-                    let response = session.get().await;
-                    if response.status != 200 {
+                    let response = session.try_get().await;
+                    let Some(response) = response.filter(|answer| answer.status == 200) else {
                         return Received::End(None);
-                    }
+                    };
                     waiting.extend(response.text().split(SEPARATOR).filter_map(read_packet));
                 }
                 waiting.pop_front().unwrap_or(Received::End(None))

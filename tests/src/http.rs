@@ -107,6 +107,13 @@ impl Http {
         self.response().await.expect("an answer to a GET")
     }
 
+    /// Sends a GET and waits for its answer; `None` if the server hung up instead.
+    pub async fn try_get(&mut self, target: &str) -> Option<Response> {
+        let head = self.head_of("GET", target, &[]);
+        self.try_write(head).await;
+        self.response().await
+    }
+
     /// Sends a POST and waits for its answer.
     pub async fn post(&mut self, target: &str, body: impl AsRef<[u8]>) -> Response {
         self.send_post(target, body).await;

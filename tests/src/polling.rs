@@ -71,6 +71,12 @@ impl Polling {
         self.reader.get(&path).await
     }
 
+    /// Polls; `None` if the server hung up, or is gone.
+    pub async fn try_get(&mut self) -> Option<Response> {
+        let path = self.path();
+        self.reader.try_get(&path).await
+    }
+
     /// Polls and expects exactly this payload.
     pub async fn expect(&mut self, payload: &str) {
         let response = self.get().await;

@@ -113,7 +113,7 @@ async fn main() -> Result<()> {
             },
         }
     };
-    println!("{} sessions ended", drained.clean);
+    println!("{} sessions ended", drained.answered);
     drop(listener);
     stop.send_replace(());
     // Until no connection listens any more.

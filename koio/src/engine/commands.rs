@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Probe(Box<dyn Transport>),
     /// Ends the session, because its client broke the transport's rules or aborted a request.
     Lost(CloseReason),
+    /// Starts no further event, and ends the session when those that run are answered: the server shuts down.
+    Drain,
     /// Ends the session: the layer above closed it.
     Close { reason: CloseReason, ending: Ending },
 }
@@ -80,11 +82,17 @@ impl CommandQueue {
         }
         let commands = &mut state.contents.get_or_insert_default().commands;
         if commands.len() >= CAPACITY {
-            // A command that ends the session is never refused for want of room: it makes the others pointless.
-            if matches!(command, Command::Probe(_)) {
-                return Err(NotTaken);
+            match command {
+                Command::Probe(_) => return Err(NotTaken),
+                // Goes beyond the capacity once: those that wait may end the session.
+                Command::Drain => {
+                    if commands.iter().any(|waits| matches!(waits, Command::Drain)) {
+                        return Ok(());
+                    }
+                }
+                // Never refused for want of room: it makes the others pointless.
+                Command::Lost(_) | Command::Close { .. } => commands.clear(),
             }
-            commands.clear();
         }
         commands.push(command);
         self.pending.store(true, Ordering::Release);

@@ -19,14 +19,23 @@ pub struct EngineConfig {
     /// Bytes of one message, one WebSocket frame and one polling request. Default 1,000,000; sent to the client
     /// in the handshake. Above it a WebSocket is closed (1009) and a request answered 413; both end the session.
     pub max_payload: usize,
-    /// Bytes that may wait to be sent to one client. Default 1 MiB. An emit to one socket then says
-    /// [full](crate::Error::is_full); a broadcast closes the slow client with
-    /// [`CloseReason::SlowConsumer`](crate::CloseReason::SlowConsumer).
+    /// The first mark for what waits to be sent to one client: its bytes, and 64 more for each message. Default 1 MiB.
+    ///
+    /// While so much waits already, an emit to this one socket says [full](crate::Error::is_full) and queues nothing, and
+    /// nothing is read from the client; a broadcast is still queued, up to [`send_queue_hard`](Self::send_queue_hard). A
+    /// message of any size is queued while less waits.
     pub send_queue_bytes: usize,
-    /// Messages that may wait to be sent to one client. Default 4,096; at the limit as for bytes.
-    pub send_queue_messages: usize,
-    /// Time without any progress in writing to a WebSocket that has something to write. Default 10 s. Then the
-    /// session ends as a slow consumer.
+    /// The second mark for what waits to be sent to one client, counted as for
+    /// [`send_queue_bytes`](Self::send_queue_bytes). Default 8 MiB, or `send_queue_bytes` where that is more.
+    ///
+    /// A broadcast, or an answer, that finds so much waiting closes the client with
+    /// [`CloseReason::SlowConsumer`](crate::CloseReason::SlowConsumer). So does a broadcast that finds the queue between the
+    /// marks when the client has taken nothing for [`write_timeout`](Self::write_timeout). One client therefore holds at most
+    /// this much and one message in its queue. The frames of a broadcast are shared, and counted for each recipient.
+    pub send_queue_hard: usize,
+    /// Time without any progress in writing to a WebSocket that has something to write, and time for which a queue
+    /// above [`send_queue_bytes`](Self::send_queue_bytes) may take broadcasts while its client takes nothing. Default 10 s.
+    /// Then the session ends as a slow consumer.
     pub write_timeout: Duration,
     /// Time that the parts of one incoming message may take: the frames of a WebSocket message, or the body of
     /// a polling request. Default 10 s. Then the session ends with a transport error.
@@ -34,8 +43,14 @@ pub struct EngineConfig {
     /// Frames that one WebSocket message may be cut into. Default 1,024. Then it is closed (1008).
     pub max_fragments: usize,
     /// Time that a closing session waits for its client to take queued messages. Default 30 s, as in the
-    /// reference. A WebSocket then waits a sixth of it for the client's close frame.
+    /// reference. A WebSocket then waits a sixth of it for the client's close frame. See
+    /// [`poll_again_timeout`](Self::poll_again_timeout) for long-polling.
     pub close_timeout: Duration,
+    /// Time that a living client over long-polling takes to poll again, beyond the time that it needs for the last answer
+    /// (4 KiB/s). Default 5 s. After it, a closing session that has something for its client is given up and counted
+    /// ([`sessions_abandoned`](crate::observe::Counts::sessions_abandoned)), never later than after `close_timeout`, and
+    /// at a shutdown after 1 s. A closing session that has nothing for its client, and no poll that waits, ends at once.
+    pub poll_again_timeout: Duration,
     /// Whether sessions may be opened over HTTP long-polling. Default yes.
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
@@ -50,18 +65,28 @@ impl Default for EngineConfig {
             upgrade_timeout: Duration::from_secs(10),
             max_payload: 1_000_000,
             send_queue_bytes: 1024 * 1024,
-            send_queue_messages: 4_096,
+            send_queue_hard: 8 * 1024 * 1024,
             write_timeout: Duration::from_secs(10),
             message_timeout: Duration::from_secs(10),
             max_fragments: 1_024,
             close_timeout: Duration::from_secs(30),
+            poll_again_timeout: Duration::from_secs(5),
             polling: true,
             websocket: true,
         }
     }
 }
 
+/// The rate at which a slow client receives an answer, in bytes a second.
+const SLOW_RATE: usize = 4 * 1024;
+
 impl EngineConfig {
+    /// The time in which a slow client receives so many bytes.
+    pub(crate) fn transfer_time(&self, bytes: usize) -> Duration {
+        let seconds = bytes.checked_div(SLOW_RATE).unwrap_or_default();
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX))
+    }
+
     /// Refuses limits that contradict themselves, before the first client connects.
     pub(crate) fn check(&self) -> Result<(), BadConfig> {
         let refuse = |name, why| Err(BadConfig { name, why });
@@ -72,6 +97,7 @@ impl EngineConfig {
             ("write_timeout", self.write_timeout),
             ("message_timeout", self.message_timeout),
             ("close_timeout", self.close_timeout),
+            ("poll_again_timeout", self.poll_again_timeout),
         ] {
             if time.is_zero() {
                 return refuse(name, "is zero, which would end every session at once");
@@ -86,8 +112,11 @@ impl EngineConfig {
         if self.max_payload > 1 << 30 {
             return refuse("max_payload", "is above 1 GiB");
         }
-        if self.send_queue_bytes < 1_024 || self.send_queue_messages == 0 {
-            return refuse("send_queue", "holds less than one message");
+        if self.send_queue_bytes == 0 {
+            return refuse("send_queue_bytes", "is zero: no emit would be accepted");
+        }
+        if self.send_queue_hard == 0 {
+            return refuse("send_queue_hard", "is zero: no broadcast would be accepted");
         }
         if self.max_fragments == 0 {
             return refuse("max_fragments", "is zero");

@@ -13,7 +13,7 @@ use super::{
     CloseReason, EngineConfig,
     commands::{Command, CommandQueue, NotTaken},
     ending::Ending,
-    outbox::{Outbox, SendError, Urgency, WriteBudget},
+    outbox::{Outbox, SendError, SlowCause, Urgency, WriteBudget},
     transport::Transport,
     transport_kind::TransportKind,
 };
@@ -91,7 +91,7 @@ impl Session {
     /// Queues a message for the client. Never waits.
     ///
     /// # Errors
-    /// [`SendError::Full`] if the client does not read fast enough (nothing was queued),
+    /// [`SendError::Full`] if the queue is at [`EngineConfig::send_queue_bytes`] already: nothing was queued.
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
         let frame = Frame::message(message);
@@ -119,15 +119,28 @@ impl Session {
             .is_some()
     }
 
-    /// Queues an answer, which is never refused for want of room: while the queue is over its limit the
-    /// session does not read, so its client bounds the number.
+    /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
+    /// mark the session does not read, so its client bounds the number. At the second mark the session is cut.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), SendError> {
-        self.0.outbox.give(frame, Urgency::Reply)
+        self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
     }
 
     /// [`reply`](Self::reply) for the answer to an event.
     pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), SendError> {
-        self.0.outbox.append(draft, Urgency::Reply)
+        self.cut_if_slow(self.0.outbox.append(draft, Urgency::Reply))
+    }
+
+    /// Ends the session if its queue refused a frame that its client must not miss.
+    pub(crate) fn cut_if_slow<T>(&self, sent: Result<T, SendError>) -> Result<T, SendError> {
+        if matches!(sent, Err(SendError::SlowConsumer)) {
+            self.cut(CloseReason::SlowConsumer);
+        }
+        sent
+    }
+
+    /// Why the session, which ends as a slow consumer, does so.
+    pub(crate) fn slow_cause(&self) -> SlowCause {
+        self.0.outbox.slow_cause()
     }
 
     /// Ends the session. Queued messages are delivered first, within
@@ -139,6 +152,11 @@ impl Session {
     /// Ends the session at once; queued messages are dropped.
     pub fn cut(&self, reason: CloseReason) {
         self.end(reason, Ending::Cut);
+    }
+
+    /// Starts no further event. The session ends as by [`close`](Self::close) when the events that run are answered.
+    pub(crate) fn drain(&self) {
+        let _ = self.command(Command::Drain);
     }
 
     fn end(&self, reason: CloseReason, ending: Ending) {

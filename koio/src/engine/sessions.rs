@@ -26,9 +26,17 @@ pub(crate) struct Sessions {
     /// Tasks that have not ended. A closed session has left the table while its handlers still run in its task.
     tasks: AtomicUsize,
     refusing: AtomicBool,
+    ended: EndedSessions,
     /// Notified when `tasks` falls to zero.
     drained: Notify,
     observers: Observers,
+}
+
+/// Sessions that have ended since new ones are refused. Written when their tasks end.
+#[derive(Debug, Default)]
+struct EndedSessions {
+    answered: AtomicUsize,
+    abandoned: AtomicUsize,
 }
 
 type Shard = HashSet<ListedSession, foldhash::fast::RandomState>;
@@ -110,11 +118,24 @@ impl Sessions {
         self.refusing.store(true, Ordering::SeqCst);
     }
 
-    /// Closes every session. Queued frames are delivered first.
-    pub(crate) fn close_all(&self, reason: CloseReason) {
+    /// Closes every session when its running events are answered. Queued frames are delivered first.
+    pub(crate) fn drain_all(&self) {
         for session in self.all() {
-            session.close(reason);
+            session.drain();
         }
+    }
+
+    /// Of the sessions that have ended since new ones are refused: those whose client got all that was meant for it, and
+    /// those whose client was gone or did not come for it.
+    pub(crate) fn ended(&self) -> (usize, usize) {
+        let EndedSessions {
+            answered,
+            abandoned,
+        } = &self.ended;
+        (
+            answered.load(Ordering::SeqCst),
+            abandoned.load(Ordering::SeqCst),
+        )
     }
 
     /// Closes every session at once.
@@ -163,6 +184,19 @@ impl Registration {
         Self {
             sessions,
             listed: Some(session.clone()),
+        }
+    }
+
+    /// Counts the session's end. Called once, before the task is counted as ended.
+    pub(crate) fn count_end(&self, answered: bool) {
+        if self.sessions.is_refusing() {
+            let ended = &self.sessions.ended;
+            let counter = if answered {
+                &ended.answered
+            } else {
+                &ended.abandoned
+            };
+            counter.fetch_add(1, Ordering::SeqCst);
         }
     }
 

@@ -61,6 +61,12 @@ pub(crate) trait Transport: Send {
         false
     }
 
+    /// The bytes of the last answer, which the client may still be receiving. Always 0 unless the transport waits for
+    /// requests.
+    fn last_answer(&self) -> usize {
+        0
+    }
+
     /// Answers a client that waits for a packet: with what `frames` has, else with a noop.
     fn release(&mut self, frames: &mut dyn FrameSource) {
         let _ = frames;

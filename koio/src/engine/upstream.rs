@@ -117,6 +117,16 @@ pub trait Upstream: Send {
         false
     }
 
+    /// The server shuts down: no event that waits or that arrives from here on is started. What handlers wait for, such as
+    /// the client's acks, still comes by [`on_message`](Self::on_message).
+    fn drain(&mut self) {}
+
+    /// Whether every event that was started before [`drain`](Self::drain) is answered. Asked after each
+    /// [`poll`](Self::poll) from there on; the session closes when it says true.
+    fn is_drained(&self) -> bool {
+        true
+    }
+
     /// The session is over. Called exactly once, and no message after it.
     fn on_close(&mut self, reason: CloseReason);
 }

@@ -12,12 +12,23 @@ pub struct Counts {
     pub volatile_dropped: u64,
     /// Clients that were closed because they did not read what was sent to them.
     pub slow_consumers: u64,
+    /// Those of the [slow consumers](Self::slow_consumers) that took nothing for
+    /// [`write_timeout`](crate::config::EngineConfig::write_timeout). The others reached
+    /// [`send_queue_hard`](crate::config::EngineConfig::send_queue_hard).
+    pub write_timeouts: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
     pub unexpected_acks: u64,
     /// Answers that a handler gave after its event had been answered.
     pub second_answers: u64,
+    /// Answers that were dropped because the client that had asked for them was gone.
+    pub answers_lost: u64,
+    /// Events that were dropped before a handler ran for them, because the server was shutting down.
+    pub events_dropped: u64,
+    /// Sessions that ended in order and were given up before their client had got everything: it was gone, or did not come
+    /// for it in time.
+    pub sessions_abandoned: u64,
     /// Packets that were dropped because the server had just disconnected their sender from the namespace.
     pub late_events: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
@@ -35,9 +46,13 @@ pub struct Counts {
 pub(super) struct Counters {
     volatile_dropped: AtomicU64,
     slow_consumers: AtomicU64,
+    write_timeouts: AtomicU64,
     protocol_errors: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
+    answers_lost: AtomicU64,
+    events_dropped: AtomicU64,
+    sessions_abandoned: AtomicU64,
     late_events: AtomicU64,
     handlers_dropped: AtomicU64,
     cluster_dropped: AtomicU64,
@@ -49,10 +64,22 @@ impl Observer for Counters {
     fn observe(&self, observation: &Observation<'_>) {
         let counter = match observation {
             Observation::VolatileDropped { .. } => &self.volatile_dropped,
-            Observation::SlowConsumer { .. } => &self.slow_consumers,
+            Observation::SlowConsumer { limit, .. } => {
+                if *limit == "write_timeout" {
+                    self.write_timeouts.fetch_add(1, Ordering::Relaxed);
+                }
+                &self.slow_consumers
+            }
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
+            Observation::AnswerLost { .. } => &self.answers_lost,
+            Observation::EventsDropped { events, .. } => {
+                let events = u64::try_from(*events).unwrap_or(u64::MAX);
+                self.events_dropped.fetch_add(events, Ordering::Relaxed);
+                return;
+            }
+            Observation::SessionAbandoned { .. } => &self.sessions_abandoned,
             Observation::LateEvent { .. } => &self.late_events,
             Observation::HandlerDropped { .. } => &self.handlers_dropped,
             Observation::ClusterDropped { messages } => {
@@ -74,9 +101,13 @@ impl Counters {
         Counts {
             volatile_dropped: read(&self.volatile_dropped),
             slow_consumers: read(&self.slow_consumers),
+            write_timeouts: read(&self.write_timeouts),
             protocol_errors: read(&self.protocol_errors),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),
+            answers_lost: read(&self.answers_lost),
+            events_dropped: read(&self.events_dropped),
+            sessions_abandoned: read(&self.sessions_abandoned),
             late_events: read(&self.late_events),
             handlers_dropped: read(&self.handlers_dropped),
             cluster_dropped: read(&self.cluster_dropped),

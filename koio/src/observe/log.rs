@@ -26,6 +26,9 @@ impl Observer for Log {
                 transport,
                 reason,
             } => debug!(target: "koio::engine", ?sid, %reason, transport, "session closed"),
+            Observation::SessionAbandoned { sid } => {
+                debug!(target: "koio::engine", ?sid, "session abandoned: its client did not come for what was queued");
+            }
             Observation::RequestRefused {
                 status,
                 method,
@@ -38,14 +41,20 @@ impl Observer for Log {
             Observation::ConnectRefused { namespace, message } => {
                 debug!(target: "koio::socket", namespace, message, "namespace refused");
             }
-            Observation::SlowConsumer { sid } => {
-                debug!(target: "koio::socket", ?sid, "slow consumer");
+            Observation::SlowConsumer { sid, cause, .. } => {
+                debug!(target: "koio::socket", ?sid, "slow consumer: {cause}");
             }
             Observation::ProtocolError { sid, cause } => {
                 debug!(target: "koio::socket", ?sid, "protocol error: {cause}");
             }
             Observation::SecondAnswer { socket, event, .. } => {
                 debug!(target: "koio::router", event, %socket, "a second answer was ignored");
+            }
+            Observation::AnswerLost { socket, .. } => {
+                debug!(target: "koio::socket", %socket, "an answer was dropped: its client is gone");
+            }
+            Observation::EventsDropped { socket, events, .. } => {
+                debug!(target: "koio::socket", %socket, events, "events were dropped: the server shuts down");
             }
             Observation::HandlerDropped { socket, cause, .. } => {
                 warn!(target: "koio::socket", %socket, "handler dropped: {cause}");

@@ -77,6 +77,12 @@ pub enum Observation<'a> {
         /// Why it ended.
         reason: CloseReason,
     },
+    /// A session that ended in order was given up before its client had got everything: the client was gone, or did not come
+    /// for it in time.
+    SessionAbandoned {
+        /// The session.
+        sid: Sid,
+    },
     /// A request was refused: it could not open a session, or did not fit the session that it named (Engine.IO protocol,
     /// error codes).
     RequestRefused {
@@ -161,6 +167,10 @@ pub enum Observation<'a> {
     SlowConsumer {
         /// The session.
         sid: Sid,
+        /// The limit that was reached: `send_queue_hard` or `write_timeout`.
+        limit: &'static str,
+        /// What was reached, with both numbers, in words for the log.
+        cause: fmt::Arguments<'a>,
     },
     /// A session is closed because its client broke the protocol.
     ProtocolError {
@@ -184,6 +194,22 @@ pub enum Observation<'a> {
         socket: SocketId,
         /// The event's name.
         event: &'a str,
+    },
+    /// The answer to an event was dropped because its client was gone.
+    AnswerLost {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that had waited for the answer.
+        socket: SocketId,
+    },
+    /// Events of a client were dropped before a handler ran for them, because the server shuts down.
+    EventsDropped {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that they came from.
+        socket: SocketId,
+        /// How many.
+        events: usize,
     },
     /// A packet was dropped because the server had just disconnected its sender from the namespace.
     LateEvent {

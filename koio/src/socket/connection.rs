@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use parking_lot::Mutex;
@@ -17,9 +17,14 @@ pub(crate) struct Connection<M> {
     request: HandshakeRequest,
     /// Whether `close_requests` may hold something.
     requested: AtomicBool,
+    /// The [`Ack`](crate::Ack)s that handlers hold, and [`DRAINING`].
+    acks: AtomicU32,
     /// Boxed, since it is empty nearly always.
     close_requests: Mutex<Option<Box<CloseRequests<M>>>>,
 }
+
+/// The bit of `Connection::acks` that says that the session's task waits for the last of them.
+const DRAINING: u32 = 1 << 31;
 
 /// Requests to the session's task, from other tasks and from the handlers that it runs.
 pub(super) struct CloseRequests<M> {
@@ -49,8 +54,28 @@ impl<M> Connection<M> {
             session,
             request,
             requested: AtomicBool::new(false),
+            acks: AtomicU32::new(0),
             close_requests: Mutex::default(),
         }
+    }
+
+    /// An [`Ack`](crate::Ack) was handed out, with which the client's event will be answered.
+    pub(super) fn ack_taken(&self) {
+        // A count beyond the mark would need 2^31 events in memory.
+        self.acks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An [`Ack`](crate::Ack) has answered, or will not.
+    pub(super) fn ack_dropped(&self) {
+        // `AcqRel`: the task that sees the count at zero sees the answer too.
+        if self.acks.fetch_sub(1, Ordering::AcqRel) == DRAINING + 1 {
+            self.session.wake();
+        }
+    }
+
+    /// Whether an [`Ack`](crate::Ack) is held. From here on the last one wakes the session's task.
+    pub(super) fn owes_answers(&self) -> bool {
+        self.acks.fetch_or(DRAINING, Ordering::AcqRel) & !DRAINING > 0
     }
 
     pub(super) fn request_close(&self, socket: M, reason: CloseReason) {

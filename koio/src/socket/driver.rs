@@ -1,30 +1,22 @@
 //! Drives one socket inside its connection's task: connect, events, disconnect.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, future::Future, pin::Pin, task::Context, time::Duration};
 
 use tokio::time::Sleep;
 use tracing::error;
 
 use super::{
-    catch_unwind::{PanicPayload, caught},
+    catch_unwind::PanicPayload,
     concurrency::Concurrency,
     config::SocketConfig,
-    dispatch::{Accept, BoxFuture, Dispatch},
-    event_queue::{EventQueue, RunningEvents},
-    held_up::HeldUp,
-    overlap::Overlap,
+    dispatch::{Accept, Dispatch},
+    event_queue::EventQueue,
+    running::{LongWait, Polled, RunningHandlers},
     socket::Socket,
 };
 use crate::{
     engine::CloseReason,
     observe::{Observation, Observers},
-    time::now,
     wire::Event,
 };
 
@@ -35,39 +27,12 @@ const EVENTS_PER_POLL: usize = 64;
 pub(super) struct SocketDriver {
     socket: Socket,
     dispatch: Box<dyn Dispatch>,
-    /// Of the connection, of the disconnect, or of an event beside which no other may run. It is polled whenever the
-    /// session's task is, with that task's waker.
-    alone: Option<BoxFuture>,
+    running: RunningHandlers,
     queue: EventQueue,
-    /// Boxed, and `None` for most sockets: nothing has overlapped or waited.
-    company: Option<Box<Company>>,
     /// Boxed, since it is `None` until the socket's end.
     closing: Option<Box<Closing>>,
-    /// The connection handler has not been polled.
-    is_new: bool,
     /// There are events that may overlap, so `dispatch` is asked for the limit of each.
     may_overlap: bool,
-    /// The weight of the event that runs alone.
-    alone_bytes: u32,
-}
-
-/// What a socket has only while events overlap or wait.
-#[derive(Default)]
-struct Company {
-    overlap: Option<Overlap>,
-    held_up: HeldUp,
-    /// Whether something has run or waited since the last [`on_idle`](SocketDriver::on_idle).
-    is_active: bool,
-}
-
-/// What a driver has done in one step of [`poll`](SocketDriver::poll).
-enum Step {
-    /// Something was started or polled, and there may be more to do.
-    Advanced,
-    /// What runs has not been woken, and nothing may start beside it.
-    Waiting,
-    /// Nothing runs, and no event waits.
-    Nothing,
 }
 
 struct Closing {
@@ -100,12 +65,9 @@ impl SocketDriver {
             socket,
             may_overlap: dispatch.may_overlap(),
             dispatch,
-            alone: Some(connecting),
+            running: RunningHandlers::new(connecting),
             queue: EventQueue::default(),
-            company: None,
             closing: None,
-            is_new: true,
-            alone_bytes: 0,
         }
     }
 
@@ -128,40 +90,22 @@ impl SocketDriver {
         Accept::was_given_to(&self.socket)
     }
 
-    /// Whether a future runs.
-    fn is_running(&self) -> bool {
-        self.alone.is_some() || self.overlap().is_some()
-    }
-
-    /// The events that overlap, if there are any.
-    fn overlap(&self) -> Option<&Overlap> {
-        let overlap = self.company.as_ref()?.overlap.as_ref()?;
-        (overlap.events() > 0).then_some(overlap)
-    }
-
     /// Whether no future runs and no event waits.
     pub(super) fn is_idle(&self) -> bool {
-        !self.is_running() && self.queue.is_empty() && self.closing.is_none()
+        self.running.is_none() && self.queue.is_empty() && self.closing.is_none()
     }
 
     /// Whether [`poll`](Self::poll) would start something: no future runs, or the connection handler has not been
     /// polled.
     pub(super) fn is_startable(&self) -> bool {
-        self.is_new || !self.is_running()
+        self.running.is_new() || self.running.is_none()
     }
 
     /// Frees what an idle socket does not need. Called when the connection has nothing more to do, not for every event.
     pub(super) fn on_idle(&mut self) {
         self.queue.shrink();
         self.dispatch.on_idle();
-        let is_busy = self.is_running();
-        if let Some(company) = &mut self.company
-            && !is_busy
-            && !std::mem::take(&mut company.is_active)
-        {
-            company.overlap = None;
-            self.company.take_if(|company| company.held_up.is_idle(now));
-        }
+        self.running.on_idle();
     }
 
     /// Whether events wait.
@@ -171,18 +115,7 @@ impl SocketDriver {
 
     /// The bytes of its events that wait beyond its own limits. They count in the connection's `read_ahead`.
     pub(super) fn parked_bytes(&mut self, config: &SocketConfig) -> usize {
-        self.queue.parked_bytes(self.running_events(), config)
-    }
-
-    /// The events that run, for the bounds of the queue.
-    fn running_events(&self) -> RunningEvents {
-        match self.overlap() {
-            Some(overlap) => overlap.running_events(),
-            None => RunningEvents {
-                count: usize::from(self.alone.is_some()),
-                bytes: self.alone_bytes as usize,
-            },
-        }
+        self.queue.parked_bytes(self.running.events(), config)
     }
 
     /// Takes an event. If none is before it and it may run beside those that do, its handler starts here; otherwise it is
@@ -197,7 +130,7 @@ impl SocketDriver {
                 event: event.as_ref().map_or("", Event::name),
             });
         let limit = match event {
-            Some(event) if self.alone.is_none() && self.queue.is_empty() => self.admit(event),
+            Some(event) if !self.running.is_alone() && self.queue.is_empty() => self.admit(event),
             _ => None,
         };
         match limit {
@@ -211,12 +144,8 @@ impl SocketDriver {
                     .for_each(|event| self.queue.push(event));
             }
         }
-        if self
-            .start(event, limit.unwrap_or(Concurrency::ONE), cx)
-            .is_err()
-        {
-            self.log_panic();
-        }
+        let started = self.start(event, limit.unwrap_or(Concurrency::ONE), cx);
+        self.log_panic(started);
     }
 
     /// The limit of the event that is next, if it may run beside those that do.
@@ -225,14 +154,12 @@ impl SocketDriver {
             return Some(Concurrency::ONE);
         }
         let limit = self.dispatch.limit(event);
-        let Some(overlap) = self.overlap() else {
-            return Some(limit);
-        };
         // Those that run count in the bounds of the queue: they start within them.
-        let (config, running) = (self.socket.core().config(), overlap.running_events());
+        let (config, running) = (self.socket.core().config(), self.running.events());
         let has_room =
             running.count < config.event_queue && running.bytes < config.event_queue_bytes;
-        (has_room && overlap.admit(limit)).then_some(limit)
+        let is_first = running.count == 0;
+        (is_first || has_room && self.running.admit(limit)).then_some(limit)
     }
 
     /// Closes the socket. Events that came before are still handled if it was the client or the network that ended it;
@@ -266,6 +193,31 @@ impl SocketDriver {
         }));
     }
 
+    /// The server shuts down: drops the events that wait, and lets nobody in any more. What runs goes on.
+    pub(super) fn drain(&mut self) {
+        self.drop_events(self.queue.len());
+        self.queue.clear();
+        if !self.was_accepted() {
+            self.close(CloseReason::ServerShuttingDown);
+        }
+    }
+
+    /// Whether nothing runs whose answer could reach the client.
+    pub(super) fn is_drained(&self) -> bool {
+        self.running.is_none() || !self.is_open()
+    }
+
+    /// Counts events that no handler runs for, because the server shuts down.
+    pub(super) fn drop_events(&self, events: usize) {
+        if events > 0 {
+            self.socket.observers().notify(&Observation::EventsDropped {
+                namespace: self.socket.namespace(),
+                socket: self.socket.id(),
+                events,
+            });
+        }
+    }
+
     /// Drops what runs and the queued events, at the deadline of a shutdown. True if the disconnect handler
     /// has not started: it still runs, until this is called again.
     pub(super) fn give_up(&mut self, observers: &Observers) -> bool {
@@ -283,76 +235,54 @@ impl SocketDriver {
         observers: &Observers,
         grace: Duration,
     ) -> Progress {
-        self.is_new = false;
-        if let Some(Company {
-            overlap: Some(overlap),
-            ..
-        }) = self.company.as_deref_mut()
-        {
-            overlap.collect(cx);
-        }
+        self.running.collect(cx);
         for _ in 0..EVENTS_PER_POLL {
-            match self.step(cx) {
-                Step::Advanced => {}
-                Step::Waiting if !self.is_out_of_time(cx, grace) => {
-                    if !self.queue.is_empty() {
-                        self.look_at_queue();
-                    }
-                    return Progress::Running;
-                }
-                Step::Waiting => {
-                    let queued = self.queue.len();
-                    self.drop_running(
-                        observers,
-                        format_args!(
-                            "it outlived its socket by {grace:?}, {queued} events behind it"
-                        ),
-                    );
+            match self.running.poll(cx) {
+                Polled::None => {}
+                Polled::AloneWaits => return self.wait(cx, observers, grace),
+                Polled::AloneEnded(ended) => {
+                    self.log_panic(ended);
                     self.finish_alone();
-                    // `grace` covers the queued events too.
-                    self.queue.clear();
+                    continue;
                 }
-                Step::Nothing if self.start_disconnect() => {}
-                Step::Nothing if self.closing.is_some() => return Progress::Ended,
-                Step::Nothing => return Progress::Running,
+                Polled::OneOfMany(polled) => {
+                    self.log_panic(polled);
+                    continue;
+                }
             }
+            if let Some((event, limit)) = self.next_event() {
+                let started = self.start(&mut Some(event), limit, cx);
+                self.log_panic(started);
+                if self.running.is_alone() {
+                    return self.wait(cx, observers, grace);
+                }
+            } else if !self.running.is_none() {
+                return self.wait(cx, observers, grace);
+            } else if !self.start_disconnect() {
+                return match self.closing {
+                    Some(_) => Progress::Ended,
+                    None => Progress::Running,
+                };
+            }
+        }
+        // Events that overlap and wake themselves never come to wait.
+        if !self.running.is_none() && self.is_out_of_time(cx, grace) {
+            self.drop_outlived(observers, grace);
         }
         cx.waker().wake_by_ref();
         Progress::Running
     }
 
-    /// Polls the future that runs alone, or one of those that overlap and were woken, or else starts an event.
-    fn step(&mut self, cx: &mut Context<'_>) -> Step {
-        // The router catches the panics of handlers; this keeps the connection alive if it panics itself.
-        let polled = if let Some(alone) = &mut self.alone {
-            caught(|| alone.as_mut().poll(cx))
-        } else if let Some(woken) = self.poll_woken() {
-            if woken.is_err() {
-                self.log_panic();
-            }
-            return Step::Advanced;
-        } else if let Some((event, limit)) = self.next_event() {
-            self.start(&mut Some(event), limit, cx)
-        } else {
-            return match self.is_running() {
-                true => Step::Waiting,
-                false => Step::Nothing,
-            };
-        };
-        match polled {
-            Ok(Poll::Pending) if self.alone.is_some() => return Step::Waiting,
-            Ok(Poll::Pending) => return Step::Advanced,
-            Ok(Poll::Ready(())) => {}
-            Err(_) => self.log_panic(),
+    /// Nothing that runs was woken, and nothing may start beside it.
+    fn wait(&mut self, cx: &mut Context<'_>, observers: &Observers, grace: Duration) -> Progress {
+        if self.is_out_of_time(cx, grace) {
+            self.drop_outlived(observers, grace);
+            // For what comes after it.
+            cx.waker().wake_by_ref();
+        } else if !self.queue.is_empty() {
+            self.look_at_queue();
         }
-        self.finish_alone();
-        Step::Advanced
-    }
-
-    fn poll_woken(&mut self) -> Option<Result<(), PanicPayload>> {
-        let company = self.company.as_deref_mut()?;
-        company.is_active = true;
-        company.overlap.as_mut()?.poll_woken()
+        Progress::Running
     }
 
     /// Takes the first event that waits, if it may run beside those that do. Nothing runs alone.
@@ -361,16 +291,10 @@ impl SocketDriver {
             return None;
         }
         let limit = self.admit(self.queue.first()?)?;
-        if let Some(company) = self.company.as_deref()
-            && company.held_up.is_last()
-        {
+        if self.running.leave_queue() {
             self.look_at_queue();
         }
-        let event = self.queue.pop()?;
-        if let Some(company) = self.company.as_deref_mut() {
-            company.held_up.leave();
-        }
-        Some((event, limit))
+        Some((self.queue.pop()?, limit))
     }
 
     /// Starts the handler of an event, and keeps its future if it has not completed.
@@ -379,37 +303,21 @@ impl SocketDriver {
         event: &mut Option<Event>,
         limit: Concurrency,
         cx: &mut Context<'_>,
-    ) -> Result<Poll<()>, PanicPayload> {
-        let Self {
-            socket, dispatch, ..
-        } = self;
+    ) -> Result<(), PanicPayload> {
         let weight = event.as_ref().map_or(0, Event::weight);
-        if limit > Concurrency::ONE {
-            let company = self.company.get_or_insert_default();
-            company.is_active = true;
-            let overlap = company.overlap.get_or_insert_with(|| Overlap::new(cx));
-            return overlap.start(limit, weight, |cx| {
-                let started = dispatch.event(socket, event, cx);
-                started.map(|future| (future, dispatch.latest()))
-            });
-        }
-        self.alone_bytes = u32::try_from(weight).unwrap_or(u32::MAX);
-        self.alone = caught(|| dispatch.event(socket, event, cx))?;
-        Ok(match self.alone {
-            Some(_) => Poll::Pending,
-            None => Poll::Ready(()),
+        let (dispatch, socket) = (&mut self.dispatch, &self.socket);
+        self.running.start(limit, weight, cx, |cx| {
+            let started = dispatch.event(socket, event, cx);
+            started.map(|future| (future, dispatch.latest()))
         })
     }
 
     /// Events wait behind those that run: says so if they have waited long.
     fn look_at_queue(&mut self) {
-        let company = self.company.get_or_insert_default();
-        company.is_active = true;
         let waiting = self.queue.len();
-        let Some(waited) = company.held_up.look(waiting, now()) else {
+        let Some(LongWait { waited, blocker }) = self.running.look_at(waiting) else {
             return;
         };
-        let blocker = company.overlap.as_ref().and_then(Overlap::blocker);
         let (event, limit) = blocker.unwrap_or((self.dispatch.latest(), Concurrency::ONE));
         self.socket.observers().notify(&Observation::EventsHeldUp {
             namespace: self.socket.namespace(),
@@ -421,13 +329,21 @@ impl SocketDriver {
         });
     }
 
-    /// Drops what runs. A panic in the drop of a user's value is caught, so that the disconnect handlers of this
-    /// connection still run.
+    /// Drops what has outlived its socket.
+    fn drop_outlived(&mut self, observers: &Observers, grace: Duration) {
+        let queued = self.queue.len();
+        self.drop_running(
+            observers,
+            format_args!("it outlived its socket by {grace:?}, {queued} events behind it"),
+        );
+        self.finish_alone();
+        // `grace` covers the queued events too.
+        self.queue.clear();
+    }
+
     fn drop_running(&mut self, observers: &Observers, cause: fmt::Arguments<'_>) {
-        while let Some(dropped) = self.drop_one() {
-            if dropped.is_err() {
-                error!(socket = %self.socket.id(), "panic while a handler was dropped");
-            }
+        while let Some(dropped) = self.running.drop_one() {
+            self.log_panic_of_drop(dropped);
             observers.notify(&Observation::HandlerDropped {
                 namespace: self.socket.namespace(),
                 socket: self.socket.id(),
@@ -436,21 +352,10 @@ impl SocketDriver {
         }
     }
 
-    fn drop_one(&mut self) -> Option<Result<(), PanicPayload>> {
-        if let Some(alone) = self.alone.take() {
-            self.alone_bytes = 0;
-            return Some(caught(|| drop(alone)));
-        }
-        self.company.as_deref_mut()?.overlap.as_mut()?.drop_one()
-    }
-
     /// The future that ran alone has completed or was dropped.
     fn finish_alone(&mut self) {
-        self.alone_bytes = 0;
-        if let Some(alone) = self.alone.take()
-            && caught(|| drop(alone)).is_err()
-        {
-            error!(socket = %self.socket.id(), "panic while a handler was dropped");
+        if let Some(dropped) = self.running.drop_alone() {
+            self.log_panic_of_drop(dropped);
         }
         if !Accept::was_answered(&self.socket) {
             Accept::new(self.socket.clone()).refuse("internal error", None);
@@ -461,8 +366,16 @@ impl SocketDriver {
         }
     }
 
-    fn log_panic(&self) {
-        error!(socket = %self.socket.id(), "panic outside a handler");
+    fn log_panic(&self, polled: Result<(), PanicPayload>) {
+        if polled.is_err() {
+            error!(socket = %self.socket.id(), "panic outside a handler");
+        }
+    }
+
+    fn log_panic_of_drop(&self, dropped: Result<(), PanicPayload>) {
+        if dropped.is_err() {
+            error!(socket = %self.socket.id(), "panic while a handler was dropped");
+        }
     }
 
     /// Starts the disconnect handler, after everything else. False if it is not due.
@@ -473,7 +386,8 @@ impl SocketDriver {
                 closing.disconnect_started = true;
                 // The disconnect handler has a grace of its own.
                 closing.until = None;
-                self.alone = Some(self.dispatch.disconnect(&self.socket, closing.reason));
+                let leaving = self.dispatch.disconnect(&self.socket, closing.reason);
+                self.running.start_alone(leaving);
                 true
             }
             _ => false,

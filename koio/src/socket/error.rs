@@ -20,8 +20,10 @@ pub(super) fn closed() -> Error {
 /// The session did not take a frame.
 pub(super) fn refused(refused: SendError) -> Error {
     match refused {
-        SendError::Full => Error::full(),
-        SendError::Closed => closed(),
+        SendError::Full { waiting, limit } => Error::full(format!(
+            "the client does not read fast enough: {waiting} bytes wait (`send_queue_bytes`: {limit})"
+        )),
+        SendError::SlowConsumer | SendError::Closed => closed(),
     }
 }
 
@@ -29,7 +31,7 @@ pub(super) fn refused(refused: SendError) -> Error {
 pub(super) fn no_answer(why: NoAnswer) -> Error {
     match why {
         NoAnswer::Closed => closed(),
-        NoAnswer::Full => refused(SendError::Full),
+        NoAnswer::Full => Error::full("the client does not read fast enough"),
         NoAnswer::Late => Error::timeout("the client did not answer in time"),
         NoAnswer::Disconnected => Error::disconnected(),
         NoAnswer::Malformed => Error::bad_request("the client's answer is no JSON").hide(),

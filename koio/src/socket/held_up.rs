@@ -35,6 +35,7 @@ impl HeldUp {
             return None;
         };
         let waited = now.saturating_duration_since(mark.at);
+        self.mark.take_if(|mark| mark.events == 0);
         let was_reported = |at: Instant| now.saturating_duration_since(at) < BETWEEN;
         if waited <= LONG || self.reported.is_some_and(was_reported) {
             return None;
@@ -43,18 +44,14 @@ impl HeldUp {
         Some(waited)
     }
 
-    /// Whether the next event that leaves the queue is the last that was marked: the last chance to look.
-    pub(super) fn is_last(&self) -> bool {
-        self.mark.as_ref().is_some_and(|mark| mark.events <= 1)
-    }
-
-    /// The first event has left the queue.
-    pub(super) fn leave(&mut self) {
-        if self.is_last() {
-            self.mark = None;
-        } else if let Some(mark) = &mut self.mark {
-            mark.events = mark.events.saturating_sub(1);
-        }
+    /// The first event is about to leave the queue. True if it is the last of those that were marked: before the next
+    /// [`look`](Self::look), which is due, marks others.
+    pub(super) fn leave(&mut self) -> bool {
+        let Some(mark) = &mut self.mark else {
+            return false;
+        };
+        mark.events = mark.events.saturating_sub(1);
+        mark.events == 0
     }
 
     /// Whether it can be dropped, and another begin anew.
@@ -74,15 +71,14 @@ mod tests {
         let after = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut held_up = HeldUp::default();
         assert_eq!(held_up.look(2, after(0)), None);
-        held_up.leave();
+        assert!(!held_up.leave());
         assert_eq!(held_up.look(5, after(1_000)), None);
-        assert!(held_up.is_last());
+        assert!(held_up.leave());
         assert_eq!(
             held_up.look(5, after(1_001)),
             Some(Duration::from_millis(1_001))
         );
         // The others came later than the mark.
-        held_up.leave();
         assert_eq!(held_up.look(4, after(1_900)), None);
         assert_eq!(held_up.look(4, after(60_000)), None);
         assert_eq!(

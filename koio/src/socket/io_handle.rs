@@ -172,10 +172,17 @@ impl IoHandle {
         self.core.local.observers.counts()
     }
 
-    /// Ends the server in order: new clients are refused (503), every session is closed after the frames that are
-    /// queued for it have been sent, and running handlers may finish. The disconnect handlers see
-    /// [`ServerShuttingDown`](crate::CloseReason::ServerShuttingDown). Clients reconnect as after any lost connection.
-    /// A node of a cluster leaves it last.
+    /// Ends the server in order:
+    ///
+    /// 1. New clients are refused (503). No further event is started: events that wait, and those that still come, are
+    ///    dropped and counted ([`events_dropped`](crate::observe::Counts::events_dropped)).
+    /// 2. Handlers that run finish and answer, those that answer later by an [`Ack`](crate::Ack) included. Until then
+    ///    their session stays open: they may emit, and get the acks that they wait for.
+    /// 3. Each session closes when its handlers have answered and what is queued for its client is sent. A client that
+    ///    polls has a second to come for it ([`poll_again_timeout`](crate::engine::EngineConfig::poll_again_timeout)); with
+    ///    nothing queued the session ends at once. A WebSocket that takes nothing for 5 s is given up.
+    /// 4. The disconnect handlers run, with [`ServerShuttingDown`](crate::CloseReason::ServerShuttingDown). Clients
+    ///    reconnect as after any lost connection. A node of a cluster leaves it last.
     ///
     /// Resolves when all of that is done. At the deadline the sessions that are left are cut and their handlers
     /// dropped, which takes a second more at most. A second call may set an earlier deadline. Without effect before the

@@ -9,7 +9,7 @@ use crate::{
         AckCollector, Adapter, AskGuard, Destination, FetchFuture, Fetched, NoAnswer, Selection,
         SocketView,
     },
-    engine::{CloseReason, Fanout, SendError},
+    engine::{Fanout, SendError},
     ids::Room,
     observe::{Observation, Observers},
     wire::Frame,
@@ -41,7 +41,7 @@ impl Adapter for LocalNode<Socket> {
             recipients += 1;
             if !volatile {
                 // A socket that has closed since it was selected could not have received it anyway.
-                let _ = send(socket, &mut fanout);
+                let _ = fanout.send(socket.session());
             } else if !fanout.send_volatile(socket.session()) {
                 volatile_dropped(socket);
             }
@@ -116,15 +116,6 @@ pub(super) fn view(socket: &Socket) -> SocketView {
     }
 }
 
-/// Sends a frame to one of many. A socket whose queue is full is closed as a slow consumer.
-fn send(socket: &Socket, fanout: &mut Fanout<'_>) -> Result<(), SendError> {
-    let sent = fanout.send(socket.session());
-    if sent == Err(SendError::Full) {
-        socket.session().cut(CloseReason::SlowConsumer);
-    }
-    sent
-}
-
 /// Sends one event that carries an ack id to many sockets.
 pub(super) struct AskedSockets<'a> {
     asked: PendingSockets,
@@ -170,8 +161,9 @@ impl<'a> AskedSockets<'a> {
             .acks()
             .collect(ack, limit, || socket.is_closed(), id, self.answers);
         let asked = asked.and_then(|()| {
-            send(socket, &mut self.fanout).map_err(|refused| match refused {
-                SendError::Full => NoAnswer::Full,
+            let sent = self.fanout.send(socket.session());
+            sent.map_err(|refused| match refused {
+                SendError::Full { .. } | SendError::SlowConsumer => NoAnswer::Full,
                 SendError::Closed => NoAnswer::Closed,
             })
         });

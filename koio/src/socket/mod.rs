@@ -25,6 +25,7 @@ mod namespace;
 mod overlap;
 mod partial;
 mod remote;
+mod running;
 mod server_core;
 mod shutdown;
 #[allow(clippy::module_inception, reason = "the file of `Socket`")]

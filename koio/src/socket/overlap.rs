@@ -136,16 +136,16 @@ impl Overlap {
         limit: Concurrency,
         weight: usize,
         start: impl FnOnce(&mut Context<'_>) -> Option<(BoxFuture, &'static str)>,
-    ) -> Result<Poll<()>, PanicPayload> {
+    ) -> Result<(), PanicPayload> {
         let at = self.free_place();
         let Some(place) = self.places.get_mut(usize::from(at)) else {
-            return Ok(Poll::Ready(()));
+            return Ok(());
         };
         let mut own = Context::from_waker(&place.waker);
         let started = caught(|| start(&mut own));
         let Ok(Some((future, name))) = started else {
             self.free.push(at);
-            return started.map(|_| Poll::Ready(()));
+            return started.map(|_| ());
         };
         place.event = Some(RunningEvent {
             future,
@@ -155,7 +155,7 @@ impl Overlap {
         });
         self.limits.add(limit);
         self.bytes = self.bytes.saturating_add(weight);
-        Ok(Poll::Pending)
+        Ok(())
     }
 
     fn free_place(&mut self) -> u16 {

@@ -5,14 +5,21 @@ use std::time::Duration;
 use super::server_core::ServerCore;
 use crate::engine::{CloseReason, Sessions};
 
-/// The result of a shutdown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The result of a shutdown: how the sessions ended.
+///
+/// Sessions count whose tasks had not ended when the shutdown began. Events that were dropped because no handler had
+/// started for them are in [`Counts::events_dropped`](crate::observe::Counts::events_dropped).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Sessions that ended in time, their handlers included.
-    pub clean: usize,
-    /// Sessions that were cut at the deadline, or whose handlers were dropped.
-    pub forced: usize,
+    /// Sessions that ended in order: the handlers that ran have finished, and the client was sent their answers and
+    /// everything else that was queued for it.
+    pub answered: usize,
+    /// Sessions that were cut at the deadline. Their handlers, and what was queued, were dropped.
+    pub cut: usize,
+    /// Sessions whose handlers have finished, but whose client was gone, or did not come in time for what was queued for
+    /// it.
+    pub abandoned: usize,
 }
 
 /// How long the sessions that were cut have to end. They wait for nothing but the next polls of their tasks.
@@ -22,10 +29,7 @@ impl<M> ServerCore<M> {
     pub(super) async fn shutdown(&self, deadline: Duration) -> Drained {
         let Some(sessions) = self.sessions() else {
             // `stopped` stays false: a server that starts later has not been shut down.
-            return Drained {
-                clean: 0,
-                forced: 0,
-            };
+            return Drained::default();
         };
         let drained = self.drain(&sessions, deadline).await;
         if let Some(cluster) = self.cluster() {
@@ -37,19 +41,21 @@ impl<M> ServerCore<M> {
 
     async fn drain(&self, sessions: &Sessions, deadline: Duration) -> Drained {
         sessions.refuse();
-        let all = sessions.tasks();
-        tracing::info!(sessions = all, ?deadline, "shutting down");
-        sessions.close_all(CloseReason::ServerShuttingDown);
+        let (answered_before, abandoned_before) = sessions.ended();
+        tracing::info!(sessions = sessions.tasks(), ?deadline, "shutting down");
+        sessions.drain_all();
         let in_time = tokio::time::timeout(deadline, sessions.drained()).await;
-        let forced = if in_time.is_ok() { 0 } else { sessions.tasks() };
-        if forced > 0 {
-            tracing::warn!(sessions = forced, "cut at the deadline");
+        let cut = if in_time.is_ok() { 0 } else { sessions.tasks() };
+        let (answered, abandoned) = sessions.ended();
+        if cut > 0 {
+            tracing::warn!(sessions = cut, "cut at the deadline");
             sessions.cut_all(CloseReason::ServerShuttingDown);
             let _ = tokio::time::timeout(CUT_TIMEOUT, self.abort_handlers(sessions)).await;
         }
         Drained {
-            clean: all.saturating_sub(forced),
-            forced,
+            answered: answered.saturating_sub(answered_before),
+            cut,
+            abandoned: abandoned.saturating_sub(abandoned_before),
         }
     }
 

@@ -263,11 +263,24 @@ impl Socket {
         wire::ack_draft(self.namespace(), id, args).map_err(not_sent)
     }
 
-    /// Answers an event of this client. Nothing happens if it is gone.
+    /// Answers an event of this client. If that is gone, the answer is counted as lost.
     pub(crate) fn send_answer(&self, answer: Draft) {
-        if !self.is_closed() {
-            let _ = self.session().reply_draft(answer);
+        if self.is_closed() || self.session().reply_draft(answer).is_err() {
+            self.observers().notify(&Observation::AnswerLost {
+                namespace: self.namespace(),
+                socket: self.id(),
+            });
         }
+    }
+
+    /// An [`Ack`](crate::Ack) is handed out for an event of this client. A shutdown waits for it.
+    pub(crate) fn ack_taken(&self) {
+        self.0.connection.ack_taken();
+    }
+
+    /// That [`Ack`](crate::Ack) has answered, or will not.
+    pub(crate) fn ack_dropped(&self) {
+        self.0.connection.ack_dropped();
     }
 
     /// The observers of the server that it belongs to.

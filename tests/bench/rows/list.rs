@@ -2,7 +2,7 @@
 
 use super::{
     Goal, Row, Work,
-    echo::Kind::{Binary, Json, Text},
+    echo::Kind::{Awaiting, Binary, Json, Struct, Text, Value},
 };
 
 const fn ratio(must: f64, aim: f64) -> Goal {
@@ -13,12 +13,17 @@ const fn echo(kind: super::echo::Kind, window: u64, size: usize) -> Work {
     Work::Echo { kind, window, size }
 }
 
+/// koio with middleware or layers, the others without: they have no such thing around an event.
+const fn around(arguments: &'static [&'static str]) -> Work {
+    Work::Around { arguments }
+}
+
 const fn cast(recipients: usize, size: usize) -> Work {
     Work::Cast { recipients, size }
 }
 
 /// All rows.
-pub(crate) const ROWS: [Row; 14] = [
+pub(crate) const ROWS: [Row; 22] = [
     Row {
         name: "echo1",
         title: "echo with ack, 1 in flight, 32 B",
@@ -54,6 +59,58 @@ pub(crate) const ROWS: [Row; 14] = [
         title: "binary echo, 16 in flight, 1 KiB",
         goal: ratio(0.40, 0.24),
         work: echo(Binary, 16, 1024),
+    },
+    Row {
+        name: "value",
+        title: "echo, 16 in flight, a message of 200 B as a `serde_json::Value`",
+        goal: ratio(0.50, 0.40),
+        work: echo(Value, 16, 200),
+    },
+    Row {
+        name: "struct",
+        title: "echo, 16 in flight, a message of 200 B as a struct",
+        goal: ratio(0.50, 0.40),
+        work: echo(Struct, 16, 200),
+    },
+    Row {
+        name: "wrap",
+        title: "echo, 16 in flight, 32 B, a middleware around it",
+        goal: ratio(0.50, 0.40),
+        work: around(&["--wraps", "1"]),
+    },
+    Row {
+        name: "wrap3",
+        title: "echo, 16 in flight, 32 B, three middlewares around it",
+        goal: ratio(0.50, 0.45),
+        work: around(&["--wraps", "3"]),
+    },
+    Row {
+        name: "layer",
+        title: "echo, 16 in flight, 32 B, a tower layer around it",
+        goal: ratio(0.50, 0.45),
+        work: around(&["--layers", "1"]),
+    },
+    Row {
+        name: "await1",
+        title: "echo that awaits once, 1 in flight, 32 B",
+        goal: ratio(0.80, 0.70),
+        work: echo(Awaiting, 1, 32),
+    },
+    Row {
+        name: "await16",
+        title: "echo that awaits once, 16 in flight and at once, 32 B",
+        goal: ratio(0.60, 0.50),
+        work: echo(Awaiting, 16, 32),
+    },
+    Row {
+        name: "overlap",
+        title: "100 events of 20 ms at once",
+        goal: Goal::Figure {
+            must: 60.0,
+            aim: 30.0,
+            unit: "ms",
+        },
+        work: Work::Overlap,
     },
     Row {
         name: "cast",
@@ -103,9 +160,10 @@ pub(crate) const ROWS: [Row; 14] = [
     Row {
         name: "idle",
         title: "memory per idle WebSocket connection",
-        goal: Goal::Memory {
+        goal: Goal::Figure {
             must: 4.0,
             aim: 2.5,
+            unit: "KiB",
         },
         work: Work::Idle { connections: 1_000 },
     },

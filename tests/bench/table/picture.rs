@@ -75,7 +75,7 @@ fn paint(
         // Where the first bar, koio's, has to end.
         let goal = match line.row.goal {
             Goal::Ratio { must, .. } => Some(must),
-            Goal::Memory { must, .. } => line.cost(base).map(|cost| must / cost.median),
+            Goal::Figure { must, .. } => line.cost(base).map(|cost| must / cost.median),
         };
         if let Some(goal) = goal.map(|goal| goal.min(MOST)) {
             let mark = [(goal, top - 0.2), (goal, top + 1.0)];

@@ -40,8 +40,8 @@ impl fmt::Display for Runs {
         let mut reached_always = 0;
         for (index, line) in first.lines.iter().enumerate() {
             let (must, unit) = match line.row.goal {
-                Goal::Ratio { must, .. } => (must, ""),
-                Goal::Memory { must, .. } => (must, " KiB"),
+                Goal::Ratio { must, .. } => (must, String::new()),
+                Goal::Figure { must, unit, .. } => (must, format!(" {unit}")),
             };
             let mut cells = vec![line.row.title.to_owned(), format!("{must:.2}{unit}")];
             let mut reached = 0;

@@ -63,9 +63,9 @@ impl Table {
         let (mut must_reached, mut aim_reached) = (0, 0);
         for line in &self.lines {
             let mut koio = cell(line.ratio(0, base));
-            if let (Goal::Memory { .. }, Some(cost)) = (line.row.goal, line.cost(0)) {
+            if let (Goal::Figure { unit, .. }, Some(cost)) = (line.row.goal, line.cost(0)) {
                 // The ratio is not what it is judged by.
-                koio += &format!(", {:.2} KiB", cost.median);
+                koio += &format!(", {:.2} {unit}", cost.median);
             }
             let mut cells = vec![line.row.title.to_owned(), koio];
             match line.goal(Some(base)) {
@@ -79,8 +79,8 @@ impl Table {
                         _ => "**no**",
                     };
                     let unit = match line.row.goal {
-                        Goal::Ratio { .. } => "",
-                        Goal::Memory { .. } => " KiB",
+                        Goal::Ratio { .. } => String::new(),
+                        Goal::Figure { unit, .. } => format!(" {unit}"),
                     };
                     cells.extend([
                         format!("{must:.2}{unit}"),

@@ -9,6 +9,7 @@ use koio::{Context, Io, SocketId, handlers, on};
 use koio_tests::Transport;
 use serde_json::Value;
 
+use crate::limits::slow_clients::small_queue;
 use crate::memory::Memory;
 
 /// Sends somebody a note.
@@ -28,7 +29,7 @@ async fn inquire(ctx: Context, whom: SocketId) -> koio::Result<Value> {
 async fn a_peer_that_is_gone_full_or_silent_is_no_internal_error() {
     let io = Io::new()
         .handlers(handlers![note, inquire])
-        .config(|config| config.engine.send_queue_messages = 3);
+        .config(|config| small_queue(config, 3));
     let memory = Memory::new(io);
     let mut ann = memory.client(Transport::WebSocket).await;
     let (mut ben, id) = {
@@ -47,8 +48,11 @@ async fn a_peer_that_is_gone_full_or_silent_is_no_internal_error() {
         ann.expect("431[]").await;
     }
     ann.send(&format!(r#"421["note","{id}"]"#)).await;
-    ann.expect(&told("full", "the client does not read fast enough"))
-        .await;
+    let waiting = 3 * (64 + 2 + r#"42["note"]"#.len());
+    let full = format!(
+        "the client does not read fast enough: {waiting} bytes wait (`send_queue_bytes`: 192)"
+    );
+    ann.expect(&told("full", &full)).await;
     for _ in 0..3 {
         ben.expect(r#"42["note"]"#).await;
     }

@@ -222,11 +222,11 @@ fn the_limits_of_the_guides_are_the_defaults() {
             format!("{}, {}", socket.event_queue, mib(socket.event_queue_bytes)),
         ),
         (
-            "what waits to be sent to a client",
+            "what waits to be sent to a client (`send_queue_bytes`, `send_queue_hard`)",
             format!(
-                "{} messages, {}",
-                grouped(engine.send_queue_messages),
-                mib(engine.send_queue_bytes)
+                "{}, {}",
+                mib(engine.send_queue_bytes),
+                mib(engine.send_queue_hard)
             ),
         ),
         ("answers that are waited for", grouped(socket.pending_acks)),

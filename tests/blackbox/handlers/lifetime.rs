@@ -7,6 +7,7 @@ use koio::{Context, Io, Namespace, State, handlers, on};
 use koio_tests::{Transport, client};
 use tokio::time::{Instant, timeout};
 
+use crate::limits::slow_clients::small_queue;
 use crate::memory::{Memory, Peer, within};
 use crate::record::{self, Record};
 
@@ -132,7 +133,7 @@ async fn a_disconnect_handler_has_the_grace_and_no_more() {
     assert_eq!(memory.io.counts().handlers_dropped, 1);
     // Nothing is left to wait for.
     let drained = memory.io.shutdown(Duration::from_secs(5)).await;
-    assert_eq!((drained.clean, drained.forced), (0, 0));
+    assert_eq!((drained.answered, drained.cut), (0, 0));
 }
 
 /// A server whose sockets may have two events waiting.
@@ -390,7 +391,7 @@ async fn a_handler_runs_to_its_end_whatever_ends_its_socket() {
         let io = Io::new()
             .state(record.clone())
             .handlers(handlers![record::all(), steady])
-            .config(|config| config.engine.send_queue_messages = 3);
+            .config(|config| small_queue(config, 3));
         let memory = Memory::new(io);
         let (mut peer, socket) = memory.socket(Transport::Polling).await;
         peer.send(r#"421["steady"]"#).await;

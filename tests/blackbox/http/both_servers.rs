@@ -232,7 +232,7 @@ async fn a_shutdown_closes_connections_between_requests() {
     assert_eq!(http.post(&path, "1").await.text(), "ok");
     scene.report().await;
     let drained = scene.server.handle.shutdown(PATIENCE).await;
-    assert_eq!(drained.forced, 0);
+    assert_eq!(drained.cut, 0);
     http.ended().await;
 }
 

@@ -3,20 +3,26 @@
 
 use std::time::Duration;
 
-use koio::{Io, Room};
+use koio::{Io, Room, config::Config};
 use koio_tests::{Received, Transport, client};
 use tokio::time::Instant;
 
 use crate::memory::{Memory, within};
 use crate::record::{self, Record};
 
-/// A server whose clients may have so many messages waiting.
+/// A server whose clients may have so many small messages waiting: none is queued when so many do.
 pub(crate) fn with_queue(messages: usize, record: &Record) -> Memory {
     let io = Io::new()
         .state(record.clone())
         .handlers(record::all())
-        .config(|config| config.engine.send_queue_messages = messages);
+        .config(|config| small_queue(config, messages));
     Memory::new(io)
+}
+
+/// Both marks at so many small messages.
+pub(crate) fn small_queue(config: &mut Config, messages: usize) {
+    config.engine.send_queue_bytes = messages * 64;
+    config.engine.send_queue_hard = messages * 64;
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,17 +60,26 @@ async fn an_emit_to_one_is_full_by_bytes_as_well() {
     let memory = Memory::new(io);
     let (mut peer, socket) = memory.socket(Transport::Polling).await;
     let bytes = koio::Bytes::from(vec![7; 1_500]);
-    socket.emit("bytes", &bytes).expect("room");
-    assert!(
-        socket
-            .emit("bytes", &bytes)
-            .is_err_and(|error| error.is_full())
+    socket.emit("small", ()).expect("room");
+    // What waits counts, not what comes: a message of any size finds room.
+    for _ in 0..2 {
+        socket.emit("bytes", &bytes).expect("room");
+    }
+    let full = socket.emit("small", ()).expect_err("no room");
+    assert!(full.is_full());
+    // Five messages, since both packets have an attachment, each with its header of 2 or 4 bytes.
+    let packet = r#"451-["bytes",{"_placeholder":true,"num":0}]"#;
+    let waiting = 5 * 64 + (11 + 2) + 2 * (packet.len() + 2 + 1_500 + 4);
+    let says = format!(
+        "the client does not read fast enough: {waiting} bytes wait (`send_queue_bytes`: 2000)"
     );
-    socket.emit("small", ()).expect("room for a small one");
-    peer.expect(r#"451-["bytes",{"_placeholder":true,"num":0}]"#)
-        .await;
-    assert_eq!(peer.next().await, Received::Binary(vec![7; 1_500]));
+    assert_eq!(full.message(), says);
     peer.expect(r#"42["small"]"#).await;
+    for _ in 0..2 {
+        peer.expect(packet).await;
+        assert_eq!(peer.next().await, Received::Binary(vec![7; 1_500]));
+    }
+    socket.emit("small", ()).expect("room again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +163,7 @@ async fn an_emit_fails_for_the_callers_fault_whether_to_one_or_to_many() {
 async fn a_slow_consumer_is_closed_with_its_own_reason_and_disturbs_no_other_client() {
     for slow in client::BOTH {
         let record = Record::default();
-        let memory = with_queue(50, &record);
+        let memory = with_queue(500, &record);
         let mut readers = Vec::new();
         for transport in client::BOTH {
             readers.push(memory.client(transport).await);
@@ -194,6 +209,7 @@ async fn a_client_that_takes_nothing_for_the_write_timeout_is_a_slow_consumer() 
     assert!(took >= Duration::from_secs(10), "{took:?}");
     assert!(took < Duration::from_secs(11), "{took:?}");
     assert_eq!(memory.io.counts().slow_consumers, 1);
+    assert_eq!(memory.io.counts().write_timeouts, 1);
 }
 
 #[tokio::test(start_paused = true)]

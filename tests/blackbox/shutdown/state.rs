@@ -75,7 +75,7 @@ async fn a_server_that_never_ran_drops_its_state() {
     assert!(fate.is_dropped());
     // The handle that is left means nobody.
     handle.broadcast("hit", ()).expect("nobody's fault");
-    assert_eq!(handle.shutdown(PATIENCE).await.clean, 0);
+    assert_eq!(handle.shutdown(PATIENCE).await.answered, 0);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_server_that_was_shut_down_drops_its_state_though_handles_are_left() {
         assert_hits(&mut client).await;
         // A client that polls is told by its next request only.
         let (drained, _) = tokio::join!(handle.shutdown(PATIENCE), client.ended());
-        assert_eq!((drained.clean, drained.forced), (1, 0));
+        assert_eq!((drained.answered, drained.cut), (1, 0));
         server.ended().await.expect("no error");
         fate.dropped().await;
     }

@@ -84,7 +84,7 @@ fn options_stand_in_any_order() {
     ];
     let io = koio::Io::new().handlers(handlers![concurrency, most, (Reports)]);
     let table = io.describe();
-    let at_once = table.rows().iter().map(|row| row.concurrency());
+    let at_once = table.rows().iter().map(koio::describe::Row::concurrency);
     assert_eq!(at_once.collect::<Vec<_>>(), [16, 1_024, 8, 1, 1]);
     let described = format!("{listed:?}");
     assert!(described.contains("/chat"), "{described}");

@@ -27,12 +27,10 @@ impl<'a> Fanout<'a> {
         }
     }
 
-    /// See [`Session::send_frame`].
+    /// Queues the frame for one of many. A client that has stopped reading is cut as a slow consumer.
     pub(crate) fn send(&mut self, session: &Session) -> Result<(), SendError> {
-        let sent = session
-            .shared()
-            .outbox
-            .share(self.frame, &mut self.budget)?;
+        let outbox = &session.shared().outbox;
+        let sent = session.cut_if_slow(outbox.share(self.frame, &mut self.budget))?;
         self.note(session, sent);
         Ok(())
     }

@@ -1,55 +1,157 @@
 //! The rule that decides which frames a client's queue accepts.
+//!
+//! Two marks, and both judge what waits already, never the frame itself: a queue below a mark takes a frame of any size.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use crate::engine::EngineConfig;
+
+/// What each message that waits counts beside its bytes: about the memory that the queue needs for it.
+pub(super) const MESSAGE_WEIGHT: usize = 64;
+
+/// What frames count in a queue.
+pub(super) const fn weight(bytes: usize, messages: usize) -> usize {
+    bytes.saturating_add(messages.saturating_mul(MESSAGE_WEIGHT))
+}
 
 /// Why a frame was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// The client does not read fast enough: nothing was queued.
-    Full,
+    Full {
+        /// Bytes that wait for the client, 64 more counted for each message.
+        waiting: usize,
+        /// [`EngineConfig::send_queue_bytes`](crate::config::EngineConfig::send_queue_bytes).
+        limit: usize,
+    },
+    /// The client has stopped reading, and the session is cut as a slow consumer.
+    SlowConsumer,
     /// The session is over.
     Closed,
 }
 
-/// Whether a frame may be refused.
+/// What becomes of a frame that finds the queue above a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    /// Queued if there is room.
+    /// It has one recipient, whose sender is told: refused at the first mark.
     Normal,
-    /// Queued in any case: answers and heartbeats, whose number the client itself bounds, since the session stops reading
-    /// while its queue is over the limit.
+    /// It has many recipients, and this one must not miss it: refused at the second mark, and where the client takes nothing.
+    /// Then the session ends.
+    Shared,
+    /// An answer or a heartbeat: refused at the second mark. Then the session ends. The session does not read while its
+    /// queue is above the first mark, so that the client bounds their number.
     Reply,
 }
 
-/// How much may be queued for one client.
+/// How much may wait for one client.
 #[derive(Debug)]
 pub(super) struct QueueLimits {
-    bytes: usize,
-    messages: usize,
+    first_mark: usize,
+    second_mark: usize,
+    write_timeout: Duration,
+}
+
+/// Why a session is cut as a slow consumer: the limit by its name, and both numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlowCause {
+    /// More waits than [`EngineConfig::send_queue_hard`].
+    Queue { waiting: usize, limit: usize },
+    /// More waits than [`EngineConfig::send_queue_bytes`], and the client has taken nothing for the time.
+    NoProgress { waiting: usize, timeout: Duration },
+    /// The connection has taken nothing for the time.
+    WriteTimeout(Duration),
+}
+
+impl SlowCause {
+    /// The name of the limit.
+    pub(crate) fn limit(self) -> &'static str {
+        match self {
+            Self::Queue { .. } => "send_queue_hard",
+            Self::NoProgress { .. } | Self::WriteTimeout(_) => "write_timeout",
+        }
+    }
+}
+
+impl fmt::Display for SlowCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue { waiting, limit } => {
+                write!(f, "{waiting} bytes wait (`send_queue_hard`: {limit})")
+            }
+            Self::NoProgress { waiting, timeout } => write!(
+                f,
+                "{waiting} bytes wait, and nothing was taken for {timeout:?} (`write_timeout`)"
+            ),
+            Self::WriteTimeout(timeout) => {
+                write!(f, "nothing was taken for {timeout:?} (`write_timeout`)")
+            }
+        }
+    }
 }
 
 impl QueueLimits {
     pub(super) fn new(config: &EngineConfig) -> Self {
         Self {
-            bytes: config.send_queue_bytes,
-            messages: config.send_queue_messages,
+            first_mark: config.send_queue_bytes,
+            second_mark: config.send_queue_hard.max(config.send_queue_bytes),
+            write_timeout: config.write_timeout,
         }
     }
 
-    /// Whether so many bytes or messages are above the limits.
-    pub(super) fn are_exceeded(&self, bytes: usize, messages: usize) -> bool {
-        bytes > self.bytes || messages > self.messages
+    /// The cause of a session that ends for want of progress in writing.
+    pub(super) fn write_timeout_cause(&self) -> SlowCause {
+        SlowCause::WriteTimeout(self.write_timeout)
     }
 
-    /// Whether to refuse a frame that would bring the queue to so many bytes and messages. `is_first`: the queue is empty.
-    /// Then a frame of any size is accepted, since one above the limit could never be sent otherwise.
-    pub(super) fn refuse(
-        &self,
-        bytes: usize,
-        messages: usize,
-        is_first: bool,
-        urgency: Urgency,
-    ) -> bool {
-        urgency == Urgency::Normal && !is_first && self.are_exceeded(bytes, messages)
+    /// Whether so much waits that the first mark is reached.
+    pub(super) fn is_above_first(&self, waiting: usize) -> bool {
+        waiting >= self.first_mark
     }
+
+    /// Whether to take a frame while so much waits. `stalled_since`: since when the client is known to have taken nothing.
+    pub(super) fn judge(
+        &self,
+        urgency: Urgency,
+        waiting: usize,
+        stalled_since: Option<Instant>,
+        now: Instant,
+    ) -> Result<(), Refused> {
+        if waiting < self.first_mark {
+            return Ok(());
+        }
+        if urgency == Urgency::Normal {
+            return Err(Refused::Full {
+                waiting,
+                limit: self.first_mark,
+            });
+        }
+        if waiting >= self.second_mark {
+            return Err(Refused::Slow(SlowCause::Queue {
+                waiting,
+                limit: self.second_mark,
+            }));
+        }
+        let timeout = self.write_timeout;
+        match stalled_since {
+            Some(since)
+                if urgency == Urgency::Shared
+                    && now.saturating_duration_since(since) >= timeout =>
+            {
+                Err(Refused::Slow(SlowCause::NoProgress { waiting, timeout }))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What [`QueueLimits::judge`] says against a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The sender is told.
+    Full { waiting: usize, limit: usize },
+    /// The session ends.
+    Slow(SlowCause),
 }

@@ -10,7 +10,8 @@ pub(super) enum Load {
     Light,
     /// Enough for a write in the middle of a turn.
     Heavy,
-    OverLimit,
+    /// At the first mark of the queue, or above it.
+    AboveMark,
     /// Closed, with frames queued or without.
     Closed,
 }
@@ -29,7 +30,7 @@ impl AtomicLoad {
             0 => Load::Empty,
             1 => Load::Light,
             2 => Load::Heavy,
-            3 => Load::OverLimit,
+            3 => Load::AboveMark,
             _ => Load::Closed,
         }
     }

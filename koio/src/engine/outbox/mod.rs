@@ -1,4 +1,4 @@
-//! The frames that wait to be sent to one client: bounded in bytes and messages.
+//! The frames that wait to be sent to one client, bounded by two marks ([`limits`]).
 //!
 //! One lock decides the order of accepted frames. The session's task sends the queue. Two fast paths go around the queue,
 //! each with the queue as its slow twin: an emitter on another task writes its frame itself if the session is idle
@@ -6,16 +6,22 @@
 //! ([`TurnGuard`]).
 
 mod direct_writer;
+mod drain;
 mod fanout;
 mod limits;
 mod load;
 #[allow(clippy::module_inception, reason = "the file is named after `Outbox`")]
 mod outbox;
 mod queue;
+mod state;
 mod turn;
 mod turn_buffer;
 
 pub use self::limits::SendError;
 pub(crate) use self::{
-    direct_writer::WriteBudget, fanout::Fanout, limits::Urgency, outbox::Outbox, turn::TurnGuard,
+    direct_writer::WriteBudget,
+    fanout::Fanout,
+    limits::{SlowCause, Urgency},
+    outbox::Outbox,
+    turn::TurnGuard,
 };

@@ -7,9 +7,11 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::Wake,
+    task::{Wake, Waker},
+    time::Duration,
 };
 
+use super::limits::MESSAGE_WEIGHT;
 use super::*;
 use crate::{engine::transport::DirectFrames, wire};
 
@@ -30,42 +32,115 @@ impl Wake for Count {
     }
 }
 
-fn outbox(bytes: usize, messages: usize) -> Outbox {
+/// An outbox with these marks.
+fn marked(first: usize, second: usize) -> Outbox {
     Outbox::new(&EngineConfig {
-        send_queue_bytes: bytes,
-        send_queue_messages: messages,
+        send_queue_bytes: first,
+        send_queue_hard: second,
         ..EngineConfig::default()
     })
 }
 
+/// An outbox that is full when so many small messages wait.
+fn outbox(messages: usize) -> Outbox {
+    let first = messages.saturating_mul(MESSAGE_WEIGHT);
+    marked(first, first.saturating_mul(8))
+}
+
+fn is_full<T>(sent: Result<T, SendError>) -> bool {
+    matches!(sent, Err(SendError::Full { .. }))
+}
+
 #[test]
 fn a_full_queue_refuses_and_keeps_what_it_has() {
-    let outbox = outbox(usize::MAX, 2);
+    let outbox = outbox(2);
     let ping = Frame::ping();
     assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
     assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
-    assert_eq!(outbox.push(&ping, Urgency::Normal), Err(SendError::Full));
-    assert!(!outbox.is_over_limit());
+    assert!(is_full(outbox.push(&ping, Urgency::Normal)));
+    assert!(outbox.is_above_mark());
     assert_eq!(outbox.push(&ping, Urgency::Reply), Ok(()));
-    assert!(outbox.is_over_limit());
     assert_eq!(outbox.take_all().count(), 3);
+    assert!(!outbox.is_above_mark());
     assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
 }
 
 #[test]
 fn popped_bytes_no_longer_count() {
     let ping = Frame::ping();
-    let outbox = outbox(ping.len() * 2, usize::MAX);
+    let outbox = marked(limits::weight(ping.len() * 2, 2), usize::MAX);
     outbox.push(&ping, Urgency::Normal).unwrap();
     outbox.push(&ping, Urgency::Normal).unwrap();
-    assert_eq!(outbox.push(&ping, Urgency::Normal), Err(SendError::Full));
+    assert!(is_full(outbox.push(&ping, Urgency::Normal)));
     assert!(outbox.pop().is_some());
     assert_eq!(outbox.push(&ping, Urgency::Normal), Ok(()));
 }
 
 #[test]
+fn the_first_mark_judges_what_waits_and_not_the_frame() {
+    let outbox = outbox(3);
+    outbox.append(draft("x"), Urgency::Normal).unwrap();
+    let big = draft(&"x".repeat(100_000));
+    outbox.append(big, Urgency::Normal).unwrap();
+    let waiting = limits::weight(draft("x").len() + draft(&"x".repeat(100_000)).len(), 2);
+    let refused = outbox.append(draft("x"), Urgency::Normal);
+    let limit = 3 * MESSAGE_WEIGHT;
+    assert_eq!(refused, Err(SendError::Full { waiting, limit }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_is_queued_between_the_marks_while_the_client_takes_something() {
+    let outbox = marked(1_000, 4_000);
+    let frame = draft(&"x".repeat(100)).into_frame();
+    let mut budget = WriteBudget::up_to(0);
+    let mut share = || outbox.share(&frame, &mut budget).map(drop);
+    // Far more than `write_timeout`, in steps that are shorter.
+    for _ in 0..10 {
+        tokio::time::advance(Duration::from_secs(9)).await;
+        while share().is_ok() {
+            if outbox.state().waiting >= 3_000 {
+                break;
+            }
+        }
+        assert!(is_full(outbox.push(&frame, Urgency::Normal)));
+        for _ in 0..3 {
+            assert!(outbox.pop().is_some());
+        }
+    }
+    assert_eq!(share(), Ok(()));
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(share(), Err(SendError::SlowConsumer));
+    assert_eq!(outbox.slow_cause().limit(), "write_timeout");
+    // An answer may still wait.
+    outbox.push(&frame, Urgency::Reply).unwrap();
+}
+
+#[test]
+fn nothing_is_queued_above_the_second_mark() {
+    let frame = draft(&"x".repeat(100)).into_frame();
+    for urgency in [Urgency::Shared, Urgency::Reply] {
+        let outbox = marked(1_000, 4_000);
+        let refused = loop {
+            if let Err(refused) = outbox.push(&frame, urgency) {
+                break refused;
+            }
+        };
+        assert_eq!(refused, SendError::SlowConsumer);
+        let waiting = outbox.state().waiting;
+        assert!((4_000..4_200).contains(&waiting), "{waiting}");
+        let cause = SlowCause::Queue {
+            waiting,
+            limit: 4_000,
+        };
+        assert_eq!(outbox.slow_cause(), cause);
+        let text = format!("{waiting} bytes wait (`send_queue_hard`: 4000)");
+        assert_eq!(cause.to_string(), text);
+    }
+}
+
+#[test]
 fn a_closed_queue_takes_nothing() {
-    let outbox = outbox(1_000, 10);
+    let outbox = outbox(10);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     outbox.close(Ending::Flush);
     assert_eq!(
@@ -77,7 +152,7 @@ fn a_closed_queue_takes_nothing() {
 
 #[test]
 fn volatile_frames_need_a_writable_transport_with_nothing_waiting() {
-    let outbox = outbox(1_000, 10);
+    let outbox = outbox(10);
     let waker = Waker::from(Arc::new(Count::default()));
     assert!(
         outbox
@@ -99,7 +174,7 @@ fn volatile_frames_need_a_writable_transport_with_nothing_waiting() {
 
 #[test]
 fn a_push_wakes_the_task_only_outside_a_turn_and_no_turn_misses_one() {
-    let outbox = outbox(1_000, 10);
+    let outbox = outbox(10);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
     assert!(outbox.end_turn(&waker, true));
@@ -149,7 +224,7 @@ impl DirectWrite for Mutex<Takes> {
 }
 
 fn idle(room: usize) -> (Outbox, Arc<Mutex<Takes>>, Arc<Count>, Waker) {
-    let outbox = outbox(1_000, 10);
+    let outbox = outbox(10);
     let takes = Takes {
         room,
         ..Takes::default()
@@ -261,7 +336,7 @@ fn a_flush_that_is_written_in_part_wakes_the_task() {
 
 #[test]
 fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
-    let outbox = outbox(1_000, 10);
+    let outbox = outbox(10);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
     begin(&outbox);
@@ -291,14 +366,12 @@ fn a_poll_needs_the_task_only_if_there_is_something_to_do() {
 
 #[test]
 fn a_poll_fetches_what_is_queued_unless_the_task_must_see_it() {
-    let outbox = outbox(usize::MAX, 2);
+    let outbox = outbox(2);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
     let fetched = || outbox.take_queued(|| true).map(Iterator::count);
     assert_eq!(fetched(), None, "nothing is queued");
-    for _ in 0..2 {
-        outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
-    }
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
     begin(&outbox);
     assert_eq!(fetched(), None, "the task is in its turn");
     assert!(outbox.end_turn(&waker, false));
@@ -306,7 +379,7 @@ fn a_poll_fetches_what_is_queued_unless_the_task_must_see_it() {
         outbox.take_queued(|| false).is_none(),
         "it goes another way"
     );
-    assert_eq!(fetched(), Some(2));
+    assert_eq!(fetched(), Some(1));
     assert!(outbox.is_empty());
     for _ in 0..3 {
         outbox.push(&Frame::ping(), Urgency::Reply).unwrap();
@@ -346,7 +419,7 @@ fn drafts_keep_their_place_among_frames() {
             )
         })
         .collect();
-    let outbox = outbox(usize::MAX, usize::MAX);
+    let outbox = outbox(usize::MAX);
     let mut expected = Vec::new();
     for (at, text) in texts.iter().enumerate() {
         let frame = draft(text).into_frame();
@@ -371,7 +444,7 @@ fn drafts_keep_their_place_among_frames() {
 
 #[test]
 fn small_drafts_leave_as_one_frame() {
-    let outbox = outbox(usize::MAX, usize::MAX);
+    let outbox = outbox(usize::MAX);
     for _ in 0..10 {
         outbox.append(draft("x"), Urgency::Reply).unwrap();
     }
@@ -384,18 +457,16 @@ fn small_drafts_leave_as_one_frame() {
 
 #[test]
 fn drafts_count_like_frames() {
-    let len = draft("x").len();
-    let bounded = outbox(len * 2, usize::MAX);
-    for outbox in [&bounded, &outbox(usize::MAX, 2)] {
+    let two = limits::weight(draft("x").len() * 2, 2);
+    for outbox in [marked(two, usize::MAX), outbox(2)] {
         outbox.append(draft("x"), Urgency::Normal).unwrap();
         outbox.append(draft("x"), Urgency::Normal).unwrap();
         let refused = outbox.append(draft("x"), Urgency::Normal);
-        assert_eq!(refused, Err(SendError::Full));
-        assert!(!outbox.is_over_limit());
+        assert!(is_full(refused));
+        assert!(outbox.is_above_mark());
         outbox.append(draft("x"), Urgency::Reply).unwrap();
-        assert!(outbox.is_over_limit());
         assert_eq!(outbox.pop().unwrap().messages(), 3);
-        assert!(!outbox.is_over_limit());
+        assert!(!outbox.is_above_mark());
         outbox.append(draft("x"), Urgency::Normal).unwrap();
         outbox.close(Ending::Cut);
         assert!(outbox.is_empty());

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::limits::weight;
 use crate::{
     engine::transport::DirectFrames,
     wire::{Draft, Frame},
@@ -26,7 +27,7 @@ pub(super) enum QueueEntry<'a> {
 }
 
 impl QueueEntry<'_> {
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match self {
             Self::Shared(frame) => frame.len(),
             Self::Own(frame) => frame.len(),
@@ -34,7 +35,7 @@ impl QueueEntry<'_> {
         }
     }
 
-    pub(super) fn messages(&self) -> usize {
+    fn messages(&self) -> usize {
         match self {
             Self::Shared(frame) => frame.messages(),
             Self::Own(frame) => frame.messages(),
@@ -42,7 +43,12 @@ impl QueueEntry<'_> {
         }
     }
 
-    pub(super) fn bytes(&mut self) -> &[u8] {
+    /// What it counts in the queue.
+    pub(super) fn weight(&self) -> usize {
+        weight(self.len(), self.messages())
+    }
+
+    fn bytes(&mut self) -> &[u8] {
         match self {
             Self::Shared(frame) => frame.bytes(),
             Self::Own(frame) => frame.bytes(),

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::limits::QueueLimits;
+use super::limits::{QueueLimits, weight};
 use crate::{fast_path::FastPath, wire::Draft};
 
 /// A turn that has collected so many bytes collects no more, and writes before it ends.
@@ -77,14 +77,13 @@ pub(super) fn release() {
 /// Appends a frame if there is room. This thread must be in the session's turn, and the session's queue empty.
 pub(super) fn append(draft: &Draft, limits: &QueueLimits) -> bool {
     let appended = with_buffer(|buffer| {
-        let bytes = buffer.frames.len() + draft.len();
-        let messages = buffer.messages.saturating_add(draft.messages());
-        let over_limit = limits.are_exceeded(bytes, messages.into());
-        if over_limit || buffer.frames.len() >= HEAVY || draft.len() > HEAVY {
+        let waiting = weight(buffer.frames.len(), buffer.messages.into());
+        let above_mark = limits.is_above_first(waiting);
+        if above_mark || buffer.frames.len() >= HEAVY || draft.len() > HEAVY {
             return false;
         }
         draft.append_to(&mut buffer.frames);
-        buffer.messages = messages;
+        buffer.messages = buffer.messages.saturating_add(draft.messages());
         true
     });
     appended == Some(true)

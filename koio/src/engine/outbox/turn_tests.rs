@@ -18,7 +18,7 @@ fn written(outbox: &Outbox) -> Vec<u8> {
 fn turn_and_concurrent_emitters_keep_order() {
     // Each seed is another sequence of senders.
     for seed in 1..200_u64 {
-        let outbox = outbox(usize::MAX, usize::MAX);
+        let outbox = outbox(usize::MAX);
         let mut expected = Vec::new();
         let mut noise = seed;
         begin(&outbox);
@@ -64,7 +64,7 @@ fn turn_and_concurrent_emitters_keep_order() {
 
 #[test]
 fn unsent_frames_of_a_turn_are_queued_when_it_ends() {
-    let (ours, other) = (outbox(usize::MAX, usize::MAX), outbox(usize::MAX, 10));
+    let (ours, other) = (outbox(usize::MAX), outbox(10));
     for ended in [true, false] {
         begin(&ours);
         ours.append(draft("late"), Urgency::Reply).unwrap();
@@ -86,7 +86,7 @@ fn unsent_frames_of_a_turn_are_queued_when_it_ends() {
 
 #[test]
 fn a_turn_does_not_end_writable_while_frames_are_left() {
-    let outbox = outbox(usize::MAX, usize::MAX);
+    let outbox = outbox(usize::MAX);
     begin(&outbox);
     outbox.append(draft("x"), Urgency::Reply).unwrap();
     assert!(!outbox.end_turn(Waker::noop(), true));
@@ -96,20 +96,19 @@ fn a_turn_does_not_end_writable_while_frames_are_left() {
 
 #[test]
 fn frames_of_a_turn_count_towards_the_limits() {
-    let len = draft("x").len();
-    for outbox in [outbox(len * 2, usize::MAX), outbox(usize::MAX, 2)] {
+    let two = limits::weight(draft("x").len() * 2, 2);
+    for outbox in [marked(two, usize::MAX), outbox(2)] {
         begin(&outbox);
         assert!(outbox.end_turn(Waker::noop(), true), "writable from now on");
         begin(&outbox);
         outbox.append(draft("x"), Urgency::Normal).unwrap();
         outbox.append(draft("x"), Urgency::Normal).unwrap();
-        assert!(!outbox.is_over_limit());
         let refused = outbox.append(draft("x"), Urgency::Normal);
-        assert_eq!(refused, Err(SendError::Full));
+        assert!(is_full(refused));
         outbox.append(draft("x"), Urgency::Reply).unwrap();
-        assert!(outbox.is_over_limit());
+        assert!(outbox.is_above_mark());
         assert_eq!(outbox.pop().unwrap().messages(), 3);
-        assert!(outbox.is_empty() && !outbox.is_over_limit());
+        assert!(outbox.is_empty() && !outbox.is_above_mark());
         // A volatile frame is dropped while another is before it.
         let volatile = || outbox.push_volatile(&Frame::ping(), &mut WriteBudget::up_to(1));
         assert!(volatile().is_some());
@@ -122,7 +121,7 @@ fn frames_of_a_turn_count_towards_the_limits() {
 
 #[test]
 fn a_heavy_buffer_is_noticed_before_the_turn_ends() {
-    let outbox = outbox(usize::MAX, usize::MAX);
+    let outbox = outbox(usize::MAX);
     begin(&outbox);
     let text = "x".repeat(1_000);
     let mut sent = 0;
@@ -139,7 +138,7 @@ fn a_heavy_buffer_is_noticed_before_the_turn_ends() {
 #[test]
 fn a_session_closed_in_its_turn_sends_earlier_frames_or_nothing() {
     for discard in [false, true] {
-        let outbox = outbox(usize::MAX, usize::MAX);
+        let outbox = outbox(usize::MAX);
         begin(&outbox);
         outbox.append(draft("before"), Urgency::Reply).unwrap();
         outbox.close(if discard { Ending::Cut } else { Ending::Flush });

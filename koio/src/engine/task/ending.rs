@@ -7,9 +7,30 @@ use crate::{
     close_reason::CloseReason,
     engine::{ending::Ending, machine::Input, transport::CloseProgress},
     observe::Observation,
+    time::now,
 };
 
 impl SessionTask {
+    /// The server shuts down. Until the running events are answered the session stays open: their handlers may emit, and may
+    /// wait for the client's acks.
+    pub(super) fn drain(&mut self) {
+        if !self.machine.is_open() {
+            self.input(Input::Close(CloseReason::ServerShuttingDown, Ending::Flush));
+        } else if !self.draining {
+            self.draining = true;
+            self.upstream.drain();
+        }
+    }
+
+    /// Closes a draining session whose events are answered. False if it is not to be closed.
+    pub(super) fn close_drained(&mut self) -> bool {
+        let is_due = self.machine.is_open() && self.upstream.is_drained();
+        if is_due {
+            self.input(Input::Close(CloseReason::ServerShuttingDown, Ending::Flush));
+        }
+        is_due
+    }
+
     /// The session is over for the layer above. The transport closes.
     pub(super) fn closed(&mut self, reason: CloseReason, ending: Ending) {
         let closed = Observation::SessionClosed {
@@ -24,7 +45,11 @@ impl SessionTask {
         self.upstream.on_close(reason);
         let progress = self.transport.close(reason, ending);
         self.close_retired(reason);
-        if progress == CloseProgress::Finished {
+        if ending == Ending::Flush {
+            self.machine.delivers(self.transport.last_answer(), now());
+        }
+        if progress == CloseProgress::Finished || self.has_nothing_to_say() {
+            self.delivered = true;
             // At once: a client that sees its request answered finds the session gone.
             self.input(Input::Finished);
         }
@@ -47,13 +72,40 @@ impl SessionTask {
         }
         match self.transport.poll_close(cx) {
             CloseProgress::Flushing => {}
-            CloseProgress::AwaitingClient => self.input(Input::CloseSent),
-            CloseProgress::Finished => self.input(Input::Finished),
+            CloseProgress::AwaitingClient => {
+                self.delivered = true;
+                self.input(Input::CloseSent);
+            }
+            CloseProgress::Finished => {
+                self.delivered = true;
+                self.input(Input::Finished);
+            }
         }
+    }
+
+    /// Whether the client would learn nothing from its next request but that the session is over, which it learns as well
+    /// when it finds the session gone. A client that upgrades is told on its new transport.
+    fn has_nothing_to_say(&mut self) -> bool {
+        self.transport.kind().capabilities().waits_for_requests
+            && self.session.shared().outbox.is_empty()
+            && !self.transport.is_awaited()
+            && self.probe().is_none()
+    }
+
+    /// Whether the client of a server that shuts down got everything that was meant for it.
+    pub(super) fn is_answered(&self) -> bool {
+        let shut_down = |end: SessionEnd| end.reason == CloseReason::ServerShuttingDown;
+        self.delivered && self.ending.is_some_and(shut_down)
     }
 
     /// Nothing is left to do for the client.
     pub(super) fn gone(&mut self) {
+        let flushes = |end: SessionEnd| end.ending == Ending::Flush;
+        if !self.delivered && self.ending.is_some_and(flushes) {
+            let sid = self.session.sid();
+            let abandoned = Observation::SessionAbandoned { sid };
+            self.registration.observers().notify(&abandoned);
+        }
         let shared = self.session.shared();
         shared.outbox.close(Ending::Cut);
         shared.commands.close();

@@ -37,6 +37,10 @@ pub(crate) struct SessionTask {
     pub(super) deadlines_paused: bool,
     /// Whether a message has begun to arrive.
     pub(super) partial: bool,
+    /// Whether the server shuts down, and the session closes as soon as its running events are answered.
+    pub(super) draining: bool,
+    /// Whether the transport of a closing session has sent everything.
+    pub(super) delivered: bool,
     /// Set when the session ends.
     pub(super) ending: Option<SessionEnd>,
     /// Dropped last: it counts the task until everything else is dropped.
@@ -80,6 +84,8 @@ impl SessionTask {
             reading: true,
             deadlines_paused: false,
             partial: false,
+            draining: false,
+            delivered: false,
             ending: None,
             registration,
         }
@@ -125,6 +131,7 @@ impl Drop for SessionTask {
             shared.outbox.close(Ending::Cut);
             shared.commands.close();
         }
+        self.registration.count_end(self.is_answered());
     }
 }
 

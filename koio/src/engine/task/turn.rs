@@ -84,6 +84,7 @@ impl SessionTask {
         for command in self.session.shared().commands.take() {
             match command {
                 Command::Probe(probe) => self.probe_opened(probe),
+                Command::Drain => self.drain(),
                 Command::Lost(reason) => self.input(Input::Lost(reason)),
                 Command::Close { reason, ending } => self.input(Input::Close(reason, ending)),
             }
@@ -104,6 +105,10 @@ impl SessionTask {
             if self.reading || *budget == 0 || !self.machine.is_open() || !self.may_read() {
                 break;
             }
+        }
+        if self.draining && self.close_drained() {
+            // For the disconnect handlers: nothing else may wake the task.
+            self.upstream_busy = self.upstream.poll(cx).is_pending();
         }
     }
 

@@ -23,6 +23,8 @@ use crate::{
 /// }
 /// ```
 ///
+/// A [shutdown](crate::IoHandle::shutdown) waits, up to its deadline, for an `Ack` that another task holds.
+///
 /// Such a handler returns nothing. If it fails, its error is the answer; if the `Ack` is dropped unsent, the
 /// answer is `unanswered`.
 #[must_use = "an `Ack` that is dropped answers `unanswered`"]
@@ -71,12 +73,12 @@ impl Drop for Ack {
     fn drop(&mut self) {
         let state = self.ctx.answer_state();
         let is_unanswered = state.drop_ack();
-        if let Some(id) = self.ctx.ack_id()
-            && is_unanswered
-            && state.claim()
-        {
+        let Some(id) = self.ctx.ack_id() else { return };
+        if is_unanswered && state.claim() {
             self.ctx.send_error(id, &Error::unanswered());
         }
+        // Behind the answer: a shutdown closes the session when this was the last one.
+        self.ctx.socket().ack_dropped();
     }
 }
 
@@ -91,6 +93,9 @@ impl fmt::Debug for Ack {
 impl FromEvent for Ack {
     async fn from_event(ctx: &Context, _: &mut Args) -> Result<Self> {
         ctx.answer_state().take();
+        if ctx.ack_id().is_some() {
+            ctx.socket().ack_taken();
+        }
         Ok(Self { ctx: ctx.clone() })
     }
 

@@ -7,7 +7,7 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Span, warn};
 
 use super::{
     endpoints::report,
@@ -121,6 +121,15 @@ impl Dispatch for SocketEvents {
                 Err(error) => {
                     ctx.report(&error);
                     if accept.is_accepted() {
+                        if ctx.socket().is_connected() {
+                            // Without a message: that may be hidden. The client sees no reason but what was emitted to it.
+                            warn!(
+                                code = error.code(),
+                                namespace = ctx.namespace(),
+                                socket = %ctx.socket().id(),
+                                "the connection handler failed: its client, which was let in, is disconnected"
+                            );
+                        }
                         ctx.socket().disconnect();
                     } else {
                         let (message, data) = error.refusal();

@@ -232,7 +232,7 @@ fn each_of_koios_own_errors_matches_its_own_method_only() {
         ),
         (Error::unanswered(), Error::UNANSWERED, Error::is_unanswered),
         (Error::closed(), Error::CLOSED, Error::is_closed),
-        (Error::full(), Error::FULL, Error::is_full),
+        (Error::full("full"), Error::FULL, Error::is_full),
         (
             Error::disconnected(),
             Error::DISCONNECTED,

@@ -68,6 +68,8 @@ struct Client {
     collecting: bool,
     /// The client broke the protocol, or the session is over: packets are dropped.
     ignores_packets: bool,
+    /// The server shuts down: no event is started any more.
+    draining: bool,
     closed: bool,
     /// Waits for the deadline of a shutdown; allocated once the session is over.
     abort: Option<Pin<Box<OwnedNotified>>>,
@@ -107,6 +109,7 @@ impl Client {
             deadlines: ClientDeadlines::new(connect_by),
             collecting: false,
             ignores_packets: false,
+            draining: false,
             closed: false,
             abort: None,
             declared: Arc::clone(&clients.declared),
@@ -210,8 +213,13 @@ impl Client {
         event: impl FnOnce() -> Event,
         cx: &mut Context<'_>,
     ) -> Result<(), ProtocolViolation> {
+        let draining = self.draining;
         match self.driver(namespace) {
             Some(driver) if driver.is_accepted() => {
+                if draining {
+                    driver.drop_events(1);
+                    return Ok(());
+                }
                 driver.event(&mut Some(event()), cx);
                 Ok(())
             }
@@ -362,12 +370,27 @@ impl Upstream for Client {
         parked.sum::<usize>() >= config.read_ahead
     }
 
+    fn drain(&mut self) {
+        self.take_close_requests();
+        self.draining = true;
+        self.drivers.iter_mut().for_each(SocketDriver::drain);
+    }
+
+    fn is_drained(&self) -> bool {
+        !self.connection.owes_answers() && self.drivers.iter().all(SocketDriver::is_drained)
+    }
+
     fn on_close(&mut self, reason: CloseReason) {
         // Sockets that were disconnected before this keep that as their reason.
         self.take_close_requests();
         if reason == CloseReason::SlowConsumer {
-            let sid = self.connection.session.sid();
-            self.observers().notify(&Observation::SlowConsumer { sid });
+            let session = &self.connection.session;
+            let cause = session.slow_cause();
+            self.observers().notify(&Observation::SlowConsumer {
+                sid: session.sid(),
+                limit: cause.limit(),
+                cause: format_args!("{cause}"),
+            });
         }
         self.ignores_packets = true;
         self.closed = true;

@@ -258,7 +258,7 @@ async fn a_shutdown_that_drops_a_handler_still_runs_the_disconnect_handler() {
     let drained = IoHandle::root(Arc::clone(&scene.core))
         .shutdown(Duration::from_millis(1))
         .await;
-    assert_eq!(drained.forced, 1);
+    assert_eq!(drained.cut, 1);
     assert_eq!(scene.engine.sessions().tasks(), 0);
     assert_eq!(
         scene.router.log(),

@@ -4,7 +4,7 @@ use std::{
     mem::take,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -28,6 +28,8 @@ pub(super) struct PollingInbox {
     pending: AtomicBool,
     /// Whether a POST is under way. Set under the lock, and cleared by the session's task without it.
     posting: AtomicBool,
+    /// The bytes of the last answer to a GET.
+    last_answer: AtomicU32,
     state: Mutex<InboxState>,
 }
 
@@ -86,6 +88,18 @@ impl PollingInbox {
         Ok(())
     }
 
+    /// A GET is answered with so many bytes.
+    pub(super) fn answered(&self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.last_answer.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes of the last answer to a GET.
+    pub(super) fn last_answer(&self) -> usize {
+        let bytes = self.last_answer.load(Ordering::Relaxed);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     fn is_empty(&self) -> bool {
         !self.pending.load(Ordering::Acquire)
     }
@@ -130,7 +144,9 @@ pub(crate) fn poll(
     if inbox.is_empty()
         && let Some(frames) = session.take_queued(|| session.transport() == TransportKind::Polling)
     {
-        request().respond(PollResponse::Payload(payload::encode(frames)));
+        let payload = payload::encode(frames);
+        inbox.answered(payload.len());
+        request().respond(PollResponse::Payload(payload));
         return Ok(());
     }
     inbox.push_poll(request)?;

@@ -39,8 +39,9 @@ enum PollingState {
     Open,
     /// The client broke the protocol: a second GET came while one waited.
     Violated,
-    /// Closing. Queued packets are fetched first. `polled`: the GET that waits came before the close.
-    Flushing { polled: bool },
+    /// Closing. Queued packets are fetched first. `polled`: the GET that waits came before the close. `fetched`: the client
+    /// has got what was queued, and may come once more.
+    Flushing { polled: bool, fetched: bool },
     /// The client has sent a close packet in a POST, and its GET has not arrived: the two race on different connections. The
     /// POST is answered behind the GET, since a client that sees it answered may find its session gone.
     Farewell,
@@ -131,22 +132,30 @@ impl Transport for PollingTransport {
         if payload.is_empty() {
             match self.state {
                 // As the reference: a GET that waits is answered with a close, a later one with noop and close.
-                PollingState::Flushing { polled: true } => {
+                PollingState::Flushing { polled: true, .. } => {
                     payload = payload::encode([Frame::close()]);
                 }
-                PollingState::Flushing { polled: false } => {
+                PollingState::Flushing { polled: false, .. } => {
                     payload = payload::encode([Frame::noop(), Frame::close()]);
                 }
                 _ => return Poll::Ready(Ok(())),
             }
             self.state = PollingState::Finished;
-        } else if let PollingState::Flushing { polled } = &mut self.state {
-            *polled = false;
+        } else if let PollingState::Flushing { .. } = self.state {
+            self.state = PollingState::Flushing {
+                polled: false,
+                fetched: true,
+            };
         }
         if let Some(poll) = self.poll.take() {
+            self.inbox.answered(payload.len());
             poll.respond(PollResponse::Payload(payload));
         }
         Poll::Pending
+    }
+
+    fn last_answer(&self) -> usize {
+        self.inbox.last_answer()
     }
 
     fn is_awaited(&mut self) -> bool {
@@ -171,7 +180,10 @@ impl Transport for PollingTransport {
         if ending == Ending::Flush {
             self.end_post(PollResponse::Taken);
             let polled = self.poll.is_some();
-            self.state = PollingState::Flushing { polled };
+            self.state = PollingState::Flushing {
+                polled,
+                fetched: false,
+            };
             return CloseProgress::Flushing;
         }
         let farewell = reason == CloseReason::TransportClose && self.post.is_some();
@@ -194,10 +206,10 @@ impl Transport for PollingTransport {
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> CloseProgress {
         self.take_requests();
-        if self.state == PollingState::Finished {
-            CloseProgress::Finished
-        } else {
-            CloseProgress::Flushing
+        match self.state {
+            PollingState::Finished => CloseProgress::Finished,
+            PollingState::Flushing { fetched: true, .. } => CloseProgress::AwaitingClient,
+            _ => CloseProgress::Flushing,
         }
     }
 

@@ -7,9 +7,14 @@ const http = createServer();
 const io = new Server(http, { serveClient: false });
 
 io.on("connection", (socket) => {
-  for (const event of ["echo", "json", "binary"]) {
+  for (const event of ["echo", "json", "value", "struct", "binary"]) {
     socket.on(event, (argument, ack) => ack(argument));
   }
+  socket.on("await", async (text, ack) => {
+    await null;
+    ack(text);
+  });
+  socket.on("pause", (text, ack) => setTimeout(ack, 20, text));
   socket.on("cast", (text) => io.emit("news", text));
   socket.on("join", (room, ack) => {
     socket.join(room);

@@ -9,17 +9,31 @@ pub(crate) enum Kind {
     Text,
     /// Nested objects and lists, which the server need not look into.
     Json,
+    /// A message of a chat, which the server reads into a `serde_json::Value` and writes anew.
+    Value,
+    /// The same, which the server reads into a struct and writes anew.
+    Struct,
+    /// A string that the handler hands back after it has awaited once. Handlers may overlap.
+    Awaiting,
     /// An attachment.
     Binary,
 }
 
 impl Kind {
+    /// Whether it is about what a handler looks like, which servers without handlers can't have.
+    pub(crate) fn is_about_handlers(self) -> bool {
+        matches!(self, Self::Value | Self::Struct | Self::Awaiting)
+    }
+
     /// A request, and the payloads of its answer. The number stands in the ack's id and in the payload, so neither
     /// can be another message's.
     pub(super) fn templates(self, size: usize) -> (Template, Vec<(u8, Template)>) {
         match self {
             Self::Text => echo("echo", &format!("\"{}\"", text(size))),
             Self::Json => echo("json", &json(size)),
+            Self::Value => echo("value", &message(size)),
+            Self::Struct => echo("struct", &message(size)),
+            Self::Awaiting => echo("await", &format!("\"{}\"", text(size))),
             Self::Binary => (
                 Template::text(r##"451-#["binary",{"_placeholder":true,"num":0}]"##)
                     .frame(BINARY, &text(size)),
@@ -59,15 +73,25 @@ fn json(size: usize) -> String {
     format!("{start}{items}{middle}{rest}{end}")
 }
 
+/// An object of this size with few keys, in alphabetical order as well.
+fn message(size: usize) -> String {
+    let start = r##"{"from":"somebody","id":#,"private":false,"reply_to":null,"tags":["red","green"],"text":""##;
+    let end = r#""}"#;
+    let text = "x".repeat(size - start.len() - "0000000".len() - end.len());
+    format!("{start}{text}{end}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_json_has_its_size_and_stays_the_same_when_written_anew() {
-        let text = json(1024).replace('#', "10000000");
-        assert_eq!(text.len(), 1024);
-        let value: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
-        assert_eq!(value.to_string(), text);
+        for (text, size) in [(json(1024), 1024), (message(200), 200)] {
+            let text = text.replace('#', "10000000");
+            assert_eq!(text.len(), size);
+            let value: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+            assert_eq!(value.to_string(), text);
+        }
     }
 }

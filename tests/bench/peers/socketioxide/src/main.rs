@@ -1,14 +1,29 @@
 //! The events of the bench on socketioxide. It prints `listening on ADDRESS` and ends with its standard input.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use axum::serve::ListenerExt;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use socketioxide::{
     SocketIo,
     extract::{AckSender, Data, SocketRef},
 };
+
+/// A message of a chat.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    from: String,
+    id: u64,
+    private: bool,
+    reply_to: Option<u64>,
+    tags: Vec<String>,
+    text: String,
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
@@ -23,6 +38,23 @@ async fn main() -> std::io::Result<()> {
         });
         socket.on("json", async |Data::<Value>(value), ack: AckSender| {
             let _ = ack.send(&value);
+        });
+        socket.on("value", async |Data::<Value>(value), ack: AckSender| {
+            let _ = ack.send(&value);
+        });
+        socket.on(
+            "struct",
+            async |Data::<Message>(message), ack: AckSender| {
+                let _ = ack.send(&message);
+            },
+        );
+        socket.on("await", async |Data::<String>(text), ack: AckSender| {
+            tokio::task::yield_now().await;
+            let _ = ack.send(&text);
+        });
+        socket.on("pause", async |Data::<String>(text), ack: AckSender| {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let _ = ack.send(&text);
         });
         socket.on("binary", async |Data::<Bytes>(bytes), ack: AckSender| {
             let _ = ack.send(&bytes);

@@ -1,154 +1,43 @@
-//! The rules of one Engine.IO session, as data: `(state, input, now) -> outputs`.
-//!
-//! No clock, no task, no bytes: time is an argument, so every race of the heartbeat and of the upgrade can be
-//! played in a test. [`Machine::deadline`] says when the next [`Input::Tick`] is due.
+//! The state of a session, and what each input does to it.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind};
-use crate::wire::EnginePacket;
-
-/// How often a waiting poll is answered with a noop while a probe is open. The client may send one more poll before it
-/// pauses, so one noop is not enough. The reference repeats it every 100 ms, which delays an upgrade that just misses one.
-/// The deadline is set only while a poll waits: most upgrades are through before the next poll.
-const PROBE_NOOP: Duration = Duration::from_millis(20);
+use super::{
+    headway::Headway,
+    heartbeat::Heartbeat,
+    input::Input,
+    output::{Output, Outputs},
+    probe::ProbeState,
+};
+use crate::{
+    engine::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind},
+    wire::EnginePacket,
+};
 
 /// How long a session whose client sent a close packet in a POST waits for the poll that the client sent beside it. The two
 /// race on different connections, and the poll is answered with a noop.
 const FAREWELL: Duration = Duration::from_millis(20);
 
-/// How late a ping may be sent for its pong to be due as if it had been punctual (or half the ping timeout, if that is
-/// less). If the ping is later, because the machine is overloaded, the client gets the whole timeout from then on.
-const PUNCTUAL: Duration = Duration::from_millis(100);
+/// How long a polling client may take to come for what is queued for it when the server shuts down. A living one polls
+/// again within a round trip.
+const POLL_AT_SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// What happens to a session.
+/// How long a client may take to answer the close frame of a server that shuts down. It loses nothing without.
+const ANSWER_AT_SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// How long a session that is cut at the deadline of a shutdown keeps its connection, for the close frame to leave.
+const CUT_AT_SHUTDOWN: Duration = Duration::from_millis(50);
+
 #[derive(Debug)]
-pub(crate) enum Input {
-    /// A packet arrived on the transport in use. Messages may be left out: no rule depends on them.
-    Packet(EnginePacket),
-    /// The client has connected a transport that the session may move to, the probe.
-    ProbeOpened(TransportKind),
-    /// A packet arrived on the probe.
-    ProbePacket(EnginePacket),
-    /// The probe is gone.
-    ProbeLost,
-    /// A poll waits. Matters only while there is a probe.
-    Polled,
-    /// The transport in use is gone, or broke its rules.
-    Lost(CloseReason),
-    /// The layer above ends the session.
-    Close(CloseReason, Ending),
-    /// A closing transport has sent everything, its close frame included. The client has not answered it.
-    CloseSent,
-    /// A closing transport has nothing left to do.
-    Finished,
-    /// The server stopped (false) or resumed (true) reading, because the layer above was full.
-    Reading(bool),
-    /// A message has begun to arrive and is not complete. See [`Machine::completed`].
-    Partial,
-    /// Something waits to be written and the transport does not take it. See [`Machine::wrote`].
-    Stalled,
-    /// The deadline has come.
-    Tick,
-}
-
-/// What a session must do about it.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Output {
-    /// Send a ping.
-    Ping,
-    /// Answer `3probe` on the probe.
-    ProbePong,
-    /// Answer a waiting poll, with a noop if there is nothing else.
-    ReleasePoll,
-    /// The probe becomes the transport.
-    Upgrade,
-    /// Close the probe. The session goes on.
-    DropProbe,
-    /// The session is over, and the transport closes.
-    Closed { reason: CloseReason, ending: Ending },
-    /// Drop the transport.
-    Gone,
-}
-
-/// The outputs of one input: at most two.
-#[derive(Debug, Default)]
-pub(crate) struct Outputs([Option<Output>; 2]);
-
-impl Outputs {
-    fn one(output: Output) -> Self {
-        Self([Some(output), None])
-    }
-
-    fn two(first: Output, second: Output) -> Self {
-        Self([Some(first), Some(second)])
-    }
-}
-
-impl IntoIterator for Outputs {
-    type Item = Output;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Output>, 2>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().flatten()
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
 enum SessionPhase {
-    Open,
+    /// Only an open session has a heartbeat. Apart from the phase it would cost 16 bytes of each idle session.
+    Open(Heartbeat),
     /// Over for the layer above. The transport is closing, until this time at the latest.
     Closing(Instant),
     Gone,
-}
-
-/// What the heartbeat waits for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Heartbeat {
-    /// The time of the next ping.
-    Ping,
-    /// The client's pong.
-    Pong,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-enum ProbeState {
-    #[default]
-    None,
-    /// `2probe` has not come yet.
-    Opened { to: TransportKind, by: Instant },
-    /// `3probe` was sent. Polls are released until `5` comes.
-    Answered {
-        to: TransportKind,
-        by: Instant,
-        /// When a poll that waits is answered with a noop.
-        noop_at: Instant,
-        /// Whether a poll waits.
-        polled: bool,
-    },
-}
-
-impl ProbeState {
-    /// `3probe` was sent, and no poll waits any more.
-    fn released(to: TransportKind, by: Instant, now: Instant) -> Self {
-        Self::Answered {
-            to,
-            by,
-            noop_at: now + PROBE_NOOP,
-            polled: false,
-        }
-    }
-
-    /// When the probe times out.
-    fn ends(self) -> Option<Instant> {
-        match self {
-            Self::None => None,
-            Self::Opened { by, .. } | Self::Answered { by, .. } => Some(by),
-        }
-    }
 }
 
 /// The state of one session.
@@ -157,9 +46,8 @@ pub(crate) struct Machine {
     config: Arc<EngineConfig>,
     phase: SessionPhase,
     transport: TransportKind,
-    beat: Heartbeat,
-    /// When the ping is sent, or the pong must have come.
-    beat_at: Instant,
+    /// Whether it closes because the server shuts down.
+    shuts_down: bool,
     /// `None` while it has its default value.
     rare: Option<Box<RareState>>,
 }
@@ -169,8 +57,10 @@ pub(crate) struct Machine {
 struct RareState {
     probe: ProbeState,
     paused_at: Option<Instant>,
-    message_by: Option<Instant>,
-    write_by: Option<Instant>,
+    /// A message that has begun to arrive.
+    message: Option<Headway>,
+    /// Bytes that wait to be taken by the transport.
+    write: Option<Headway>,
 }
 
 impl Machine {
@@ -178,11 +68,10 @@ impl Machine {
     /// the protocol suites measure from it.
     pub(crate) fn new(config: Arc<EngineConfig>, transport: TransportKind, now: Instant) -> Self {
         Self {
-            beat: Heartbeat::Ping,
-            beat_at: now + config.ping_interval,
+            phase: SessionPhase::Open(Heartbeat::new(config.ping_interval, now)),
             config,
-            phase: SessionPhase::Open,
             transport,
+            shuts_down: false,
             rare: None,
         }
     }
@@ -206,14 +95,14 @@ impl Machine {
     /// The message that had begun to arrive is complete.
     pub(crate) fn completed(&mut self) {
         if self.rare.is_some() {
-            self.change_rare(|rare| rare.message_by = None);
+            self.change_rare(|rare| rare.message = None);
         }
     }
 
     /// Writing made progress, or there is nothing to write.
     pub(crate) fn wrote(&mut self) {
         if self.rare.is_some() {
-            self.change_rare(|rare| rare.write_by = None);
+            self.change_rare(|rare| rare.write = None);
         }
     }
 
@@ -223,47 +112,93 @@ impl Machine {
 
     /// How long a client may take to answer a close frame.
     fn answer_timeout(&self) -> Duration {
-        self.config.close_timeout / 6
+        let usual = self.config.close_timeout / 6;
+        if self.shuts_down {
+            usual.min(ANSWER_AT_SHUTDOWN)
+        } else {
+            usual
+        }
+    }
+
+    /// How long a polling client may take to poll again, in seconds that it spends on nothing else.
+    fn poll_again(&self) -> Duration {
+        let usual = self.config.poll_again_timeout;
+        if self.shuts_down {
+            usual.min(POLL_AT_SHUTDOWN)
+        } else {
+            usual
+        }
+    }
+
+    /// When a client that takes nothing is given up by a closing session.
+    fn close_stalls(&self) -> Option<Instant> {
+        let write = self.rare.as_deref()?.write?;
+        let pause = self.config.write_timeout;
+        Some(write.ends(if self.shuts_down {
+            pause.min(self.config.poll_again_timeout)
+        } else {
+            pause
+        }))
+    }
+
+    /// How long a session may take to close.
+    fn patience(&self, ending: Ending) -> Duration {
+        let close_timeout = self.config.close_timeout;
+        let capabilities = self.transport.capabilities();
+        match ending {
+            Ending::Cut if self.shuts_down => close_timeout.min(CUT_AT_SHUTDOWN),
+            // With nothing left to deliver a client need only answer the close frame.
+            Ending::Cut if capabilities.has_close_handshake => self.answer_timeout(),
+            Ending::Flush if capabilities.waits_for_requests => {
+                close_timeout.min(self.poll_again())
+            }
+            Ending::Cut | Ending::Flush => close_timeout,
+        }
+    }
+
+    /// The client of a closing session may still be receiving so many bytes, and comes for the rest only then.
+    pub(crate) fn delivers(&mut self, bytes: usize, now: Instant) {
+        let longest = now + self.config.close_timeout;
+        if let SessionPhase::Closing(by) = &mut self.phase {
+            *by = longest.min(*by + self.config.transfer_time(bytes));
+        }
     }
 
     /// Whether messages are still taken from the client.
     pub(crate) fn is_open(&self) -> bool {
-        self.phase == SessionPhase::Open
+        matches!(self.phase, SessionPhase::Open(_))
     }
 
     /// Whether nothing is left to do for the transport.
     pub(crate) fn is_gone(&self) -> bool {
-        self.phase == SessionPhase::Gone
+        matches!(self.phase, SessionPhase::Gone)
     }
 
     /// When the next [`Input::Tick`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.phase {
+        let heartbeat = match &self.phase {
             SessionPhase::Gone => return None,
             SessionPhase::Closing(by) => {
-                return [Some(by), self.probe().ends()].into_iter().flatten().min();
+                let ends = [Some(*by), self.probe().ends(), self.close_stalls()];
+                return ends.into_iter().flatten().min();
             }
-            SessionPhase::Open => {}
-        }
+            SessionPhase::Open(heartbeat) => heartbeat,
+        };
         let Some(rare) = self.rare.as_deref() else {
-            return Some(self.beat_at);
+            return Some(heartbeat.at());
         };
         let is_read = rare.paused_at.is_none();
         // While the server does not read, it can't see a pong that has arrived.
-        let beat_at = (is_read || self.beat == Heartbeat::Ping).then_some(self.beat_at);
-        let probe = match rare.probe {
-            ProbeState::None => None,
-            ProbeState::Opened { by, .. } => Some(by),
-            ProbeState::Answered {
-                by,
-                noop_at,
-                polled: true,
-                ..
-            } => Some(by.min(noop_at)),
-            ProbeState::Answered { by, .. } => Some(by),
-        };
-        let message_by = rare.message_by.filter(|_| is_read);
-        [beat_at, probe, message_by, rare.write_by]
+        let pong_is_judged = is_read || !heartbeat.awaits_pong();
+        let beat_at = pong_is_judged.then_some(heartbeat.at());
+        let message_by = rare
+            .message
+            .filter(|_| is_read)
+            .map(|message| message.ends(self.config.message_timeout));
+        let write_by = rare
+            .write
+            .map(|write| write.ends(self.config.write_timeout));
+        [beat_at, rare.probe.deadline(), message_by, write_by]
             .into_iter()
             .flatten()
             .min()
@@ -278,22 +213,41 @@ impl Machine {
                 _ => Outputs::default(),
             },
             SessionPhase::Closing(by) => self.closing(&input, by, now),
-            SessionPhase::Open => self.open(input, now),
+            SessionPhase::Open(_) => self.open(input, now),
         }
     }
 
     fn closing(&mut self, input: &Input, by: Instant, now: Instant) -> Outputs {
         match input {
             Input::Finished | Input::Lost(_) | Input::Close(_, Ending::Cut) => self.gone(),
+            // The session may have closed for another reason, and with more patience.
+            Input::Close(CloseReason::ServerShuttingDown, Ending::Flush) => {
+                self.shuts_down = true;
+                let by = by.min(now + self.patience(Ending::Flush));
+                self.phase = SessionPhase::Closing(by);
+                Outputs::default()
+            }
             Input::CloseSent => {
                 self.phase = SessionPhase::Closing(by.min(now + self.answer_timeout()));
                 Outputs::default()
             }
             Input::Tick if now >= by => self.gone(),
+            Input::Tick if self.close_stalls().is_some_and(|at| now >= at) => self.gone(),
             Input::Tick if self.probe().ends().is_some_and(|at| now >= at) => self.drop_probe(),
+            Input::Stalled => {
+                let begun = Headway::begin(now);
+                self.change_rare(|rare| _ = rare.write.get_or_insert(begun));
+                Outputs::default()
+            }
             // A probe that is still there was answered. The upgrade is completed, since the client fetches queued frames only
             // on its new transport.
-            Input::ProbePacket(packet) => self.probe_packet(packet, now),
+            Input::ProbePacket(packet) => {
+                let outputs = self.probe_packet(packet, now);
+                if !self.transport.capabilities().waits_for_requests {
+                    self.phase = SessionPhase::Closing(now + self.patience(Ending::Flush));
+                }
+                outputs
+            }
             Input::ProbeLost => self.drop_probe(),
             Input::ProbeOpened(_) => Outputs::one(Output::DropProbe),
             _ => Outputs::default(),
@@ -330,16 +284,8 @@ impl Machine {
             Input::ProbePacket(packet) => self.probe_packet(&packet, now),
             Input::ProbeLost => self.drop_probe(),
             Input::Polled => {
-                if let ProbeState::Answered {
-                    to, by, noop_at, ..
-                } = self.probe()
-                {
-                    self.set_probe(ProbeState::Answered {
-                        to,
-                        by,
-                        noop_at,
-                        polled: true,
-                    });
+                if self.rare.is_some() {
+                    self.change_rare(|rare| rare.probe.polled());
                 }
                 Outputs::default()
             }
@@ -349,13 +295,13 @@ impl Machine {
             Input::Reading(true) => {
                 if let Some(paused_at) = self.rare().paused_at {
                     let paused = now.saturating_duration_since(paused_at);
-                    if self.beat == Heartbeat::Pong {
-                        self.beat_at += paused;
+                    if let SessionPhase::Open(heartbeat) = &mut self.phase {
+                        heartbeat.rest(paused);
                     }
                     self.change_rare(|rare| {
                         rare.paused_at = None;
-                        if let Some(by) = &mut rare.message_by {
-                            *by += paused;
+                        if let Some(message) = &mut rare.message {
+                            message.rest(paused);
                         }
                     });
                 }
@@ -366,13 +312,13 @@ impl Machine {
                 Outputs::default()
             }
             Input::Partial => {
-                let by = now + self.config.message_timeout;
-                self.change_rare(|rare| _ = rare.message_by.get_or_insert(by));
+                let begun = Headway::begin(now);
+                self.change_rare(|rare| _ = rare.message.get_or_insert(begun));
                 Outputs::default()
             }
             Input::Stalled => {
-                let by = now + self.config.write_timeout;
-                self.change_rare(|rare| _ = rare.write_by.get_or_insert(by));
+                let begun = Headway::begin(now);
+                self.change_rare(|rare| _ = rare.write.get_or_insert(begun));
                 Outputs::default()
             }
             Input::Tick => self.tick(now),
@@ -384,10 +330,8 @@ impl Machine {
             // The task gives messages to the layer above.
             EnginePacket::Message(_) => Outputs::default(),
             EnginePacket::Pong(_) => {
-                // A pong without a ping moves no timer.
-                if self.beat == Heartbeat::Pong {
-                    self.beat = Heartbeat::Ping;
-                    self.beat_at = now + self.config.ping_interval;
+                if let SessionPhase::Open(heartbeat) = &mut self.phase {
+                    heartbeat.pong(self.config.ping_interval, now);
                 }
                 Outputs::default()
             }
@@ -427,26 +371,22 @@ impl Machine {
     fn tick(&mut self, now: Instant) -> Outputs {
         let due = |at: Instant| now >= at;
         let rare = self.rare();
-        if rare.write_by.is_some_and(due) {
+        let is_read = rare.paused_at.is_none();
+        let write_ends = |write: Headway| write.ends(self.config.write_timeout);
+        if rare.write.map(write_ends).is_some_and(due) {
             return self.close(CloseReason::SlowConsumer, Ending::Cut, now);
         }
-        if rare.paused_at.is_none() && rare.message_by.is_some_and(due) {
+        let message_ends = |message: Headway| message.ends(self.config.message_timeout);
+        if is_read && rare.message.map(message_ends).is_some_and(due) {
             return self.close(CloseReason::TransportError, Ending::Cut, now);
         }
-        let at = self.beat_at;
-        match self.beat {
-            Heartbeat::Pong if due(at) && rare.paused_at.is_none() => {
+        if let SessionPhase::Open(heartbeat) = &mut self.phase {
+            if is_read && heartbeat.is_missed(now) {
                 return self.close(CloseReason::PingTimeout, Ending::Cut, now);
             }
-            Heartbeat::Ping if due(at) => {
-                let late = now.saturating_duration_since(at);
-                let punctual = late <= PUNCTUAL.min(self.config.ping_timeout / 2);
-                let sent = if punctual { at } else { now };
-                self.beat = Heartbeat::Pong;
-                self.beat_at = sent + self.config.ping_timeout;
+            if heartbeat.ping(self.config.ping_timeout, now) {
                 return Outputs::one(Output::Ping);
             }
-            _ => {}
         }
         match rare.probe {
             ProbeState::Opened { by, .. } | ProbeState::Answered { by, .. } if due(by) => {
@@ -466,14 +406,10 @@ impl Machine {
     }
 
     fn close(&mut self, reason: CloseReason, ending: Ending, now: Instant) -> Outputs {
-        // With nothing left to deliver a client need only answer the close frame.
-        let has_close_handshake = self.transport.capabilities().has_close_handshake;
-        let patience = if ending == Ending::Cut && has_close_handshake {
-            self.answer_timeout()
-        } else {
-            self.config.close_timeout
-        };
-        self.phase = SessionPhase::Closing(now + patience);
+        // What stalled before this is not held against the closing session.
+        self.wrote();
+        self.shuts_down = reason == CloseReason::ServerShuttingDown;
+        self.phase = SessionPhase::Closing(now + self.patience(ending));
         let closed = Output::Closed { reason, ending };
         match self.probe() {
             ProbeState::None => Outputs::one(closed),
@@ -487,7 +423,3 @@ impl Machine {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "machine_tests.rs"]
-mod tests;

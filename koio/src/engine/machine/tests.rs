@@ -1,6 +1,12 @@
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 
 use super::*;
+use crate::{
+    engine::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind},
+    wire::EnginePacket,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -280,7 +286,58 @@ fn a_closing_session_is_gone_when_finished_or_when_its_time_is_up() {
 
     let mut session = Played::new(TransportKind::Polling);
     session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
-    assert_eq!(session.wait(29_999 * MS), []);
+    assert_eq!(session.wait(4_999 * MS), []);
+    assert_eq!(session.wait(MS), [Output::Gone]);
+}
+
+#[test]
+fn a_closing_session_waits_for_a_poll_longer_if_its_client_has_a_big_answer_to_receive() {
+    let close = |reason| {
+        let mut session = Played::new(TransportKind::Polling);
+        session.give(Input::Close(reason, Ending::Flush));
+        session
+    };
+    for (reason, seconds) in [
+        (CloseReason::ForcedClose, 5),
+        (CloseReason::ServerShuttingDown, 1),
+    ] {
+        for (bytes, more) in [(0, 0), (4_095, 0), (8 * 1024, 2), (1 << 30, 30 - seconds)] {
+            let mut session = close(reason);
+            session.machine.delivers(bytes, session.now);
+            let time = 1_000 * (seconds + more) * MS;
+            assert_eq!(session.wait(time - MS), [], "{reason}, {bytes} bytes");
+            assert_eq!(session.wait(MS), [Output::Gone], "{reason}, {bytes} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_closes_already_hurries_when_the_server_shuts_down() {
+    let mut session = Played::new(TransportKind::Polling);
+    session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
+    assert_eq!(session.wait(1_000 * MS), []);
+    let shutdown = Input::Close(CloseReason::ServerShuttingDown, Ending::Flush);
+    assert_eq!(session.give(shutdown), []);
+    assert_eq!(session.wait(999 * MS), []);
+    assert_eq!(session.wait(MS), [Output::Gone]);
+}
+
+#[test]
+fn at_a_shutdown_a_websocket_may_take_long_as_long_as_it_takes_something() {
+    let mut session = Played::quiet(TransportKind::WebSocket);
+    session.give(Input::Close(CloseReason::ServerShuttingDown, Ending::Flush));
+    for _ in 0..4 {
+        session.give(Input::Stalled);
+        assert_eq!(session.wait(4_999 * MS), []);
+        session.machine.wrote();
+    }
+    session.give(Input::Stalled);
+    assert_eq!(session.wait(5_000 * MS), [Output::Gone]);
+
+    let mut session = Played::quiet(TransportKind::WebSocket);
+    session.give(Input::Close(CloseReason::ServerShuttingDown, Ending::Flush));
+    session.give(Input::CloseSent);
+    assert_eq!(session.wait(499 * MS), []);
     assert_eq!(session.wait(MS), [Output::Gone]);
 }
 
@@ -314,12 +371,12 @@ fn an_upgrade_at_its_last_step_is_finished_by_a_closing_session() {
 }
 
 #[test]
-fn a_closing_session_drops_a_probe_whose_time_is_up() {
+fn a_closing_session_does_not_wait_for_the_whole_time_of_a_probe() {
     let mut session = Played::quiet(TransportKind::Polling);
     session.give(Input::ProbeOpened(TransportKind::WebSocket));
     session.give(Input::ProbePacket(probe()));
     session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
-    assert_eq!(session.wait(9_999 * MS), []);
-    assert_eq!(session.wait(MS), [Output::DropProbe]);
-    assert_eq!(session.wait(20_000 * MS), [Output::Gone]);
+    // It would time out after 10 s; a closing session waits 5 s for its last step.
+    assert_eq!(session.wait(4_999 * MS), []);
+    assert_eq!(session.wait(MS), [Output::Gone]);
 }
