@@ -80,6 +80,7 @@ impl CommandQueue {
         if state.closed {
             return Err(NotTaken);
         }
+        let mut dropped = Commands::new();
         let commands = &mut state.contents.get_or_insert_default().commands;
         if commands.len() >= CAPACITY {
             match command {
@@ -91,11 +92,14 @@ impl CommandQueue {
                     }
                 }
                 // Never refused for want of room: it makes the others pointless.
-                Command::Lost(_) | Command::Close { .. } => commands.clear(),
+                Command::Lost(_) | Command::Close { .. } => dropped = take(commands),
             }
         }
         commands.push(command);
         self.pending.store(true, Ordering::Release);
+        drop(state);
+        // Without the lock, as in `close`.
+        drop(dropped);
         Ok(())
     }
 
@@ -128,10 +132,14 @@ impl CommandQueue {
 
     pub(crate) fn set_mailbox(&self, mailbox: Option<Arc<dyn Any + Send + Sync>>) {
         let mut state = self.state.lock();
-        state.contents.get_or_insert_default().mailbox = mailbox;
+        let before =
+            std::mem::replace(&mut state.contents.get_or_insert_default().mailbox, mailbox);
         state
             .contents
             .take_if(|contents| contents.mailbox.is_none() && contents.commands.is_empty());
+        drop(state);
+        // Without the lock, as in `close`.
+        drop(before);
     }
 
     /// Refuses every later command, and drops those that wait.

@@ -22,7 +22,7 @@ pub struct EngineConfig {
     /// The first mark for what waits to be sent to one client: its bytes, and 64 more for each message. Default 1 MiB.
     ///
     /// While so much waits already, an emit to this one socket says [full](crate::Error::is_full) and queues nothing, and
-    /// nothing is read from the client; a broadcast is still queued, up to [`send_queue_hard`](Self::send_queue_hard). A
+    /// no event of the client is started; a broadcast is still queued, up to [`send_queue_hard`](Self::send_queue_hard). A
     /// message of any size is queued while less waits.
     pub send_queue_bytes: usize,
     /// The second mark for what waits to be sent to one client, counted as for

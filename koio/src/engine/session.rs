@@ -119,8 +119,14 @@ impl Session {
             .is_some()
     }
 
+    /// Whether so much waits for the client that its queue is at its first mark. Nothing that is answered should be started
+    /// then.
+    pub(crate) fn is_above_mark(&self) -> bool {
+        self.0.outbox.is_above_mark()
+    }
+
     /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
-    /// mark the session does not read, so its client bounds the number. At the second mark the session is cut.
+    /// mark no event starts, so the client bounds the number. At the second mark the session is cut.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), SendError> {
         self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
     }
@@ -141,6 +147,14 @@ impl Session {
     /// Why the session, which ends as a slow consumer, does so.
     pub(crate) fn slow_cause(&self) -> SlowCause {
         self.0.outbox.slow_cause()
+    }
+
+    /// Waits until less than [`EngineConfig::send_queue_bytes`] waits for the client, or the session is over.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn ready(&self) {
+        self.0.outbox.ready().await;
     }
 
     /// Ends the session. Queued messages are delivered first, within

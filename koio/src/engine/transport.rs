@@ -189,6 +189,11 @@ pub(crate) trait DirectWrite: Send + Sync {
     /// If it takes a part, the implementation keeps the rest and writes it ahead of everything else, so that no other bytes
     /// come between the parts of a frame. The outbox holds whole frames only.
     fn write(&self, frames: &mut dyn DirectFrames) -> DirectWritten;
+
+    /// Writes what the connection has begun, then the frames of `source`, as far as the connection takes them without
+    /// waiting. Asks the kernel itself, also where the connection is known to be busy. The implementation keeps what it has
+    /// taken from `source` and has not written.
+    fn flush(&self, source: &mut dyn FrameSource) -> DirectFlushed;
 }
 
 /// Whole frames, end to end, for a [`DirectWrite`].
@@ -198,6 +203,15 @@ pub(crate) trait DirectFrames {
 
     /// The bytes behind the first `written` ones, without a copy.
     fn take_unwritten(&mut self, written: usize) -> Bytes;
+}
+
+/// What came of [`DirectWrite::flush`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DirectFlushed {
+    /// Bytes were written.
+    pub(crate) progressed: bool,
+    /// Everything is written, and more would be.
+    pub(crate) is_all: bool,
 }
 
 /// What became of frames that were written directly.

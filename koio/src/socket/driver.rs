@@ -118,6 +118,16 @@ impl SocketDriver {
         self.queue.parked_bytes(self.running.events(), config)
     }
 
+    /// Whether no event starts, because the client does not read the answers to earlier ones.
+    fn is_held(&self) -> bool {
+        self.socket.session().is_above_mark()
+    }
+
+    /// Whether an event waits for nothing else.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.running.is_none() && self.has_queue()
+    }
+
     /// Takes an event. If none is before it and it may run beside those that do, its handler starts here; otherwise it is
     /// queued. What runs is not polled: [`poll`](Self::poll) does that when it has been woken.
     pub(super) fn event(&mut self, event: &mut Option<Event>, cx: &mut Context<'_>) {
@@ -130,26 +140,29 @@ impl SocketDriver {
                 event: event.as_ref().map_or("", Event::name),
             });
         let limit = match event {
-            Some(event) if !self.running.is_alone() && self.queue.is_empty() => self.admit(event),
+            Some(event) if self.queue.is_empty() => self.admit(event),
             _ => None,
         };
-        match limit {
-            Some(Concurrency::ONE) => {}
-            // It is kept while others come, so it must not keep what it was read with.
-            Some(_) => event.iter_mut().for_each(Event::detach),
-            None => {
-                return event
-                    .take()
-                    .into_iter()
-                    .for_each(|event| self.queue.push(event));
-            }
+        let Some(limit) = limit else {
+            return event
+                .take()
+                .into_iter()
+                .for_each(|event| self.queue.push(event));
+        };
+        if limit > Concurrency::ONE
+            && let Some(event) = event
+        {
+            self.running.detach(event);
         }
-        let started = self.start(event, limit.unwrap_or(Concurrency::ONE), cx);
+        let started = self.start(event, limit, cx);
         self.log_panic(started);
     }
 
-    /// The limit of the event that is next, if it may run beside those that do.
+    /// The limit of the event that is next, if it may start.
     fn admit(&self, event: &Event) -> Option<Concurrency> {
+        if self.running.is_alone() || self.is_held() {
+            return None;
+        }
         if !self.may_overlap {
             return Some(Concurrency::ONE);
         }
@@ -191,6 +204,25 @@ impl SocketDriver {
             until: None,
             disconnect_started: false,
         }));
+    }
+
+    /// Refuses a CONNECT that has not been decided in time, and drops the future that was to decide it. False if it has been
+    /// decided.
+    pub(super) fn refuse_undecided(&mut self, observers: &Observers, limit: Duration) -> bool {
+        let accept = Accept::new(self.socket.clone());
+        let message = format!("the server did not answer within {limit:?}");
+        if !accept.refuse(&message, None) {
+            return false;
+        }
+        let namespace = self.socket.namespace().to_owned();
+        self.drop_running(
+            observers,
+            format_args!(
+                "it left CONNECT to {namespace} unanswered for `connect_timeout`, {limit:?}"
+            ),
+        );
+        self.close(CloseReason::ServerNamespaceDisconnect);
+        true
     }
 
     /// The server shuts down: drops the events that wait, and lets nobody in any more. What runs goes on.
@@ -258,6 +290,8 @@ impl SocketDriver {
                 }
             } else if !self.running.is_none() {
                 return self.wait(cx, observers, grace);
+            } else if self.has_queue() && self.was_accepted() {
+                return Progress::Running;
             } else if !self.start_disconnect() {
                 return match self.closing {
                     Some(_) => Progress::Ended,
@@ -279,7 +313,7 @@ impl SocketDriver {
             self.drop_outlived(observers, grace);
             // For what comes after it.
             cx.waker().wake_by_ref();
-        } else if !self.queue.is_empty() {
+        } else if self.has_queue() && !self.is_held() {
             self.look_at_queue();
         }
         Progress::Running

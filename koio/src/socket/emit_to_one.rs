@@ -3,8 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::task::consume_budget;
 
-use super::{ack::AckFuture, emit::Emit, error::not_sent, remote::RemoteSocket, socket::Socket};
+use super::{
+    ack::AckFuture,
+    emit::Emit,
+    error::{closed, not_sent},
+    remote::RemoteSocket,
+    socket::Socket,
+};
 use crate::{Result, ids::Room, wire};
 
 impl Socket {
@@ -24,6 +31,47 @@ impl Socket {
         self.deliver(draft)?;
         self.sent(event);
         Ok(())
+    }
+
+    /// Waits until an [`emit`](Self::emit) is not refused as [full](crate::Error::is_full): less than
+    /// [`send_queue_bytes`](crate::config::EngineConfig::send_queue_bytes) waits for the client. Resolves at once if that is
+    /// so already.
+    ///
+    /// Another task may fill the queue in between, so emit again in a loop:
+    ///
+    /// ```no_run
+    /// # use koio::{Result, Socket};
+    /// async fn send_history(socket: &Socket, history: &[String]) -> Result<()> {
+    ///     for line in history {
+    ///         while let Err(error) = socket.emit("line", line) {
+    ///             if !error.is_full() {
+    ///                 return Err(error);
+    ///             }
+    ///             socket.ready().await?;
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [Closed](crate::Error::is_closed) if the client is gone. One that takes nothing is
+    /// [cut](crate::CloseReason::SlowConsumer) after [`write_timeout`](crate::config::EngineConfig::write_timeout), and one
+    /// that polls no more after its missed ping, so the wait ends.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn ready(&self) -> Result<()> {
+        // A loop in which the queue is never full for long must let other tasks run.
+        consume_budget().await;
+        if self.is_open() {
+            self.session().ready().await;
+        }
+        if self.is_open() {
+            Ok(())
+        } else {
+            Err(closed())
+        }
     }
 
     /// Sends an event to this client and waits for its answer, for at most
@@ -84,6 +132,20 @@ impl Socket {
 }
 
 impl RemoteSocket {
+    /// [`Socket::ready`] for a client of this node. For a client of another node it resolves at once: its queue is there.
+    ///
+    /// # Errors
+    /// As [`Socket::ready`], for a client of this node.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn ready(&self) -> Result<()> {
+        match self.only().sockets().pop() {
+            Some(socket) => socket.ready().await,
+            None => Ok(()),
+        }
+    }
+
     /// An emit to this client alone that can be [volatile](Emit::volatile) or have a
     /// [timeout](Emit::timeout).
     pub fn only(&self) -> Emit {

@@ -7,10 +7,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{
@@ -19,26 +19,77 @@ use tokio::{
     },
 };
 
-use crate::engine::transport::{DirectFrames, DirectWrite, DirectWritten};
+use super::websocket::{Sink, WriteQueue};
+use crate::engine::transport::{
+    DirectFlushed, DirectFrames, DirectWrite, DirectWritten, FrameSource,
+};
 
 /// A byte stream that a WebSocket may run on.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// The queue of a stream that one task alone writes to. `()`: the stream shares its queue with direct writers.
+    type OwnQueue: Default + Send;
+
+    /// Uses the queue of what is to be written.
+    fn with_queue<R>(&self, own: &mut Self::OwnQueue, with: impl FnOnce(&mut WriteQueue) -> R)
+    -> R;
+
+    /// Writes what is queued, then the frames of `source`.
+    fn poll_write_frames(
+        &mut self,
+        own: &mut Self::OwnQueue,
+        cx: &mut Context<'_>,
+        source: &mut dyn FrameSource,
+    ) -> Poll<io::Result<()>>;
+
     /// A writer for tasks that do not own the stream.
     fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
         None
     }
+}
 
-    /// Takes the unwritten part of a frame that the direct writer has begun. It must be written before anything else.
-    fn take_begun(&self) -> Option<Bytes> {
-        None
+/// A [`Sink`] that waits for a stream.
+struct Waiting<'a, 'b, S>(&'a mut S, &'a mut Context<'b>);
+
+impl<S: AsyncWrite + Unpin> Sink for Waiting<'_, '_, S> {
+    fn write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write(self.1, bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write_vectored(self.1, slices)
     }
 }
 
-/// TLS, or another stream that is not the socket itself.
-impl ByteStream for TokioIo<Upgraded> {}
+/// Implements [`ByteStream`] for a stream that is not the socket itself.
+macro_rules! owned_by_one_task {
+    ($stream:ty) => {
+        impl ByteStream for $stream {
+            type OwnQueue = WriteQueue;
 
+            fn with_queue<R>(
+                &self,
+                own: &mut WriteQueue,
+                with: impl FnOnce(&mut WriteQueue) -> R,
+            ) -> R {
+                with(own)
+            }
+
+            fn poll_write_frames(
+                &mut self,
+                own: &mut WriteQueue,
+                cx: &mut Context<'_>,
+                source: &mut dyn FrameSource,
+            ) -> Poll<io::Result<()>> {
+                own.write(&mut Waiting(self, cx), source)
+            }
+        }
+    };
+}
+
+// TLS, for example.
+owned_by_one_task!(TokioIo<Upgraded>);
 #[cfg(test)]
-impl ByteStream for tokio::io::DuplexStream {}
+owned_by_one_task!(tokio::io::DuplexStream);
 
 /// A TCP connection. Any task may write to it through its [`writer`](Self::writer).
 #[derive(Debug)]
@@ -52,8 +103,11 @@ pub(crate) struct Tcp {
 #[derive(Debug)]
 pub(crate) struct TcpWriter {
     half: OwnedWriteHalf,
-    /// The unwritten part of a frame that [`DirectWrite::write`] has begun. Boxed, to keep idle connections small.
-    begun: Mutex<Option<Box<Bytes>>>,
+    /// What a WebSocket has taken over and not written.
+    ///
+    /// An emitter locks it within the outbox's lock, and the session's task takes frames out of the outbox within this lock.
+    /// So an emitter only tries to lock it: the task is writing then.
+    queue: Mutex<WriteQueue>,
 }
 
 impl From<TcpStream> for Tcp {
@@ -63,7 +117,7 @@ impl From<TcpStream> for Tcp {
             read,
             write: Some(Arc::new(TcpWriter {
                 half: write,
-                begun: Mutex::new(None),
+                queue: Mutex::default(),
             })),
         }
     }
@@ -80,36 +134,123 @@ impl Drop for Tcp {
 }
 
 impl ByteStream for Tcp {
-    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
-        Some(self.writer()? as _)
+    type OwnQueue = ();
+
+    fn with_queue<R>(&self, (): &mut (), with: impl FnOnce(&mut WriteQueue) -> R) -> R {
+        match &self.write {
+            Some(writer) => with(&mut writer.queue.lock()),
+            None => with(&mut WriteQueue::default()),
+        }
     }
 
-    fn take_begun(&self) -> Option<Bytes> {
-        let begun = self.write.as_ref()?.begun.lock().take()?;
-        Some(*begun)
+    fn poll_write_frames(
+        &mut self,
+        (): &mut (),
+        cx: &mut Context<'_>,
+        source: &mut dyn FrameSource,
+    ) -> Poll<io::Result<()>> {
+        match &self.write {
+            Some(writer) => {
+                let sink = &mut WaitingTcp(writer.half.as_ref(), cx);
+                writer.queue.lock().write(sink, source)
+            }
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWrite>> {
+        Some(self.writer()? as _)
     }
 }
 
 impl DirectWrite for TcpWriter {
     fn write(&self, frames: &mut dyn DirectFrames) -> DirectWritten {
-        let mut begun = self.begun.lock();
-        if begun.is_some() {
-            return DirectWritten::Nothing;
+        match self.queue.try_lock() {
+            Some(mut queue) => queue.write_direct(&mut self.trying(false), frames),
+            None => DirectWritten::Nothing,
         }
-        let bytes = frames.bytes();
-        // An error counts as nothing written: the session's task meets it again.
-        match self.half.try_write(bytes) {
-            Ok(0) | Err(_) => DirectWritten::Nothing,
-            Ok(written) if written == bytes.len() => DirectWritten::All,
-            Ok(written) => {
-                *begun = Some(Box::new(frames.take_unwritten(written)));
-                DirectWritten::Part
-            }
+    }
+
+    fn flush(&self, source: &mut dyn FrameSource) -> DirectFlushed {
+        match self.queue.try_lock() {
+            Some(mut queue) => queue.flush(&mut self.trying(true), source),
+            None => DirectFlushed::default(),
         }
     }
 }
 
+/// A [`Sink`] that waits for a TCP connection.
+struct WaitingTcp<'a, 'b>(&'a TcpStream, &'a mut Context<'b>);
+
+impl Sink for WaitingTcp<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        poll_try(self.0, self.1, |stream| stream.try_write(bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        poll_try(self.0, self.1, |stream| stream.try_write_vectored(slices))
+    }
+}
+
+/// A [`Sink`] that does not wait for a TCP connection.
+struct Trying<'a> {
+    stream: &'a TcpStream,
+    /// Asks the kernel itself. tokio makes no system call after one that would have blocked, until it has heard that the
+    /// socket is writable again. On Linux that is when a third of the send buffer is free, and when the thread polls the
+    /// network.
+    insists: bool,
+}
+
+impl Trying<'_> {
+    fn poll(
+        &self,
+        tried: io::Result<usize>,
+        send: impl FnOnce(&SockRef<'_>) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let mut result = tried;
+        if would_block(&result) && self.insists {
+            result = send(&SockRef::from(self.stream));
+        }
+        if would_block(&result) {
+            return Poll::Pending;
+        }
+        Poll::Ready(result)
+    }
+}
+
+fn would_block(result: &io::Result<usize>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+impl Sink for Trying<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(self.stream.try_write(bytes), |socket| {
+            socket.send_with_flags(bytes, NO_SIGNAL)
+        })
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.poll(self.stream.try_write_vectored(slices), |socket| {
+            socket.send_vectored_with_flags(slices, NO_SIGNAL)
+        })
+    }
+}
+
+/// `MSG_NOSIGNAL`: no `SIGPIPE` if the client has hung up. Elsewhere std has switched the signal off.
+const NO_SIGNAL: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
+    0x4000
+} else {
+    0
+};
+
 impl TcpWriter {
+    fn trying(&self, insists: bool) -> Trying<'_> {
+        Trying {
+            stream: self.half.as_ref(),
+            insists,
+        }
+    }
+
     /// Writes as much as the socket takes without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.half.try_write(bytes)
@@ -132,31 +273,30 @@ impl Tcp {
         self.write.clone()
     }
 
-    /// Writes as much as the socket takes without waiting.
-    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match &self.write {
-            Some(write) => write.try_write(bytes),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-
     fn poll_try(
         &self,
         cx: &mut Context<'_>,
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let Some(half) = &self.write else {
-            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
-        };
-        let stream: &TcpStream = half.half.as_ref();
-        loop {
-            match write(stream) {
-                // Readiness is polled only when the write would block: nearly always it does not.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(stream.poll_write_ready(cx))?;
-                }
-                result => return Poll::Ready(result),
+        match &self.write {
+            Some(writer) => poll_try(writer.half.as_ref(), cx, write),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+fn poll_try(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    write: impl Fn(&TcpStream) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        match write(stream) {
+            // Readiness is polled only when the write would block: nearly always it does not.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready!(stream.poll_write_ready(cx))?;
             }
+            result => return Poll::Ready(result),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{sync::atomic::Ordering, task::Waker};
 
+use parking_lot::MutexGuard;
+
 use super::{limits, load::Load, outbox::Outbox, state::OutboxState, turn_buffer};
 use crate::wire::Frame;
 
@@ -11,7 +13,7 @@ impl Outbox {
         let mut state = self.state_with_turn();
         let frame = state.queue.pop()?;
         let weight = limits::weight(frame.len(), frame.messages());
-        self.took(&mut state, weight);
+        self.took(state, weight);
         Some(frame)
     }
 
@@ -19,8 +21,9 @@ impl Outbox {
     #[cfg(test)]
     pub(crate) fn take_all(&self) -> impl Iterator<Item = Frame> + use<> {
         let mut state = self.state_with_turn();
-        self.took_all(&mut state);
-        state.queue.take_all()
+        let all = state.queue.take_all();
+        self.took_all(state);
+        all
     }
 
     /// Moves the oldest frames to the end of `buffer` as far as they are small, at most `left` of them, until `buffer` holds
@@ -36,8 +39,9 @@ impl Outbox {
         let mut state = self.state();
         let gathered = state.queue.gather(buffer, enough, left);
         let weight = limits::weight(gathered.bytes, gathered.messages);
-        self.took(&mut state, weight);
-        !state.queue.is_empty()
+        let more = !state.queue.is_empty();
+        self.took(state, weight);
+        more
     }
 
     /// See [`Session::take_queued`](crate::engine::Session::take_queued).
@@ -57,8 +61,9 @@ impl Outbox {
         if !is_idle || !is_first || state.queue.is_empty() || !is_current() {
             return None;
         }
-        self.took_all(&mut state);
-        Some(state.queue.take_all())
+        let all = state.queue.take_all();
+        self.took_all(state);
+        Some(all)
     }
 
     /// See [`Session::set_writable`](crate::engine::Session::set_writable).
@@ -77,15 +82,31 @@ impl Outbox {
         self.state().wakes_when_writable = wakes;
     }
 
-    fn took(&self, state: &mut OutboxState, weight: usize) {
-        state.progressed();
+    /// The transport has taken frames of this weight.
+    fn took(&self, mut state: MutexGuard<'_, OutboxState>, weight: usize) {
         let waiting = state.waiting - weight;
-        self.set_load(state, waiting);
+        self.set_load(&mut state, waiting);
+        if state.pressure.is_some() {
+            self.progressed(state);
+        }
     }
 
-    fn took_all(&self, state: &mut OutboxState) {
+    fn took_all(&self, state: MutexGuard<'_, OutboxState>) {
+        let weight = state.waiting;
+        self.took(state, weight);
+    }
+
+    #[cold]
+    fn progressed(&self, mut state: MutexGuard<'_, OutboxState>) {
         state.progressed();
-        self.set_load(state, 0);
+        let ready = self.take_ready(&mut state);
+        drop(state);
+        ready.wake();
+    }
+
+    /// The connection has taken bytes of what the transport had taken out before.
+    pub(crate) fn note_progress(&self) {
+        self.state().progressed();
     }
 
     // The turn. See `TurnGuard`.

@@ -111,12 +111,13 @@ impl QueueLimits {
         waiting >= self.first_mark
     }
 
-    /// Whether to take a frame while so much waits. `stalled_since`: since when the client is known to have taken nothing.
+    /// Whether to take a frame while so much waits. `since`: when the client last took something, as far as is
+    /// known.
     pub(super) fn judge(
         &self,
         urgency: Urgency,
         waiting: usize,
-        stalled_since: Option<Instant>,
+        since: Instant,
         now: Instant,
     ) -> Result<(), Refused> {
         if waiting < self.first_mark {
@@ -135,15 +136,10 @@ impl QueueLimits {
             }));
         }
         let timeout = self.write_timeout;
-        match stalled_since {
-            Some(since)
-                if urgency == Urgency::Shared
-                    && now.saturating_duration_since(since) >= timeout =>
-            {
-                Err(Refused::Slow(SlowCause::NoProgress { waiting, timeout }))
-            }
-            _ => Ok(()),
+        if urgency == Urgency::Shared && now.saturating_duration_since(since) >= timeout {
+            return Err(Refused::Slow(SlowCause::NoProgress { waiting, timeout }));
         }
+        Ok(())
     }
 }
 

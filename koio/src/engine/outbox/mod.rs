@@ -5,6 +5,7 @@
 //! ([`DirectWriter`](direct_writer::DirectWriter)), and frames of the session's own turn are collected without the lock
 //! ([`TurnGuard`]).
 
+mod crowd;
 mod direct_writer;
 mod drain;
 mod fanout;
@@ -13,10 +14,13 @@ mod load;
 #[allow(clippy::module_inception, reason = "the file is named after `Outbox`")]
 mod outbox;
 mod queue;
+mod ready;
 mod state;
 mod turn;
 mod turn_buffer;
+mod waiters;
 
+pub(crate) use self::crowd::take as take_crowded;
 pub use self::limits::SendError;
 pub(crate) use self::{
     direct_writer::WriteBudget,

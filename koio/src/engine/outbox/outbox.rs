@@ -11,12 +11,14 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
+    crowd,
     direct_writer::{DirectChance, WriteBudget},
     limits::{self, QueueLimits, Refused, SendError, SlowCause, Urgency},
     load::{AtomicLoad, Load},
-    queue::{FrameQueue, QueueEntry},
+    queue::{FrameQueue, OfferedFrames, QueueEntry},
     state::OutboxState,
     turn_buffer::{self, HEAVY},
+    waiters::ReadyWakers,
 };
 use crate::{
     engine::{
@@ -118,35 +120,121 @@ impl Outbox {
         urgency: Urgency,
         budget: &mut WriteBudget,
     ) -> Result<SendOutcome, SendError> {
-        let mut state = self.state_with_turn();
+        let state = self.state_with_turn();
         if state.closed {
             return Err(SendError::Closed);
         }
         if self.limits.is_above_first(state.waiting) {
-            self.admit(&mut state, urgency)?;
+            return self.accept_above(state, entry, urgency, budget);
         }
-        if state.in_turn {
-            // Nearly all of these are answers of the session's own turn. The turn sends them.
-            self.queue(&mut state, entry);
-            return Ok(SendOutcome::Done);
-        }
-        Ok(self.send(state, entry, budget))
+        Ok(self.pass_on(state, entry, budget))
     }
 
-    /// Whether a queue that is above its first mark takes another frame.
+    /// Sends a frame that is accepted: the session's turn does, or this thread.
+    fn pass_on(
+        &self,
+        mut state: MutexGuard<'_, OutboxState>,
+        entry: QueueEntry<'_>,
+        budget: &mut WriteBudget,
+    ) -> SendOutcome {
+        if !state.in_turn {
+            return self.send(state, entry, budget);
+        }
+        // Nearly all of these are answers of the session's own turn. The turn sends them.
+        self.queue(&mut state, entry);
+        if state.waiting >= HEAVY && state.writable {
+            // A handler that emits much would otherwise fill the queue until it yields.
+            self.offer(&mut state);
+        }
+        SendOutcome::Done
+    }
+
+    /// Accepts a frame that finds the queue above its first mark, if there is a reason to.
     #[cold]
-    fn admit(&self, state: &mut OutboxState, urgency: Urgency) -> Result<(), SendError> {
+    fn accept_above(
+        &self,
+        mut state: MutexGuard<'_, OutboxState>,
+        entry: QueueEntry<'_>,
+        urgency: Urgency,
+        budget: &mut WriteBudget,
+    ) -> Result<SendOutcome, SendError> {
+        if urgency == Urgency::Shared {
+            crowd::note();
+        }
+        let was_writable = state.writable;
+        let admitted = self.admit(&mut state, urgency, budget);
+        let ready = self.take_ready(&mut state);
+        // Events of the client wait for this, and what was written here does not wake the task that starts them.
+        let starts_events = !state.in_turn && !self.limits.is_above_first(state.waiting);
+        let sent = match admitted {
+            Ok(()) => Ok(self.pass_on(state, entry, budget)),
+            Err(refused) => {
+                if was_writable && !state.writable {
+                    // The task does not wait for the connection yet.
+                    OutboxState::wake_task(state);
+                } else {
+                    drop(state);
+                }
+                Err(refused)
+            }
+        };
+        ready.wake();
+        if starts_events {
+            self.wake();
+        }
+        sent
+    }
+
+    /// Whether a queue that is above its first mark takes another frame. What waits may never have been offered to the
+    /// network, because the task of the session had no turn. So the connection is tried before a frame is refused, and once
+    /// when the mark is reached.
+    fn admit(
+        &self,
+        state: &mut OutboxState,
+        urgency: Urgency,
+        budget: &mut WriteBudget,
+    ) -> Result<(), SendError> {
         let now = now();
         let pressure = state.pressure.get_or_insert_default();
+        let is_first = pressure.stalled_since.is_none();
         let since = *pressure.stalled_since.get_or_insert(now);
-        let judged = self.limits.judge(urgency, state.waiting, Some(since), now);
+        let mut judged = self.limits.judge(urgency, state.waiting, since, now);
+        let tries = match judged {
+            Ok(()) => is_first && budget.covers(state.waiting),
+            Err(_) => true,
+        };
+        if tries && self.offer(state) {
+            judged = self.limits.judge(urgency, state.waiting, now, now);
+        }
         judged.map_err(|refused| match refused {
             Refused::Full { waiting, limit } => SendError::Full { waiting, limit },
             Refused::Slow(cause) => {
-                pressure.slow = Some(cause);
+                state.pressure.get_or_insert_default().slow = Some(cause);
                 SendError::SlowConsumer
             }
         })
+    }
+
+    /// Offers all that is queued to the connection, if this thread may write to it. Returns whether the connection has taken
+    /// something.
+    ///
+    /// No other thread writes during a turn: it does not see the frames in the buffer of the turn's thread, which come first.
+    pub(super) fn offer(&self, state: &mut OutboxState) -> bool {
+        if !state.direct.is_open() || (state.in_turn && !self.is_in_turn_of_this_thread()) {
+            return false;
+        }
+        let mut frames = OfferedFrames {
+            queue: &mut state.queue,
+            taken: 0,
+        };
+        let flushed = state.direct.flush(&mut frames);
+        let waiting = state.waiting - frames.taken;
+        state.writable = flushed.is_all;
+        if flushed.progressed {
+            state.progressed();
+        }
+        self.set_load(state, waiting);
+        flushed.progressed
     }
 
     /// Why the session, which ends as a slow consumer, does so.
@@ -197,22 +285,17 @@ impl Outbox {
         if state.queue.is_empty() {
             return;
         }
-        if state.is_idle()
-            && state.direct.is_open()
-            && state.waiting <= HEAVY
-            && let Some(frames) = state.queue.pop_all()
-        {
-            let mut entry = QueueEntry::Own(frames);
-            match state.direct.write(&mut entry, budget) {
-                DirectWritten::All => return self.set_load(&mut state, 0),
-                DirectWritten::Part => {
-                    state.writable = false;
-                    self.set_load(&mut state, 0);
-                }
-                DirectWritten::Nothing => state.queue.push(entry),
-            }
+        if state.is_idle() && state.direct.is_open() {
+            state.direct.note_write(budget);
+            self.offer(&mut state);
         }
-        OutboxState::wake_task(state);
+        let ready = self.take_ready(&mut state);
+        if state.writable && state.queue.is_empty() {
+            drop(state);
+        } else {
+            OutboxState::wake_task(state);
+        }
+        ready.wake();
     }
 
     fn queue(&self, state: &mut OutboxState, entry: QueueEntry<'_>) {
@@ -268,6 +351,9 @@ impl Outbox {
         }
         let waiting = state.waiting;
         self.set_load(&mut state, waiting);
+        let ready = self.take_ready(&mut state);
+        drop(state);
+        ready.wake();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -297,6 +383,16 @@ impl Outbox {
             });
         }
         state
+    }
+
+    /// The tasks that wait for the queue to be below its first mark, if it is, or if it is closed.
+    pub(super) fn take_ready(&self, state: &mut OutboxState) -> ReadyWakers {
+        match &mut state.pressure {
+            Some(pressure) if state.closed || !self.limits.is_above_first(state.waiting) => {
+                pressure.waiters.take_all()
+            }
+            _ => ReadyWakers::default(),
+        }
     }
 
     /// Sets how much is queued.

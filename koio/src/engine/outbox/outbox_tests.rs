@@ -13,7 +13,10 @@ use std::{
 
 use super::limits::MESSAGE_WEIGHT;
 use super::*;
-use crate::{engine::transport::DirectFrames, wire};
+use crate::{
+    engine::transport::{DirectFlushed, DirectFrames, FrameSource},
+    wire,
+};
 
 #[path = "turn_tests.rs"]
 mod turn;
@@ -203,6 +206,14 @@ struct Takes {
     begun: Vec<u8>,
 }
 
+impl Takes {
+    fn take_begun(&mut self) {
+        let count = self.begun.len().min(self.room);
+        self.room -= count;
+        self.taken.extend(self.begun.drain(..count));
+    }
+}
+
 impl DirectWrite for Mutex<Takes> {
     fn write(&self, frames: &mut dyn DirectFrames) -> DirectWritten {
         let mut takes = self.lock();
@@ -219,6 +230,25 @@ impl DirectWrite for Mutex<Takes> {
         } else {
             takes.begun = frames.take_unwritten(count).to_vec();
             DirectWritten::Part
+        }
+    }
+
+    fn flush(&self, source: &mut dyn FrameSource) -> DirectFlushed {
+        let mut takes = self.lock();
+        let before = takes.taken.len();
+        while takes.begun.is_empty() {
+            let mut next = Vec::new();
+            if !source.gather(&mut next, 1_000) && next.is_empty() {
+                break;
+            }
+            next.extend(source.next().iter().flat_map(|frame| frame.bytes().clone()));
+            takes.begun = next;
+            takes.take_begun();
+        }
+        takes.take_begun();
+        DirectFlushed {
+            progressed: takes.taken.len() > before,
+            is_all: takes.begun.is_empty(),
         }
     }
 }

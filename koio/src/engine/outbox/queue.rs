@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::limits::weight;
 use crate::{
-    engine::transport::DirectFrames,
+    engine::transport::{DirectFrames, FrameSource},
     wire::{Draft, Frame},
 };
 
@@ -90,6 +90,28 @@ pub(super) struct FrameQueue {
     tail_messages: u16,
 }
 
+/// The frames of a queue, offered to a connection.
+pub(super) struct OfferedFrames<'a> {
+    pub(super) queue: &'a mut FrameQueue,
+    /// What the frames that were taken counted.
+    pub(super) taken: usize,
+}
+
+impl FrameSource for OfferedFrames<'_> {
+    fn gather(&mut self, buffer: &mut Vec<u8>, enough: usize) -> bool {
+        let mut left = usize::MAX;
+        let gathered = self.queue.gather(buffer, enough, &mut left);
+        self.taken += weight(gathered.bytes, gathered.messages);
+        !self.queue.is_empty()
+    }
+
+    fn next(&mut self) -> Option<Frame> {
+        let frame = self.queue.pop()?;
+        self.taken += weight(frame.len(), frame.messages());
+        Some(frame)
+    }
+}
+
 /// How much [`FrameQueue::gather`] took out of the queue.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -124,15 +146,6 @@ impl FrameQueue {
 
     pub(super) fn pop(&mut self) -> Option<Frame> {
         self.frames.pop().or_else(|| self.take_tail())
-    }
-
-    /// Takes everything as one frame.
-    pub(super) fn pop_all(&mut self) -> Option<Frame> {
-        let first = self.pop()?;
-        if self.is_empty() {
-            return Some(first);
-        }
-        Some(first.followed_by(self.take_all()))
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Frame> + use<> {

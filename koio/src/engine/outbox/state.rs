@@ -4,7 +4,7 @@ use std::{task::Waker, time::Instant};
 
 use parking_lot::MutexGuard;
 
-use super::{direct_writer::DirectWriter, limits::SlowCause, queue::FrameQueue};
+use super::{direct_writer::DirectWriter, limits::SlowCause, queue::FrameQueue, waiters::Waiters};
 
 #[derive(Default)]
 pub(super) struct OutboxState {
@@ -34,6 +34,8 @@ pub(super) struct Pressure {
     /// When the queue was first found above the mark since the client last took anything. The clock is read only there: an
     /// event for a client whose queue is short reads none.
     pub(super) stalled_since: Option<Instant>,
+    /// The tasks that wait until the queue is below the mark.
+    pub(super) waiters: Waiters,
     /// Why the queue has the session cut.
     pub(super) slow: Option<SlowCause>,
 }

@@ -43,6 +43,7 @@ impl SessionTask {
                 if !waits_for_requests {
                     if self.transport.has_progressed() {
                         self.machine.wrote();
+                        self.session.shared().outbox.note_progress();
                     }
                     self.input(Input::Stalled);
                 }

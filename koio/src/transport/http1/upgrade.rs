@@ -45,7 +45,7 @@ impl PendingUpgrade {
                 let _ = engine.open(*opening, Box::new(websocket));
             }
             UpgradedSession::Existing(session) => {
-                websocket.write_now(&self.response);
+                websocket.write_now(self.response);
                 let _ = session.probe(Box::new(websocket));
             }
         }

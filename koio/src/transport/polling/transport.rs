@@ -223,6 +223,19 @@ impl Transport for PollingTransport {
     fn mailbox(&self) -> Option<Arc<dyn Any + Send + Sync>> {
         Some(Arc::clone(&self.inbox) as _)
     }
+
+    fn end_turn(&mut self) {
+        // `poll_recv` answers a POST when it finds no packet behind the last one. The session may have stopped reading right
+        // there, until a GET comes: a client that makes one request at a time makes none before this answer.
+        if self.state == PollingState::Open
+            && self
+                .post
+                .as_ref()
+                .is_some_and(|post| post.packets.is_empty())
+        {
+            self.end_post(PollResponse::Taken);
+        }
+    }
 }
 
 impl Drop for PollingTransport {

@@ -1,7 +1,7 @@
 //! The WebSocket transport.
 //!
 //! [`Reader`] turns the bytes of the client into messages. Frames to the client are encoded where they are made, header
-//! included, and written as they are ([`WriteQueue`]).
+//! included, and written as they are ([`WriteQueue`]: the one way to write to a connection).
 
 mod control;
 mod event;
@@ -17,23 +17,20 @@ use std::{
     num::NonZeroU16,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
 use tracing::debug;
 
+pub(super) use self::write::{Sink, WriteQueue};
 use self::{
-    control::{UrgentBytes, close_frame},
+    control::close_frame,
     event::{ReadEvent, Violation},
     limits::ReservedBits,
     reader::Reader,
-    write::WriteQueue,
 };
-use super::{
-    read_buffer::ReadBuffer,
-    tcp::{ByteStream, Tcp},
-};
+use super::{read_buffer::ReadBuffer, tcp::ByteStream};
 use crate::{
     engine::{
         CloseReason, Ending, EngineConfig, TransportKind,
@@ -43,16 +40,14 @@ use crate::{
 };
 
 /// A WebSocket over any byte stream.
-pub(super) struct WebSocketTransport<S> {
+pub(super) struct WebSocketTransport<S: ByteStream> {
     io: S,
+    /// The stream's [`WriteQueue`], unless it keeps that itself.
+    own_queue: S::OwnQueue,
     buffer: ReadBuffer,
     reader: Reader,
-    /// Boxed, and absent when empty, to keep idle connections small.
-    urgent: Option<Box<UrgentBytes>>,
-    outgoing: WriteQueue,
     /// The close frame that follows everything else, once that is written.
     close_with: Option<NonZeroU16>,
-    close_sent: bool,
     /// The connection is closed for writing.
     shut: bool,
     /// All frames that were taken from the outbox are written, and the close frame.
@@ -71,17 +66,15 @@ enum ConnectionPhase {
     Ended,
 }
 
-impl<S> WebSocketTransport<S> {
+impl<S: ByteStream> WebSocketTransport<S> {
     /// A WebSocket after its handshake. `unread`: bytes that came behind the handshake.
     pub(super) fn new(io: S, unread: &Bytes, config: &EngineConfig) -> Self {
         Self {
             io,
+            own_queue: S::OwnQueue::default(),
             buffer: ReadBuffer::of(unread),
             reader: Reader::new(config),
-            urgent: None,
-            outgoing: WriteQueue::default(),
             close_with: None,
-            close_sent: false,
             shut: false,
             flushed: false,
             client_closed: false,
@@ -103,40 +96,33 @@ impl<S> WebSocketTransport<S> {
         self.buffer = ReadBuffer::default();
     }
 
+    /// Uses the connection's queue.
+    fn queue<R>(&mut self, with: impl FnOnce(&mut WriteQueue) -> R) -> R {
+        self.io.with_queue(&mut self.own_queue, with)
+    }
+
     /// Queues a close frame behind everything else, unless one was sent.
     fn send_close(&mut self, payload: &[u8]) {
-        if !self.close_sent {
-            self.close_sent = true;
-            if let Some(urgent) = self.urgent.take() {
-                self.outgoing.push(urgent.bytes.into());
-            }
-            self.outgoing.push(close_frame(payload));
-        }
+        self.queue(|queue| queue.finish(|| close_frame(payload)));
     }
 
     /// Writes the response of the handshake with the first frame, or ahead of a close frame.
     pub(super) fn lead_with(&mut self, response: Vec<u8>) {
-        self.urgent = Some(Box::new(UrgentBytes::response(response)));
+        self.queue(|queue| queue.lead_with(response));
     }
-}
 
-impl WebSocketTransport<Tcp> {
     /// Writes the response of the handshake at once.
-    pub(super) fn write_now(&mut self, response: &[u8]) {
-        // An error is met again by the next read.
-        let written = self.io.try_write(response).unwrap_or(0);
-        if let Some(unsent @ [_, ..]) = response.get(written..) {
-            self.outgoing.push(Bytes::copy_from_slice(unsent));
-        }
+    pub(super) fn write_now(&mut self, response: Vec<u8>) {
+        self.lead_with(response);
+        // What is not taken now is written by the next write, which meets an error again.
+        let _ = self.poll_write(&mut Context::from_waker(Waker::noop()), &mut None);
     }
-}
 
-impl<S: ByteStream> WebSocketTransport<S> {
     /// Queues a close frame of the session behind everything else.
     fn end(&mut self, code: u16) {
         if self.phase == ConnectionPhase::Ended {
             // The client has hung up: a close frame would be sent in vain, and answered with a reset.
-            self.close_sent = true;
+            self.queue(WriteQueue::finish_silently);
             self.shut = true;
         } else {
             self.send_close(&code.to_be_bytes());
@@ -150,21 +136,14 @@ impl<S: ByteStream> WebSocketTransport<S> {
         source: &mut dyn FrameSource,
     ) -> Poll<Result<(), TransportLost>> {
         let lost = |_| TransportLost(CloseReason::TransportClose);
-        // Nothing follows a close frame.
-        let source = if self.close_sent { &mut None } else { source };
-        let io = Pin::new(&mut self.io);
-        let mut nothing = Vec::new();
-        let urgent = match &mut self.urgent {
-            Some(urgent) => &mut urgent.bytes,
-            None => &mut nothing,
-        };
-        let written = self.outgoing.poll_write(io, cx, urgent, source);
-        self.urgent.take_if(|urgent| urgent.bytes.is_empty());
+        let written = self.io.poll_write_frames(&mut self.own_queue, cx, source);
         ready!(written).map_err(lost)?;
-        let io = Pin::new(&mut self.io);
         // The server closes the connection first (RFC 6455 section 7.1.1): clients wait for that. Only the answer to
         // our close frame is waited for.
-        let flushed = if self.close_sent && self.phase != ConnectionPhase::Open && !self.shut {
+        let must_shut = self.phase != ConnectionPhase::Open && !self.shut;
+        let must_shut = must_shut && self.queue(|queue| queue.is_finished());
+        let io = Pin::new(&mut self.io);
+        let flushed = if must_shut {
             let shut = io.poll_shutdown(cx);
             self.shut = shut.is_ready();
             shut
@@ -201,7 +180,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
                     return Poll::Ready(Ok(()));
                 }
                 Some(ReadEvent::Ping(payload)) => {
-                    self.urgent.get_or_insert_default().push_pong(&payload);
+                    self.queue(|queue| queue.push_pong(&payload));
                     continue;
                 }
                 Some(ReadEvent::Pong) => continue,
@@ -275,7 +254,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
     }
 
     fn has_progressed(&mut self) -> bool {
-        self.outgoing.has_progressed()
+        self.queue(WriteQueue::has_progressed)
     }
 
     fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress {

@@ -1,4 +1,4 @@
-//! Writes frames. They are encoded already, and shared with all other recipients.
+//! What a WebSocket writes, and in which order. Frames are encoded already, and shared with all other recipients.
 //!
 //! Small frames are copied together; big ones are slices of a vectored write.
 
@@ -6,13 +6,13 @@ use std::{
     cell::Cell,
     collections::VecDeque,
     io::{self, IoSlice},
-    pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 
-use crate::{engine::transport::FrameSource, transport::tcp::ByteStream};
+use super::control::UrgentBytes;
+use crate::engine::transport::{DirectFlushed, DirectFrames, DirectWritten, FrameSource};
 
 thread_local! {
     /// Where small frames are copied together. It is taken out for the length of one write.
@@ -25,22 +25,73 @@ const SLICES: usize = 32;
 
 type QueuedFrames = VecDeque<Bytes>;
 
-/// Frames that the socket has not taken.
+/// Where a [`WriteQueue`] writes. `Pending`: nothing more is taken for now.
+pub(in crate::transport) trait Sink {
+    fn write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+}
+
+/// All that a connection has taken over and has not written, in the order in which it is written: the rest of the frame
+/// that was begun and the frames behind it, then the urgent bytes, then the outbox's frames, then a close frame.
+///
+/// There is one for each connection, and whoever writes to the connection writes through it. So nothing gets between the
+/// parts of a frame, whoever began it, or ahead of the response of the handshake.
 #[derive(Debug, Default)]
-pub(super) struct WriteQueue {
+pub(in crate::transport) struct WriteQueue {
     /// The first may be partly written. Boxed, and absent when empty, to keep idle connections small.
     frames: Option<Box<QueuedFrames>>,
+    /// Written between frames. Boxed, and absent when empty, for the same reason.
+    urgent: Option<Box<UrgentBytes>>,
+    /// A close frame is the last in `frames`, or was written. Nothing follows it.
+    finished: bool,
     progressed: bool,
 }
 
 impl WriteQueue {
     /// Whether anything was written since the last call.
-    pub(super) fn has_progressed(&mut self) -> bool {
+    pub(in crate::transport) fn has_progressed(&mut self) -> bool {
         std::mem::take(&mut self.progressed)
     }
 
+    /// Whether a frame may be written now.
+    fn is_clear(&self) -> bool {
+        self.frames.is_none() && self.urgent.is_none() && !self.finished
+    }
+
+    /// Writes the response of the handshake ahead of everything else, in one write with what is there by then.
+    pub(super) fn lead_with(&mut self, response: Vec<u8>) {
+        self.urgent = Some(Box::new(UrgentBytes::response(response)));
+    }
+
+    /// Answers a ping, behind the frame that was begun.
+    pub(super) fn push_pong(&mut self, payload: &[u8]) {
+        self.urgent.get_or_insert_default().push_pong(payload);
+    }
+
+    /// Ends the connection with a close frame, behind everything that was taken over, unless it has one.
+    pub(super) fn finish(&mut self, close_frame: impl FnOnce() -> Bytes) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        if let Some(urgent) = self.urgent.take() {
+            self.push(urgent.bytes.into());
+        }
+        self.push(close_frame());
+    }
+
+    /// Ends the connection without a close frame.
+    pub(super) fn finish_silently(&mut self) {
+        self.finished = true;
+    }
+
+    /// Whether the connection has ended, with a close frame or without.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
     /// Queues bytes behind all others.
-    pub(super) fn push(&mut self, bytes: Bytes) {
+    fn push(&mut self, bytes: Bytes) {
         self.frames.get_or_insert_default().push_back(bytes);
     }
 
@@ -49,22 +100,17 @@ impl WriteQueue {
         self.frames.as_ref().map_or(0, |frames| frames.len())
     }
 
-    /// Finishes the frame that was begun, by this writer or by the direct writer. Then writes `first` and all frames of
-    /// `source`.
-    pub(super) fn poll_write(
+    /// Writes everything that was taken over, and all frames of `source`.
+    pub(in crate::transport) fn write(
         &mut self,
-        mut io: Pin<&mut impl ByteStream>,
-        cx: &mut Context<'_>,
-        first: &mut Vec<u8>,
+        sink: &mut impl Sink,
         source: &mut dyn FrameSource,
     ) -> Poll<io::Result<()>> {
-        if let Some(begun) = io.take_begun() {
-            self.frames.get_or_insert_default().push_front(begun);
-        }
+        let source = if self.finished { &mut None } else { source };
         loop {
             let mut together = TOGETHER.take();
-            let more = self.gather(&mut together, first, source);
-            let some = self.poll_some(io.as_mut(), cx, &together);
+            let more = self.gather(&mut together, source);
+            let some = self.write_some(sink, &together);
             TOGETHER.set(together);
             ready!(some)?;
             if !more && self.len() == 0 {
@@ -74,20 +120,55 @@ impl WriteQueue {
         }
     }
 
-    /// Copies `first` and the small frames of the source together. Queues the big frame behind them, and some that
-    /// follow it. Does nothing while frames are queued. Returns whether there may be more.
-    fn gather(
+    /// Writes frames for an emitter, unless something comes before them.
+    pub(in crate::transport) fn write_direct(
         &mut self,
-        together: &mut Vec<u8>,
-        first: &mut Vec<u8>,
+        sink: &mut impl Sink,
+        frames: &mut dyn DirectFrames,
+    ) -> DirectWritten {
+        if !self.is_clear() {
+            return DirectWritten::Nothing;
+        }
+        let bytes = frames.bytes();
+        // An error counts as nothing written: the session's task meets it again.
+        match sink.write(bytes) {
+            Poll::Pending | Poll::Ready(Ok(0) | Err(_)) => DirectWritten::Nothing,
+            Poll::Ready(Ok(written)) if written == bytes.len() => DirectWritten::All,
+            Poll::Ready(Ok(written)) => {
+                self.progressed = true;
+                self.push(frames.take_unwritten(written));
+                DirectWritten::Part
+            }
+        }
+    }
+
+    /// [`write`](Self::write) for an emitter.
+    pub(in crate::transport) fn flush(
+        &mut self,
+        sink: &mut impl Sink,
         source: &mut dyn FrameSource,
-    ) -> bool {
+    ) -> DirectFlushed {
+        // The session's task asks for what it has not seen.
+        let before = self.has_progressed();
+        let written = self.write(sink, source);
+        let progressed = self.progressed;
+        self.progressed |= before;
+        DirectFlushed {
+            progressed,
+            is_all: matches!(written, Poll::Ready(Ok(()))),
+        }
+    }
+
+    /// Copies the urgent bytes and the small frames of the source together. Queues the big frame behind them, and some that
+    /// follow it. Does nothing while frames are queued. Returns whether there may be more.
+    fn gather(&mut self, together: &mut Vec<u8>, source: &mut dyn FrameSource) -> bool {
         together.clear();
         if self.len() > 0 {
             return true;
         }
-        together.append(first);
-        *first = Vec::new();
+        if let Some(mut urgent) = self.urgent.take() {
+            together.append(&mut urgent.bytes);
+        }
         if !source.gather(together, WRITE) {
             return false;
         }
@@ -103,36 +184,28 @@ impl WriteQueue {
     }
 
     /// Makes one write of `together` and of the queue behind it.
-    fn poll_some(
-        &mut self,
-        io: Pin<&mut impl ByteStream>,
-        cx: &mut Context<'_>,
-        together: &[u8],
-    ) -> Poll<io::Result<()>> {
+    fn write_some(&mut self, sink: &mut impl Sink, together: &[u8]) -> Poll<io::Result<()>> {
         let poll = if self.len() == 0 {
             if together.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            io.poll_write(cx, together)
+            sink.write(together)
         } else {
-            self.poll_slices(io, cx, together)
+            self.write_slices(sink, together)
         };
-        let written = match poll {
-            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Poll::Ready(Ok(written)) => written,
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending => 0,
+        // Also after an error: what was gathered is not lost, whoever meets the error again.
+        let written = match &poll {
+            Poll::Ready(Ok(written)) => *written,
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
         };
         self.advance(together, written);
-        poll.map_ok(drop)
+        match poll {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            poll => poll.map_ok(drop),
+        }
     }
 
-    fn poll_slices(
-        &self,
-        io: Pin<&mut impl ByteStream>,
-        cx: &mut Context<'_>,
-        together: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn write_slices(&self, sink: &mut impl Sink, together: &[u8]) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); SLICES + 1];
         let begin = std::iter::once(together).filter(|bytes| !bytes.is_empty());
         let frames = self.frames.iter().flat_map(|frames| frames.iter());
@@ -143,8 +216,8 @@ impl WriteQueue {
             count += 1;
         }
         match slices.get(..count).unwrap_or_default() {
-            [only] => io.poll_write(cx, only),
-            several => io.poll_write_vectored(cx, several),
+            [only] => sink.write(only),
+            several => sink.write_vectored(several),
         }
     }
 
@@ -176,7 +249,8 @@ impl WriteQueue {
     /// How many bytes are queued.
     pub(super) fn byte_len(&self) -> usize {
         let frames = self.frames.iter().flat_map(|frames| frames.iter());
-        frames.map(Bytes::len).sum()
+        let urgent = self.urgent.as_ref().map_or(0, |urgent| urgent.bytes.len());
+        frames.map(Bytes::len).sum::<usize>() + urgent
     }
 
     pub(super) fn capacity(&self) -> usize {

@@ -103,8 +103,7 @@ async fn unread_pongs_do_not_pile_up() {
         assert!(read(&mut websocket).is_pending());
         tokio::task::yield_now().await;
     }
-    let urgent = websocket.urgent.map_or(0, |urgent| urgent.bytes.len());
-    let waiting = websocket.outgoing.byte_len() + urgent;
+    let waiting = websocket.queue(|queue| queue.byte_len());
     assert!(waiting <= 2 * MAX_PONGS);
 }
 
@@ -126,7 +125,7 @@ async fn an_idle_connection_holds_no_buffer_and_half_a_frame_only_its_bytes() {
         assert!(read(&mut websocket).is_pending());
         assert!(write(&mut websocket).is_ready());
         assert!(is_idle(&websocket));
-        assert_eq!(websocket.outgoing.capacity(), 0);
+        assert_eq!(websocket.queue(|queue| queue.capacity()), 0);
     }
 }
 
