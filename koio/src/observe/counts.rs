@@ -18,6 +18,10 @@ pub struct Counts {
     pub write_timeouts: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
+    /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
+    pub sessions_refused: u64,
+    /// Sessions over polling that were closed because their client did not take the whole answer to a poll.
+    pub answers_cut: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
     pub unexpected_acks: u64,
     /// Answers that a handler gave after its event had been answered.
@@ -48,6 +52,8 @@ pub(super) struct Counters {
     slow_consumers: AtomicU64,
     write_timeouts: AtomicU64,
     protocol_errors: AtomicU64,
+    sessions_refused: AtomicU64,
+    answers_cut: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
     answers_lost: AtomicU64,
@@ -71,6 +77,8 @@ impl Observer for Counters {
                 &self.slow_consumers
             }
             Observation::ProtocolError { .. } => &self.protocol_errors,
+            Observation::SessionRefused { .. } => &self.sessions_refused,
+            Observation::AnswerCut { .. } => &self.answers_cut,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
             Observation::AnswerLost { .. } => &self.answers_lost,
@@ -103,6 +111,8 @@ impl Counters {
             slow_consumers: read(&self.slow_consumers),
             write_timeouts: read(&self.write_timeouts),
             protocol_errors: read(&self.protocol_errors),
+            sessions_refused: read(&self.sessions_refused),
+            answers_cut: read(&self.answers_cut),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),
             answers_lost: read(&self.answers_lost),

@@ -8,8 +8,9 @@ use crate::{engine::BadConfig, wire::PacketLimits};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SocketConfig {
-    /// Time that a client has to connect to its first namespace. Default 10 s. Then its session is closed
-    /// ([`ForcedServerClose`](crate::CloseReason::ForcedServerClose)).
+    /// Time that a client has to connect to a namespace: its first, and again when it has left the last. Default 10 s. Then
+    /// its session is closed ([`ForcedServerClose`](crate::CloseReason::ForcedServerClose)). At most
+    /// [`max_unconnected`](crate::engine::EngineConfig::max_unconnected) sessions are in this state.
     pub connect_timeout: Duration,
     /// Events of one socket that may run or wait for its handlers. Default 256. Those beyond count in `read_ahead`.
     pub event_queue: usize,

@@ -55,6 +55,9 @@ impl SessionTask {
         self.expire();
         self.run_commands();
         self.read_and_run(cx, &mut budget);
+        if let Some(connected) = self.session.take_connected() {
+            self.registration.set_connected(connected);
+        }
         let was_ending = self.ending.is_some();
         let writable = self.flush(cx);
         // A write that failed has ended the session after the layer above had its turn.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 /// Times after which a client that has not sent what is due breaks the protocol. `None`: no deadline.
 pub(super) struct ClientDeadlines {
-    /// For the CONNECT of its first namespace.
+    /// For a namespace to be connected to, while there is none.
     pub(super) connect: Option<Instant>,
     /// For the attachments of a binary packet.
     pub(super) attachments: Option<Instant>,

@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::futures::OwnedNotified;
@@ -53,6 +53,10 @@ impl Clients {
 impl Acceptor for Clients {
     fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream> {
         Box::new(Client::new(self, session, opening))
+    }
+
+    fn reports_connected(&self) -> bool {
+        true
     }
 }
 
@@ -96,7 +100,7 @@ impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
         let assembler = Assembler::new(core.packets());
-        let connect_by = now().checked_add(core.config().connect_timeout);
+        let connect_by = connect_by(core.config().connect_timeout);
         Self {
             connection: Arc::new(Connection::new(
                 core,
@@ -270,6 +274,7 @@ impl Client {
         }
         if self.deadlines.connect.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
             self.deadlines.connect = None;
+            self.connection.session.set_connected(true);
         }
         let is_due = |by: &mut Option<Instant>| by.take_if(|by| now() >= *by).is_some();
         if is_due(&mut self.deadlines.connect) {
@@ -315,7 +320,17 @@ impl Client {
         });
         if self.drivers.is_empty() {
             self.drivers = Vec::new();
+            if self.deadlines.connect.is_none() && !self.closed {
+                self.last_socket_left();
+            }
         }
+    }
+
+    /// The client is in no namespace any more: it has the time of a new one to connect again.
+    #[cold]
+    fn last_socket_left(&mut self) {
+        self.connection.session.set_connected(false);
+        self.deadlines.connect = connect_by(self.core().config().connect_timeout);
     }
 }
 
@@ -399,6 +414,12 @@ impl Upstream for Client {
             driver.close(reason);
         }
     }
+}
+
+/// When a client must be connected. Always some time: `None` says that it is connected.
+fn connect_by(timeout: Duration) -> Option<Instant> {
+    let (now, far) = (now(), Duration::from_secs(86_400 * 365 * 30));
+    now.checked_add(timeout).or_else(|| now.checked_add(far))
 }
 
 fn in_namespace<'a>(
