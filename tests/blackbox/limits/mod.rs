@@ -1,5 +1,6 @@
 //! A client that does not read, or never stops sending, costs itself and nobody else.
 
 mod fairness;
+mod sessions;
 pub(crate) mod slow_clients;
 mod stuck_clients;
