@@ -237,22 +237,23 @@ pub(super) async fn by_hyper(
     mut stopped: watch::Receiver<bool>,
 ) {
     let connection = Arc::clone(stream.connection());
-    let peer = connection.peer;
-    let service = service_fn(move |request| services.call(request, &connection));
-    let connection = http1::Builder::new()
+    let service = service_fn(|request| services.call(request, &connection));
+    let served = http1::Builder::new()
         // The stream has the deadlines.
         .header_read_timeout(None)
         .max_buf_size(READ_BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    tokio::pin!(connection);
+    tokio::pin!(served);
     let result = tokio::select! {
-        result = &mut connection => result,
+        result = &mut served => result,
         () = ended(&mut stopped) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            served.as_mut().graceful_shutdown();
+            served.await
         }
     };
+    connection.last_session.connection_ended();
+    let peer = connection.peer;
     if let Err(error) = result {
         debug!(%peer, %error, "http connection ended");
     }

@@ -65,7 +65,8 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Serves until [`IoHandle::shutdown`] has ended.
+    /// Serves until [`IoHandle::shutdown`] has ended, and the HTTP requests that are under way then are answered, within
+    /// the deadline of the shutdown.
     ///
     /// # Errors
     /// None today: a connection that can't be accepted is tried again.
@@ -80,6 +81,8 @@ impl Server {
             ..
         } = self;
         accept_all(listener, services, handle.stopped()).await;
+        // A program ends when this returns, and its connections with it.
+        handle.connections_ended().await;
         Ok(())
     }
 

@@ -164,6 +164,8 @@ impl Outbox {
         let was_writable = state.writable;
         let admitted = self.admit(&mut state, urgency, budget);
         let ready = self.take_ready(&mut state);
+        // Events of the client wait for this, and what was written here does not wake the task that starts them.
+        let starts_events = !state.in_turn && !self.limits.is_above_first(state.waiting);
         let sent = match admitted {
             Ok(()) => Ok(self.pass_on(state, entry, budget)),
             Err(refused) => {
@@ -177,6 +179,9 @@ impl Outbox {
             }
         };
         ready.wake();
+        if starts_events {
+            self.wake();
+        }
         sent
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::handshake_rate::HandshakeRate;
+use super::{handshake_rate::HandshakeRate, last_session::LastSession};
 use crate::{
     engine::LimitReached,
     observe::Observers,
@@ -41,6 +41,7 @@ pub(crate) struct HttpTimeouts {
 pub(crate) struct HttpConnection {
     pub(crate) peer: SocketAddr,
     pub(crate) timeouts: HttpTimeouts,
+    pub(crate) last_session: LastSession,
     observers: Option<Observers>,
     /// Weak, because its end shuts the connection down.
     tcp: Weak<TcpWriter>,
@@ -83,6 +84,7 @@ impl HttpConnection {
         Self {
             peer,
             timeouts,
+            last_session: LastSession::default(),
             observers,
             tcp: writer.map_or_else(Weak::new, |writer| Arc::downgrade(&writer)),
             handshakes: Mutex::new(handshakes),

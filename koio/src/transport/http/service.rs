@@ -174,7 +174,7 @@ impl EngineService {
                 PendingResponse::Done(self.open_websocket(&mut request, peer, None))
             }
             Ok(RequestIntent::Session(sid, transport)) => {
-                self.session(sid, transport, request, peer)
+                self.session(sid, transport, request, connection)
             }
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
         };
@@ -220,7 +220,7 @@ impl EngineService {
         sid: Sid,
         transport: TransportKind,
         mut request: Request<B>,
-        peer: Option<SocketAddr>,
+        connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse
     where
         B: http_body::Body + Send + 'static,
@@ -235,10 +235,13 @@ impl EngineService {
             return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
         };
         if upgrade == RequestUpgrade::WebSocket {
-            return PendingResponse::Done(self.open_websocket(&mut request, peer, Some(sid)));
+            return PendingResponse::Done(self.open_websocket(&mut request, None, Some(sid)));
         }
         if session.transport() != transport {
             return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
+        }
+        if let Some(connection) = connection {
+            connection.last_session.set(&session);
         }
         match *request.method() {
             Method::GET => match PendingPoll::poll(session) {

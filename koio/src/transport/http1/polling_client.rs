@@ -198,7 +198,8 @@ impl PollingClient {
 }
 
 impl Drop for PollingClient {
-    /// Ends the session if its client has hung up before it has the answer, which is lost.
+    /// The connection has ended, or goes on with another session. Ends the session if its client has hung up before it has the
+    /// answer, which is lost.
     fn drop(&mut self) {
         let mut state = self.responder.state.lock();
         if let Some(unsent) = state.unsent.take() {
@@ -211,6 +212,9 @@ impl Drop for PollingClient {
             drop(state);
             debug!(sid = ?self.session.sid(), "polling request closed prematurely");
             self.session.lost(CloseReason::TransportError);
+        } else {
+            drop(state);
+            self.session.connection_ended();
         }
     }
 }
