@@ -11,6 +11,7 @@
 //! the stability promise.
 
 mod admission;
+pub(crate) mod breach;
 pub(crate) mod commands;
 mod config;
 mod ending;

@@ -50,6 +50,11 @@ pub(super) fn payload(body: Body) -> Response<Body> {
     never_stored(respond(StatusCode::OK, "text/plain; charset=UTF-8", body))
 }
 
+/// A response with a text for people.
+pub(crate) fn text(status: StatusCode, text: String) -> Response<Body> {
+    respond(status, "text/plain; charset=UTF-8", text)
+}
+
 /// A response with a status only.
 pub(crate) fn bare(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
