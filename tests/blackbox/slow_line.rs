@@ -62,7 +62,7 @@ async fn phone() -> (Running, SlowLine, Record) {
                 config.engine.message_timeout = Duration::from_secs(1);
                 config.engine.write_timeout = Duration::from_secs(1);
                 config.engine.ping_interval = Duration::from_secs(2);
-                config.engine.ping_timeout = Duration::from_secs(4);
+                config.engine.ping_timeout = Duration::from_secs(8);
                 config.engine.poll_again_timeout = Duration::from_secs(1);
             }
         });
@@ -75,6 +75,7 @@ async fn open(line: &SlowLine, way: Way) -> Link {
     Link::open(line.addr, way, 0).await.expect("a session")
 }
 
+#[track_caller]
 async fn expect(link: &mut Link, text: &str) {
     let next = timeout(patience(), link.next()).await;
     let next = next.expect("no hang").expect("a packet");
