@@ -147,6 +147,7 @@ fn talkative() -> Memory {
         .config(|config| {
             small_queue(config, 20);
             config.socket.event_queue = 2;
+            config.socket.read_ahead = 1;
         });
     Memory::new(io)
 }

@@ -142,7 +142,11 @@ impl AckCollector {
     }
 
     /// Records the outcome of a socket. Only the first counts.
-    pub(crate) fn resolve(&self, socket: SocketId, outcome: Result<RawArgs, NoAnswer>) {
+    pub(crate) fn resolve(&self, socket: SocketId, mut outcome: Result<RawArgs, NoAnswer>) {
+        if let Ok(answer) = &mut outcome {
+            // It waits for the other answers, and is a slice of what it was read with.
+            answer.detach();
+        }
         self.change(|state| {
             if state.unanswered.remove(&socket).is_some() {
                 state.outcomes.push((socket, outcome));

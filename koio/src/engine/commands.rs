@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Probe(Box<dyn Transport>),
     /// Ends the session, because its client broke the transport's rules or aborted a request.
     Lost(CloseReason),
+    /// A connection that carried requests of the session has ended with none under way. Maybe the client is gone.
+    ConnectionEnded,
     /// Starts no further event, and ends the session when those that run are answered: the server shuts down.
     Drain,
     /// Ends the session: the layer above closed it.
@@ -80,10 +82,11 @@ impl CommandQueue {
         if state.closed {
             return Err(NotTaken);
         }
+        let mut dropped = Commands::new();
         let commands = &mut state.contents.get_or_insert_default().commands;
         if commands.len() >= CAPACITY {
             match command {
-                Command::Probe(_) => return Err(NotTaken),
+                Command::Probe(_) | Command::ConnectionEnded => return Err(NotTaken),
                 // Goes beyond the capacity once: those that wait may end the session.
                 Command::Drain => {
                     if commands.iter().any(|waits| matches!(waits, Command::Drain)) {
@@ -91,11 +94,14 @@ impl CommandQueue {
                     }
                 }
                 // Never refused for want of room: it makes the others pointless.
-                Command::Lost(_) | Command::Close { .. } => commands.clear(),
+                Command::Lost(_) | Command::Close { .. } => dropped = take(commands),
             }
         }
         commands.push(command);
         self.pending.store(true, Ordering::Release);
+        drop(state);
+        // Without the lock, as in `close`.
+        drop(dropped);
         Ok(())
     }
 
@@ -128,10 +134,14 @@ impl CommandQueue {
 
     pub(crate) fn set_mailbox(&self, mailbox: Option<Arc<dyn Any + Send + Sync>>) {
         let mut state = self.state.lock();
-        state.contents.get_or_insert_default().mailbox = mailbox;
+        let before =
+            std::mem::replace(&mut state.contents.get_or_insert_default().mailbox, mailbox);
         state
             .contents
             .take_if(|contents| contents.mailbox.is_none() && contents.commands.is_empty());
+        drop(state);
+        // Without the lock, as in `close`.
+        drop(before);
     }
 
     /// Refuses every later command, and drops those that wait.

@@ -122,8 +122,14 @@ impl Session {
             .is_some()
     }
 
+    /// Whether so much waits for the client that its queue is at its first mark. Nothing that is answered should be started
+    /// then.
+    pub(crate) fn is_above_mark(&self) -> bool {
+        self.0.outbox.is_above_mark()
+    }
+
     /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
-    /// mark the session does not read, so its client bounds the number. At the second mark the session is cut.
+    /// mark no event starts, so the client bounds the number. At the second mark the session is cut.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), NotQueued> {
         self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
     }
@@ -195,6 +201,11 @@ impl Session {
     /// Ends the session: the client broke the transport's rules, or aborted a request.
     pub(crate) fn lost(&self, reason: CloseReason) {
         let _ = self.command(Command::Lost(reason));
+    }
+
+    /// A connection that carried requests of the session has ended with none under way.
+    pub(crate) fn connection_ended(&self) {
+        let _ = self.command(Command::ConnectionEnded);
     }
 
     /// The mailbox of the transport in use: what it shares with the tasks that serve its requests. `None` if the session has

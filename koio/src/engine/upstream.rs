@@ -111,10 +111,14 @@ pub trait Upstream: Send {
         None
     }
 
-    /// Whether no further message is accepted for now. The session stops reading its transport then, and the
-    /// client's network buffers fill up.
-    fn is_full(&mut self) -> bool {
-        false
+    /// Whether no further message is accepted for now. The session stops reading its transport then, pongs and the client's
+    /// goodbye included, and the client's network buffers fill up.
+    ///
+    /// `above_mark`: so much waits for the client that its queue is at
+    /// [`send_queue_bytes`](super::EngineConfig::send_queue_bytes). An implementation that takes messages then should not
+    /// answer them: at `send_queue_hard` the session is cut. Without one, nothing is accepted then.
+    fn is_full(&mut self, above_mark: bool) -> bool {
+        above_mark
     }
 
     /// The server shuts down: no event that waits or that arrives from here on is started. What handlers wait for, such as
@@ -125,6 +129,12 @@ pub trait Upstream: Send {
     /// [`poll`](Self::poll) from there on; the session closes when it says true.
     fn is_drained(&self) -> bool {
         true
+    }
+
+    /// Whether work waits only because the client's queue was above its mark. [`poll`](Self::poll) is called again when it is
+    /// below.
+    fn is_held_up(&self) -> bool {
+        false
     }
 
     /// The session is over. Called exactly once, and no message after it.

@@ -12,6 +12,8 @@ pub struct Counts {
     pub volatile_dropped: u64,
     /// Clients that were closed because they did not read what was sent to them.
     pub slow_consumers: u64,
+    /// Clients that were not read for a while, because the events that waited for their handlers were at `read_ahead`.
+    pub read_ahead_full: u64,
     /// Those of the [slow consumers](Self::slow_consumers) that took nothing for
     /// [`write_timeout`](crate::config::EngineConfig::write_timeout). The others reached
     /// [`send_queue_hard`](crate::config::EngineConfig::send_queue_hard).
@@ -46,6 +48,7 @@ pub struct Counts {
 pub(super) struct Counters {
     volatile_dropped: AtomicU64,
     slow_consumers: AtomicU64,
+    read_ahead_full: AtomicU64,
     write_timeouts: AtomicU64,
     protocol_errors: AtomicU64,
     unexpected_acks: AtomicU64,
@@ -70,6 +73,7 @@ impl Observer for Counters {
                 }
                 &self.slow_consumers
             }
+            Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
@@ -101,6 +105,7 @@ impl Counters {
         Counts {
             volatile_dropped: read(&self.volatile_dropped),
             slow_consumers: read(&self.slow_consumers),
+            read_ahead_full: read(&self.read_ahead_full),
             write_timeouts: read(&self.write_timeouts),
             protocol_errors: read(&self.protocol_errors),
             unexpected_acks: read(&self.unexpected_acks),

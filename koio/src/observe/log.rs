@@ -44,6 +44,13 @@ impl Observer for Log {
             Observation::SlowConsumer { sid, cause, .. } => {
                 debug!(target: "koio::socket", ?sid, "slow consumer: {cause}");
             }
+            Observation::ReadAheadFull {
+                sid,
+                waiting,
+                limit,
+            } => {
+                debug!(target: "koio::socket", ?sid, waiting, read_ahead = limit, "reading stops: too much waits for handlers");
+            }
             Observation::ProtocolError { sid, cause } => {
                 debug!(target: "koio::socket", ?sid, "protocol error: {cause}");
             }

@@ -172,6 +172,15 @@ pub enum Observation<'a> {
         /// What was reached, with both numbers, in words for the log.
         cause: fmt::Arguments<'a>,
     },
+    /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.
+    ReadAheadFull {
+        /// The session.
+        sid: Sid,
+        /// The bytes that wait.
+        waiting: usize,
+        /// `read_ahead`.
+        limit: usize,
+    },
     /// A session is closed because its client broke the protocol.
     ProtocolError {
         /// The session.

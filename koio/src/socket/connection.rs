@@ -17,6 +17,8 @@ pub(crate) struct Connection<M> {
     request: HandshakeRequest,
     /// Whether `close_requests` may hold something.
     requested: AtomicBool,
+    /// See [`unread`](Self::unread).
+    unread: AtomicU32,
     /// The [`Ack`](crate::Ack)s that handlers hold, and [`DRAINING`].
     acks: AtomicU32,
     /// Boxed, since it is empty nearly always.
@@ -54,9 +56,21 @@ impl<M> Connection<M> {
             session,
             request,
             requested: AtomicBool::new(false),
+            unread: AtomicU32::new(0),
             acks: AtomicU32::new(0),
             close_requests: Mutex::default(),
         }
+    }
+
+    /// The session's task has stopped reading, because so many bytes wait for handlers; 0 when it reads again.
+    pub(super) fn set_unread(&self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.unread.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes that wait for handlers, if the connection is not read for them: `read_ahead`.
+    pub(super) fn unread(&self) -> Option<u32> {
+        Some(self.unread.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
     }
 
     /// An [`Ack`](crate::Ack) was handed out, with which the client's event will be answered.

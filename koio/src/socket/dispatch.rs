@@ -85,10 +85,13 @@ impl Accept {
     }
 
     /// Answers CONNECT_ERROR, unless the client has left the namespace meanwhile: it may have sent another CONNECT, and
-    /// would take this for its answer.
-    pub(crate) fn refuse(&self, message: &str, data: Option<Box<RawValue>>) {
+    /// would take this for its answer. False if an answer has been given.
+    pub(crate) fn refuse(&self, message: &str, data: Option<Box<RawValue>>) -> bool {
         let socket = &self.0;
-        if self.answer(Self::REFUSED) && socket.is_open() {
+        if !self.answer(Self::REFUSED) {
+            return false;
+        }
+        if socket.is_open() {
             let data = data.as_ref().map(|data| data.get().as_bytes());
             let refusal = wire::connect_error(socket.namespace(), message, data);
             socket.reply(refusal);
@@ -97,6 +100,7 @@ impl Accept {
                 message,
             });
         }
+        true
     }
 
     /// Whether this socket's CONNECT was answered with CONNECT.

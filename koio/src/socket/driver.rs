@@ -131,6 +131,16 @@ impl SocketDriver {
         }
     }
 
+    /// Whether no event starts, because the client does not read the answers to earlier ones.
+    fn is_held(&self) -> bool {
+        self.socket.session().is_above_mark()
+    }
+
+    /// Whether an event waits for nothing else.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.running.is_none() && self.has_queue()
+    }
+
     /// Takes an event. If no event is before it, its handler starts here; otherwise it is queued. The running future is
     /// not polled: [`poll`](Self::poll) does that when it has been woken.
     pub(super) fn event(&mut self, event: &mut Option<Event>, cx: &mut Context<'_>) {
@@ -142,7 +152,7 @@ impl SocketDriver {
                 socket: socket.id(),
                 event: event.as_ref().map_or("", Event::name),
             });
-        if self.running.is_some() || !self.queue.is_empty() {
+        if self.running.is_some() || !self.queue.is_empty() || self.is_held() {
             if let Some(event) = event.take() {
                 self.queue.push(event);
             }
@@ -183,6 +193,26 @@ impl SocketDriver {
             until: None,
             disconnect_started: false,
         });
+    }
+
+    /// Refuses a CONNECT that has not been decided in time, and drops the future that was to decide it. False if it has been
+    /// decided.
+    pub(super) fn refuse_undecided(&mut self, observers: &Observers, limit: Duration) -> bool {
+        let accept = Accept::new(self.socket.clone());
+        let message = format!("the server did not answer within {limit:?}");
+        if !accept.refuse(&message, None) {
+            return false;
+        }
+        let namespace = self.socket.namespace();
+        self.handler_dropped(
+            observers,
+            format_args!(
+                "it left CONNECT to {namespace} unanswered for `connect_timeout`, {limit:?}"
+            ),
+        );
+        self.drop_running();
+        self.close(CloseReason::ServerNamespaceDisconnect);
+        true
     }
 
     /// The server shuts down: drops the events that wait, and lets nobody in any more. What runs goes on.
@@ -236,6 +266,7 @@ impl SocketDriver {
                 Some(running) => caught(|| running.as_mut().poll(cx)),
                 None => match self.next_event() {
                     mut event @ Some(_) => self.start(&mut event, cx),
+                    None if self.has_queue() && self.was_accepted() => return Progress::Running,
                     None if self.start_disconnect() => continue,
                     None if self.closing.is_some() => return Progress::Ended,
                     None => return Progress::Running,
@@ -274,7 +305,7 @@ impl SocketDriver {
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        if !self.was_accepted() {
+        if !self.was_accepted() || self.is_held() {
             return None;
         }
         self.queue.pop()

@@ -38,6 +38,15 @@ pub(super) fn no_answer(why: NoAnswer) -> Error {
     }
 }
 
+/// An answer did not come in time, and could not: `waiting` bytes of the client's events wait for its handlers, so its
+/// connection is not read.
+pub(super) fn unread(waiting: u32, limit: usize) -> Error {
+    Error::timeout(format!(
+        "the client did not answer in time: its connection is not read, because {waiting} bytes of its events wait for \
+         handlers (`read_ahead` is {limit})"
+    ))
+}
+
 /// `emit_with_ack` means more than one socket. A mistake of the program, so hidden from the client.
 pub(super) fn not_one_socket() -> Error {
     let message = "`emit_with_ack` waits for one socket: to ask several there is `emit_with_acks`";

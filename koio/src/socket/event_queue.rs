@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use bytes::BytesMut;
+
 use super::config::SocketConfig;
 use crate::wire::Event;
 
-/// What a waiting event holds beside its text and attachments: its place in the queue, which grows by a quarter, and the
-/// allocation of its text.
+/// What a waiting event holds beside its text and attachments: its place in the queue, which grows by a quarter, and its
+/// part of what an allocation costs.
 pub(super) const EVENT_OVERHEAD: usize = size_of::<Event>() * 5 / 4 + 32;
 
 /// Events in the order of arrival. Those within `event_queue` and `event_queue_bytes` come first; those beyond are
@@ -30,6 +32,9 @@ pub(super) struct RunningEvents {
 #[derive(Default)]
 struct WaitingEvents {
     events: VecDeque<Event>,
+    /// Where the texts of small events are copied to: they leave in the order in which they share it, so the last one keeps
+    /// 2 KiB at most. With a copy of its own each would cost an allocation (`counts_events`, "late").
+    texts: BytesMut,
     /// How many of them, from the front on, are within the socket's own limits.
     queued: usize,
     queued_bytes: usize,
@@ -45,8 +50,8 @@ fn cost(event: &Event) -> usize {
 impl EventQueue {
     /// Queues a copy of the event. It is parked until [`parked_bytes`](Self::parked_bytes) finds room for it.
     pub(super) fn push(&mut self, mut event: Event) {
-        event.detach();
         let waiting = self.0.get_or_insert_default();
+        event.detach_into(&mut waiting.texts);
         waiting.parked_bytes += cost(&event);
         let events = &mut waiting.events;
         if events.len() == events.capacity() {

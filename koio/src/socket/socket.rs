@@ -129,6 +129,11 @@ impl Socket {
         &self.0.connection.session
     }
 
+    /// Why an ack of this client can't come: its connection is not read. `None` if it is.
+    pub(super) fn unread(&self) -> Option<u32> {
+        self.0.connection.unread()
+    }
+
     pub(super) fn connect_answer(&self) -> &AtomicU8 {
         &self.0.connect_answer
     }

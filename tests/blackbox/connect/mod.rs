@@ -4,3 +4,4 @@ mod failing_handler;
 mod handshake;
 mod origin;
 mod packet;
+mod undecided;

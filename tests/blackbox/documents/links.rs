@@ -222,6 +222,10 @@ fn the_limits_of_the_guides_are_the_defaults() {
             format!("{}, {}", socket.event_queue, mib(socket.event_queue_bytes)),
         ),
         (
+            "events of a connection beyond that (`read_ahead`)",
+            mib(socket.read_ahead),
+        ),
+        (
             "what waits to be sent to a client (`send_queue_bytes`, `send_queue_hard`)",
             format!(
                 "{}, {}",

@@ -136,14 +136,17 @@ async fn a_disconnect_handler_has_the_grace_and_no_more() {
     assert_eq!((drained.answered, drained.cut), (0, 0));
 }
 
-/// A server whose sockets may have two events waiting.
+/// A server that reads no further when one event runs and two wait.
 fn with_event_queue(record: &Record) -> Memory {
     let io = recorded(record).namespace("/other", Namespace::new().handlers(record::all()));
-    Memory::new(io.config(|config| config.socket.event_queue = 2))
+    Memory::new(io.config(|config| {
+        config.socket.event_queue = 2;
+        config.socket.read_ahead = 1;
+    }))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_event_queue_stops_the_reading_of_a_websocket_and_resumes_it() {
+async fn a_full_read_ahead_stops_the_reading_of_a_websocket_and_resumes_it() {
     let record = Record::default();
     let memory = with_event_queue(&record);
     let mut other = memory.client(Transport::WebSocket).await;
@@ -188,7 +191,7 @@ async fn a_full_event_queue_stops_the_reading_of_a_websocket_and_resumes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_event_queue_holds_back_the_answer_to_a_post() {
+async fn a_full_read_ahead_holds_back_the_answer_to_a_post() {
     let record = Record::default();
     let memory = with_event_queue(&record);
     let mut peer = memory.client(Transport::Polling).await;
@@ -204,7 +207,7 @@ async fn a_full_event_queue_holds_back_the_answer_to_a_post() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_full_queue_stops_the_reading_the_ping_deadline_rests() {
+async fn while_a_full_read_ahead_stops_the_reading_the_ping_deadline_rests() {
     for transport in client::BOTH {
         let record = Record::default();
         let memory = with_event_queue(&record);
@@ -327,7 +330,7 @@ async fn a_client_that_was_put_out_may_come_back_over_the_same_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_event_queue_holds_up_the_other_namespaces_of_its_connection() {
+async fn a_full_read_ahead_holds_up_the_other_namespaces_of_its_connection() {
     for transport in client::BOTH {
         let record = Record::default();
         let memory = with_event_queue(&record);

@@ -1,5 +1,7 @@
 //! A client that does not read, or never stops sending, costs itself and nobody else.
 
+mod busy_server;
 mod fairness;
+mod read_ahead;
 pub(crate) mod slow_clients;
 mod stuck_clients;

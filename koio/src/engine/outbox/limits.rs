@@ -136,30 +136,30 @@ impl QueueLimits {
         waiting: usize,
         since: Instant,
         now: Instant,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Overfull> {
         if waiting < self.first_mark {
             return Ok(());
         }
         if urgency == Urgency::Normal {
-            return Err(Refusal::Full);
+            return Err(Overfull::Full);
         }
         if waiting >= self.second_mark {
-            return Err(Refusal::Slow(SlowCause::Queue {
+            return Err(Overfull::Slow(SlowCause::Queue {
                 waiting,
                 limit: self.second_mark,
             }));
         }
         let timeout = self.write_timeout;
         if urgency == Urgency::Shared && now.saturating_duration_since(since) >= timeout {
-            return Err(Refusal::Slow(SlowCause::NoProgress { waiting, timeout }));
+            return Err(Overfull::Slow(SlowCause::NoProgress { waiting, timeout }));
         }
         Ok(())
     }
 }
 
-/// What [`QueueLimits::judge`] says against a frame.
+/// Why [`QueueLimits::judge`] is against a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum Overfull {
     /// The sender is told.
     Full,
     /// The session ends.

@@ -13,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{
     crowd,
     direct_writer::{DirectChance, WriteBudget},
-    limits::{self, NotQueued, QueueLimits, Refusal, SendError, SlowCause, Urgency},
+    limits::{self, NotQueued, Overfull, QueueLimits, SendError, SlowCause, Urgency},
     load::{AtomicLoad, Load},
     queue::{FrameQueue, OfferedFrames, QueueEntry},
     state::OutboxState,
@@ -165,6 +165,8 @@ impl Outbox {
         let was_writable = state.writable;
         let admitted = self.admit(&mut state, urgency, budget);
         let ready = self.take_ready(&mut state);
+        // Events of the client wait for this, and what was written here does not wake the task that starts them.
+        let starts_events = !state.in_turn && !self.limits.is_above_first(state.waiting);
         let sent = match admitted {
             Ok(()) => Ok(self.pass_on(state, entry, budget)),
             Err(refused) => {
@@ -178,6 +180,9 @@ impl Outbox {
             }
         };
         ready.wake();
+        if starts_events {
+            self.wake();
+        }
         sent
     }
 
@@ -203,8 +208,8 @@ impl Outbox {
             judged = self.limits.judge(urgency, state.waiting, now, now);
         }
         judged.map_err(|refused| match refused {
-            Refusal::Full => NotQueued::Full,
-            Refusal::Slow(cause) => {
+            Overfull::Full => NotQueued::Full,
+            Overfull::Slow(cause) => {
                 state.pressure.get_or_insert_default().slow = Some(cause);
                 NotQueued::SlowConsumer
             }

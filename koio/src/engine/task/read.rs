@@ -53,20 +53,22 @@ impl SessionTask {
         }
     }
 
-    /// Whether the layer above and the client's queue leave room for another message.
+    /// Whether the layer above takes another message.
     pub(super) fn may_read(&mut self) -> bool {
-        let full = self.upstream.is_full();
-        let above_mark = self.session.shared().outbox.is_above_mark();
-        let may = !full && !above_mark;
+        let above_mark = self.session.is_above_mark();
+        let may = !self.upstream.is_full(above_mark);
         if may != self.reading {
             self.reading = may;
             trace!(sid = ?self.session.sid(), reading = may, "backpressure");
         }
-        // The deadlines are paused, since a pong may wait behind the messages that are not read. A client above its mark that
-        // reads nothing runs into the write timeout. Over polling they are not paused: one request empties the queue, so a
-        // client that makes none must miss its ping.
+        // The deadlines are paused, since a pong may wait behind the messages that are not read, and a ping behind those that
+        // were not sent. A client above its mark that reads nothing runs into the write timeout. Over polling they are not
+        // paused for it: one request empties the queue, so a client that makes none must miss its ping.
         let capabilities = self.transport.kind().capabilities();
-        let paused = full || (above_mark && !capabilities.waits_for_requests);
+        let paused = match above_mark {
+            true => !capabilities.waits_for_requests,
+            false => !may,
+        };
         if paused != self.deadlines_paused {
             self.deadlines_paused = paused;
             self.input(Input::Reading(!paused));

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::task::{coop::unconstrained, yield_now};
 
-use super::session_task::SessionTask;
+use super::session_task::{SecondTransport, SessionTask};
 use crate::{
     engine::{commands::Command, machine::Input, outbox::TurnGuard},
     time::now,
@@ -37,6 +37,9 @@ impl SessionTask {
             }
             let writable = self.turn(cx);
             self.transport.end_turn();
+            if let Some(SecondTransport::Retired(retired)) = &mut self.second {
+                retired.end_turn();
+            }
             if self.machine.is_gone() && !self.upstream_busy {
                 return Poll::Ready(());
             }
@@ -75,6 +78,12 @@ impl SessionTask {
         let now = now();
         let due = |deadline| now >= deadline;
         while self.machine.deadline().is_some_and(due) {
+            if self.machine.absent_by().is_some_and(due)
+                && (self.probe().is_some() || self.transport.has_returned())
+            {
+                self.machine.returned();
+                continue;
+            }
             self.input(Input::Tick);
         }
     }
@@ -84,6 +93,7 @@ impl SessionTask {
         for command in self.session.shared().commands.take() {
             match command {
                 Command::Probe(probe) => self.probe_opened(probe),
+                Command::ConnectionEnded => self.connection_ended(),
                 Command::Drain => self.drain(),
                 Command::Lost(reason) => self.input(Input::Lost(reason)),
                 Command::Close { reason, ending } => self.input(Input::Close(reason, ending)),
@@ -117,8 +127,11 @@ impl SessionTask {
         // First, so that the timer is set in any case. Writing may have set a deadline.
         let due = self.timer_is_due(cx);
         let can_read_again = self.machine.is_open() && !self.reading && self.may_read();
+        // The layer above starts no event while the client's queue is above its first mark, and writing has made room.
+        let can_start_again =
+            self.upstream_busy && self.upstream.is_held_up() && !self.session.is_above_mark();
         // After a failed write the upstream has work for its end, and nothing else may ever wake the task.
-        due || write_failed || budget == 0 || can_read_again
+        due || write_failed || budget == 0 || can_read_again || can_start_again
     }
 
     fn timer_is_due(&mut self, cx: &mut Context<'_>) -> bool {

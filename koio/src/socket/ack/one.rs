@@ -15,7 +15,7 @@ use tokio::{sync::oneshot, time::Sleep};
 
 use super::{
     super::{
-        error::{closed, no_answer, not_sent},
+        error::{closed, no_answer, not_sent, unread},
         partial::PartialAnswer,
         socket::Socket,
     },
@@ -91,7 +91,10 @@ impl LocalAck {
             return Poll::Ready(answered.map_err(|_| no_answer(NoAnswer::Disconnected)));
         }
         ready!(self.timer.as_mut().poll(cx));
-        Poll::Ready(Err(no_answer(NoAnswer::Late)))
+        Poll::Ready(Err(match self.socket.unread() {
+            Some(waiting) => unread(waiting, self.socket.core().config().read_ahead),
+            None => no_answer(NoAnswer::Late),
+        }))
     }
 }
 

@@ -98,11 +98,15 @@ impl PendingAcks {
     }
 
     /// The client has answered. False if no wait has this id (any more).
-    pub(in crate::socket) fn resolve(&self, id: u64, args: RawArgs) -> bool {
+    pub(in crate::socket) fn resolve(&self, id: u64, mut args: RawArgs) -> bool {
         // Unlocked before the waiter is used: it wakes tasks.
         let waiter = remove(&mut self.0.lock(), id);
         match waiter {
-            Some(AckWaiter::One(answer)) => answer.send(args).is_ok(),
+            Some(AckWaiter::One(answer)) => {
+                // It waits until the program takes it, and is a slice of what it was read with.
+                args.detach();
+                answer.send(args).is_ok()
+            }
             Some(AckWaiter::Many(share)) => {
                 share.answers.resolve(share.socket, Ok(args));
                 true

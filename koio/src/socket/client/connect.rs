@@ -1,36 +1,26 @@
 //! CONNECT, DISCONNECT, and packets for namespaces that the client is not in.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use super::{Client, ProtocolViolation, in_namespace};
+use super::{Client, ProtocolViolation, extras::ClientExtras, in_namespace};
 use crate::{
     engine::CloseReason,
     ids::SocketId,
     observe::Observation,
-    socket::{driver::SocketDriver, socket::Socket},
-    wire,
+    socket::{dispatch::Accept, driver::SocketDriver, socket::Socket},
+    time::now,
+    wire::{self, Incoming, Message},
 };
 
-/// The most entries of `Client::left`.
-const MAX_LEFT: usize = 32;
+/// What CONNECT_ERROR says when the server disconnects the client before it has decided.
+const DISCONNECTED: &str = "disconnected by the server";
 
 impl Client {
-    pub(super) fn connect(
-        &mut self,
-        name: &str,
-        auth: bytes::Bytes,
-    ) -> Result<(), ProtocolViolation> {
+    pub(super) fn connect(&mut self, name: &str, auth: &[u8]) -> Result<(), ProtocolViolation> {
         if in_namespace(&mut self.drivers, name).is_some() {
             return Err(ProtocolViolation::OutOfOrder("second CONNECT"));
         }
-        let refuse = |message: &str| {
-            let refusal = wire::connect_error(name, message, None);
-            let _ = self.connection.session.reply(refusal);
-            self.observers().notify(&Observation::ConnectRefused {
-                namespace: name,
-                message,
-            });
-        };
+        let refuse = |message| self.refuse(name, message);
         let Some(dispatch) = self.declared.open(name) else {
             refuse("Invalid namespace");
             return Ok(());
@@ -44,12 +34,10 @@ impl Client {
             refuse("internal error");
             return Ok(());
         };
-        if let Some(left) = &mut self.left {
-            left.retain(|left| **left != *name);
-        }
+        self.change_extras(|extras| extras.left.retain(|left| **left != *name));
         let connection = Arc::clone(&self.connection);
         let socket = self.core().local.enter(name, |namespace| {
-            Socket::new(id, namespace, connection, &auth)
+            Socket::new(id, namespace, connection, auth)
         });
         if self.drivers.is_empty() {
             // Most clients are in one namespace; `Vec::push` alone would allocate space for four.
@@ -87,9 +75,9 @@ impl Client {
 
     /// Whether the server has disconnected this client from a namespace.
     pub(super) fn has_left(&self, namespace: &str) -> bool {
-        self.left
+        self.extras
             .iter()
-            .flat_map(|left| left.iter())
+            .flat_map(|extras| extras.left.iter())
             .any(|left| **left == *namespace)
     }
 
@@ -99,31 +87,121 @@ impl Client {
             return false;
         };
         for (socket, reason) in requests.sockets {
-            let left = self.left.get_or_insert_default();
-            if left.len() < MAX_LEFT {
-                left.push(Arc::clone(&socket.live_namespace().name));
-            }
+            let limit = self.connection.core.config().namespaces;
+            let extras = self.extras.get_or_insert_default();
+            extras.has_left(&socket.live_namespace().name, limit);
             let mut drivers = self.drivers.iter_mut();
             if let Some(driver) = drivers.find(|driver| *driver.socket() == socket) {
                 driver.close(reason);
             }
         }
         if requests.all && !self.closed {
-            self.ignores_packets = true;
+            self.leaving = true;
             let reason = CloseReason::ServerNamespaceDisconnect;
-            for driver in self
-                .drivers
-                .iter_mut()
-                .filter(|driver| driver.is_accepted())
-            {
+            for driver in self.drivers.iter_mut().filter(|driver| driver.is_open()) {
                 let socket = driver.socket();
-                if socket.close() {
+                if Accept::new(socket.clone()).refuse(DISCONNECTED, None) {
+                    // The client would take a mere end of the connection for a reason to come back.
+                } else if socket.close() {
                     socket.reply(wire::disconnect(socket.namespace()));
                 }
                 driver.close(reason);
             }
-            self.connection.session.close(reason);
         }
         true
+    }
+
+    /// Closes the session of a client that the server has disconnected from everything. When the messages that came
+    /// together have been seen: a CONNECT among them is refused.
+    pub(super) fn leave(&mut self) {
+        if std::mem::take(&mut self.leaving) {
+            self.ignores_packets = true;
+            let reason = CloseReason::ServerNamespaceDisconnect;
+            self.connection.session.close(reason);
+        }
+    }
+
+    /// Refuses a CONNECT of a client that is disconnected. Other packets are dropped.
+    pub(super) fn refuse_connect(&mut self, message: Message) {
+        match self.assembler.push(message) {
+            Ok(Some(Incoming::Connect { namespace, .. })) => {
+                self.refuse(wire::namespace_str(&namespace), DISCONNECTED);
+            }
+            Ok(_) => {}
+            Err(_) => self.ignores_packets = true,
+        }
+    }
+
+    fn refuse(&self, namespace: &str, message: &str) {
+        let refusal = wire::connect_error(namespace, message, None);
+        let _ = self.connection.session.reply(refusal);
+        self.observers()
+            .notify(&Observation::ConnectRefused { namespace, message });
+    }
+
+    /// Sets the deadline of a CONNECT that its middleware has not decided at once.
+    pub(super) fn await_decision(&mut self, namespace: &str) {
+        let Some(driver) = in_namespace(&mut self.drivers, namespace) else {
+            return;
+        };
+        if Accept::was_answered(driver.socket()) {
+            return;
+        }
+        let id = driver.socket().id();
+        let time = self.core().config().connect_timeout;
+        if let Some(by) = now().checked_add(time) {
+            let extras = self.extras.get_or_insert_default();
+            extras.undecided.push((id, by));
+        }
+    }
+
+    pub(super) fn undecided(&self) -> &[(SocketId, Instant)] {
+        self.extras.as_ref().map_or(&[], |extras| &extras.undecided)
+    }
+
+    /// Refuses each CONNECT that its middleware has not decided in time. The client may ask again.
+    pub(super) fn refuse_undecided(&mut self) {
+        if self.undecided().is_empty() {
+            return;
+        }
+        let time = now();
+        let core = Arc::clone(&self.connection.core);
+        let (limit, observers) = (core.config().connect_timeout, &core.local.observers);
+        let mut refused = false;
+        self.retain_undecided(|driver, by| {
+            let due = time >= by;
+            refused |= due && driver.refuse_undecided(observers, limit);
+            !due
+        });
+        if refused && self.deadlines.connect.is_some() {
+            // It has as long again to connect to another namespace, or to this one.
+            self.deadlines.connect = time.checked_add(limit);
+        }
+    }
+
+    /// Forgets the deadlines of those that are decided, or that the client does not wait for any more.
+    pub(super) fn retain_undecided(
+        &mut self,
+        mut keep: impl FnMut(&mut SocketDriver, Instant) -> bool,
+    ) {
+        let Some(extras) = &mut self.extras else {
+            return;
+        };
+        extras.undecided.retain(|(id, by)| {
+            let mut drivers = self.drivers.iter_mut();
+            drivers
+                .find(|driver| driver.socket().id() == *id)
+                .filter(|driver| driver.is_open() && !Accept::was_answered(driver.socket()))
+                .is_some_and(|driver| keep(driver, *by))
+        });
+        self.change_extras(|_| {});
+    }
+
+    pub(super) fn change_extras(&mut self, change: impl FnOnce(&mut ClientExtras)) {
+        if let Some(extras) = &mut self.extras {
+            change(extras);
+        }
+        self.extras
+            .take_if(|extras| **extras == ClientExtras::default());
     }
 }

@@ -1,10 +1,13 @@
 //! One connection and its sockets: Socket.IO's part of a session's task.
 //!
 //! Packets come in through [`Upstream`] and are handled in the order of arrival. Acks are resolved at once, since a
-//! running handler may wait for one. Events wait in their socket's queue until the handler before them has finished.
+//! running handler may wait for one. Events wait in their socket's queue until the handler before them has finished, and
+//! while the client does not read what it is sent.
 
 mod connect;
 mod deadlines;
+mod extras;
+mod read_ahead;
 
 use std::{
     fmt,
@@ -17,7 +20,7 @@ use std::{
 
 use tokio::sync::futures::OwnedNotified;
 
-use self::deadlines::ClientDeadlines;
+use self::{deadlines::ClientDeadlines, extras::ClientExtras};
 use super::{
     connection::Connection,
     dispatch::Namespaces,
@@ -61,22 +64,22 @@ struct Client {
     connection: Arc<Connection<Socket>>,
     assembler: Assembler,
     drivers: Vec<SocketDriver>,
-    /// Boxed, since the server disconnects few clients: 16 bytes less for each idle connection (`counts_idle`).
-    left: Option<Box<LeftNamespaces>>,
+    extras: Option<Box<ClientExtras>>,
     deadlines: ClientDeadlines,
     /// A binary packet has begun and its attachments are outstanding.
     collecting: bool,
     /// The client broke the protocol, or the session is over: packets are dropped.
     ignores_packets: bool,
+    /// The server disconnects the client: packets are dropped, and CONNECT is refused.
+    leaving: bool,
     /// The server shuts down: no event is started any more.
     draining: bool,
     closed: bool,
+    /// Reading has stopped for `read_ahead`.
+    stopped: bool,
     /// Waits for the deadline of a shutdown; allocated once the session is over.
     abort: Option<Pin<Box<OwnedNotified>>>,
 }
-
-/// Namespaces that the server has disconnected a client from, whose late packets are dropped.
-type LeftNamespaces = Vec<Arc<str>>;
 
 /// How a client broke the protocol.
 enum ProtocolViolation {
@@ -105,12 +108,14 @@ impl Client {
             )),
             assembler,
             drivers: Vec::new(),
-            left: None,
+            extras: None,
             deadlines: ClientDeadlines::new(connect_by),
             collecting: false,
             ignores_packets: false,
+            leaving: false,
             draining: false,
             closed: false,
+            stopped: false,
             abort: None,
             declared: Arc::clone(&clients.declared),
         }
@@ -166,8 +171,10 @@ impl Client {
         match incoming {
             None => Ok(()),
             Some(Incoming::Connect { namespace, auth }) => {
-                self.connect(wire::namespace_str(&namespace), auth)?;
+                let namespace = wire::namespace_str(&namespace);
+                self.connect(namespace, &auth)?;
                 self.run(cx, SocketDriver::is_startable);
+                self.await_decision(namespace);
                 Ok(())
             }
             Some(Incoming::Disconnect { namespace }) => {
@@ -268,11 +275,13 @@ impl Client {
         if self.closed {
             return;
         }
+        self.refuse_undecided();
         if self.deadlines.connect.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
             self.deadlines.connect = None;
         }
         let is_due = |by: &mut Option<Instant>| by.take_if(|by| now() >= *by).is_some();
-        if is_due(&mut self.deadlines.connect) {
+        // A client whose CONNECT is undecided has sent it.
+        if self.undecided().is_empty() && is_due(&mut self.deadlines.connect) {
             self.violation(&ProtocolViolation::OutOfOrder("no CONNECT in time"));
         }
         // Set here and not when the packet begins: most binary packets are complete before this is called, so the clock
@@ -328,6 +337,10 @@ impl Upstream for Client {
         if self.take_close_requests() {
             self.run(cx, SocketDriver::is_startable);
         }
+        if self.leaving {
+            self.refuse_connect(message);
+            return;
+        }
         if let Err(violation) = self.packet(&mut message, cx) {
             self.violation(&violation);
         }
@@ -335,9 +348,11 @@ impl Upstream for Client {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.take_close_requests();
+        self.leave();
         self.assembler.detach();
         self.check_deadlines();
         self.run(cx, |_| true);
+        self.retain_undecided(|_, _| true);
         // Most connections have no driver left when they close, so `abort` is not even allocated.
         if !self.drivers.is_empty() && self.is_aborted(cx) {
             let observers = &self.connection.core.local.observers;
@@ -350,24 +365,28 @@ impl Upstream for Client {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
+        // Without the session's own deadline while a CONNECT is undecided.
+        match self.undecided().iter().map(|(_, by)| *by).min() {
+            Some(by) => [Some(by), self.deadlines.attachments]
+                .into_iter()
+                .flatten()
+                .min(),
+            None => self.deadlines.next(),
+        }
     }
 
-    fn is_full(&mut self) -> bool {
+    /// Whether or not the client reads: events are not started while it does not, and nothing else that it sends is answered
+    /// but CONNECT. Those answers end it at `send_queue_hard`.
+    fn is_full(&mut self, _above_mark: bool) -> bool {
         // Called for every message; usually no event is queued, and the limits are not looked up.
-        if self.drivers.len() <= MAX_FINISHING && !self.drivers.iter().any(SocketDriver::has_queue)
-        {
-            return false;
-        }
-        let config = self.connection.core.config();
-        if self.drivers.len() >= config.namespaces + MAX_FINISHING {
-            return true;
-        }
-        let parked = self
-            .drivers
-            .iter_mut()
-            .map(|driver| driver.parked_bytes(config));
-        parked.sum::<usize>() >= config.read_ahead
+        let is_quiet = self.drivers.len() <= MAX_FINISHING
+            && !self.stopped
+            && !self.drivers.iter().any(SocketDriver::has_queue);
+        !is_quiet && self.must_stop_reading()
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.drivers.iter().any(SocketDriver::is_held_up)
     }
 
     fn drain(&mut self) {
@@ -395,6 +414,7 @@ impl Upstream for Client {
         self.ignores_packets = true;
         self.closed = true;
         self.deadlines.clear();
+        self.change_extras(|extras| extras.undecided.clear());
         for driver in &mut self.drivers {
             driver.close(reason);
         }

@@ -154,6 +154,15 @@ impl Transport for PollingTransport {
         Poll::Pending
     }
 
+    fn suspect(&mut self) {
+        self.inbox.suspect();
+    }
+
+    fn has_returned(&mut self) -> bool {
+        self.take_requests();
+        self.poll.is_some() || self.inbox.has_returned()
+    }
+
     fn last_answer(&self) -> usize {
         self.inbox.last_answer()
     }
@@ -222,6 +231,19 @@ impl Transport for PollingTransport {
 
     fn mailbox(&self) -> Option<Arc<dyn Any + Send + Sync>> {
         Some(Arc::clone(&self.inbox) as _)
+    }
+
+    fn end_turn(&mut self) {
+        // `poll_recv` answers a POST when it finds no packet behind the last one. The session may have stopped reading right
+        // there, until a GET comes: a client that makes one request at a time makes none before this answer.
+        if self.state == PollingState::Open
+            && self
+                .post
+                .as_ref()
+                .is_some_and(|post| post.packets.is_empty())
+        {
+            self.end_post(PollResponse::Taken);
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
         return Err(DecodeError::new(kind, error.valid_up_to()));
     }
     Ok(Packets {
+        size: body.len(),
         unread: Some(body),
         offset: 0,
     })
@@ -38,8 +39,30 @@ pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
 /// The packets of a polling body, in order. Ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Packets {
+    /// Bytes of the whole body.
+    size: usize,
     unread: Option<Bytes>,
     offset: usize,
+}
+
+/// Bodies up to this length are shared by their packets, whatever a packet's length.
+const MAX_SHARED: usize = 16 * 1024;
+
+impl Packets {
+    /// Whether all of them have been taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.unread.is_none()
+    }
+
+    /// Copies a packet that is a small part of a big body. A handler may keep it for long, and would keep all of the body.
+    fn detached(&self, packet: Bytes) -> Bytes {
+        if self.size > MAX_SHARED && packet.len() < self.size / 4 {
+            Bytes::copy_from_slice(&packet)
+        } else {
+            packet
+        }
+    }
 }
 
 impl Iterator for Packets {
@@ -58,7 +81,7 @@ impl Iterator for Packets {
             }
             None => body,
         };
-        let packet = EnginePacket::decode(text)
+        let packet = EnginePacket::decode(self.detached(text))
             .map_err(|error| DecodeError::new(error.kind(), offset + error.offset()));
         if packet.is_err() {
             self.unread = None;
@@ -193,6 +216,23 @@ mod tests {
             error,
             Err(DecodeError::new(DecodeErrorKind::UnknownType, 6))
         );
+    }
+
+    #[test]
+    fn a_small_packet_of_a_big_body_is_a_copy() {
+        let mut body = b"4small\x1e4".to_vec();
+        body.resize(100_000, b' ');
+        let body = Bytes::from(body);
+        let mut packets = decode(body.clone()).unwrap();
+        let small = packets.next().unwrap().unwrap();
+        assert!(!packets.is_empty());
+        let big = packets.next().unwrap().unwrap();
+        assert!(packets.is_empty());
+        drop(packets);
+        assert!(!body.is_unique(), "the other is most of the body");
+        drop(big);
+        assert!(body.is_unique());
+        drop(small);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{args::RawArgs, event_name::EventName, header::PacketHeader};
 
@@ -46,12 +46,13 @@ impl Event {
         self.name.bytes(self.args.list())
     }
 
-    /// Copies it out of the buffers that it was read with, so that it holds [`weight`](Self::weight) bytes and no more.
-    pub(crate) fn detach(&mut self) {
-        self.args.detach();
+    /// Copies it out of the buffers that it was read with, so that it holds [`weight`](Self::weight) bytes. Small ones share
+    /// the memory of `chunk`, which is allocated again when it is used up.
+    pub(crate) fn detach_into(&mut self, chunk: &mut BytesMut) {
+        self.args.detach_into(chunk);
     }
 
-    /// The bytes of its text and its attachments: what it holds once it is [detached](Self::detach).
+    /// The bytes of its text and its attachments: what it holds once it is copied.
     pub(crate) fn weight(&self) -> usize {
         self.name.own_bytes() + self.args.weight()
     }

@@ -217,8 +217,8 @@ impl Upstream for Recorder {
         self.0.0.lock().unwrap().deadline
     }
 
-    fn is_full(&mut self) -> bool {
-        self.0.0.lock().unwrap().full
+    fn is_full(&mut self, above_mark: bool) -> bool {
+        above_mark || self.0.0.lock().unwrap().full
     }
 
     fn on_close(&mut self, reason: CloseReason) {

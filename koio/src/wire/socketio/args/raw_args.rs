@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::fast_path::FastPath;
 use crate::wire::{DecodeError, DecodeErrorKind, json};
@@ -46,6 +46,9 @@ pub(in crate::wire::socketio) enum Attachments {
 /// Attachments of this length and more have a buffer of their own: no more is read from a socket at once, and over polling
 /// every attachment is decoded into one.
 const MIN_OWN: usize = 64 * 1024;
+
+/// The memory that small lists share once they are copied.
+const CHUNK: usize = 2 * 1024;
 
 /// Copies an attachment out of the buffer that it shares.
 pub(in crate::wire::socketio) fn detach_attachment(data: &mut Bytes) {
@@ -94,6 +97,24 @@ impl RawArgs {
     /// the block that was read from a socket.
     pub(crate) fn detach(&mut self) {
         self.detach_list();
+        self.detach_attachments();
+    }
+
+    /// [`detach`](Self::detach) with the memory of `chunk` for a list that is small.
+    pub(in crate::wire::socketio) fn detach_into(&mut self, chunk: &mut BytesMut) {
+        if self.list().len() > CHUNK / 4 {
+            return self.detach();
+        }
+        if chunk.capacity() < self.list().len() {
+            chunk.reserve(CHUNK);
+        }
+        chunk.extend_from_slice(self.list());
+        self.packet = chunk.split().freeze();
+        self.list = 0;
+        self.detach_attachments();
+    }
+
+    fn detach_attachments(&mut self) {
         match &mut self.attachments {
             Attachments::None | Attachments::Empty => {}
             Attachments::One(one) => detach_attachment(one),

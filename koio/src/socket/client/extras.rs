@@ -1,0 +1,27 @@
+//! What few clients need.
+
+use std::{sync::Arc, time::Instant};
+
+use crate::ids::SocketId;
+
+/// Kept while it differs from its default. Boxed, since most clients have none: 16 bytes less for each idle connection
+/// (`counts_idle`).
+#[derive(Default, PartialEq)]
+pub(super) struct ClientExtras {
+    /// Namespaces that the server has disconnected this client from, whose late packets are dropped. Oldest first.
+    pub(super) left: Vec<Arc<str>>,
+    /// Sockets whose CONNECT is undecided, and when it is refused.
+    pub(super) undecided: Vec<(SocketId, Instant)>,
+    /// Reading has stopped for `read_ahead` before: that is observed once for each client.
+    pub(super) has_stopped: bool,
+}
+
+impl ClientExtras {
+    /// Notes that the server has disconnected the client from a namespace. At most `limit` are kept.
+    pub(super) fn has_left(&mut self, namespace: &Arc<str>, limit: usize) {
+        if self.left.len() >= limit {
+            self.left.remove(0);
+        }
+        self.left.push(Arc::clone(namespace));
+    }
+}
