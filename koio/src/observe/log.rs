@@ -44,6 +44,9 @@ impl Observer for Log {
             Observation::SlowConsumer { sid, cause, .. } => {
                 debug!(target: "koio::socket", ?sid, "slow consumer: {cause}");
             }
+            Observation::LimitExceeded { sid, limit, cause } => {
+                debug!(target: "koio::engine", ?sid, limit, "limit exceeded: {cause}");
+            }
             Observation::ReadAheadFull {
                 sid,
                 waiting,
@@ -65,6 +68,20 @@ impl Observer for Log {
             }
             Observation::HandlerDropped { socket, cause, .. } => {
                 warn!(target: "koio::socket", %socket, "handler dropped: {cause}");
+            }
+            Observation::EventsHeldUp {
+                namespace,
+                socket,
+                event,
+                concurrency,
+                waiting,
+                waited,
+            } => {
+                debug!(
+                    target: "koio::socket",
+                    event, concurrency, waiting, ?waited, namespace, %socket,
+                    "events wait for a handler; `concurrency` lets them overlap"
+                );
             }
             Observation::ClusterDropped { messages } => {
                 warn!(target: "koio::adapter", messages, "messages of other nodes were dropped: this node is too far behind");

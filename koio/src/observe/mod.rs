@@ -30,7 +30,7 @@ mod observers;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     close_reason::CloseReason,
@@ -172,6 +172,16 @@ pub enum Observation<'a> {
         /// What was reached, with both numbers, in words for the log.
         cause: fmt::Arguments<'a>,
     },
+    /// A session is closed because its client went beyond a limit of the transport: of a message's size, of its parts, or of
+    /// the time it may take.
+    LimitExceeded {
+        /// The session.
+        sid: Sid,
+        /// The limit's name: `max_payload`, `max_fragments`, `message_timeout`, `min_rate`, or `control frames`.
+        limit: &'a str,
+        /// What the client did, with the limit and both numbers.
+        cause: fmt::Arguments<'a>,
+    },
     /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.
     ReadAheadFull {
         /// The session.
@@ -233,6 +243,21 @@ pub enum Observation<'a> {
         socket: SocketId,
         /// What it outlived.
         cause: fmt::Arguments<'a>,
+    },
+    /// Events of a socket have waited for more than a second behind a handler. At most once in a minute for each socket.
+    EventsHeldUp {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+        /// The event of the handler that they wait for; `*` if that is its event.
+        event: &'a str,
+        /// The handler's `concurrency`.
+        concurrency: usize,
+        /// How many events wait.
+        waiting: usize,
+        /// How long the first of them has waited at least.
+        waited: Duration,
     },
     /// Messages of other nodes of the cluster were dropped, since this node is too far behind.
     ClusterDropped {
