@@ -4,5 +4,6 @@ mod arriving;
 mod busy_server;
 mod fairness;
 mod read_ahead;
+mod sessions;
 pub(crate) mod slow_clients;
 mod stuck_clients;
