@@ -75,7 +75,6 @@ async fn open(line: &SlowLine, way: Way) -> Link {
     Link::open(line.addr, way, 0).await.expect("a session")
 }
 
-#[track_caller]
 async fn expect(link: &mut Link, text: &str) {
     let next = timeout(patience(), link.next()).await;
     let next = next.expect("no hang").expect("a packet");
