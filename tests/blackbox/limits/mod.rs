@@ -2,8 +2,10 @@
 
 mod arriving;
 mod busy_server;
+mod control_frames;
 mod fairness;
 mod read_ahead;
 mod sessions;
 pub(crate) mod slow_clients;
+mod stood_still;
 mod stuck_clients;
