@@ -38,11 +38,20 @@ impl Observer for Log {
             } => {
                 debug!(target: "koio::transport", status, message, hint, method, upgrade, "request refused");
             }
+            Observation::SessionRefused { limit, count, max } => {
+                debug!(target: "koio::transport", limit, count, max, "session refused");
+            }
+            Observation::AnswerCut { sid, cause } => {
+                debug!(target: "koio::transport", ?sid, "the answer to a poll was cut: {cause}");
+            }
             Observation::ConnectRefused { namespace, message } => {
                 debug!(target: "koio::socket", namespace, message, "namespace refused");
             }
             Observation::SlowConsumer { sid, cause, .. } => {
                 debug!(target: "koio::socket", ?sid, "slow consumer: {cause}");
+            }
+            Observation::LimitExceeded { sid, limit, cause } => {
+                debug!(target: "koio::engine", ?sid, limit, "limit exceeded: {cause}");
             }
             Observation::ReadAheadFull {
                 sid,

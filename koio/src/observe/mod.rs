@@ -97,6 +97,23 @@ pub enum Observation<'a> {
         /// The likely cause, for the operator of the server.
         hint: &'a str,
     },
+    /// A handshake was refused because there are as many sessions, or handshakes of its connection, as a limit allows. The
+    /// [`RequestRefused`](Self::RequestRefused) of the same request follows.
+    SessionRefused {
+        /// The name of the limit in [`EngineConfig`](crate::engine::EngineConfig).
+        limit: &'a str,
+        /// What there was already.
+        count: usize,
+        /// The limit's value.
+        max: usize,
+    },
+    /// A client did not take the whole answer to a poll, so its session ends: what was in the answer is lost.
+    AnswerCut {
+        /// The session.
+        sid: Sid,
+        /// What cut the answer.
+        cause: &'a str,
+    },
     /// A socket was accepted into a namespace: its CONNECT has been answered.
     Connected {
         /// The namespace.
@@ -170,6 +187,16 @@ pub enum Observation<'a> {
         /// The limit that was reached: `send_queue_hard` or `write_timeout`.
         limit: &'static str,
         /// What was reached, with both numbers, in words for the log.
+        cause: fmt::Arguments<'a>,
+    },
+    /// A session is closed because its client went beyond a limit of the transport: of a message's size, of its parts, or of
+    /// the time it may take.
+    LimitExceeded {
+        /// The session.
+        sid: Sid,
+        /// The limit's name: `max_payload`, `max_fragments`, `message_timeout`, `min_rate`, or `control frames`.
+        limit: &'a str,
+        /// What the client did, with the limit and both numbers.
         cause: fmt::Arguments<'a>,
     },
     /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.

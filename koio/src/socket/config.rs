@@ -8,10 +8,11 @@ use crate::{engine::BadConfig, wire::PacketLimits};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SocketConfig {
-    /// Time that a client has to connect to its first namespace, and that the middleware around `connection` has to decide.
-    /// Default 10 s. A client that has not asked by then is closed
+    /// Time that a client has to connect to a namespace, its first, and again when it has left the last; and that the middleware
+    /// around `connection` has to decide. Default 10 s. A client that has not asked by then is closed
     /// ([`ForcedServerClose`](crate::CloseReason::ForcedServerClose)). A CONNECT that is not decided is refused, and its
-    /// middleware dropped; the client may ask again.
+    /// middleware dropped; the client may ask again. At most
+    /// [`max_unconnected`](crate::engine::EngineConfig::max_unconnected) sessions are without a namespace.
     pub connect_timeout: Duration,
     /// Events of one socket that may run or wait for its handlers. Default 256. Those beyond count in `read_ahead`.
     pub event_queue: usize,
@@ -38,9 +39,6 @@ pub struct SocketConfig {
     pub rooms: usize,
     /// Bytes of a room's name. Default 255. Above it `join` fails.
     pub room_name: usize,
-    /// Time from the head of a binary packet to its last attachment. Default 10 s. Then the session is closed
-    /// ([`ForcedClose`](crate::CloseReason::ForcedClose)).
-    pub attachments_timeout: Duration,
     /// The limits of incoming packets.
     pub packets: PacketLimits,
 }
@@ -58,7 +56,6 @@ impl Default for SocketConfig {
             namespaces: 32,
             rooms: 1_000,
             room_name: 255,
-            attachments_timeout: Duration::from_secs(10),
             packets: PacketLimits::default(),
         }
     }
@@ -70,7 +67,6 @@ impl SocketConfig {
         for (name, time) in [
             ("connect_timeout", self.connect_timeout),
             ("ack_timeout", self.ack_timeout),
-            ("attachments_timeout", self.attachments_timeout),
         ] {
             if time.is_zero() {
                 return Err(BadConfig::new(name, "is zero"));

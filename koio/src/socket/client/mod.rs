@@ -15,7 +15,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::futures::OwnedNotified;
@@ -56,6 +56,10 @@ impl Clients {
 impl Acceptor for Clients {
     fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream> {
         Box::new(Client::new(self, session, opening))
+    }
+
+    fn reports_connected(&self) -> bool {
+        true
     }
 }
 
@@ -99,7 +103,7 @@ impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
         let assembler = Assembler::new(core.packets());
-        let connect_by = now().checked_add(core.config().connect_timeout);
+        let connect_by = connect_by(core.config().connect_timeout);
         Self {
             connection: Arc::new(Connection::new(
                 core,
@@ -196,11 +200,10 @@ impl Client {
         }
     }
 
-    /// Starts the deadline of a binary packet, and refuses attachments for a namespace that the client is not in.
+    /// Refuses attachments for a namespace that the client is not in.
     fn watch_attachments(&mut self) -> Result<(), ProtocolViolation> {
         let Some(namespace) = self.assembler.partial_namespace() else {
             self.collecting = false;
-            self.deadlines.attachments_done();
             return Ok(());
         };
         if std::mem::replace(&mut self.collecting, true) {
@@ -278,23 +281,16 @@ impl Client {
         self.refuse_undecided();
         if self.deadlines.connect.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
             self.deadlines.connect = None;
+            self.connection.session.set_connected(true);
         }
-        let is_due = |by: &mut Option<Instant>| by.take_if(|by| now() >= *by).is_some();
         // A client whose CONNECT is undecided has sent it.
-        if self.undecided().is_empty() && is_due(&mut self.deadlines.connect) {
-            self.violation(&ProtocolViolation::OutOfOrder("no CONNECT in time"));
-        }
-        // Set here and not when the packet begins: most binary packets are complete before this is called, so the clock
-        // is not read for them.
-        if self.collecting && !self.ignores_packets && self.deadlines.attachments.is_none() {
-            let time = self.core().config().attachments_timeout;
-            self.deadlines.attachments = now().checked_add(time);
-        }
-        if is_due(&mut self.deadlines.attachments) {
-            let kind = wire::DecodeErrorKind::Attachments;
-            self.violation(&ProtocolViolation::Undecodable(wire::DecodeError::new(
-                kind, 0,
-            )));
+        if self.undecided().is_empty() && self.deadlines.connect_is_over(now) {
+            let time = self.core().config().connect_timeout;
+            self.protocol_error(format_args!("no CONNECT in {time:?} (connect_timeout)"));
+            self.ignores_packets = true;
+            self.connection
+                .session
+                .close(CloseReason::ForcedServerClose);
         }
     }
 
@@ -324,7 +320,17 @@ impl Client {
         });
         if self.drivers.is_empty() {
             self.drivers = Vec::new();
+            if self.deadlines.connect.is_none() && !self.closed {
+                self.last_socket_left();
+            }
         }
+    }
+
+    /// The client is in no namespace any more: it has the time of a new one to connect again.
+    #[cold]
+    fn last_socket_left(&mut self) {
+        self.connection.session.set_connected(false);
+        self.deadlines.connect = connect_by(self.core().config().connect_timeout);
     }
 }
 
@@ -367,10 +373,7 @@ impl Upstream for Client {
     fn deadline(&self) -> Option<Instant> {
         // Without the session's own deadline while a CONNECT is undecided.
         match self.undecided().iter().map(|(_, by)| *by).min() {
-            Some(by) => [Some(by), self.deadlines.attachments]
-                .into_iter()
-                .flatten()
-                .min(),
+            Some(by) => Some(by),
             None => self.deadlines.next(),
         }
     }
@@ -387,6 +390,10 @@ impl Upstream for Client {
 
     fn is_held_up(&self) -> bool {
         self.drivers.iter().any(SocketDriver::is_held_up)
+    }
+
+    fn arriving(&self) -> Option<usize> {
+        self.assembler.arrived().filter(|_| !self.ignores_packets)
     }
 
     fn drain(&mut self) {
@@ -419,6 +426,12 @@ impl Upstream for Client {
             driver.close(reason);
         }
     }
+}
+
+/// When a client must be connected. Always some time: `None` says that it is connected.
+fn connect_by(timeout: Duration) -> Option<Instant> {
+    let (now, far) = (now(), Duration::from_secs(86_400 * 365 * 30));
+    now.checked_add(timeout).or_else(|| now.checked_add(far))
 }
 
 fn in_namespace<'a>(
