@@ -77,8 +77,8 @@ pub enum Observation<'a> {
         /// Why it ended.
         reason: CloseReason,
     },
-    /// A session that ended in order was given up before its client had got everything: the client was gone, or did not come
-    /// for it in time.
+    /// A session ended before its client had got what was queued for it: the client was gone, or did not come for it in time.
+    /// A client that did not read is a [`SlowConsumer`](Self::SlowConsumer) instead.
     SessionAbandoned {
         /// The session.
         sid: Sid,
