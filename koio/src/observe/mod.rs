@@ -271,9 +271,9 @@ pub enum Observation<'a> {
         event: &'a str,
         /// The handler's `concurrency`.
         concurrency: usize,
-        /// How many events wait.
+        /// How many events waited when that time began; some of them may have started since.
         waiting: usize,
-        /// How long the first of them has waited at least.
+        /// How long the others have waited at least, and the last that has started.
         waited: Duration,
     },
     /// Messages of other nodes of the cluster were dropped, since this node is too far behind.
