@@ -13,7 +13,7 @@ use super::{
     CloseReason, EngineConfig,
     commands::{Command, CommandQueue, NotTaken},
     ending::Ending,
-    outbox::{Outbox, SendError, SlowCause, Urgency, WriteBudget},
+    outbox::{NotQueued, Outbox, SendError, SlowCause, Urgency, WriteBudget},
     transport::Transport,
     transport_kind::TransportKind,
 };
@@ -33,7 +33,14 @@ pub(crate) struct SessionShared {
     pub(crate) commands: CommandQueue,
     /// The [`TransportKind`] in use.
     transport: AtomicU8,
+    /// [`SAID`], [`COUNTED`]. Here and not in the session's task, which is at its size.
+    connected: AtomicU8,
 }
+
+/// The layer above has said that the client is connected.
+const SAID: u8 = 1;
+/// The session is counted as connected.
+const COUNTED: u8 = 2;
 
 impl SessionShared {
     /// The session moves to a transport of this kind.
@@ -59,6 +66,7 @@ impl Session {
             outbox: Outbox::new(config),
             commands: CommandQueue::new(mailbox),
             transport: AtomicU8::new(transport as u8),
+            connected: AtomicU8::new(0),
         }))
     }
 
@@ -88,6 +96,41 @@ impl Session {
         !self.0.outbox.is_closed()
     }
 
+    /// Says whether the client is connected to something in the layer above. A session begins unconnected, if the
+    /// [`Acceptor`](super::Acceptor) [reports](super::Acceptor::reports_connected) when it is; the number of
+    /// such sessions is limited ([`EngineConfig::max_unconnected`]).
+    ///
+    /// For the [`Upstream`](super::Upstream) of the session: the session's task counts it when the call to the upstream
+    /// returns.
+    pub fn set_connected(&self, connected: bool) {
+        self.mark_connected(SAID, connected);
+    }
+
+    fn mark_connected(&self, bit: u8, is_set: bool) {
+        if is_set {
+            self.0.connected.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.0.connected.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    /// The session was admitted, and is counted as connected or not.
+    pub(super) fn begin_connected(&self, connected: bool) {
+        self.mark_connected(SAID | COUNTED, connected);
+    }
+
+    /// Whether the client is connected, if the layer above has said so and it has not been counted. For the session's task.
+    #[inline]
+    pub(super) fn take_connected(&self) -> Option<bool> {
+        let connected = self.0.connected.load(Ordering::Relaxed);
+        if connected == 0 || connected == SAID | COUNTED {
+            return None;
+        }
+        let is_said = connected & SAID != 0;
+        self.mark_connected(COUNTED, is_said);
+        Some(is_said)
+    }
+
     /// Queues a message for the client. Never waits.
     ///
     /// # Errors
@@ -95,7 +138,8 @@ impl Session {
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
         let frame = Frame::message(message);
-        self.0.outbox.give(frame, Urgency::Normal)
+        let sent = self.0.outbox.give(frame, Urgency::Normal);
+        sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// Queues a frame that was encoded before, for one or many sessions.
@@ -103,12 +147,14 @@ impl Session {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
-        self.0.outbox.push(frame, Urgency::Normal)
+        let sent = self.0.outbox.push(frame, Urgency::Normal);
+        sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// [`send_frame`](Self::send_frame) for a draft, which has one recipient.
     pub(crate) fn send_draft(&self, draft: Draft) -> Result<(), SendError> {
-        self.0.outbox.append(draft, Urgency::Normal)
+        let sent = self.0.outbox.append(draft, Urgency::Normal);
+        sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// Queues a frame only if it would go out at once; says whether it did.
@@ -127,18 +173,18 @@ impl Session {
 
     /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
     /// mark no event starts, so the client bounds the number. At the second mark the session is cut.
-    pub(crate) fn reply(&self, frame: Frame) -> Result<(), SendError> {
+    pub(crate) fn reply(&self, frame: Frame) -> Result<(), NotQueued> {
         self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
     }
 
     /// [`reply`](Self::reply) for the answer to an event.
-    pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), SendError> {
+    pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), NotQueued> {
         self.cut_if_slow(self.0.outbox.append(draft, Urgency::Reply))
     }
 
     /// Ends the session if its queue refused a frame that its client must not miss.
-    pub(crate) fn cut_if_slow<T>(&self, sent: Result<T, SendError>) -> Result<T, SendError> {
-        if matches!(sent, Err(SendError::SlowConsumer)) {
+    pub(crate) fn cut_if_slow<T>(&self, sent: Result<T, NotQueued>) -> Result<T, NotQueued> {
+        if matches!(sent, Err(NotQueued::SlowConsumer)) {
             self.cut(CloseReason::SlowConsumer);
         }
         sent
