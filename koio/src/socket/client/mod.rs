@@ -431,4 +431,6 @@ fn in_namespace<'a>(
 }
 
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod tests;
