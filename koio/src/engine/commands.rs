@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Probe(Box<dyn Transport>),
     /// Ends the session, because its client broke the transport's rules or aborted a request.
     Lost(CloseReason),
+    /// A connection that carried requests of the session has ended with none under way. Maybe the client is gone.
+    ConnectionEnded,
     /// Starts no further event, and ends the session when those that run are answered: the server shuts down.
     Drain,
     /// Ends the session: the layer above closed it.
@@ -84,7 +86,7 @@ impl CommandQueue {
         let commands = &mut state.contents.get_or_insert_default().commands;
         if commands.len() >= CAPACITY {
             match command {
-                Command::Probe(_) => return Err(NotTaken),
+                Command::Probe(_) | Command::ConnectionEnded => return Err(NotTaken),
                 // Goes beyond the capacity once: those that wait may end the session.
                 Command::Drain => {
                     if commands.iter().any(|waits| matches!(waits, Command::Drain)) {

@@ -200,6 +200,11 @@ impl Session {
         let _ = self.command(Command::Lost(reason));
     }
 
+    /// A connection that carried requests of the session has ended with none under way.
+    pub(crate) fn connection_ended(&self) {
+        let _ = self.command(Command::ConnectionEnded);
+    }
+
     /// The mailbox of the transport in use: what it shares with the tasks that serve its requests. `None` if the session has
     /// moved to another transport, or is over.
     pub(crate) fn mailbox<M: Any + Send + Sync>(&self) -> Option<Arc<M>> {

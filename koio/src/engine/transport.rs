@@ -67,6 +67,14 @@ pub(crate) trait Transport: Send {
         0
     }
 
+    /// A connection that carried requests of the client has ended: remembers what has come until here.
+    fn suspect(&mut self) {}
+
+    /// Whether anything has come from the client since [`suspect`](Self::suspect).
+    fn has_returned(&mut self) -> bool {
+        true
+    }
+
     /// Answers a client that waits for a packet: with what `frames` has, else with a noop.
     fn release(&mut self, frames: &mut dyn FrameSource) {
         let _ = frames;

@@ -34,7 +34,8 @@ use crate::{
     error::BoxError,
     socket::{Drained, IoHandle},
     transport::{
-        Body, EngineService, Http1Connection, Http1Outcome, HttpStream, Responding, StopSignal,
+        Body, EngineService, Http1Connection, Http1Outcome, HttpStream, LastSession, Responding,
+        StopSignal,
     },
 };
 
@@ -79,10 +80,16 @@ impl HttpServices {
     /// drops the future without polling it.
     ///
     /// koio's own requests are not boxed.
-    fn call(&self, mut request: Request<Incoming>, peer: SocketAddr) -> HttpResponding {
+    fn call(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        last: &LastSession,
+    ) -> HttpResponding {
         if let Some(engine) = &self.engine
             && engine.is_mine(request.uri().path())
         {
+            request.extensions_mut().insert(last.clone());
             return HttpResponding::Koio(engine.respond_to(request, Some(peer)));
         }
         let Some(attached) = &self.attached else {
@@ -149,7 +156,8 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Serves until [`IoHandle::shutdown`] has ended.
+    /// Serves until [`IoHandle::shutdown`] has ended, and the HTTP requests that are under way then are answered, within
+    /// the deadline of the shutdown.
     ///
     /// # Errors
     /// None today: a connection that can't be accepted is tried again.
@@ -164,6 +172,8 @@ impl Server {
             ..
         } = self;
         accept_all(listener, services, handle.stopped()).await;
+        // A program ends when this returns, and its connections with it.
+        handle.connections_ended().await;
         Ok(())
     }
 
@@ -308,7 +318,8 @@ async fn by_hyper(
     mut stopped: watch::Receiver<bool>,
 ) {
     let header_timeout = services.header_timeout;
-    let service = service_fn(move |request| services.call(request, peer));
+    let last = LastSession::default();
+    let service = service_fn(|request| services.call(request, peer, &last));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
@@ -323,6 +334,7 @@ async fn by_hyper(
             connection.await
         }
     };
+    last.connection_ended();
     if let Err(error) = result {
         debug!(%peer, %error, "http connection ended");
     }

@@ -198,6 +198,11 @@ impl IoHandle {
         self.core.shutdown(deadline).await
     }
 
+    /// Waits, within the deadline of the shutdown that has ended, for the server's HTTP connections to end.
+    pub(crate) async fn connections_ended(&self) {
+        self.core.connections_ended().await;
+    }
+
     /// Turns true when a shutdown has ended.
     pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
         self.core.stopped.subscribe()

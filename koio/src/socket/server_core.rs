@@ -1,7 +1,11 @@
 //! What all connections and handles of one server share.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Instant,
+};
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::{SocketConfig, namespace::LocalNode};
@@ -23,8 +27,10 @@ pub(crate) struct ServerCore<M> {
     defaults: SocketConfig,
     /// Notified when handlers are out of time at a shutdown.
     pub(super) abort: Arc<Notify>,
-    /// Turns true when a shutdown has ended.
+    /// Turns true when a shutdown has ended. Every HTTP connection of the server has a receiver.
     pub(super) stopped: watch::Sender<bool>,
+    /// The earliest deadline of a shutdown.
+    pub(super) stop_by: Mutex<Option<Instant>>,
 }
 
 struct RunningServer {
@@ -44,6 +50,7 @@ impl<M> ServerCore<M> {
             defaults: SocketConfig::default(),
             abort: Arc::new(Notify::new()),
             stopped: watch::Sender::new(false),
+            stop_by: Mutex::default(),
         })
     }
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::server_core::ServerCore;
-use crate::engine::{CloseReason, Sessions};
+use crate::{
+    engine::{CloseReason, Sessions},
+    time::now,
+};
 
 /// The result of a shutdown: how the sessions ended.
 ///
@@ -31,12 +34,30 @@ impl<M> ServerCore<M> {
             // `stopped` stays false: a server that starts later has not been shut down.
             return Drained::default();
         };
+        self.set_deadline(deadline);
         let drained = self.drain(&sessions, deadline).await;
         if let Some(cluster) = self.cluster() {
             cluster.close();
         }
         self.stopped.send_replace(true);
         drained
+    }
+
+    fn set_deadline(&self, deadline: Duration) {
+        let Some(by) = now().checked_add(deadline) else {
+            return;
+        };
+        let mut earliest = self.stop_by.lock();
+        *earliest = Some(earliest.map_or(by, |earlier| earlier.min(by)));
+    }
+
+    /// After a shutdown: waits until the HTTP connections of the server have ended, each with the answer to the request that
+    /// it is at, until the deadline at the latest.
+    pub(super) async fn connections_ended(&self) {
+        let by = *self.stop_by.lock();
+        if let Some(by) = by {
+            let _ = tokio::time::timeout_at(by.into(), self.stopped.closed()).await;
+        }
     }
 
     async fn drain(&self, sessions: &Sessions, deadline: Duration) -> Drained {

@@ -11,6 +11,6 @@ pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;
 pub(crate) use self::{
-    http::HttpStream,
+    http::{HttpStream, LastSession},
     http1::{Http1Connection, Http1Outcome, StopSignal},
 };

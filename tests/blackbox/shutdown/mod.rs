@@ -3,6 +3,7 @@
 mod answers;
 mod delivery;
 mod drain;
+mod requests;
 #[cfg(unix)]
 mod signals;
 mod state;

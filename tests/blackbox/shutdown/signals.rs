@@ -12,6 +12,7 @@ use koio::{CloseReason, Io, Result, handlers, on};
 use koio_tests::{Client, Target, Transport, within};
 use tokio::sync::{mpsc, oneshot};
 
+use super::requests::refusing;
 use crate::logs::Lines;
 
 /// Set for the server's process.
@@ -139,14 +140,7 @@ async fn listen_drains_at_a_signal_and_the_process_ends() {
         let (mut process, target, mut client) = busy().await;
         process.signal(signal);
         // New clients are refused; the handler goes on, and its client gets the answer.
-        let refused = async {
-            while koio_tests::http::get(target.addr, &target.polling())
-                .await
-                .status
-                != 503
-            {}
-        };
-        within("a refusal", refused).await;
+        refusing(target).await;
         writeln!(process.stdin, "enough").expect("a pipe");
         process.line("end").await;
         assert_eq!(client.ended().await, ["431[]"]);
@@ -158,14 +152,7 @@ async fn listen_drains_at_a_signal_and_the_process_ends() {
     // Who can't wait says it twice.
     let (mut process, target, mut client) = busy().await;
     process.signal("TERM");
-    let refused = async {
-        while koio_tests::http::get(target.addr, &target.polling())
-            .await
-            .status
-            != 503
-        {}
-    };
-    within("a refusal", refused).await;
+    refusing(target).await;
     let asked = tokio::time::Instant::now();
     process.signal("TERM");
     assert_eq!(client.ended().await, [""; 0]);

@@ -18,6 +18,9 @@ pub(crate) enum Input {
     ProbeLost,
     /// A poll waits. Matters only while there is a probe.
     Polled,
+    /// A connection that carried the client's requests has ended, and the client waits for nothing. `last_answer`: the bytes
+    /// that it may still be receiving. See [`Machine::returned`](super::Machine::returned).
+    ConnectionEnded { last_answer: usize },
     /// The transport in use is gone, or broke its rules.
     Lost(CloseReason),
     /// The layer above ends the session.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    closing::Patience,
     headway::Headway,
     heartbeat::Heartbeat,
     input::Input,
@@ -20,16 +21,6 @@ use crate::{
 /// How long a session whose client sent a close packet in a POST waits for the poll that the client sent beside it. The two
 /// race on different connections, and the poll is answered with a noop.
 const FAREWELL: Duration = Duration::from_millis(20);
-
-/// How long a polling client may take to come for what is queued for it when the server shuts down. A living one polls
-/// again within a round trip.
-const POLL_AT_SHUTDOWN: Duration = Duration::from_secs(1);
-
-/// How long a client may take to answer the close frame of a server that shuts down. It loses nothing without.
-const ANSWER_AT_SHUTDOWN: Duration = Duration::from_millis(500);
-
-/// How long a session that is cut at the deadline of a shutdown keeps its connection, for the close frame to leave.
-const CUT_AT_SHUTDOWN: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 enum SessionPhase {
@@ -57,6 +48,8 @@ pub(crate) struct Machine {
 struct RareState {
     probe: ProbeState,
     paused_at: Option<Instant>,
+    /// When a client is taken for gone whose connection has ended.
+    absent_by: Option<Instant>,
     /// A message that has begun to arrive.
     message: Option<Headway>,
     /// Bytes that wait to be taken by the transport.
@@ -106,54 +99,33 @@ impl Machine {
         }
     }
 
+    /// When a client whose connection has ended is taken for gone, unless it has [returned](Self::returned).
+    pub(crate) fn absent_by(&self) -> Option<Instant> {
+        self.rare.as_deref()?.absent_by
+    }
+
+    /// The client has made another request.
+    pub(crate) fn returned(&mut self) {
+        self.change_rare(|rare| rare.absent_by = None);
+    }
+
     pub(crate) fn transport(&self) -> TransportKind {
         self.transport
     }
 
-    /// How long a client may take to answer a close frame.
-    fn answer_timeout(&self) -> Duration {
-        let usual = self.config.close_timeout / 6;
-        if self.shuts_down {
-            usual.min(ANSWER_AT_SHUTDOWN)
-        } else {
-            usual
-        }
-    }
-
-    /// How long a polling client may take to poll again, in seconds that it spends on nothing else.
-    fn poll_again(&self) -> Duration {
-        let usual = self.config.poll_again_timeout;
-        if self.shuts_down {
-            usual.min(POLL_AT_SHUTDOWN)
-        } else {
-            usual
+    /// How long a closing session waits.
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            config: &self.config,
+            transport: self.transport,
+            shuts_down: self.shuts_down,
         }
     }
 
     /// When a client that takes nothing is given up by a closing session.
     fn close_stalls(&self) -> Option<Instant> {
         let write = self.rare.as_deref()?.write?;
-        let pause = self.config.write_timeout;
-        Some(write.ends(if self.shuts_down {
-            pause.min(self.config.poll_again_timeout)
-        } else {
-            pause
-        }))
-    }
-
-    /// How long a session may take to close.
-    fn patience(&self, ending: Ending) -> Duration {
-        let close_timeout = self.config.close_timeout;
-        let capabilities = self.transport.capabilities();
-        match ending {
-            Ending::Cut if self.shuts_down => close_timeout.min(CUT_AT_SHUTDOWN),
-            // With nothing left to deliver a client need only answer the close frame.
-            Ending::Cut if capabilities.has_close_handshake => self.answer_timeout(),
-            Ending::Flush if capabilities.waits_for_requests => {
-                close_timeout.min(self.poll_again())
-            }
-            Ending::Cut | Ending::Flush => close_timeout,
-        }
+        Some(write.ends(self.patience().for_progress()))
     }
 
     /// The client of a closing session may still be receiving so many bytes, and comes for the rest only then.
@@ -198,7 +170,8 @@ impl Machine {
         let write_by = rare
             .write
             .map(|write| write.ends(self.config.write_timeout));
-        [beat_at, rare.probe.deadline(), message_by, write_by]
+        let probe_by = rare.probe.deadline();
+        [beat_at, probe_by, message_by, write_by, rare.absent_by]
             .into_iter()
             .flatten()
             .min()
@@ -223,12 +196,12 @@ impl Machine {
             // The session may have closed for another reason, and with more patience.
             Input::Close(CloseReason::ServerShuttingDown, Ending::Flush) => {
                 self.shuts_down = true;
-                let by = by.min(now + self.patience(Ending::Flush));
+                let by = by.min(now + self.patience().to_close(Ending::Flush));
                 self.phase = SessionPhase::Closing(by);
                 Outputs::default()
             }
             Input::CloseSent => {
-                self.phase = SessionPhase::Closing(by.min(now + self.answer_timeout()));
+                self.phase = SessionPhase::Closing(by.min(now + self.patience().for_answer()));
                 Outputs::default()
             }
             Input::Tick if now >= by => self.gone(),
@@ -244,7 +217,8 @@ impl Machine {
             Input::ProbePacket(packet) => {
                 let outputs = self.probe_packet(packet, now);
                 if !self.transport.capabilities().waits_for_requests {
-                    self.phase = SessionPhase::Closing(now + self.patience(Ending::Flush));
+                    self.phase =
+                        SessionPhase::Closing(now + self.patience().to_close(Ending::Flush));
                 }
                 outputs
             }
@@ -292,6 +266,12 @@ impl Machine {
             Input::Lost(reason) => self.close(reason, Ending::Cut, now),
             Input::Close(reason, ending) => self.close(reason, ending, now),
             Input::CloseSent | Input::Finished => Outputs::default(),
+            Input::ConnectionEnded { last_answer } => {
+                let patience =
+                    self.config.poll_again_timeout + self.config.transfer_time(last_answer);
+                self.change_rare(|rare| rare.absent_by = now.checked_add(patience));
+                Outputs::default()
+            }
             Input::Reading(true) => {
                 if let Some(paused_at) = self.rare().paused_at {
                     let paused = now.saturating_duration_since(paused_at);
@@ -380,6 +360,9 @@ impl Machine {
         if is_read && rare.message.map(message_ends).is_some_and(due) {
             return self.close(CloseReason::TransportError, Ending::Cut, now);
         }
+        if rare.absent_by.is_some_and(due) {
+            return self.close(CloseReason::TransportClose, Ending::Cut, now);
+        }
         if let SessionPhase::Open(heartbeat) = &mut self.phase {
             if is_read && heartbeat.is_missed(now) {
                 return self.close(CloseReason::PingTimeout, Ending::Cut, now);
@@ -409,7 +392,7 @@ impl Machine {
         // What stalled before this is not held against the closing session.
         self.wrote();
         self.shuts_down = reason == CloseReason::ServerShuttingDown;
-        self.phase = SessionPhase::Closing(now + self.patience(ending));
+        self.phase = SessionPhase::Closing(now + self.patience().to_close(ending));
         let closed = Output::Closed { reason, ending };
         match self.probe() {
             ProbeState::None => Outputs::one(closed),

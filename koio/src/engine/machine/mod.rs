@@ -3,6 +3,7 @@
 //! No clock, no task, no bytes: time is an argument, so every race of the heartbeat and of the upgrade can be
 //! played in a test. [`Machine::deadline`] says when the next [`Input::Tick`] is due.
 
+mod closing;
 mod headway;
 mod heartbeat;
 mod input;

@@ -380,3 +380,23 @@ fn a_closing_session_does_not_wait_for_the_whole_time_of_a_probe() {
     assert_eq!(session.wait(4_999 * MS), []);
     assert_eq!(session.wait(MS), [Output::Gone]);
 }
+
+#[test]
+fn a_client_whose_connection_has_ended_is_looked_for_soon_but_not_at_once() {
+    for (last_answer, more) in [(0, 0), (100 * 1024, 25)] {
+        let mut session = Played::quiet(TransportKind::Polling);
+        assert_eq!(session.wait(1_000 * MS), []);
+        session.give(Input::ConnectionEnded { last_answer });
+        assert_eq!(session.wait(4_999 * MS + more * 1_000 * MS), []);
+        assert_eq!(session.wait(MS), closed(CloseReason::TransportClose));
+    }
+}
+
+#[test]
+fn a_client_that_has_returned_is_looked_for_no_more() {
+    let mut session = Played::quiet(TransportKind::Polling);
+    session.give(Input::ConnectionEnded { last_answer: 0 });
+    assert_eq!(session.wait(4_999 * MS), []);
+    session.machine.returned();
+    assert_eq!(session.wait(10_000 * MS), []);
+}

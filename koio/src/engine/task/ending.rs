@@ -11,6 +11,18 @@ use crate::{
 };
 
 impl SessionTask {
+    /// A connection of a client that polls has ended with no request under way. If no poll waits either, the client may be
+    /// gone: it is looked for sooner than its next ping would. It may also have been the proxy's to close, with the client
+    /// still receiving the last answer, so this alone ends nothing.
+    pub(super) fn connection_ended(&mut self) {
+        let polls = self.transport.kind().capabilities().waits_for_requests;
+        if polls && self.probe().is_none() && !self.transport.is_awaited() {
+            self.transport.suspect();
+            let last_answer = self.transport.last_answer();
+            self.input(Input::ConnectionEnded { last_answer });
+        }
+    }
+
     /// The server shuts down. Until the running events are answered the session stays open: their handlers may emit, and may
     /// wait for the client's acks.
     pub(super) fn drain(&mut self) {

@@ -78,6 +78,12 @@ impl SessionTask {
         let now = now();
         let due = |deadline| now >= deadline;
         while self.machine.deadline().is_some_and(due) {
+            if self.machine.absent_by().is_some_and(due)
+                && (self.probe().is_some() || self.transport.has_returned())
+            {
+                self.machine.returned();
+                continue;
+            }
             self.input(Input::Tick);
         }
     }
@@ -87,6 +93,7 @@ impl SessionTask {
         for command in self.session.shared().commands.take() {
             match command {
                 Command::Probe(probe) => self.probe_opened(probe),
+                Command::ConnectionEnded => self.connection_ended(),
                 Command::Drain => self.drain(),
                 Command::Lost(reason) => self.input(Input::Lost(reason)),
                 Command::Close { reason, ending } => self.input(Input::Close(reason, ending)),

@@ -37,7 +37,11 @@ impl SessionTask {
                     let message = std::mem::take(&mut message);
                     self.input(Input::ProbePacket(EnginePacket::Message(message)));
                 }
-                Poll::Ready(Err(_)) => self.input(Input::ProbeLost),
+                Poll::Ready(Err(_)) => {
+                    self.input(Input::ProbeLost);
+                    // The client may have paused its polls, and be gone.
+                    self.connection_ended();
+                }
                 Poll::Pending => {
                     // Finishes a `3probe` that was written in part.
                     let _ = probe.poll_send(cx, &mut None);

@@ -2,6 +2,7 @@
 //! prescribed responses.
 
 mod body;
+mod last_session;
 pub(super) mod origin;
 pub(super) mod request;
 pub(super) mod response;
@@ -9,6 +10,7 @@ mod service;
 mod stream;
 
 pub use body::Body;
+pub(crate) use last_session::LastSession;
 pub use origin::{BadOrigin, Origins};
 pub use service::{EngineService, Responding};
 pub(crate) use stream::HttpStream;

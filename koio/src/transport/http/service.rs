@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tracing::debug;
 
 use super::{
-    Body, HttpStream, Origins, origin,
+    Body, HttpStream, LastSession, Origins, origin,
     origin::OriginVerdict,
     request::{self, Refusal, RequestIntent, RequestUpgrade},
     response,
@@ -231,6 +231,9 @@ impl EngineService {
         }
         if session.transport() != transport {
             return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
+        }
+        if let Some(last) = request.extensions().get::<LastSession>() {
+            last.set(&session);
         }
         match *request.method() {
             Method::GET => match PendingPoll::poll(session) {

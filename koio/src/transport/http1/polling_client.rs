@@ -167,7 +167,8 @@ impl PollingClient {
 }
 
 impl Drop for PollingClient {
-    /// Ends the session if its client has hung up before the answer, which would be lost.
+    /// The connection has ended, or goes on with another session. Ends the session if its client has hung up before the
+    /// answer, which would be lost.
     fn drop(&mut self) {
         let state = self.responder.state.lock();
         if self.responder.is_pending(&state) {
@@ -175,6 +176,9 @@ impl Drop for PollingClient {
             drop(state);
             debug!(sid = ?self.session.sid(), "polling request closed prematurely");
             self.session.lost(CloseReason::TransportError);
+        } else {
+            drop(state);
+            self.session.connection_ended();
         }
     }
 }

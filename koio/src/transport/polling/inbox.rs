@@ -28,6 +28,8 @@ pub(super) struct PollingInbox {
     pending: AtomicBool,
     /// Whether a POST is under way. Set under the lock, and cleared by the session's task without it.
     posting: AtomicBool,
+    /// Whether a request has come since [`suspect`](Self::suspect).
+    came: AtomicBool,
     /// The bytes of the last answer to a GET.
     last_answer: AtomicU32,
     state: Mutex<InboxState>,
@@ -59,6 +61,7 @@ impl PollingInbox {
         if state.closed || state.requests.polls.len() >= CAPACITY {
             return Err(NotTaken);
         }
+        self.came.store(true, Ordering::Relaxed);
         state.requests.polls.push(request());
         self.pending.store(true, Ordering::Release);
         Ok(())
@@ -69,6 +72,7 @@ impl PollingInbox {
         if state.closed || self.posting.load(Ordering::Acquire) {
             return Err(NotTaken);
         }
+        self.came.store(true, Ordering::Relaxed);
         self.posting.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -91,6 +95,8 @@ impl PollingInbox {
     /// A GET is answered with so many bytes.
     pub(super) fn answered(&self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        // Not under the lock. One that is missed for that is followed by the next poll.
+        self.came.store(true, Ordering::Relaxed);
         self.last_answer.store(bytes, Ordering::Relaxed);
     }
 
@@ -98,6 +104,16 @@ impl PollingInbox {
     pub(super) fn last_answer(&self) -> usize {
         let bytes = self.last_answer.load(Ordering::Relaxed);
         usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Forgets the requests that have come.
+    pub(super) fn suspect(&self) {
+        self.came.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a request has come since [`suspect`](Self::suspect), or a POST is under way.
+    pub(super) fn has_returned(&self) -> bool {
+        self.came.load(Ordering::Relaxed) || self.posting.load(Ordering::Acquire)
     }
 
     fn is_empty(&self) -> bool {

@@ -154,6 +154,15 @@ impl Transport for PollingTransport {
         Poll::Pending
     }
 
+    fn suspect(&mut self) {
+        self.inbox.suspect();
+    }
+
+    fn has_returned(&mut self) -> bool {
+        self.take_requests();
+        self.poll.is_some() || self.inbox.has_returned()
+    }
+
     fn last_answer(&self) -> usize {
         self.inbox.last_answer()
     }

@@ -1,0 +1,28 @@
+//! The session whose requests a connection carries.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::engine::Session;
+
+/// The session that the last request of a connection was for. The server that owns the connection puts it into the
+/// extensions of each request, and says when the connection has ended.
+#[derive(Clone, Default)]
+pub(crate) struct LastSession(Arc<Mutex<Option<Session>>>);
+
+impl LastSession {
+    /// A request for this session has come.
+    pub(super) fn set(&self, session: &Session) {
+        let last = self.0.lock().replace(session.clone());
+        drop(last);
+    }
+
+    /// The connection has ended, and a client that polls may have gone with it.
+    pub(crate) fn connection_ended(&self) {
+        let last = self.0.lock().take();
+        if let Some(session) = last {
+            session.connection_ended();
+        }
+    }
+}
