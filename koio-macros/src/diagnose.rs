@@ -57,6 +57,7 @@ pub(crate) fn meant(key: &str) -> Option<&'static str> {
     match key {
         "namespace" | "nsp" | "of" | "path" => Some("ns"),
         "middleware" | "with" | "layer" | "guard" => Some("wrap"),
+        "concurrent" | "parallel" | "overlap" | "limit" => Some("concurrency"),
         "deadline" | "time_out" => Some("timeout"),
         "krate" | "koio" => Some("crate"),
         _ => None,

@@ -272,6 +272,9 @@ fn options(handler: &Handler) -> TokenStream {
             .timeout(::core::time::Duration::from_millis(#milliseconds))
         });
     }
+    if let Some(events) = &handler.concurrency {
+        calls.extend(quote_spanned!(at(events.span())=> .concurrency(#events)));
+    }
     for middleware in &handler.wrap {
         calls.extend(quote_spanned!(at(middleware.span())=> .wrap(#middleware)));
     }

@@ -68,14 +68,37 @@ use proc_macro::TokenStream;
 /// | `wrap = [auth, limit(10)]` | Middleware around this handler only, the first outermost, inside that of the namespace and the server. |
 /// | `also` | Another handler has this event as well; this one runs after it and does not answer. The answer of the first is sent when all have run. |
 /// | `timeout = "5s"` | The handler is dropped after this time, and the answer is `timeout`. Units are `ms`, `s`, `m` and `h`. |
+/// | `concurrency = 16` | So many events of one socket may overlap while one of this handler runs: see below. From 1 to 1,024. |
 /// | `crate = path` | Where koio is, if not at `::koio`. |
+///
+/// # Order and overlap
+///
+/// The events of one socket run one at a time, in the order in which they came. `concurrency` lets them overlap: they
+/// still *start* in that order, and one starts as soon as fewer events of its socket run than its own `concurrency`, and
+/// than that of each event that runs. So a handler without it runs alone: it waits for those before it, and those behind
+/// it wait for it. An acknowledgement is sent when its handler has finished, whichever that is. `connection` and
+/// `disconnect` always run alone. If an event has several handlers (`also`), the least of their numbers counts.
+///
+/// ```
+/// use koio::on;
+/// use std::time::Duration;
+///
+/// /// Five of these at once take 400 ms, and not two seconds.
+/// #[on("report", concurrency = 16)]
+/// async fn report(month: u32) -> String {
+///     tokio::time::sleep(Duration::from_millis(400)).await;
+///     format!("the report of month {month}")
+/// }
+/// ```
+///
+/// `Namespace::concurrency` and `Io::concurrency` set it for the handlers that do not name it, closures among them.
 ///
 /// # Methods
 ///
 /// On an impl block, `#[on]` makes the methods that have an `#[on("event")]` of their own handlers
 /// of the value: `.handlers(Chat::new(db))`. They take `&self`, since one value serves all sockets.
-/// The block may have `ns` and `wrap` for all its methods, and `crate`; a method's own `ns` wins, its
-/// own `wrap` is inside the block's.
+/// The block may have `ns`, `concurrency` and `wrap` for all its methods, and `crate`; a method's own `ns` and
+/// `concurrency` win, its own `wrap` is inside the block's.
 ///
 /// ```
 /// use koio::{Context, on};

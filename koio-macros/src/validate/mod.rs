@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens as _;
-use syn::{Attribute, Expr, Generics, ItemFn, ItemImpl, LitStr, Path, Type, Visibility};
+use syn::{Attribute, Expr, Generics, ItemFn, ItemImpl, LitInt, LitStr, Path, Type, Visibility};
 
 use crate::diagnose::Errors;
 use crate::parse::{self, List, Method};
@@ -27,6 +27,7 @@ pub(crate) struct Handler {
     pub(crate) wrap: Vec<Expr>,
     pub(crate) also: bool,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) concurrency: Option<LitInt>,
     pub(crate) ident: Ident,
     pub(crate) arguments: Vec<Argument>,
     /// The written return type, or `()` at the place where it would stand.
@@ -168,8 +169,10 @@ fn handler(
     signature::is_callable(signature, errors);
     let arguments = signature::arguments(signature, errors);
     let answer = signature::answer(signature);
+    let event = options.event?;
     Some(Handler {
-        event: options.event?,
+        concurrency: options::own_concurrency(&event, options.concurrency, errors),
+        event,
         namespace: given(options.namespace),
         wrap: options.wrap.unwrap_or_default(),
         also: options.also.is_some(),

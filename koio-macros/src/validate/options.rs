@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::parse::Parser as _;
-use syn::{Attribute, Expr, ExprArray, LitStr, Path};
+use syn::{Attribute, Expr, ExprArray, LitInt, LitStr, Path};
 
 use crate::diagnose::{self, Errors};
 use crate::parse::Entry;
 
 /// An event name or a namespace longer than this cannot arrive: the decoder refuses it.
 const LONGEST_NAME: usize = 255;
+
+/// The most events of one socket that may overlap: koio's own limit, which this crate can't read.
+const MAX_CONCURRENCY: u16 = 1_024;
 
 /// Where the attribute stands, which decides what may be in it.
 #[derive(Clone, Copy)]
@@ -24,9 +27,9 @@ pub(crate) enum Place<'a> {
 impl Place<'_> {
     fn options(self) -> &'static [&'static str] {
         match self {
-            Place::Function => &["ns", "wrap", "also", "timeout", "crate"],
-            Place::Block => &["ns", "wrap", "crate"],
-            Place::Method(_) => &["ns", "wrap", "also", "timeout"],
+            Place::Function => &["ns", "wrap", "also", "timeout", "concurrency", "crate"],
+            Place::Block => &["ns", "wrap", "concurrency", "crate"],
+            Place::Method(_) => &["ns", "wrap", "also", "timeout", "concurrency"],
         }
     }
 }
@@ -42,15 +45,34 @@ pub(super) struct Options {
     pub(super) wrap: Option<Vec<Expr>>,
     pub(super) also: Option<()>,
     pub(super) timeout: Option<Option<Duration>>,
+    pub(super) concurrency: Option<Option<Concurrency>>,
     pub(super) krate: Option<Path>,
 }
 
+/// A number of events that may overlap.
+#[derive(Clone)]
+pub(super) struct Concurrency {
+    key: Ident,
+    events: LitInt,
+    /// It stands on the impl block.
+    is_inherited: bool,
+}
+
 impl Options {
-    /// Adds the options of the block: its namespace unless the method names another, and its
+    /// Adds the options of the block: its namespace and its concurrency unless the method names another, and its
     /// middleware around the method's.
     pub(super) fn inherit(&mut self, block: &Options) {
         if self.namespace.is_none() {
             self.namespace = block.namespace.clone();
+        }
+        if self.concurrency.is_none() {
+            let inherited = given(block.concurrency.clone());
+            self.concurrency = inherited.map(|concurrency| {
+                Some(Concurrency {
+                    is_inherited: true,
+                    ..concurrency
+                })
+            });
         }
         if let Some(outer) = &block.wrap {
             let inner = self.wrap.take().unwrap_or_default();
@@ -142,6 +164,7 @@ impl Options {
             "wrap" => self.wrap.is_some(),
             "also" => self.also.is_some(),
             "timeout" => self.timeout.is_some(),
+            "concurrency" => self.concurrency.is_some(),
             _ => self.krate.is_some(),
         };
         if repeated {
@@ -155,6 +178,14 @@ impl Options {
             "ns" => self.namespace = Some(errors.check(namespace(key, value))),
             "wrap" => self.wrap = Some(errors.check(wrap(key, value)).unwrap_or_default()),
             "timeout" => self.timeout = Some(errors.check(timeout(key, value))),
+            "concurrency" => {
+                let events = errors.check(concurrency(key, value));
+                self.concurrency = Some(events.map(|events| Concurrency {
+                    key: key.clone(),
+                    events,
+                    is_inherited: false,
+                }));
+            }
             "also" => {
                 self.also = Some(());
                 if value.is_some() {
@@ -262,6 +293,50 @@ fn timeout(key: &Ident, value: Option<TokenStream>) -> syn::Result<Duration> {
         Some(Duration::ZERO) => Err(wrong("no handler can finish in no time")),
         Some(duration) => Ok(duration),
     }
+}
+
+fn concurrency(key: &Ident, value: Option<TokenStream>) -> syn::Result<LitInt> {
+    let example = "write a number of events: `concurrency = 16`";
+    let Some(value) = value else {
+        return Err(syn::Error::new_spanned(
+            key,
+            format!("`concurrency` needs a value: {example}"),
+        ));
+    };
+    let number = syn::parse2::<LitInt>(value.clone());
+    let wrong = |what: String| syn::Error::new_spanned(&value, format!("{what}: {example}"));
+    let Ok(number) = number else {
+        return Err(wrong("`concurrency` takes a number".to_owned()));
+    };
+    if !matches!(number.suffix(), "" | "usize") {
+        return Err(wrong("the number has no suffix".to_owned()));
+    }
+    match number.base10_parse::<u16>() {
+        Ok(1..=MAX_CONCURRENCY) => Ok(number),
+        _ => Err(wrong(format!(
+            "{number} events can't run at the same time, but at least 1 and at most {MAX_CONCURRENCY} of one socket"
+        ))),
+    }
+}
+
+/// The concurrency of one handler. `connection` and `disconnect` have none: a block's is not meant for them.
+pub(super) fn own_concurrency(
+    event: &LitStr,
+    concurrency: Option<Option<Concurrency>>,
+    errors: &mut Errors,
+) -> Option<LitInt> {
+    let concurrency = given(concurrency)?;
+    let event = event.value();
+    if !matches!(event.as_str(), "connection" | "disconnect") {
+        return Some(concurrency.events);
+    }
+    if !concurrency.is_inherited {
+        errors.push(
+            concurrency.key,
+            format!("`{event}` always runs alone: leave out `concurrency`"),
+        );
+    }
+    None
 }
 
 fn duration(text: &str) -> Option<Duration> {

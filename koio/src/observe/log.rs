@@ -66,6 +66,20 @@ impl Observer for Log {
             Observation::HandlerDropped { socket, cause, .. } => {
                 warn!(target: "koio::socket", %socket, "handler dropped: {cause}");
             }
+            Observation::EventsHeldUp {
+                namespace,
+                socket,
+                event,
+                concurrency,
+                waiting,
+                waited,
+            } => {
+                debug!(
+                    target: "koio::socket",
+                    event, concurrency, waiting, ?waited, namespace, %socket,
+                    "events wait for a handler; `concurrency` lets them overlap"
+                );
+            }
             Observation::ClusterDropped { messages } => {
                 warn!(target: "koio::adapter", messages, "messages of other nodes were dropped: this node is too far behind");
             }

@@ -30,7 +30,7 @@ mod observers;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     close_reason::CloseReason,
@@ -233,6 +233,21 @@ pub enum Observation<'a> {
         socket: SocketId,
         /// What it outlived.
         cause: fmt::Arguments<'a>,
+    },
+    /// Events of a socket have waited for more than a second behind a handler. At most once in a minute for each socket.
+    EventsHeldUp {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+        /// The event of the handler that they wait for; `*` if that is its event.
+        event: &'a str,
+        /// The handler's `concurrency`.
+        concurrency: usize,
+        /// How many events wait.
+        waiting: usize,
+        /// How long the first of them has waited at least.
+        waited: Duration,
     },
     /// Messages of other nodes of the cluster were dropped, since this node is too far behind.
     ClusterDropped {

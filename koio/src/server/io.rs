@@ -139,6 +139,23 @@ impl Io {
         self.set_up(|setup| setup.wrap(middleware))
     }
 
+    /// Lets `events` events of one socket overlap, in every namespace and for every handler that says nothing else
+    /// (`#[on(.., concurrency = n)]`, [`Namespace::concurrency`]). Default 1: one at a time, in the order in which they
+    /// came. At least 1, at most 1,024, and not more than
+    /// [`event_queue`](crate::config::SocketConfig::event_queue), in which events that run count.
+    ///
+    /// [`Namespace::concurrency`] says how events start and end then.
+    ///
+    /// ```
+    /// # use koio::Io;
+    /// let io = Io::new().concurrency(16);
+    /// ```
+    #[track_caller]
+    pub fn concurrency(mut self, events: usize) -> Self {
+        self.setup = self.setup.concurrency(events);
+        self
+    }
+
     /// Puts a tower layer around every event and connection of every namespace, outside all middleware. The first
     /// is the outermost. It is shared by all sockets.
     ///

@@ -51,7 +51,7 @@ impl Io {
                 "the path `{path}` must begin with a slash and have neither query nor fragment"
             )));
         }
-        let events = setup.freeze()?;
+        let events = setup.freeze(config.socket.event_queue)?;
         let clients = Clients::new(Arc::clone(&core), events);
         core.local.observers.add(observers);
         let engine = Engine::observed(

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::atomic::Ordering, task::Context};
 
 use serde_json::value::RawValue;
 
-use super::socket::Socket;
+use super::{concurrency::Concurrency, socket::Socket};
 use crate::{
     engine::CloseReason,
     observe::Observation,
@@ -20,7 +20,8 @@ pub(crate) trait Namespaces: Send + Sync + 'static {
     fn open(&self, name: &str) -> Option<Box<dyn Dispatch>>;
 }
 
-/// Runs the handlers of one socket. The session's task polls one of its futures at a time, in the order of arrival.
+/// Runs the handlers of one socket, in the session's task. They start in the order of arrival, and run one at a time
+/// unless [`limit`](Self::limit) says otherwise.
 pub(crate) trait Dispatch: Send {
     /// The client asks to connect. A future that ends without an answer refuses.
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture;
@@ -32,6 +33,20 @@ pub(crate) trait Dispatch: Send {
         event: &mut Option<Event>,
         cx: &mut Context<'_>,
     ) -> Option<BoxFuture>;
+    /// Whether there are events with a [`limit`](Self::limit) above one.
+    fn may_overlap(&self) -> bool {
+        false
+    }
+    /// How many events of the socket may run while this one does, itself included. Not asked if none
+    /// [may overlap](Self::may_overlap).
+    fn limit(&self, event: &Event) -> Concurrency {
+        let _ = event;
+        Concurrency::ONE
+    }
+    /// The event of the handler that started last, for the log.
+    fn latest(&self) -> &'static str {
+        "connection"
+    }
     /// The socket had been accepted, and is closed.
     fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture;
     /// The session's task has nothing more to do for now: frees what an idle socket does not need.

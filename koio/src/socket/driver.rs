@@ -1,21 +1,17 @@
-//! Drives one socket inside its connection's task: connect, events one at a time, disconnect.
+//! Drives one socket inside its connection's task: connect, events, disconnect.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, future::Future, pin::Pin, task::Context, time::Duration};
 
 use tokio::time::Sleep;
 use tracing::error;
 
 use super::{
-    catch_unwind::{PanicPayload, caught},
+    catch_unwind::PanicPayload,
+    concurrency::Concurrency,
     config::SocketConfig,
-    dispatch::{Accept, BoxFuture, Dispatch},
-    event_queue::{EventQueue, RunningEvents},
+    dispatch::{Accept, Dispatch},
+    event_queue::EventQueue,
+    running::{LongWait, Polled, RunningHandlers},
     socket::Socket,
 };
 use crate::{
@@ -27,22 +23,21 @@ use crate::{
 /// Events that one socket handles before its connection reads and writes again.
 const EVENTS_PER_POLL: usize = 64;
 
-/// A socket, its queue of events, and the one future that runs for it.
+/// A socket, its queue of events, and what runs for it: one future alone, or several events that may overlap.
 pub(super) struct SocketDriver {
     socket: Socket,
     dispatch: Box<dyn Dispatch>,
-    running: Option<BoxFuture>,
+    running: RunningHandlers,
     queue: EventQueue,
-    closing: Option<Closing>,
-    /// The connection handler has not been polled.
-    is_new: bool,
-    /// The weight of the event that runs.
-    running_bytes: u32,
+    /// Boxed, since it is `None` until the socket's end.
+    closing: Option<Box<Closing>>,
+    /// There are events that may overlap, so `dispatch` is asked for the limit of each.
+    may_overlap: bool,
 }
 
 struct Closing {
     reason: CloseReason,
-    /// When the running future is dropped.
+    /// When what runs is dropped.
     until: Option<Pin<Box<Sleep>>>,
     /// The disconnect handler has been started.
     disconnect_started: bool,
@@ -68,12 +63,11 @@ impl SocketDriver {
         let connecting = dispatch.connect(&socket, Accept::new(socket.clone()));
         Self {
             socket,
+            may_overlap: dispatch.may_overlap(),
             dispatch,
-            running: Some(connecting),
+            running: RunningHandlers::new(connecting),
             queue: EventQueue::default(),
             closing: None,
-            is_new: true,
-            running_bytes: 0,
         }
     }
 
@@ -104,13 +98,14 @@ impl SocketDriver {
     /// Whether [`poll`](Self::poll) would start something: no future runs, or the connection handler has not been
     /// polled.
     pub(super) fn is_startable(&self) -> bool {
-        self.is_new || self.running.is_none()
+        self.running.is_new() || self.running.is_none()
     }
 
     /// Frees what an idle socket does not need. Called when the connection has nothing more to do, not for every event.
     pub(super) fn on_idle(&mut self) {
         self.queue.shrink();
         self.dispatch.on_idle();
+        self.running.on_idle();
     }
 
     /// Whether events wait.
@@ -120,15 +115,7 @@ impl SocketDriver {
 
     /// The bytes of its events that wait beyond its own limits. They count in the connection's `read_ahead`.
     pub(super) fn parked_bytes(&mut self, config: &SocketConfig) -> usize {
-        self.queue.parked_bytes(self.running_events(), config)
-    }
-
-    /// The events that run, for the bounds of the queue.
-    fn running_events(&self) -> RunningEvents {
-        RunningEvents {
-            count: usize::from(self.running.is_some()),
-            bytes: self.running_bytes as usize,
-        }
+        self.queue.parked_bytes(self.running.events(), config)
     }
 
     /// Whether no event starts, because the client does not read the answers to earlier ones.
@@ -141,8 +128,8 @@ impl SocketDriver {
         self.running.is_none() && self.has_queue()
     }
 
-    /// Takes an event. If no event is before it, its handler starts here; otherwise it is queued. The running future is
-    /// not polled: [`poll`](Self::poll) does that when it has been woken.
+    /// Takes an event. If none is before it and it may run beside those that do, its handler starts here; otherwise it is
+    /// queued. What runs is not polled: [`poll`](Self::poll) does that when it has been woken.
     pub(super) fn event(&mut self, event: &mut Option<Event>, cx: &mut Context<'_>) {
         let socket = &self.socket;
         socket
@@ -152,16 +139,40 @@ impl SocketDriver {
                 socket: socket.id(),
                 event: event.as_ref().map_or("", Event::name),
             });
-        if self.running.is_some() || !self.queue.is_empty() || self.is_held() {
-            if let Some(event) = event.take() {
-                self.queue.push(event);
-            }
-            return;
+        let limit = match event {
+            Some(event) if self.queue.is_empty() => self.admit(event),
+            _ => None,
+        };
+        let Some(limit) = limit else {
+            return event
+                .take()
+                .into_iter()
+                .for_each(|event| self.queue.push(event));
+        };
+        if limit > Concurrency::ONE
+            && let Some(event) = event
+        {
+            self.running.detach(event);
         }
-        match self.start(event, cx) {
-            Ok(_) => {}
-            Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
+        let started = self.start(event, limit, cx);
+        self.log_panic(started);
+    }
+
+    /// The limit of the event that is next, if it may start.
+    fn admit(&self, event: &Event) -> Option<Concurrency> {
+        if self.running.is_alone() || self.is_held() {
+            return None;
         }
+        if !self.may_overlap {
+            return Some(Concurrency::ONE);
+        }
+        let limit = self.dispatch.limit(event);
+        // Those that run count in the bounds of the queue: they start within them.
+        let (config, running) = (self.socket.core().config(), self.running.events());
+        let has_room =
+            running.count < config.event_queue && running.bytes < config.event_queue_bytes;
+        let is_first = running.count == 0;
+        (is_first || has_room && self.running.admit(limit)).then_some(limit)
     }
 
     /// Closes the socket. Events that came before are still handled if it was the client or the network that ended it;
@@ -188,11 +199,11 @@ impl SocketDriver {
                 reason,
             });
         }
-        self.closing = Some(Closing {
+        self.closing = Some(Box::new(Closing {
             reason,
             until: None,
             disconnect_started: false,
-        });
+        }));
     }
 
     /// Refuses a CONNECT that has not been decided in time, and drops the future that was to decide it. False if it has been
@@ -203,14 +214,13 @@ impl SocketDriver {
         if !accept.refuse(&message, None) {
             return false;
         }
-        let namespace = self.socket.namespace();
-        self.handler_dropped(
+        let namespace = self.socket.namespace().to_owned();
+        self.drop_running(
             observers,
             format_args!(
                 "it left CONNECT to {namespace} unanswered for `connect_timeout`, {limit:?}"
             ),
         );
-        self.drop_running();
         self.close(CloseReason::ServerNamespaceDisconnect);
         true
     }
@@ -240,110 +250,147 @@ impl SocketDriver {
         }
     }
 
-    /// Drops the running future and the queued events, at the deadline of a shutdown. True if the disconnect handler
+    /// Drops what runs and the queued events, at the deadline of a shutdown. True if the disconnect handler
     /// has not started: it still runs, until this is called again.
     pub(super) fn give_up(&mut self, observers: &Observers) -> bool {
         self.socket.close();
         self.queue.clear();
-        if self.drop_running() {
-            self.handler_dropped(observers, format_args!("the server shuts down"));
-        }
+        self.drop_running(observers, format_args!("the server shuts down"));
         let is_due = |closing: &Closing| !closing.disconnect_started;
-        self.was_accepted() && self.closing.as_ref().is_some_and(is_due)
+        self.was_accepted() && self.closing.as_deref().is_some_and(is_due)
     }
 
-    /// Polls the running future, and starts the events that wait behind it.
+    /// Polls what runs and was woken, and starts the events that wait behind it.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         observers: &Observers,
         grace: Duration,
     ) -> Progress {
-        self.is_new = false;
+        self.running.collect(cx);
         for _ in 0..EVENTS_PER_POLL {
-            let polled = match &mut self.running {
-                // The router catches the panics of handlers; this keeps the connection alive if it panics itself.
-                Some(running) => caught(|| running.as_mut().poll(cx)),
-                None => match self.next_event() {
-                    mut event @ Some(_) => self.start(&mut event, cx),
-                    None if self.has_queue() && self.was_accepted() => return Progress::Running,
-                    None if self.start_disconnect() => continue,
-                    None if self.closing.is_some() => return Progress::Ended,
-                    None => return Progress::Running,
-                },
-            };
-            match polled {
-                Ok(Poll::Pending) => {
-                    if !self.is_out_of_time(cx, grace) {
-                        return Progress::Running;
-                    }
-                    let queued = self.queue.len();
-                    self.handler_dropped(
-                        observers,
-                        format_args!(
-                            "it outlived its socket by {grace:?}, {queued} events behind it"
-                        ),
-                    );
-                    // `grace` covers the queued events too.
-                    self.queue.clear();
+            match self.running.poll(cx) {
+                Polled::None => {}
+                Polled::AloneWaits => return self.wait(cx, observers, grace),
+                Polled::AloneEnded(ended) => {
+                    self.log_panic(ended);
+                    self.finish_alone();
+                    continue;
                 }
-                Ok(Poll::Ready(())) => {}
-                Err(_) => error!(socket = %self.socket.id(), "panic outside a handler"),
+                Polled::OneOfMany(polled) => {
+                    self.log_panic(polled);
+                    continue;
+                }
             }
-            self.finish_running();
+            if let Some((event, limit)) = self.next_event() {
+                let started = self.start(&mut Some(event), limit, cx);
+                self.log_panic(started);
+                if self.running.is_alone() {
+                    return self.wait(cx, observers, grace);
+                }
+            } else if !self.running.is_none() {
+                return self.wait(cx, observers, grace);
+            } else if self.has_queue() && self.was_accepted() {
+                return Progress::Running;
+            } else if !self.start_disconnect() {
+                return match self.closing {
+                    Some(_) => Progress::Ended,
+                    None => Progress::Running,
+                };
+            }
+        }
+        // Events that overlap and wake themselves never come to wait.
+        if !self.running.is_none() && self.is_out_of_time(cx, grace) {
+            self.drop_outlived(observers, grace);
         }
         cx.waker().wake_by_ref();
         Progress::Running
     }
 
-    fn handler_dropped(&self, observers: &Observers, cause: fmt::Arguments<'_>) {
-        observers.notify(&Observation::HandlerDropped {
-            namespace: self.socket.namespace(),
-            socket: self.socket.id(),
-            cause,
-        });
+    /// Nothing that runs was woken, and nothing may start beside it.
+    fn wait(&mut self, cx: &mut Context<'_>, observers: &Observers, grace: Duration) -> Progress {
+        if self.is_out_of_time(cx, grace) {
+            self.drop_outlived(observers, grace);
+            // For what comes after it.
+            cx.waker().wake_by_ref();
+        } else if self.has_queue() && !self.is_held() {
+            self.look_at_queue();
+        }
+        Progress::Running
     }
 
-    fn next_event(&mut self) -> Option<Event> {
-        if !self.was_accepted() || self.is_held() {
+    /// Takes the first event that waits, if it may run beside those that do. Nothing runs alone.
+    fn next_event(&mut self) -> Option<(Event, Concurrency)> {
+        if !self.was_accepted() {
             return None;
         }
-        self.queue.pop()
+        let limit = self.admit(self.queue.first()?)?;
+        if self.running.leave_queue() {
+            self.look_at_queue();
+        }
+        Some((self.queue.pop()?, limit))
     }
 
     /// Starts the handler of an event, and keeps its future if it has not completed.
     fn start(
         &mut self,
         event: &mut Option<Event>,
+        limit: Concurrency,
         cx: &mut Context<'_>,
-    ) -> Result<Poll<()>, PanicPayload> {
-        let Self {
-            socket, dispatch, ..
-        } = self;
+    ) -> Result<(), PanicPayload> {
         let weight = event.as_ref().map_or(0, Event::weight);
-        self.running_bytes = u32::try_from(weight).unwrap_or(u32::MAX);
-        self.running = caught(|| dispatch.event(socket, event, cx))?;
-        Ok(match self.running {
-            Some(_) => Poll::Pending,
-            None => Poll::Ready(()),
+        let (dispatch, socket) = (&mut self.dispatch, &self.socket);
+        self.running.start(limit, weight, cx, |cx| {
+            let started = dispatch.event(socket, event, cx);
+            started.map(|future| (future, dispatch.latest()))
         })
     }
 
-    /// Drops the running future; false if there was none. A panic in the drop of a user's value is caught, so that the
-    /// disconnect handlers of this connection still run.
-    fn drop_running(&mut self) -> bool {
-        let Some(running) = self.running.take() else {
-            return false;
+    /// Events wait behind those that run: says so if they have waited long.
+    fn look_at_queue(&mut self) {
+        let waiting = self.queue.len();
+        let Some(LongWait { waited, blocker }) = self.running.look_at(waiting) else {
+            return;
         };
-        self.running_bytes = 0;
-        if caught(|| drop(running)).is_err() {
-            error!(socket = %self.socket.id(), "panic while a handler was dropped");
-        }
-        true
+        let (event, limit) = blocker.unwrap_or((self.dispatch.latest(), Concurrency::ONE));
+        self.socket.observers().notify(&Observation::EventsHeldUp {
+            namespace: self.socket.namespace(),
+            socket: self.socket.id(),
+            event,
+            concurrency: limit.get(),
+            waiting,
+            waited,
+        });
     }
 
-    fn finish_running(&mut self) {
-        self.drop_running();
+    /// Drops what has outlived its socket.
+    fn drop_outlived(&mut self, observers: &Observers, grace: Duration) {
+        let queued = self.queue.len();
+        self.drop_running(
+            observers,
+            format_args!("it outlived its socket by {grace:?}, {queued} events behind it"),
+        );
+        self.finish_alone();
+        // `grace` covers the queued events too.
+        self.queue.clear();
+    }
+
+    fn drop_running(&mut self, observers: &Observers, cause: fmt::Arguments<'_>) {
+        while let Some(dropped) = self.running.drop_one() {
+            self.log_panic_of_drop(dropped);
+            observers.notify(&Observation::HandlerDropped {
+                namespace: self.socket.namespace(),
+                socket: self.socket.id(),
+                cause,
+            });
+        }
+    }
+
+    /// The future that ran alone has completed or was dropped.
+    fn finish_alone(&mut self) {
+        if let Some(dropped) = self.running.drop_alone() {
+            self.log_panic_of_drop(dropped);
+        }
         if !Accept::was_answered(&self.socket) {
             Accept::new(self.socket.clone()).refuse("internal error", None);
         }
@@ -353,15 +400,28 @@ impl SocketDriver {
         }
     }
 
+    fn log_panic(&self, polled: Result<(), PanicPayload>) {
+        if polled.is_err() {
+            error!(socket = %self.socket.id(), "panic outside a handler");
+        }
+    }
+
+    fn log_panic_of_drop(&self, dropped: Result<(), PanicPayload>) {
+        if dropped.is_err() {
+            error!(socket = %self.socket.id(), "panic while a handler was dropped");
+        }
+    }
+
     /// Starts the disconnect handler, after everything else. False if it is not due.
     fn start_disconnect(&mut self) -> bool {
         let was_accepted = self.was_accepted();
-        match &mut self.closing {
+        match self.closing.as_deref_mut() {
             Some(closing) if was_accepted && !closing.disconnect_started => {
                 closing.disconnect_started = true;
                 // The disconnect handler has a grace of its own.
                 closing.until = None;
-                self.running = Some(self.dispatch.disconnect(&self.socket, closing.reason));
+                let leaving = self.dispatch.disconnect(&self.socket, closing.reason);
+                self.running.start_alone(leaving);
                 true
             }
             _ => false,
@@ -369,7 +429,7 @@ impl SocketDriver {
     }
 
     fn is_out_of_time(&mut self, cx: &mut Context<'_>, grace: Duration) -> bool {
-        let Some(closing) = &mut self.closing else {
+        let Some(closing) = self.closing.as_deref_mut() else {
             return false;
         };
         let until = closing
@@ -378,3 +438,7 @@ impl SocketDriver {
         until.as_mut().poll(cx).is_ready()
     }
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

@@ -61,6 +61,11 @@ impl EventQueue {
         events.push_back(event);
     }
 
+    /// The oldest event.
+    pub(super) fn first(&self) -> Option<&Event> {
+        self.0.as_ref()?.events.front()
+    }
+
     /// Takes the oldest event.
     pub(super) fn pop(&mut self) -> Option<Event> {
         let waiting = self.0.as_mut()?;

@@ -1,5 +1,6 @@
 //! Handlers: the options of `#[on]`, and how long a handler may run.
 
+mod concurrency;
 mod lifetime;
 mod options;
 mod registration;

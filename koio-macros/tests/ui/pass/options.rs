@@ -43,7 +43,27 @@ async fn also() {}
 #[on("timeout", timeout = "250ms")]
 async fn timeout() {}
 
-#[on("all", also, timeout = "1h", wrap = [pass], ns = "/", crate = koio,)]
+#[on("concurrency", concurrency = 16)]
+async fn concurrency() {}
+
+#[on("most", concurrency = 1_024)]
+async fn most() {}
+
+struct Reports;
+
+#[on(concurrency = 8)]
+impl Reports {
+    #[on("report")]
+    async fn report(&self) {}
+
+    #[on("print", concurrency = 1usize)]
+    async fn print(&self) {}
+
+    #[on("connection")]
+    async fn connected(&self) {}
+}
+
+#[on("all", also, timeout = "1h", wrap = [pass], ns = "/", concurrency = 2, crate = koio,)]
 async fn all(_ctx: Context) {}
 
 #[on(r#"a "quoted" name"#)]
@@ -62,6 +82,10 @@ fn options_stand_in_any_order() {
     let listed: Handlers = handlers![
         namespace, wrap, no_wrap, also, timeout, all, raw, anything, connection
     ];
+    let io = koio::Io::new().handlers(handlers![concurrency, most, (Reports)]);
+    let table = io.describe();
+    let at_once = table.rows().iter().map(koio::describe::Row::concurrency);
+    assert_eq!(at_once.collect::<Vec<_>>(), [16, 1_024, 8, 1, 1]);
     let described = format!("{listed:?}");
     assert!(described.contains("/chat"), "{described}");
 }

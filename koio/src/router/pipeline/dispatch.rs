@@ -23,7 +23,7 @@ use crate::{
         catch_unwind::guard,
         context::{Context, Occasion},
     },
-    socket::{Accept, BoxFuture, Dispatch, Namespaces},
+    socket::{Accept, BoxFuture, Concurrency, Dispatch, Namespaces},
     wire::Event,
 };
 
@@ -35,6 +35,7 @@ impl Namespaces for EventTable {
         Some(Box::new(SocketEvents {
             events: Arc::clone(self.namespace(name)?),
             layers: self.layers().cloned(),
+            latest: None,
             finished: None,
             is_active: false,
         }))
@@ -45,16 +46,12 @@ impl Namespaces for EventTable {
 struct SocketEvents {
     events: Arc<NamespaceEvents>,
     layers: Option<Arc<Pipeline>>,
-    /// The event that ran last, to be restarted with the next one of the same entry.
-    finished: Option<EntryRun>,
+    /// The entry of the event that started last.
+    latest: Option<Arc<EventEntry>>,
+    /// The run of that event, if it has finished: to be restarted with the next one of the same entry.
+    finished: Option<Pin<Box<dyn EventRun>>>,
     /// Whether an event has come since the socket's last [`on_idle`](Dispatch::on_idle).
     is_active: bool,
-}
-
-/// An event that runs or has run, and the entry that it is of.
-struct EntryRun {
-    entry: Arc<EventEntry>,
-    run: Pin<Box<dyn EventRun>>,
 }
 
 impl SocketEvents {
@@ -62,32 +59,39 @@ impl SocketEvents {
         Context::new(socket.clone(), occasion, Arc::clone(&self.events.context))
     }
 
+    /// The entry of an event, if it is that of the latest: without a look-up if the name is the entry's.
+    fn latest_for(&self, name: &[u8]) -> Option<&Arc<EventEntry>> {
+        self.latest.as_ref().filter(|entry| entry.is_named(name))
+    }
+
     /// The run of an event: the finished one restarted, if that was of the same entry, else a new one.
-    fn start(&mut self, socket: &Socket, event: &mut Option<Event>) -> Option<EntryRun> {
+    fn start(
+        &mut self,
+        socket: &Socket,
+        event: &mut Option<Event>,
+    ) -> Option<Pin<Box<dyn EventRun>>> {
+        let finished = self.finished.take();
         let name = event.as_ref()?.name_bytes();
-        // Without a look-up if the name is the entry's; `*` is the entry of many names.
-        let is_same = |last: &EntryRun| {
-            last.entry.is_named(name) || Arc::ptr_eq(&last.entry, self.events.entry(name))
+        let is_same = self.latest_for(name).is_some() || {
+            // `*` is the entry of many names.
+            let entry = self.events.entry(name);
+            let is_same = |latest: &Arc<EventEntry>| Arc::ptr_eq(latest, entry);
+            self.latest.as_ref().is_some_and(is_same) || {
+                self.latest = Some(Arc::clone(entry));
+                false
+            }
         };
-        match self.finished.take() {
-            Some(mut same) if is_same(&same) => {
-                same.run.as_mut().ctx_mut().restart(event.take()?);
-                Some(same)
-            }
-            _ => {
-                let entry = self.events.entry(name);
-                let ctx = self.context(socket, Occasion::Event(event.take()?));
-                Some(EntryRun {
-                    run: entry.run(ctx, self.layers.as_ref()),
-                    entry: Arc::clone(entry),
-                })
-            }
+        if let Some(mut same) = finished.filter(|_| is_same) {
+            same.as_mut().ctx_mut().restart(event.take()?);
+            return Some(same);
         }
+        let ctx = self.context(socket, Occasion::Event(event.take()?));
+        Some(self.latest.as_ref()?.run(ctx, self.layers.as_ref()))
     }
 
     /// Keeps a run that has finished, unless its context is still in use.
-    fn keep(&mut self, finished: EntryRun) {
-        if FastPath::ContextReuse.is_on() && finished.run.ctx().is_reusable() {
+    fn keep(&mut self, finished: Pin<Box<dyn EventRun>>) {
+        if FastPath::ContextReuse.is_on() && finished.ctx().is_reusable() {
             self.finished = Some(finished);
         }
     }
@@ -145,15 +149,31 @@ impl Dispatch for SocketEvents {
     ) -> Option<BoxFuture> {
         let mut started = self.start(socket, event)?;
         self.is_active = true;
-        let span = span(started.run.ctx());
-        match span.in_scope(|| started.run.as_mut().poll(cx)) {
+        let span = span(started.ctx());
+        match span.in_scope(|| started.as_mut().poll(cx)) {
             Poll::Ready(()) => {
                 self.keep(started);
                 None
             }
-            Poll::Pending if span.is_disabled() => Some(started.run),
-            Poll::Pending => Some(Box::pin(started.run.instrument(span))),
+            Poll::Pending if span.is_disabled() => Some(started),
+            Poll::Pending => Some(Box::pin(started.instrument(span))),
         }
+    }
+
+    fn may_overlap(&self) -> bool {
+        self.events.may_overlap
+    }
+
+    fn limit(&self, event: &Event) -> Concurrency {
+        let name = event.name_bytes();
+        let latest = self.latest_for(name);
+        latest.unwrap_or_else(|| self.events.entry(name)).limit()
+    }
+
+    fn latest(&self) -> &'static str {
+        self.latest
+            .as_ref()
+            .map_or("connection", |entry| entry.name())
     }
 
     fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture {
@@ -173,7 +193,7 @@ impl Dispatch for SocketEvents {
     /// Drops what the client sent with the last event, and, if no event has come since the last call, the whole run.
     fn on_idle(&mut self) {
         match &mut self.finished {
-            Some(finished) if self.is_active => finished.run.as_mut().ctx_mut().clear(),
+            Some(finished) if self.is_active => finished.as_mut().ctx_mut().clear(),
             finished => *finished = None,
         }
         self.is_active = false;

@@ -16,6 +16,7 @@ use crate::{
     error::BoxError,
     fast_path::FastPath,
     router::context::{Context, NamespaceContext, Occasion},
+    socket::Concurrency,
 };
 
 /// A map that does not change after the start. Names that clients send are looked up in it and never put into it, so
@@ -43,6 +44,8 @@ pub(crate) struct NamespaceEvents {
     pub(crate) connection: Arc<Onion>,
     pub(crate) disconnect: Arc<Onion>,
     pub(crate) disconnect_handlers: DisconnectHandlers,
+    /// Whether the limit of any event is above one.
+    pub(crate) may_overlap: bool,
     by_name: FrozenMap<&'static [u8], Arc<EventEntry>>,
     /// The event `*`: for names that have no entry.
     any: Arc<EventEntry>,
@@ -53,6 +56,8 @@ pub(crate) struct EventEntry {
     /// `*` for the entry of all events that have none of their own.
     name: &'static str,
     onion: Arc<Onion>,
+    /// How many events of a socket may run while one of these does.
+    limit: Concurrency,
     /// The handler, if it is the only one and there is neither middleware nor a timeout around it.
     bare: Option<Arc<dyn HandlerFn>>,
 }
@@ -119,9 +124,11 @@ impl NamespaceTable {
 }
 
 impl NamespaceEvents {
-    /// Sorts the handlers of a namespace by event, and puts its middleware around each event.
+    /// Sorts the handlers of a namespace by event, and puts its middleware around each event. `limit` is for those that
+    /// name none.
     pub(crate) fn new(
         middleware: &Arc<[BoxMiddleware]>,
+        limit: Concurrency,
         routes: Vec<Route>,
         context: NamespaceContext,
     ) -> Self {
@@ -136,20 +143,24 @@ impl NamespaceEvents {
                 .into_iter()
                 .map(|route| (endpoint(&route), route.wraps)),
         );
-        let any = Arc::new(EventEntry::new("*", middleware, take("*")));
+        let any = Arc::new(EventEntry::new("*", middleware, limit, take("*")));
         let around = |endpoint| Onion::new(Arc::clone(middleware), endpoint);
+        let by_name: FrozenMap<_, _> = by_event
+            .into_iter()
+            .map(|(event, routes)| {
+                let entry = EventEntry::new(event, middleware, limit, sorted(routes));
+                (event.as_bytes(), Arc::new(entry))
+            })
+            .collect();
+        let overlaps = |entry: &Arc<EventEntry>| entry.limit > Concurrency::ONE;
+        let may_overlap = overlaps(&any) || by_name.values().any(overlaps);
         Self {
+            may_overlap,
             context: Arc::new(context),
             connection: around(Arc::new(connection)),
             disconnect: around(Arc::new(disconnect_handlers.clone())),
             disconnect_handlers,
-            by_name: by_event
-                .into_iter()
-                .map(|(event, routes)| {
-                    let entry = EventEntry::new(event, middleware, sorted(routes));
-                    (event.as_bytes(), Arc::new(entry))
-                })
-                .collect(),
+            by_name,
             any,
         }
     }
@@ -185,13 +196,25 @@ fn onions(routes: Vec<Route>) -> Arc<[Arc<Onion>]> {
 }
 
 impl EventEntry {
-    fn new(name: &'static str, middleware: &Arc<[BoxMiddleware]>, mut routes: Vec<Route>) -> Self {
+    fn new(
+        name: &'static str,
+        middleware: &Arc<[BoxMiddleware]>,
+        limit: Concurrency,
+        mut routes: Vec<Route>,
+    ) -> Self {
+        // Handlers of one event run one after the other. One of them that must run alone makes the event run alone.
+        let limits = routes.iter().map(|route| {
+            let own = route.concurrency.and_then(Concurrency::new);
+            own.unwrap_or(limit)
+        });
+        let limit = limits.min().unwrap_or(limit);
         if let [route] = &mut *routes {
             let own = std::mem::take(&mut route.wraps);
             let is_bare = middleware.is_empty() && own.is_empty() && route.timeout.is_none();
             let all: Arc<[BoxMiddleware]> = middleware.iter().cloned().chain(own).collect();
             return Self {
                 name,
+                limit,
                 onion: Onion::new(all, endpoint(route)),
                 bare: is_bare.then(|| Arc::clone(&route.handler)),
             };
@@ -203,9 +226,20 @@ impl EventEntry {
         };
         Self {
             name,
+            limit,
             onion: Onion::new(Arc::clone(middleware), endpoint),
             bare: None,
         }
+    }
+
+    /// The event, for the log.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How many events of a socket may run while one of these does.
+    pub(crate) fn limit(&self) -> Concurrency {
+        self.limit
     }
 
     /// Whether it is the entry of the events with this name. A client may send an event called `*`, whose entry is the

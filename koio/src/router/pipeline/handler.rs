@@ -56,6 +56,8 @@ pub struct Route {
     pub(crate) namespace: Option<&'static str>,
     pub(crate) also: bool,
     pub(crate) timeout: Option<Duration>,
+    /// How many events may overlap, if the handler says so itself. As given; checked at the start.
+    pub(crate) concurrency: Option<usize>,
     pub(crate) wraps: Vec<BoxMiddleware>,
 }
 
@@ -75,6 +77,7 @@ impl Route {
             namespace: None,
             also: false,
             timeout: None,
+            concurrency: None,
             wraps: Vec::new(),
         }
     }
@@ -149,6 +152,12 @@ impl Route {
     /// Gives the handler this long. After that it is dropped, and the answer is `timeout`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets so many events of one socket overlap while one of this handler runs.
+    pub fn concurrency(mut self, events: usize) -> Self {
+        self.concurrency = Some(events);
         self
     }
 

@@ -4,11 +4,12 @@ use std::{any::TypeId, collections::HashMap};
 
 use super::{
     namespace::Namespace,
-    parts::{ROOT, StateValue, with_slash},
+    parts::{GivenConcurrency, ROOT, StateValue, with_slash},
 };
 use crate::{
     Error, Result,
     router::{context::Pattern, extract::requirements::Requirement, pipeline::Route},
+    socket::Concurrency,
     wire::is_reserved,
 };
 
@@ -168,6 +169,56 @@ pub(crate) fn handlers(
             }
         }
     }
+}
+
+/// The concurrency of the server or of a namespace.
+pub(crate) fn concurrency(
+    given: Option<GivenConcurrency>,
+    event_queue: usize,
+    problems: &mut Problems,
+) {
+    if let Some(GivenConcurrency { events, location }) = given
+        && let Some(wrong) = wrong_concurrency(events, event_queue)
+    {
+        problems.add(format!("`.concurrency({events})` ({location}): {wrong}"));
+    }
+}
+
+/// The concurrency that handlers give themselves.
+pub(crate) fn own_concurrency(
+    namespace: &CheckedNamespace,
+    event_queue: usize,
+    problems: &mut Problems,
+) {
+    for Route {
+        meta, concurrency, ..
+    } in &namespace.parts.routes
+    {
+        let Some(events) = *concurrency else { continue };
+        if matches!(meta.event, "connection" | "disconnect") {
+            problems.add(format!(
+                "{meta} says `concurrency = {events}`, but `{}` always runs alone",
+                meta.event
+            ));
+        } else if let Some(wrong) = wrong_concurrency(events, event_queue) {
+            problems.add(format!("{meta} says `concurrency = {events}`: {wrong}"));
+        }
+    }
+}
+
+fn wrong_concurrency(events: usize, event_queue: usize) -> Option<String> {
+    if Concurrency::new(events).is_none() {
+        return Some(format!(
+            "at least 1 and at most {} events of one socket can run at the same time",
+            Concurrency::MAX
+        ));
+    }
+    (events > event_queue).then(|| {
+        format!(
+            "events that run count in `event_queue`, which is {event_queue}: raise it with \
+             `.config(|config| config.socket.event_queue = {events})`"
+        )
+    })
 }
 
 fn name(route: &Route, problems: &mut Problems) {

@@ -23,6 +23,7 @@ pub struct Row {
     answer: &'static str,
     middleware: Vec<&'static str>,
     also: bool,
+    concurrency: usize,
 }
 
 impl Table {
@@ -33,7 +34,6 @@ impl Table {
     }
 
     pub(crate) fn new(root: &Namespace, namespaces: &[(String, Namespace)]) -> Self {
-        let outer: Vec<&'static str> = names(&root.wraps).collect();
         let mut rows = Vec::new();
         for route in &root.routes {
             let path = with_slash(route.namespace.unwrap_or(ROOT));
@@ -41,12 +41,12 @@ impl Table {
             let declared = namespaces
                 .iter()
                 .find(|(declared, _)| with_slash(declared) == path);
-            let inner = declared.map_or(&[][..], |(_, namespace)| &namespace.wraps);
-            rows.push(Row::new(path, route, &outer, inner));
+            let inner = declared.map(|(_, namespace)| namespace);
+            rows.push(Row::new(path, route, root, inner));
         }
         for (path, namespace) in namespaces {
             for route in &namespace.routes {
-                rows.push(Row::new(with_slash(path), route, &outer, &namespace.wraps));
+                rows.push(Row::new(with_slash(path), route, root, Some(namespace)));
             }
         }
         // Stable: the order within a namespace stays.
@@ -63,10 +63,18 @@ impl Row {
     fn new(
         namespace: String,
         route: &Route,
-        outer: &[&'static str],
-        inner: &[BoxMiddleware],
+        server: &Namespace,
+        inner: Option<&Namespace>,
     ) -> Self {
+        let wraps = inner.map_or(&[][..], |namespace| &namespace.wraps);
+        let given = inner.and_then(|namespace| namespace.concurrency);
+        let given = given.or(server.concurrency).map(|given| given.events);
+        let runs_alone = matches!(route.meta.event, "connection" | "disconnect");
         Self {
+            concurrency: match route.concurrency.or(given) {
+                Some(events) if !runs_alone => events,
+                _ => 1,
+            },
             namespace,
             meta: route.meta,
             arguments: route
@@ -75,10 +83,8 @@ impl Row {
                 .map(|argument| (argument.name, argument.type_name))
                 .collect(),
             answer: route.answer,
-            middleware: outer
-                .iter()
-                .copied()
-                .chain(names(inner))
+            middleware: names(&server.wraps)
+                .chain(names(wraps))
                 .chain(names(&route.wraps))
                 .collect(),
             also: route.also,
@@ -133,9 +139,27 @@ impl Row {
         self.also
     }
 
+    /// How many events of one socket may overlap while one of this handler runs: by its own `concurrency`, or that of its
+    /// namespace or of the server. 1 means that it runs alone.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
     #[cfg(feature = "discover")]
     pub(crate) fn meta(&self) -> Meta {
         self.meta
+    }
+
+    /// "report (also, 16 at once)".
+    fn event_cell(&self) -> String {
+        let at_once = (self.concurrency > 1).then(|| format!("{} at once", self.concurrency));
+        let also = self.also.then(|| "also".to_owned());
+        let notes: Vec<String> = also.into_iter().chain(at_once).collect();
+        match notes.as_slice() {
+            [] => self.meta.event.to_owned(),
+            notes => format!("{} ({})", self.meta.event, notes.join(", ")),
+        }
     }
 
     fn cells(&self) -> [String; 5] {
@@ -146,11 +170,7 @@ impl Row {
             .collect();
         [
             self.namespace.clone(),
-            if self.also {
-                format!("{} (also)", self.meta.event)
-            } else {
-                self.meta.event.to_owned()
-            },
+            self.event_cell(),
             format!(
                 "{}({}) -> {}",
                 self.meta.name,

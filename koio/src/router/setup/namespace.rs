@@ -2,7 +2,7 @@
 
 use std::{future::Future, panic::Location};
 
-use super::handlers::IntoRoutes;
+use super::{handlers::IntoRoutes, parts::GivenConcurrency};
 use crate::{
     Result,
     router::{
@@ -36,6 +36,7 @@ use crate::{
 #[must_use = "a namespace does nothing until it is given to `.namespace(..)`"]
 pub struct Namespace {
     pub(crate) wraps: Vec<BoxMiddleware>,
+    pub(crate) concurrency: Option<GivenConcurrency>,
     pub(crate) routes: Vec<Route>,
 }
 
@@ -52,6 +53,33 @@ impl Namespace {
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
         self.wraps.push(BoxMiddleware::new(middleware));
+        self
+    }
+
+    /// Lets `events` events of one socket overlap in this namespace, for the handlers that do not say
+    /// `#[on(.., concurrency = n)]` themselves. At least 1 and at most 1,024; 1 unless
+    /// [`Io::concurrency`](crate::Io::concurrency) says otherwise, which this comes before.
+    ///
+    /// Events start in the order in which they came. One starts as soon as fewer events of its socket run than its own
+    /// concurrency, and than that of each event that runs. So a handler whose concurrency is 1 runs alone. `connection`
+    /// and `disconnect` always do. An acknowledgement is sent when its handler has finished, whichever that is.
+    ///
+    /// ```
+    /// use koio::{Context, Namespace};
+    /// use std::time::Duration;
+    ///
+    /// /// Five questions at once are answered after 400 ms, and not after two seconds.
+    /// fn reports() -> Namespace {
+    ///     Namespace::new().concurrency(16).on("report", |ctx: Context| async move {
+    ///         let month: u32 = ctx.args()?.next()?;
+    ///         tokio::time::sleep(Duration::from_millis(400)).await;
+    ///         Ok(format!("the report of month {month}"))
+    ///     })
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn concurrency(mut self, events: usize) -> Self {
+        self.concurrency = Some(GivenConcurrency::new(events));
         self
     }
 

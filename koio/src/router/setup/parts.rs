@@ -29,6 +29,23 @@ impl StateValue {
     }
 }
 
+/// A number given to `concurrency`, and the location of that call. Checked at the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GivenConcurrency {
+    pub(crate) events: usize,
+    pub(crate) location: &'static Location<'static>,
+}
+
+impl GivenConcurrency {
+    #[track_caller]
+    pub(crate) fn new(events: usize) -> Self {
+        Self {
+            events,
+            location: Location::caller(),
+        }
+    }
+}
+
 /// A path as it is on the wire. The slash may be left out, as in Socket.IO's `of("chat")`.
 pub(crate) fn with_slash(path: &str) -> String {
     if path.starts_with('/') {

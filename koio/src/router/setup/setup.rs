@@ -27,6 +27,7 @@ use crate::{
             layer::PipelineLayer,
         },
     },
+    socket::Concurrency,
 };
 
 /// State, middleware, handlers and namespaces: the half of [`Io`](crate::Io) that is about events.
@@ -75,6 +76,13 @@ impl Setup {
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
         self.root.wraps.push(BoxMiddleware::new(middleware));
+        self
+    }
+
+    /// Lets so many events of one socket overlap, in every namespace and for every handler that says nothing else.
+    #[track_caller]
+    pub(crate) fn concurrency(mut self, events: usize) -> Self {
+        self.root = self.root.concurrency(events);
         self
     }
 
@@ -146,7 +154,8 @@ impl Setup {
 
     /// Checks everything and makes the event table of it. Some tower layers start a task, so this is to be called in a
     /// runtime.
-    pub(crate) fn freeze(self) -> Result<Arc<EventTable>> {
+    /// `event_queue` is that option of the server.
+    pub(crate) fn freeze(self, event_queue: usize) -> Result<Arc<EventTable>> {
         let description = self.describe();
         let Self {
             states,
@@ -159,10 +168,14 @@ impl Setup {
 
         let mut problems = Problems::default();
         let server_wide = std::mem::take(&mut root.wraps);
+        let concurrency = root.concurrency.take();
         let namespaces = check::namespaces(root, namespaces, &mut problems);
         check::states(&states, &mut problems);
+        check::concurrency(concurrency, event_queue, &mut problems);
         for namespace in &namespaces {
             check::handlers(namespace, &states, &mut problems);
+            check::concurrency(namespace.parts.concurrency, event_queue, &mut problems);
+            check::own_concurrency(namespace, event_queue, &mut problems);
         }
         problems.into_result()?;
 
@@ -186,9 +199,15 @@ impl Setup {
                 errors: Arc::clone(&errors),
                 pattern: namespace.pattern,
             };
-            let Namespace { wraps, routes } = namespace.parts;
+            let Namespace {
+                wraps,
+                concurrency: own,
+                routes,
+            } = namespace.parts;
             let middleware = server_wide.iter().cloned().chain(wraps).collect();
-            let events = NamespaceEvents::new(&middleware, routes, context);
+            let given = own.or(concurrency).map(|given| given.events);
+            let limit = given.and_then(Concurrency::new).unwrap_or(Concurrency::ONE);
+            let events = NamespaceEvents::new(&middleware, limit, routes, context);
             table.insert(namespace.path, events);
         }
         Ok(Arc::new(EventTable::new(table, layers)))

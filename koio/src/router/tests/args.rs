@@ -198,7 +198,7 @@ async fn a_type_of_the_users_own_may_be_an_argument() {
 fn a_missing_requirement_is_found_at_the_start_through_aliases_and_wrappers() {
     type Alias = Try<Repository>;
     let setup = Setup::new().handlers(taking("db", |_: Alias| ()));
-    let error = setup.freeze().unwrap_err();
+    let error = setup.freeze(256).unwrap_err();
     assert!(error.is_setup());
     assert!(
         error

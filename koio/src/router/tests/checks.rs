@@ -30,7 +30,7 @@ fn taking<T: FromEvent>(event: &'static str) -> Route {
 }
 
 fn refused(setup: Setup) -> String {
-    let error = setup.freeze().unwrap_err();
+    let error = setup.freeze(256).unwrap_err();
     assert!(error.is_setup());
     error.message().to_owned()
 }
@@ -62,13 +62,74 @@ fn a_second_handler_for_an_event_names_both() {
 }
 
 #[test]
+fn a_concurrency_that_no_server_could_have_is_refused_with_its_limits() {
+    let limits = "at least 1 and at most 1024 events";
+    for events in [0, 1_025] {
+        assert_refused(route("report", "app::handler").concurrency(events), limits);
+        let line = line!() + 1;
+        let problem = refused(Setup::new().concurrency(events));
+        let place = format!("`.concurrency({events})` ({}:{line}:", file!());
+        assert!(
+            problem.contains(limits) && problem.contains(&place),
+            "{problem}"
+        );
+        let namespace = Namespace::new().concurrency(events);
+        let problem = refused(Setup::new().namespace("/club", namespace));
+        assert!(
+            problem.contains(limits) && problem.contains(file!()),
+            "{problem}"
+        );
+    }
+    assert!(Setup::new().concurrency(256).freeze(256).is_ok());
+    let problem = refused(Setup::new().concurrency(257));
+    assert!(problem.contains("`event_queue`, which is 256"), "{problem}");
+    assert!(problem.contains("event_queue = 257"), "{problem}");
+    for event in ["connection", "disconnect"] {
+        let route = route(event, "app::handler").concurrency(2);
+        assert_refused(route, "always runs alone");
+    }
+}
+
+#[test]
+fn the_nearest_concurrency_counts_and_the_least_of_several_handlers() {
+    let limits = |setup: Setup, namespace: &str| {
+        let table = setup.freeze(256).unwrap();
+        let events = std::sync::Arc::clone(table.namespace(namespace).unwrap());
+        move |event: &str| events.entry(event.as_bytes()).limit().get()
+    };
+    let club = Namespace::new()
+        .concurrency(8)
+        .handlers(route("report", "app::a").concurrency(2))
+        .handlers(route("print", "app::b"));
+    let setup = || {
+        let listed = vec![
+            route("plain", "app::c"),
+            route("own", "app::d").concurrency(1),
+            route("both", "app::e").concurrency(9),
+            route("both", "app::f").concurrency(5).also(),
+            route("here", "app::g").namespace("/here"),
+        ];
+        Setup::new().concurrency(16).handlers(listed)
+    };
+    let root = limits(setup(), "/");
+    let of_root = ["plain", "own", "both", "unknown"].map(root);
+    assert_eq!(of_root, [16, 1, 5, 16]);
+    assert_eq!(limits(setup(), "/here")("here"), 16);
+    let club = limits(setup().namespace("/club", club), "/club");
+    assert_eq!(["report", "print", "unknown"].map(club), [2, 8, 8]);
+    let plain = Setup::new().handlers(route("plain", "app::c"));
+    let table = plain.freeze(256).unwrap();
+    assert!(!table.namespace("/").unwrap().may_overlap);
+}
+
+#[test]
 fn a_second_handler_is_fine_elsewhere_and_with_also() {
     let elsewhere = route("join", "app::b").namespace("/chat");
     let also = route("join", "app::c").also();
     assert!(
         Setup::new()
             .handlers(vec![route("join", "app::a"), elsewhere, also])
-            .freeze()
+            .freeze(256)
             .is_ok()
     );
 }
@@ -99,7 +160,7 @@ fn a_missing_state_is_found() {
         Setup::new()
             .state(Db)
             .handlers(taking::<State<Db>>("event"))
-            .freeze()
+            .freeze(256)
             .is_ok()
     );
 }
@@ -143,7 +204,7 @@ fn auth_outside_of_connection_is_found() {
     assert!(
         Setup::new()
             .handlers(taking::<Auth<String>>("connection"))
-            .freeze()
+            .freeze(256)
             .is_ok()
     );
 }
@@ -157,7 +218,7 @@ fn a_close_reason_outside_of_disconnect_is_found() {
     assert!(
         Setup::new()
             .handlers(taking::<CloseReason>("disconnect"))
-            .freeze()
+            .freeze(256)
             .is_ok()
     );
 }
@@ -184,13 +245,13 @@ fn an_ack_with_a_return_value_is_found() {
     assert!(
         Setup::new()
             .handlers(returning!(taking::<Ack>("event"), crate::Result<()>))
-            .freeze()
+            .freeze(256)
             .is_ok()
     );
     assert!(
         Setup::new()
             .handlers(returning!(taking::<Ack>("event"), Result<(), u8>))
-            .freeze()
+            .freeze(256)
             .is_ok()
     );
 }
@@ -244,13 +305,13 @@ fn malformed_and_overlapping_patterns_are_found() {
     assert!(
         with("/room/{id}")
             .namespace("/room/{id}/{seat}", Namespace::new())
-            .freeze()
+            .freeze(256)
             .is_ok()
     );
     assert!(
         with("/room/{id}")
             .namespace("/room/lobby", Namespace::new())
-            .freeze()
+            .freeze(256)
             .is_ok()
     );
 }
@@ -266,7 +327,7 @@ fn parameters_where_there_are_none_are_found() {
         "there are no parameters in `/chat`",
     );
     let event = taking::<Params<u8>>("disconnect").namespace("/room/{id}");
-    assert!(Setup::new().handlers(event).freeze().is_ok());
+    assert!(Setup::new().handlers(event).freeze(256).is_ok());
 }
 
 #[test]
@@ -280,7 +341,7 @@ fn all_problems_are_reported_together() {
 fn the_start_fails_with_an_error_that_main_can_print() {
     let error: Error = Setup::new()
         .handlers(route("connect", "app::a"))
-        .freeze()
+        .freeze(256)
         .unwrap_err();
     assert!(format!("{error:?}").starts_with("setup: `app::a` (src/app.rs:7) takes `connect`"));
 }

@@ -1,6 +1,6 @@
 use koio::{Context, on};
 
-#[on("a", concurrency = 4)]
+#[on("a", priority = 4)]
 async fn concurrency(_ctx: Context) {}
 
 #[on("b", namespace = "/chat")]
