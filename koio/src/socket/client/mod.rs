@@ -385,8 +385,8 @@ impl Upstream for Client {
         !is_quiet && self.must_stop_reading()
     }
 
-    fn is_held_up(&self) -> bool {
-        self.drivers.iter().any(SocketDriver::is_held_up)
+    fn would_start(&self) -> bool {
+        self.drivers.iter().any(SocketDriver::would_start)
     }
 
     fn drain(&mut self) {
