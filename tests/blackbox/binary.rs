@@ -161,7 +161,7 @@ async fn attachments_before_connect_end_the_connection_at_once() {
 #[tokio::test]
 async fn attachments_that_do_not_come_end_the_connection() {
     let mut scene =
-        Scene::with(|io| io.config(|config| config.socket.attachments_timeout = SHORT)).await;
+        Scene::with(|io| io.config(|config| config.engine.message_timeout = SHORT)).await;
     for transport in client::BOTH {
         for sent in [0, 2] {
             let mut client = scene.client(transport).await;

@@ -2,6 +2,11 @@
 
 use std::{fmt, time::Duration};
 
+use super::machine::Pace;
+
+/// Bytes of a polling body beside a binary message of `max_payload`: its `b`, and small packets before it.
+const BODY_OVERHEAD: usize = 1_024;
+
 /// The limits of Engine.IO sessions. The defaults are those of the reference server where it has one.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -16,8 +21,9 @@ pub struct EngineConfig {
     /// Time that an upgrade from polling to WebSocket may take. Default 10 s. At the limit the WebSocket is
     /// closed and the session goes on over polling.
     pub upgrade_timeout: Duration,
-    /// Bytes of one message, one WebSocket frame and one polling request. Default 1,000,000; sent to the client
-    /// in the handshake. Above it a WebSocket is closed (1009) and a request answered 413; both end the session.
+    /// Bytes of one message and one WebSocket frame. Default 1,000,000; sent to the client in the handshake. Above it a
+    /// WebSocket is closed (1009) and a request answered 413; both end the session. A polling request may have a third more,
+    /// and 1,024 bytes: there a binary message comes as base64, and what fits over WebSocket fits over polling.
     pub max_payload: usize,
     /// The first mark for what waits to be sent to one client: its bytes, and 64 more for each message. Default 1 MiB.
     ///
@@ -37,11 +43,18 @@ pub struct EngineConfig {
     /// above [`send_queue_bytes`](Self::send_queue_bytes) may take broadcasts while its client takes nothing. Default 10 s.
     /// Then the session ends as a slow consumer.
     pub write_timeout: Duration,
-    /// Time that the parts of one incoming message may take: the frames of a WebSocket message, or the body of
-    /// a polling request. Default 10 s. Then the session ends with a transport error.
+    /// The longest pause of a message that has begun to arrive: between the bytes of a WebSocket message or of the body of
+    /// a polling request, and between a packet and its attachments. Default 10 s. Then the session ends with a transport
+    /// error, and a request is answered 408. A message may take any time as long as bytes keep coming, and the ping
+    /// timeout is suspended meanwhile; see also `min_rate`.
     pub message_timeout: Duration,
-    /// Frames that one WebSocket message may be cut into. Default 1,024. Then it is closed (1008).
-    pub max_fragments: usize,
+    /// Bytes a second at which a message must arrive, on average over each `message_timeout`. Default 4,096; not zero. One
+    /// that comes more slowly ends as after a pause.
+    pub min_rate: usize,
+    /// Frames that one WebSocket message may be cut into. Default `None`: as many as `max_payload` has in pieces of 64 bytes,
+    /// but at least 1,024 and at most 131,072 (with the default of `max_payload`: 15,625). One more closes the WebSocket
+    /// (1008).
+    pub max_fragments: Option<usize>,
     /// Time that a closing session waits for its client to take queued messages. Default 30 s, as in the
     /// reference. A WebSocket then waits a sixth of it for the client's close frame. See
     /// [`poll_again_timeout`](Self::poll_again_timeout) for long-polling.
@@ -73,7 +86,8 @@ impl Default for EngineConfig {
             send_queue_hard: 8 * 1024 * 1024,
             write_timeout: Duration::from_secs(10),
             message_timeout: Duration::from_secs(10),
-            max_fragments: 1_024,
+            min_rate: 4_096,
+            max_fragments: None,
             close_timeout: Duration::from_secs(30),
             poll_again_timeout: Duration::from_secs(5),
             polling: true,
@@ -86,6 +100,27 @@ impl Default for EngineConfig {
 const SLOW_RATE: usize = 4 * 1024;
 
 impl EngineConfig {
+    /// Frames that one WebSocket message may be cut into.
+    pub(crate) fn fragments(&self) -> usize {
+        let followed = (self.max_payload / 64).clamp(1_024, 131_072);
+        self.max_fragments.unwrap_or(followed)
+    }
+
+    /// Bytes of one polling body. A binary message grows by a third, since it comes as base64, and other packets may come with
+    /// it; each packet by itself is held to `max_payload`.
+    pub(crate) fn max_body(&self) -> u64 {
+        let base64 = self.max_payload.div_ceil(3).saturating_mul(4);
+        base64.saturating_add(BODY_OVERHEAD) as u64
+    }
+
+    /// How a message must get on while it arrives.
+    pub(crate) fn message_pace(&self) -> Pace {
+        Pace {
+            pause: self.message_timeout,
+            min_rate: Some(self.min_rate),
+        }
+    }
+
     /// The time in which a slow client receives so many bytes.
     pub(crate) fn transfer_time(&self, bytes: usize) -> Duration {
         let seconds = bytes.checked_div(SLOW_RATE).unwrap_or_default();
@@ -123,7 +158,13 @@ impl EngineConfig {
         if self.send_queue_hard == 0 {
             return refuse("send_queue_hard", "is zero: no broadcast would be accepted");
         }
-        if self.max_fragments == 0 {
+        if self.min_rate == 0 {
+            return refuse(
+                "min_rate",
+                "is zero, which would let a message take for ever",
+            );
+        }
+        if self.max_fragments == Some(0) {
             return refuse("max_fragments", "is zero");
         }
         if !self.polling && !self.websocket {

@@ -10,6 +10,7 @@
 //! The module is public so that raw Engine.IO servers can be built (see the example `engine-echo`), and outside
 //! the stability promise.
 
+pub(crate) mod breach;
 pub(crate) mod commands;
 mod config;
 mod ending;

@@ -13,7 +13,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tracing::debug;
 
-use super::{CloseReason, ending::Ending, transport_kind::TransportKind};
+use super::{CloseReason, breach::Breach, ending::Ending, transport_kind::TransportKind};
 use crate::wire::{DecodeError, EnginePacket, Frame, Message};
 
 /// The connection is gone or broke a rule, and the session ends for this reason.
@@ -36,9 +36,9 @@ pub(crate) trait Transport: Send {
         message: &mut Message,
     ) -> Poll<Result<Received, TransportLost>>;
 
-    /// Whether a message has begun to arrive and is not complete.
-    fn is_partial(&self) -> bool {
-        false
+    /// How much has arrived of a message that is not complete.
+    fn arriving(&self) -> Option<Arriving> {
+        None
     }
 
     /// Sends what `frames` has, oldest first. `Ready`: all of it is sent, and more would be. `Pending`: the transport takes
@@ -108,11 +108,25 @@ pub(crate) trait Transport: Send {
     fn end_turn(&mut self) {}
 }
 
+/// How much of a message has arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arriving {
+    /// Bytes so far.
+    pub(crate) bytes: u64,
+    /// How many it has at least; 0 if that is unknown.
+    pub(crate) expected: u64,
+}
+
 /// A packet of the client.
 #[derive(Debug)]
 pub(crate) enum Received {
     /// A message, which is in the caller's `message`.
     Message,
+    /// Nothing for the layer above: a part of a message, or a control frame of the transport. It counts as so many units of
+    /// a turn's budget.
+    Part(usize),
+    /// The client went beyond a limit. The transport has begun to close, and the session ends.
+    Breach(Breach),
     /// Any other packet.
     Packet(EnginePacket),
 }

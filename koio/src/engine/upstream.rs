@@ -121,6 +121,12 @@ pub trait Upstream: Send {
         above_mark
     }
 
+    /// Bytes of a packet that needs more messages to be complete, if there is one. Until then it is judged as one message
+    /// ([`message_timeout`](super::EngineConfig::message_timeout), [`min_rate`](super::EngineConfig::min_rate)).
+    fn arriving(&self) -> Option<usize> {
+        None
+    }
+
     /// The server shuts down: no event that waits or that arrives from here on is started. What handlers wait for, such as
     /// the client's acks, still comes by [`on_message`](Self::on_message).
     fn drain(&mut self) {}

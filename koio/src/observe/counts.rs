@@ -18,6 +18,9 @@ pub struct Counts {
     /// [`write_timeout`](crate::config::EngineConfig::write_timeout). The others reached
     /// [`send_queue_hard`](crate::config::EngineConfig::send_queue_hard).
     pub write_timeouts: u64,
+    /// Sessions that were closed because their client went beyond a limit of the transport: `max_payload`,
+    /// `max_fragments`, `message_timeout`, `min_rate`, or control frames.
+    pub limits_exceeded: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
@@ -50,6 +53,7 @@ pub(super) struct Counters {
     slow_consumers: AtomicU64,
     read_ahead_full: AtomicU64,
     write_timeouts: AtomicU64,
+    limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
@@ -73,6 +77,7 @@ impl Observer for Counters {
                 }
                 &self.slow_consumers
             }
+            Observation::LimitExceeded { .. } => &self.limits_exceeded,
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
@@ -107,6 +112,7 @@ impl Counters {
             slow_consumers: read(&self.slow_consumers),
             read_ahead_full: read(&self.read_ahead_full),
             write_timeouts: read(&self.write_timeouts),
+            limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),

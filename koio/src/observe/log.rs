@@ -44,6 +44,9 @@ impl Observer for Log {
             Observation::SlowConsumer { sid, cause, .. } => {
                 debug!(target: "koio::socket", ?sid, "slow consumer: {cause}");
             }
+            Observation::LimitExceeded { sid, limit, cause } => {
+                debug!(target: "koio::engine", ?sid, limit, "limit exceeded: {cause}");
+            }
             Observation::ReadAheadFull {
                 sid,
                 waiting,

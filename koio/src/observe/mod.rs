@@ -172,6 +172,16 @@ pub enum Observation<'a> {
         /// What was reached, with both numbers, in words for the log.
         cause: fmt::Arguments<'a>,
     },
+    /// A session is closed because its client went beyond a limit of the transport: of a message's size, of its parts, or of
+    /// the time it may take.
+    LimitExceeded {
+        /// The session.
+        sid: Sid,
+        /// The limit's name: `max_payload`, `max_fragments`, `message_timeout`, `min_rate`, or `control frames`.
+        limit: &'a str,
+        /// What the client did, with the limit and both numbers.
+        cause: fmt::Arguments<'a>,
+    },
     /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.
     ReadAheadFull {
         /// The session.

@@ -38,9 +38,6 @@ pub struct SocketConfig {
     pub rooms: usize,
     /// Bytes of a room's name. Default 255. Above it `join` fails.
     pub room_name: usize,
-    /// Time from the head of a binary packet to its last attachment. Default 10 s. Then the session is closed
-    /// ([`ForcedClose`](crate::CloseReason::ForcedClose)).
-    pub attachments_timeout: Duration,
     /// The limits of incoming packets.
     pub packets: PacketLimits,
 }
@@ -58,7 +55,6 @@ impl Default for SocketConfig {
             namespaces: 32,
             rooms: 1_000,
             room_name: 255,
-            attachments_timeout: Duration::from_secs(10),
             packets: PacketLimits::default(),
         }
     }
@@ -70,7 +66,6 @@ impl SocketConfig {
         for (name, time) in [
             ("connect_timeout", self.connect_timeout),
             ("ack_timeout", self.ack_timeout),
-            ("attachments_timeout", self.attachments_timeout),
         ] {
             if time.is_zero() {
                 return Err(BadConfig::new(name, "is zero"));

@@ -1,5 +1,6 @@
 //! A client that does not read, or never stops sending, costs itself and nobody else.
 
+mod arriving;
 mod fairness;
 mod read_ahead;
 pub(crate) mod slow_clients;

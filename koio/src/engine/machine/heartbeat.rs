@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-/// How late a ping may be sent for its pong to be due as if it had been punctual (or half the ping timeout, if that is
-/// less). If the ping is later, because the machine is overloaded, the client gets the whole timeout from then on.
-const PUNCTUAL: Duration = Duration::from_millis(100);
+use crate::time::PUNCTUAL;
+
+/// [`PUNCTUAL`], or half the ping timeout if that is less. A ping that is sent later, because the machine is overloaded,
+/// gives the client the whole timeout from then on.
+pub(super) fn punctual(ping_timeout: Duration) -> Duration {
+    PUNCTUAL.min(ping_timeout / 2)
+}
 
 /// What the heartbeat waits for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,8 +66,11 @@ impl Heartbeat {
             return false;
         }
         let late = now.saturating_duration_since(self.at);
-        let punctual = late <= PUNCTUAL.min(timeout / 2);
-        let sent = if punctual { self.at } else { now };
+        let sent = if late <= punctual(timeout) {
+            self.at
+        } else {
+            now
+        };
         *self = Self {
             awaited: Awaited::Pong,
             at: sent + timeout,

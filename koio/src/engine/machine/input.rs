@@ -1,7 +1,7 @@
 //! What happens to a session.
 
 use crate::{
-    engine::{CloseReason, ending::Ending, transport_kind::TransportKind},
+    engine::{CloseReason, ending::Ending, transport::Arriving, transport_kind::TransportKind},
     wire::EnginePacket,
 };
 
@@ -32,9 +32,12 @@ pub(crate) enum Input {
     /// The server stopped (false) or resumed (true) reading, because the layer above was full.
     Reading(bool),
     /// A message has begun to arrive and is not complete. See [`Machine::completed`](super::Machine::completed).
-    Partial,
+    Arriving(Arriving),
     /// Something waits to be written and the transport does not take it. See [`Machine::wrote`](super::Machine::wrote).
     Stalled,
     /// The deadline has come.
-    Tick,
+    Tick {
+        /// Whether everything was read that has arrived. Otherwise what the client still owes may be there already.
+        caught_up: bool,
+    },
 }

@@ -7,11 +7,12 @@ use std::{
 
 use super::{
     closing::Patience,
-    headway::Headway,
+    headway::{Headway, Pace},
     heartbeat::Heartbeat,
     input::Input,
     output::{Output, Outputs},
     probe::ProbeState,
+    rare::RareState,
 };
 use crate::{
     engine::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind},
@@ -23,7 +24,7 @@ use crate::{
 const FAREWELL: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
-enum SessionPhase {
+pub(super) enum SessionPhase {
     /// Only an open session has a heartbeat. Apart from the phase it would cost 16 bytes of each idle session.
     Open(Heartbeat),
     /// Over for the layer above. The transport is closing, until this time at the latest.
@@ -34,26 +35,13 @@ enum SessionPhase {
 /// The state of one session.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    config: Arc<EngineConfig>,
-    phase: SessionPhase,
+    pub(super) config: Arc<EngineConfig>,
+    pub(super) phase: SessionPhase,
     transport: TransportKind,
     /// Whether it closes because the server shuts down.
     shuts_down: bool,
     /// `None` while it has its default value.
-    rare: Option<Box<RareState>>,
-}
-
-/// Rarely used state, boxed to keep idle sessions small.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-struct RareState {
-    probe: ProbeState,
-    paused_at: Option<Instant>,
-    /// When a client is taken for gone whose connection has ended.
-    absent_by: Option<Instant>,
-    /// A message that has begun to arrive.
-    message: Option<Headway>,
-    /// Bytes that wait to be taken by the transport.
-    write: Option<Headway>,
+    pub(super) rare: Option<Box<RareState>>,
 }
 
 impl Machine {
@@ -69,27 +57,20 @@ impl Machine {
         }
     }
 
-    fn rare(&self) -> RareState {
+    pub(super) fn rare(&self) -> RareState {
         self.rare.as_deref().copied().unwrap_or_default()
     }
 
-    fn probe(&self) -> ProbeState {
+    pub(super) fn probe(&self) -> ProbeState {
         self.rare
             .as_ref()
             .map_or(ProbeState::None, |rare| rare.probe)
     }
 
     /// Changes the rarely used state.
-    fn change_rare(&mut self, change: impl FnOnce(&mut RareState)) {
+    pub(super) fn change_rare(&mut self, change: impl FnOnce(&mut RareState)) {
         change(self.rare.get_or_insert_default());
         self.rare.take_if(|rare| **rare == RareState::default());
-    }
-
-    /// The message that had begun to arrive is complete.
-    pub(crate) fn completed(&mut self) {
-        if self.rare.is_some() {
-            self.change_rare(|rare| rare.message = None);
-        }
     }
 
     /// Writing made progress, or there is nothing to write.
@@ -123,9 +104,13 @@ impl Machine {
     }
 
     /// When a client that takes nothing is given up by a closing session.
-    fn close_stalls(&self) -> Option<Instant> {
+    pub(super) fn close_stalls(&self) -> Option<Instant> {
         let write = self.rare.as_deref()?.write?;
-        Some(write.ends(self.patience().for_progress()))
+        let pace = Pace {
+            pause: self.patience().for_progress(),
+            min_rate: None,
+        };
+        Some(write.deadline(pace))
     }
 
     /// The client of a closing session may still be receiving so many bytes, and comes for the rest only then.
@@ -144,37 +129,6 @@ impl Machine {
     /// Whether nothing is left to do for the transport.
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self.phase, SessionPhase::Gone)
-    }
-
-    /// When the next [`Input::Tick`] is due.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let heartbeat = match &self.phase {
-            SessionPhase::Gone => return None,
-            SessionPhase::Closing(by) => {
-                let ends = [Some(*by), self.probe().ends(), self.close_stalls()];
-                return ends.into_iter().flatten().min();
-            }
-            SessionPhase::Open(heartbeat) => heartbeat,
-        };
-        let Some(rare) = self.rare.as_deref() else {
-            return Some(heartbeat.at());
-        };
-        let is_read = rare.paused_at.is_none();
-        // While the server does not read, it can't see a pong that has arrived.
-        let pong_is_judged = is_read || !heartbeat.awaits_pong();
-        let beat_at = pong_is_judged.then_some(heartbeat.at());
-        let message_by = rare
-            .message
-            .filter(|_| is_read)
-            .map(|message| message.ends(self.config.message_timeout));
-        let write_by = rare
-            .write
-            .map(|write| write.ends(self.config.write_timeout));
-        let probe_by = rare.probe.deadline();
-        [beat_at, probe_by, message_by, write_by, rare.absent_by]
-            .into_iter()
-            .flatten()
-            .min()
     }
 
     /// Applies one input.
@@ -204,11 +158,13 @@ impl Machine {
                 self.phase = SessionPhase::Closing(by.min(now + self.patience().for_answer()));
                 Outputs::default()
             }
-            Input::Tick if now >= by => self.gone(),
-            Input::Tick if self.close_stalls().is_some_and(|at| now >= at) => self.gone(),
-            Input::Tick if self.probe().ends().is_some_and(|at| now >= at) => self.drop_probe(),
+            Input::Tick { .. } if now >= by => self.gone(),
+            Input::Tick { .. } if self.close_stalls().is_some_and(|at| now >= at) => self.gone(),
+            Input::Tick { .. } if self.probe().ends().is_some_and(|at| now >= at) => {
+                self.drop_probe()
+            }
             Input::Stalled => {
-                let begun = Headway::begin(now);
+                let begun = Headway::begin(0, now);
                 self.change_rare(|rare| _ = rare.write.get_or_insert(begun));
                 Outputs::default()
             }
@@ -228,11 +184,11 @@ impl Machine {
         }
     }
 
-    fn set_probe(&mut self, probe: ProbeState) {
+    pub(super) fn set_probe(&mut self, probe: ProbeState) {
         self.change_rare(|rare| rare.probe = probe);
     }
 
-    fn drop_probe(&mut self) -> Outputs {
+    pub(super) fn drop_probe(&mut self) -> Outputs {
         self.set_probe(ProbeState::None);
         Outputs::one(Output::DropProbe)
     }
@@ -275,13 +231,11 @@ impl Machine {
             Input::Reading(true) => {
                 if let Some(paused_at) = self.rare().paused_at {
                     let paused = now.saturating_duration_since(paused_at);
-                    if let SessionPhase::Open(heartbeat) = &mut self.phase {
-                        heartbeat.rest(paused);
-                    }
+                    self.rest_heartbeat(paused);
                     self.change_rare(|rare| {
                         rare.paused_at = None;
                         if let Some(message) = &mut rare.message {
-                            message.rest(paused);
+                            message.headway.rest(paused);
                         }
                     });
                 }
@@ -291,17 +245,16 @@ impl Machine {
                 self.change_rare(|rare| _ = rare.paused_at.get_or_insert(now));
                 Outputs::default()
             }
-            Input::Partial => {
-                let begun = Headway::begin(now);
-                self.change_rare(|rare| _ = rare.message.get_or_insert(begun));
+            Input::Arriving(arriving) => {
+                self.arriving(arriving, now);
                 Outputs::default()
             }
             Input::Stalled => {
-                let begun = Headway::begin(now);
+                let begun = Headway::begin(0, now);
                 self.change_rare(|rare| _ = rare.write.get_or_insert(begun));
                 Outputs::default()
             }
-            Input::Tick => self.tick(now),
+            Input::Tick { caught_up } => self.tick(caught_up, now),
         }
     }
 
@@ -348,47 +301,7 @@ impl Machine {
         }
     }
 
-    fn tick(&mut self, now: Instant) -> Outputs {
-        let due = |at: Instant| now >= at;
-        let rare = self.rare();
-        let is_read = rare.paused_at.is_none();
-        let write_ends = |write: Headway| write.ends(self.config.write_timeout);
-        if rare.write.map(write_ends).is_some_and(due) {
-            return self.close(CloseReason::SlowConsumer, Ending::Cut, now);
-        }
-        let message_ends = |message: Headway| message.ends(self.config.message_timeout);
-        if is_read && rare.message.map(message_ends).is_some_and(due) {
-            return self.close(CloseReason::TransportError, Ending::Cut, now);
-        }
-        if rare.absent_by.is_some_and(due) {
-            return self.close(CloseReason::TransportClose, Ending::Cut, now);
-        }
-        if let SessionPhase::Open(heartbeat) = &mut self.phase {
-            if is_read && heartbeat.is_missed(now) {
-                return self.close(CloseReason::PingTimeout, Ending::Cut, now);
-            }
-            if heartbeat.ping(self.config.ping_timeout, now) {
-                return Outputs::one(Output::Ping);
-            }
-        }
-        match rare.probe {
-            ProbeState::Opened { by, .. } | ProbeState::Answered { by, .. } if due(by) => {
-                self.drop_probe()
-            }
-            ProbeState::Answered {
-                to,
-                by,
-                noop_at,
-                polled: true,
-            } if due(noop_at) => {
-                self.set_probe(ProbeState::released(to, by, now));
-                Outputs::one(Output::ReleasePoll)
-            }
-            _ => Outputs::default(),
-        }
-    }
-
-    fn close(&mut self, reason: CloseReason, ending: Ending, now: Instant) -> Outputs {
+    pub(super) fn close(&mut self, reason: CloseReason, ending: Ending, now: Instant) -> Outputs {
         // What stalled before this is not held against the closing session.
         self.wrote();
         self.shuts_down = reason == CloseReason::ServerShuttingDown;

@@ -7,11 +7,18 @@ mod closing;
 mod headway;
 mod heartbeat;
 mod input;
+mod judge;
 #[allow(clippy::module_inception, reason = "the file is named after `Machine`")]
 mod machine;
 mod output;
 mod probe;
+mod rare;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{input::Input, machine::Machine, output::Output};
+pub(crate) use self::{
+    headway::{Halt, Headway, Pace},
+    input::Input,
+    machine::Machine,
+    output::Output,
+};

@@ -1,6 +1,6 @@
 //! What a session must do.
 
-use crate::engine::{CloseReason, ending::Ending};
+use crate::engine::{CloseReason, breach::Breach, ending::Ending};
 
 /// What a session must do about it.
 #[derive(Debug, PartialEq)]
@@ -15,29 +15,37 @@ pub(crate) enum Output {
     Upgrade,
     /// Close the probe. The session goes on.
     DropProbe,
+    /// The client went beyond a limit. The session is over: see the next output.
+    Exceeded(Breach),
     /// The session is over, and the transport closes.
     Closed { reason: CloseReason, ending: Ending },
     /// Drop the transport.
     Gone,
 }
 
-/// The outputs of one input: at most two.
+/// The outputs of one input: at most three.
 #[derive(Debug, Default)]
-pub(crate) struct Outputs([Option<Output>; 2]);
+pub(crate) struct Outputs([Option<Output>; 3]);
 
 impl Outputs {
     pub(super) fn one(output: Output) -> Self {
-        Self([Some(output), None])
+        Self([Some(output), None, None])
     }
 
     pub(super) fn two(first: Output, second: Output) -> Self {
-        Self([Some(first), Some(second)])
+        Self([Some(first), Some(second), None])
+    }
+
+    /// With one more output before these.
+    pub(super) fn after(self, output: Output) -> Self {
+        let [first, second, _] = self.0;
+        Self([Some(output), first, second])
     }
 }
 
 impl IntoIterator for Outputs {
     type Item = Output;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Output>, 2>>;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Output>, 3>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter().flatten()

@@ -53,16 +53,15 @@ impl ProbeState {
         }
     }
 
-    /// When something is to be done about the probe: it times out, or a poll is released.
-    pub(super) fn deadline(self) -> Option<Instant> {
+    /// When a poll that waits is released.
+    pub(super) fn noop_at(self) -> Option<Instant> {
         match self {
             Self::Answered {
-                by,
                 noop_at,
                 polled: true,
                 ..
-            } => Some(by.min(noop_at)),
-            _ => self.ends(),
+            } => Some(noop_at),
+            _ => None,
         }
     }
 }

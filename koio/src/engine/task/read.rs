@@ -7,10 +7,14 @@ use tracing::trace;
 use super::session_task::{SecondTransport, SessionTask};
 use crate::{
     engine::{
+        CloseReason,
+        breach::Breach,
         machine::Input,
         outbox::take_crowded,
-        transport::{Received, TransportLost},
+        transport::{Arriving, Received, TransportLost},
     },
+    observe::Observation,
+    time::now,
     wire::Message,
 };
 
@@ -29,6 +33,10 @@ impl SessionTask {
                 Some(Ok(Received::Message)) => {
                     *budget = budget.saturating_sub(1 + message.len() / BYTES_PER_UNIT);
                     self.upstream.on_message(message, cx);
+                    if self.partial && self.upstream.arriving().is_none() {
+                        // If the next message has begun behind it, that has a deadline of its own.
+                        self.completed();
+                    }
                     if take_crowded() {
                         // The recipients' tasks have a turn first, and the network is polled for them.
                         *budget = 0;
@@ -42,11 +50,13 @@ impl SessionTask {
                     *budget -= 1;
                     self.input(Input::Packet(packet));
                 }
+                Some(Ok(Received::Part(units))) => *budget = budget.saturating_sub(units),
+                Some(Ok(Received::Breach(breach))) => self.breach(&breach),
                 Some(Err(TransportLost(reason))) => self.input(Input::Lost(reason)),
             }
         }
         let before = self.machine.transport();
-        self.read_probe(cx);
+        self.read_probe(cx, budget);
         if self.machine.transport() != before {
             // Packets that came right behind the `5` belong to the new transport, which was not read yet.
             self.read(cx, budget);
@@ -92,23 +102,53 @@ impl SessionTask {
             Poll::Ready(received) => Some(received),
             Poll::Pending => None,
         };
-        if matches!(received, Some(Ok(_))) {
-            if self.partial {
-                // That message is complete. If the next has begun behind it, it has a deadline of its own.
-                self.partial = false;
-                self.machine.completed();
-            }
-            return received;
-        }
-        let partial = self.transport.is_partial();
-        if partial != self.partial {
-            self.partial = partial;
-            if partial {
-                self.input(Input::Partial);
-            } else {
-                self.machine.completed();
-            }
+        if received.is_none() {
+            self.watch_arriving();
         }
         received
+    }
+
+    /// Tells the machine what has arrived of a message that is not complete.
+    fn watch_arriving(&mut self) {
+        let of_message = self.transport.arriving();
+        let of_packet = self.upstream.arriving();
+        if of_message.is_none() && of_packet.is_none() {
+            if self.partial {
+                self.completed();
+            }
+            return;
+        }
+        let Arriving { bytes, expected } = of_message.unwrap_or_default();
+        let before = of_packet.unwrap_or(0) as u64;
+        let arriving = Arriving {
+            bytes: before + bytes,
+            expected: if expected > 0 { before + expected } else { 0 },
+        };
+        self.partial = true;
+        if self.machine.arrived() != Some(arriving.bytes) {
+            self.input(Input::Arriving(arriving));
+        }
+    }
+
+    /// The message that was arriving is complete.
+    fn completed(&mut self) {
+        self.partial = false;
+        self.machine.completed(now());
+    }
+
+    /// The client went beyond a limit.
+    pub(super) fn breach(&mut self, breach: &Breach) {
+        self.exceeded(breach);
+        self.input(Input::Lost(CloseReason::TransportError));
+    }
+
+    /// Says which limit the client went beyond.
+    pub(super) fn exceeded(&self, breach: &Breach) {
+        let exceeded = Observation::LimitExceeded {
+            sid: self.session.sid(),
+            limit: breach.limit(),
+            cause: format_args!("{breach}"),
+        };
+        self.registration.observers().notify(&exceeded);
     }
 }

@@ -91,11 +91,20 @@ impl SessionTask {
         }
     }
 
+    /// Gives an input to the machine and does what it says.
     pub(super) fn input(&mut self, input: Input) {
+        self.handle(input);
+    }
+
+    /// As [`input`](Self::input). Returns whether the machine said anything.
+    pub(super) fn handle(&mut self, input: Input) -> bool {
         let outputs = self.machine.handle(input, now());
+        let mut acted = false;
         for output in outputs {
+            acted = true;
             self.apply(output);
         }
+        acted
     }
 
     fn apply(&mut self, output: Output) {
@@ -110,6 +119,7 @@ impl SessionTask {
             }
             Output::Upgrade => self.upgrade(),
             Output::DropProbe => self.drop_probe(),
+            Output::Exceeded(breach) => self.exceeded(&breach),
             Output::Closed { reason, ending } => self.closed(reason, ending),
             Output::Gone => self.gone(),
         }

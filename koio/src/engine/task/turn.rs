@@ -54,29 +54,35 @@ impl SessionTask {
     /// One turn. Returns whether the transport would take more.
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = READ_BUDGET;
-        // Before everything that the client sent: a pong that comes when its deadline has passed is too late.
-        self.expire();
         self.run_commands();
         self.read_and_run(cx, &mut budget);
         let was_ending = self.ending.is_some();
-        let writable = self.flush(cx);
-        // A write that failed has ended the session after the layer above had its turn.
-        let write_failed = self.ending.is_some() && !was_ending;
+        let mut writable = self.flush(cx);
         self.poll_close(cx);
-        if self.should_rerun(cx, budget, write_failed) {
+        // Behind reading and writing: a client is not blamed for what it has sent, or would take. A turn that used up its
+        // budget has not read everything.
+        if self.expire(budget > 0) {
+            writable = self.flush(cx);
+            self.poll_close(cx);
+        }
+        // A deadline, or a write that failed, has ended the session after the layer above had its turn.
+        let ended_late = self.ending.is_some() && !was_ending;
+        if self.should_rerun(cx, budget, ended_late) {
             wake_after_others(cx);
         }
         writable
     }
 
-    /// Runs the machine's deadlines that have passed.
-    fn expire(&mut self) {
+    /// Runs the machine's deadlines that have passed. Returns whether there is something to send. `caught_up`: everything
+    /// was read that has arrived.
+    fn expire(&mut self, caught_up: bool) -> bool {
         // The clock is read only when the timer has fired, or has not been made: no deadline is earlier.
         if self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed()) {
-            return;
+            return false;
         }
         let now = now();
         let due = |deadline| now >= deadline;
+        let mut acted = false;
         while self.machine.deadline().is_some_and(due) {
             if self.machine.absent_by().is_some_and(due)
                 && (self.probe().is_some() || self.transport.has_returned())
@@ -84,8 +90,12 @@ impl SessionTask {
                 self.machine.returned();
                 continue;
             }
-            self.input(Input::Tick);
+            if !self.handle(Input::Tick { caught_up }) {
+                break;
+            }
+            acted = true;
         }
+        acted
     }
 
     /// Runs the commands of other tasks.
@@ -123,15 +133,15 @@ impl SessionTask {
     }
 
     /// Whether the task must run again without being woken.
-    fn should_rerun(&mut self, cx: &mut Context<'_>, budget: usize, write_failed: bool) -> bool {
+    fn should_rerun(&mut self, cx: &mut Context<'_>, budget: usize, ended_late: bool) -> bool {
         // First, so that the timer is set in any case. Writing may have set a deadline.
         let due = self.timer_is_due(cx);
         let can_read_again = self.machine.is_open() && !self.reading && self.may_read();
         // The layer above starts no event while the client's queue is above its first mark, and writing has made room.
         let can_start_again =
             self.upstream_busy && !self.session.is_above_mark() && self.upstream.would_start();
-        // After a failed write the upstream has work for its end, and nothing else may ever wake the task.
-        due || write_failed || budget == 0 || can_read_again || can_start_again
+        // The upstream then has work for its end, and nothing else may ever wake the task.
+        due || ended_late || budget == 0 || can_read_again || can_start_again
     }
 
     fn timer_is_due(&mut self, cx: &mut Context<'_>) -> bool {

@@ -28,11 +28,21 @@ impl SessionTask {
     }
 
     /// Receives what the client sends on the probe.
-    pub(super) fn read_probe(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn read_probe(&mut self, cx: &mut Context<'_>, budget: &mut usize) {
         let mut message = Message::default();
-        while let Some(probe) = self.probe() {
+        while *budget > 0
+            && let Some(probe) = self.probe()
+        {
             match probe.poll_recv(cx, &mut message) {
-                Poll::Ready(Ok(Received::Packet(packet))) => self.input(Input::ProbePacket(packet)),
+                Poll::Ready(Ok(Received::Packet(packet))) => {
+                    *budget -= 1;
+                    self.input(Input::ProbePacket(packet));
+                }
+                Poll::Ready(Ok(Received::Part(units))) => *budget = budget.saturating_sub(units),
+                Poll::Ready(Ok(Received::Breach(breach))) => {
+                    self.exceeded(&breach);
+                    self.input(Input::ProbeLost);
+                }
                 Poll::Ready(Ok(Received::Message)) => {
                     let message = std::mem::take(&mut message);
                     self.input(Input::ProbePacket(EnginePacket::Message(message)));

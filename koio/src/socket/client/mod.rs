@@ -196,11 +196,10 @@ impl Client {
         }
     }
 
-    /// Starts the deadline of a binary packet, and refuses attachments for a namespace that the client is not in.
+    /// Refuses attachments for a namespace that the client is not in.
     fn watch_attachments(&mut self) -> Result<(), ProtocolViolation> {
         let Some(namespace) = self.assembler.partial_namespace() else {
             self.collecting = false;
-            self.deadlines.attachments_done();
             return Ok(());
         };
         if std::mem::replace(&mut self.collecting, true) {
@@ -275,26 +274,17 @@ impl Client {
         if self.closed {
             return;
         }
-        self.refuse_undecided();
         if self.deadlines.connect.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
             self.deadlines.connect = None;
         }
-        let is_due = |by: &mut Option<Instant>| by.take_if(|by| now() >= *by).is_some();
         // A client whose CONNECT is undecided has sent it.
-        if self.undecided().is_empty() && is_due(&mut self.deadlines.connect) {
-            self.violation(&ProtocolViolation::OutOfOrder("no CONNECT in time"));
-        }
-        // Set here and not when the packet begins: most binary packets are complete before this is called, so the clock
-        // is not read for them.
-        if self.collecting && !self.ignores_packets && self.deadlines.attachments.is_none() {
-            let time = self.core().config().attachments_timeout;
-            self.deadlines.attachments = now().checked_add(time);
-        }
-        if is_due(&mut self.deadlines.attachments) {
-            let kind = wire::DecodeErrorKind::Attachments;
-            self.violation(&ProtocolViolation::Undecodable(wire::DecodeError::new(
-                kind, 0,
-            )));
+        if self.undecided().is_empty() && self.deadlines.connect_is_over(now) {
+            let time = self.core().config().connect_timeout;
+            self.protocol_error(format_args!("no CONNECT in {time:?} (connect_timeout)"));
+            self.ignores_packets = true;
+            self.connection
+                .session
+                .close(CloseReason::ForcedServerClose);
         }
     }
 
@@ -352,7 +342,10 @@ impl Upstream for Client {
         self.assembler.detach();
         self.check_deadlines();
         self.run(cx, |_| true);
-        self.retain_undecided(|_, _| true);
+        // Behind the middleware, which may have been woken while the server stood still.
+        if self.refuse_undecided() {
+            self.run(cx, |_| true);
+        }
         // Most connections have no driver left when they close, so `abort` is not even allocated.
         if !self.drivers.is_empty() && self.is_aborted(cx) {
             let observers = &self.connection.core.local.observers;
@@ -366,13 +359,8 @@ impl Upstream for Client {
 
     fn deadline(&self) -> Option<Instant> {
         // Without the session's own deadline while a CONNECT is undecided.
-        match self.undecided().iter().map(|(_, by)| *by).min() {
-            Some(by) => [Some(by), self.deadlines.attachments]
-                .into_iter()
-                .flatten()
-                .min(),
-            None => self.deadlines.next(),
-        }
+        let undecided = self.undecided().iter().map(|(_, by)| *by).min();
+        undecided.or_else(|| self.deadlines.next())
     }
 
     /// Whether or not the client reads: events are not started while it does not, and nothing else that it sends is answered
@@ -387,6 +375,10 @@ impl Upstream for Client {
 
     fn would_start(&self) -> bool {
         self.drivers.iter().any(SocketDriver::would_start)
+    }
+
+    fn arriving(&self) -> Option<usize> {
+        self.assembler.arrived().filter(|_| !self.ignores_packets)
     }
 
     fn drain(&mut self) {

@@ -43,6 +43,11 @@ impl From<PollResponse> for Response<Body> {
     }
 }
 
+/// A response with a text for people.
+pub(crate) fn text(status: StatusCode, text: String) -> Response<Body> {
+    respond(status, "text/plain; charset=UTF-8", text)
+}
+
 /// A response with a status only.
 pub(crate) fn bare(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());

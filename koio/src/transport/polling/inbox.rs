@@ -4,7 +4,7 @@ use std::{
     mem::take,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -28,6 +28,8 @@ pub(super) struct PollingInbox {
     pending: AtomicBool,
     /// Whether a POST is under way. Set under the lock, and cleared by the session's task without it.
     posting: AtomicBool,
+    /// While the body of a POST is read: one more than the bytes that have arrived. Else 0.
+    arrived: AtomicU64,
     /// Whether a request has come since [`suspect`](Self::suspect).
     came: AtomicBool,
     /// The bytes of the last answer to a GET.
@@ -135,6 +137,12 @@ impl PollingInbox {
         self.posting.store(false, Ordering::Release);
     }
 
+    /// Bytes of a POST whose body is being read.
+    pub(super) fn arrived(&self) -> Option<u64> {
+        // Relaxed: whoever looks too early looks again.
+        self.arrived.load(Ordering::Relaxed).checked_sub(1)
+    }
+
     /// Refuses every request from here on, waiting ones included.
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
@@ -174,8 +182,28 @@ pub(crate) fn poll(
 }
 
 /// The head of a POST has arrived. Two POSTs at once break the protocol.
-pub(crate) fn begin_post(session: &Session) -> Result<(), NotTaken> {
-    inbox(session)?.begin_post()
+pub(crate) fn begin_post(session: &Session) -> Result<ArrivingBody, NotTaken> {
+    let inbox = inbox(session)?;
+    inbox.begin_post()?;
+    let body = ArrivingBody(inbox);
+    body.reach(0);
+    Ok(body)
+}
+
+/// The body of a POST that is being read. Its session looks at it when the client's pong is due.
+pub(crate) struct ArrivingBody(Arc<PollingInbox>);
+
+impl ArrivingBody {
+    /// So many bytes have arrived.
+    pub(crate) fn reach(&self, bytes: u64) {
+        self.0.arrived.store(bytes + 1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for ArrivingBody {
+    fn drop(&mut self) {
+        self.0.arrived.store(0, Ordering::Relaxed);
+    }
 }
 
 /// The body of the POST has arrived.

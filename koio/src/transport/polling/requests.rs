@@ -4,24 +4,30 @@ use std::{
     future::Future,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
-    time::Duration,
+    time::Instant,
 };
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{
-    Request, Response, StatusCode,
+    HeaderMap, Request, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
-use http_body_util::{BodyExt, Limited};
-use tokio::sync::oneshot;
+use http_body_util::BodyExt;
+use tokio::{sync::oneshot, time::timeout_at};
 use tracing::debug;
 
 use super::{
-    inbox,
+    inbox::{self, ArrivingBody},
     response::{PendingRequest, PollResponse},
 };
 use crate::{
-    engine::{CloseReason, Engine, EngineConfig, Session},
+    engine::{
+        CloseReason, Engine, EngineConfig, Session,
+        breach::Breach,
+        machine::{Headway, Pace},
+    },
+    observe::Observation,
+    time::{PUNCTUAL, now},
     transport::http::{Body, request::Refusal, response},
     wire::payload,
 };
@@ -81,6 +87,7 @@ pub(crate) struct PostRequest<B> {
     abort: AbortGuard,
     session: Session,
     request: Request<B>,
+    arriving: ArrivingBody,
 }
 
 impl<B> PostRequest<B>
@@ -91,14 +98,15 @@ where
     /// Reserves the session's one POST. A second POST at once is refused and ends the session, since the order of the two is
     /// lost.
     pub(crate) fn begin(session: Session, request: Request<B>) -> Option<Self> {
-        if inbox::begin_post(&session).is_err() {
+        let Ok(arriving) = inbox::begin_post(&session) else {
             session.lost(CloseReason::TransportError);
             return None;
-        }
+        };
         Some(Self {
             abort: AbortGuard(Some(session.clone())),
             session,
             request,
+            arriving,
         })
     }
 
@@ -108,16 +116,21 @@ where
             mut abort,
             session,
             request,
+            arriving,
         } = self;
-        if let Some(status) = unreadable(&request, config) {
-            return response::bare(status);
-        }
-        let body = request.into_body();
-        let body = match read(body, config.max_payload, config.message_timeout).await {
-            Ok(body) => body,
-            // Packets of the client are lost. The guard ends the session.
-            Err(status) => return response::bare(status),
+        let read = match unreadable(&request, config) {
+            Some(bad) => Err(bad),
+            None => read(request, config, &arriving).await,
         };
+        let body = match read {
+            Ok(body) => body,
+            // Packets of the client are lost.
+            Err(bad) => {
+                abort.disarm();
+                return bad.refuse(&engine, &session);
+            }
+        };
+        drop(arriving);
         let packets = match payload::decode(body) {
             Ok(packets) => packets,
             Err(error) => {
@@ -136,8 +149,41 @@ where
     }
 }
 
-/// The status of a request whose body must not be read, by its head.
-fn unreadable<B>(request: &Request<B>, config: &EngineConfig) -> Option<StatusCode> {
+/// Why the body of a POST is not taken.
+enum BadBody {
+    Status(StatusCode),
+    /// A limit was exceeded. The answer names it.
+    Limit(StatusCode, Breach),
+}
+
+impl BadBody {
+    fn too_long(breach: Breach) -> Self {
+        Self::Limit(StatusCode::PAYLOAD_TOO_LARGE, breach)
+    }
+
+    /// Ends the session, and answers the request.
+    fn refuse(self, engine: &Engine, session: &Session) -> Response<Body> {
+        let response = match self {
+            Self::Status(status) => {
+                debug!(sid = ?session.sid(), %status, "polling request refused");
+                response::bare(status)
+            }
+            Self::Limit(status, breach) => {
+                engine.observers().notify(&Observation::LimitExceeded {
+                    sid: session.sid(),
+                    limit: breach.limit(),
+                    cause: format_args!("{breach}"),
+                });
+                response::text(status, breach.to_string())
+            }
+        };
+        session.lost(CloseReason::TransportError);
+        response
+    }
+}
+
+/// Why the body of a request must not be read, by its head.
+fn unreadable<B>(request: &Request<B>, config: &EngineConfig) -> Option<BadBody> {
     let headers = request.headers();
     let is = |name, value: &[u8]| {
         headers
@@ -146,60 +192,138 @@ fn unreadable<B>(request: &Request<B>, config: &EngineConfig) -> Option<StatusCo
     };
     // Since revision 4 payloads are text; binary messages come as base64.
     if is(CONTENT_TYPE, b"application/octet-stream") {
-        return Some(StatusCode::BAD_REQUEST);
+        return Some(BadBody::Status(StatusCode::BAD_REQUEST));
     }
     // Nothing is inflated: a kilobyte could become a gigabyte.
     if headers.contains_key(CONTENT_ENCODING) && !is(CONTENT_ENCODING, b"identity") {
-        return Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        return Some(BadBody::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > config.max_payload as u64) {
-        return Some(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    None
+    let announced = announced(headers);
+    (announced > config.max_body()).then(|| BadBody::too_long(body_too_long(announced, config)))
 }
 
-/// Reads a whole body within the limit and the time.
-async fn read<B>(body: B, limit: usize, time: Duration) -> Result<Bytes, StatusCode>
+/// The length that the head announces; 0 if it announces none.
+fn announced(headers: &HeaderMap) -> u64 {
+    let length = headers.get(CONTENT_LENGTH);
+    length
+        .and_then(|length| length.to_str().ok()?.parse().ok())
+        .unwrap_or(0)
+}
+
+fn body_too_long(bytes: u64, config: &EngineConfig) -> Breach {
+    Breach::BodyTooLong {
+        bytes,
+        max: config.max_body(),
+        max_payload: config.max_payload as u64,
+    }
+}
+
+/// Reads a whole body within the limit, for as long as its bytes keep coming.
+async fn read<B>(
+    request: Request<B>,
+    config: &EngineConfig,
+    arriving: &ArrivingBody,
+) -> Result<Bytes, BadBody>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let gather = async {
-        let mut body = pin!(Limited::new(body, limit));
-        let mut first = Bytes::new();
-        let mut joined = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let mut data = match frame {
-                Ok(frame) => match frame.into_data() {
-                    Ok(data) => data,
-                    Err(_trailers) => continue,
-                },
-                Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                    return Err(StatusCode::PAYLOAD_TOO_LARGE);
-                }
-                Err(_) => return Err(StatusCode::BAD_REQUEST),
-            };
-            let data = data.copy_to_bytes(data.remaining());
-            // A body of one piece, as most are, is not copied.
-            if first.is_empty() {
-                first = data;
-            } else {
-                if joined.is_empty() {
-                    joined.extend_from_slice(&first);
-                }
-                joined.extend_from_slice(&data);
+    let expected = announced(request.headers());
+    let mut body = pin!(request.into_body());
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    let mut length = 0;
+    let mut arrival = Arrival::begin(config, expected);
+    loop {
+        // Polls the body first: bytes that are there are read before the client is judged.
+        let frame = match timeout_at(arrival.until.into(), body.frame()).await {
+            Ok(Some(frame)) => frame.map_err(|_| BadBody::Status(StatusCode::BAD_REQUEST))?,
+            Ok(None) => break,
+            Err(_elapsed) => {
+                arrival.judge()?;
+                continue;
             }
+        };
+        let Ok(mut data) = frame.into_data() else {
+            // Trailers.
+            continue;
+        };
+        length += data.remaining() as u64;
+        if length > config.max_body() {
+            return Err(BadBody::too_long(body_too_long(length, config)));
         }
-        Ok(if joined.is_empty() {
-            first
+        arrival.reach(length);
+        arriving.reach(length);
+        let data = data.copy_to_bytes(data.remaining());
+        // A body of one piece, as most are, is not copied.
+        if first.is_empty() {
+            first = data;
         } else {
-            joined.freeze()
-        })
+            if joined.is_empty() {
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&data);
+        }
+    }
+    let body = if joined.is_empty() {
+        first
+    } else {
+        joined.freeze()
     };
-    tokio::time::timeout(time, gather)
-        .await
-        .unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
+    // A packet is shorter than its body, so most bodies need not be looked at.
+    if body.len() > config.max_payload {
+        let bytes = payload::longest(&body) as u64;
+        let max = config.max_payload as u64;
+        if bytes > max {
+            return Err(BadBody::too_long(Breach::TooLong { bytes, max }));
+        }
+    }
+    Ok(body)
+}
+
+/// How a body gets on.
+struct Arrival {
+    pace: Pace,
+    headway: Headway,
+    expected: u64,
+    /// When the client is judged next.
+    until: Instant,
+    was_late: bool,
+}
+
+impl Arrival {
+    fn begin(config: &EngineConfig, expected: u64) -> Self {
+        let pace = config.message_pace();
+        let headway = Headway::begin(0, now());
+        Self {
+            pace,
+            headway,
+            expected,
+            until: headway.deadline(pace),
+            was_late: false,
+        }
+    }
+
+    fn reach(&mut self, bytes: u64) {
+        self.headway.reach(bytes, now());
+        self.until = self.headway.deadline(self.pace);
+        self.was_late = false;
+    }
+
+    fn judge(&mut self) -> Result<(), BadBody> {
+        let now = now();
+        let is_late = now.saturating_duration_since(self.until) > PUNCTUAL;
+        if is_late && !std::mem::replace(&mut self.was_late, true) {
+            // The server has stood still, and its connection may not have been read since.
+            self.headway.restart(now);
+            self.until = now + PUNCTUAL;
+            return Ok(());
+        }
+        if let Some(halt) = self.headway.judge(self.pace, now) {
+            let breach = Breach::of_message(halt, self.pace, self.expected);
+            return Err(BadBody::Limit(StatusCode::REQUEST_TIMEOUT, breach));
+        }
+        self.until = self.headway.deadline(self.pace);
+        Ok(())
+    }
 }

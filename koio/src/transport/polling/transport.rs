@@ -17,7 +17,7 @@ use super::{
 use crate::{
     engine::{
         CloseReason, Ending, TransportKind,
-        transport::{CloseProgress, FrameSource, Received, Transport, TransportLost},
+        transport::{Arriving, CloseProgress, FrameSource, Received, Transport, TransportLost},
     },
     wire::{Frame, Message, payload},
 };
@@ -116,6 +116,11 @@ impl Transport for PollingTransport {
                 Poll::Pending
             }
         }
+    }
+
+    fn arriving(&self) -> Option<Arriving> {
+        let bytes = self.inbox.arrived()?;
+        Some(Arriving { bytes, expected: 0 })
     }
 
     fn poll_send(

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::wire::HeaderError;
+use crate::{engine::breach::Breach, wire::HeaderError};
 
 /// What [`Reader::next`](super::reader::Reader::next) has read.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) enum ReadEvent {
         /// RSV1 was set: the message is compressed, and its text is not validated.
         compressed: bool,
     },
+    /// A part of a message that goes on in another frame.
+    Fragment,
     /// A ping and its payload.
     Ping(Bytes),
     /// A pong.
@@ -35,8 +37,8 @@ pub(super) enum Violation {
     ExpectedContinuation,
     InvalidUtf8,
     ClosePayload,
-    TooLong,
-    TooManyFragments,
+    /// A limit was exceeded.
+    Limit(Breach),
 }
 
 impl Violation {
@@ -44,8 +46,8 @@ impl Violation {
     pub(super) fn close_code(self) -> CloseCode {
         match self {
             Self::InvalidUtf8 => CloseCode::Invalid,
-            Self::TooLong => CloseCode::Size,
-            Self::TooManyFragments => CloseCode::Policy,
+            Self::Limit(Breach::TooLong { .. }) => CloseCode::Size,
+            Self::Limit(_) => CloseCode::Policy,
             Self::Header(_)
             | Self::Unmasked
             | Self::ReservedBits
@@ -60,14 +62,13 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Header(error) => return error.fmt(f),
+            Self::Limit(breach) => return breach.fmt(f),
             Self::Unmasked => "frame without a mask",
             Self::ReservedBits => "reserved bit that no extension uses",
             Self::UnexpectedContinuation => "continuation of no message",
             Self::ExpectedContinuation => "new message inside a fragmented one",
             Self::InvalidUtf8 => "text that is not UTF-8",
             Self::ClosePayload => "close frame with a payload of one byte",
-            Self::TooLong => "message longer than max_payload",
-            Self::TooManyFragments => "message in more than max_fragments frames",
         })
     }
 }

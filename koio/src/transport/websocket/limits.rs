@@ -2,7 +2,7 @@
 
 use super::event::Violation;
 use crate::{
-    engine::EngineConfig,
+    engine::{EngineConfig, breach::Breach},
     wire::{FrameHeader, Opcode},
 };
 
@@ -26,7 +26,7 @@ impl Limits {
     pub(super) fn of(config: &EngineConfig) -> Self {
         Self {
             max_payload: config.max_payload.try_into().unwrap_or(u32::MAX),
-            max_fragments: config.max_fragments.try_into().unwrap_or(u32::MAX),
+            max_fragments: config.fragments().try_into().unwrap_or(u32::MAX),
         }
     }
 
@@ -38,8 +38,9 @@ impl Limits {
         unfinished: Option<usize>,
     ) -> Result<(), Violation> {
         let max_payload = u64::from(self.max_payload);
+        let length = (unfinished.unwrap_or(0) as u64).saturating_add(header.payload_len);
         if header.payload_len > max_payload {
-            return Err(Violation::TooLong);
+            return Err(self.too_long(length));
         }
         if header.mask.is_none() {
             return Err(Violation::Unmasked);
@@ -52,12 +53,13 @@ impl Limits {
         match (header.opcode, unfinished) {
             (Opcode::Continuation, None) => Err(Violation::UnexpectedContinuation),
             (Opcode::Text | Opcode::Binary, Some(_)) => Err(Violation::ExpectedContinuation),
-            (Opcode::Continuation, Some(length))
-                if length as u64 + header.payload_len > max_payload =>
-            {
-                Err(Violation::TooLong)
-            }
+            (Opcode::Continuation, Some(_)) if length > max_payload => Err(self.too_long(length)),
             _ => Ok(()),
         }
+    }
+
+    fn too_long(self, bytes: u64) -> Violation {
+        let max = self.max_payload.into();
+        Violation::Limit(Breach::TooLong { bytes, max })
     }
 }

@@ -4,6 +4,7 @@
 //! included, and written as they are ([`WriteQueue`]: the one way to write to a connection).
 
 mod control;
+mod control_rate;
 mod event;
 mod limits;
 mod mask;
@@ -14,18 +15,21 @@ mod unfinished;
 mod write;
 
 use std::{
+    future::Future,
     num::NonZeroU16,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
+use tokio::task::yield_now;
 use tracing::debug;
 
 pub(super) use self::write::{Sink, WriteQueue};
 use self::{
     control::close_frame,
+    control_rate::ControlRate,
     event::{ReadEvent, Violation},
     limits::ReservedBits,
     reader::Reader,
@@ -34,10 +38,26 @@ use super::{read_buffer::ReadBuffer, tcp::ByteStream};
 use crate::{
     engine::{
         CloseReason, Ending, EngineConfig, TransportKind,
-        transport::{CloseProgress, DirectWrite, FrameSource, Received, Transport, TransportLost},
+        transport::{
+            Arriving, CloseProgress, DirectWrite, FrameSource, Received, Transport, TransportLost,
+        },
     },
+    time,
     wire::Message,
 };
+
+/// What a control frame counts in a turn: 64 fill it.
+const CONTROL_FRAME_UNITS: usize = 2;
+
+/// Reads of one call, each of at most 64 KiB, and what they count in a turn if no message is complete behind them.
+const READS: usize = 16;
+const READS_UNITS: usize = 128;
+
+/// What a closing connection reads and drops in one turn: messages, fragments and control frames.
+const DROPPED: usize = 256;
+
+/// The most that a close frame holds: its code and a text.
+const MAX_CLOSE: usize = 125;
 
 /// A WebSocket over any byte stream.
 pub(super) struct WebSocketTransport<S: ByteStream> {
@@ -46,6 +66,7 @@ pub(super) struct WebSocketTransport<S: ByteStream> {
     own_queue: S::OwnQueue,
     buffer: ReadBuffer,
     reader: Reader,
+    control_rate: ControlRate,
     /// The close frame that follows everything else, once that is written.
     close_with: Option<NonZeroU16>,
     /// The connection is closed for writing.
@@ -74,6 +95,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
             own_queue: S::OwnQueue::default(),
             buffer: ReadBuffer::of(unread),
             reader: Reader::new(config),
+            control_rate: ControlRate::default(),
             close_with: None,
             shut: false,
             flushed: false,
@@ -83,10 +105,30 @@ impl<S: ByteStream> WebSocketTransport<S> {
     }
 
     /// Closes because the peer broke the protocol, and stops reading messages.
-    fn violation(&mut self, violation: Violation) {
-        debug!(%violation, "websocket protocol violation");
-        self.send_close(&u16::from(violation.close_code()).to_be_bytes());
+    fn violation(&mut self, violation: Violation) -> Result<Received, TransportLost> {
+        let mut payload = u16::from(violation.close_code()).to_be_bytes().to_vec();
+        let result = match violation {
+            Violation::Limit(breach) => {
+                payload.extend_from_slice(breach.to_string().as_bytes());
+                payload.truncate(MAX_CLOSE);
+                Ok(Received::Breach(breach))
+            }
+            _ => {
+                debug!(%violation, "websocket protocol violation");
+                Err(TransportLost(CloseReason::TransportError))
+            }
+        };
+        self.send_close(&payload);
         self.drain();
+        result
+    }
+
+    /// A control frame has come. It counts in the turn, and in its second.
+    fn control_frame(&mut self) -> Result<Received, TransportLost> {
+        match self.control_rate.count(time::second()) {
+            Ok(()) => Ok(Received::Part(CONTROL_FRAME_UNITS)),
+            Err(breach) => self.violation(Violation::Limit(breach)),
+        }
     }
 
     /// From here on the peer's bytes are read and dropped.
@@ -153,12 +195,12 @@ impl<S: ByteStream> WebSocketTransport<S> {
         flushed.map_err(lost)
     }
 
-    /// Puts the next message into `message`, whole.
+    /// Puts the next message into `message`, whole, undecoded.
     fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Message,
-    ) -> Poll<Result<(), TransportLost>> {
+    ) -> Poll<Result<Received, TransportLost>> {
         match self.phase {
             ConnectionPhase::Open => {}
             ConnectionPhase::Draining => {
@@ -170,28 +212,28 @@ impl<S: ByteStream> WebSocketTransport<S> {
                 return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
             }
         }
-        loop {
+        for _ in 0..READS {
             match self
                 .reader
                 .next(&mut self.buffer, ReservedBits::None, message)
             {
                 Some(ReadEvent::Message { compressed }) => {
                     debug_assert!(!compressed, "no extension is negotiated");
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(Received::Message));
                 }
                 Some(ReadEvent::Ping(payload)) => {
                     self.queue(|queue| queue.push_pong(&payload));
-                    continue;
+                    return Poll::Ready(self.control_frame());
                 }
-                Some(ReadEvent::Pong) => continue,
+                Some(ReadEvent::Pong) => return Poll::Ready(self.control_frame()),
+                Some(ReadEvent::Fragment) => return Poll::Ready(Ok(Received::Part(1))),
                 Some(ReadEvent::Close(answer)) => {
                     self.send_close(&answer);
                     self.drain();
                     return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
                 }
                 Some(ReadEvent::Violation(violation)) => {
-                    self.violation(violation);
-                    return Poll::Ready(Err(TransportLost(CloseReason::TransportError)));
+                    return Poll::Ready(self.violation(violation));
                 }
                 None => {}
             }
@@ -204,6 +246,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
                 }
             }
         }
+        Poll::Ready(Ok(Received::Part(READS_UNITS)))
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -229,12 +272,17 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         cx: &mut Context<'_>,
         message: &mut Message,
     ) -> Poll<Result<Received, TransportLost>> {
-        ready!(self.poll_message(cx, message))?;
-        Poll::Ready(Received::decode(message))
+        match ready!(self.poll_message(cx, message)) {
+            Ok(Received::Message) => Poll::Ready(Received::decode(message)),
+            other => Poll::Ready(other),
+        }
     }
 
-    fn is_partial(&self) -> bool {
-        self.phase == ConnectionPhase::Open && self.reader.is_partial()
+    fn arriving(&self) -> Option<Arriving> {
+        match self.phase {
+            ConnectionPhase::Open => self.reader.arriving(),
+            ConnectionPhase::Draining | ConnectionPhase::Ended => None,
+        }
     }
 
     fn poll_send(
@@ -272,9 +320,16 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> CloseProgress {
         // Reads on until the client's close frame. Everything else is dropped.
         let mut dropped = Message::default();
+        let mut left = DROPPED;
         while !self.client_closed {
+            if left == 0 {
+                // The first poll of `yield_now` defers the wake-up behind the other tasks.
+                let _ = pin!(yield_now()).poll(cx);
+                break;
+            }
+            left -= 1;
             match self.poll_message(cx, &mut dropped) {
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(_)) => self.client_closed = true,
                 Poll::Pending => break,
             }

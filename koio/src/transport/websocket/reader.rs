@@ -13,7 +13,7 @@ use super::{
     unfinished::{Unfinished, is_utf8},
 };
 use crate::{
-    engine::EngineConfig,
+    engine::{EngineConfig, transport::Arriving},
     transport::read_buffer::ReadBuffer,
     wire::{FrameHeader, Message, Opcode},
 };
@@ -40,9 +40,9 @@ impl Reader {
         }
     }
 
-    /// Whether a frame or a fragmented message is incomplete.
-    pub(super) fn is_partial(&self) -> bool {
-        self.unfinished.is_some()
+    /// How much has arrived of a frame or a fragmented message that is incomplete.
+    pub(super) fn arriving(&self) -> Option<Arriving> {
+        self.unfinished.as_deref().map(Unfinished::arriving)
     }
 
     /// Drops everything that was read and not returned.

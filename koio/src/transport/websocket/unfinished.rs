@@ -5,12 +5,16 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::event::{ReadEvent, Violation};
 use crate::{
+    engine::{breach::Breach, transport::Arriving},
     transport::read_buffer::ReadBuffer,
     wire::{FrameHeader, Message, Opcode},
 };
 
 /// The most that is reserved when a frame begins, whatever length it announces.
 const MAX_RESERVE: usize = 64 * 1024;
+
+/// The most room that a message keeps beyond its length: it grows as its bytes come, by doubling, and is counted by its length.
+const MAX_SPARE: usize = 64 * 1024;
 
 /// A frame, or a message in fragments, that is incomplete.
 #[derive(Debug, Default)]
@@ -36,7 +40,7 @@ pub(super) struct UnfinishedFrame {
 struct UnfinishedMessage {
     is_text: bool,
     compressed: bool,
-    /// Frames that were not the last.
+    /// Frames that have begun.
     fragments: u32,
     payload: Vec<u8>,
     /// Up to here the payload is valid UTF-8.
@@ -44,6 +48,29 @@ struct UnfinishedMessage {
 }
 
 impl Unfinished {
+    /// How much has arrived: of the message, or of a frame that belongs to none.
+    pub(super) fn arriving(&self) -> Arriving {
+        let frame = self.frame.as_ref();
+        let (bytes, missing) = match (&self.message, frame) {
+            // A control frame inside a message does not take the message further.
+            (Some(message), Some(frame)) if frame.header.opcode.is_control() => {
+                (message.payload.len(), 0)
+            }
+            (Some(message), frame) => {
+                let missing = frame.map_or(0, |frame| frame.missing);
+                (message.payload.len(), missing)
+            }
+            (None, frame) => {
+                let bytes = self.header.length + self.control.len();
+                (bytes, frame.map_or(0, |frame| frame.missing))
+            }
+        };
+        Arriving {
+            bytes: bytes as u64,
+            expected: if missing > 0 { bytes + missing } else { 0 } as u64,
+        }
+    }
+
     /// How long the unfinished message is so far, if there is one.
     pub(super) fn message_len(&self) -> Option<usize> {
         self.message.as_ref().map(|message| message.payload.len())
@@ -70,13 +97,14 @@ impl Unfinished {
             compressed: header.rsv1,
             ..UnfinishedMessage::default()
         });
-        if !header.fin {
-            message.fragments += 1;
-            if message.fragments > max_fragments {
-                return Err(Violation::TooManyFragments);
-            }
+        message.fragments += 1;
+        if message.fragments > max_fragments {
+            let max = max_fragments;
+            return Err(Violation::Limit(Breach::TooManyFragments { max }));
         }
-        message.payload.reserve_exact(missing.min(MAX_RESERVE));
+        if message.fragments == 1 {
+            message.payload.reserve_exact(missing.min(MAX_RESERVE));
+        }
         Ok(UnfinishedFrame {
             header,
             start: message.payload.len(),
@@ -101,7 +129,7 @@ impl Unfinished {
         })
     }
 
-    /// Ends a frame of the message. Returns the message if that was the last.
+    /// Ends a frame of the message. Returns the message if that was the last, else [`ReadEvent::Fragment`].
     pub(super) fn end_fragment(
         &mut self,
         fin: bool,
@@ -114,9 +142,13 @@ impl Unfinished {
             unfinished.validate(fin)?;
         }
         if !fin {
-            return Ok(None);
+            return Ok(Some(ReadEvent::Fragment));
         }
-        let payload = Bytes::from(std::mem::take(&mut unfinished.payload));
+        let mut payload = std::mem::take(&mut unfinished.payload);
+        if payload.capacity() - payload.len() > MAX_SPARE {
+            payload.shrink_to_fit();
+        }
+        let payload = Bytes::from(payload);
         let compressed = unfinished.compressed;
         *message = if unfinished.is_text {
             Message::Text(payload)

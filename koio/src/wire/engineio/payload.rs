@@ -36,6 +36,22 @@ pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
     })
 }
 
+/// The length of the longest packet of a body: as a WebSocket frame would have it, binary messages without base64.
+#[must_use]
+pub fn longest(body: &[u8]) -> usize {
+    let length = |packet: &[u8]| match packet {
+        [b'b', base64 @ ..] => {
+            let padding = base64.iter().rev().take_while(|byte| **byte == b'=');
+            (base64.len() / 4 * 3).saturating_sub(padding.count())
+        }
+        text => text.len(),
+    };
+    body.split(|byte| *byte == SEPARATOR)
+        .map(length)
+        .max()
+        .unwrap_or(0)
+}
+
 /// The packets of a polling body, in order. Ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Packets {

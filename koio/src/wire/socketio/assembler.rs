@@ -92,6 +92,12 @@ impl Assembler {
         self.partial.is_some()
     }
 
+    /// Bytes of the attachments that have arrived, while others are outstanding.
+    #[must_use]
+    pub fn arrived(&self) -> Option<usize> {
+        self.partial.as_deref().map(|partial| partial.bytes)
+    }
+
     /// The namespace of the packet whose attachments are outstanding, so that the packet can be refused before they
     /// arrive.
     #[must_use]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use self::script::*;
 use crate::{
-    engine::{CloseReason, EngineConfig, SendError, Session, TransportKind},
+    engine::{CloseReason, EngineConfig, SendError, Session, TransportKind, transport::Arriving},
     ids::Sid,
     time::now,
     transport::polling::PollResponse,
@@ -316,7 +316,11 @@ async fn a_polling_client_that_stops_polling_misses_its_ping() {
 async fn messages_that_follow_each_other_without_a_gap_each_have_their_own_deadline() {
     let (_engine, above, wire) = websocket(config());
     // Every read ends in the middle of the next message, as it does while a client sends all it can.
-    wire.with(|script| script.partial = true);
+    let arriving = Arriving {
+        bytes: 1,
+        expected: 2,
+    };
+    wire.with(|script| script.arriving = Some(arriving));
     for _ in 0..20 {
         wire.send("4x");
         tokio::time::sleep(Duration::from_secs(1)).await;

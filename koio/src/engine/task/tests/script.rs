@@ -15,7 +15,7 @@ use crate::{
         Acceptor, CloseReason, Ending, Engine, EngineConfig, NotOpened, Opening, Session,
         TransportKind, Upstream,
         commands::NotTaken,
-        transport::{CloseProgress, FrameSource, Received, Transport, TransportLost},
+        transport::{Arriving, CloseProgress, FrameSource, Received, Transport, TransportLost},
     },
     time::now,
     transport::{
@@ -41,7 +41,7 @@ pub(super) struct Script {
     /// Writing fails from here on.
     pub(super) broken: bool,
     /// Half of a message has arrived, whatever came before it.
-    pub(super) partial: bool,
+    pub(super) arriving: Option<Arriving>,
     /// Big messages without an end, which take many reads each.
     pub(super) flood: bool,
     pub(super) progressed: bool,
@@ -105,8 +105,8 @@ impl Transport for Wire {
         Poll::Pending
     }
 
-    fn is_partial(&self) -> bool {
-        self.0.lock().unwrap().partial
+    fn arriving(&self) -> Option<Arriving> {
+        self.0.lock().unwrap().arriving
     }
 
     fn poll_send(
@@ -299,7 +299,7 @@ impl PollingRequests for Session {
     }
 
     fn begin_post(&self) -> Result<(), NotTaken> {
-        polling::begin_post(self)
+        polling::begin_post(self).map(drop)
     }
 
     fn post(&self, packets: payload::Packets) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {

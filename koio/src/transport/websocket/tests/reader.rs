@@ -11,7 +11,7 @@ use super::{
     },
     *,
 };
-use crate::{transport::read_buffer::ReadBuffer, wire::HeaderError};
+use crate::{engine::breach::Breach, transport::read_buffer::ReadBuffer, wire::HeaderError};
 
 const STREAMS: usize = 30_000;
 
@@ -40,7 +40,7 @@ fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
                     urgent.push_pong(&payload);
                     story.answers.extend(urgent.bytes);
                 }
-                ReadEvent::Pong => {}
+                ReadEvent::Pong | ReadEvent::Fragment => {}
                 ReadEvent::Close(answer) => {
                     story.answers.extend(close_frame(&answer));
                     story.end = Some(StreamEnd::ClosedByPeer);
@@ -68,7 +68,9 @@ fn byte_by_byte(
     let mut events = Vec::new();
     for (index, byte) in bytes.iter().enumerate() {
         let mut input = ReadBuffer::of(&vec![*byte].into());
-        if let Some(event) = reader.next(&mut input, reserved, &mut Message::default()) {
+        if let Some(event) = reader.next(&mut input, reserved, &mut Message::default())
+            && event != ReadEvent::Fragment
+        {
             let is_violation = matches!(event, ReadEvent::Violation(_));
             events.push((index + 1, event));
             if is_violation {
@@ -219,6 +221,10 @@ fn random_streams_are_read_as_tungstenite_alone_reads_them() {
 #[test]
 fn a_violation_is_found_as_soon_as_its_bytes_are_there() {
     let config = config();
+    let too_long = Violation::Limit(Breach::TooLong {
+        bytes: 301,
+        max: 300,
+    });
     for (bytes, violation, at) in [
         (
             frame(0x83, b"text"),
@@ -238,10 +244,10 @@ fn a_violation_is_found_as_soon_as_its_bytes_are_there() {
         (vec![0x81, 4, b't'], Violation::Unmasked, 2),
         (frame(0xc1, b"text"), Violation::ReservedBits, 6),
         (frame(0x80, b"text"), Violation::UnexpectedContinuation, 6),
-        (frame(0x81, &[b'x'; 301]), Violation::TooLong, 8),
+        (frame(0x81, &[b'x'; 301]), too_long, 8),
         (
             [frame(0x01, &[b'x'; 200]), frame(0x80, &[b'x'; 101])].concat(),
-            Violation::TooLong,
+            too_long,
             208 + 6,
         ),
         (
@@ -274,15 +280,16 @@ fn a_violation_is_found_as_soon_as_its_bytes_are_there() {
 #[test]
 fn a_message_in_max_fragments_is_read_and_one_more_is_a_violation() {
     let config = EngineConfig {
-        max_fragments: 3,
+        max_fragments: Some(3),
         ..config()
     };
     let message = |fragments| {
         let mut bytes = frame(0x02, b"");
-        for _ in 1..fragments {
+        for _ in 2..fragments {
             bytes.extend(frame(0x89, b""));
             bytes.extend(frame(0x00, b""));
         }
+        bytes.extend(frame(0x89, b""));
         bytes.extend(frame(0x80, b""));
         bytes
     };
@@ -290,9 +297,10 @@ fn a_message_in_max_fragments_is_read_and_one_more_is_a_violation() {
     let (_, last) = events.last().unwrap();
     assert_eq!(last, &ReadEvent::Message { compressed: false });
     let events = byte_by_byte(&message(4), &config, ReservedBits::None);
-    let violation = ReadEvent::Violation(Violation::TooManyFragments);
+    let too_many = Violation::Limit(Breach::TooManyFragments { max: 3 });
+    let violation = ReadEvent::Violation(too_many);
     assert_eq!(events.last().map(|(_, event)| event), Some(&violation));
-    assert_eq!(Violation::TooManyFragments.close_code(), 1008.into());
+    assert_eq!(too_many.close_code(), 1008.into());
 }
 
 #[test]
@@ -311,7 +319,7 @@ fn rsv1_marks_a_compressed_message_where_it_is_negotiated() {
     let mut reader = Reader::new(&config);
     let mut input = ReadBuffer::of(&bytes.into());
     let mut message = Message::default();
-    for expected in [&compressed, &plain, &compressed] {
+    for expected in [&compressed, &plain, &ReadEvent::Fragment, &compressed] {
         assert_eq!(
             reader
                 .next(&mut input, ReservedBits::Rsv1, &mut message)

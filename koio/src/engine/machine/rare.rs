@@ -1,0 +1,36 @@
+//! What a session keeps only while it is needed.
+
+use std::time::Instant;
+
+use super::{headway::Headway, probe::ProbeState};
+
+/// Rarely used state, boxed to keep idle sessions small.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub(super) struct RareState {
+    pub(super) probe: ProbeState,
+    pub(super) paused_at: Option<Instant>,
+    /// When a client is taken for gone whose connection has ended.
+    pub(super) absent_by: Option<Instant>,
+    /// A message that has begun to arrive.
+    pub(super) message: Option<ArrivingMessage>,
+    /// Bytes that wait to be taken by the transport.
+    pub(super) write: Option<Headway>,
+    /// Set when the machine was late: what the client owes is judged from then on.
+    pub(super) late: Option<Late>,
+}
+
+/// A message that has begun to arrive, or a packet of several.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ArrivingMessage {
+    pub(super) headway: Headway,
+    /// How many bytes it has at least.
+    pub(super) expected: u64,
+}
+
+/// The machine was late: what the client sent meanwhile may not have been read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Late {
+    pub(super) since: Instant,
+    /// When the client is judged.
+    pub(super) until: Instant,
+}
