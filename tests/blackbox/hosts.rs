@@ -307,3 +307,58 @@ async fn two_servers_in_one_program_share_nothing() {
     of_two.send(r#"421["hit"]"#).await;
     of_two.expect("431[1]").await;
 }
+
+#[on("bounce")]
+async fn bounce(ctx: Context, args: koio::Args) -> koio::Result<()> {
+    ctx.emit("bounced", args)
+}
+
+#[on("disconnect")]
+async fn left(reason: koio::CloseReason, reports: koio::State<Reports>) {
+    reports.0.send(reason).ok();
+}
+
+struct Reports(tokio::sync::mpsc::UnboundedSender<koio::CloseReason>);
+
+/// In another server a poll's answer that is cut, or not taken in time, ends the session.
+#[tokio::test]
+async fn inside_axum_a_session_ends_whose_answer_is_not_read() {
+    let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    let io = Io::new()
+        .state(Reports(sender))
+        .handlers(handlers![bounce, left])
+        .max_payload(4_000_000)
+        .config(|config| {
+            config.engine.write_timeout = Duration::from_millis(400);
+            config.engine.send_queue_bytes = 8_000_000;
+            config.engine.send_queue_hard = 16_000_000;
+        });
+    let handle = io.handle();
+    let app = Router::new().layer(io.into_layer());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    let task = tokio::spawn(async move { axum::serve(listener, app).await });
+    for resets in [false, true] {
+        let mut session = Polling::open(target).await;
+        session.send("40").await;
+        session.get().await;
+        let text = "x".repeat(3_900_000);
+        session.send(format!(r#"42["bounce","{text}"]"#)).await;
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4_096).expect("SO_RCVBUF");
+        let mut stream = socket.connect(target.addr).await.expect("a connection");
+        let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", session.path());
+        let sent = tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await;
+        sent.expect("a server that reads");
+        let mut byte = [0];
+        let read = tokio::io::AsyncReadExt::read_exact(&mut stream, &mut byte).await;
+        read.expect("an answer");
+        let kept = if resets { None } else { Some(stream) };
+        let reason = within("a disconnect handler", reports.recv()).await;
+        assert_eq!(reason, Some(koio::CloseReason::TransportError), "{resets}");
+        session.assert_gone().await;
+        drop(kept);
+    }
+    assert_eq!(handle.counts().answers_cut, 2);
+    task.abort();
+}

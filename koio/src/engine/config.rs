@@ -59,6 +59,28 @@ pub struct EngineConfig {
     /// reference. A WebSocket then waits a sixth of it for the client's close frame. See
     /// [`poll_again_timeout`](Self::poll_again_timeout) for long-polling.
     pub close_timeout: Duration,
+    /// Sessions at once, those included whose handlers still run after their end. Default none. Above it a handshake is
+    /// answered 503. An idle session over WebSocket costs 2.3 KiB and the head of its first request, which may have 64 KiB;
+    /// the kernel's socket costs about as much again, and up to its buffers (4 MiB each way on Linux) while the client does
+    /// not read.
+    pub max_sessions: Option<usize>,
+    /// Sessions without a connected socket: their client has not been accepted into a namespace, or has left the last one.
+    /// Default 10,000. Above it a handshake is answered 503. Such a session ends after
+    /// [`connect_timeout`](crate::config::SocketConfig::connect_timeout). Servers of raw Engine.IO have no sockets, and none
+    /// of the three limits on unconnected sessions: see
+    /// [`Acceptor::reports_connected`](super::Acceptor::reports_connected).
+    pub max_unconnected: usize,
+    /// Sessions without a connected socket of one address, or of one IPv6 network (/64). Default none, since behind a proxy
+    /// all clients have its address. Above it a handshake is answered 503. Clients of unknown address are not counted.
+    pub max_unconnected_per_address: Option<usize>,
+    /// Bytes of the heads of the first requests that all sessions without a connected socket keep, for
+    /// [`Handshake::headers`](crate::Handshake::headers). Default 64 MiB, at least 64 KiB. Above it a handshake is answered
+    /// 503.
+    pub max_unconnected_head_bytes: usize,
+    /// Handshakes in a second over one HTTP connection of koio's own listener. Default 100, not zero. The next one is
+    /// answered 503, and the connection closed. A balancer that opens few connections for many clients needs more. Inside
+    /// axum and other servers koio does not see connections, and there is no such limit.
+    pub handshakes_per_second: u32,
     /// Time that a living client over long-polling takes to poll again, beyond the time that it needs for the last answer
     /// (4 KiB/s). Default 5 s. After it, a closing session that has something for its client is given up and counted
     /// ([`sessions_abandoned`](crate::observe::Counts::sessions_abandoned)), never later than after `close_timeout`, and
@@ -89,6 +111,11 @@ impl Default for EngineConfig {
             min_rate: 4_096,
             max_fragments: None,
             close_timeout: Duration::from_secs(30),
+            max_sessions: None,
+            max_unconnected: 10_000,
+            max_unconnected_per_address: None,
+            max_unconnected_head_bytes: 64 * 1024 * 1024,
+            handshakes_per_second: 100,
             poll_again_timeout: Duration::from_secs(5),
             polling: true,
             websocket: true,
@@ -166,6 +193,25 @@ impl EngineConfig {
         }
         if self.max_fragments == Some(0) {
             return refuse("max_fragments", "is zero");
+        }
+        for (name, count) in [
+            ("max_sessions", self.max_sessions.unwrap_or(1)),
+            ("max_unconnected", self.max_unconnected),
+            (
+                "max_unconnected_per_address",
+                self.max_unconnected_per_address.unwrap_or(1),
+            ),
+            ("handshakes_per_second", self.handshakes_per_second as usize),
+        ] {
+            if count == 0 {
+                return refuse(name, "is zero, which would refuse every client");
+            }
+        }
+        if self.max_unconnected_head_bytes < 64 * 1024 {
+            return refuse(
+                "max_unconnected_head_bytes",
+                "is below 64 KiB, the longest head of one request",
+            );
         }
         if !self.polling && !self.websocket {
             return refuse("transports", "are all switched off");

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Acceptor, EngineConfig, Opening, Session, TransportKind,
+    Acceptor, Admission, EngineConfig, LimitReached, Opening, Session, TransportKind,
     config::BadConfig,
     machine::Machine,
     sessions::{Registration, Sessions},
@@ -41,6 +41,8 @@ pub(crate) enum NotOpened {
     Refusing,
     /// The operating system gave no randomness for an id.
     NoId,
+    /// There are too many sessions.
+    Limit(LimitReached),
 }
 
 /// The JSON of a handshake behind the session's id: the upgrades and the limits.
@@ -101,27 +103,53 @@ impl Engine {
         &self.0.config
     }
 
+    /// Admits a session that has not been opened, so that its handshake can be refused in words.
+    pub(crate) fn admit(&self, opening: &Opening) -> Result<Admission, NotOpened> {
+        if self.0.sessions.is_refusing() {
+            return Err(NotOpened::Refusing);
+        }
+        let sid = Sid::random().map_err(|_| NotOpened::NoId)?;
+        let connects = self.0.acceptor.reports_connected();
+        let (config, bytes) = (&self.0.config, opening.head_bytes());
+        let admissions = self.0.sessions.admissions();
+        admissions
+            .admit(sid, config, connects, opening.remote, bytes)
+            .map_err(NotOpened::Limit)
+    }
+
+    /// [Admits](Self::admit) a session and opens it.
+    pub(crate) fn open(
+        &self,
+        opening: Opening,
+        transport: Box<dyn Transport>,
+    ) -> Result<Frame, NotOpened> {
+        let admission = self.admit(&opening)?;
+        self.open_admitted(admission, opening, transport)
+    }
+
     /// Opens a session over this transport and spawns its task.
     ///
     /// Returns the frame of the handshake. Over a transport that waits for requests the caller sends it, as the answer to the
     /// request that opened the session; otherwise the session sends it.
-    pub(crate) fn open(
+    pub(crate) fn open_admitted(
         &self,
+        admission: Admission,
         opening: Opening,
         transport: Box<dyn Transport>,
     ) -> Result<Frame, NotOpened> {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
-        let sid = Sid::random().map_err(|_| NotOpened::NoId)?;
+        let (sid, is_connected) = (admission.sid(), admission.is_connected);
         let kind = transport.kind();
         let config = &self.0.config;
         let session = Session::new(sid, config, kind, transport.mailbox());
+        session.begin_connected(is_connected);
         let handshake = self.handshake(&sid, kind);
         if !kind.capabilities().waits_for_requests {
             send_handshake(&session, handshake.clone());
         }
-        let registration = Registration::new(Arc::clone(&self.0.sessions), &session);
+        let registration = Registration::new(Arc::clone(&self.0.sessions), &session, admission);
         // Again, now that the session is in the table: a shutdown that began meanwhile either closes it or is seen here.
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);

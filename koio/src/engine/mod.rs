@@ -10,6 +10,7 @@
 //! The module is public so that raw Engine.IO servers can be built (see the example `engine-echo`), and outside
 //! the stability promise.
 
+mod admission;
 pub(crate) mod breach;
 pub(crate) mod commands;
 mod config;
@@ -29,6 +30,7 @@ mod upstream;
 pub use self::engine::Engine;
 pub(crate) use self::engine::NotOpened;
 pub use crate::close_reason::CloseReason;
+pub(crate) use admission::{Admission, LimitReached};
 pub use config::{BadConfig, EngineConfig};
 pub(crate) use ending::Ending;
 pub(crate) use outbox::Fanout;

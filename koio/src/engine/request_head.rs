@@ -89,6 +89,10 @@ impl RequestHead {
         }
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     fn parsed(&self) -> &ParsedHead {
         self.parsed.get_or_init(Box::default)
     }

@@ -33,7 +33,14 @@ pub(crate) struct SessionShared {
     pub(crate) commands: CommandQueue,
     /// The [`TransportKind`] in use.
     transport: AtomicU8,
+    /// [`SAID`], [`COUNTED`]. Here and not in the session's task, which is at its size.
+    connected: AtomicU8,
 }
+
+/// The layer above has said that the client is connected.
+const SAID: u8 = 1;
+/// The session is counted as connected.
+const COUNTED: u8 = 2;
 
 impl SessionShared {
     /// The session moves to a transport of this kind.
@@ -59,6 +66,7 @@ impl Session {
             outbox: Outbox::new(config),
             commands: CommandQueue::new(mailbox),
             transport: AtomicU8::new(transport as u8),
+            connected: AtomicU8::new(0),
         }))
     }
 
@@ -86,6 +94,41 @@ impl Session {
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.0.outbox.is_closed()
+    }
+
+    /// Says whether the client is connected to something in the layer above. A session begins unconnected, if the
+    /// [`Acceptor`](super::Acceptor) [reports](super::Acceptor::reports_connected) when it is; the number of
+    /// such sessions is limited ([`EngineConfig::max_unconnected`]).
+    ///
+    /// For the [`Upstream`](super::Upstream) of the session: the session's task counts it when the call to the upstream
+    /// returns.
+    pub fn set_connected(&self, connected: bool) {
+        self.mark_connected(SAID, connected);
+    }
+
+    fn mark_connected(&self, bit: u8, is_set: bool) {
+        if is_set {
+            self.0.connected.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.0.connected.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    /// The session was admitted, and is counted as connected or not.
+    pub(super) fn begin_connected(&self, connected: bool) {
+        self.mark_connected(SAID | COUNTED, connected);
+    }
+
+    /// Whether the client is connected, if the layer above has said so and it has not been counted. For the session's task.
+    #[inline]
+    pub(super) fn take_connected(&self) -> Option<bool> {
+        let connected = self.0.connected.load(Ordering::Relaxed);
+        if connected == 0 || connected == SAID | COUNTED {
+            return None;
+        }
+        let is_said = connected & SAID != 0;
+        self.mark_connected(COUNTED, is_said);
+        Some(is_said)
     }
 
     /// Queues a message for the client. Never waits.

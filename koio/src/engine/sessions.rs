@@ -13,7 +13,10 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::session::Session;
+use super::{
+    admission::{Admission, Admissions},
+    session::Session,
+};
 use crate::{close_reason::CloseReason, ids::Sid, observe::Observers};
 
 /// Locks that the table is spread over, so that threads that open sessions rarely contend.
@@ -30,6 +33,7 @@ pub(crate) struct Sessions {
     /// Notified when `tasks` falls to zero.
     drained: Notify,
     observers: Observers,
+    admissions: Arc<Admissions>,
 }
 
 /// Sessions that have ended since new ones are refused. Written when their tasks end.
@@ -76,6 +80,11 @@ impl Sessions {
     /// The observers of the sessions.
     pub(crate) fn observers(&self) -> &Observers {
         &self.observers
+    }
+
+    /// The count of the sessions, for a handshake.
+    pub(super) fn admissions(&self) -> &Arc<Admissions> {
+        &self.admissions
     }
 
     fn shard(&self, sid: &Sid) -> MutexGuard<'_, Shard> {
@@ -177,10 +186,19 @@ impl Registration {
         &self.sessions.observers
     }
 
-    pub(crate) fn new(sessions: Arc<Sessions>, session: &Session) -> Self {
+    /// Brings the count of unconnected sessions up to date with what the layer above has said.
+    pub(super) fn set_connected(&mut self, connected: bool) {
+        if let Some(session) = &self.listed {
+            let admissions = &self.sessions.admissions;
+            admissions.set_connected(session.sid_ref(), connected);
+        }
+    }
+
+    pub(crate) fn new(sessions: Arc<Sessions>, session: &Session, admission: Admission) -> Self {
         sessions.tasks.fetch_add(1, Ordering::SeqCst);
         let listed = ListedSession(session.clone());
         sessions.shard(session.sid_ref()).insert(listed);
+        admission.opened();
         Self {
             sessions,
             listed: Some(session.clone()),
@@ -206,6 +224,8 @@ impl Registration {
             return;
         };
         let sid = session.sid_ref();
+        // Whether it was counted as unconnected or not.
+        self.sessions.admissions.set_connected(sid, true);
         let mut shard = self.sessions.shard(sid);
         shard.remove(sid);
         // Shrink when under a quarter full (amortised O(1)), and when empty, so that the allocator can return memory.
@@ -219,6 +239,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.end();
+        self.sessions.admissions.ended();
         if self.sessions.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.sessions.drained.notify_waiters();
         }

@@ -57,6 +57,11 @@ impl Opening {
         self.head.headers()
     }
 
+    /// The bytes that the first request is kept in.
+    pub(super) fn head_bytes(&self) -> usize {
+        self.head.bytes()
+    }
+
     /// Path and query of the first request.
     #[must_use]
     pub fn uri(&self) -> &Uri {
@@ -87,6 +92,13 @@ pub trait Acceptor: Send + Sync + 'static {
     /// A session has been opened. The returned value receives its messages and its end. Nothing but the handshake has been
     /// sent yet.
     fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream>;
+
+    /// Whether its sessions say by [`Session::set_connected`] when their client is connected, and end those that are not
+    /// after a while. Default no: then a session counts as connected from its handshake to its end, and
+    /// [`EngineConfig::max_sessions`](super::EngineConfig::max_sessions) is the only limit on their number.
+    fn reports_connected(&self) -> bool {
+        false
+    }
 }
 
 /// The layer above, as one session calls it: one value for each session, owned by the session's task.

@@ -23,6 +23,10 @@ pub struct Counts {
     pub limits_exceeded: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
+    /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
+    pub sessions_refused: u64,
+    /// Sessions over polling that were closed because their client did not take the whole answer to a poll.
+    pub answers_cut: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
     pub unexpected_acks: u64,
     /// Answers that a handler gave after its event had been answered.
@@ -55,6 +59,8 @@ pub(super) struct Counters {
     write_timeouts: AtomicU64,
     limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
+    sessions_refused: AtomicU64,
+    answers_cut: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
     answers_lost: AtomicU64,
@@ -80,6 +86,8 @@ impl Observer for Counters {
             Observation::LimitExceeded { .. } => &self.limits_exceeded,
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
+            Observation::SessionRefused { .. } => &self.sessions_refused,
+            Observation::AnswerCut { .. } => &self.answers_cut,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
             Observation::AnswerLost { .. } => &self.answers_lost,
@@ -114,6 +122,8 @@ impl Counters {
             write_timeouts: read(&self.write_timeouts),
             limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
+            sessions_refused: read(&self.sessions_refused),
+            answers_cut: read(&self.answers_cut),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),
             answers_lost: read(&self.answers_lost),

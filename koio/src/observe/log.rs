@@ -38,6 +38,12 @@ impl Observer for Log {
             } => {
                 debug!(target: "koio::transport", status, message, hint, method, upgrade, "request refused");
             }
+            Observation::SessionRefused { limit, count, max } => {
+                debug!(target: "koio::transport", limit, count, max, "session refused");
+            }
+            Observation::AnswerCut { sid, cause } => {
+                debug!(target: "koio::transport", ?sid, "the answer to a poll was cut: {cause}");
+            }
             Observation::ConnectRefused { namespace, message } => {
                 debug!(target: "koio::socket", namespace, message, "namespace refused");
             }

@@ -97,6 +97,23 @@ pub enum Observation<'a> {
         /// The likely cause, for the operator of the server.
         hint: &'a str,
     },
+    /// A handshake was refused because there are as many sessions, or handshakes of its connection, as a limit allows. The
+    /// [`RequestRefused`](Self::RequestRefused) of the same request follows.
+    SessionRefused {
+        /// The name of the limit in [`EngineConfig`](crate::engine::EngineConfig).
+        limit: &'a str,
+        /// What there was already.
+        count: usize,
+        /// The limit's value.
+        max: usize,
+    },
+    /// A client did not take the whole answer to a poll, so its session ends: what was in the answer is lost.
+    AnswerCut {
+        /// The session.
+        sid: Sid,
+        /// What cut the answer.
+        cause: &'a str,
+    },
     /// A socket was accepted into a namespace: its CONNECT has been answered.
     Connected {
         /// The namespace.

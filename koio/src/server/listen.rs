@@ -1,47 +1,30 @@
 //! koio's own HTTP/1.1 server.
 
-use std::{
-    future::{Future, poll_fn},
-    io,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, Waker, ready},
-    time::Duration,
-};
+use std::{future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::Either;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
-use tower::{Service, ServiceExt};
-use tracing::{debug, info, warn};
+use tower::Service;
+use tracing::{info, warn};
 
 use super::{
     Config,
-    attached::{AttachedBody, AttachedError, AttachedService, boxed},
+    attached::boxed,
+    by_hyper::{HttpServices, by_hyper, ended},
     no_delay::NoDelay,
     signal::signalled,
 };
 use crate::{
     Result,
-    engine::PeerAddr,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::{
-        Body, EngineService, Http1Connection, Http1Outcome, HttpStream, LastSession, Responding,
-        StopSignal,
-    },
+    transport::{HandshakeRate, Http1Connection, Http1Outcome, HttpStream, StopSignal, Tcp},
 };
-
-/// The size of hyper's read buffer, and so the longest head of a request (431 above it). Cookies and
-/// tokens fit; bodies are not bound by it.
-const MAX_HEAD: usize = 64 * 1024;
 
 /// A server that is bound to its address and not yet running. See [`Io::bind`](crate::Io::bind).
 #[derive(Debug)]
@@ -52,80 +35,6 @@ pub struct Server {
     handle: IoHandle,
     services: HttpServices,
     shutdown_timeout: Duration,
-}
-
-/// The services that answer the requests of all connections.
-#[derive(Debug)]
-pub(super) struct HttpServices {
-    engine: Option<Arc<EngineService>>,
-    attached: Option<AttachedService>,
-    header_timeout: Duration,
-}
-
-impl HttpServices {
-    /// koio, and the attached service for what is not under koio's path.
-    pub(super) fn new(
-        engine: EngineService,
-        attached: Option<AttachedService>,
-        header_timeout: Duration,
-    ) -> Self {
-        Self {
-            engine: Some(Arc::new(engine)),
-            attached,
-            header_timeout,
-        }
-    }
-
-    /// Starts to answer a request in this call where possible: if the connection ends right behind the request, hyper
-    /// drops the future without polling it.
-    ///
-    /// koio's own requests are not boxed.
-    fn call(
-        &self,
-        mut request: Request<Incoming>,
-        peer: SocketAddr,
-        last: &LastSession,
-    ) -> HttpResponding {
-        if let Some(engine) = &self.engine
-            && engine.is_mine(request.uri().path())
-        {
-            request.extensions_mut().insert(last.clone());
-            return HttpResponding::Koio(engine.respond_to(request, Some(peer)));
-        }
-        let Some(attached) = &self.attached else {
-            return HttpResponding::NotFound;
-        };
-        request.extensions_mut().insert(PeerAddr(peer));
-        let mut attached = attached.clone();
-        let ready = attached.poll_ready(&mut Context::from_waker(Waker::noop()));
-        HttpResponding::Attached(match ready {
-            Poll::Ready(Ok(())) => attached.call(request),
-            Poll::Ready(Err(_)) | Poll::Pending => Box::pin(attached.oneshot(request)),
-        })
-    }
-}
-
-/// The future of a response.
-enum HttpResponding {
-    Koio(Responding),
-    Attached(Pin<Box<dyn Future<Output = Result<Response<AttachedBody>, AttachedError>> + Send>>),
-    NotFound,
-}
-
-impl Future for HttpResponding {
-    type Output = Result<Response<Either<Body, AttachedBody>>, AttachedError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Ok(match &mut *self {
-            Self::Koio(koio) => ready!(Pin::new(koio).poll(cx)).map(Either::Left),
-            Self::Attached(attached) => ready!(attached.as_mut().poll(cx))?.map(Either::Right),
-            Self::NotFound => {
-                let mut response = Response::new(Either::Left(Body::empty()));
-                *response.status_mut() = StatusCode::NOT_FOUND;
-                response
-            }
-        }))
-    }
 }
 
 impl Server {
@@ -206,21 +115,11 @@ impl Server {
     }
 }
 
-/// Waits for the end of a shutdown. `Receiver::wait_for` does the same, but its future is larger, and every
-/// connection's task holds one.
-async fn ended(stopped: &mut watch::Receiver<bool>) {
-    while !*stopped.borrow_and_update() {
-        // An error means that every handle was dropped: the server can't be shut down any more.
-        if stopped.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
 /// Serves a tower service over HTTP/1.1, upgrades included, until the future is dropped: for an
-/// [`EngineService`], or a [`KoioService`](super::KoioService) with something of yours inside.
+/// [`EngineService`](crate::transport::EngineService), or a [`KoioService`](super::KoioService) with something of yours inside.
 ///
-/// Requests carry the [`PeerAddr`] of their connection. The head of a request may take 10 s.
+/// Requests carry the [`PeerAddr`](crate::engine::PeerAddr) of their connection. The head of a request may take 10 s, the next request 75 s, and a
+/// client that takes nothing of an answer has 60 s.
 pub async fn serve<S, B>(listener: TcpListener, service: S)
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -230,11 +129,7 @@ where
     B::Error: Into<BoxError>,
 {
     let never = watch::Sender::new(false);
-    let services = HttpServices {
-        engine: None,
-        attached: Some(boxed(service)),
-        header_timeout: Config::default().header_timeout,
-    };
+    let services = HttpServices::attached(boxed(service), Config::default().http_timeouts());
     accept_all(listener, services, never.subscribe()).await;
 }
 
@@ -290,52 +185,26 @@ fn serve_connection(
 ) {
     let services = Arc::clone(services);
     let mut stopped = stopped.clone();
-    let Some(engine) = &services.engine else {
-        let stream = HttpStream::new(Bytes::new(), stream.into());
-        tokio::spawn(by_hyper(stream, peer, services, stopped));
+    let Some(engine) = services.engine() else {
+        let tcp = Tcp::from(stream);
+        let connection = services.connection(&tcp, peer, HandshakeRate::default());
+        let stream = HttpStream::new(Bytes::new(), tcp, connection);
+        tokio::spawn(by_hyper(stream, services, stopped));
         return;
     };
     let stops = StopSignal::new(stopped.clone());
-    let timeout = services.header_timeout;
-    let mut connection = Http1Connection::new(stream, peer, Arc::clone(engine), timeout, stops);
+    let timeouts = services.timeouts();
+    let mut connection = Http1Connection::new(stream, peer, Arc::clone(engine), timeouts, stops);
     tokio::spawn(async move {
         let end = {
             let stopped = pin!(ended(&mut stopped));
             connection.try_serve(stopped).await
         };
-        let peer = connection.peer();
-        if let Http1Outcome::GiveToHyper(stream) = connection.finish(end) {
-            Box::pin(by_hyper(stream, peer, services, stopped)).await;
+        let (peer, handshakes) = (connection.peer(), connection.handshakes());
+        if let Http1Outcome::GiveToHyper { unread, tcp } = connection.finish(end) {
+            let connection = services.connection(&tcp, peer, handshakes);
+            let stream = HttpStream::new(unread, tcp, connection);
+            Box::pin(by_hyper(stream, services, stopped)).await;
         }
     });
-}
-
-/// Serves a connection by hyper.
-async fn by_hyper(
-    stream: HttpStream,
-    peer: SocketAddr,
-    services: Arc<HttpServices>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let header_timeout = services.header_timeout;
-    let last = LastSession::default();
-    let service = service_fn(|request| services.call(request, peer, &last));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    let result = tokio::select! {
-        result = &mut connection => result,
-        () = ended(&mut stopped) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    last.connection_ended();
-    if let Err(error) = result {
-        debug!(%peer, %error, "http connection ended");
-    }
 }

@@ -1,6 +1,7 @@
 //! Putting a server together, and letting it listen, alone or inside another server.
 
 mod attached;
+mod by_hyper;
 mod config;
 mod io;
 mod listen;

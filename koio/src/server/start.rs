@@ -5,8 +5,8 @@ use std::{io, net::SocketAddr, sync::Arc};
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 
 use super::{
-    Config, Io, KoioLayer, KoioService, Server, attached::AttachedService, io::InvalidOrigin,
-    listen::HttpServices,
+    Config, Io, KoioLayer, KoioService, Server, attached::AttachedService, by_hyper::HttpServices,
+    io::InvalidOrigin,
 };
 use crate::{
     Error, Result,
@@ -93,7 +93,7 @@ impl Io {
             HttpServices::new(
                 started.service,
                 started.attached,
-                started.config.header_timeout,
+                started.config.http_timeouts(),
             ),
             started.config.shutdown_timeout,
         )

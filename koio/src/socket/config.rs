@@ -8,10 +8,11 @@ use crate::{engine::BadConfig, wire::PacketLimits};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SocketConfig {
-    /// Time that a client has to connect to its first namespace, and that the middleware around `connection` has to decide.
-    /// Default 10 s. A client that has not asked by then is closed
+    /// Time that a client has to connect to a namespace, its first, and again when it has left the last; and that the middleware
+    /// around `connection` has to decide. Default 10 s. A client that has not asked by then is closed
     /// ([`ForcedServerClose`](crate::CloseReason::ForcedServerClose)). A CONNECT that is not decided is refused, and its
-    /// middleware dropped; the client may ask again.
+    /// middleware dropped; the client may ask again. At most
+    /// [`max_unconnected`](crate::engine::EngineConfig::max_unconnected) sessions are without a namespace.
     pub connect_timeout: Duration,
     /// Events of one socket that may run or wait for its handlers. Default 256. Those beyond count in `read_ahead`.
     pub event_queue: usize,

@@ -2,6 +2,7 @@
 
 mod http;
 mod http1;
+mod lazy_timer;
 pub(crate) mod polling;
 mod read_buffer;
 mod tcp;
@@ -11,6 +12,7 @@ pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;
 pub(crate) use self::{
-    http::{HttpStream, LastSession},
+    http::{HandshakeRate, HttpConnection, HttpStream, HttpTimeouts, MAX_HEAD, ServedRequest},
     http1::{Http1Connection, Http1Outcome, StopSignal},
+    tcp::Tcp,
 };

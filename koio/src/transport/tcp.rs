@@ -1,10 +1,11 @@
 //! The byte streams that connections run on: [`Tcp`], or any other behind [`ByteStream`].
 
 use std::{
+    future::Future,
     io::{self, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use hyper::upgrade::Upgraded;
@@ -12,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -254,6 +255,14 @@ impl TcpWriter {
     /// Writes as much as the socket takes without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.half.try_write(bytes)
+    }
+
+    /// Whether the peer has closed its side, even if bytes before that have not been read.
+    pub(super) fn has_hung_up(&self) -> bool {
+        let stream: &TcpStream = self.half.as_ref();
+        let ready = pin!(stream.ready(Interest::READABLE));
+        let ready = ready.poll(&mut Context::from_waker(Waker::noop()));
+        matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     /// [`try_write`](Self::try_write) for several slices.

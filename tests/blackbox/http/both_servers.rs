@@ -9,6 +9,12 @@ use crate::scene::{SHORT, Scene};
 const LONG_WAY: (&str, &str) = ("Access-Control-Request-Method", "POST");
 const PAGE: &str = "http://page.example";
 
+/// Connections may wait for their first request, and for their next, as long as for a head.
+fn idle_for_a_short_time(config: &mut koio::config::Config) {
+    config.header_timeout = SHORT;
+    config.keep_alive_timeout = SHORT;
+}
+
 /// What can be compared of an answer: the status, the headers by name, and the body.
 fn seen(response: &Response) -> (u16, Vec<(String, String)>, String) {
     let mut headers = response.headers.clone();
@@ -204,7 +210,7 @@ async fn a_big_answer_arrives_whole_although_it_is_read_late() {
 
 #[tokio::test]
 async fn a_connection_between_requests_is_closed_in_time_and_a_poll_is_not() {
-    let mut scene = Scene::with(|io| io.config(|config| config.header_timeout = SHORT)).await;
+    let mut scene = Scene::with(|io| io.config(idle_for_a_short_time)).await;
     let mut session = Polling::open(scene.target()).await;
     session.send("40").await;
     session.get().await;
@@ -238,7 +244,7 @@ async fn a_shutdown_closes_connections_between_requests() {
 
 #[tokio::test]
 async fn a_connection_is_closed_in_time_behind_an_answer_that_came_late() {
-    let mut scene = Scene::with(|io| io.config(|config| config.header_timeout = SHORT)).await;
+    let mut scene = Scene::with(|io| io.config(idle_for_a_short_time)).await;
     let mut session = Polling::open(scene.target()).await;
     let path = session.path();
     session.send("40").await;

@@ -3,5 +3,6 @@
 mod arriving;
 mod fairness;
 mod read_ahead;
+mod sessions;
 pub(crate) mod slow_clients;
 mod stuck_clients;

@@ -56,6 +56,9 @@ impl SessionTask {
         let mut budget = READ_BUDGET;
         self.run_commands();
         self.read_and_run(cx, &mut budget);
+        if let Some(connected) = self.session.take_connected() {
+            self.registration.set_connected(connected);
+        }
         let was_ending = self.ending.is_some();
         let mut writable = self.flush(cx);
         self.poll_close(cx);

@@ -6,7 +6,7 @@ use crate::time::PUNCTUAL;
 
 /// Times after which a client that has not sent what is due breaks the protocol. `None`: no deadline.
 pub(super) struct ClientDeadlines {
-    /// For the CONNECT of its first namespace.
+    /// For a namespace to be connected to, while there is none.
     pub(super) connect: Option<Instant>,
     /// `connect` was put off, since the server had stood still, and a CONNECT that came meanwhile may not have been read.
     was_late: bool,

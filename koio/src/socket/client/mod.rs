@@ -15,7 +15,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::futures::OwnedNotified;
@@ -56,6 +56,10 @@ impl Clients {
 impl Acceptor for Clients {
     fn accept(&self, session: Session, opening: Opening) -> Box<dyn Upstream> {
         Box::new(Client::new(self, session, opening))
+    }
+
+    fn reports_connected(&self) -> bool {
+        true
     }
 }
 
@@ -99,7 +103,7 @@ impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
         let assembler = Assembler::new(core.packets());
-        let connect_by = now().checked_add(core.config().connect_timeout);
+        let connect_by = connect_by(core.config().connect_timeout);
         Self {
             connection: Arc::new(Connection::new(
                 core,
@@ -276,6 +280,7 @@ impl Client {
         }
         if self.deadlines.connect.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
             self.deadlines.connect = None;
+            self.connection.session.set_connected(true);
         }
         // A client whose CONNECT is undecided has sent it.
         if self.undecided().is_empty() && self.deadlines.connect_is_over(now) {
@@ -314,7 +319,17 @@ impl Client {
         });
         if self.drivers.is_empty() {
             self.drivers = Vec::new();
+            if self.deadlines.connect.is_none() && !self.closed {
+                self.last_socket_left();
+            }
         }
+    }
+
+    /// The client is in no namespace any more: it has the time of a new one to connect again.
+    #[cold]
+    fn last_socket_left(&mut self) {
+        self.connection.session.set_connected(false);
+        self.deadlines.connect = connect_by(self.core().config().connect_timeout);
     }
 }
 
@@ -411,6 +426,12 @@ impl Upstream for Client {
             driver.close(reason);
         }
     }
+}
+
+/// When a client must be connected. Always some time: `None` says that it is connected.
+fn connect_by(timeout: Duration) -> Option<Instant> {
+    let (now, far) = (now(), Duration::from_secs(86_400 * 365 * 30));
+    now.checked_add(timeout).or_else(|| now.checked_add(far))
 }
 
 fn in_namespace<'a>(

@@ -172,12 +172,16 @@ async fn a_socket_that_the_server_disconnected_keeps_that_reason_when_its_connec
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_has_connected_once_has_met_the_connect_deadline() {
+async fn a_client_that_has_left_its_last_namespace_has_the_connect_deadline_again() {
     let scene = scene();
     scene.post("40").await;
-    scene.post("41").await;
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert!(scene.session.is_open());
+    scene.post("41").await;
+    tokio::time::sleep(Duration::from_millis(9_990)).await;
+    assert!(scene.session.is_open());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(!scene.session.is_open());
 }
 
 #[tokio::test(start_paused = true)]

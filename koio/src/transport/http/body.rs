@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -9,21 +10,42 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::answer_body::AnswerBody;
+
 /// The body of koio's own responses.
+///
+/// If the body of a poll's answer is dropped before its end, the session ends: what was in it is lost.
 #[derive(Debug, Default)]
-pub struct Body(Option<Bytes>);
+pub struct Body(Content);
+
+#[derive(Default)]
+enum Content {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    Answer(Box<AnswerBody>),
+}
 
 impl Body {
     /// An empty body.
     #[must_use]
     pub const fn empty() -> Self {
-        Self(None)
+        Self(Content::Empty)
+    }
+
+    /// The answer to a poll.
+    pub(super) fn answer(answer: AnswerBody) -> Self {
+        Self(Content::Answer(Box::new(answer)))
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self((!bytes.is_empty()).then_some(bytes))
+        Self(if bytes.is_empty() {
+            Content::Empty
+        } else {
+            Content::Bytes(bytes)
+        })
     }
 }
 
@@ -47,14 +69,37 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        let next = match &mut self.0 {
+            Content::Empty => None,
+            Content::Bytes(bytes) => Some(std::mem::take(bytes)),
+            Content::Answer(answer) => answer.next(),
+        };
+        if next.is_none() || self.size_hint().upper() == Some(0) {
+            self.0 = Content::Empty;
+        }
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        matches!(self.0, Content::Empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        let left = match &self.0 {
+            Content::Empty => 0,
+            Content::Bytes(bytes) => bytes.len(),
+            Content::Answer(answer) => answer.left(),
+        };
+        SizeHint::with_exact(left as u64)
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty",
+            Self::Bytes(_) => "bytes",
+            Self::Answer(_) => "answer",
+        })
     }
 }

@@ -1,15 +1,12 @@
 //! The session whose requests a connection carries.
 
-use std::sync::Arc;
-
 use parking_lot::Mutex;
 
 use crate::engine::Session;
 
-/// The session that the last request of a connection was for. The server that owns the connection puts it into the
-/// extensions of each request, and says when the connection has ended.
-#[derive(Clone, Default)]
-pub(crate) struct LastSession(Arc<Mutex<Option<Session>>>);
+/// The session that the last request of a connection was for. The server that owns the connection says when it has ended.
+#[derive(Debug, Default)]
+pub(crate) struct LastSession(Mutex<Option<Session>>);
 
 impl LastSession {
     /// A request for this session has come.

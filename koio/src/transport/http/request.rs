@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use memchr::{memchr, memchr2};
 
 use crate::{
-    engine::{EngineConfig, TransportKind},
+    engine::{EngineConfig, LimitReached, NotOpened, TransportKind},
     ids::Sid,
 };
 
@@ -24,6 +24,17 @@ pub(crate) enum Refusal {
     MethodNotAllowed,
     /// The server is shutting down, or out of ids.
     Unavailable,
+    /// There are too many sessions, or handshakes.
+    Limit(LimitReached),
+}
+
+impl From<NotOpened> for Refusal {
+    fn from(why: NotOpened) -> Self {
+        match why {
+            NotOpened::Refusing | NotOpened::NoId => Self::Unavailable,
+            NotOpened::Limit(limit) => Self::Limit(limit),
+        }
+    }
 }
 
 impl Refusal {
@@ -35,12 +46,12 @@ impl Refusal {
             Self::BadRequest => 3,
             Self::Forbidden => 4,
             Self::UnsupportedVersion => 5,
-            Self::MethodNotAllowed | Self::Unavailable => return None,
+            Self::MethodNotAllowed | Self::Unavailable | Self::Limit(_) => return None,
         })
     }
 
-    pub(crate) const fn message(self) -> &'static str {
-        match self {
+    pub(crate) fn message(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::TransportUnknown => "Transport unknown",
             Self::SessionUnknown => "Session ID unknown",
             Self::BadHandshakeMethod => "Bad handshake method",
@@ -49,14 +60,15 @@ impl Refusal {
             Self::UnsupportedVersion => "Unsupported protocol version",
             Self::MethodNotAllowed => "Method not allowed",
             Self::Unavailable => "Unavailable",
-        }
+            Self::Limit(limit) => return Cow::Owned(limit.to_string()),
+        })
     }
 
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Limit(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -80,6 +92,9 @@ impl Refusal {
             Self::UnsupportedVersion => "clients before Socket.IO 3 are not supported",
             Self::MethodNotAllowed => "polling uses GET and POST",
             Self::Unavailable => "the server is shutting down",
+            Self::Limit(_) => {
+                "see the limit in EngineConfig; a flood of handshakes, or more clients than it allows?"
+            }
         }
     }
 }

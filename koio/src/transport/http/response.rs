@@ -34,13 +34,20 @@ fn never_stored(mut response: Response<Body>) -> Response<Body> {
 /// `transport::http1` writes the same responses.
 impl From<PollResponse> for Response<Body> {
     fn from(reply: PollResponse) -> Self {
-        let (content_type, body) = match reply {
-            PollResponse::Payload(payload) => ("text/plain; charset=UTF-8", payload),
-            PollResponse::Taken => ("text/html", Bytes::from_static(TAKEN)),
-            PollResponse::Refused => return bare(StatusCode::BAD_REQUEST),
-        };
-        never_stored(respond(StatusCode::OK, content_type, body))
+        match reply {
+            PollResponse::Payload(packets) => payload(packets.into()),
+            PollResponse::Taken => {
+                let taken = Bytes::from_static(TAKEN);
+                never_stored(respond(StatusCode::OK, "text/html", taken))
+            }
+            PollResponse::Refused => bare(StatusCode::BAD_REQUEST),
+        }
     }
+}
+
+/// The response to a GET.
+pub(super) fn payload(body: Body) -> Response<Body> {
+    never_stored(respond(StatusCode::OK, "text/plain; charset=UTF-8", body))
 }
 
 /// A response with a text for people.
@@ -63,26 +70,42 @@ pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
             "application/json",
             format!(r#"{{"code":{code},"message":"{}"}}"#, refusal.message()),
         ),
+        // Not of the protocol: without a code.
+        None if matches!(refusal, Refusal::Limit(_)) => respond(
+            refusal.status(),
+            "application/json",
+            format!(r#"{{"message":"{}"}}"#, refusal.message()),
+        ),
         None => bare(refusal.status()),
     };
-    if refusal == Refusal::Unavailable {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        close(&mut response);
+    if refusal.status() == StatusCode::SERVICE_UNAVAILABLE {
+        retry_and_close(&mut response);
     }
     response
 }
 
 /// Refuses an upgrade. The reference implementation sends 400 with the message as text.
 pub(crate) fn refused_upgrade(refusal: Refusal) -> Response<Body> {
-    let status = match refusal {
-        Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::BAD_REQUEST,
+    let is_unavailable = refusal.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let status = if is_unavailable {
+        refusal.status()
+    } else {
+        StatusCode::BAD_REQUEST
     };
-    let mut response = respond(status, "text/html", refusal.message());
-    close(&mut response);
+    let mut response = respond(status, "text/html", refusal.message().into_owned());
+    if is_unavailable {
+        retry_and_close(&mut response);
+    } else {
+        close(&mut response);
+    }
     response
+}
+
+fn retry_and_close(response: &mut Response<Body>) {
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    close(response);
 }
 
 fn close(response: &mut Response<Body>) {

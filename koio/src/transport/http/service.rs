@@ -2,13 +2,11 @@
 
 use std::{
     convert::Infallible,
-    fmt,
     future::Future,
-    mem::take,
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -26,37 +24,28 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tracing::debug;
 
 use super::{
-    Body, HttpStream, LastSession, Origins, origin,
+    Body, HttpStream, Origins,
+    connection::HttpConnection,
+    origin,
     origin::OriginVerdict,
     request::{self, Refusal, RequestIntent, RequestUpgrade},
+    responding::{PendingResponse, Responding},
     response,
 };
 use crate::{
-    engine::{Engine, NotOpened, Opening, PeerAddr, TransportKind, transport::Transport},
+    engine::{
+        Admission, Engine, LimitReached, Opening, PeerAddr, TransportKind, transport::Transport,
+    },
     ids::Sid,
     observe::Observation,
     transport::{
+        lazy_timer::LazyTimer,
         polling::{PendingPoll, PollResponse, PollingTransport, PostRequest},
         tcp::Tcp,
         websocket::WebSocketTransport,
     },
     wire::payload,
 };
-
-/// The response to a request, when it is ready; see [`EngineService::respond`].
-#[must_use = "the session ends if the response is dropped"]
-pub struct Responding {
-    response: PendingResponse,
-    /// The listed origin whose pages may read the response.
-    allow_origin: Option<HeaderValue>,
-}
-
-/// A response, or the future that makes it.
-enum PendingResponse {
-    Done(Response<Body>),
-    Poll(PendingPoll),
-    Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
-}
 
 /// Serves Engine.IO under one path: a tower service that answers 404 to everything else.
 ///
@@ -108,20 +97,30 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.respond_to(request, None)
+        let (response, allow_origin) = self.begin(request, None);
+        Responding {
+            response,
+            allow_origin,
+            connection: None,
+        }
     }
 
-    /// As [`respond`](Self::respond), for a caller that knows the peer. Otherwise it is looked up in the extensions.
-    pub(crate) fn respond_to<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Responding
+    /// As [`respond`](Self::respond), for a connection of koio's own listener.
+    pub(crate) fn respond_on<B>(
+        &self,
+        request: Request<B>,
+        connection: &Arc<HttpConnection>,
+    ) -> Responding
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (response, allow_origin) = self.begin(request, peer);
+        let (response, allow_origin) = self.begin(request, Some(connection));
         Responding {
             response,
             allow_origin,
+            connection: Some(Arc::clone(connection)),
         }
     }
 
@@ -129,7 +128,7 @@ impl EngineService {
     fn begin<B>(
         &self,
         mut request: Request<B>,
-        peer: Option<SocketAddr>,
+        connection: Option<&Arc<HttpConnection>>,
     ) -> (PendingResponse, Option<HeaderValue>)
     where
         B: http_body::Body + Send + 'static,
@@ -137,6 +136,7 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = request::upgrade_of(request.headers());
+        let peer = connection.map(|connection| connection.peer);
         let allow_origin = match self.origins.judge(request.headers()) {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
@@ -157,7 +157,15 @@ impl EngineService {
             );
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
-        let intent = request::judge(request.method(), query, upgrade, self.engine.config());
+        let config = self.engine.config();
+        let intent = request::judge(request.method(), query, upgrade, config);
+        let intent = intent.and_then(|intent| {
+            if let (RequestIntent::Open(_), Some(connection)) = (&intent, connection) {
+                let taken = connection.take_handshake(config.handshakes_per_second);
+                taken.map_err(Refusal::Limit)?;
+            }
+            Ok(intent)
+        });
         let response = match intent {
             Ok(RequestIntent::Open(TransportKind::Polling)) => {
                 PendingResponse::Done(self.open_polling(&request, peer))
@@ -166,7 +174,7 @@ impl EngineService {
                 PendingResponse::Done(self.open_websocket(&mut request, peer, None))
             }
             Ok(RequestIntent::Session(sid, transport)) => {
-                self.session(sid, transport, request, peer)
+                self.session(sid, transport, request, connection)
             }
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
         };
@@ -179,15 +187,17 @@ impl EngineService {
         upgrade: RequestUpgrade,
         request: &Request<B>,
     ) -> Response<Body> {
-        self.engine
-            .observers()
-            .notify(&Observation::RequestRefused {
-                status: refusal.status().as_u16(),
-                method: request.method().as_str(),
-                upgrade: upgrade == RequestUpgrade::WebSocket,
-                message: refusal.message(),
-                hint: refusal.hint(),
-            });
+        let observers = self.engine.observers();
+        if let Refusal::Limit(LimitReached { limit, count, max }) = refusal {
+            observers.notify(&Observation::SessionRefused { limit, count, max });
+        }
+        observers.notify(&Observation::RequestRefused {
+            status: refusal.status().as_u16(),
+            method: request.method().as_str(),
+            upgrade: upgrade == RequestUpgrade::WebSocket,
+            message: &refusal.message(),
+            hint: refusal.hint(),
+        });
         match upgrade {
             RequestUpgrade::WebSocket => response::refused_upgrade(refusal),
             RequestUpgrade::None => response::refused(refusal),
@@ -201,9 +211,7 @@ impl EngineService {
             .open(opening, Box::<PollingTransport>::default())
         {
             Ok(handshake) => PollResponse::Payload(payload::encode([handshake])).into(),
-            Err(NotOpened::Refusing | NotOpened::NoId) => {
-                self.refuse(Refusal::Unavailable, RequestUpgrade::None, request)
-            }
+            Err(why) => self.refuse(why.into(), RequestUpgrade::None, request),
         }
     }
 
@@ -212,7 +220,7 @@ impl EngineService {
         sid: Sid,
         transport: TransportKind,
         mut request: Request<B>,
-        peer: Option<SocketAddr>,
+        connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse
     where
         B: http_body::Body + Send + 'static,
@@ -227,17 +235,22 @@ impl EngineService {
             return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
         };
         if upgrade == RequestUpgrade::WebSocket {
-            return PendingResponse::Done(self.open_websocket(&mut request, peer, Some(sid)));
+            return PendingResponse::Done(self.open_websocket(&mut request, None, Some(sid)));
         }
         if session.transport() != transport {
             return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
         }
-        if let Some(last) = request.extensions().get::<LastSession>() {
-            last.set(&session);
+        if let Some(connection) = connection {
+            connection.last_session.set(&session);
         }
         match *request.method() {
             Method::GET => match PendingPoll::poll(session) {
-                Ok(poll) => PendingResponse::Poll(poll),
+                Ok((poll, answered)) => PendingResponse::Poll {
+                    poll,
+                    answered: Some(answered),
+                    engine: self.engine.clone(),
+                    look: LazyTimer::default(),
+                },
                 Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
             },
             Method::POST => match PostRequest::begin(session, request) {
@@ -259,9 +272,6 @@ impl EngineService {
         if request.method() != Method::GET {
             return response::bare(StatusCode::METHOD_NOT_ALLOWED);
         }
-        if sid.is_none() && self.engine.is_refusing() {
-            return self.refuse(Refusal::Unavailable, RequestUpgrade::WebSocket, request);
-        }
         let key = request.headers().get(SEC_WEBSOCKET_KEY);
         let accepted = key
             .filter(|key| request::is_good_key(key.as_bytes()))
@@ -269,16 +279,32 @@ impl EngineService {
         let Some(response) = accepted else {
             return self.refuse(Refusal::BadRequest, RequestUpgrade::WebSocket, request);
         };
-        let opening = opening(request, peer, TransportKind::WebSocket);
+        let session = match sid {
+            Some(sid) => WebSocketFor::Existing(sid),
+            None => {
+                let opening = opening(request, peer, TransportKind::WebSocket);
+                match self.engine.admit(&opening) {
+                    Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
+                    Err(why) => return self.refuse(why.into(), RequestUpgrade::WebSocket, request),
+                }
+            }
+        };
         let upgrading = hyper::upgrade::on(&mut *request);
-        tokio::spawn(connect(self.engine.clone(), upgrading, opening, sid));
+        tokio::spawn(connect(self.engine.clone(), upgrading, session));
         response
     }
 }
 
+/// The session that gets a WebSocket.
+enum WebSocketFor {
+    New(Box<(Admission, Opening)>),
+    /// It upgrades from polling.
+    Existing(Sid),
+}
+
 /// Waits for the connection behind a 101 and gives it to a session. The task ends then, so nothing of the HTTP request
 /// outlives the upgrade.
-async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Option<Sid>) {
+async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSocketFor) {
     let connection = match upgrading.await {
         Ok(connection) => connection,
         Err(error) => {
@@ -287,12 +313,13 @@ async fn connect(engine: Engine, upgrading: OnUpgrade, opening: Opening, sid: Op
         }
     };
     let websocket = websocket(connection, &engine);
-    match sid {
-        None => {
+    match session {
+        WebSocketFor::New(new) => {
+            let (admission, opening) = *new;
             // Refused only while shutting down. The client sees the connection close, and reconnects.
-            let _ = engine.open(opening, websocket);
+            let _ = engine.open_admitted(admission, opening, websocket);
         }
-        Some(sid) => {
+        WebSocketFor::Existing(sid) => {
             if let Some(session) = engine.get(&sid) {
                 let _ = session.probe(websocket);
             }
@@ -361,28 +388,6 @@ fn preflight(headers: &HeaderMap) -> Response<Body> {
     let requested = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     origin::allow_preflight(response.headers_mut(), requested);
     response
-}
-
-impl Future for Responding {
-    type Output = Response<Body>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
-        let mut response = match &mut self.response {
-            PendingResponse::Done(response) => take(response),
-            PendingResponse::Poll(poll) => ready!(Pin::new(poll).poll(cx)).into(),
-            PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
-        };
-        if let Some(origin) = self.allow_origin.take() {
-            origin::allow_in(response.headers_mut(), origin);
-        }
-        Poll::Ready(response)
-    }
-}
-
-impl fmt::Debug for Responding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responding").finish_non_exhaustive()
-    }
 }
 
 impl<B> tower::Service<Request<B>> for EngineService

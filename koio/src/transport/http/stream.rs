@@ -3,29 +3,114 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::transport::tcp::Tcp;
+use super::connection::HttpConnection;
+use crate::{
+    time::now,
+    transport::{lazy_timer::LazyTimer, tcp::Tcp},
+};
 
-/// A TCP connection, and bytes that were read from it already.
+/// A TCP connection, and bytes that were read from it already. Its reads and writes have deadlines.
+///
+/// hyper's own `header_read_timeout` runs from the answer before, so one number would be the time of a head and that of an
+/// idle connection. hyper has no deadline for writes.
 #[derive(Debug)]
 pub(crate) struct HttpStream {
     unread: Bytes,
     tcp: Tcp,
+    deadlines: StreamDeadlines,
+}
+
+#[derive(Debug)]
+struct StreamDeadlines {
+    connection: Arc<HttpConnection>,
+    read: LazyTimer,
+    write: LazyTimer,
+    /// Since when the client takes no bytes.
+    stalled: Option<Instant>,
 }
 
 impl HttpStream {
     /// `unread`: bytes that come before those of `tcp`.
-    pub(crate) fn new(unread: Bytes, tcp: Tcp) -> Self {
-        Self { unread, tcp }
+    pub(crate) fn new(unread: Bytes, tcp: Tcp, connection: Arc<HttpConnection>) -> Self {
+        Self {
+            unread,
+            tcp,
+            deadlines: StreamDeadlines {
+                connection,
+                read: LazyTimer::default(),
+                write: LazyTimer::default(),
+                stalled: None,
+            },
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<HttpConnection> {
+        &self.deadlines.connection
     }
 
     pub(crate) fn into_parts(self) -> (Bytes, Tcp) {
         (self.unread, self.tcp)
+    }
+}
+
+impl Drop for StreamDeadlines {
+    fn drop(&mut self) {
+        self.connection.cut("the connection ended");
+    }
+}
+
+impl StreamDeadlines {
+    /// What hyper gets for a read: nothing, which is the end of the stream, if no request has come in its time.
+    fn after_read(
+        &mut self,
+        read: Poll<io::Result<()>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match read {
+            Poll::Ready(Ok(())) => self.connection.has_read(),
+            Poll::Ready(Err(_)) => self.connection.reset(),
+            // While an answer is written, the deadline is that of the writing.
+            Poll::Pending if self.stalled.is_none() => {
+                if let Some(by) = self.connection.read_by() {
+                    return self.read.poll(cx, by).map(Ok);
+                }
+            }
+            Poll::Pending => {}
+        }
+        read
+    }
+
+    fn after_write(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Ok(_)) => {
+                self.stalled = None;
+                self.connection.has_written();
+            }
+            Poll::Ready(Err(_)) => self.connection.cut("it could not be written"),
+            Poll::Pending => {
+                let since = *self.stalled.get_or_insert_with(now);
+                let timeout = self.connection.write_timeout();
+                if let Some(by) = timeout.and_then(|timeout| since.checked_add(timeout)) {
+                    ready!(self.write.poll(cx, by));
+                    self.connection
+                        .cut("the client took nothing for the write timeout");
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        written
     }
 }
 
@@ -36,7 +121,8 @@ impl AsyncRead for HttpStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.unread.is_empty() {
-            return Pin::new(&mut self.tcp).poll_read(cx, buf);
+            let read = Pin::new(&mut self.tcp).poll_read(cx, buf);
+            return self.deadlines.after_read(read, cx);
         }
         let length = buf.remaining().min(self.unread.len());
         buf.put_slice(self.unread.get(..length).unwrap_or_default());
@@ -45,6 +131,7 @@ impl AsyncRead for HttpStream {
             // An empty slice would keep its buffer allocated.
             self.unread = Bytes::new();
         }
+        self.deadlines.connection.has_read();
         Poll::Ready(Ok(()))
     }
 }
@@ -55,7 +142,8 @@ impl AsyncWrite for HttpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
+        let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
+        self.deadlines.after_write(written, cx)
     }
 
     fn poll_write_vectored(
@@ -63,7 +151,8 @@ impl AsyncWrite for HttpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
+        self.deadlines.after_write(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -71,6 +160,8 @@ impl AsyncWrite for HttpStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes when it has written all that it has.
+        self.deadlines.connection.has_flushed();
         Pin::new(&mut self.tcp).poll_flush(cx)
     }
 

@@ -4,15 +4,14 @@ use std::{
     future::{Future, poll_fn},
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker, ready},
-    time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now, time::timeout};
 
 use super::{
     idle_timer::IdleTimer,
@@ -26,9 +25,16 @@ use crate::{
     fast_path::FastPath,
     time::now,
     transport::{
-        EngineService, HttpStream, polling::PollResponse, read_buffer::ReadBuffer, tcp::Tcp,
+        EngineService, HandshakeRate, HttpTimeouts, polling::PollResponse, read_buffer::ReadBuffer,
+        tcp::Tcp,
     },
 };
+
+/// Requests that are served in one turn before the other tasks of the thread run.
+const REQUESTS_PER_TURN: usize = 16;
+
+/// Bytes that are read behind a request that waits for its answer, to see whether the client hangs up.
+const MAX_UNREAD: usize = 64 * 1024;
 
 /// A TCP connection whose requests have all been plain so far.
 pub(crate) struct Http1Connection {
@@ -55,8 +61,9 @@ pub(crate) enum Http1End {
 pub(crate) enum Http1Outcome {
     /// It was served to its end, or is a WebSocket now.
     Served,
-    /// Its next request is not plain: hyper must serve it, and the connection from here on.
-    GiveToHyper(HttpStream),
+    /// Its next request is not plain: hyper must serve it, and the connection from here on. `unread` comes before the bytes
+    /// of `tcp`.
+    GiveToHyper { unread: Bytes, tcp: Tcp },
 }
 
 enum NextStep {
@@ -68,22 +75,26 @@ enum NextStep {
 }
 
 impl Http1Connection {
-    /// `timeout`: how long a request may take to come.
     pub(crate) fn new(
         tcp: TcpStream,
         peer: SocketAddr,
         service: Arc<EngineService>,
-        timeout: Duration,
+        timeouts: HttpTimeouts,
         stop: StopSignal,
     ) -> Self {
         Self {
             requests: SessionRequests::new(service, peer, stop),
             tcp: tcp.into(),
             unread: Bytes::new(),
-            idle: IdleTimer::new(timeout),
+            idle: IdleTimer::new(timeouts.header, timeouts.keep_alive),
             awaits_session: false,
             watches_stop: false,
         }
+    }
+
+    /// How many handshakes it has made.
+    pub(crate) fn handshakes(&self) -> HandshakeRate {
+        self.requests.handshakes()
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
@@ -118,9 +129,14 @@ impl Http1Connection {
                 NextStep::Write(unsent) => unsent,
                 NextStep::End(end) => return end,
             };
-            let after = unsent.after;
+            let (after, loses_packets) = (unsent.after, unsent.loses_packets);
             // Boxed: nearly every response is written at once, and this future would be a part of every connection's.
             let written = Box::pin(self.write_unsent(*unsent)).await;
+            if let Err(error) = &written
+                && loses_packets
+            {
+                self.requests.cut(error);
+            }
             if written.is_err() || after == AfterResponse::Close {
                 return Http1End::Close;
             }
@@ -132,7 +148,10 @@ impl Http1Connection {
     pub(crate) fn finish(self, end: Http1End) -> Http1Outcome {
         match end {
             Http1End::Close => Http1Outcome::Served,
-            Http1End::Hyper => Http1Outcome::GiveToHyper(HttpStream::new(self.unread, self.tcp)),
+            Http1End::Hyper => Http1Outcome::GiveToHyper {
+                unread: self.unread,
+                tcp: self.tcp,
+            },
             Http1End::Upgrade(upgrade) => {
                 let engine = &self.requests.service().engine;
                 upgrade.complete(engine, self.tcp, &self.unread);
@@ -153,13 +172,16 @@ impl Http1Connection {
                 }
             }
         }
-        loop {
+        for _ in 0..REQUESTS_PER_TURN {
             match ready!(self.poll_request(cx)) {
                 NextStep::Request if self.awaits_session => return self.poll_hang_up(cx),
                 NextStep::Request => {}
                 step => return Poll::Ready(step),
             }
         }
+        // The first poll of `yield_now` defers the wake-up, behind the other tasks that are ready.
+        let _ = pin!(yield_now()).poll(cx);
+        Poll::Pending
     }
 
     fn poll_session(&self, cx: &mut Context<'_>) -> RequestProgress {
@@ -183,16 +205,20 @@ impl Http1Connection {
     fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<NextStep> {
         if !self.unread.is_empty() {
             let unread = std::mem::take(&mut self.unread);
-            return Poll::Ready(self.serve_first(&unread, cx));
+            return Poll::Ready(self.serve_first(&unread, Some(&unread), cx));
         }
         let mut buffer = ReadBuffer::default();
         match buffer.poll_fill(Pin::new(&mut self.tcp), cx) {
             Poll::Ready(Ok(1..)) => {
-                let step = self.serve_first(buffer.unread(), cx);
+                let step = self.serve_first(buffer.unread(), None, cx);
                 buffer.clear();
                 Poll::Ready(step)
             }
-            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(NextStep::End(Http1End::Close)),
+            Poll::Ready(Ok(0)) => Poll::Ready(NextStep::End(Http1End::Close)),
+            Poll::Ready(Err(_)) => {
+                self.requests.reset();
+                Poll::Ready(NextStep::End(Http1End::Close))
+            }
             Poll::Pending => {
                 let client = self.requests.client();
                 let expired = self
@@ -205,8 +231,9 @@ impl Http1Connection {
 
     /// While the session has the request: ready if the client hangs up, which ends its session.
     fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<NextStep> {
-        // Requests behind this one wait. At most one buffer of them is kept here, the rest by the operating system.
-        if !self.unread.is_empty() {
+        // Requests behind this one wait, the first of them here and the rest with the operating system. Then a hang-up
+        // behind them is not seen.
+        if self.unread.len() >= MAX_UNREAD {
             return Poll::Pending;
         }
         // Readiness first: mostly nothing has come, and asking for it saves the system call of a read.
@@ -216,7 +243,9 @@ impl Http1Connection {
         let mut buffer = ReadBuffer::default();
         match ready!(buffer.poll_fill(Pin::new(&mut self.tcp), cx)) {
             Ok(1..) => {
-                self.unread = Bytes::copy_from_slice(buffer.unread());
+                let mut unread = BytesMut::from(std::mem::take(&mut self.unread));
+                unread.extend_from_slice(buffer.unread());
+                self.unread = unread.freeze();
                 buffer.clear();
                 // The answer may have come since the session was asked to wake on it: look again.
                 Poll::Ready(NextStep::Request)
@@ -225,11 +254,17 @@ impl Http1Connection {
         }
     }
 
-    /// Serves the first request of `bytes`, and keeps those behind it.
-    fn serve_first(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> NextStep {
-        let accepted = self.accept_repeated(bytes, cx.waker()).or_else(|| {
+    /// Serves the first request of `bytes`, and keeps those behind it. `owned`: the same bytes, if they need no copy to be
+    /// kept.
+    fn serve_first(
+        &mut self,
+        bytes: &[u8],
+        owned: Option<&Bytes>,
+        cx: &mut Context<'_>,
+    ) -> NextStep {
+        let accepted = self.accept_repeated(bytes, owned, cx.waker()).or_else(|| {
             plain_request::read(bytes, |request| {
-                self.keep_behind(bytes, request.length());
+                self.keep_behind(bytes, owned, request.length());
                 let wake = self.wake_on();
                 self.requests.accept(request, &self.tcp, wake, cx.waker())
             })
@@ -244,23 +279,32 @@ impl Http1Connection {
             }
             Some(AcceptedRequest::Upgrade(upgrade)) => NextStep::End(Http1End::Upgrade(upgrade)),
             None => {
-                self.unread = Bytes::copy_from_slice(bytes);
+                self.keep_behind(bytes, owned, 0);
                 NextStep::End(Http1End::Hyper)
             }
         }
     }
 
-    fn accept_repeated(&mut self, bytes: &[u8], waker: &Waker) -> Option<AcceptedRequest> {
+    fn accept_repeated(
+        &mut self,
+        bytes: &[u8],
+        owned: Option<&Bytes>,
+        waker: &Waker,
+    ) -> Option<AcceptedRequest> {
         let request = self.requests.find_repeated(bytes)?;
-        self.keep_behind(bytes, request.length);
-        self.requests
-            .accept_repeated(&request, self.wake_on(), waker)
+        self.keep_behind(bytes, owned, request.length);
+        let wake = self.wake_on();
+        self.requests.accept_repeated(&request, wake, waker)
     }
 
     /// Keeps the bytes behind a request of this length.
-    fn keep_behind(&mut self, bytes: &[u8], length: usize) {
+    fn keep_behind(&mut self, bytes: &[u8], owned: Option<&Bytes>, length: usize) {
         if let Some(behind @ [_, ..]) = bytes.get(length..) {
-            self.unread = Bytes::copy_from_slice(behind);
+            self.unread = match owned {
+                // A block with many requests is not copied for each of them.
+                Some(owned) => owned.slice_ref(behind),
+                None => Bytes::copy_from_slice(behind),
+            };
         }
     }
 
@@ -284,8 +328,14 @@ impl Http1Connection {
     /// Writes what the client did not take at once, within the write timeout for each piece.
     async fn write_unsent(&mut self, unsent: UnsentResponse) -> io::Result<()> {
         let UnsentResponse {
-            mut head, mut body, ..
+            mut head,
+            mut body,
+            failed,
+            ..
         } = unsent;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
         let time = self.requests.service().engine.config().write_timeout;
         while !(head.is_empty() && body.is_empty()) {
             let next = if head.is_empty() {

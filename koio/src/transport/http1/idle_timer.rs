@@ -1,42 +1,45 @@
 //! The time that a connection may take for its next request.
 
 use std::{
-    future::Future,
-    pin::{Pin, pin},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use tokio::{task::coop::unconstrained, time::Sleep};
+use crate::{time::now, transport::lazy_timer::LazyTimer};
 
-use crate::time::now;
-
-/// Expires when no request has come for `timeout`. Restarting it is an assignment: the timer of the runtime is set
-/// again only when it fires.
+/// Expires when no request has come: for `first` on a new connection, for `next` behind an answer. Restarting it is an
+/// assignment.
 pub(super) struct IdleTimer {
-    timeout: Duration,
+    first: Duration,
+    next: Duration,
     /// Since when a request is awaited, once one is.
     since: Option<Instant>,
-    /// Boxed and made with the first wait: a WebSocket handshake that comes at once never needs it.
-    sleep: Option<Pin<Box<Sleep>>>,
+    /// Whether a request was answered.
+    answered: bool,
+    /// Made with the first wait: a WebSocket handshake that comes at once never needs it.
+    timer: LazyTimer,
 }
 
 impl IdleTimer {
-    pub(super) fn new(timeout: Duration) -> Self {
+    pub(super) fn new(first: Duration, next: Duration) -> Self {
         Self {
-            timeout,
+            first,
+            next,
             since: None,
-            sleep: None,
+            answered: false,
+            timer: LazyTimer::default(),
         }
     }
 
     pub(super) fn restart(&mut self, now: Instant) {
+        self.answered = true;
         self.since = Some(now);
     }
 
     /// Whether the timer of the runtime is set, and wakes the task that polled it last.
     pub(super) fn is_set(&self) -> bool {
-        self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+        // Set for the first request it may be late for the next.
+        self.timer.is_set() && self.first <= self.next
     }
 
     /// Ready when the time is over. `answered`: when the session answered the last request, which may be later than the
@@ -47,25 +50,58 @@ impl IdleTimer {
         answered: impl FnOnce() -> Option<Instant>,
     ) -> Poll<()> {
         // Only the connection's task polls it, so the waker is this task's.
-        if self.is_set() {
+        if self.is_set() && self.since.is_some() {
             return Poll::Pending;
         }
-        self.since = self.since.max(answered());
+        if let Some(answered) = answered() {
+            self.answered = true;
+            self.since = self.since.max(Some(answered));
+        }
         let since = *self.since.get_or_insert_with(now);
-        let Some(end) = since.checked_add(self.timeout) else {
+        let timeout = if self.answered { self.next } else { self.first };
+        match since.checked_add(timeout) {
+            Some(end) => self.timer.poll(cx, end),
             // The timeout is longer than the clock can express.
-            return Poll::Pending;
-        };
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
-        // Unconstrained: with tokio's budget spent, the timer would return pending without registering the waker in it.
-        while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
-            if now() >= end {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(end.into());
+            None => Poll::Pending,
         }
-        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    async fn expires(idle: &mut IdleTimer, answered: Option<Instant>) -> Duration {
+        let begin = now();
+        poll_fn(|cx| idle.poll_expired(cx, || answered)).await;
+        now() - begin
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_request_and_the_next_have_times_of_their_own() {
+        for (first, next) in
+            [(10, 75), (75, 10)].map(|(a, b)| (Duration::from_secs(a), Duration::from_secs(b)))
+        {
+            let about = |late: Duration, time| {
+                assert!(
+                    late >= time && late <= time + Duration::from_millis(2),
+                    "{late:?}"
+                );
+            };
+            about(expires(&mut IdleTimer::new(first, next), None).await, first);
+            let mut idle = IdleTimer::new(first, next);
+            let wait = poll_fn(|cx| Poll::Ready(idle.poll_expired(cx, || None)));
+            assert!(wait.await.is_pending());
+            idle.restart(now());
+            let late = expires(&mut idle, None).await;
+            assert!(
+                late >= next && late <= next + Duration::from_millis(2),
+                "{late:?}"
+            );
+            let mut idle = IdleTimer::new(first, next);
+            about(expires(&mut idle, Some(now())).await, next);
+        }
     }
 }

@@ -4,6 +4,8 @@ use std::mem::MaybeUninit;
 
 use httparse::{Header, Request, Status};
 
+use crate::transport::MAX_HEAD;
+
 /// The most headers that a plain request has. Browsers send about fifteen.
 const MAX_HEADERS: usize = 32;
 
@@ -59,6 +61,9 @@ pub(super) fn read<T>(
     let mut known = KnownHeaders::default();
     for header in &*request.headers {
         known.note(header)?;
+    }
+    if head > MAX_HEAD {
+        return None;
     }
     let (head, after) = bytes.split_at_checked(head)?;
     let body = match (is_post, known.length) {

@@ -24,9 +24,10 @@ use super::{
 use crate::{
     engine::{CloseReason, Session},
     ids::Sid,
+    observe::Observers,
     time::now,
     transport::{
-        polling::{PendingRequest, PollResponse, Responder},
+        polling::{AnsweredPoll, PendingRequest, PollResponse, Responder},
         tcp::TcpWriter,
     },
 };
@@ -35,6 +36,9 @@ use crate::{
 pub(super) struct PollingClient {
     session: Session,
     responder: Arc<ConnectionResponder>,
+    observers: Observers,
+    /// The number of the last request, if it was a poll.
+    pub(super) last_poll: Option<u32>,
     /// The head of the last request, if that was parsed.
     pub(super) repeated_head: Option<Box<RepeatedHead>>,
 }
@@ -69,6 +73,8 @@ struct ConnectionResponder {
 struct ResponderState {
     /// When the last answer was given.
     answered: Option<Instant>,
+    /// Whether packets of the session are lost if that answer is.
+    loses_packets: bool,
     unsent: Option<Box<UnsentResponse>>,
     /// The listed origin whose pages may read the response.
     allow_origin: Option<HeaderValue>,
@@ -99,9 +105,15 @@ impl StopSignal {
 }
 
 impl PollingClient {
-    pub(super) fn new(session: Session, writer: Arc<TcpWriter>, stop: StopSignal) -> Self {
+    pub(super) fn new(
+        session: Session,
+        observers: Observers,
+        writer: Arc<TcpWriter>,
+        stop: StopSignal,
+    ) -> Self {
         let state = ResponderState {
             answered: None,
+            loses_packets: false,
             unsent: None,
             allow_origin: None,
             wake: WakeOn::Unsent,
@@ -115,7 +127,26 @@ impl PollingClient {
                 is_busy: AtomicBool::new(false),
                 state: Mutex::new(state),
             }),
+            observers,
+            last_poll: None,
             repeated_head: None,
+        }
+    }
+
+    /// The client did not take the whole answer to the last request.
+    pub(super) fn cut(&self, cause: &str) {
+        if let Some(number) = self.last_poll {
+            AnsweredPoll::new(self.session.clone(), number).cut(&self.observers, cause);
+        }
+    }
+
+    /// The connection was reset. An answer to its last request was sent before, if the request was answered.
+    pub(super) fn reset(&self) {
+        let state = self.responder.state.lock();
+        let loses_packets = !self.responder.is_pending(&state) && state.loses_packets;
+        drop(state);
+        if let Some(number) = self.last_poll.filter(|_| loses_packets) {
+            AnsweredPoll::new(self.session.clone(), number).reset(&self.observers);
         }
     }
 
@@ -167,11 +198,16 @@ impl PollingClient {
 }
 
 impl Drop for PollingClient {
-    /// The connection has ended, or goes on with another session. Ends the session if its client has hung up before the
-    /// answer, which would be lost.
+    /// The connection has ended, or goes on with another session. Ends the session if its client has hung up before it has the
+    /// answer, which is lost.
     fn drop(&mut self) {
-        let state = self.responder.state.lock();
-        if self.responder.is_pending(&state) {
+        let mut state = self.responder.state.lock();
+        if let Some(unsent) = state.unsent.take() {
+            drop(state);
+            if unsent.loses_packets {
+                self.cut("the connection ended");
+            }
+        } else if self.responder.is_pending(&state) {
             self.responder.is_busy.store(false, Ordering::Relaxed);
             drop(state);
             debug!(sid = ?self.session.sid(), "polling request closed prematurely");
@@ -207,6 +243,7 @@ impl Responder for ConnectionResponder {
         }
         let now = now();
         state.answered = Some(now);
+        state.loses_packets = response.may_not_be_lost();
         let head = ResponseHead {
             allow_origin: state.allow_origin.as_ref(),
             after: self.stop.after_response(),

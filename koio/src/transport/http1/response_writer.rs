@@ -46,6 +46,10 @@ pub(super) struct UnsentResponse {
     pub(super) head: Bytes,
     pub(super) body: Bytes,
     pub(super) after: AfterResponse,
+    /// Whether packets of the session are lost if these bytes are.
+    pub(super) loses_packets: bool,
+    /// The client has hung up: nothing can be written.
+    pub(super) failed: Option<io::ErrorKind>,
 }
 
 /// Writes a response. Returns what the connection's task must do, if anything: write the unsent bytes, or close.
@@ -54,6 +58,7 @@ pub(super) fn write(
     response: PollResponse,
     head: &ResponseHead<'_>,
 ) -> Option<Box<UnsentResponse>> {
+    let loses_packets = response.may_not_be_lost();
     let mut buffer = BUFFER.take();
     buffer.clear();
     push_dated_head(&mut buffer, &response, head.now);
@@ -76,9 +81,9 @@ pub(super) fn write(
     let unsent = if is_sent && head.after == AfterResponse::KeepAlive {
         None
     } else {
-        Some(Box::new(UnsentResponse::after_write(
-            written, &buffer, body, head.after,
-        )))
+        let mut unsent = UnsentResponse::after_write(written, &buffer, body, head.after);
+        unsent.loses_packets = loses_packets;
+        Some(Box::new(unsent))
     };
     BUFFER.set(buffer);
     unsent
@@ -95,10 +100,10 @@ impl UnsentResponse {
         let written = match written {
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            // The client has hung up.
-            Err(_) => {
+            Err(error) => {
                 return Self {
                     after: AfterResponse::Close,
+                    failed: Some(error.kind()),
                     ..Self::default()
                 };
             }
@@ -109,6 +114,7 @@ impl UnsentResponse {
             head: Bytes::copy_from_slice(head),
             body,
             after,
+            ..Self::default()
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Plain requests, on their way to a session.
 
-use std::{net::SocketAddr, sync::Arc, task::Waker};
+use std::{io, net::SocketAddr, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method};
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     engine::{Opening, Session, TransportKind},
     transport::{
-        EngineService,
+        EngineService, HandshakeRate,
         http::{
             origin::OriginVerdict,
             request::{self, RequestIntent, RequestUpgrade},
@@ -32,6 +32,7 @@ pub(super) struct SessionRequests {
     service: Arc<EngineService>,
     peer: SocketAddr,
     stop: StopSignal,
+    handshakes: HandshakeRate,
 }
 
 /// What became of a request.
@@ -51,6 +52,25 @@ impl SessionRequests {
             service,
             peer,
             stop,
+            handshakes: HandshakeRate::default(),
+        }
+    }
+
+    pub(super) fn handshakes(&self) -> HandshakeRate {
+        self.handshakes
+    }
+
+    /// The client did not take the whole answer to the last request.
+    pub(super) fn cut(&self, error: &io::Error) {
+        if let Some(client) = &self.client {
+            client.cut(&error.to_string());
+        }
+    }
+
+    /// The connection was reset.
+    pub(super) fn reset(&self) {
+        if let Some(client) = &self.client {
+            client.reset();
         }
     }
 
@@ -98,7 +118,12 @@ impl SessionRequests {
             None => RequestUpgrade::None,
         };
         let config = self.service.engine.config();
-        match request::judge(method, query, upgrade, config).ok()? {
+        let intent = request::judge(method, query, upgrade, config).ok()?;
+        if matches!(intent, RequestIntent::Open(_)) {
+            // A refusal is hyper's, which counts the handshakes on.
+            self.handshakes.take(config.handshakes_per_second).ok()?;
+        }
+        match intent {
             RequestIntent::Open(TransportKind::Polling) => {
                 let opening = self.opening(request, TransportKind::Polling);
                 let handshake = self
@@ -127,10 +152,12 @@ impl SessionRequests {
                     }
                     None => {
                         let session = self.service.engine.get(&sid)?;
-                        PollingClient::new(session, tcp.writer()?, self.stop.clone())
+                        let observers = self.service.engine.observers().clone();
+                        PollingClient::new(session, observers, tcp.writer()?, self.stop.clone())
                     }
                 };
-                pass_on(&client, request.body, || {
+                let mut client = client;
+                client.last_poll = pass_on(&client, request.body, || {
                     client.begin_request(allow_origin.as_ref(), wake, waker)
                 })?;
                 self.client = Some(client);
@@ -146,12 +173,12 @@ impl SessionRequests {
 
     /// As [`accept`](Self::accept), for a request with the head of the last one.
     pub(super) fn accept_repeated(
-        &self,
+        &mut self,
         request: &RepeatedRequest<'_>,
         wake: WakeOn,
         waker: &Waker,
     ) -> Option<AcceptedRequest> {
-        let client = self.client.as_ref()?;
+        let client = self.client.as_mut()?;
         let head = client.repeated_head.as_ref()?;
         if let Some(target) = request.target {
             let query = self.service.query_of(target)?;
@@ -162,7 +189,7 @@ impl SessionRequests {
                 _ => return None,
             }
         }
-        pass_on(client, request.body, || {
+        client.last_poll = pass_on(client, request.body, || {
             client.begin_request(head.allow_origin.as_ref(), wake, waker)
         })?;
         Some(AcceptedRequest::SessionResponds)
@@ -188,19 +215,21 @@ impl SessionRequests {
             Some(session) => UpgradedSession::Existing(session),
             None => {
                 let opening = self.opening(request, TransportKind::WebSocket);
-                UpgradedSession::New(Box::new(opening))
+                let admission = self.service.engine.admit(&opening).ok()?;
+                UpgradedSession::New(Box::new((admission, opening)))
             }
         };
         Some(AcceptedRequest::Upgrade(PendingUpgrade::new(key, session)))
     }
 }
 
-/// Passes a poll, or a POST with its body, on to the session. Returns `None` if it is refused.
+/// Passes a poll, or a POST with its body, on to the session. Returns the number of a poll, or `None` if the request is
+/// refused.
 fn pass_on(
     client: &PollingClient,
     body: Option<&[u8]>,
     request: impl FnOnce() -> PendingRequest,
-) -> Option<()> {
+) -> Option<Option<u32>> {
     let session = client.session();
     if session.transport() != TransportKind::Polling {
         return None;
@@ -208,8 +237,9 @@ fn pass_on(
     match body {
         Some(body) => {
             let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
-            polling::post_whole(session, packets, request).ok()
+            polling::post_whole(session, packets, request).ok()?;
+            Some(None)
         }
-        None => polling::poll(session, request).ok(),
+        None => polling::poll(session, request).ok().map(Some),
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
-    engine::{Engine, Opening, Session},
+    engine::{Admission, Engine, Opening, Session},
     transport::{tcp::Tcp, websocket::WebSocketTransport},
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct PendingUpgrade {
 
 /// The session that gets the WebSocket.
 pub(super) enum UpgradedSession {
-    New(Box<Opening>),
+    New(Box<(Admission, Opening)>),
     /// It upgrades from polling.
     Existing(Session),
 }
@@ -38,11 +38,12 @@ impl PendingUpgrade {
     pub(super) fn complete(self, engine: &Engine, tcp: Tcp, unread: &Bytes) {
         let mut websocket = WebSocketTransport::new(tcp, unread, engine.config());
         match self.session {
-            UpgradedSession::New(opening) => {
+            UpgradedSession::New(new) => {
+                let (admission, opening) = *new;
                 // In one write with the session's first frame.
                 websocket.lead_with(self.response);
                 // Refused only while shutting down. The client sees the connection close, and reconnects.
-                let _ = engine.open(*opening, Box::new(websocket));
+                let _ = engine.open_admitted(admission, opening, Box::new(websocket));
             }
             UpgradedSession::Existing(session) => {
                 websocket.write_now(self.response);

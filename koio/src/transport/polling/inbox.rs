@@ -28,6 +28,8 @@ pub(super) struct PollingInbox {
     pending: AtomicBool,
     /// Whether a POST is under way. Set under the lock, and cleared by the session's task without it.
     posting: AtomicBool,
+    /// GETs that have come.
+    polls: AtomicU32,
     /// While the body of a POST is read: one more than the bytes that have arrived. Else 0.
     arrived: AtomicU64,
     /// Whether a request has come since [`suspect`](Self::suspect).
@@ -158,27 +160,36 @@ fn inbox(session: &Session) -> Result<Arc<PollingInbox>, NotTaken> {
     session.mailbox().ok_or(NotTaken)
 }
 
+/// The number of the last GET that has come.
+pub(super) fn polls(session: &Session) -> Option<u32> {
+    let inbox = inbox(session).ok()?;
+    Some(inbox.polls.load(Ordering::Relaxed))
+}
+
 /// A GET has arrived. It is answered here if something is queued and the session's task is idle. `request` is not called if
-/// the session does not take it.
+/// the session does not take it. Returns the number of the GET.
 pub(crate) fn poll(
     session: &Session,
     request: impl FnOnce() -> PendingRequest,
-) -> Result<(), NotTaken> {
+) -> Result<u32, NotTaken> {
     let inbox = inbox(session)?;
+    // Not one atomic step: two GETs at once break the protocol.
+    let number = inbox.polls.load(Ordering::Relaxed).wrapping_add(1);
+    inbox.polls.store(number, Ordering::Relaxed);
     if inbox.is_empty()
         && let Some(frames) = session.take_queued(|| session.transport() == TransportKind::Polling)
     {
         let payload = payload::encode(frames);
         inbox.answered(payload.len());
         request().respond(PollResponse::Payload(payload));
-        return Ok(());
+        return Ok(number);
     }
     inbox.push_poll(request)?;
     // In this order: a frame that is queued from here on wakes the task, which finds the poll.
     if !session.set_writable() {
         session.wake();
     }
-    Ok(())
+    Ok(number)
 }
 
 /// The head of a POST has arrived. Two POSTs at once break the protocol.

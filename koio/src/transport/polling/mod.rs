@@ -1,6 +1,7 @@
 //! HTTP long-polling (protocol section "HTTP long-polling"): a GET fetches queued packets or waits for some, a POST
 //! brings packets.
 
+mod answered;
 mod inbox;
 mod requests;
 mod response;
@@ -10,6 +11,7 @@ mod transport;
 pub(crate) use self::inbox::{begin_post, post};
 pub(crate) use self::transport::PollingTransport;
 pub(crate) use self::{
+    answered::AnsweredPoll,
     inbox::{poll, post_whole},
     requests::{PendingPoll, PostRequest},
     response::{PendingRequest, PollResponse, Responder},

@@ -17,6 +17,7 @@ use tokio::{sync::oneshot, time::timeout_at};
 use tracing::debug;
 
 use super::{
+    answered::AnsweredPoll,
     inbox::{self, ArrivingBody},
     response::{PendingRequest, PollResponse},
 };
@@ -61,14 +62,13 @@ pub(crate) struct PendingPoll {
 }
 
 impl PendingPoll {
-    /// Passes a GET to the session.
-    pub(crate) fn poll(session: Session) -> Result<Self, Refusal> {
+    /// Passes a GET to the session. Also returns what is to be known of it once it is answered.
+    pub(crate) fn poll(session: Session) -> Result<(Self, AnsweredPoll), Refusal> {
         let (request, answer) = PendingRequest::with_task();
-        inbox::poll(&session, || request).map_err(|_| Refusal::SessionUnknown)?;
-        Ok(Self {
-            abort: AbortGuard(Some(session)),
-            answer,
-        })
+        let number = inbox::poll(&session, || request).map_err(|_| Refusal::SessionUnknown)?;
+        let answered = AnsweredPoll::new(session.clone(), number);
+        let abort = AbortGuard(Some(session));
+        Ok((Self { abort, answer }, answered))
     }
 }
 

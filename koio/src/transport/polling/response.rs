@@ -17,6 +17,13 @@ pub(crate) enum PollResponse {
     Refused,
 }
 
+impl PollResponse {
+    /// Whether it holds packets that are lost with it. Nobody misses a noop.
+    pub(crate) fn may_not_be_lost(&self) -> bool {
+        matches!(self, Self::Payload(payload) if **payload != *b"6")
+    }
+}
+
 /// Writes responses to a connection at once.
 pub(crate) trait Responder: Send + Sync {
     /// Called once for each request.

@@ -1,0 +1,214 @@
+//! What hyper does not tell about a connection of koio's own listener: how long it waits, and what became of its answers.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+use super::{handshake_rate::HandshakeRate, last_session::LastSession};
+use crate::{
+    engine::LimitReached,
+    observe::Observers,
+    time::now,
+    transport::{
+        polling::AnsweredPoll,
+        tcp::{Tcp, TcpWriter},
+    },
+};
+
+/// The longest head of a request on koio's own listener (431 above it): method, target, and the names and values of the
+/// headers. Cookies and tokens fit; bodies are not bound by it.
+pub(crate) const MAX_HEAD: usize = 64 * 1024;
+
+/// How long a connection may take, without any progress, for its parts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HttpTimeouts {
+    /// For the head of a request, from its first byte; and for the first request of a connection to come.
+    pub(crate) header: Duration,
+    /// For the next request to come.
+    pub(crate) keep_alive: Duration,
+    /// For the client to take bytes of an answer of koio's.
+    pub(crate) write: Duration,
+    /// For the client to take bytes of another service's answer.
+    pub(crate) attached_write: Duration,
+}
+
+/// A connection that hyper serves, as its stream ([`HttpStream`](super::HttpStream)) and its requests see it.
+#[derive(Debug)]
+pub(crate) struct HttpConnection {
+    pub(crate) peer: SocketAddr,
+    pub(crate) timeouts: HttpTimeouts,
+    pub(crate) last_session: LastSession,
+    observers: Option<Observers>,
+    /// Weak, because its end shuts the connection down.
+    tcp: Weak<TcpWriter>,
+    handshakes: Mutex<HandshakeRate>,
+    exchange: Mutex<Exchange>,
+}
+
+#[derive(Debug)]
+struct Exchange {
+    phase: ExchangePhase,
+    /// Whether the answer is another service's.
+    attached: bool,
+    /// Polls whose answers hyper has, and the client may not have taken.
+    unsent: Vec<AnsweredPoll>,
+    /// The last poll whose answer the operating system has.
+    sent: Option<AnsweredPoll>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ExchangePhase {
+    /// A request is awaited, since then.
+    Idle(Instant),
+    /// Its head has begun to come.
+    Head(Instant),
+    /// It is being answered.
+    Serving,
+    /// The connection speaks another protocol, which has its own deadlines.
+    Upgraded,
+}
+
+impl HttpConnection {
+    pub(crate) fn new(
+        tcp: &Tcp,
+        peer: SocketAddr,
+        timeouts: HttpTimeouts,
+        observers: Option<Observers>,
+        handshakes: HandshakeRate,
+    ) -> Self {
+        let writer = tcp.writer();
+        Self {
+            peer,
+            timeouts,
+            last_session: LastSession::default(),
+            observers,
+            tcp: writer.map_or_else(Weak::new, |writer| Arc::downgrade(&writer)),
+            handshakes: Mutex::new(handshakes),
+            exchange: Mutex::new(Exchange {
+                phase: ExchangePhase::Head(now()),
+                attached: false,
+                unsent: Vec::new(),
+                sent: None,
+            }),
+        }
+    }
+
+    /// Whether the client has closed its side. hyper sees that itself, unless bytes have come behind the request.
+    pub(super) fn has_hung_up(&self) -> bool {
+        self.tcp.upgrade().is_some_and(|tcp| tcp.has_hung_up())
+    }
+
+    /// Counts a handshake, or refuses it.
+    pub(super) fn take_handshake(&self, per_second: u32) -> Result<(), LimitReached> {
+        self.handshakes.lock().take(per_second)
+    }
+
+    /// The head of a request is complete.
+    pub(crate) fn begin(self: &Arc<Self>, attached: bool) -> ServedRequest {
+        let mut exchange = self.exchange.lock();
+        exchange.phase = ExchangePhase::Serving;
+        exchange.attached = attached;
+        // The client has read that answer before it asked again.
+        let read = exchange.sent.take();
+        drop(exchange);
+        drop(read);
+        ServedRequest(Arc::clone(self))
+    }
+
+    /// hyper has the whole answer to a poll.
+    pub(super) fn answered(&self, poll: AnsweredPoll) {
+        self.exchange.lock().unsent.push(poll);
+    }
+
+    /// The operating system has everything that hyper had.
+    pub(super) fn has_flushed(&self) {
+        let mut exchange = self.exchange.lock();
+        let Some(sent) = exchange.unsent.pop() else {
+            return;
+        };
+        let sent = exchange.sent.replace(sent);
+        let others = std::mem::take(&mut exchange.unsent);
+        drop(exchange);
+        drop((sent, others));
+    }
+
+    /// Bytes of a request have come.
+    pub(super) fn has_read(&self) {
+        let phase = &mut self.exchange.lock().phase;
+        if matches!(phase, ExchangePhase::Idle(_)) {
+            *phase = ExchangePhase::Head(now());
+        }
+    }
+
+    /// The client has taken bytes.
+    pub(super) fn has_written(&self) {
+        let phase = &mut self.exchange.lock().phase;
+        if matches!(phase, ExchangePhase::Idle(_)) {
+            *phase = ExchangePhase::Idle(now());
+        }
+    }
+
+    /// When bytes of a request must have come. While a request is answered, when that is to be asked again.
+    pub(super) fn read_by(&self) -> Option<Instant> {
+        match self.exchange.lock().phase {
+            ExchangePhase::Idle(since) => since.checked_add(self.timeouts.keep_alive),
+            ExchangePhase::Head(since) => since.checked_add(self.timeouts.header),
+            // hyper does not read again when the answer is complete: the timer that is set here is looked at then.
+            ExchangePhase::Serving => now().checked_add(self.timeouts.keep_alive),
+            ExchangePhase::Upgraded => None,
+        }
+    }
+
+    /// How long the client may take no byte of an answer.
+    pub(super) fn write_timeout(&self) -> Option<Duration> {
+        let exchange = self.exchange.lock();
+        match exchange.phase {
+            ExchangePhase::Upgraded => None,
+            _ if exchange.attached => Some(self.timeouts.attached_write),
+            _ => Some(self.timeouts.write),
+        }
+    }
+
+    /// Bytes of an answer were given to hyper, and the client has not taken them: they are lost.
+    pub(super) fn cut(&self, cause: &str) {
+        let lost = std::mem::take(&mut self.exchange.lock().unsent);
+        for poll in lost {
+            if let Some(observers) = &self.observers {
+                poll.cut(observers, cause);
+            }
+        }
+    }
+
+    /// The connection was reset.
+    pub(super) fn reset(&self) {
+        self.cut("the connection was reset");
+        let sent = self.exchange.lock().sent.take();
+        if let (Some(poll), Some(observers)) = (sent, &self.observers) {
+            poll.reset(observers);
+        }
+    }
+}
+
+/// A request that is being answered, until the body of the answer is dropped.
+#[derive(Debug)]
+pub(crate) struct ServedRequest(Arc<HttpConnection>);
+
+impl ServedRequest {
+    /// The answer upgrades the connection.
+    pub(crate) fn upgrades(&self) {
+        self.0.exchange.lock().phase = ExchangePhase::Upgraded;
+    }
+}
+
+impl Drop for ServedRequest {
+    fn drop(&mut self) {
+        let phase = &mut self.0.exchange.lock().phase;
+        if !matches!(phase, ExchangePhase::Upgraded) {
+            *phase = ExchangePhase::Idle(now());
+        }
+    }
+}

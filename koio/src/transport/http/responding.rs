@@ -1,0 +1,117 @@
+//! The response to a request, and what is looked at until it is ready.
+
+use std::{
+    fmt,
+    future::Future,
+    mem::take,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{HeaderValue, Response};
+
+use super::{Body, answer_body::AnswerBody, connection::HttpConnection, origin, response};
+use crate::{
+    engine::Engine,
+    time::now,
+    transport::{
+        lazy_timer::LazyTimer,
+        polling::{AnsweredPoll, PendingPoll, PollResponse},
+    },
+};
+
+/// How often a waiting poll looks whether its client has hung up. hyper notices that at once, unless bytes have come behind
+/// the request: then it does not read on.
+const LOOK_FOR_HANG_UP: Duration = Duration::from_secs(2);
+
+/// The response to a request, when it is ready; see [`EngineService::respond`](super::EngineService::respond).
+#[must_use = "the session ends if the response is dropped"]
+pub struct Responding {
+    pub(super) response: PendingResponse,
+    /// The listed origin whose pages may read the response.
+    pub(super) allow_origin: Option<HeaderValue>,
+    /// The connection, if it is koio's own.
+    pub(super) connection: Option<Arc<HttpConnection>>,
+}
+
+/// A response, or the future that makes it.
+pub(super) enum PendingResponse {
+    Done(Response<Body>),
+    Poll {
+        poll: PendingPoll,
+        answered: Option<AnsweredPoll>,
+        engine: Engine,
+        look: LazyTimer,
+    },
+    Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+/// Ready when the client has hung up behind a poll that waits.
+fn poll_hang_up(
+    connection: &HttpConnection,
+    look: &mut LazyTimer,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    while let Some(next) = now().checked_add(LOOK_FOR_HANG_UP) {
+        if connection.has_hung_up() {
+            return Poll::Ready(());
+        }
+        ready!(look.poll(cx, next));
+    }
+    Poll::Pending
+}
+
+impl Future for Responding {
+    type Output = Response<Body>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let this = self.get_mut();
+        let mut response = match &mut this.response {
+            PendingResponse::Done(response) => take(response),
+            PendingResponse::Poll {
+                poll,
+                answered,
+                engine,
+                look,
+            } => {
+                let response = match Pin::new(poll).poll(cx) {
+                    Poll::Ready(response) => response,
+                    Poll::Pending => {
+                        let Some(connection) = &this.connection else {
+                            return Poll::Pending;
+                        };
+                        ready!(poll_hang_up(connection, look, cx));
+                        // Dropping the poll ends the session.
+                        let gone = Response::from(PollResponse::Refused);
+                        this.response = PendingResponse::Done(Response::default());
+                        return Poll::Ready(gone);
+                    }
+                };
+                let answered = answered.take().filter(|_| response.may_not_be_lost());
+                match (response, answered) {
+                    (PollResponse::Payload(payload), Some(poll)) => {
+                        let observers = engine.observers().clone();
+                        let timeout = engine.config().write_timeout;
+                        let connection = this.connection.take();
+                        let body = AnswerBody::new(payload, poll, observers, connection, timeout);
+                        response::payload(Body::answer(body))
+                    }
+                    (response, _) => response.into(),
+                }
+            }
+            PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
+        };
+        if let Some(origin) = this.allow_origin.take() {
+            origin::allow_in(response.headers_mut(), origin);
+        }
+        Poll::Ready(response)
+    }
+}
+
+impl fmt::Debug for Responding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responding").finish_non_exhaustive()
+    }
+}
