@@ -13,7 +13,7 @@ use super::{
     CloseReason, EngineConfig,
     commands::{Command, CommandQueue, NotTaken},
     ending::Ending,
-    outbox::{Outbox, SendError, SlowCause, Urgency, WriteBudget},
+    outbox::{NotQueued, Outbox, SendError, SlowCause, Urgency, WriteBudget},
     transport::Transport,
     transport_kind::TransportKind,
 };
@@ -138,7 +138,8 @@ impl Session {
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
         let frame = Frame::message(message);
-        self.0.outbox.give(frame, Urgency::Normal)
+        let sent = self.0.outbox.give(frame, Urgency::Normal);
+        sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// Queues a frame that was encoded before, for one or many sessions.
@@ -146,12 +147,14 @@ impl Session {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
-        self.0.outbox.push(frame, Urgency::Normal)
+        let sent = self.0.outbox.push(frame, Urgency::Normal);
+        sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// [`send_frame`](Self::send_frame) for a draft, which has one recipient.
     pub(crate) fn send_draft(&self, draft: Draft) -> Result<(), SendError> {
-        self.0.outbox.append(draft, Urgency::Normal)
+        let sent = self.0.outbox.append(draft, Urgency::Normal);
+        sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// Queues a frame only if it would go out at once; says whether it did.
@@ -170,18 +173,18 @@ impl Session {
 
     /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
     /// mark no event starts, so the client bounds the number. At the second mark the session is cut.
-    pub(crate) fn reply(&self, frame: Frame) -> Result<(), SendError> {
+    pub(crate) fn reply(&self, frame: Frame) -> Result<(), NotQueued> {
         self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
     }
 
     /// [`reply`](Self::reply) for the answer to an event.
-    pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), SendError> {
+    pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), NotQueued> {
         self.cut_if_slow(self.0.outbox.append(draft, Urgency::Reply))
     }
 
     /// Ends the session if its queue refused a frame that its client must not miss.
-    pub(crate) fn cut_if_slow<T>(&self, sent: Result<T, SendError>) -> Result<T, SendError> {
-        if matches!(sent, Err(SendError::SlowConsumer)) {
+    pub(crate) fn cut_if_slow<T>(&self, sent: Result<T, NotQueued>) -> Result<T, NotQueued> {
+        if matches!(sent, Err(NotQueued::SlowConsumer)) {
             self.cut(CloseReason::SlowConsumer);
         }
         sent

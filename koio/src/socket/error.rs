@@ -23,7 +23,7 @@ pub(super) fn refused(refused: SendError) -> Error {
         SendError::Full { waiting, limit } => Error::full(format!(
             "the client does not read fast enough: {waiting} bytes wait (`send_queue_bytes`: {limit})"
         )),
-        SendError::SlowConsumer | SendError::Closed => closed(),
+        SendError::Closed => closed(),
     }
 }
 

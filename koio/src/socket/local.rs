@@ -9,7 +9,7 @@ use crate::{
         AckCollector, Adapter, AskGuard, Destination, FetchFuture, Fetched, NoAnswer, Selection,
         SocketView,
     },
-    engine::{Fanout, SendError},
+    engine::{Fanout, NotQueued},
     ids::Room,
     observe::{Observation, Observers},
     wire::Frame,
@@ -163,8 +163,8 @@ impl<'a> AskedSockets<'a> {
         let asked = asked.and_then(|()| {
             let sent = self.fanout.send(socket.session());
             sent.map_err(|refused| match refused {
-                SendError::Full { .. } | SendError::SlowConsumer => NoAnswer::Full,
-                SendError::Closed => NoAnswer::Closed,
+                NotQueued::Full | NotQueued::SlowConsumer => NoAnswer::Full,
+                NotQueued::Closed => NoAnswer::Closed,
             })
         });
         match asked {

@@ -167,14 +167,14 @@ impl ByteStream for Tcp {
 impl DirectWrite for TcpWriter {
     fn write(&self, frames: &mut dyn DirectFrames) -> DirectWritten {
         match self.queue.try_lock() {
-            Some(mut queue) => queue.write_direct(&mut self.trying(false), frames),
+            Some(mut queue) => queue.write_direct(|bytes| self.half.try_write(bytes), frames),
             None => DirectWritten::Nothing,
         }
     }
 
     fn flush(&self, source: &mut dyn FrameSource) -> DirectFlushed {
         match self.queue.try_lock() {
-            Some(mut queue) => queue.flush(&mut self.trying(true), source),
+            Some(mut queue) => queue.flush(&mut Insisting(self.half.as_ref()), source),
             None => DirectFlushed::default(),
         }
     }
@@ -193,24 +193,21 @@ impl Sink for WaitingTcp<'_, '_> {
     }
 }
 
-/// A [`Sink`] that does not wait for a TCP connection.
-struct Trying<'a> {
-    stream: &'a TcpStream,
-    /// Asks the kernel itself. tokio makes no system call after one that would have blocked, until it has heard that the
-    /// socket is writable again. On Linux that is when a third of the send buffer is free, and when the thread polls the
-    /// network.
-    insists: bool,
-}
+/// A [`Sink`] that does not wait for a TCP connection, and asks the kernel itself.
+///
+/// tokio makes no system call after one that would have blocked, until it has heard that the socket is writable again. On
+/// Linux that is when a third of the send buffer is free, and when the thread polls the network.
+struct Insisting<'a>(&'a TcpStream);
 
-impl Trying<'_> {
+impl Insisting<'_> {
     fn poll(
         &self,
         tried: io::Result<usize>,
         send: impl FnOnce(&SockRef<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let mut result = tried;
-        if would_block(&result) && self.insists {
-            result = send(&SockRef::from(self.stream));
+        if would_block(&result) {
+            result = send(&SockRef::from(self.0));
         }
         if would_block(&result) {
             return Poll::Pending;
@@ -223,15 +220,15 @@ fn would_block(result: &io::Result<usize>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-impl Sink for Trying<'_> {
+impl Sink for Insisting<'_> {
     fn write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll(self.stream.try_write(bytes), |socket| {
+        self.poll(self.0.try_write(bytes), |socket| {
             socket.send_with_flags(bytes, NO_SIGNAL)
         })
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.poll(self.stream.try_write_vectored(slices), |socket| {
+        self.poll(self.0.try_write_vectored(slices), |socket| {
             socket.send_vectored_with_flags(slices, NO_SIGNAL)
         })
     }
@@ -245,13 +242,6 @@ const NO_SIGNAL: i32 = if cfg!(any(target_os = "linux", target_os = "android")) 
 };
 
 impl TcpWriter {
-    fn trying(&self, insists: bool) -> Trying<'_> {
-        Trying {
-            stream: self.half.as_ref(),
-            insists,
-        }
-    }
-
     /// Writes as much as the socket takes without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.half.try_write(bytes)

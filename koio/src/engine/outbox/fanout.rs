@@ -2,7 +2,7 @@
 
 use tokio::{runtime::Handle, task::yield_now};
 
-use super::{direct_writer::WriteBudget, limits::SendError, outbox::SendOutcome};
+use super::{direct_writer::WriteBudget, limits::NotQueued, outbox::SendOutcome};
 use crate::{engine::Session, wire::Frame};
 
 /// Direct writes in one go. Each is a system call of 2 to 6 us, so the other tasks of the thread wait about 1 ms.
@@ -28,7 +28,7 @@ impl<'a> Fanout<'a> {
     }
 
     /// Queues the frame for one of many. A client that has stopped reading is cut as a slow consumer.
-    pub(crate) fn send(&mut self, session: &Session) -> Result<(), SendError> {
+    pub(crate) fn send(&mut self, session: &Session) -> Result<(), NotQueued> {
         let outbox = &session.shared().outbox;
         let sent = session.cut_if_slow(outbox.share(self.frame, &mut self.budget))?;
         self.note(session, sent);

@@ -17,7 +17,7 @@ pub(super) const fn weight(bytes: usize, messages: usize) -> usize {
     bytes.saturating_add(messages.saturating_mul(MESSAGE_WEIGHT))
 }
 
-/// Why a frame was not queued.
+/// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// The client does not read fast enough: nothing was queued.
@@ -27,7 +27,16 @@ pub enum SendError {
         /// [`EngineConfig::send_queue_bytes`](crate::config::EngineConfig::send_queue_bytes).
         limit: usize,
     },
-    /// The client has stopped reading, and the session is cut as a slow consumer.
+    /// The session is over.
+    Closed,
+}
+
+/// Why a frame was not queued, in one byte: it is returned for every recipient of a broadcast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotQueued {
+    /// The client does not read fast enough. The sender is told.
+    Full,
+    /// The client has stopped reading. The session is to be cut as a slow consumer.
     SlowConsumer,
     /// The session is over.
     Closed,
@@ -106,6 +115,14 @@ impl QueueLimits {
         SlowCause::WriteTimeout(self.write_timeout)
     }
 
+    /// What the sender is told whose frame found so much waiting.
+    pub(super) fn full(&self, waiting: usize) -> SendError {
+        SendError::Full {
+            waiting,
+            limit: self.first_mark,
+        }
+    }
+
     /// Whether so much waits that the first mark is reached.
     pub(super) fn is_above_first(&self, waiting: usize) -> bool {
         waiting >= self.first_mark
@@ -119,35 +136,32 @@ impl QueueLimits {
         waiting: usize,
         since: Instant,
         now: Instant,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Overfull> {
         if waiting < self.first_mark {
             return Ok(());
         }
         if urgency == Urgency::Normal {
-            return Err(Refused::Full {
-                waiting,
-                limit: self.first_mark,
-            });
+            return Err(Overfull::Full);
         }
         if waiting >= self.second_mark {
-            return Err(Refused::Slow(SlowCause::Queue {
+            return Err(Overfull::Slow(SlowCause::Queue {
                 waiting,
                 limit: self.second_mark,
             }));
         }
         let timeout = self.write_timeout;
         if urgency == Urgency::Shared && now.saturating_duration_since(since) >= timeout {
-            return Err(Refused::Slow(SlowCause::NoProgress { waiting, timeout }));
+            return Err(Overfull::Slow(SlowCause::NoProgress { waiting, timeout }));
         }
         Ok(())
     }
 }
 
-/// What [`QueueLimits::judge`] says against a frame.
+/// Why [`QueueLimits::judge`] is against a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum Overfull {
     /// The sender is told.
-    Full { waiting: usize, limit: usize },
+    Full,
     /// The session ends.
     Slow(SlowCause),
 }

@@ -25,7 +25,7 @@ pub use self::limits::SendError;
 pub(crate) use self::{
     direct_writer::WriteBudget,
     fanout::Fanout,
-    limits::{SlowCause, Urgency},
+    limits::{NotQueued, SlowCause, Urgency},
     outbox::Outbox,
     turn::TurnGuard,
 };

@@ -13,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{
     crowd,
     direct_writer::{DirectChance, WriteBudget},
-    limits::{self, QueueLimits, Refused, SendError, SlowCause, Urgency},
+    limits::{self, NotQueued, Overfull, QueueLimits, SendError, SlowCause, Urgency},
     load::{AtomicLoad, Load},
     queue::{FrameQueue, OfferedFrames, QueueEntry},
     state::OutboxState,
@@ -60,7 +60,7 @@ impl Outbox {
     }
 
     /// Queues or writes a frame.
-    pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), SendError> {
+    pub(crate) fn push(&self, frame: &Frame, urgency: Urgency) -> Result<(), NotQueued> {
         self.accept(
             QueueEntry::Shared(frame),
             urgency,
@@ -74,18 +74,18 @@ impl Outbox {
         &self,
         frame: &Frame,
         budget: &mut WriteBudget,
-    ) -> Result<SendOutcome, SendError> {
+    ) -> Result<SendOutcome, NotQueued> {
         self.accept(QueueEntry::Shared(frame), Urgency::Shared, budget)
     }
 
     /// [`push`](Self::push) for a frame with one recipient: no reference is counted.
-    pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), SendError> {
+    pub(crate) fn give(&self, frame: Frame, urgency: Urgency) -> Result<(), NotQueued> {
         self.accept(QueueEntry::Own(frame), urgency, &mut WriteBudget::up_to(1))
             .map(drop)
     }
 
     /// [`give`](Self::give) for a draft, which may be copied behind other frames.
-    pub(crate) fn append(&self, mut draft: Draft, urgency: Urgency) -> Result<(), SendError> {
+    pub(crate) fn append(&self, mut draft: Draft, urgency: Urgency) -> Result<(), NotQueued> {
         // Without the lock: a frame that another task queued before this call is seen here.
         if self.load.get() == Load::Empty
             && self.is_in_turn_of_this_thread()
@@ -119,10 +119,10 @@ impl Outbox {
         entry: QueueEntry<'_>,
         urgency: Urgency,
         budget: &mut WriteBudget,
-    ) -> Result<SendOutcome, SendError> {
+    ) -> Result<SendOutcome, NotQueued> {
         let state = self.state_with_turn();
         if state.closed {
-            return Err(SendError::Closed);
+            return Err(NotQueued::Closed);
         }
         if self.limits.is_above_first(state.waiting) {
             return self.accept_above(state, entry, urgency, budget);
@@ -131,6 +131,7 @@ impl Outbox {
     }
 
     /// Sends a frame that is accepted: the session's turn does, or this thread.
+    #[inline]
     fn pass_on(
         &self,
         mut state: MutexGuard<'_, OutboxState>,
@@ -157,7 +158,7 @@ impl Outbox {
         entry: QueueEntry<'_>,
         urgency: Urgency,
         budget: &mut WriteBudget,
-    ) -> Result<SendOutcome, SendError> {
+    ) -> Result<SendOutcome, NotQueued> {
         if urgency == Urgency::Shared {
             crowd::note();
         }
@@ -193,7 +194,7 @@ impl Outbox {
         state: &mut OutboxState,
         urgency: Urgency,
         budget: &mut WriteBudget,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), NotQueued> {
         let now = now();
         let pressure = state.pressure.get_or_insert_default();
         let is_first = pressure.stalled_since.is_none();
@@ -207,10 +208,10 @@ impl Outbox {
             judged = self.limits.judge(urgency, state.waiting, now, now);
         }
         judged.map_err(|refused| match refused {
-            Refused::Full { waiting, limit } => SendError::Full { waiting, limit },
-            Refused::Slow(cause) => {
+            Overfull::Full => NotQueued::Full,
+            Overfull::Slow(cause) => {
                 state.pressure.get_or_insert_default().slow = Some(cause);
-                SendError::SlowConsumer
+                NotQueued::SlowConsumer
             }
         })
     }
@@ -237,6 +238,15 @@ impl Outbox {
         flushed.progressed
     }
 
+    /// What the sender is told whose frame was not queued.
+    #[cold]
+    pub(crate) fn refused(&self, why: NotQueued) -> SendError {
+        match why {
+            NotQueued::Full => self.limits.full(self.state().waiting),
+            NotQueued::SlowConsumer | NotQueued::Closed => SendError::Closed,
+        }
+    }
+
     /// Why the session, which ends as a slow consumer, does so.
     pub(crate) fn slow_cause(&self) -> SlowCause {
         let state = self.state();
@@ -245,6 +255,7 @@ impl Outbox {
     }
 
     /// Writes the entry, or queues it and wakes the session's task.
+    #[inline]
     fn send(
         &self,
         mut state: MutexGuard<'_, OutboxState>,

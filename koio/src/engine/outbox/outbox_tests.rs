@@ -50,8 +50,8 @@ fn outbox(messages: usize) -> Outbox {
     marked(first, first.saturating_mul(8))
 }
 
-fn is_full<T>(sent: Result<T, SendError>) -> bool {
-    matches!(sent, Err(SendError::Full { .. }))
+fn is_full<T>(sent: Result<T, NotQueued>) -> bool {
+    matches!(sent, Err(NotQueued::Full))
 }
 
 #[test]
@@ -88,7 +88,9 @@ fn the_first_mark_judges_what_waits_and_not_the_frame() {
     let waiting = limits::weight(draft("x").len() + draft(&"x".repeat(100_000)).len(), 2);
     let refused = outbox.append(draft("x"), Urgency::Normal);
     let limit = 3 * MESSAGE_WEIGHT;
-    assert_eq!(refused, Err(SendError::Full { waiting, limit }));
+    assert_eq!(refused, Err(NotQueued::Full));
+    let told = outbox.refused(NotQueued::Full);
+    assert_eq!(told, SendError::Full { waiting, limit });
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +114,7 @@ async fn a_broadcast_is_queued_between_the_marks_while_the_client_takes_somethin
     }
     assert_eq!(share(), Ok(()));
     tokio::time::advance(Duration::from_secs(10)).await;
-    assert_eq!(share(), Err(SendError::SlowConsumer));
+    assert_eq!(share(), Err(NotQueued::SlowConsumer));
     assert_eq!(outbox.slow_cause().limit(), "write_timeout");
     // An answer may still wait.
     outbox.push(&frame, Urgency::Reply).unwrap();
@@ -128,7 +130,7 @@ fn nothing_is_queued_above_the_second_mark() {
                 break refused;
             }
         };
-        assert_eq!(refused, SendError::SlowConsumer);
+        assert_eq!(refused, NotQueued::SlowConsumer);
         let waiting = outbox.state().waiting;
         assert!((4_000..4_200).contains(&waiting), "{waiting}");
         let cause = SlowCause::Queue {
@@ -148,7 +150,7 @@ fn a_closed_queue_takes_nothing() {
     outbox.close(Ending::Flush);
     assert_eq!(
         outbox.push(&Frame::ping(), Urgency::Reply),
-        Err(SendError::Closed)
+        Err(NotQueued::Closed)
     );
     assert!(outbox.pop().is_some());
 }
@@ -501,7 +503,7 @@ fn drafts_count_like_frames() {
         outbox.close(Ending::Cut);
         assert!(outbox.is_empty());
         let refused = outbox.append(draft("x"), Urgency::Reply);
-        assert_eq!(refused, Err(SendError::Closed));
+        assert_eq!(refused, Err(NotQueued::Closed));
     }
 }
 

@@ -143,7 +143,7 @@ fn a_session_closed_in_its_turn_sends_earlier_frames_or_nothing() {
         outbox.append(draft("before"), Urgency::Reply).unwrap();
         outbox.close(if discard { Ending::Cut } else { Ending::Flush });
         let refused = outbox.append(draft("after"), Urgency::Reply);
-        assert_eq!(refused, Err(SendError::Closed));
+        assert_eq!(refused, Err(NotQueued::Closed));
         let before = draft("before").into_frame();
         let expected = if discard { &[] } else { &before.bytes()[..] };
         assert_eq!(written(&outbox), expected);

@@ -57,7 +57,11 @@ pub(super) struct SessionEnd {
 /// The other transport of a session that upgrades.
 pub(super) enum SecondTransport {
     /// The client has connected it and has not sent `5` on it.
-    Probe(Box<dyn Transport>),
+    Probe {
+        transport: Box<dyn Transport>,
+        /// The connection has not taken `3probe`, because bytes that come before it wait.
+        owes_pong: bool,
+    },
     /// The session has left it. It holds packets that come before those of the transport in use. An honest client leaves
     /// none: it waits for the answers to its POSTs before it upgrades.
     Retired(Box<dyn Transport>),
@@ -127,7 +131,7 @@ impl SessionTask {
 
     pub(super) fn probe(&mut self) -> Option<&mut Box<dyn Transport>> {
         match &mut self.second {
-            Some(SecondTransport::Probe(probe)) => Some(probe),
+            Some(SecondTransport::Probe { transport, .. }) => Some(transport),
             _ => None,
         }
     }

@@ -23,7 +23,10 @@ impl SessionTask {
         if outputs.any(|output| output == Output::DropProbe) {
             reject(probe);
         } else {
-            self.second = Some(SecondTransport::Probe(probe));
+            self.second = Some(SecondTransport::Probe {
+                transport: probe,
+                owes_pong: false,
+            });
         }
     }
 
@@ -53,8 +56,8 @@ impl SessionTask {
                     self.connection_ended();
                 }
                 Poll::Pending => {
-                    // Finishes a `3probe` that was written in part.
-                    let _ = probe.poll_send(cx, &mut None);
+                    // Also finishes a `3probe` that was written in part.
+                    self.write_probe(cx);
                     break;
                 }
             }
@@ -63,16 +66,34 @@ impl SessionTask {
 
     /// Answers `2probe`. The answer does not pass the outbox, whose order belongs to the transport in use.
     pub(super) fn answer_probe(&mut self) {
-        if let Some(probe) = self.probe() {
-            send_now(&mut **probe, Some(Frame::probe_pong()));
+        if let Some(SecondTransport::Probe { owes_pong, .. }) = &mut self.second {
+            *owes_pong = true;
+            // What is not taken now is written when the probe is read again, later in this turn.
+            self.write_probe(&mut Context::from_waker(Waker::noop()));
             // From here on a waiting poll must wake the task: the machine answers it with a noop soon.
             self.session.shared().outbox.wake_when_writable(true);
         }
     }
 
+    /// Writes what the probe holds, and `3probe` behind it.
+    fn write_probe(&mut self, cx: &mut Context<'_>) {
+        if let Some(SecondTransport::Probe {
+            transport,
+            owes_pong,
+        }) = &mut self.second
+        {
+            let mut pong = owes_pong.then(Frame::probe_pong);
+            let _ = transport.poll_send(cx, &mut pong);
+            *owes_pong = pong.is_some();
+        }
+    }
+
     /// Moves the session to the probe.
     pub(super) fn upgrade(&mut self) {
-        let Some(SecondTransport::Probe(probe)) = self.second.take() else {
+        let Some(SecondTransport::Probe {
+            transport: probe, ..
+        }) = self.second.take()
+        else {
             return;
         };
         let shared = self.session.shared();
@@ -93,9 +114,11 @@ impl SessionTask {
 
     /// Closes the probe. The session stays on its transport.
     pub(super) fn drop_probe(&mut self) {
-        if let Some(SecondTransport::Probe(probe)) = self
+        if let Some(SecondTransport::Probe {
+            transport: probe, ..
+        }) = self
             .second
-            .take_if(|second| matches!(second, SecondTransport::Probe(_)))
+            .take_if(|second| matches!(second, SecondTransport::Probe { .. }))
         {
             self.session.shared().outbox.wake_when_writable(false);
             reject(probe);
@@ -103,15 +126,9 @@ impl SessionTask {
     }
 }
 
-/// Sends what the connection takes at once. The rest is sent at the next [`poll_send`](Transport::poll_send), if there is
-/// one.
-fn send_now(transport: &mut dyn Transport, mut frame: Option<Frame>) {
-    let mut cx = Context::from_waker(Waker::noop());
-    let _ = transport.poll_send(&mut cx, &mut frame);
-}
-
 /// Closes a connection that does not become the session's transport.
 fn reject(mut transport: Box<dyn Transport>) {
     transport.close(CloseReason::TransportClose, Ending::Cut);
-    send_now(&mut *transport, None);
+    // What the connection takes at once.
+    let _ = transport.poll_send(&mut Context::from_waker(Waker::noop()), &mut None);
 }

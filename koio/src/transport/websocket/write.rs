@@ -120,10 +120,11 @@ impl WriteQueue {
         }
     }
 
-    /// Writes frames for an emitter, unless something comes before them.
+    /// Writes frames for an emitter, unless something comes before them. `write` takes what it can without waiting.
+    #[inline]
     pub(in crate::transport) fn write_direct(
         &mut self,
-        sink: &mut impl Sink,
+        write: impl FnOnce(&[u8]) -> io::Result<usize>,
         frames: &mut dyn DirectFrames,
     ) -> DirectWritten {
         if !self.is_clear() {
@@ -131,10 +132,10 @@ impl WriteQueue {
         }
         let bytes = frames.bytes();
         // An error counts as nothing written: the session's task meets it again.
-        match sink.write(bytes) {
-            Poll::Pending | Poll::Ready(Ok(0) | Err(_)) => DirectWritten::Nothing,
-            Poll::Ready(Ok(written)) if written == bytes.len() => DirectWritten::All,
-            Poll::Ready(Ok(written)) => {
+        match write(bytes) {
+            Ok(0) | Err(_) => DirectWritten::Nothing,
+            Ok(written) if written == bytes.len() => DirectWritten::All,
+            Ok(written) => {
                 self.progressed = true;
                 self.push(frames.take_unwritten(written));
                 DirectWritten::Part

@@ -1,6 +1,7 @@
 //! Frames as clients send them, and tungstenite as the oracle.
 
 mod direct_write;
+mod interleaving;
 mod reader;
 mod transport;
 
