@@ -124,9 +124,10 @@ impl SocketDriver {
         self.socket.session().is_above_mark()
     }
 
-    /// Whether an event waits for nothing else.
-    pub(super) fn is_held_up(&self) -> bool {
-        self.running.is_none() && self.has_queue()
+    /// Whether [`poll`](Self::poll) would start an event that waits. So it is if the client's queue was above its mark then.
+    pub(super) fn would_start(&self) -> bool {
+        let next = self.queue.first();
+        self.was_accepted() && next.is_some_and(|event| self.admit(event).is_some())
     }
 
     /// Takes an event. If none is before it and it may run beside those that do, its handler starts here; otherwise it is
