@@ -41,7 +41,8 @@ pub struct EngineConfig {
     pub send_queue_hard: usize,
     /// Time without any progress in writing to a WebSocket that has something to write, and time for which a queue
     /// above [`send_queue_bytes`](Self::send_queue_bytes) may take broadcasts while its client takes nothing. Default 10 s.
-    /// Then the session ends as a slow consumer.
+    /// Then the session ends as a slow consumer. An answer to a poll of which the client takes nothing for this time is cut,
+    /// and its session ends with a transport error.
     pub write_timeout: Duration,
     /// The longest pause of a message that has begun to arrive: between the bytes of a WebSocket message or of the body of
     /// a polling request, and between a packet and its attachments. Default 10 s. Then the session ends with a transport
