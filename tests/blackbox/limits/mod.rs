@@ -6,4 +6,5 @@ mod fairness;
 mod read_ahead;
 mod sessions;
 pub(crate) mod slow_clients;
+mod steady_readers;
 mod stuck_clients;
