@@ -14,7 +14,7 @@ pub(super) struct NoDelay {
 
 impl NoDelay {
     pub(super) fn of(listener: &TcpListener) -> Self {
-        limit_unsent(listener);
+        limit_unsent(&SockRef::from(listener));
         let set = SockRef::from(listener).set_tcp_nodelay(true);
         Self {
             inherited: set.is_err().then_some(false),
@@ -27,6 +27,7 @@ impl NoDelay {
         if !*self.inherited.get_or_insert_with(has_it) {
             // A connection on which this fails is broken, and its first read says so.
             let _ = stream.set_nodelay(true);
+            limit_unsent(&SockRef::from(stream));
         }
     }
 }
@@ -38,12 +39,12 @@ const UNSENT: u32 = 128 * 1024;
 /// Bounds what the kernel keeps for a connection beyond what is on its way, which is up to 4 MiB by default. A ping that is
 /// written then soon leaves, so that its pong can come in time, and the server hears that a client reads after half as many
 /// bytes. Connections inherit it.
-fn limit_unsent(listener: &TcpListener) {
+fn limit_unsent(socket: &SockRef<'_>) {
     // Without it only the heartbeat of slow readers suffers.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = SockRef::from(listener).set_tcp_notsent_lowat(UNSENT);
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = listener;
+    let _ = socket;
 }
 
 #[cfg(test)]

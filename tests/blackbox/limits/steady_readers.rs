@@ -16,10 +16,13 @@ const LENGTH: usize = 4_000_000;
 async fn an_event_of_4_mb_reaches_a_client_that_takes_eight_write_timeouts_for_it() {
     let io = Io::new()
         .ping_interval(Duration::from_secs(1))
-        .ping_timeout(Duration::from_secs(2)) // what the kernels hold takes more than one
+        .ping_timeout(Duration::from_secs(2))
         .config(|config| config.engine.write_timeout = Duration::from_secs(1));
     let server = serve(io).await;
     let mut stream = Bare::connect(server.addr).await.into_stream();
+    // Otherwise the client's kernel takes megabytes before the client does.
+    let small = socket2::SockRef::from(&stream).set_recv_buffer_size(64 * 1024);
+    small.expect("a small buffer");
     let socket = server.handle.sockets().pop().expect("a socket");
     socket.emit("large", "x".repeat(LENGTH)).expect("room");
     let started = Instant::now();
