@@ -44,13 +44,13 @@ async fn structure(message: Message) -> Message {
     message
 }
 
-#[on("await")]
+#[on("await", concurrency = 16)]
 async fn awaiting(text: String) -> String {
     tokio::task::yield_now().await;
     text
 }
 
-#[on("pause")]
+#[on("pause", concurrency = 100)]
 async fn pause(text: String) -> String {
     tokio::time::sleep(Duration::from_millis(20)).await;
     text

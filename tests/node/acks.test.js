@@ -51,6 +51,25 @@ overEachWay("acks", ({ connect, url, way }) => {
     assert.deepEqual(await ask(client, "ask", "x"), [["late but fine"]]);
   });
 
+  it("lets a handler wait for an answer that comes behind many events, or big ones", async () => {
+    for (const [events, payload] of [
+      [300, 1],
+      [2, "x".repeat(900_000)],
+    ]) {
+      const client = await connect();
+      client.on("question", (_, answer) => {
+        for (let i = 0; i < events; i++) client.emit("echo", payload);
+        answer("behind them");
+      });
+      const asked = performance.now();
+      assert.deepEqual(await ask(client, "ask", "x"), [["behind them"]]);
+      const took = performance.now() - asked;
+      assert.ok(took < 3000, `${took} ms`);
+      // They were handled all the same.
+      assert.equal(await client.emitWithAck("echo", "last"), "last");
+    }
+  });
+
   it("tells the server when the answer is too late, and ignores it when it comes", async () => {
     const client = await connect();
     let late;

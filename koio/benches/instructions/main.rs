@@ -104,6 +104,11 @@ fn count(row: &Row, rounds: usize, profile: &Path) -> Result<u64> {
         .arg(format!("--callgrind-out-file={}", profile.display()))
         .arg(env::current_exe()?)
         .env(SERVER, "1")
+        .envs(
+            row.name
+                .starts_with("layer")
+                .then_some((server::LAYERED, "1")),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -53,6 +53,27 @@ pub(crate) const ROWS: &[Row] = &[
         binary(address, rounds, 16)
     }),
     row("event16-32", "message", 16, event),
+    row("late16-32", "message", 16, |address, rounds| {
+        echo(address, rounds, 16, &named("late", text(32)))
+    }),
+    row("overlap16-32", "message", 16, |address, rounds| {
+        echo_in("/overlap", address, rounds, 16, &named("overlap", text(32)))
+    }),
+    row("struct16", "message", 16, |address, rounds| {
+        echo(address, rounds, 16, &object("struct"))
+    }),
+    row("value16", "message", 16, |address, rounds| {
+        echo(address, rounds, 16, &object("value"))
+    }),
+    row("wrap-one16-32", "message", 16, |address, rounds| {
+        echo_in("/one", address, rounds, 16, &text(32))
+    }),
+    row("wrap-three16-32", "message", 16, |address, rounds| {
+        echo_in("/three", address, rounds, 16, &text(32))
+    }),
+    row("layer16-32", "message", 16, |address, rounds| {
+        echo(address, rounds, 16, &text(32))
+    }),
     row("broadcast100-32", "delivery", 100, |address, rounds| {
         broadcast(address, rounds, 32)
     }),
@@ -73,6 +94,17 @@ fn text(size: usize) -> Event {
     ("echo", format!("\"{}\"", "x".repeat(size)))
 }
 
+fn named(name: &'static str, (_, argument): Event) -> Event {
+    (name, argument)
+}
+
+fn object(name: &'static str) -> Event {
+    (
+        name,
+        r#"{"id":7,"text":"some words of a message"}"#.to_owned(),
+    )
+}
+
 /// Objects of nearly 1 KiB together.
 fn json() -> Event {
     let item = r#"{"at":{"x":12.5,"y":-3},"id":1234567,"name":"an item of a list","on":[true,false,null],"tags":["red","green"]}"#;
@@ -86,9 +118,27 @@ fn echo(
     at_once: usize,
     (name, argument): &Event,
 ) -> Result<()> {
+    echo_in("", address, rounds, at_once, &(*name, argument.clone()))
+}
+
+/// The same in a namespace; the default one has no name.
+fn echo_in(
+    namespace: &str,
+    address: SocketAddr,
+    rounds: usize,
+    at_once: usize,
+    (name, argument): &Event,
+) -> Result<()> {
     let mut client = WebSocket::connect(address)?;
-    let request = frame(TEXT, format!(r#"427["{name}",{argument}]"#).as_bytes()).repeat(at_once);
-    let answer = format!("437[{argument}]");
+    let mut comma = "";
+    if !namespace.is_empty() {
+        comma = ",";
+        client.send(&frame(TEXT, format!("40{namespace},").as_bytes()))?;
+        client.expect(format!("40{namespace},{{").as_bytes())?;
+    }
+    let request = format!(r#"42{namespace}{comma}7["{name}",{argument}]"#);
+    let request = frame(TEXT, request.as_bytes()).repeat(at_once);
+    let answer = format!("43{namespace}{comma}7[{argument}]");
     for _ in 0..rounds {
         client.send(&request)?;
         for _ in 0..at_once {

@@ -1,13 +1,15 @@
 //! The server that is counted. It prints its address and ends with its standard input.
 
 use std::{
+    env,
     io::{self, Read, Write},
     process, thread,
     time::Duration,
 };
 
-use koio::{Args, Bytes, Context, Io, handlers, on};
-use tokio::runtime;
+use koio::{Args, Bytes, Context, Io, Namespace, Next, Reply, handlers, on};
+use serde::{Deserialize, Serialize};
+use tokio::{runtime, task::yield_now};
 
 #[on("echo")]
 async fn echo(text: String) -> String {
@@ -23,6 +25,41 @@ async fn json(args: Args) -> Args {
 #[on("binary")]
 async fn binary(bytes: Bytes) -> Bytes {
     bytes
+}
+
+#[derive(Deserialize, Serialize)]
+struct Item {
+    id: u32,
+    text: String,
+}
+
+#[on("struct")]
+async fn item(item: Item) -> Item {
+    item
+}
+
+#[on("value")]
+async fn value(value: serde_json::Value) -> serde_json::Value {
+    value
+}
+
+/// Awaits once; one at a time. Its answer is of another type than that of `echo`, so that the compiler makes of that what it
+/// would make without this one.
+#[on("late")]
+async fn late(text: String) -> Box<str> {
+    yield_now().await;
+    text.into()
+}
+
+/// The same, and sixteen at once.
+#[on("overlap", ns = "/overlap", concurrency = 16)]
+async fn overlap(text: String) -> Box<str> {
+    yield_now().await;
+    text.into()
+}
+
+async fn pass(_: Context, next: Next) -> koio::Result<Reply> {
+    next.run().await
 }
 
 #[on("event")]
@@ -45,6 +82,9 @@ async fn say(ctx: Context, room: String, text: String) -> koio::Result<()> {
     ctx.io().to(room).emit("news", text)
 }
 
+/// Set for a server with a tower layer around its events.
+pub(crate) const LAYERED: &str = "KOIO_BENCH_LAYERED";
+
 pub(crate) fn run() -> koio::Result<()> {
     thread::spawn(|| {
         let _ = io::stdin().read_to_end(&mut Vec::new());
@@ -54,8 +94,24 @@ pub(crate) fn run() -> koio::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let server = Io::new()
-            .handlers(handlers![echo, json, binary, event, cast, join, say])
+        let wrapped = |times: usize| {
+            (0..times).fold(
+                Namespace::new().handlers(handlers![echo]),
+                |namespace, _| namespace.wrap(pass),
+            )
+        };
+        let mut io = Io::new();
+        if env::var_os(LAYERED).is_some() {
+            io = io.layer(tower::layer::layer_fn(|inner| {
+                tower::util::MapRequest::new(inner, |ctx: Context| ctx)
+            }));
+        }
+        let server = io
+            .handlers(handlers![
+                echo, json, binary, item, value, late, overlap, event, cast, join, say
+            ])
+            .namespace("/one", wrapped(1))
+            .namespace("/three", wrapped(3))
             .config(|config| config.engine.ping_interval = Duration::from_secs(3_600))
             .bind("127.0.0.1:0")
             .await?;

@@ -85,7 +85,7 @@ pub struct EngineConfig {
     /// axum and other servers koio does not see connections, and there is no such limit.
     pub handshakes_per_second: u32,
     /// Time that a living client over long-polling takes to poll again, beyond the time that it needs for the last answer
-    /// (4 KiB/s). Default 5 s. After it, a closing session that has something for its client is given up and counted
+    /// ([`min_rate`](Self::min_rate)). Default 5 s. After it, a closing session that has something for its client is given up and counted
     /// ([`sessions_abandoned`](crate::observe::Counts::sessions_abandoned)), never later than after `close_timeout`, and
     /// at a shutdown after 1 s. A closing session that has nothing for its client, and no poll that waits, ends at once.
     ///
@@ -126,9 +126,6 @@ impl Default for EngineConfig {
     }
 }
 
-/// The rate at which a slow client receives an answer, in bytes a second.
-const SLOW_RATE: usize = 4 * 1024;
-
 impl EngineConfig {
     /// Frames that one WebSocket message may be cut into.
     pub(crate) fn fragments(&self) -> usize {
@@ -151,9 +148,9 @@ impl EngineConfig {
         }
     }
 
-    /// The time in which a slow client receives so many bytes.
+    /// The time in which a client as slow as `min_rate` receives so many bytes.
     pub(crate) fn transfer_time(&self, bytes: usize) -> Duration {
-        let seconds = bytes.checked_div(SLOW_RATE).unwrap_or_default();
+        let seconds = bytes.checked_div(self.min_rate).unwrap_or_default();
         Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX))
     }
 

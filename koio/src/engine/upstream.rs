@@ -149,9 +149,9 @@ pub trait Upstream: Send {
         true
     }
 
-    /// Whether work waits only because the client's queue was above its mark. [`poll`](Self::poll) is called again when it is
-    /// below.
-    fn is_held_up(&self) -> bool {
+    /// Whether [`poll`](Self::poll) would start something that it has left, because the client's queue was above its mark.
+    /// Asked when writing has made room.
+    fn would_start(&self) -> bool {
         false
     }
 

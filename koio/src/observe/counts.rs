@@ -35,8 +35,7 @@ pub struct Counts {
     pub answers_lost: u64,
     /// Events that were dropped before a handler ran for them, because the server was shutting down.
     pub events_dropped: u64,
-    /// Sessions that ended in order and were given up before their client had got everything: it was gone, or did not come
-    /// for it in time.
+    /// Sessions that ended before their client had got what was queued for it: it was gone, or did not come for it in time.
     pub sessions_abandoned: u64,
     /// Packets that were dropped because the server had just disconnected their sender from the namespace.
     pub late_events: u64,

@@ -27,7 +27,7 @@ impl Observer for Log {
                 reason,
             } => debug!(target: "koio::engine", ?sid, %reason, transport, "session closed"),
             Observation::SessionAbandoned { sid } => {
-                debug!(target: "koio::engine", ?sid, "session abandoned: its client did not come for what was queued");
+                debug!(target: "koio::engine", ?sid, "session abandoned: its client has not got what was queued for it");
             }
             Observation::RequestRefused {
                 status,

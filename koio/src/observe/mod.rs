@@ -77,8 +77,8 @@ pub enum Observation<'a> {
         /// Why it ended.
         reason: CloseReason,
     },
-    /// A session that ended in order was given up before its client had got everything: the client was gone, or did not come
-    /// for it in time.
+    /// A session ended before its client had got what was queued for it: the client was gone, or did not come for it in time.
+    /// A client that did not read is a [`SlowConsumer`](Self::SlowConsumer) instead.
     SessionAbandoned {
         /// The session.
         sid: Sid,
@@ -271,9 +271,9 @@ pub enum Observation<'a> {
         event: &'a str,
         /// The handler's `concurrency`.
         concurrency: usize,
-        /// How many events wait.
+        /// How many events waited when that time began; some of them may have started since.
         waiting: usize,
-        /// How long the first of them has waited at least.
+        /// How long the others have waited at least, and the last that has started.
         waited: Duration,
     },
     /// Messages of other nodes of the cluster were dropped, since this node is too far behind.

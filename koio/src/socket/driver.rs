@@ -6,12 +6,13 @@ use tokio::time::Sleep;
 use tracing::error;
 
 use super::{
-    catch_unwind::PanicPayload,
+    catch_unwind::{PanicPayload, caught},
     concurrency::Concurrency,
     config::SocketConfig,
     dispatch::{Accept, Dispatch},
     event_queue::EventQueue,
-    running::{LongWait, Polled, RunningHandlers},
+    held_up::LongWait,
+    running::{Polled, RunningHandlers},
     socket::Socket,
 };
 use crate::{
@@ -123,9 +124,10 @@ impl SocketDriver {
         self.socket.session().is_above_mark()
     }
 
-    /// Whether an event waits for nothing else.
-    pub(super) fn is_held_up(&self) -> bool {
-        self.running.is_none() && self.has_queue()
+    /// Whether [`poll`](Self::poll) would start an event that waits. So it is if the client's queue was above its mark then.
+    pub(super) fn would_start(&self) -> bool {
+        let next = self.queue.first();
+        self.was_accepted() && next.is_some_and(|event| self.admit(event).is_some())
     }
 
     /// Takes an event. If none is before it and it may run beside those that do, its handler starts here; otherwise it is
@@ -154,8 +156,7 @@ impl SocketDriver {
         {
             self.running.detach(event);
         }
-        let started = self.start(event, limit, cx);
-        self.log_panic(started);
+        self.start(event, limit, cx);
     }
 
     /// The limit of the event that is next, if it may start.
@@ -268,28 +269,31 @@ impl SocketDriver {
         grace: Duration,
     ) -> Progress {
         self.running.collect(cx);
-        for _ in 0..EVENTS_PER_POLL {
+        for polled in 0..EVENTS_PER_POLL {
             match self.running.poll(cx) {
                 Polled::None => {}
-                Polled::AloneWaits => return self.wait(cx, observers, grace),
+                Polled::AloneWaits => return self.wait(cx, observers, grace, polled > 0),
                 Polled::AloneEnded(ended) => {
-                    self.log_panic(ended);
+                    if ended.is_err() {
+                        self.log_panic();
+                    }
                     self.finish_alone();
                     continue;
                 }
-                Polled::OneOfMany(polled) => {
-                    self.log_panic(polled);
+                Polled::OneOfMany(result) => {
+                    if result.is_err() {
+                        self.log_panic();
+                    }
                     continue;
                 }
             }
             if let Some((event, limit)) = self.next_event() {
-                let started = self.start(&mut Some(event), limit, cx);
-                self.log_panic(started);
+                self.start(&mut Some(event), limit, cx);
                 if self.running.is_alone() {
-                    return self.wait(cx, observers, grace);
+                    return self.wait(cx, observers, grace, true);
                 }
             } else if !self.running.is_none() {
-                return self.wait(cx, observers, grace);
+                return self.wait(cx, observers, grace, polled > 0);
             } else if self.has_queue() && self.was_accepted() {
                 return Progress::Running;
             } else if !self.start_disconnect() {
@@ -307,13 +311,21 @@ impl SocketDriver {
         Progress::Running
     }
 
-    /// Nothing that runs was woken, and nothing may start beside it.
-    fn wait(&mut self, cx: &mut Context<'_>, observers: &Observers, grace: Duration) -> Progress {
+    /// Nothing that runs was woken, and nothing may start beside it. `advanced`: something has been polled or has started before
+    /// that. Then the queue is only looked at to mark what waits, so that a burst costs two reads of the clock and not one for
+    /// each of its events.
+    fn wait(
+        &mut self,
+        cx: &mut Context<'_>,
+        observers: &Observers,
+        grace: Duration,
+        advanced: bool,
+    ) -> Progress {
         if self.is_out_of_time(cx, grace) {
             self.drop_outlived(observers, grace);
             // For what comes after it.
             cx.waker().wake_by_ref();
-        } else if self.has_queue() && !self.is_held() {
+        } else if self.has_queue() && !self.is_held() && !(advanced && self.running.has_marked()) {
             self.look_at_queue();
         }
         Progress::Running
@@ -332,24 +344,30 @@ impl SocketDriver {
     }
 
     /// Starts the handler of an event, and keeps its future if it has not completed.
-    fn start(
-        &mut self,
-        event: &mut Option<Event>,
-        limit: Concurrency,
-        cx: &mut Context<'_>,
-    ) -> Result<(), PanicPayload> {
+    fn start(&mut self, event: &mut Option<Event>, limit: Concurrency, cx: &mut Context<'_>) {
         let weight = event.as_ref().map_or(0, Event::weight);
         let (dispatch, socket) = (&mut self.dispatch, &self.socket);
-        self.running.start(limit, weight, cx, |cx| {
-            let started = dispatch.event(socket, event, cx);
-            started.map(|future| (future, dispatch.latest()))
-        })
+        let started = if limit == Concurrency::ONE {
+            caught(|| dispatch.event(socket, event, cx)).map(|future| {
+                if let Some(future) = future {
+                    self.running.keep_alone(future, weight);
+                }
+            })
+        } else {
+            self.running.start(limit, weight, cx, |cx| {
+                let started = dispatch.event(socket, event, cx);
+                started.map(|future| (future, dispatch.latest()))
+            })
+        };
+        if started.is_err() {
+            self.log_panic();
+        }
     }
 
     /// Events wait behind those that run: says so if they have waited long.
     fn look_at_queue(&mut self) {
         let waiting = self.queue.len();
-        let Some(LongWait { waited, blocker }) = self.running.look_at(waiting) else {
+        let Some((LongWait { waited, events }, blocker)) = self.running.look_at(waiting) else {
             return;
         };
         let (event, limit) = blocker.unwrap_or((self.dispatch.latest(), Concurrency::ONE));
@@ -358,7 +376,7 @@ impl SocketDriver {
             socket: self.socket.id(),
             event,
             concurrency: limit.get(),
-            waiting,
+            waiting: events,
             waited,
         });
     }
@@ -400,10 +418,9 @@ impl SocketDriver {
         }
     }
 
-    fn log_panic(&self, polled: Result<(), PanicPayload>) {
-        if polled.is_err() {
-            error!(socket = %self.socket.id(), "panic outside a handler");
-        }
+    #[cold]
+    fn log_panic(&self) {
+        error!(socket = %self.socket.id(), "panic outside a handler");
     }
 
     fn log_panic_of_drop(&self, dropped: Result<(), PanicPayload>) {
@@ -421,7 +438,7 @@ impl SocketDriver {
                 // The disconnect handler has a grace of its own.
                 closing.until = None;
                 let leaving = self.dispatch.disconnect(&self.socket, closing.reason);
-                self.running.start_alone(leaving);
+                self.running.keep_alone(leaving, 0);
                 true
             }
             _ => false,

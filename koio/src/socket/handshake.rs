@@ -102,13 +102,22 @@ impl Handshake {
     /// # Errors
     /// `bad_request` if it does not fit.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(self.auth_json())
+        self.read_auth()
             // Shortened, since the reason quotes what the client sent.
             .map_err(|error| Error::bad_request(wire::shorten(format!("auth: {error}"))))
     }
 }
 
 impl Handshake {
+    /// Half of a surrogate pair is mended as in events.
+    fn read_auth<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        let json = self.auth_json();
+        serde_json::from_slice(json).or_else(|error| match wire::mend_surrogates(json) {
+            Some(mended) => serde_json::from_slice(&mended),
+            None => Err(error),
+        })
+    }
+
     /// The same as plain data, for other nodes.
     pub(super) fn view(&self) -> HandshakeView {
         let request = self.request();
@@ -131,7 +140,7 @@ impl Handshake {
             issued: u64::try_from(issued).unwrap_or(u64::MAX),
             url: request.opening.uri().to_string(),
             query: request.opening.queries().iter().cloned().collect(),
-            auth: serde_json::from_slice(self.auth_json()).unwrap_or_default(),
+            auth: self.read_auth().unwrap_or_default(),
         }
     }
 }

@@ -20,28 +20,45 @@ pub(super) struct HeldUp {
 #[derive(Debug)]
 struct Mark {
     at: Instant,
-    /// How many events, from the front of the queue on, have waited since then.
+    /// How many events waited then.
+    marked: usize,
+    /// How many of them still do: as many as that from the front of the queue on.
     events: usize,
 }
 
+/// Events that have waited long.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LongWait {
+    /// How long the last of them to start has waited at least.
+    pub(super) waited: Duration,
+    /// How many waited when that time began.
+    pub(super) events: usize,
+}
+
 impl HeldUp {
-    /// Events wait. Returns how long the first of them has waited at least, if that is to be reported.
-    pub(super) fn look(&mut self, waiting: usize, now: Instant) -> Option<Duration> {
+    /// Whether there is a mark that a look would find.
+    pub(super) fn is_marked(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    /// So many events wait. Returns those that have waited long, if that is to be reported.
+    pub(super) fn look(&mut self, waiting: usize, now: Instant) -> Option<LongWait> {
         let Some(mark) = &self.mark else {
             self.mark = Some(Mark {
                 at: now,
+                marked: waiting,
                 events: waiting,
             });
             return None;
         };
-        let waited = now.saturating_duration_since(mark.at);
+        let (waited, events) = (now.saturating_duration_since(mark.at), mark.marked);
         self.mark.take_if(|mark| mark.events == 0);
         let was_reported = |at: Instant| now.saturating_duration_since(at) < BETWEEN;
         if waited <= LONG || self.reported.is_some_and(was_reported) {
             return None;
         }
         self.reported = Some(now);
-        Some(waited)
+        Some(LongWait { waited, events })
     }
 
     /// The first event is about to leave the queue. True if it is the last of those that were marked: before the next
@@ -74,16 +91,14 @@ mod tests {
         assert!(!held_up.leave());
         assert_eq!(held_up.look(5, after(1_000)), None);
         assert!(held_up.leave());
-        assert_eq!(
-            held_up.look(5, after(1_001)),
-            Some(Duration::from_millis(1_001))
-        );
+        let long = |milliseconds, events| {
+            let waited = Duration::from_millis(milliseconds);
+            Some(LongWait { waited, events })
+        };
+        assert_eq!(held_up.look(5, after(1_001)), long(1_001, 2));
         // The others came later than the mark.
         assert_eq!(held_up.look(4, after(1_900)), None);
         assert_eq!(held_up.look(4, after(60_000)), None);
-        assert_eq!(
-            held_up.look(4, after(61_001)),
-            Some(Duration::from_millis(59_101))
-        );
+        assert_eq!(held_up.look(4, after(61_001)), long(59_101, 4));
     }
 }

@@ -1,9 +1,6 @@
 //! What runs for one socket: one future alone, or several events that overlap.
 
-use std::{
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 
@@ -12,7 +9,7 @@ use super::{
     concurrency::Concurrency,
     dispatch::BoxFuture,
     event_queue::RunningEvents,
-    held_up::HeldUp,
+    held_up::{HeldUp, LongWait},
     overlap::Overlap,
 };
 use crate::{time::now, wire::Event};
@@ -39,14 +36,6 @@ struct Company {
     held_up: HeldUp,
     /// Whether something has run or waited since the last [`on_idle`](RunningHandlers::on_idle).
     is_active: bool,
-}
-
-/// Events that have waited long.
-pub(super) struct LongWait {
-    /// How long the first of them has waited at least.
-    pub(super) waited: Duration,
-    /// What they wait for, if it is one of several events that run.
-    pub(super) blocker: Option<(&'static str, Concurrency)>,
 }
 
 /// What has become of the futures that were [polled](RunningHandlers::poll).
@@ -142,30 +131,24 @@ impl RunningHandlers {
         event.detach_into(&mut self.company.get_or_insert_default().texts);
     }
 
-    /// Starts an event, of this weight, and keeps its future if it has not completed. `start` polls it for the first
-    /// time; what it returns beside the future is the event of the handler.
+    /// Starts an event, of this weight, that may overlap, and keeps its future if it has not completed. `start` polls it
+    /// for the first time; what it returns beside the future is the event of the handler.
     pub(super) fn start(
         &mut self,
         limit: Concurrency,
         weight: usize,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         start: impl FnOnce(&mut Context<'_>) -> Option<(BoxFuture, &'static str)>,
     ) -> Result<(), PanicPayload> {
-        if limit > Concurrency::ONE {
-            let company = self.company.get_or_insert_default();
-            company.is_active = true;
-            let overlap = company.overlap.get_or_insert_with(|| Overlap::new(cx));
-            return overlap.start(limit, weight, start);
-        }
-        if let Some((alone, _)) = caught(|| start(cx))? {
-            self.alone_bytes = u32::try_from(weight).unwrap_or(u32::MAX);
-            self.alone = Some(alone);
-        }
-        Ok(())
+        let company = self.company.get_or_insert_default();
+        company.is_active = true;
+        let overlap = company.overlap.get_or_insert_with(|| Overlap::new(cx));
+        overlap.start(limit, weight, start)
     }
 
-    /// Starts a future that no event may run beside. Nothing else runs.
-    pub(super) fn start_alone(&mut self, future: BoxFuture) {
+    /// Keeps a future that no event may run beside, of an event of this weight. Nothing else runs.
+    pub(super) fn keep_alone(&mut self, future: BoxFuture, weight: usize) {
+        self.alone_bytes = u32::try_from(weight).unwrap_or(u32::MAX);
         self.alone = Some(future);
     }
 
@@ -184,14 +167,22 @@ impl RunningHandlers {
         Some(caught(|| drop(alone)))
     }
 
-    /// So many events wait behind what runs.
-    pub(super) fn look_at(&mut self, waiting: usize) -> Option<LongWait> {
+    /// Whether a [look](Self::look_at) would find events that were marked by an earlier one.
+    pub(super) fn has_marked(&self) -> bool {
+        let company = self.company.as_deref();
+        company.is_some_and(|company| company.held_up.is_marked())
+    }
+
+    /// So many events wait behind what runs. Returns those that have waited long, if that is to be reported, and what they
+    /// wait for, if that is one of several events that run.
+    pub(super) fn look_at(
+        &mut self,
+        waiting: usize,
+    ) -> Option<(LongWait, Option<(&'static str, Concurrency)>)> {
         let company = self.company.get_or_insert_default();
         company.is_active = true;
-        Some(LongWait {
-            waited: company.held_up.look(waiting, now())?,
-            blocker: company.overlap.as_ref().and_then(Overlap::blocker),
-        })
+        let long = company.held_up.look(waiting, now())?;
+        Some((long, company.overlap.as_ref().and_then(Overlap::blocker)))
     }
 
     /// An event is about to leave the queue. True if that is to be [looked at](Self::look_at) before.

@@ -270,3 +270,24 @@ async fn an_event_right_behind_connect_runs_after_the_connection_handler() {
         }
     }
 }
+
+#[on("connection")]
+async fn greets(ctx: Context, auth: koio::Auth<serde_json::Value>) -> koio::Result<()> {
+    let name = auth["name"].as_str().unwrap_or_default().to_owned();
+    let view = ctx.io().of("/named").fetch_sockets().await?;
+    let seen: serde_json::Value = view.first().expect("this socket").handshake().auth()?;
+    ctx.emit("name", koio::args![name, &seen["name"]])
+}
+
+#[tokio::test]
+async fn half_a_surrogate_pair_in_auth_is_mended_as_in_events() {
+    let io = Io::new().namespace("/named", Namespace::new().handlers(handlers![greets]));
+    let server = serve(io).await;
+    let mut client = Client::open(server.target(), Transport::WebSocket).await;
+    client.send(r#"40/named,{"name":"cut \ud83d"}"#).await;
+    assert!(client.text().await.starts_with("40/named,"));
+    let mended = "cut \u{fffd}";
+    client
+        .expect(&format!(r#"42/named,["name","{mended}","{mended}"]"#))
+        .await;
+}

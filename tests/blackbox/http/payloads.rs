@@ -1,7 +1,8 @@
 //! Bodies of polling requests.
 
 use koio::CloseReason;
-use koio_tests::{Http, Polling, http};
+use koio_tests::polling::SEPARATOR;
+use koio_tests::{Http, Polling, client, http};
 
 use crate::scene::{SHORT, Scene};
 
@@ -334,4 +335,43 @@ async fn the_last_post_of_a_client_that_hangs_up_at_once_is_not_lost() {
         );
     }
     scene.end().await;
+}
+
+#[tokio::test]
+async fn what_fits_over_websocket_fits_over_polling() {
+    let scene = Scene::new().await;
+    for transport in client::BOTH {
+        for bytes in [750_000, 999_999, 1_000_000] {
+            let mut client = scene.client(transport).await;
+            let packet = r#"451-1["file",{"_placeholder":true,"num":0}]"#;
+            client.send_with(packet, &[&vec![7; bytes]]).await;
+            client.expect(&format!("431[{bytes}]")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_answered_with_the_limit_and_both_numbers() {
+    let scene = Scene::new().await;
+    for (body, said) in [
+        (
+            "4".repeat(1_000_001),
+            "message of at least 1000001 bytes (max_payload 1000000)",
+        ),
+        (
+            format!("4a{SEPARATOR}b{}", "A".repeat(1_333_340)),
+            "message of at least 1000005 bytes (max_payload 1000000)",
+        ),
+        (
+            "4".repeat(1_400_000),
+            "request body of at least 1400000 bytes (at most 1334360: max_payload 1000000 in base64)",
+        ),
+    ] {
+        let mut session = connected(&scene).await;
+        if let Some(response) = session.try_post(&body).await {
+            assert_eq!((response.status, response.text()), (413, said));
+        }
+        session.assert_gone().await;
+    }
+    assert_eq!(scene.server.handle.counts().limits_exceeded, 3);
 }

@@ -2,9 +2,11 @@
 
 mod arriving;
 mod busy_server;
+mod control_frames;
 mod fairness;
 mod read_ahead;
 mod sessions;
 pub(crate) mod slow_clients;
 mod steady_readers;
+mod stood_still;
 mod stuck_clients;

@@ -33,8 +33,15 @@ async fn pour(ctx: Context, bytes: usize) -> Result<()> {
     ctx.emit("poured", "x".repeat(bytes))
 }
 
+/// Runs beside others of its kind.
+#[on("beside", concurrency = 8)]
+async fn beside(number: u64, milliseconds: u64, record: State<Record>) {
+    record.push(format!("begin {number}"));
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
 fn server(record: &Record) -> Memory {
-    let handlers = || handlers![record::all(), ask, note, pour];
+    let handlers = || handlers![record::all(), ask, note, pour, beside];
     Memory::new(
         Io::new()
             .state(record.clone())
@@ -211,6 +218,34 @@ async fn a_post_is_answered_although_nothing_fetches_what_its_handler_emits() {
     let (status, payload) = session.get().await;
     assert_eq!((status, payload.len() > 2 * MIB), (200, true));
     assert_eq!(record.reach(3).await, notes(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_waits_for_its_client_begins_beside_others_when_the_client_has_read() {
+    for transport in client::BOTH {
+        let record = Record::default();
+        let memory = server(&record);
+        let (mut peer, socket) = memory.socket(transport).await;
+        record.take();
+        peer.send(r#"42["beside",1,600000]"#).await;
+        record.until("begin 1").await;
+        if transport == Transport::WebSocket {
+            // The connection takes one over as a whole.
+            socket.emit("poured", "x".repeat(2 * MIB)).expect("room");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        socket.emit("poured", "x".repeat(2 * MIB)).expect("room");
+        peer.send(r#"42["beside",2,600000]"#).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(record.lines(), ["begin 1"], "{transport:?}");
+        let asked = Instant::now();
+        assert!(peer.text().await.len() > 2 * MIB);
+        if transport == Transport::WebSocket {
+            assert!(peer.text().await.len() > 2 * MIB);
+        }
+        record.until("begin 2").await;
+        assert!(asked.elapsed() < Duration::from_secs(1), "{transport:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

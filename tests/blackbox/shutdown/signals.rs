@@ -4,16 +4,16 @@
 //! server.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::Write;
 use std::time::Duration;
 
 use koio::{CloseReason, Io, Result, handlers, on};
-use koio_tests::{Client, Target, Transport, within};
-use tokio::sync::{mpsc, oneshot};
+use koio_tests::{Client, Target, Transport};
+use tokio::sync::oneshot;
 
 use super::requests::refusing;
 use crate::logs::Lines;
+use crate::process::Process;
 
 /// Set for the server's process.
 const SERVER: &str = "KOIO_TESTS_SERVER";
@@ -55,74 +55,9 @@ async fn serve() {
     println!("ended");
 }
 
-/// The server's process, from outside.
-struct Process {
-    child: Child,
-    stdin: ChildStdin,
-    lines: mpsc::UnboundedReceiver<String>,
-}
-
-impl Process {
-    fn start() -> Self {
-        let mut child = Command::new(env::current_exe().expect("this program"))
-            .args(["--exact", TEST, "--nocapture", "--test-threads=1"])
-            .env(SERVER, "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a process");
-        let stdin = child.stdin.take().expect("a pipe");
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let (sender, lines) = mpsc::unbounded_channel();
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(std::io::Result::ok) {
-                sender.send(line).ok();
-            }
-        });
-        Self {
-            child,
-            stdin,
-            lines,
-        }
-    }
-
-    /// The rest of the next line that begins so; others are the test runner's.
-    async fn line(&mut self, begin: &str) -> String {
-        loop {
-            let line = within(begin, self.lines.recv()).await;
-            let line = line.unwrap_or_else(|| panic!("it ended before it said {begin}"));
-            // The runner writes the name of the test in front of the first one.
-            if let Some((_, rest)) = line.split_once(begin) {
-                return rest.to_owned();
-            }
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.child.id());
-        let sent = Command::new("sh").args(["-c", &kill]).status();
-        assert!(sent.expect("a shell").success(), "{kill}");
-    }
-
-    /// Waits until it is gone, and whether it went in order.
-    async fn exit(mut self) -> bool {
-        while within("the process to end", self.lines.recv())
-            .await
-            .is_some()
-        {}
-        self.child.wait().expect("a process").success()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-    }
-}
-
 /// A server whose only client's handler runs.
 async fn busy() -> (Process, Target, Client) {
-    let mut process = Process::start();
+    let mut process = Process::start(TEST, &[(SERVER, "1")]);
     let address = process.line("address: ").await;
     let target = Target::socket_io(address.parse().expect("an address"));
     let mut client = Client::connect(target, Transport::WebSocket).await;

@@ -52,6 +52,13 @@ impl SessionTask {
         };
         self.registration.observers().notify(&closed);
         self.ending = Some(SessionEnd { reason, ending });
+        let is_client_gone = matches!(
+            reason,
+            CloseReason::TransportClose | CloseReason::TransportError | CloseReason::PingTimeout
+        );
+        if is_client_gone && !self.session.shared().outbox.is_empty() {
+            self.count_abandoned();
+        }
         self.session.shared().outbox.close(ending);
         self.upstream_busy = true;
         self.upstream.on_close(reason);
@@ -110,13 +117,18 @@ impl SessionTask {
         self.delivered && self.ending.is_some_and(shut_down)
     }
 
+    /// Something was queued for the client, which will not get it.
+    fn count_abandoned(&self) {
+        let sid = self.session.sid();
+        let abandoned = Observation::SessionAbandoned { sid };
+        self.registration.observers().notify(&abandoned);
+    }
+
     /// Nothing is left to do for the client.
     pub(super) fn gone(&mut self) {
         let flushes = |end: SessionEnd| end.ending == Ending::Flush;
         if !self.delivered && self.ending.is_some_and(flushes) {
-            let sid = self.session.sid();
-            let abandoned = Observation::SessionAbandoned { sid };
-            self.registration.observers().notify(&abandoned);
+            self.count_abandoned();
         }
         let shared = self.session.shared();
         shared.outbox.close(Ending::Cut);

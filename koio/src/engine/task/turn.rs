@@ -142,7 +142,7 @@ impl SessionTask {
         let can_read_again = self.machine.is_open() && !self.reading && self.may_read();
         // The layer above starts no event while the client's queue is above its first mark, and writing has made room.
         let can_start_again =
-            self.upstream_busy && self.upstream.is_held_up() && !self.session.is_above_mark();
+            self.upstream_busy && !self.session.is_above_mark() && self.upstream.would_start();
         // The upstream then has work for its end, and nothing else may ever wake the task.
         due || ended_late || budget == 0 || can_read_again || can_start_again
     }

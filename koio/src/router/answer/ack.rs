@@ -1,12 +1,16 @@
 //! The answer as a value, for handlers that answer later.
 
-use std::fmt;
+use std::{fmt, future::Future};
 
 use serde::Serialize;
+use tracing::{Instrument, Span};
 
+use super::Answer;
 use crate::{
     Error, Result,
+    observe::event_span,
     router::{
+        catch_unwind::{guard, guard_call},
         context::Context,
         extract::{Args, FromEvent, Requirements},
     },
@@ -27,6 +31,11 @@ use crate::{
 ///
 /// Such a handler returns nothing. If it fails, its error is the answer; if the `Ack` is dropped unsent, the
 /// answer is `unanswered`.
+///
+/// What can fail is answered with [`reply`](Self::reply), and a task that answers is spawned with
+/// [`reply_with`](Self::reply_with): its errors and panics are answered and reported as a handler's are. A handler that is
+/// slow and no more than that needs no `Ack`: `#[on("slow", concurrency = 16)]` lets it overlap with other events of its
+/// client.
 #[must_use = "an `Ack` that is dropped answers `unanswered`"]
 pub struct Ack {
     ctx: Context,
@@ -48,18 +57,94 @@ impl Ack {
         }
     }
 
-    /// Sends an error as the answer. Does nothing if the client asked for no acknowledgement.
-    ///
-    /// The observers of [`on_error`](crate::Io::on_error) are not called: give them an error with [`Context::report`].
+    /// Sends an error as the answer, as if the handler had returned it: the observers of
+    /// [`on_error`](crate::Io::on_error) are called, also if the client asked for no acknowledgement.
     pub fn fail(self, error: impl Into<Error>) {
+        self.reply::<()>(Err(error.into()));
+    }
+
+    /// Answers with what a handler would return: a value, `()` for no argument, or a [`Reply`](crate::Reply); or with an
+    /// error, which [`map_error`](crate::Io::map_error) gives its code and the observers of
+    /// [`on_error`](crate::Io::on_error) are told of. They are also told if the client asked for no acknowledgement.
+    ///
+    /// ```
+    /// use koio::{Ack, Context, Result, on};
+    ///
+    /// async fn look_up(id: u64) -> Result<String> {
+    ///     koio::ensure!(id > 0, "no_such_user", "users are counted from one");
+    ///     Ok(format!("user {id}"))
+    /// }
+    ///
+    /// #[on("user")]
+    /// async fn user(ack: Ack, id: u64) {
+    ///     ack.reply(look_up(id).await);
+    /// }
+    /// ```
+    pub fn reply<T: Answer>(self, result: Result<T>) {
         let ctx = &self.ctx;
-        let error = ctx.mapped(error.into());
-        let Some(id) = ctx.ack_id() else { return };
-        if ctx.answer_state().claim() {
-            ctx.send_error(id, &error);
-        } else {
-            ctx.count_second_answer();
+        if ctx.answer_state().is_broken_off() {
+            return;
         }
+        // A panic of the value's `Serialize` is an error of the answer, as it is in a handler.
+        let written = result.and_then(|answer| {
+            let Some(id) = ctx.ack_id() else {
+                return Ok(None);
+            };
+            guard_call(|| answer.into_reply(ctx).write(ctx.socket(), id))
+        });
+        match written {
+            Ok(None) => {}
+            Ok(Some(_)) if !ctx.answer_state().claim() => ctx.count_second_answer(),
+            Ok(Some(answer)) => {
+                if let Some(id) = ctx.ack_id() {
+                    ctx.send_answer(id, answer);
+                }
+            }
+            Err(error) => {
+                let error = ctx.mapped(error);
+                ctx.report(&error);
+                let Some(id) = ctx.ack_id() else { return };
+                if ctx.answer_state().claim() {
+                    ctx.send_error(id, &error);
+                } else {
+                    ctx.count_second_answer();
+                }
+            }
+        }
+    }
+
+    /// Work whose result is the [`reply`](Self::reply), to be spawned as a task of its own. It runs in the span of the event,
+    /// and a panic in it is answered and reported as a handler's.
+    ///
+    /// The client's next event does not wait for it. A `timeout` of the handler does not end it, a shutdown does not wait for
+    /// it.
+    ///
+    /// ```
+    /// use koio::{Ack, on};
+    ///
+    /// #[on("read")]
+    /// async fn read(ack: Ack, name: String) {
+    ///     tokio::spawn(ack.reply_with(async move {
+    ///         koio::ensure!(name == "motd", "unknown", "no such text");
+    ///         Ok(std::fs::read_to_string("/etc/motd")?)
+    ///     }));
+    /// }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the answer is `unanswered`.
+    pub fn reply_with<T: Answer>(
+        self,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> impl Future<Output = ()> + Send {
+        let span = match Span::current() {
+            span if span.is_none() => {
+                let ctx = &self.ctx;
+                event_span(|| ctx.event(), ctx.namespace(), ctx.socket().id())
+            }
+            span => span,
+        };
+        async move { self.reply(guard(work).await) }.instrument(span)
     }
 
     /// Whether the client asked for an acknowledgement.

@@ -16,7 +16,7 @@ use crate::{
 
 /// The event pipeline as a tower service, from [`Context`] to [`Reply`]: a [`layer`](crate::Io::layer) goes around it.
 ///
-/// All sockets share it: each event goes into a clone. So a limit in a layer is a limit for the whole server.
+/// All sockets share it: events go into clones of it, each of which takes one at a time. So a limit in a layer is a limit for the whole server.
 #[derive(Clone)]
 pub struct Pipeline(BoxCloneSyncService<Context, Reply, BoxError>);
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use tower::Service;
 
 use super::{
     layer::Pipeline,
@@ -192,8 +193,16 @@ impl LayeredOnion {
 pub(crate) struct OnionRun {
     ctx: Context,
     onion: LayeredOnion,
-    /// From the first poll on.
-    running: Option<BoxReply>,
+    /// This run's clone of the tower layers, for the events that it is restarted with: a clone allocates for each layer.
+    /// It is called once each time that it is ready, so nothing is reserved in it between two events.
+    layers: Option<Pipeline>,
+    running: Option<RunningOnion>,
+}
+
+/// From the time on at which the layers are ready.
+enum RunningOnion {
+    Bare(BoxReply),
+    Layered(<Pipeline as Service<Context>>::Future),
 }
 
 impl OnionRun {
@@ -201,27 +210,59 @@ impl OnionRun {
         Self {
             ctx,
             onion,
+            layers: None,
             running: None,
         }
     }
 
     fn advance(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let (ctx, onion) = (&self.ctx, &self.onion);
-        let mut running = self
-            .running
-            .take()
-            .unwrap_or_else(|| onion.start(ctx.clone()));
-        match running.as_mut().poll(cx) {
+        let mut running = match self.running.take() {
+            Some(running) => running,
+            None => match self.start(cx) {
+                Poll::Ready(Ok(running)) => running,
+                Poll::Ready(Err(error)) => {
+                    finish(&self.ctx, Err(error));
+                    return Poll::Ready(());
+                }
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        let polled = match &mut running {
+            RunningOnion::Bare(onion) => onion.as_mut().poll(cx),
+            RunningOnion::Layered(layers) => layers.as_mut().poll(cx).map_err(Error::from_boxed),
+        };
+        let Poll::Ready(result) = polled else {
+            self.running = Some(running);
+            return Poll::Pending;
+        };
+        drop(running);
+        finish(&self.ctx, result);
+        Poll::Ready(())
+    }
+
+    fn start(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<RunningOnion>> {
+        let ctx = self.ctx.clone();
+        let Some(shared) = &self.onion.layers else {
+            return Poll::Ready(Ok(RunningOnion::Bare(self.onion.onion.next(ctx).start())));
+        };
+        // Taken out while it is used: one that has failed or panicked is not used again.
+        let mut layers = match self.layers.take() {
+            Some(layers) => layers,
+            None => Pipeline::clone(shared),
+        };
+        let polled = layers.poll_ready(cx);
+        Poll::Ready(Ok(match polled {
+            Poll::Ready(Ok(())) => {
+                let running = layers.call(ctx);
+                self.layers = Some(layers);
+                RunningOnion::Layered(running)
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::from_boxed(error))),
             Poll::Pending => {
-                self.running = Some(running);
-                Poll::Pending
+                self.layers = Some(layers);
+                return Poll::Pending;
             }
-            Poll::Ready(result) => {
-                drop(running);
-                finish(ctx, result);
-                Poll::Ready(())
-            }
-        }
+        }))
     }
 }
 

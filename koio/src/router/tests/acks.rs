@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::fake::Server;
+use super::fake::{Notes, Server};
 use crate::router::Answer as _;
 use crate::router::Route;
 use crate::router::Setup;
@@ -195,6 +195,130 @@ async fn an_ack_may_fail() {
         answer,
         Some(json!({"error": {"code": "full", "message": "no seats left", "data": 3}}))
     );
+}
+
+/// The codes of the errors that were reported, and the setup that reports them.
+fn reporting(setup: Setup) -> (Setup, Notes) {
+    let notes = Notes::default();
+    let reported = notes.clone();
+    let report = move |error: &Error, ctx: &Context| {
+        reported.add(format!("{}: {}", ctx.event(), error.code()));
+    };
+    (setup.on_error(report), notes)
+}
+
+#[tokio::test]
+async fn a_hidden_error_that_an_ack_fails_with_is_reported_also_if_nobody_waits() {
+    let (setup, reported) = reporting(with_ack(|ack| async {
+        ack.fail(std::io::Error::other("the disk is full"));
+        Ok(())
+    }));
+    let server = Server::start(setup);
+    let answer = server.ask("event", json!([])).await.unwrap();
+    assert_eq!(answer["error"]["code"], "internal");
+    assert_eq!(reported.all(), ["event: internal"]);
+    server.tell("event", json!([])).await;
+    assert_eq!(reported.all().len(), 2);
+}
+
+/// Writing it panics.
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+        panic!("as the test wants it")
+    }
+}
+
+#[derive(Debug)]
+struct NoSuchUser;
+
+impl std::fmt::Display for NoSuchUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no such user")
+    }
+}
+
+impl std::error::Error for NoSuchUser {}
+
+#[tokio::test]
+async fn an_ack_replies_with_what_a_handler_may_return() {
+    let answered = async |setup: Setup| {
+        let (setup, reported) = reporting(setup);
+        let setup = setup.map_error(|_: &NoSuchUser| Error::new("no_such_user", "nobody"));
+        let answer = Server::start(setup).ask("event", json!([])).await.unwrap();
+        (answer, reported.all())
+    };
+    macro_rules! assert_replies {
+        ($result:expr, $answer:tt) => {{
+            let setup = with_ack(|ack| async {
+                ack.reply($result);
+                Ok(())
+            });
+            assert_eq!(answered(setup).await, (json!($answer), Vec::new()));
+        }};
+        ($result:expr, error $code:literal) => {{
+            let setup = with_ack(|ack| async {
+                ack.reply::<Unwritable>($result);
+                Ok(())
+            });
+            let (answer, reported) = answered(setup).await;
+            assert_eq!(answer["error"]["code"], $code);
+            assert_eq!(reported, [concat!("event: ", $code)]);
+        }};
+    }
+    assert_replies!(Ok("a value"), "a value");
+    assert_replies!(Ok(Reply::new(7)), 7);
+    assert_replies!(Ok(crate::args![1, 2]), [1, 2]);
+    assert_replies!(Err(Error::new("taken", "it is")), error "taken");
+    assert_replies!(Err(NoSuchUser.into()), error "no_such_user");
+    assert_replies!(Ok(Unwritable), error "internal");
+}
+
+#[tokio::test]
+async fn a_task_that_replies_with_its_result_loses_neither_errors_nor_panics() {
+    for (how, code) in [("error", "internal"), ("panic", "internal"), ("fine", "")] {
+        let (give, mut take) = tokio::sync::mpsc::unbounded_channel();
+        let (setup, reported) = reporting(with_ack(move |ack| {
+            let task = tokio::spawn(ack.reply_with(async move {
+                tokio::task::yield_now().await;
+                assert!(how != "panic");
+                if how == "error" {
+                    Err(NoSuchUser)?;
+                }
+                Ok(how)
+            }));
+            give.send(task).unwrap();
+            async { Ok(()) }
+        }));
+        let server = Server::start(setup);
+        assert_eq!(server.ask("event", json!([])).await, None);
+        take.recv().await.unwrap().await.unwrap();
+        let answer = server.answer_to(0).unwrap();
+        if code.is_empty() {
+            assert_eq!((answer, reported.all()), (json!(how), Vec::new()));
+        } else {
+            assert_eq!(answer["error"]["code"], code, "{how}");
+            assert_eq!(reported.all(), [format!("event: {code}")]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_reply_is_ignored_and_its_error_reported() {
+    let (give, mut take) = tokio::sync::mpsc::unbounded_channel();
+    let (setup, reported) = reporting(with_ack(move |ack| {
+        give.send(ack).unwrap();
+        async { Err(Error::new("first", "first")) }
+    }));
+    let server = Server::start(setup);
+    let answer = server.ask("event", json!([])).await.unwrap();
+    assert_eq!(answer["error"]["code"], "first");
+    let ack = take.recv().await.unwrap();
+    ack.reply::<()>(Err(Error::new("second", "second")));
+    assert_eq!(server.answer_to(0).unwrap()["error"]["code"], "first");
+    assert_eq!(reported.all(), ["event: first", "event: second"]);
+    assert_eq!(server.socket.observers().counts().second_answers, 1);
 }
 
 #[tokio::test]

@@ -159,10 +159,10 @@ impl Client {
         self.extras.as_ref().map_or(&[], |extras| &extras.undecided)
     }
 
-    /// Refuses each CONNECT that its middleware has not decided in time. The client may ask again.
-    pub(super) fn refuse_undecided(&mut self) {
+    /// Refuses each CONNECT that its middleware has not decided in time. The client may ask again. False if there is none.
+    pub(super) fn refuse_undecided(&mut self) -> bool {
         if self.undecided().is_empty() {
-            return;
+            return false;
         }
         let time = now();
         let core = Arc::clone(&self.connection.core);
@@ -177,13 +177,11 @@ impl Client {
             // It has as long again to connect to another namespace, or to this one.
             self.deadlines.connect = time.checked_add(limit);
         }
+        refused
     }
 
     /// Forgets the deadlines of those that are decided, or that the client does not wait for any more.
-    pub(super) fn retain_undecided(
-        &mut self,
-        mut keep: impl FnMut(&mut SocketDriver, Instant) -> bool,
-    ) {
+    fn retain_undecided(&mut self, mut keep: impl FnMut(&mut SocketDriver, Instant) -> bool) {
         let Some(extras) = &mut self.extras else {
             return;
         };

@@ -278,7 +278,6 @@ impl Client {
         if self.closed {
             return;
         }
-        self.refuse_undecided();
         if self.deadlines.connect.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
             self.deadlines.connect = None;
             self.connection.session.set_connected(true);
@@ -358,7 +357,10 @@ impl Upstream for Client {
         self.assembler.detach();
         self.check_deadlines();
         self.run(cx, |_| true);
-        self.retain_undecided(|_, _| true);
+        // Behind the middleware, which may have been woken while the server stood still.
+        if self.refuse_undecided() {
+            self.run(cx, |_| true);
+        }
         // Most connections have no driver left when they close, so `abort` is not even allocated.
         if !self.drivers.is_empty() && self.is_aborted(cx) {
             let observers = &self.connection.core.local.observers;
@@ -372,10 +374,8 @@ impl Upstream for Client {
 
     fn deadline(&self) -> Option<Instant> {
         // Without the session's own deadline while a CONNECT is undecided.
-        match self.undecided().iter().map(|(_, by)| *by).min() {
-            Some(by) => Some(by),
-            None => self.deadlines.next(),
-        }
+        let undecided = self.undecided().iter().map(|(_, by)| *by).min();
+        undecided.or_else(|| self.deadlines.next())
     }
 
     /// Whether or not the client reads: events are not started while it does not, and nothing else that it sends is answered
@@ -388,8 +388,8 @@ impl Upstream for Client {
         !is_quiet && self.must_stop_reading()
     }
 
-    fn is_held_up(&self) -> bool {
-        self.drivers.iter().any(SocketDriver::is_held_up)
+    fn would_start(&self) -> bool {
+        self.drivers.iter().any(SocketDriver::would_start)
     }
 
     fn arriving(&self) -> Option<usize> {
@@ -443,5 +443,7 @@ fn in_namespace<'a>(
         .find(|driver| driver.is_open() && driver.socket().namespace() == namespace)
 }
 
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod tests;

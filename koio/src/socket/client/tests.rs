@@ -77,18 +77,18 @@ impl Dispatch for ScriptedRouter {
     }
 }
 
-struct Scene {
+pub(super) struct Scene {
     router: ScriptedRouter,
-    core: Arc<ServerCore<Socket>>,
+    pub(super) core: Arc<ServerCore<Socket>>,
     engine: Engine,
-    session: Session,
+    pub(super) session: Session,
 }
 
 fn scene() -> Scene {
     scene_with(SocketConfig::default())
 }
 
-fn scene_with(config: SocketConfig) -> Scene {
+pub(super) fn scene_with(config: SocketConfig) -> Scene {
     let router = ScriptedRouter::default();
     let core = ServerCore::new();
     let clients = Clients::new(Arc::clone(&core), Arc::new(router.clone()));
@@ -109,7 +109,7 @@ fn scene_with(config: SocketConfig) -> Scene {
     }
 }
 
-fn opening() -> Opening {
+pub(super) fn opening() -> Opening {
     Opening::new(
         &Default::default(),
         &Default::default(),

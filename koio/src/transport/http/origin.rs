@@ -177,6 +177,10 @@ fn is_same_host(origin: &str, host: &str) -> bool {
     let (Some(theirs), Ok(ours)) = (uri.authority(), host.parse::<Authority>()) else {
         return false;
     };
+    // `http` reads `name@host` as the host. No browser sends that, and no origin has it.
+    if origin.contains('@') || host.contains('@') {
+        return false;
+    }
     theirs.host().eq_ignore_ascii_case(ours.host())
         && theirs.port_u16().unwrap_or(default) == ours.port_u16().unwrap_or(default)
 }
@@ -262,6 +266,20 @@ mod tests {
                 OriginVerdict::Foreign,
                 "{origin}"
             );
+        }
+    }
+
+    #[test]
+    fn a_user_in_front_of_a_host_is_never_the_same_host() {
+        for (origin, host) in [
+            ("http://evil@chat.example", "chat.example"),
+            ("http://chat.example", "x@chat.example"),
+            ("http://x@chat.example", "x@chat.example"),
+            ("http://chat.example@evil.example", "evil.example"),
+            ("http://@chat.example", "chat.example"),
+            ("http://evil:pw@chat.example:80", "chat.example"),
+        ] {
+            assert_eq!(judge(origin, host), OriginVerdict::Foreign, "{origin}");
         }
     }
 

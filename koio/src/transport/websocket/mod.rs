@@ -56,6 +56,9 @@ const READS_UNITS: usize = 128;
 /// What a closing connection reads and drops in one turn: messages, fragments and control frames.
 const DROPPED: usize = 256;
 
+/// Reads, each of at most 64 KiB, that a connection whose client broke the protocol drops in one turn.
+const DRAINED: usize = 4;
+
 /// The most that a close frame holds: its code and a text.
 const MAX_CLOSE: usize = 125;
 
@@ -250,7 +253,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+        for _ in 0..DRAINED {
             match ready!(self.buffer.poll_fill(Pin::new(&mut self.io), cx)) {
                 Ok(1..) => self.buffer.clear(),
                 Ok(0) | Err(_) => {
@@ -259,6 +262,8 @@ impl<S: ByteStream> WebSocketTransport<S> {
                 }
             }
         }
+        wake_after_others(cx);
+        Poll::Pending
     }
 }
 
@@ -323,8 +328,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         let mut left = DROPPED;
         while !self.client_closed {
             if left == 0 {
-                // The first poll of `yield_now` defers the wake-up behind the other tasks.
-                let _ = pin!(yield_now()).poll(cx);
+                wake_after_others(cx);
                 break;
             }
             left -= 1;
@@ -350,6 +354,11 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn end_turn(&mut self) {
         self.buffer.release();
     }
+}
+
+/// Wakes the session's task behind the other tasks: the first poll of `yield_now` defers the wake-up.
+fn wake_after_others(cx: &mut Context<'_>) {
+    let _ = pin!(yield_now()).poll(cx);
 }
 
 /// The close code for an ending (RFC 6455 section 7.4.1). The official clients ignore it; a reader of a capture does not.

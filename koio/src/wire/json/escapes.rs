@@ -47,7 +47,7 @@ pub(in crate::wire) fn unescape(raw: &[u8]) -> Cow<'_, str> {
 ///
 /// serde_json refuses unpaired surrogates, but browsers send them: `JSON.stringify` writes a cut emoji so. The
 /// replacement is as long as the original, so offsets stay valid.
-pub(in crate::wire) fn mend_surrogates(json: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn mend_surrogates(json: &[u8]) -> Option<Vec<u8>> {
     let mut mended: Option<Vec<u8>> = None;
     let mut at = 0;
     while let Some(skip) = json

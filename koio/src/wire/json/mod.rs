@@ -12,9 +12,10 @@ mod ser;
 mod string;
 
 pub use self::bytes::Bytes;
+pub(crate) use self::escapes::mend_surrogates;
 pub(super) use self::{
     de::{Scope, WithAttachments, read_fast},
-    escapes::{mend_surrogates, unescape},
+    escapes::unescape,
     placeholder::{Placeholders, count_keys, placeholder},
     scan::{MAX_DEPTH, Unwatched, document, is_shallow, value},
     ser::{BinarySink, JsonSerializer, json_serializer},

@@ -159,6 +159,8 @@ impl<'a> HeaderParser<'a> {
         }
         self.at += 1;
         match count.map(usize::try_from) {
+            // As the reference parser since 4.2.7: a packet without attachments is no binary packet.
+            Some(Ok(0)) => Err(DecodeError::new(DecodeErrorKind::Attachments, start)),
             Some(Ok(count)) if count <= limits.attachments => Ok(count),
             Some(_) => Err(DecodeError::new(DecodeErrorKind::TooManyAttachments, start)),
             None => Err(DecodeError::new(DecodeErrorKind::Attachments, start)),

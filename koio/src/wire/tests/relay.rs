@@ -159,11 +159,6 @@ fn unreferenced_attachments_are_not_relayed() {
         shown(&event("/", None, "e", &received).unwrap()),
         [r#"42["e",1]"#]
     );
-    let received = args_of(r#"50-["in",1]"#, &[]);
-    assert_eq!(
-        shown(&event("/", None, "e", &received).unwrap()),
-        [r#"42["e",1]"#]
-    );
 }
 
 #[test]

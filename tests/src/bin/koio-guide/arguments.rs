@@ -30,12 +30,18 @@ async fn range(numbers: Vec<i64>) -> impl Serialize {
 
 #[on("later")]
 async fn later(ack: Ack, text: String) {
-    tokio::spawn(async move {
+    tokio::spawn(ack.reply_with(async move {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        ack.send(text);
-    });
+        Ok(text)
+    }));
+}
+
+#[on("report", concurrency = 16)]
+async fn report(month: u32) -> String {
+    tokio::time::sleep(Duration::from_millis(400)).await; // a query
+    format!("the report of month {month}")
 }
 
 pub(crate) fn all() -> koio::Handlers {
-    koio::handlers![order, range, later]
+    koio::handlers![order, range, later, report]
 }

@@ -331,6 +331,24 @@ async fn messages_that_follow_each_other_without_a_gap_each_have_their_own_deadl
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_turn_takes_sixty_four_control_frames_and_lets_other_tasks_run() {
+    let (_engine, _above, wire) = websocket(config());
+    settle().await;
+    wire.with(|script| script.control_frames = Some(0));
+    wire.send("4wake");
+    let mut before = 0;
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+        let count = wire.with(|script| script.control_frames.unwrap());
+        // Up to four turns in one poll.
+        assert!(count - before <= 4 * 64, "{before} to {count}");
+        before = count;
+    }
+    assert!(before > 64, "{before}");
+    wire.with(|script| script.control_frames = None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_sends_without_a_pause_is_still_answered() {
     let (_engine, _above, wire) = websocket(config());
     settle().await;

@@ -43,7 +43,7 @@ impl<'s> Scope<'s> {
 
     /// Whether the entries of one more object may be buffered.
     pub(super) fn may_buffer(self) -> bool {
-        self.buffered <= MAX_BUFFERED
+        self.buffered < MAX_BUFFERED
     }
 
     /// Records a failure, and hands the result on.
