@@ -43,6 +43,9 @@ pub struct EngineConfig {
     /// above [`send_queue_bytes`](Self::send_queue_bytes) may take broadcasts while its client takes nothing. Default 10 s.
     /// Then the session ends as a slow consumer. An answer to a poll of which the client takes nothing for this time is cut,
     /// and its session ends with a transport error.
+    ///
+    /// Progress is what the kernel takes: koio asks it eight times within this time, also where it has not said that there is
+    /// room. Behind TLS or another stream only what that stream accepts counts.
     pub write_timeout: Duration,
     /// The longest pause of a message that has begun to arrive: between the bytes of a WebSocket message or of the body of
     /// a polling request, and between a packet and its attachments. Default 10 s. Then the session ends with a transport
