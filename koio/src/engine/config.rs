@@ -90,8 +90,8 @@ pub struct EngineConfig {
     /// ([`sessions_abandoned`](crate::observe::Counts::sessions_abandoned)), never later than after `close_timeout`, and
     /// at a shutdown after 1 s. A closing session that has nothing for its client, and no poll that waits, ends at once.
     ///
-    /// The same time applies to a client whose connection ends between two polls, on koio's own listener: if no poll waits
-    /// and no request comes in this time, its session ends with
+    /// The same time applies to a client whose connection ends between two polls, or goes on with a request for another
+    /// session, on koio's own listener: if no poll waits and no request comes in this time, its session ends with
     /// [`CloseReason::TransportClose`](crate::CloseReason::TransportClose). Inside another server connections can't be seen,
     /// and it ends with the ping timeout.
     pub poll_again_timeout: Duration,
