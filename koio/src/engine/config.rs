@@ -42,6 +42,9 @@ pub struct EngineConfig {
     /// Time without any progress in writing to a WebSocket that has something to write, and time for which a queue
     /// above [`send_queue_bytes`](Self::send_queue_bytes) may take broadcasts while its client takes nothing. Default 10 s.
     /// Then the session ends as a slow consumer.
+    ///
+    /// Progress is what the kernel takes: koio asks it eight times within this time, also where it has not said that there is
+    /// room. Behind TLS or another stream only what that stream accepts counts.
     pub write_timeout: Duration,
     /// The longest pause of a message that has begun to arrive: between the bytes of a WebSocket message or of the body of
     /// a polling request, and between a packet and its attachments. Default 10 s. Then the session ends with a transport

@@ -1,4 +1,5 @@
-//! `TCP_NODELAY`: messages are small and a client waits for each, so the kernel must not delay one to fill a packet.
+//! `TCP_NODELAY`: messages are small and a client waits for each, so the kernel must not delay one to fill a packet. And
+//! `TCP_NOTSENT_LOWAT`: what waits for a slow client waits in koio, where it is counted, and not in the kernel.
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +14,7 @@ pub(super) struct NoDelay {
 
 impl NoDelay {
     pub(super) fn of(listener: &TcpListener) -> Self {
+        limit_unsent(&SockRef::from(listener));
         let set = SockRef::from(listener).set_tcp_nodelay(true);
         Self {
             inherited: set.is_err().then_some(false),
@@ -25,8 +27,24 @@ impl NoDelay {
         if !*self.inherited.get_or_insert_with(has_it) {
             // A connection on which this fails is broken, and its first read says so.
             let _ = stream.set_nodelay(true);
+            limit_unsent(&SockRef::from(stream));
         }
     }
+}
+
+/// How many bytes the kernel keeps for a connection that it can't send yet.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 * 1024;
+
+/// Bounds what the kernel keeps for a connection beyond what is on its way, which is up to 4 MiB by default. A ping that is
+/// written then soon leaves, so that its pong can come in time, and the server hears that a client reads after half as many
+/// bytes. Connections inherit it.
+fn limit_unsent(socket: &SockRef<'_>) {
+    // Without it only the heartbeat of slow readers suffers.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = socket;
 }
 
 #[cfg(test)]
@@ -61,6 +79,16 @@ mod tests {
             assert!(stream.nodelay().unwrap());
         }
         assert_eq!(no_delay.inherited, Some(false));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn on_linux_the_bound_of_unsent_bytes_is_inherited_from_the_listener() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut no_delay = NoDelay::of(&listener);
+        let stream = accepted(&mut no_delay, &listener).await;
+        let inherited = SockRef::from(&stream).tcp_notsent_lowat().unwrap();
+        assert_eq!(inherited, UNSENT);
     }
 
     #[cfg(target_os = "linux")]

@@ -7,5 +7,6 @@ mod fairness;
 mod read_ahead;
 mod sessions;
 pub(crate) mod slow_clients;
+mod steady_readers;
 mod stood_still;
 mod stuck_clients;

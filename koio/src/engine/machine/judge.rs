@@ -8,7 +8,7 @@ use super::{
     machine::{Machine, SessionPhase},
     output::{Output, Outputs},
     probe::ProbeState,
-    rare::{ArrivingMessage, Late, RareState},
+    rare::{ArrivingMessage, Late, Leaving, RareState},
 };
 use crate::engine::{CloseReason, breach::Breach, ending::Ending, transport::Arriving};
 
@@ -81,7 +81,8 @@ impl Machine {
         };
         let owed = self.owed(heartbeat, rare).map(judged);
         let ping = (!heartbeat.awaits_pong()).then_some(heartbeat.at());
-        [owed, ping, rare.probe.noop_at()]
+        let try_at = rare.write.map(|write| write.try_at);
+        [owed, ping, rare.probe.noop_at(), try_at]
             .into_iter()
             .flatten()
             .min()
@@ -90,13 +91,15 @@ impl Machine {
     /// When the client must have sent or taken the next thing that it owes.
     fn owed(&self, heartbeat: &Heartbeat, rare: &RareState) -> Option<Instant> {
         // While the server does not read, it can't see a pong that has arrived. A pong may also wait behind a message that
-        // is arriving.
+        // is arriving, and the ping behind what the client has not taken.
         let is_read = rare.paused_at.is_none();
-        let may_see_pong = is_read && rare.message.is_none();
+        let may_see_pong = is_read && rare.message.is_none() && rare.write.is_none();
         let pong = (may_see_pong && heartbeat.awaits_pong()).then_some(heartbeat.at());
         let message = rare.message.filter(|_| is_read);
         let message = message.map(|message| message.headway.deadline(self.message_pace()));
-        let write = rare.write.map(|write| write.deadline(self.write_pace()));
+        let write = rare
+            .write
+            .map(|write| write.headway.deadline(self.write_pace()));
         [pong, message, write, rare.absent_by, rare.probe.ends()]
             .into_iter()
             .flatten()
@@ -119,6 +122,13 @@ impl Machine {
         {
             self.set_probe(ProbeState::released(to, by, now));
             return Outputs::one(Output::ReleasePoll);
+        }
+        if let Some(write) = self.rare().write
+            && now >= write.try_at
+        {
+            let try_at = self.next_try(now);
+            self.change_rare(|rare| rare.write = Some(Leaving { try_at, ..write }));
+            return Outputs::one(Output::TryWrite);
         }
         if caught_up && !self.is_late(now) {
             return self.judge(now);
@@ -171,7 +181,7 @@ impl Machine {
         }
         let is_read = rare.paused_at.is_none();
         if let Some(mut write) = rare.write
-            && write.judge(self.write_pace(), now).is_some()
+            && write.headway.judge(self.write_pace(), now).is_some()
         {
             return self.close(CloseReason::SlowConsumer, Ending::Cut, now);
         }
@@ -187,6 +197,7 @@ impl Machine {
             self.change_rare(|rare| rare.message = Some(message));
         } else if let SessionPhase::Open(heartbeat) = &self.phase
             && is_read
+            && rare.write.is_none()
             && heartbeat.is_missed(now)
         {
             return self.close(CloseReason::PingTimeout, Ending::Cut, now);

@@ -12,12 +12,15 @@ use super::{
     input::Input,
     output::{Output, Outputs},
     probe::ProbeState,
-    rare::RareState,
+    rare::{Leaving, RareState},
 };
 use crate::{
     engine::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind},
     wire::EnginePacket,
 };
+
+/// How often a busy connection is tried within `write_timeout`.
+const TRIES: u32 = 8;
 
 /// How long a session whose client sent a close packet in a POST waits for the poll that the client sent beside it. The two
 /// race on different connections, and the poll is answered with a noop.
@@ -73,11 +76,31 @@ impl Machine {
         self.rare.take_if(|rare| **rare == RareState::default());
     }
 
-    /// Writing made progress, or there is nothing to write.
-    pub(crate) fn wrote(&mut self) {
-        if self.rare.is_some() {
+    /// Whether something waits to be written that the transport has not taken.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.write.is_some())
+    }
+
+    /// Writing made progress, or there is nothing to write. A ping may have waited behind what was written, so its pong gets
+    /// as much time.
+    pub(crate) fn wrote(&mut self, now: Instant) {
+        if let Some(write) = self.rare.as_ref().and_then(|rare| rare.write) {
+            self.rest_heartbeat(write.headway.pause(now));
             self.change_rare(|rare| rare.write = None);
         }
+    }
+
+    fn stalled(&mut self, now: Instant) {
+        let begun = Leaving {
+            headway: Headway::begin(0, now),
+            try_at: self.next_try(now),
+        };
+        self.change_rare(|rare| _ = rare.write.get_or_insert(begun));
+    }
+
+    /// When a connection that is busy now is tried next.
+    pub(super) fn next_try(&self, now: Instant) -> Instant {
+        now + self.config.write_timeout / TRIES
     }
 
     /// When a client whose connection has ended is taken for gone, unless it has [returned](Self::returned).
@@ -110,7 +133,7 @@ impl Machine {
             pause: self.patience().for_progress(),
             min_rate: None,
         };
-        Some(write.deadline(pace))
+        Some(write.headway.deadline(pace))
     }
 
     /// The client of a closing session may still be receiving so many bytes, and comes for the rest only then.
@@ -164,8 +187,7 @@ impl Machine {
                 self.drop_probe()
             }
             Input::Stalled => {
-                let begun = Headway::begin(0, now);
-                self.change_rare(|rare| _ = rare.write.get_or_insert(begun));
+                self.stalled(now);
                 Outputs::default()
             }
             // A probe that is still there was answered. The upgrade is completed, since the client fetches queued frames only
@@ -250,8 +272,7 @@ impl Machine {
                 Outputs::default()
             }
             Input::Stalled => {
-                let begun = Headway::begin(0, now);
-                self.change_rare(|rare| _ = rare.write.get_or_insert(begun));
+                self.stalled(now);
                 Outputs::default()
             }
             Input::Tick { caught_up } => self.tick(caught_up, now),
@@ -303,7 +324,7 @@ impl Machine {
 
     pub(super) fn close(&mut self, reason: CloseReason, ending: Ending, now: Instant) -> Outputs {
         // What stalled before this is not held against the closing session.
-        self.wrote();
+        self.wrote(now);
         self.shuts_down = reason == CloseReason::ServerShuttingDown;
         self.phase = SessionPhase::Closing(now + self.patience().to_close(ending));
         let closed = Output::Closed { reason, ending };

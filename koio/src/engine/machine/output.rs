@@ -7,6 +7,8 @@ use crate::engine::{CloseReason, breach::Breach, ending::Ending};
 pub(crate) enum Output {
     /// Send a ping.
     Ping,
+    /// Write to the connection although it has not said that it takes more. See [`Machine::wrote`](super::Machine::wrote).
+    TryWrite,
     /// Answer `3probe` on the probe.
     ProbePong,
     /// Answer a waiting poll, with a noop if there is nothing else.

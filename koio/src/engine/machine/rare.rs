@@ -14,7 +14,7 @@ pub(super) struct RareState {
     /// A message that has begun to arrive.
     pub(super) message: Option<ArrivingMessage>,
     /// Bytes that wait to be taken by the transport.
-    pub(super) write: Option<Headway>,
+    pub(super) write: Option<Leaving>,
     /// Set when the machine was late: what the client owes is judged from then on.
     pub(super) late: Option<Late>,
 }
@@ -25,6 +25,14 @@ pub(super) struct ArrivingMessage {
     pub(super) headway: Headway,
     /// How many bytes it has at least.
     pub(super) expected: u64,
+}
+
+/// Bytes that wait to be taken by the transport.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Leaving {
+    pub(super) headway: Headway,
+    /// When the connection is tried although it has not said that it takes more.
+    pub(super) try_at: Instant,
 }
 
 /// The machine was late: what the client sent meanwhile may not have been read.

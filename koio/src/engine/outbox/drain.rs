@@ -109,6 +109,14 @@ impl Outbox {
         self.state().progressed();
     }
 
+    /// Offers what is queued to a connection that is known to be busy. Returns whether it has taken something.
+    pub(crate) fn retry(&self) -> bool {
+        let mut state = self.state_with_turn();
+        let has_progressed = self.offer(&mut state);
+        self.progressed(state);
+        has_progressed
+    }
+
     // The turn. See `TurnGuard`.
 
     pub(super) fn begin_turn(&self) {

@@ -116,6 +116,7 @@ impl SessionTask {
             Output::Ping => {
                 let _ = self.session.reply(Frame::ping());
             }
+            Output::TryWrite => self.try_write(),
             Output::ProbePong => self.answer_probe(),
             Output::ReleasePoll => {
                 let outbox = &self.session.shared().outbox;

@@ -9,7 +9,10 @@ use std::{
 use tokio::task::coop::unconstrained;
 
 use super::session_task::{SessionTask, TurnFrames};
-use crate::engine::{machine::Input, transport::TransportLost};
+use crate::{
+    engine::{machine::Input, transport::TransportLost},
+    time::now,
+};
 
 /// Frames that one turn sends: emitters on other threads may queue as fast as the client reads.
 const MAX_FRAMES_PER_TURN: usize = 4_096;
@@ -30,7 +33,9 @@ impl SessionTask {
         let send = poll_fn(|cx| transport.poll_send(cx, &mut frames));
         match pin!(unconstrained(send)).poll(cx) {
             Poll::Ready(Ok(())) => {
-                self.machine.wrote();
+                if self.machine.is_stalled() {
+                    self.machine.wrote(now());
+                }
                 true
             }
             Poll::Ready(Err(TransportLost(reason))) => {
@@ -42,13 +47,22 @@ impl SessionTask {
                 // A polling client that makes no request runs into the ping timeout, not into the write timeout.
                 if !waits_for_requests {
                     if self.transport.has_progressed() {
-                        self.machine.wrote();
+                        self.machine.wrote(now());
                         self.session.shared().outbox.note_progress();
                     }
                     self.input(Input::Stalled);
                 }
                 false
             }
+        }
+    }
+
+    /// Writes to a connection that has not said that it takes more. Linux says so only when a third of the send buffer is
+    /// free, which takes a client that reads slowly longer than `write_timeout`. Only a bare TCP connection can be asked.
+    pub(super) fn try_write(&mut self) {
+        if self.session.shared().outbox.retry() {
+            self.machine.wrote(now());
+            self.input(Input::Stalled);
         }
     }
 }

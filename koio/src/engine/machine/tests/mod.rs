@@ -61,7 +61,9 @@ impl Played {
         let mut all = Vec::new();
         while let Some(at) = self.machine.deadline().filter(|at| *at <= end) {
             self.now = at.max(self.now);
-            all.extend(self.machine.handle(TICK, self.now));
+            let outputs = self.machine.handle(TICK, self.now).into_iter();
+            // The connection of these tests takes nothing.
+            all.extend(outputs.filter(|output| *output != Output::TryWrite));
         }
         self.now = end;
         all
@@ -263,10 +265,54 @@ fn a_writer_without_progress_is_a_slow_consumer() {
     let mut session = Played::quiet(TransportKind::WebSocket);
     session.give(Input::Stalled);
     session.wait(6_000 * MS);
-    session.machine.wrote();
+    session.machine.wrote(session.now);
     session.give(Input::Stalled);
     assert_eq!(session.wait(9_000 * MS), []);
     assert_eq!(session.wait(1_000 * MS), closed(CloseReason::SlowConsumer));
+}
+
+#[test]
+fn a_busy_connection_is_tried_before_its_client_is_cut_and_progress_counts_from_there() {
+    let mut session = Played::quiet(TransportKind::WebSocket);
+    session.give(Input::Stalled);
+    let begun = session.now;
+    let mut tries = 0;
+    // Each try but the last takes something.
+    loop {
+        session.now = session.machine.deadline().unwrap();
+        match session.give(TICK).pop() {
+            Some(Output::TryWrite) if tries < 30 => {
+                tries += 1;
+                session.machine.wrote(session.now);
+                session.give(Input::Stalled);
+            }
+            Some(Output::TryWrite) | None => {}
+            ended => {
+                assert_eq!(ended, closed(CloseReason::SlowConsumer).pop());
+                break;
+            }
+        }
+    }
+    // The timeout is 10 s, and an eighth of it passes between tries.
+    assert_eq!(session.now - begun, 30 * 1_250 * MS + 10_000 * MS);
+}
+
+#[test]
+fn a_pong_is_not_missed_while_its_ping_waits_behind_bytes_that_leave() {
+    let mut session = Played::new(TransportKind::WebSocket);
+    session.give(Input::Stalled);
+    let mut outputs = Vec::new();
+    // Far longer than the heartbeat.
+    for _ in 0..60 {
+        outputs.extend(session.wait(500 * MS));
+        session.machine.wrote(session.now);
+        session.give(Input::Stalled);
+    }
+    assert_eq!(outputs, [Output::Ping]);
+    // All has left now, the ping too.
+    session.machine.wrote(session.now);
+    assert_eq!(session.wait(199 * MS), []);
+    assert_eq!(session.wait(1_000 * MS), closed(CloseReason::PingTimeout));
 }
 
 #[test]
@@ -323,7 +369,7 @@ fn at_a_shutdown_a_websocket_may_take_long_as_long_as_it_takes_something() {
     for _ in 0..4 {
         session.give(Input::Stalled);
         assert_eq!(session.wait(4_999 * MS), []);
-        session.machine.wrote();
+        session.machine.wrote(session.now);
     }
     session.give(Input::Stalled);
     assert_eq!(session.wait(5_000 * MS), [Output::Gone]);
