@@ -36,6 +36,7 @@ async fn main() -> Result<()> {
             state::all(),
             life::all(),
             binary::all(),
+            limits::all(),
         ]);
     tokio::spawn(emitting::remind(io.handle()));
     let io = boards::with_boards(namespaces::with_game(io));
