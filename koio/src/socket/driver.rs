@@ -32,8 +32,6 @@ pub(super) struct SocketDriver {
     queue: EventQueue,
     /// Boxed, since it is `None` until the socket's end.
     closing: Option<Box<Closing>>,
-    /// There are events that may overlap, so `dispatch` is asked for the limit of each.
-    may_overlap: bool,
 }
 
 struct Closing {
@@ -64,9 +62,8 @@ impl SocketDriver {
         let connecting = dispatch.connect(&socket, Accept::new(socket.clone()));
         Self {
             socket,
-            may_overlap: dispatch.may_overlap(),
+            running: RunningHandlers::new(connecting, dispatch.may_overlap()),
             dispatch,
-            running: RunningHandlers::new(connecting),
             queue: EventQueue::default(),
             closing: None,
         }
@@ -164,7 +161,7 @@ impl SocketDriver {
         if self.running.is_alone() || self.is_held() {
             return None;
         }
-        if !self.may_overlap {
+        if !self.running.may_overlap() {
             return Some(Concurrency::ONE);
         }
         let limit = self.dispatch.limit(event);

@@ -25,6 +25,8 @@ pub(super) struct RunningHandlers {
     alone_bytes: u32,
     /// Nothing has been polled yet.
     is_new: bool,
+    /// There are events that may overlap, so the limit of each is asked for. Here, where it takes no memory of its own.
+    may_overlap: bool,
 }
 
 /// What a socket has only while events overlap or wait.
@@ -51,13 +53,19 @@ pub(super) enum Polled {
 }
 
 impl RunningHandlers {
-    pub(super) fn new(connecting: BoxFuture) -> Self {
+    pub(super) fn new(connecting: BoxFuture, may_overlap: bool) -> Self {
         Self {
             alone: Some(connecting),
             company: None,
             alone_bytes: 0,
             is_new: true,
+            may_overlap,
         }
+    }
+
+    /// Whether there are events that may overlap.
+    pub(super) fn may_overlap(&self) -> bool {
+        self.may_overlap
     }
 
     /// Whether nothing has been polled yet.
