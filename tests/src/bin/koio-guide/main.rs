@@ -6,12 +6,14 @@ mod binary;
 mod boards;
 mod emitting;
 mod errors;
+mod history;
 mod life;
 mod limits;
 mod middleware;
 mod namespaces;
 mod nodes;
 mod rooms;
+mod seats;
 mod state;
 
 use koio::{Io, Result, handlers, on};
@@ -31,6 +33,7 @@ async fn main() -> Result<()> {
             arguments::all(),
             errors::all(),
             emitting::all(),
+            history::all(),
             rooms::all(),
             middleware::all(),
             state::all(),
@@ -39,7 +42,7 @@ async fn main() -> Result<()> {
             limits::all(),
         ]);
     tokio::spawn(emitting::remind(io.handle()));
-    let io = boards::with_boards(namespaces::with_game(io));
+    let io = boards::with_boards(namespaces::with_game(seats::with_seats(io)));
     let io = limits::limited(middleware::patient(io));
     let server = io.bind("127.0.0.1:0").await?;
     assert_eq!(nodes::online(&server.handle()).await?, 0);
