@@ -15,8 +15,8 @@ pub struct EngineConfig {
     /// handshake, which gives up after `ping_interval + ping_timeout` without a ping.
     pub ping_interval: Duration,
     /// Time a client has to answer a ping. Default 20 s. A session that misses it ends with
-    /// [`CloseReason::PingTimeout`](crate::CloseReason::PingTimeout). The deadline is paused while the
-    /// server itself is not reading, because a handler's queue is full.
+    /// [`CloseReason::PingTimeout`](crate::CloseReason::PingTimeout). The deadline is paused while the server itself is not
+    /// reading, because [`read_ahead`](crate::config::SocketConfig::read_ahead) is full.
     pub ping_timeout: Duration,
     /// Time that an upgrade from polling to WebSocket may take. Default 10 s. At the limit the WebSocket is
     /// closed and the session goes on over polling.

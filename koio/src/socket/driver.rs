@@ -223,7 +223,7 @@ impl SocketDriver {
         true
     }
 
-    /// The server shuts down: drops the events that wait, and lets nobody in any more. What runs goes on.
+    /// The server shuts down: drops the events that wait, and refuses an undecided CONNECT. What runs goes on.
     pub(super) fn drain(&mut self) {
         self.drop_events(self.queue.len());
         self.queue.clear();

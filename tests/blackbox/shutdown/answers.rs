@@ -194,6 +194,30 @@ async fn every_namespace_of_a_client_is_answered_before_its_connection_closes() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namespace_is_not_entered_while_the_server_shuts_down_and_leaving_it_breaks_nothing() {
+    for transport in client::BOTH {
+        let record = Record::default();
+        let io = Io::new()
+            .state(record.clone())
+            .handlers(record::all())
+            .namespace("/other", Namespace::new().handlers(record::all()));
+        let memory = Memory::new(io);
+        let mut peer = memory.client(transport).await;
+        peer.send(r#"421["work",1,400]"#).await;
+        record.until("begin 1").await;
+        let ending = shut_down(&memory);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        peer.send("40/other,").await;
+        peer.send("41/other,").await;
+        peer.expect("431[1]").await;
+        ends(peer).await;
+        assert_eq!(ending.await.expect("a shutdown").answered, 1);
+        let lines = ["came", "begin 1", "end 1", "left: server shutting down"];
+        assert_eq!(record.lines(), lines, "{transport:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_may_take_all_the_time_there_is_until_the_deadline() {
     for transport in client::BOTH {
         let record = Record::default();

@@ -146,6 +146,9 @@ impl Outbox {
         if state.waiting >= HEAVY && state.writable {
             // A handler that emits much would otherwise fill the queue until it yields.
             self.offer(&mut state);
+            let ready = self.take_ready(&mut state);
+            drop(state);
+            ready.wake();
         }
         SendOutcome::Done
     }

@@ -3,11 +3,13 @@
 //! The tests of direct writes alone are not for `koio_slow_twins`, where there are none.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Wake, Waker},
+    task::{Context, Wake, Waker},
+    thread,
     time::Duration,
 };
 
@@ -546,4 +548,41 @@ fn a_flush_writes_drafts_behind_earlier_frames() {
     ];
     assert_eq!(takes.lock().taken, bytes(all));
     assert!(outbox.is_empty());
+}
+
+#[cfg(not(koio_slow_twins))]
+#[test]
+fn a_write_in_the_middle_of_a_turn_wakes_the_tasks_that_wait_for_room() {
+    let outbox = marked(1_000, usize::MAX);
+    let takes = Takes {
+        room: usize::MAX,
+        ..Takes::default()
+    };
+    outbox.open_direct_writer(Some(Arc::new(Mutex::new(takes))));
+    begin(&outbox);
+    assert!(outbox.end_turn(Waker::noop(), true));
+    begin(&outbox);
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let mut ready = pin!(outbox.ready());
+    // By another thread, which may not write during the turn.
+    let mut poll_ready = || {
+        thread::scope(|scope| {
+            let poll = || ready.as_mut().poll(&mut Context::from_waker(&waker));
+            scope.spawn(poll).join().unwrap().is_ready()
+        })
+    };
+    let big = draft(&"x".repeat(100_000)).into_frame();
+    thread::scope(|scope| {
+        let push = || outbox.push(&big, Urgency::Normal).unwrap();
+        scope.spawn(push).join().unwrap();
+    });
+    assert!(!poll_ready());
+    // An answer of the turn, which writes all that waits.
+    outbox.append(draft("x"), Urgency::Reply).unwrap();
+    assert!(!outbox.is_above_mark());
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    assert!(poll_ready());
+    assert!(outbox.end_turn(Waker::noop(), true));
+    outbox.leave_thread();
 }

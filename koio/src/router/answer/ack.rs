@@ -27,7 +27,8 @@ use crate::{
 /// }
 /// ```
 ///
-/// A [shutdown](crate::IoHandle::shutdown) waits, up to its deadline, for an `Ack` that another task holds.
+/// A [shutdown](crate::IoHandle::shutdown) waits, up to its deadline, for an `Ack` that another task holds, if the client
+/// asked for an acknowledgement.
 ///
 /// Such a handler returns nothing. If it fails, its error is the answer; if the `Ack` is dropped unsent, the
 /// answer is `unanswered`.
@@ -116,8 +117,8 @@ impl Ack {
     /// Work whose result is the [`reply`](Self::reply), to be spawned as a task of its own. It runs in the span of the event,
     /// and a panic in it is answered and reported as a handler's.
     ///
-    /// The client's next event does not wait for it. A `timeout` of the handler does not end it, a shutdown does not wait for
-    /// it.
+    /// The client's next event does not wait for it, and a `timeout` of the handler does not end it. A
+    /// [shutdown](crate::IoHandle::shutdown) waits for it if the client asked for an acknowledgement, up to its deadline.
     ///
     /// ```
     /// use koio::{Ack, on};

@@ -58,14 +58,14 @@ impl Client {
     }
 
     /// A packet for a namespace that this client is not in. It is dropped if the server has disconnected the client
-    /// from that namespace, since the client may have sent it before it got DISCONNECT. Otherwise the client broke the
-    /// protocol.
+    /// from that namespace, since the client may have sent it before it got DISCONNECT, and while the server shuts down,
+    /// since it lets no client in. Otherwise the client broke the protocol.
     pub(super) fn late_packet(
         &self,
         namespace: &str,
         what: &'static str,
     ) -> Result<(), ProtocolViolation> {
-        if self.has_left(namespace) {
+        if self.draining || self.has_left(namespace) {
             self.observers()
                 .notify(&Observation::LateEvent { namespace });
             return Ok(());

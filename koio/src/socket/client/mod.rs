@@ -76,7 +76,7 @@ struct Client {
     ignores_packets: bool,
     /// The server disconnects the client: packets are dropped, and CONNECT is refused.
     leaving: bool,
-    /// The server shuts down: no event is started any more.
+    /// The server shuts down: no event is started any more, and no namespace entered.
     draining: bool,
     closed: bool,
     /// Reading has stopped for `read_ahead`.
@@ -174,6 +174,8 @@ impl Client {
         self.watch_attachments()?;
         match incoming {
             None => Ok(()),
+            // Without an answer: the client asks again when it has found a server that stays.
+            Some(Incoming::Connect { .. }) if self.draining => Ok(()),
             Some(Incoming::Connect { namespace, auth }) => {
                 let namespace = wire::namespace_str(&namespace);
                 self.connect(namespace, &auth)?;
@@ -211,7 +213,7 @@ impl Client {
         }
         let joined =
             |driver: &SocketDriver| driver.is_open() && driver.socket().namespace() == namespace;
-        if !self.drivers.iter().any(joined) && !self.has_left(namespace) {
+        if !self.drivers.iter().any(joined) && !self.draining && !self.has_left(namespace) {
             return Err(ProtocolViolation::OutOfOrder("attachments before CONNECT"));
         }
         Ok(())
