@@ -564,7 +564,7 @@ fn a_write_in_the_middle_of_a_turn_wakes_the_tasks_that_wait_for_room() {
     begin(&outbox);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    let mut ready = pin!(outbox.ready());
+    let mut ready = pin!(outbox.ready(|| false));
     // By another thread, which may not write during the turn.
     let mut poll_ready = || {
         thread::scope(|scope| {
