@@ -44,7 +44,9 @@ impl<M> ServerCore<M> {
     }
 
     fn set_deadline(&self, deadline: Duration) {
-        let Some(by) = now().checked_add(deadline) else {
+        let (now, far) = (now(), Duration::from_secs(86_400 * 365));
+        // A deadline that the clock can't express is a year.
+        let Some(by) = now.checked_add(deadline).or_else(|| now.checked_add(far)) else {
             return;
         };
         let mut earliest = self.stop_by.lock();

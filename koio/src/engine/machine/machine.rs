@@ -100,7 +100,8 @@ impl Machine {
 
     /// When a connection that is busy now is tried next.
     pub(super) fn next_try(&self, now: Instant) -> Instant {
-        now + self.config.write_timeout / TRIES
+        // Never at once, whatever the timeout: a tick that is due again at the same time would be given for ever.
+        now + (self.config.write_timeout / TRIES).max(Duration::from_millis(1))
     }
 
     /// When a client whose connection has ended is taken for gone, unless it has [returned](Self::returned).
