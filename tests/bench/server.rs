@@ -44,8 +44,14 @@ async fn structure(message: Message) -> Message {
     message
 }
 
-#[on("await", concurrency = 16)]
+#[on("await")]
 async fn awaiting(text: String) -> String {
+    tokio::task::yield_now().await;
+    text
+}
+
+#[on("overlap", concurrency = 16)]
+async fn overlapping(text: String) -> String {
     tokio::task::yield_now().await;
     text
 }
@@ -132,7 +138,15 @@ async fn serve(asked: Asked) -> Result<()> {
         std::process::exit(0);
     });
     let mut io = Io::new()
-        .handlers(handlers![echo, json, value, structure, awaiting, pause])
+        .handlers(handlers![
+            echo,
+            json,
+            value,
+            structure,
+            awaiting,
+            overlapping,
+            pause
+        ])
         .handlers(handlers![binary, cast, join, say, join_timed])
         .config(|config| config.socket.namespaces = asked.namespaces + 1);
     for _ in 0..asked.wraps {

@@ -189,6 +189,21 @@ async fn attachments_that_are_too_big_together_end_the_connection() {
 }
 
 #[tokio::test]
+async fn attachments_together_may_be_as_long_as_max_payload_however_it_was_set() {
+    let raised = |io: koio::Io| io.config(|config| config.engine.max_payload = 2_000_000);
+    let mut scene = Scene::with(raised).await;
+    let mut client = scene.client(Transport::WebSocket).await;
+    let bytes = vec![7; 1_500_000];
+    client
+        .send_with(&format!(r#"451-1["file",{PLACEHOLDER}]"#), &[&bytes])
+        .await;
+    client.expect("431[1500000]").await;
+    client.close().await;
+    scene.report().await;
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn attachments_that_are_empty_or_as_big_as_allowed_are_taken() {
     let mut scene = Scene::new().await;
     let mut client = scene.client(Transport::WebSocket).await;

@@ -96,7 +96,7 @@ async fn limits_that_contradict_themselves_are_refused_where_they_were_given() {
 async fn two_limits_that_contradict_each_other_are_refused() {
     let io = Io::new().config(|config| {
         config.engine.max_payload = 1_024;
-        config.socket.packets.attachment_bytes = 1 << 30;
+        config.socket.packets.attachment_bytes = Some(1 << 30);
     });
     let error = refused(io).await;
     assert!(error.message().contains("attachment_bytes"), "{error}");

@@ -200,7 +200,17 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn ready(&self) {
-        self.0.outbox.ready().await;
+        self.ready_unless(|| false).await;
+    }
+
+    /// [`ready`](Self::ready), or until `is_over`: see [`Outbox::ready`].
+    pub(crate) async fn ready_unless(&self, is_over: impl Fn() -> bool) {
+        self.0.outbox.ready(is_over).await;
+    }
+
+    /// Wakes the tasks that wait in [`ready_unless`](Self::ready_unless).
+    pub(crate) fn wake_waiters(&self) {
+        self.0.outbox.wake_waiters();
     }
 
     /// Ends the session. Queued messages are delivered first, within

@@ -71,7 +71,13 @@ impl Config {
                 return Err(BadConfig::new(name, "is zero"));
             }
         }
-        if self.socket.packets.attachment_bytes > self.engine.max_payload.saturating_mul(16) {
+        let most = self.engine.max_payload.saturating_mul(16);
+        if self
+            .socket
+            .packets
+            .attachment_bytes
+            .is_some_and(|bytes| bytes > most)
+        {
             return Err(BadConfig::new(
                 "packets.attachment_bytes",
                 "is above sixteen times max_payload, so a few clients could fill the memory",

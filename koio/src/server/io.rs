@@ -278,10 +278,7 @@ impl Io {
     /// [`EngineConfig::max_payload`](crate::engine::EngineConfig::max_payload).
     #[track_caller]
     pub fn max_payload(self, bytes: usize) -> Self {
-        self.config(|config| {
-            config.engine.max_payload = bytes;
-            config.socket.packets.attachment_bytes = bytes;
-        })
+        self.config(|config| config.engine.max_payload = bytes)
     }
 
     /// The path that clients connect to. Default `/socket.io`, as in the official clients. It begins with a slash and

@@ -21,7 +21,7 @@ impl Io {
         let Self {
             setup,
             core,
-            config,
+            mut config,
             contradiction,
             origins,
             invalid_origin,
@@ -35,6 +35,12 @@ impl Io {
             let problem = format!("{limit}{}", location.unwrap_or_default());
             return Err(Error::setup(problem).because(Box::new(limit)));
         }
+        let max_payload = config.engine.max_payload;
+        config
+            .socket
+            .packets
+            .attachment_bytes
+            .get_or_insert(max_payload);
         if let Some(InvalidOrigin {
             given,
             why,

@@ -65,7 +65,7 @@ impl Socket {
         // A loop in which the queue is never full for long must let other tasks run.
         consume_budget().await;
         if self.is_open() {
-            self.session().ready().await;
+            self.session().ready_unless(|| !self.is_open()).await;
         }
         if self.is_open() {
             Ok(())

@@ -333,6 +333,8 @@ impl Socket {
         }
         self.core().local.leave(&self.0.namespace);
         self.0.acks.close();
+        // The session may go on, with a full queue.
+        self.session().wake_waiters();
         true
     }
 }

@@ -21,8 +21,8 @@ const CLIENTS: usize = 200;
 /// Time from one broadcast to the next, and what it says.
 const PERIOD: Duration = Duration::from_millis(4);
 const SIZE: usize = 1024;
-/// When the last of those that do not read must have been cut: after about 9 s Linux takes no more for them (2.2 MB
-/// each), then `write_timeout` runs for 10 s.
+/// When the last of those that do not read must have been cut: after up to 9 s Linux takes no more for them (at most
+/// 2.2 MB each), then `write_timeout` runs for 10 s.
 const MUST: Duration = Duration::from_secs(22);
 /// What one of them may hold at most: `send_queue_hard` and a message, in KiB.
 const MEMORY: f64 = 8.0 * 1024.0 + 1.0;

@@ -87,7 +87,7 @@ impl Echo {
         let (opcode, template) = &mut self.answer[usize::from(line.half)];
         let number = match self.kind {
             // The next one, in whatever order they come.
-            Kind::Awaiting => number(frame.payload),
+            Kind::Overlapping => number(frame.payload),
             _ => line.answered,
         };
         let expected = template.with(number);
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn answers_of_handlers_that_overlap_come_in_any_order_but_once() {
-        let check = |answers: &[u64]| check(Kind::Awaiting, answers);
+        let check = |answers: &[u64]| check(Kind::Overlapping, answers);
         assert!(matches!(check(&[FIRST + 1, FIRST]), Ok(0)));
         assert!(check(&[FIRST, FIRST]).is_err());
         assert!(check(&[FIRST + 2]).is_err());

@@ -2,7 +2,7 @@
 
 use super::{
     Goal, Row, Work,
-    echo::Kind::{Awaiting, Binary, Json, Struct, Text, Value},
+    echo::Kind::{Awaiting, Binary, Json, Overlapping, Struct, Text, Value},
 };
 
 const fn ratio(must: f64, aim: f64) -> Goal {
@@ -92,7 +92,7 @@ pub(crate) const ROWS: [Row; 22] = [
     },
     Row {
         name: "await1",
-        title: "echo that awaits once, 1 in flight, 32 B",
+        title: "echo that awaits once, 1 in flight, one at a time, 32 B",
         goal: ratio(0.80, 0.70),
         work: echo(Awaiting, 1, 32),
     },
@@ -100,7 +100,7 @@ pub(crate) const ROWS: [Row; 22] = [
         name: "await16",
         title: "echo that awaits once, 16 in flight and at once, 32 B",
         goal: ratio(0.60, 0.50),
-        work: echo(Awaiting, 16, 32),
+        work: echo(Overlapping, 16, 32),
     },
     Row {
         name: "overlap",

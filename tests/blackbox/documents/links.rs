@@ -193,20 +193,35 @@ fn grouped(number: usize) -> String {
 
 #[test]
 fn the_limits_of_the_guides_are_the_defaults() {
-    let Config { engine, socket, .. } = Config::default();
+    let Config {
+        engine,
+        socket,
+        header_timeout,
+        keep_alive_timeout,
+        attached_write_timeout,
+        shutdown_timeout,
+        ..
+    } = Config::default();
     let mib = |bytes: usize| {
         assert_eq!(bytes % (1 << 20), 0);
         format!("{} MiB", bytes >> 20)
     };
     let seconds = |time: Duration| format!("{} s", time.as_secs());
     let guide = read(&root().join("koio/docs/guide.md"));
-    for (what, default) in [
+    let (queue, bytes) = (socket.event_queue, socket.event_queue_bytes);
+    assert_eq!(
+        (engine.max_sessions, engine.max_unconnected_per_address),
+        (None, None)
+    );
+    for (limits, default) in [
+        ("`max_payload`", grouped(engine.max_payload)),
+        ("`message_timeout`", seconds(engine.message_timeout)),
         (
-            "a message (`max_payload`)",
-            format!("{} bytes", grouped(engine.max_payload)),
+            "`min_rate`",
+            format!("{} bytes/s", grouped(engine.min_rate)),
         ),
         (
-            "heartbeat (`ping_interval`, `ping_timeout`)",
+            "`ping_interval`, `ping_timeout`",
             format!(
                 "{}, {}",
                 seconds(engine.ping_interval),
@@ -214,33 +229,53 @@ fn the_limits_of_the_guides_are_the_defaults() {
             ),
         ),
         (
-            "time to connect to a namespace (`connect_timeout`)",
-            seconds(socket.connect_timeout),
+            "`event_queue`, `event_queue_bytes`",
+            format!("{queue}, {}", mib(bytes)),
         ),
+        ("`read_ahead`", mib(socket.read_ahead)),
+        ("`handler_grace`", seconds(socket.handler_grace)),
         (
-            "events that wait for the handlers of a socket",
-            format!("{}, {}", socket.event_queue, mib(socket.event_queue_bytes)),
-        ),
-        (
-            "events of a connection beyond that (`read_ahead`)",
-            mib(socket.read_ahead),
-        ),
-        (
-            "what waits to be sent to a client (`send_queue_bytes`, `send_queue_hard`)",
+            "`pending_acks`, `ack_timeout`",
             format!(
                 "{}, {}",
-                mib(engine.send_queue_bytes),
-                mib(engine.send_queue_hard)
+                grouped(socket.pending_acks),
+                seconds(socket.ack_timeout)
             ),
         ),
-        ("answers that are waited for", grouped(socket.pending_acks)),
-        ("rooms of a socket", grouped(socket.rooms)),
+        ("`send_queue_bytes`", mib(engine.send_queue_bytes)),
+        ("`send_queue_hard`", mib(engine.send_queue_hard)),
+        ("`write_timeout`", seconds(engine.write_timeout)),
+        ("`close_timeout`", seconds(engine.close_timeout)),
+        ("`poll_again_timeout`", seconds(engine.poll_again_timeout)),
+        ("`max_sessions`", "none".to_owned()),
         (
-            "handlers that go on after their socket has closed",
-            seconds(socket.handler_grace),
+            "`max_unconnected`, `max_unconnected_per_address`",
+            format!("{}, none", grouped(engine.max_unconnected)),
         ),
+        (
+            "`max_unconnected_head_bytes`",
+            mib(engine.max_unconnected_head_bytes),
+        ),
+        (
+            "`handshakes_per_second`",
+            engine.handshakes_per_second.to_string(),
+        ),
+        ("`connect_timeout`", seconds(socket.connect_timeout)),
+        ("`upgrade_timeout`", seconds(engine.upgrade_timeout)),
+        ("`namespaces`", socket.namespaces.to_string()),
+        (
+            "`rooms`, `room_name`",
+            format!("{}, {}", grouped(socket.rooms), socket.room_name),
+        ),
+        (
+            "`header_timeout`; length of a head",
+            format!("{}; 64 KiB", seconds(header_timeout)),
+        ),
+        ("`keep_alive_timeout`", seconds(keep_alive_timeout)),
+        ("`attached_write_timeout`", seconds(attached_write_timeout)),
+        ("`shutdown_timeout`", seconds(shutdown_timeout)),
     ] {
-        let row = format!("\n| {what} | {default} |");
+        let row = format!("\n| {limits} | {default}");
         assert!(guide.contains(&row), "{row}");
     }
     let porting = read(&root().join("koio/docs/from-socket-io.md"));

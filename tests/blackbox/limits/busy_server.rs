@@ -255,6 +255,27 @@ async fn a_history_of_100_000_events_is_sent_with_ready_from_a_handler_and_from_
 }
 
 #[tokio::test]
+async fn ready_is_refused_when_the_client_leaves_the_namespace_and_its_connection_goes_on() {
+    let io = Io::new().config(|config| config.engine.send_queue_bytes = 1);
+    let server = serve(io).await;
+    let mut client = Client::connect(server.target(), Transport::WebSocket).await;
+    let socket = server.handle.sockets().pop().expect("a socket");
+    socket
+        .emit("large", "x".repeat(20_000_000))
+        .expect("nothing waits");
+    socket.emit("small", ()).ok();
+    let waits = socket.ready();
+    tokio::pin!(waits);
+    let early = timeout(Duration::from_millis(50), &mut waits).await;
+    assert!(early.is_err());
+    client.send("41").await;
+    // Far less than `write_timeout`, with which the session ends.
+    let ended = timeout(Duration::from_secs(5), waits).await;
+    let ended = ended.expect("the end of the wait");
+    assert!(ended.is_err_and(|error| error.is_closed()));
+}
+
+#[tokio::test]
 async fn ready_is_refused_when_the_client_goes_while_it_waits() {
     for transport in client::BOTH {
         let io = Io::new().config(|config| config.engine.send_queue_bytes = 1);

@@ -26,13 +26,30 @@ impl Drop for Waiter<'_> {
 }
 
 impl Outbox {
-    /// Waits until the queue is below its first mark, or closed.
-    pub(crate) async fn ready(&self) {
+    /// Waits until the queue is below its first mark or closed, or `is_over`. After a change of that,
+    /// [`wake_waiters`](Self::wake_waiters) must be called.
+    pub(crate) async fn ready(&self, is_over: impl Fn() -> bool) {
         let mut waiter = Waiter {
             outbox: self,
             number: None,
         };
-        poll_fn(|cx| self.poll_ready(&mut waiter.number, cx)).await;
+        poll_fn(|cx| {
+            let polled = self.poll_ready(&mut waiter.number, cx);
+            // Behind the poll: the task is on the list when this is asked, so no change is missed.
+            if is_over() { Poll::Ready(()) } else { polled }
+        })
+        .await;
+    }
+
+    /// Wakes the tasks that wait in [`ready`](Self::ready), to look again.
+    pub(crate) fn wake_waiters(&self) {
+        let mut state = self.state();
+        let pressure = state.pressure.as_mut();
+        let waiting = pressure.map(|pressure| pressure.waiters.take_all());
+        drop(state);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
 
     fn poll_ready(&self, waiter: &mut Option<u64>, cx: &mut Context<'_>) -> Poll<()> {

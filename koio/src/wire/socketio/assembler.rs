@@ -205,7 +205,7 @@ impl Assembler {
         data: Bytes,
     ) -> Result<Option<Incoming>, DecodeError> {
         partial.bytes = partial.bytes.saturating_add(data.len());
-        if partial.bytes > self.limits.attachment_bytes {
+        if partial.bytes > self.limits.attachment_bytes() {
             return Err(DecodeError::new(DecodeErrorKind::AttachmentsTooLong, 0));
         }
         if partial.outstanding > 1 {

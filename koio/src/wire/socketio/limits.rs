@@ -12,8 +12,9 @@ pub const MAX_ATTACHMENTS: usize = 10;
 pub struct PacketLimits {
     /// Attachments of one packet (10).
     pub attachments: usize,
-    /// Bytes of all attachments of one packet together (1,000,000).
-    pub attachment_bytes: usize,
+    /// Bytes of all attachments of one packet together (`None`: as many as
+    /// [`max_payload`](crate::engine::EngineConfig::max_payload)).
+    pub attachment_bytes: Option<usize>,
     /// Bytes of a namespace (255).
     pub namespace: usize,
     /// Bytes of an event name (255).
@@ -24,11 +25,21 @@ pub struct PacketLimits {
     pub depth: usize,
 }
 
+impl PacketLimits {
+    /// Bytes of all attachments of one packet together, in a server whose `max_payload` was not given.
+    const DEFAULT_ATTACHMENT_BYTES: usize = 1_000_000;
+
+    pub(super) fn attachment_bytes(&self) -> usize {
+        self.attachment_bytes
+            .unwrap_or(Self::DEFAULT_ATTACHMENT_BYTES)
+    }
+}
+
 impl Default for PacketLimits {
     fn default() -> Self {
         Self {
             attachments: 10,
-            attachment_bytes: 1_000_000,
+            attachment_bytes: None,
             namespace: 255,
             event: 255,
             auth: 64 * 1024,

@@ -10,10 +10,12 @@ io.on("connection", (socket) => {
   for (const event of ["echo", "json", "value", "struct", "binary"]) {
     socket.on(event, (argument, ack) => ack(argument));
   }
-  socket.on("await", async (text, ack) => {
-    await null;
-    ack(text);
-  });
+  for (const event of ["await", "overlap"]) {
+    socket.on(event, async (text, ack) => {
+      await null;
+      ack(text);
+    });
+  }
   socket.on("pause", (text, ack) => setTimeout(ack, 20, text));
   socket.on("cast", (text) => io.emit("news", text));
   socket.on("join", (room, ack) => {

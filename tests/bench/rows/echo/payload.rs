@@ -13,8 +13,10 @@ pub(crate) enum Kind {
     Value,
     /// The same, which the server reads into a struct and writes anew.
     Struct,
-    /// A string that the handler hands back after it has awaited once. Handlers may overlap.
+    /// A string that the handler hands back after it has awaited once.
     Awaiting,
+    /// The same, and handlers may overlap.
+    Overlapping,
     /// An attachment.
     Binary,
 }
@@ -22,7 +24,10 @@ pub(crate) enum Kind {
 impl Kind {
     /// Whether it is about what a handler looks like, which servers without handlers can't have.
     pub(crate) fn is_about_handlers(self) -> bool {
-        matches!(self, Self::Value | Self::Struct | Self::Awaiting)
+        matches!(
+            self,
+            Self::Value | Self::Struct | Self::Awaiting | Self::Overlapping
+        )
     }
 
     /// A request, and the payloads of its answer. The number stands in the ack's id and in the payload, so neither
@@ -34,6 +39,7 @@ impl Kind {
             Self::Value => echo("value", &message(size)),
             Self::Struct => echo("struct", &message(size)),
             Self::Awaiting => echo("await", &format!("\"{}\"", text(size))),
+            Self::Overlapping => echo("overlap", &format!("\"{}\"", text(size))),
             Self::Binary => (
                 Template::text(r##"451-#["binary",{"_placeholder":true,"num":0}]"##)
                     .frame(BINARY, &text(size)),

@@ -19,6 +19,16 @@ async fn left(ctx: Context, reason: CloseReason) -> Result<()> {
     ctx.broadcast("left", ctx.socket().id()) // its rooms are in `ctx.socket().rooms()`
 }
 
+#[on("connection", ns = "/theatre")]
+async fn seated(ctx: Context) -> Result<()> {
+    let seats_left = 0; // looked up
+    if seats_left == 0 {
+        ctx.emit("refused", "no seat is left")?;
+        return Err(Error::new("full_house", "no seat is left"));
+    }
+    Ok(())
+}
+
 #[derive(Deserialize)]
 struct Login {
     token: String,
@@ -42,5 +52,5 @@ async fn member_arrived(ctx: Context) -> Result<()> {
 }
 
 pub(crate) fn all() -> koio::Handlers {
-    koio::handlers![arrived, left, member_arrived]
+    koio::handlers![arrived, left, seated, member_arrived]
 }

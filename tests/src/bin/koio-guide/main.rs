@@ -6,14 +6,12 @@ mod binary;
 mod boards;
 mod emitting;
 mod errors;
-mod history;
 mod life;
 mod limits;
 mod middleware;
 mod namespaces;
 mod nodes;
 mod rooms;
-mod seats;
 mod state;
 
 use koio::{Io, Result, handlers, on};
@@ -33,15 +31,15 @@ async fn main() -> Result<()> {
             arguments::all(),
             errors::all(),
             emitting::all(),
-            history::all(),
             rooms::all(),
             middleware::all(),
             state::all(),
             life::all(),
             binary::all(),
+            limits::all(),
         ]);
     tokio::spawn(emitting::remind(io.handle()));
-    let io = boards::with_boards(namespaces::with_game(seats::with_seats(io)));
+    let io = boards::with_boards(namespaces::with_game(io));
     let io = limits::limited(middleware::patient(io));
     let server = io.bind("127.0.0.1:0").await?;
     assert_eq!(nodes::online(&server.handle()).await?, 0);

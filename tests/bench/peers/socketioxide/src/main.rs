@@ -48,10 +48,12 @@ async fn main() -> std::io::Result<()> {
                 let _ = ack.send(&message);
             },
         );
-        socket.on("await", async |Data::<String>(text), ack: AckSender| {
-            tokio::task::yield_now().await;
-            let _ = ack.send(&text);
-        });
+        for event in ["await", "overlap"] {
+            socket.on(event, async |Data::<String>(text), ack: AckSender| {
+                tokio::task::yield_now().await;
+                let _ = ack.send(&text);
+            });
+        }
         socket.on("pause", async |Data::<String>(text), ack: AckSender| {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let _ = ack.send(&text);
