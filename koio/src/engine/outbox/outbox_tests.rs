@@ -130,7 +130,7 @@ async fn a_retry_that_the_connection_takes_nothing_of_is_no_progress() {
     outbox.open_direct_writer(Some(Arc::new(Mutex::new(Takes::default()))));
     assert!(outbox.end_turn(Waker::noop(), true));
     let frame = draft(&"x".repeat(100)).into_frame();
-    let mut share = || {
+    let share = || {
         let mut budget = WriteBudget::up_to(0);
         outbox.share(&frame, &mut budget).map(drop)
     };
@@ -587,7 +587,7 @@ fn a_write_in_the_middle_of_a_turn_wakes_the_tasks_that_wait_for_room() {
     begin(&outbox);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    let mut ready = pin!(outbox.ready());
+    let mut ready = pin!(outbox.ready(|| false));
     // By another thread, which may not write during the turn.
     let mut poll_ready = || {
         thread::scope(|scope| {
