@@ -41,7 +41,8 @@ pub struct EngineConfig {
     pub send_queue_hard: usize,
     /// Time without any progress in writing to a WebSocket that has something to write, and time for which a queue
     /// above [`send_queue_bytes`](Self::send_queue_bytes) may take broadcasts while its client takes nothing. Default 10 s.
-    /// Then the session ends as a slow consumer.
+    /// Then the session ends as a slow consumer. An answer to a poll of which the client takes nothing for this time is cut,
+    /// and its session ends with a transport error.
     ///
     /// Progress is what the kernel takes: koio asks it eight times within this time, also where it has not said that there is
     /// room. Behind TLS or another stream only what that stream accepts counts.
@@ -89,8 +90,8 @@ pub struct EngineConfig {
     /// ([`sessions_abandoned`](crate::observe::Counts::sessions_abandoned)), never later than after `close_timeout`, and
     /// at a shutdown after 1 s. A closing session that has nothing for its client, and no poll that waits, ends at once.
     ///
-    /// The same time applies to a client whose connection ends between two polls, on koio's own listener: if no poll waits
-    /// and no request comes in this time, its session ends with
+    /// The same time applies to a client whose connection ends between two polls, or goes on with a request for another
+    /// session, on koio's own listener: if no poll waits and no request comes in this time, its session ends with
     /// [`CloseReason::TransportClose`](crate::CloseReason::TransportClose). Inside another server connections can't be seen,
     /// and it ends with the ping timeout.
     pub poll_again_timeout: Duration,

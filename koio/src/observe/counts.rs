@@ -18,8 +18,8 @@ pub struct Counts {
     /// [`write_timeout`](crate::config::EngineConfig::write_timeout). The others reached
     /// [`send_queue_hard`](crate::config::EngineConfig::send_queue_hard).
     pub write_timeouts: u64,
-    /// Sessions that were closed because their client went beyond a limit of the transport: `max_payload`,
-    /// `max_fragments`, `message_timeout`, `min_rate`, or control frames.
+    /// Sessions, and WebSockets that were to become a session's transport, that were closed because their client went beyond
+    /// a limit of the transport: `max_payload`, `max_fragments`, `message_timeout`, `min_rate`, or control frames.
     pub limits_exceeded: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,

@@ -190,7 +190,7 @@ pub enum Observation<'a> {
         cause: fmt::Arguments<'a>,
     },
     /// A session is closed because its client went beyond a limit of the transport: of a message's size, of its parts, or of
-    /// the time it may take.
+    /// the time it may take. If that was on a WebSocket to which the session was to move, only the WebSocket is closed.
     LimitExceeded {
         /// The session.
         sid: Sid,

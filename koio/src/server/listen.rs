@@ -69,7 +69,7 @@ impl Server {
     /// the deadline of the shutdown.
     ///
     /// # Errors
-    /// None today: a connection that can't be accepted is tried again.
+    /// None: a connection that can't be accepted is tried again.
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting; sessions that are open go on.

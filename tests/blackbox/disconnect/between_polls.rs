@@ -55,6 +55,28 @@ async fn a_page_that_is_reloaded_ten_times_leaves_no_ghosts() {
 }
 
 #[tokio::test]
+async fn a_client_whose_connection_goes_on_with_another_session_leaves_no_ghost() {
+    // A browser uses the connection of the page before for the next one. A plain request, and one that hyper serves.
+    for header in [("Accept", "*/*"), ("Expect", "nothing")] {
+        let server = server().await;
+        let target = server.target();
+        let mut http = Http::connect(target.addr).await;
+        let mut pages = [Polling::open(target).await, Polling::open(target).await];
+        for page in &pages {
+            let connect = [("Content-Length", "2"), header];
+            http.head("POST", &page.path(), &connect).await;
+            http.write("40").await;
+            assert_eq!(http.response().await.expect("an answer").text(), "ok");
+            http.head("GET", &page.path(), &[header]).await;
+            let connected = http.response().await.expect("an answer");
+            assert!(connected.text().starts_with("40{"), "{}", connected.text());
+        }
+        pages[1].begin_get().await;
+        until_sockets(&server, 1).await;
+    }
+}
+
+#[tokio::test]
 async fn a_client_whose_connections_end_after_each_answer_stays_as_long_as_it_polls() {
     let server = server().await;
     let target = server.target();

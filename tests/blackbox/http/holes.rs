@@ -151,3 +151,25 @@ async fn a_hang_up_behind_a_poll_is_noticed_whatever_comes_before_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_handshake_whose_answer_is_lost_ends_no_other_session_of_its_connection() {
+    for way in [SHORT_WAY, LONG_WAY] {
+        let mut scene = Scene::alone(|io| io).await;
+        let mut session = scene.polling().await;
+        let mut http = begin_poll(&session, way).await;
+        session.send(r#"421["echo",1]"#).await;
+        assert_eq!(http.response().await.expect("an answer").text(), "431[1]");
+        // Another client of the same proxy. The server reads its request behind the reset, and can't write.
+        let target = session.target.polling();
+        http.write(format!("GET {target} HTTP/1.1\r\nHost: a\r\n{way}\r\n"))
+            .await;
+        session.begin_get().await;
+        reset(http);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        session.send(r#"421["echo",2]"#).await;
+        assert_eq!(session.polled().await.text(), "431[2]", "{way}");
+        assert_eq!(scene.server.handle.counts().answers_cut, 0);
+        scene.assert_nobody_left();
+    }
+}

@@ -111,6 +111,20 @@ async fn sessions_are_limited_in_total_if_asked() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_another_limit_refuses_is_refused_by_that_one() {
+    let scene = scene(|config| {
+        config.max_sessions = Some(1);
+        config.handshakes_per_second = 1;
+    })
+    .await;
+    let _polling = Polling::open(scene.target()).await;
+    for headers in [&[][..], &[LONG_WAY]] {
+        let refused = handshake(&scene.server, headers).await;
+        assert_refused(&refused, "max_sessions reached: 1 of 1");
+    }
+}
+
+#[tokio::test]
 async fn big_heads_of_sessions_without_a_socket_are_bounded_together() {
     let scene = scene(|config| config.max_unconnected_head_bytes = 256 * 1024).await;
     let cookie = "x".repeat(60_000);

@@ -56,7 +56,7 @@ impl SessionTask {
             reason,
             CloseReason::TransportClose | CloseReason::TransportError | CloseReason::PingTimeout
         );
-        if is_client_gone && !self.session.shared().outbox.is_empty() {
+        if is_client_gone && ending == Ending::Cut && !self.session.shared().outbox.is_empty() {
             self.count_abandoned();
         }
         self.session.shared().outbox.close(ending);
@@ -64,10 +64,11 @@ impl SessionTask {
         self.upstream.on_close(reason);
         let progress = self.transport.close(reason, ending);
         self.close_retired(reason);
-        if ending == Ending::Flush {
+        let flushes = ending == Ending::Flush;
+        if flushes {
             self.machine.delivers(self.transport.last_answer(), now());
         }
-        if progress == CloseProgress::Finished || self.has_nothing_to_say() {
+        if progress == CloseProgress::Finished || flushes && self.has_nothing_to_say() {
             self.delivered = true;
             // At once: a client that sees its request answered finds the session gone.
             self.input(Input::Finished);
@@ -102,8 +103,8 @@ impl SessionTask {
         }
     }
 
-    /// Whether the client would learn nothing from its next request but that the session is over, which it learns as well
-    /// when it finds the session gone. A client that upgrades is told on its new transport.
+    /// Whether the client of a session that flushes would learn nothing from its next request but that the session is over,
+    /// which it learns as well when it finds the session gone. A client that upgrades is told on its new transport.
     fn has_nothing_to_say(&mut self) -> bool {
         self.transport.kind().capabilities().waits_for_requests
             && self.session.shared().outbox.is_empty()

@@ -9,7 +9,11 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::connection::HttpConnection;
-use crate::{observe::Observers, time::now, transport::polling::AnsweredPoll};
+use crate::{
+    observe::Observers,
+    time::now,
+    transport::polling::{AnsweredPoll, NothingTaken},
+};
 
 /// What another server gets of a body at a time. It may keep several such pieces for a client that does not read them.
 const PIECE: usize = 64 * 1024;
@@ -95,17 +99,18 @@ impl AnswerLeft {
         piece
     }
 
-    fn cut(&mut self, cause: &str) {
-        self.payload = Bytes::new();
-        if let Some(poll) = self.poll.take() {
-            poll.cut(&self.observers, cause);
-        }
+    /// Takes what is left.
+    fn take(&mut self) -> (Bytes, Option<AnsweredPoll>, Observers) {
+        let payload = std::mem::take(&mut self.payload);
+        (payload, self.poll.take(), self.observers.clone())
     }
 }
 
 impl Drop for AnswerLeft {
     fn drop(&mut self) {
-        self.cut("it was dropped before its end");
+        if let Some(poll) = self.poll.take() {
+            poll.cut(&self.observers, "it was dropped before its end");
+        }
     }
 }
 
@@ -124,7 +129,11 @@ async fn drop_stalled(left: Weak<Mutex<AnswerLeft>>, timeout: Duration) {
         tokio::time::sleep_until(by.into()).await;
     }
     if let Some(left) = left.upgrade() {
-        left.lock()
-            .cut("the server took nothing for the write timeout");
+        let (payload, poll, observers) = left.lock().take();
+        // Without the lock: observers are the user's.
+        drop(payload);
+        if let Some(poll) = poll {
+            poll.cut(&observers, &NothingTaken(timeout).to_string());
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 /// headers. Cookies and tokens fit; bodies are not bound by it.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
 
-/// How long a connection may take, without any progress, for its parts.
+/// How long each part of an exchange may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpTimeouts {
     /// For the head of a request, from its first byte; and for the first request of a connection to come.

@@ -9,10 +9,12 @@ use crate::engine::Session;
 pub(crate) struct LastSession(Mutex<Option<Session>>);
 
 impl LastSession {
-    /// A request for this session has come.
+    /// A request for this session has come. If the last was for another, that session's client may have gone.
     pub(super) fn set(&self, session: &Session) {
         let last = self.0.lock().replace(session.clone());
-        drop(last);
+        if let Some(last) = last.filter(|last| last.sid_ref() != session.sid_ref()) {
+            last.connection_ended();
+        }
     }
 
     /// The connection has ended, and a client that polls may have gone with it.

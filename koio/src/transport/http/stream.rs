@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::connection::HttpConnection;
 use crate::{
     time::now,
-    transport::{lazy_timer::LazyTimer, tcp::Tcp},
+    transport::{lazy_timer::LazyTimer, polling::NothingTaken, tcp::Tcp},
 };
 
 /// A TCP connection, and bytes that were read from it already. Its reads and writes have deadlines.
@@ -102,10 +102,11 @@ impl StreamDeadlines {
             Poll::Pending => {
                 let since = *self.stalled.get_or_insert_with(now);
                 let timeout = self.connection.write_timeout();
-                if let Some(by) = timeout.and_then(|timeout| since.checked_add(timeout)) {
+                if let Some(timeout) = timeout
+                    && let Some(by) = since.checked_add(timeout)
+                {
                     ready!(self.write.poll(cx, by));
-                    self.connection
-                        .cut("the client took nothing for the write timeout");
+                    self.connection.cut(&NothingTaken(timeout).to_string());
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
             }

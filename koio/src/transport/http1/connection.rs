@@ -25,7 +25,9 @@ use crate::{
     fast_path::FastPath,
     time::now,
     transport::{
-        EngineService, HandshakeRate, HttpTimeouts, polling::PollResponse, read_buffer::ReadBuffer,
+        EngineService, HandshakeRate, HttpTimeouts,
+        polling::{NothingTaken, PollResponse},
+        read_buffer::ReadBuffer,
         tcp::Tcp,
     },
 };
@@ -308,6 +310,7 @@ impl Http1Connection {
         }
     }
 
+    /// Answers a handshake.
     fn respond(&mut self, response: PollResponse, allow_origin: Option<&HeaderValue>) -> NextStep {
         let Some(writer) = self.tcp.writer() else {
             return NextStep::End(Http1End::Close);
@@ -320,7 +323,11 @@ impl Http1Connection {
             now,
         };
         match response_writer::write(&writer, response, &head) {
-            Some(unsent) => NextStep::Write(unsent),
+            Some(mut unsent) => {
+                // The answer to a handshake holds no packets of the session whose requests the connection carried before.
+                unsent.loses_packets = false;
+                NextStep::Write(unsent)
+            }
             None => NextStep::Request,
         }
     }
@@ -343,7 +350,10 @@ impl Http1Connection {
             } else {
                 &mut head
             };
-            if timeout(time, self.tcp.write_buf(next)).await?? == 0 {
+            let Ok(written) = timeout(time, self.tcp.write_buf(next)).await else {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, NothingTaken(time)));
+            };
+            if written? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             self.idle.restart(now());

@@ -119,25 +119,18 @@ impl SessionRequests {
         };
         let config = self.service.engine.config();
         let intent = request::judge(method, query, upgrade, config).ok()?;
-        if matches!(intent, RequestIntent::Open(_)) {
-            // A refusal is hyper's, which counts the handshakes on.
-            self.handshakes.take(config.handshakes_per_second).ok()?;
-        }
         match intent {
-            RequestIntent::Open(TransportKind::Polling) => {
-                let opening = self.opening(request, TransportKind::Polling);
-                let handshake = self
-                    .service
-                    .engine
-                    .open(opening, Box::<PollingTransport>::default())
-                    .ok()?;
-                let payload = payload::encode([handshake]);
-                Some(AcceptedRequest::Response(
-                    PollResponse::Payload(payload),
-                    allow_origin,
-                ))
+            RequestIntent::Open(transport) => {
+                let mut handshakes = self.handshakes;
+                handshakes.take(config.handshakes_per_second).ok()?;
+                let opened = match transport {
+                    TransportKind::Polling => self.open_polling(request, allow_origin)?,
+                    _ => self.upgrade(request, None)?,
+                };
+                // Behind every refusal: hyper, which answers it, counts the handshake then.
+                self.handshakes = handshakes;
+                Some(opened)
             }
-            RequestIntent::Open(_) => self.upgrade(request, None),
             RequestIntent::Session(sid, TransportKind::WebSocket) => {
                 let session = self.service.engine.get(&sid)?;
                 self.upgrade(request, Some(session))
@@ -193,6 +186,18 @@ impl SessionRequests {
             client.begin_request(head.allow_origin.as_ref(), wake, waker)
         })?;
         Some(AcceptedRequest::SessionResponds)
+    }
+
+    fn open_polling(
+        &self,
+        request: &PlainRequest<'_>,
+        allow_origin: Option<HeaderValue>,
+    ) -> Option<AcceptedRequest> {
+        let opening = self.opening(request, TransportKind::Polling);
+        let transport = Box::<PollingTransport>::default();
+        let handshake = self.service.engine.open(opening, transport).ok()?;
+        let payload = PollResponse::Payload(payload::encode([handshake]));
+        Some(AcceptedRequest::Response(payload, allow_origin))
     }
 
     fn opening(&self, request: &PlainRequest<'_>, transport: TransportKind) -> Opening {

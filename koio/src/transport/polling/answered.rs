@@ -1,5 +1,7 @@
 //! A poll that was answered, in case the answer is lost.
 
+use std::{fmt, time::Duration};
+
 use super::inbox;
 use crate::{
     engine::{CloseReason, Session, TransportKind},
@@ -29,8 +31,7 @@ impl AnsweredPoll {
         self.session.lost(CloseReason::TransportError);
     }
 
-    /// The connection was reset behind the answer. Nobody can tell whether the client had read it, unless it has polled
-    /// again.
+    /// The connection was reset behind the answer. Whether the client had read it is unknown, unless it has polled again.
     pub(crate) fn reset(self, observers: &Observers) {
         let is_last = inbox::polls(&self.session) == Some(self.number);
         if is_last && self.session.transport() == TransportKind::Polling {
@@ -38,3 +39,16 @@ impl AnsweredPoll {
         }
     }
 }
+
+/// The client has taken nothing of an answer for this long, which is `write_timeout`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NothingTaken(pub(crate) Duration);
+
+impl fmt::Display for NothingTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(time) = self;
+        write!(f, "nothing was taken for {time:?} (write_timeout {time:?})")
+    }
+}
+
+impl std::error::Error for NothingTaken {}

@@ -141,7 +141,7 @@ impl PollingInbox {
 
     /// Bytes of a POST whose body is being read.
     pub(super) fn arrived(&self) -> Option<u64> {
-        // Relaxed: whoever looks too early looks again.
+        // Relaxed: a session that looks too early looks again.
         self.arrived.load(Ordering::Relaxed).checked_sub(1)
     }
 

@@ -11,7 +11,7 @@ mod transport;
 pub(crate) use self::inbox::{begin_post, post};
 pub(crate) use self::transport::PollingTransport;
 pub(crate) use self::{
-    answered::AnsweredPoll,
+    answered::{AnsweredPoll, NothingTaken},
     inbox::{poll, post_whole},
     requests::{PendingPoll, PostRequest},
     response::{PendingRequest, PollResponse, Responder},

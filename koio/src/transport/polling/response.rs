@@ -18,7 +18,7 @@ pub(crate) enum PollResponse {
 }
 
 impl PollResponse {
-    /// Whether it holds packets that are lost with it. Nobody misses a noop.
+    /// Whether it holds packets that are lost with it. A noop is missed by no client.
     pub(crate) fn may_not_be_lost(&self) -> bool {
         matches!(self, Self::Payload(payload) if **payload != *b"6")
     }

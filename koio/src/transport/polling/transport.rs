@@ -180,12 +180,12 @@ impl Transport for PollingTransport {
     fn release(&mut self, frames: &mut dyn FrameSource) {
         self.take_requests();
         if let Some(poll) = self.poll.take() {
-            let payload = encode(frames);
-            poll.respond(if payload.is_empty() {
-                payload_of([Frame::noop()])
-            } else {
-                PollResponse::Payload(payload)
-            });
+            let mut payload = encode(frames);
+            if payload.is_empty() {
+                payload = payload::encode([Frame::noop()]);
+            }
+            self.inbox.answered(payload.len());
+            poll.respond(PollResponse::Payload(payload));
         }
     }
 

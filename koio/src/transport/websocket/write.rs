@@ -35,8 +35,8 @@ pub(in crate::transport) trait Sink {
 /// All that a connection has taken over and has not written, in the order in which it is written: the rest of the frame
 /// that was begun and the frames behind it, then the urgent bytes, then the outbox's frames, then a close frame.
 ///
-/// There is one for each connection, and whoever writes to the connection writes through it. So nothing gets between the
-/// parts of a frame, whoever began it, or ahead of the response of the handshake.
+/// There is one for each connection, and every write to the connection goes through it. So nothing gets between the parts
+/// of a frame, or ahead of the response of the handshake.
 #[derive(Debug, Default)]
 pub(in crate::transport) struct WriteQueue {
     /// The first may be partly written. Boxed, and absent when empty, to keep idle connections small.
@@ -194,7 +194,7 @@ impl WriteQueue {
         } else {
             self.write_slices(sink, together)
         };
-        // Also after an error: what was gathered is not lost, whoever meets the error again.
+        // Also after an error: what was gathered is kept, and the next write meets the error again.
         let written = match &poll {
             Poll::Ready(Ok(written)) => *written,
             Poll::Ready(Err(_)) | Poll::Pending => 0,

@@ -92,6 +92,29 @@ async fn a_close_packet_answers_the_waiting_poll_with_a_noop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poll_that_comes_right_behind_a_close_packet_is_answered_with_a_noop() {
+    let (engine, above, session) = polling(config());
+    session.begin_post().unwrap();
+    let post = session.post(packets("1")).unwrap();
+    settle().await;
+    assert_eq!(above.closed(), [CloseReason::TransportClose]);
+    assert_eq!(polled(&session).await, "6");
+    assert_eq!(post.await.unwrap(), PollResponse::Taken);
+    settle().await;
+    assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_packet_without_a_poll_is_answered_at_once() {
+    let (engine, _above, session) = polling(config());
+    let begun = now();
+    assert_eq!(posted(&session, "1").await, PollResponse::Taken);
+    assert!(now() - begun <= Duration::from_millis(21));
+    settle().await;
+    assert!(engine.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_undecodable_post_is_refused_and_ends_the_session() {
     let (engine, above, session) = polling(config());
     assert_eq!(
