@@ -314,7 +314,7 @@ fn concurrency(key: &Ident, value: Option<TokenStream>) -> syn::Result<LitInt> {
     match number.base10_parse::<u16>() {
         Ok(1..=MAX_CONCURRENCY) => Ok(number),
         _ => Err(wrong(format!(
-            "{number} events can't run at the same time, but at least 1 and at most {MAX_CONCURRENCY} of one socket"
+            "`concurrency` is at least 1 and at most {MAX_CONCURRENCY}, not {number}"
         ))),
     }
 }

@@ -113,7 +113,9 @@ impl Outbox {
     pub(crate) fn retry(&self) -> bool {
         let mut state = self.state_with_turn();
         let has_progressed = self.offer(&mut state);
-        self.progressed(state);
+        let ready = self.take_ready(&mut state);
+        drop(state);
+        ready.wake();
         has_progressed
     }
 

@@ -122,6 +122,29 @@ async fn a_broadcast_is_queued_between_the_marks_while_the_client_takes_somethin
     outbox.push(&frame, Urgency::Reply).unwrap();
 }
 
+#[cfg(not(koio_slow_twins))]
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_the_connection_takes_nothing_of_is_no_progress() {
+    let outbox = marked(1_000, 100_000);
+    begin(&outbox);
+    outbox.open_direct_writer(Some(Arc::new(Mutex::new(Takes::default()))));
+    assert!(outbox.end_turn(Waker::noop(), true));
+    let frame = draft(&"x".repeat(100)).into_frame();
+    let share = || {
+        let mut budget = WriteBudget::up_to(0);
+        outbox.share(&frame, &mut budget).map(drop)
+    };
+    for _ in 0..20 {
+        share().unwrap();
+    }
+    assert!(outbox.is_above_mark());
+    tokio::time::advance(Duration::from_secs(9)).await;
+    assert!(!outbox.retry());
+    share().unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(share(), Err(NotQueued::SlowConsumer));
+}
+
 #[test]
 fn nothing_is_queued_above_the_second_mark() {
     let frame = draft(&"x".repeat(100)).into_frame();
