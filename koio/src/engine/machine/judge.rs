@@ -62,7 +62,7 @@ impl Machine {
         }
     }
 
-    /// When the next [`Input::Tick`] is due.
+    /// When the next [`Input::Tick`](super::input::Input::Tick) is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let heartbeat = match &self.phase {
             SessionPhase::Gone => return None,
