@@ -17,6 +17,12 @@ use crate::{
     transport::{lazy_timer::LazyTimer, polling::NothingTaken, tcp::Tcp},
 };
 
+/// The most bytes that one read drops when a connection is closed.
+const DROPPED_AT_ONCE: usize = 8 * 1024;
+
+/// Such reads: 256 KiB in all.
+const DROPS: usize = 32;
+
 /// A TCP connection, and bytes that were read from it already. Its reads and writes have deadlines.
 ///
 /// hyper's own `header_read_timeout` runs from the answer before, so one number would be the time of a head and that of an
@@ -167,6 +173,23 @@ impl AsyncWrite for HttpStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
+        self.drop_arrived(cx);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl HttpStream {
+    /// Drops what has arrived and will not be answered. A socket that is closed with unread bytes resets its connection, and
+    /// the client may lose the last answers (RFC 9112 section 9.6).
+    fn drop_arrived(&mut self, cx: &mut Context<'_>) {
+        let mut bytes = [0; DROPPED_AT_ONCE];
+        for _ in 0..DROPS {
+            let mut buf = ReadBuf::new(&mut bytes);
+            let read = Pin::new(&mut self.tcp).poll_read(cx, &mut buf);
+            if !matches!(read, Poll::Ready(Ok(()))) || buf.filled().is_empty() {
+                return;
+            }
+        }
     }
 }
