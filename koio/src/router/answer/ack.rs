@@ -49,10 +49,15 @@ impl Ack {
     where
         T: Serialize + Send + 'static,
     {
+        self.answer_once(|ctx, id| ctx.send_answer(id, ctx.socket().answer(id, &value)));
+    }
+
+    /// Answers, if the client wants an answer and has none. A second answer is counted.
+    fn answer_once(&self, answer: impl FnOnce(&Context, u64)) {
         let ctx = &self.ctx;
         let Some(id) = ctx.ack_id() else { return };
         if ctx.answer_state().claim() {
-            ctx.send_answer(id, ctx.socket().answer(id, &value));
+            answer(ctx, id);
         } else {
             ctx.count_second_answer();
         }
@@ -95,21 +100,11 @@ impl Ack {
         });
         match written {
             Ok(None) => {}
-            Ok(Some(_)) if !ctx.answer_state().claim() => ctx.count_second_answer(),
-            Ok(Some(answer)) => {
-                if let Some(id) = ctx.ack_id() {
-                    ctx.send_answer(id, answer);
-                }
-            }
+            Ok(Some(answer)) => self.answer_once(|ctx, id| ctx.send_answer(id, answer)),
             Err(error) => {
                 let error = ctx.mapped(error);
                 ctx.report(&error);
-                let Some(id) = ctx.ack_id() else { return };
-                if ctx.answer_state().claim() {
-                    ctx.send_error(id, &error);
-                } else {
-                    ctx.count_second_answer();
-                }
+                self.answer_once(|ctx, id| ctx.send_error(id, &error));
             }
         }
     }
