@@ -99,9 +99,7 @@ impl Outbox {
     #[cold]
     fn progressed(&self, mut state: MutexGuard<'_, OutboxState>) {
         state.progressed();
-        let ready = self.take_ready(&mut state);
-        drop(state);
-        ready.wake();
+        self.release(state);
     }
 
     /// The connection has taken bytes of what the transport had taken out before.
@@ -113,9 +111,7 @@ impl Outbox {
     pub(crate) fn retry(&self) -> bool {
         let mut state = self.state_with_turn();
         let has_progressed = self.offer(&mut state);
-        let ready = self.take_ready(&mut state);
-        drop(state);
-        ready.wake();
+        self.release(state);
         has_progressed
     }
 

@@ -146,9 +146,7 @@ impl Outbox {
         if state.waiting >= HEAVY && state.writable {
             // A handler that emits much would otherwise fill the queue until it yields.
             self.offer(&mut state);
-            let ready = self.take_ready(&mut state);
-            drop(state);
-            ready.wake();
+            self.release(state);
         }
         SendOutcome::Done
     }
@@ -365,9 +363,7 @@ impl Outbox {
         }
         let waiting = state.waiting;
         self.set_load(&mut state, waiting);
-        let ready = self.take_ready(&mut state);
-        drop(state);
-        ready.wake();
+        self.release(state);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -407,6 +403,13 @@ impl Outbox {
             }
             _ => ReadyWakers::default(),
         }
+    }
+
+    /// Unlocks, and then wakes the tasks that have waited for room, if there is some.
+    pub(super) fn release(&self, mut state: MutexGuard<'_, OutboxState>) {
+        let ready = self.take_ready(&mut state);
+        drop(state);
+        ready.wake();
     }
 
     /// Sets how much is queued.
