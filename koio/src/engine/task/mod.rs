@@ -14,3 +14,4 @@ mod upgrade;
 mod write;
 
 pub(crate) use session_task::{SessionTask, send_handshake};
+pub(crate) use turn::wake_after_others;

@@ -4,14 +4,14 @@ use std::{
     future::{Future, poll_fn},
     io,
     net::SocketAddr,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use super::{
     idle_timer::IdleTimer,
@@ -22,6 +22,7 @@ use super::{
     upgrade::PendingUpgrade,
 };
 use crate::{
+    engine::wake_after_others,
     fast_path::FastPath,
     time::now,
     transport::{
@@ -181,8 +182,7 @@ impl Http1Connection {
                 step => return Poll::Ready(step),
             }
         }
-        // The first poll of `yield_now` defers the wake-up, behind the other tasks that are ready.
-        let _ = pin!(yield_now()).poll(cx);
+        wake_after_others(cx);
         Poll::Pending
     }
 

@@ -15,15 +15,13 @@ mod unfinished;
 mod write;
 
 use std::{
-    future::Future,
     num::NonZeroU16,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
-use tokio::task::yield_now;
 use tracing::debug;
 
 pub(super) use self::write::{Sink, WriteQueue};
@@ -41,6 +39,7 @@ use crate::{
         transport::{
             Arriving, CloseProgress, DirectWrite, FrameSource, Received, Transport, TransportLost,
         },
+        wake_after_others,
     },
     time,
     wire::Message,
@@ -354,11 +353,6 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn end_turn(&mut self) {
         self.buffer.release();
     }
-}
-
-/// Wakes the session's task behind the other tasks: the first poll of `yield_now` defers the wake-up.
-fn wake_after_others(cx: &mut Context<'_>) {
-    let _ = pin!(yield_now()).poll(cx);
 }
 
 /// The close code for an ending (RFC 6455 section 7.4.1). The official clients ignore it; a reader of a capture does not.
