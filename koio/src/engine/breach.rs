@@ -3,6 +3,10 @@
 use std::{fmt, time::Duration};
 
 use super::machine::{Halt, Pace};
+use crate::{
+    ids::Sid,
+    observe::{Observation, Observers},
+};
 
 /// A limit that ends the session of a client that goes beyond it, and what the client did. `Display` names the limit and
 /// both numbers.
@@ -51,6 +55,15 @@ impl Breach {
                 min_rate: pace.min_rate.unwrap_or(0) as u64,
             },
         }
+    }
+
+    /// Tells the observers that the client of this session went beyond the limit.
+    pub(crate) fn notify(&self, sid: Sid, observers: &Observers) {
+        observers.notify(&Observation::LimitExceeded {
+            sid,
+            limit: self.limit(),
+            cause: format_args!("{self}"),
+        });
     }
 
     /// The name of the limit, as `Config` spells it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::server_core::ServerCore;
 use crate::{
     engine::{CloseReason, Sessions},
-    time::now,
+    time::after,
 };
 
 /// The result of a shutdown: how the sessions ended.
@@ -44,11 +44,7 @@ impl<M> ServerCore<M> {
     }
 
     fn set_deadline(&self, deadline: Duration) {
-        let (now, far) = (now(), Duration::from_secs(86_400 * 365));
-        // A deadline that the clock can't express is a year.
-        let Some(by) = now.checked_add(deadline).or_else(|| now.checked_add(far)) else {
-            return;
-        };
+        let by = after(deadline);
         let mut earliest = self.stop_by.lock();
         *earliest = Some(earliest.map_or(by, |earlier| earlier.min(by)));
     }

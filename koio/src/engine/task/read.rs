@@ -13,7 +13,6 @@ use crate::{
         outbox::take_crowded,
         transport::{Arriving, Received, TransportLost},
     },
-    observe::Observation,
     time::now,
     wire::Message,
 };
@@ -144,11 +143,6 @@ impl SessionTask {
 
     /// Says which limit the client went beyond.
     pub(super) fn exceeded(&self, breach: &Breach) {
-        let exceeded = Observation::LimitExceeded {
-            sid: self.session.sid(),
-            limit: breach.limit(),
-            cause: format_args!("{breach}"),
-        };
-        self.registration.observers().notify(&exceeded);
+        breach.notify(self.session.sid(), self.registration.observers());
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     ids::SocketId,
     observe::Observation,
     socket::{dispatch::Accept, driver::SocketDriver, socket::Socket},
-    time::now,
+    time::{after, now},
     wire::{self, Incoming, Message},
 };
 
@@ -148,11 +148,9 @@ impl Client {
             return;
         }
         let id = driver.socket().id();
-        let time = self.core().config().connect_timeout;
-        if let Some(by) = now().checked_add(time) {
-            let extras = self.extras.get_or_insert_default();
-            extras.undecided.push((id, by));
-        }
+        let by = after(self.core().config().connect_timeout);
+        let extras = self.extras.get_or_insert_default();
+        extras.undecided.push((id, by));
     }
 
     pub(super) fn undecided(&self) -> &[(SocketId, Instant)] {
@@ -175,7 +173,7 @@ impl Client {
         });
         if refused && self.deadlines.connect.is_some() {
             // It has as long again to connect to another namespace, or to this one.
-            self.deadlines.connect = time.checked_add(limit);
+            self.deadlines.connect = Some(after(limit));
         }
         refused
     }

@@ -2,22 +2,21 @@
 
 use std::time::Instant;
 
-use crate::time::PUNCTUAL;
+use crate::time::PutOff;
 
 /// Times after which a client that has not sent what is due breaks the protocol. `None`: no deadline.
 pub(super) struct ClientDeadlines {
     /// For a namespace to be connected to, while there is none.
     pub(super) connect: Option<Instant>,
-    /// `connect` was put off, since the server had stood still, and a CONNECT that came meanwhile may not have been read.
-    was_late: bool,
+    /// If the server had stood still, a CONNECT that came meanwhile may not have been read.
+    put_off: PutOff,
 }
 
 impl ClientDeadlines {
-    /// `connect` is `None` if the clock can't represent that time.
     pub(super) fn new(connect: Option<Instant>) -> Self {
         Self {
             connect,
-            was_late: false,
+            put_off: PutOff::default(),
         }
     }
 
@@ -34,14 +33,8 @@ impl ClientDeadlines {
         if now < by {
             return false;
         }
-        let is_late = now.saturating_duration_since(by) > PUNCTUAL;
-        if is_late && !self.was_late {
-            self.was_late = true;
-            self.connect = Some(now + PUNCTUAL);
-            return false;
-        }
-        self.connect = None;
-        true
+        self.connect = self.put_off.until(by, now);
+        self.connect.is_none()
     }
 
     pub(super) fn clear(&mut self) {
@@ -54,6 +47,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::time::PUNCTUAL;
 
     #[test]
     fn a_client_is_judged_later_if_the_server_stood_still() {

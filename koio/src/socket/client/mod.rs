@@ -15,7 +15,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::sync::futures::OwnedNotified;
@@ -32,7 +32,7 @@ use super::{
 use crate::{
     engine::{Acceptor, CloseReason, Opening, Session, Upstream},
     observe::{Observation, Observers},
-    time::now,
+    time::{after, now},
     wire::{self, Assembler, Event, Incoming, Message, RawArgs},
 };
 
@@ -103,7 +103,7 @@ impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
         let assembler = Assembler::new(core.packets());
-        let connect_by = connect_by(core.config().connect_timeout);
+        let connect_by = after(core.config().connect_timeout);
         Self {
             connection: Arc::new(Connection::new(
                 core,
@@ -113,7 +113,7 @@ impl Client {
             assembler,
             drivers: Vec::new(),
             extras: None,
-            deadlines: ClientDeadlines::new(connect_by),
+            deadlines: ClientDeadlines::new(Some(connect_by)),
             collecting: false,
             ignores_packets: false,
             leaving: false,
@@ -331,7 +331,7 @@ impl Client {
     #[cold]
     fn last_socket_left(&mut self) {
         self.connection.session.set_connected(false);
-        self.deadlines.connect = connect_by(self.core().config().connect_timeout);
+        self.deadlines.connect = Some(after(self.core().config().connect_timeout));
     }
 }
 
@@ -428,12 +428,6 @@ impl Upstream for Client {
             driver.close(reason);
         }
     }
-}
-
-/// When a client must be connected. Always some time: `None` says that it is connected.
-fn connect_by(timeout: Duration) -> Option<Instant> {
-    let (now, far) = (now(), Duration::from_secs(86_400 * 365 * 30));
-    now.checked_add(timeout).or_else(|| now.checked_add(far))
 }
 
 fn in_namespace<'a>(

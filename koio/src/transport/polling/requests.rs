@@ -27,8 +27,7 @@ use crate::{
         breach::Breach,
         machine::{Headway, Pace},
     },
-    observe::Observation,
-    time::{PUNCTUAL, now},
+    time::{PutOff, now},
     transport::http::{Body, request::Refusal, response},
     wire::payload,
 };
@@ -169,11 +168,7 @@ impl BadBody {
                 response::bare(status)
             }
             Self::Limit(status, breach) => {
-                engine.observers().notify(&Observation::LimitExceeded {
-                    sid: session.sid(),
-                    limit: breach.limit(),
-                    cause: format_args!("{breach}"),
-                });
+                breach.notify(session.sid(), engine.observers());
                 response::text(status, breach.to_string())
             }
         };
@@ -288,7 +283,7 @@ struct Arrival {
     expected: u64,
     /// When the client is judged next.
     until: Instant,
-    was_late: bool,
+    put_off: PutOff,
 }
 
 impl Arrival {
@@ -300,23 +295,22 @@ impl Arrival {
             headway,
             expected,
             until: headway.deadline(pace),
-            was_late: false,
+            put_off: PutOff::default(),
         }
     }
 
     fn reach(&mut self, bytes: u64) {
         self.headway.reach(bytes, now());
         self.until = self.headway.deadline(self.pace);
-        self.was_late = false;
+        self.put_off = PutOff::default();
     }
 
     fn judge(&mut self) -> Result<(), BadBody> {
         let now = now();
-        let is_late = now.saturating_duration_since(self.until) > PUNCTUAL;
-        if is_late && !std::mem::replace(&mut self.was_late, true) {
+        if let Some(later) = self.put_off.until(self.until, now) {
             // The server has stood still, and its connection may not have been read since.
             self.headway.restart(now);
-            self.until = now + PUNCTUAL;
+            self.until = later;
             return Ok(());
         }
         if let Some(halt) = self.headway.judge(self.pace, now) {
