@@ -201,12 +201,9 @@ impl RunningHandlers {
 
     /// Frees what an idle socket does not need.
     pub(super) fn on_idle(&mut self) {
+        let is_none = self.is_none();
         if let Some(company) = self.company.as_deref_mut()
-            && self.alone.is_none()
-            && company
-                .overlap
-                .as_ref()
-                .is_none_or(|overlap| overlap.events() == 0)
+            && is_none
             && !std::mem::take(&mut company.is_active)
         {
             company.overlap = None;

@@ -100,7 +100,7 @@ impl Machine {
 
     /// When a connection that is busy now is tried next.
     pub(super) fn next_try(&self, now: Instant) -> Instant {
-        // Never at once, whatever the timeout: a tick that is due again at the same time would be given for ever.
+        // 1 ms at least: with a `write_timeout` of nanoseconds `expire` would give a tick for ever.
         now + (self.config.write_timeout / TRIES).max(Duration::from_millis(1))
     }
 

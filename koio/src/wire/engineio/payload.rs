@@ -61,7 +61,7 @@ pub struct Packets {
     offset: usize,
 }
 
-/// Bodies up to this length are shared by their packets, whatever a packet's length.
+/// Bodies up to this length are shared by packets of any length.
 const MAX_SHARED: usize = 16 * 1024;
 
 impl Packets {

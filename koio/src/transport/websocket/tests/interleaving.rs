@@ -326,7 +326,7 @@ async fn run(k: usize, big: usize, upgrades: bool, end: End) {
         peer.send(&masked(0x81, format!("4echo {number} ").as_bytes()));
         peer.grant();
         yield_now().await;
-        // In the middle of whatever was begun.
+        // In the middle of a frame that the emitter or the task has begun.
         session.send(&text("c", number.into(), 40)).unwrap();
     }
     match end {
