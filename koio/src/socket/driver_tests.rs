@@ -25,6 +25,9 @@ use crate::{
     wire::{Assembler, Incoming, Message, PacketLimits},
 };
 
+#[path = "driver_model_tests.rs"]
+mod model;
+
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What the handlers do, and what they have done.
@@ -279,73 +282,6 @@ async fn events_are_polled_in_the_order_in_which_they_were_woken() {
     scene.poll();
     assert_eq!(scene.script.started(), [0, 1, 2, 3, 4]);
     assert_eq!(scene.running(), 3);
-}
-
-/// What the driver should do, in as few words as possible.
-#[derive(Default)]
-struct Model {
-    waiting: Vec<(usize, usize)>,
-    running: Vec<(usize, usize)>,
-    started: Vec<usize>,
-}
-
-impl Model {
-    fn advance(&mut self) {
-        while let Some(&(number, limit)) = self.waiting.first() {
-            let count = self.running.len();
-            let admits = |(_, other): &(usize, usize)| count < *other;
-            if count >= limit || !self.running.iter().all(admits) {
-                return;
-            }
-            self.waiting.remove(0);
-            self.running.push((number, limit));
-            self.started.push(number);
-        }
-    }
-}
-
-/// The same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn events_start_by_the_rule_whatever_their_limits_and_whoever_ends_first() {
-    for seed in 1..=300_u64 {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let (mut scene, mut model) = (scene(), Model::default());
-        let kinds = 1 + random.below(4);
-        let limits: Vec<usize> = (0..kinds).map(|_| 1 + random.below(6)).collect();
-        let mut sent = 0;
-        for _ in 0..80 {
-            if random.below(2) == 0 {
-                let limit = limits[random.below(kinds)];
-                scene.send(sent, limit);
-                model.waiting.push((sent, limit));
-                sent += 1;
-            } else if !model.running.is_empty() {
-                let (number, _) = model.running.remove(random.below(model.running.len()));
-                scene.end(number);
-            }
-            model.advance();
-            assert_eq!(scene.script.started(), model.started, "seed {seed}");
-            assert_eq!(scene.running(), model.running.len(), "seed {seed}");
-        }
-        while let Some((number, _)) = model.running.pop() {
-            scene.end(number);
-            model.advance();
-        }
-        assert_eq!(scene.script.started(), (0..sent).collect::<Vec<_>>());
-        assert_eq!(scene.script.dropped.load(Ordering::Relaxed), sent);
-        assert!(scene.driver.is_idle());
-    }
 }
 
 #[tokio::test(start_paused = true)]
