@@ -332,17 +332,23 @@ async fn forever(record: State<Record>) {
     std::future::pending().await
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_grace_is_for_all_that_run_together() {
+/// A client that has sent so many events whose handlers never end.
+async fn forever_running(events: usize) -> (Record, Memory, Peer) {
     let record = Record::default();
     let io = Io::new()
         .state(record.clone())
         .handlers(handlers![record::all(), forever]);
     let memory = Memory::new(io);
     let mut peer = memory.client(Transport::WebSocket).await;
-    for _ in 0..5 {
+    for _ in 0..events {
         peer.send(r#"42["forever"]"#).await;
     }
+    (record, memory, peer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_grace_is_for_all_that_run_together() {
+    let (record, memory, peer) = forever_running(5).await;
     record.reach(5).await;
     let start = Instant::now();
     peer.close().await;
@@ -354,15 +360,7 @@ async fn the_grace_is_for_all_that_run_together() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_at_its_deadline_drops_what_runs_and_runs_the_disconnect_handler() {
-    let record = Record::default();
-    let io = Io::new()
-        .state(record.clone())
-        .handlers(handlers![record::all(), forever]);
-    let memory = Memory::new(io);
-    let mut peer = memory.client(Transport::WebSocket).await;
-    for _ in 0..3 {
-        peer.send(r#"42["forever"]"#).await;
-    }
+    let (record, memory, _peer) = forever_running(3).await;
     record.reach(4).await;
     let shutdown = memory.io.shutdown(Duration::from_secs(1));
     within("the end", shutdown).await;

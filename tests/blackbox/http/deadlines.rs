@@ -9,7 +9,7 @@ use http_body_util::StreamBody;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use koio::Io;
-use koio_tests::{Http, http, serve, within};
+use koio_tests::{Http, Polling, http, serve, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::service_fn;
@@ -184,21 +184,27 @@ async fn narrow(addr: std::net::SocketAddr) -> TcpStream {
     socket.connect(addr).await.expect("a connection")
 }
 
+/// A client that polls for an answer of 3.9 MB, over a connection of its own.
+async fn big_poll(scene: &Scene, way: &str) -> (Polling, TcpStream) {
+    let mut session = scene.polling().await;
+    let text = "x".repeat(3_900_000);
+    session.send(format!(r#"42["bounce","{text}"]"#)).await;
+    let mut stream = narrow(scene.server.addr).await;
+    let request = head(&session.path(), way);
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("a server that reads");
+    (session, stream)
+}
+
 #[tokio::test]
 async fn an_answer_that_is_not_read_is_cut_at_the_write_timeout_and_its_session_ends() {
     for way in [SHORT_WAY, LONG_WAY] {
         let mut scene = Scene::alone(big_answers).await;
         let mut clients = Vec::new();
         for _ in 0..20 {
-            let mut session = scene.polling().await;
-            let text = "x".repeat(3_900_000);
-            session.send(format!(r#"42["bounce","{text}"]"#)).await;
-            let mut stream = narrow(scene.server.addr).await;
-            let request = head(&session.path(), way);
-            stream
-                .write_all(request.as_bytes())
-                .await
-                .expect("a server that reads");
+            let (session, stream) = big_poll(&scene, way).await;
             clients.push((session, stream));
         }
         for _ in 0..20 {
@@ -219,15 +225,7 @@ async fn an_answer_that_is_not_read_is_cut_at_the_write_timeout_and_its_session_
 async fn an_answer_that_is_read_slowly_is_not_cut() {
     for way in [SHORT_WAY, LONG_WAY] {
         let scene = Scene::alone(big_answers).await;
-        let mut session = scene.polling().await;
-        let text = "x".repeat(3_900_000);
-        session.send(format!(r#"42["bounce","{text}"]"#)).await;
-        let mut stream = narrow(scene.server.addr).await;
-        let request = head(&session.path(), way);
-        stream
-            .write_all(request.as_bytes())
-            .await
-            .expect("a server that reads");
+        let (mut session, mut stream) = big_poll(&scene, way).await;
         let mut all = Vec::new();
         let mut block = vec![0; 400_000];
         while all.len() < 3_900_000 {

@@ -20,6 +20,16 @@ async fn begin_poll(session: &Polling, way: &str) -> Http {
     http
 }
 
+/// A client, and the connection over which one of its polls was answered.
+async fn answered_poll(way: &str) -> (Scene, Polling, Http) {
+    let scene = Scene::alone(|io| io).await;
+    let mut session = scene.polling().await;
+    let mut http = begin_poll(&session, way).await;
+    session.send(r#"421["echo",1]"#).await;
+    assert_eq!(http.response().await.expect("an answer").text(), "431[1]");
+    (scene, session, http)
+}
+
 /// Hangs up with a reset.
 fn reset(http: Http) {
     let (stream, _) = http.into_stream();
@@ -91,11 +101,7 @@ async fn a_reset_in_the_middle_of_an_answer_ends_the_session() {
 #[tokio::test]
 async fn a_client_that_has_polled_again_may_reset_the_connection_before() {
     for way in [SHORT_WAY, LONG_WAY] {
-        let mut scene = Scene::alone(|io| io).await;
-        let mut session = scene.polling().await;
-        let mut http = begin_poll(&session, way).await;
-        session.send(r#"421["echo",1]"#).await;
-        assert_eq!(http.response().await.expect("an answer").text(), "431[1]");
+        let (mut scene, mut session, http) = answered_poll(way).await;
         session.begin_get().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         reset(http);
@@ -108,11 +114,7 @@ async fn a_client_that_has_polled_again_may_reset_the_connection_before() {
 #[tokio::test]
 async fn a_client_may_close_the_connection_of_an_answer_that_it_has_read() {
     for way in [SHORT_WAY, LONG_WAY] {
-        let mut scene = Scene::alone(|io| io).await;
-        let mut session = scene.polling().await;
-        let mut http = begin_poll(&session, way).await;
-        session.send(r#"421["echo",1]"#).await;
-        assert_eq!(http.response().await.expect("an answer").text(), "431[1]");
+        let (mut scene, mut session, http) = answered_poll(way).await;
         drop(http);
         tokio::time::sleep(Duration::from_millis(100)).await;
         session.send(r#"421["echo",2]"#).await;
@@ -155,11 +157,7 @@ async fn a_hang_up_behind_a_poll_is_noticed_whatever_comes_before_it() {
 #[tokio::test]
 async fn a_handshake_whose_answer_is_lost_ends_no_other_session_of_its_connection() {
     for way in [SHORT_WAY, LONG_WAY] {
-        let mut scene = Scene::alone(|io| io).await;
-        let mut session = scene.polling().await;
-        let mut http = begin_poll(&session, way).await;
-        session.send(r#"421["echo",1]"#).await;
-        assert_eq!(http.response().await.expect("an answer").text(), "431[1]");
+        let (mut scene, mut session, mut http) = answered_poll(way).await;
         // Another client of the same proxy. The server reads its request behind the reset, and can't write.
         let target = session.target.polling();
         http.write(format!("GET {target} HTTP/1.1\r\nHost: a\r\n{way}\r\n"))

@@ -129,14 +129,9 @@ async fn attachments_may_take_longer_than_the_timeout() {
     assert_eq!(answer(&mut socket).await, "431[600000]");
 }
 
-#[tokio::test]
-async fn a_request_body_may_take_longer_than_its_timeout() {
-    let scene = Scene::with(impatient).await;
-    let mut session = Polling::open(scene.target()).await;
-    session.send("40").await;
-    session.get().await;
-    let body = event(640_000);
-    let mut http = Http::connect(scene.target().addr).await;
+/// Posts a body in 30 pieces, with a `STEP` before each.
+async fn post_slowly(session: &Polling, body: &str) {
+    let mut http = Http::connect(session.target.addr).await;
     let length = body.len().to_string();
     http.head("POST", &session.path(), &[("Content-Length", &length)])
         .await;
@@ -146,6 +141,16 @@ async fn a_request_body_may_take_longer_than_its_timeout() {
     }
     let response = http.response().await.expect("an answer");
     assert_eq!((response.status, response.text()), (200, "ok"));
+}
+
+#[tokio::test]
+async fn a_request_body_may_take_longer_than_its_timeout() {
+    let scene = Scene::with(impatient).await;
+    let mut session = Polling::open(scene.target()).await;
+    session.send("40").await;
+    session.get().await;
+    let body = event(640_000);
+    post_slowly(&session, &body).await;
     session.expect(r#"431["len"]"#).await;
 }
 
@@ -167,16 +172,7 @@ async fn the_heartbeat_rests_while_a_message_arrives() {
         session.send("40").await;
         session.get().await;
         let body = format!("{}{SEPARATOR}3", event(640_000));
-        let mut http = Http::connect(scene.target().addr).await;
-        let length = body.len().to_string();
-        http.head("POST", &session.path(), &[("Content-Length", &length)])
-            .await;
-        for piece in body.as_bytes().chunks(body.len().div_ceil(30)) {
-            sleep(STEP).await;
-            assert!(http.try_write(piece).await, "the server hung up");
-        }
-        let response = http.response().await.expect("an answer");
-        assert_eq!((response.status, response.text()), (200, "ok"));
+        post_slowly(&session, &body).await;
     };
     tokio::join!(over_websocket, over_polling);
 }

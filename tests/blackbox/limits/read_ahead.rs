@@ -60,6 +60,17 @@ async fn question(peer: &mut Peer) -> String {
         .to_owned()
 }
 
+/// A client whose handler waits for its ack, which has the id that is returned.
+async fn asked(transport: Transport) -> (Record, Memory, Peer, String) {
+    let record = Record::default();
+    let memory = server(&record);
+    let mut peer = memory.client(transport).await;
+    record.take();
+    peer.send(r#"421["ask"]"#).await;
+    let id = question(&mut peer).await;
+    (record, memory, peer, id)
+}
+
 fn note_of(number: usize, bytes: usize) -> String {
     format!(r#"42["note",{number},"{}"]"#, "x".repeat(bytes))
 }
@@ -71,12 +82,7 @@ fn notes(count: usize) -> Vec<String> {
 
 async fn an_ack_is_taken_behind(events: usize, bytes: usize) {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = server(&record);
-        let mut peer = memory.client(transport).await;
-        record.take();
-        peer.send(r#"421["ask"]"#).await;
-        let id = question(&mut peer).await;
+        let (record, memory, mut peer, id) = asked(transport).await;
         for number in 0..events {
             peer.send(&note_of(number, bytes)).await;
         }
@@ -105,12 +111,7 @@ async fn an_ack_passes_two_events_of_900_kb() {
 #[tokio::test(start_paused = true)]
 async fn an_ack_that_can_not_be_read_ends_in_an_error_that_names_the_limit() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = server(&record);
-        let mut peer = memory.client(transport).await;
-        record.take();
-        peer.send(r#"421["ask"]"#).await;
-        let id = question(&mut peer).await;
+        let (record, memory, mut peer, id) = asked(transport).await;
         for number in 0..8 {
             // Two are in the socket's queue, five beyond it. The last one finds the connection unread until the wait ends.
             peer.send(&note_of(number, 900_000)).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koio::{Ack, Context, Io, Namespace, Result, State, handlers, on};
+use koio::{Ack, Context, Io, Namespace, Result, State, handlers, on, server::Drained};
 use koio_tests::{Transport, client};
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 
@@ -45,7 +45,20 @@ fn recorded(record: &Record) -> Memory {
     Memory::new(io.handlers(handlers![record::all(), ask_back, later, report]))
 }
 
-fn shut_down(memory: &Memory) -> JoinHandle<koio::server::Drained> {
+/// A server, and a client of it.
+async fn opened(transport: Transport) -> (Record, Memory, Peer) {
+    let record = Record::default();
+    let memory = recorded(&record);
+    let peer = memory.client(transport).await;
+    (record, memory, peer)
+}
+
+/// The sessions that were answered, cut and abandoned.
+fn counted(drained: Drained) -> (usize, usize, usize) {
+    (drained.answered, drained.cut, drained.abandoned)
+}
+
+fn shut_down(memory: &Memory) -> JoinHandle<Drained> {
     let io = memory.io.clone();
     tokio::spawn(async move { io.shutdown(MINUTE).await })
 }
@@ -58,9 +71,7 @@ async fn ends(mut peer: Peer) {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_runs_at_a_shutdown_answers_its_client() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = recorded(&record);
-        let mut peer = memory.client(transport).await;
+        let (record, memory, mut peer) = opened(transport).await;
         peer.send(r#"421["work",7,400]"#).await;
         record.until("begin 7").await;
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -68,8 +79,7 @@ async fn a_handler_that_runs_at_a_shutdown_answers_its_client() {
         peer.expect("431[7]").await;
         ends(peer).await;
         let drained = ending.await.expect("a shutdown");
-        let counted = (drained.answered, drained.cut, drained.abandoned);
-        assert_eq!(counted, (1, 0, 0), "{transport:?}");
+        assert_eq!(counted(drained), (1, 0, 0), "{transport:?}");
         let lines = ["came", "begin 7", "end 7", "left: server shutting down"];
         assert_eq!(record.lines(), lines);
         assert_eq!(memory.io.counts().answers_lost, 0);
@@ -79,9 +89,7 @@ async fn a_handler_that_runs_at_a_shutdown_answers_its_client() {
 #[tokio::test(start_paused = true)]
 async fn what_a_handler_emits_while_the_server_shuts_down_arrives_ahead_of_its_answer() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = recorded(&record);
-        let mut peer = memory.client(transport).await;
+        let (record, memory, mut peer) = opened(transport).await;
         peer.send(r#"421["report"]"#).await;
         record.until("reports").await;
         let ending = shut_down(&memory);
@@ -97,9 +105,7 @@ async fn what_a_handler_emits_while_the_server_shuts_down_arrives_ahead_of_its_a
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_waits_for_its_client_gets_the_ack_while_the_server_shuts_down() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = recorded(&record);
-        let mut peer = memory.client(transport).await;
+        let (record, memory, mut peer) = opened(transport).await;
         peer.send(r#"421["ask back"]"#).await;
         record.until("asks").await;
         let ending = shut_down(&memory);
@@ -115,9 +121,7 @@ async fn a_handler_that_waits_for_its_client_gets_the_ack_while_the_server_shuts
 #[tokio::test(start_paused = true)]
 async fn an_ack_that_another_task_holds_is_waited_for() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = recorded(&record);
-        let mut peer = memory.client(transport).await;
+        let (_record, memory, mut peer) = opened(transport).await;
         peer.send(r#"421["later",3000]"#).await;
         // Its handler has returned.
         peer.send(r#"422["work",1,0]"#).await;
@@ -132,9 +136,7 @@ async fn an_ack_that_another_task_holds_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ack_that_nobody_sends_is_waited_for_until_the_deadline() {
-    let record = Record::default();
-    let memory = recorded(&record);
-    let mut peer = memory.client(Transport::WebSocket).await;
+    let (record, memory, mut peer) = opened(Transport::WebSocket).await;
     peer.send(r#"421["later",3000]"#).await;
     peer.send(r#"422["work",1,0]"#).await;
     peer.expect("432[1]").await;
@@ -150,9 +152,7 @@ async fn an_ack_that_nobody_sends_is_waited_for_until_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn events_that_wait_or_come_while_the_server_shuts_down_are_dropped_and_counted() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = recorded(&record);
-        let mut peer = memory.client(transport).await;
+        let (record, memory, mut peer) = opened(transport).await;
         peer.send(r#"421["work",1,1000]"#).await;
         record.until("begin 1").await;
         for id in 2..5 {
@@ -220,9 +220,7 @@ async fn a_namespace_is_not_entered_while_the_server_shuts_down_and_leaving_it_b
 #[tokio::test(start_paused = true)]
 async fn a_handler_may_take_all_the_time_there_is_until_the_deadline() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = recorded(&record);
-        let mut peer = memory.client(transport).await;
+        let (record, memory, mut peer) = opened(transport).await;
         // Longer than the grace of a handler whose client has gone.
         peer.send(r#"421["work",1,50000]"#).await;
         record.until("begin 1").await;
@@ -237,17 +235,14 @@ async fn a_handler_may_take_all_the_time_there_is_until_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_whose_client_has_gone_is_counted() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = recorded(&record);
-        let mut peer = memory.client(transport).await;
+        let (record, memory, mut peer) = opened(transport).await;
         peer.send(r#"421["work",1,1000]"#).await;
         record.until("begin 1").await;
         let ending = shut_down(&memory);
         tokio::time::sleep(Duration::from_millis(100)).await;
         peer.close().await;
         let drained = ending.await.expect("a shutdown");
-        let counted = (drained.answered, drained.cut, drained.abandoned);
-        assert_eq!(counted, (0, 0, 1), "{transport:?}");
+        assert_eq!(counted(drained), (0, 0, 1), "{transport:?}");
         assert_eq!(memory.io.counts().answers_lost, 1, "{transport:?}");
     }
 }
@@ -266,8 +261,7 @@ async fn a_polling_session_with_nothing_to_say_ends_at_once() {
     let started = Instant::now();
     let drained = memory.io.shutdown(MINUTE).await;
     assert!(started.elapsed() < Duration::from_millis(100));
-    let counted = (drained.answered, drained.cut, drained.abandoned);
-    assert_eq!(counted, (3, 0, 0));
+    assert_eq!(counted(drained), (3, 0, 0));
     let (status, payload) = within("the answer to the poll", waits).await.expect("one");
     assert_eq!((status, payload.as_str()), (200, "1"));
     for gone in [unused, quiet] {
@@ -291,8 +285,7 @@ async fn a_polling_session_with_something_to_say_waits_as_long_as_a_living_clien
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(900), "{took:?}");
     assert!(took <= Duration::from_millis(1_100), "{took:?}");
-    let counted = (drained.answered, drained.cut, drained.abandoned);
-    assert_eq!(counted, (1, 0, 1));
+    assert_eq!(counted(drained), (1, 0, 1));
     assert_eq!(memory.io.counts().sessions_abandoned, 1);
     assert_eq!(peer.polling().get().await.0, 400);
 }
