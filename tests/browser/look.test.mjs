@@ -232,6 +232,8 @@ describe("somebody with a keyboard", () => {
     await log.focus();
     await press("Home");
     await newest.waitFor();
+    // Keys scroll smoothly: what is pressed before that has ended is moved up again.
+    await ann.page.waitForFunction(() => document.querySelector("[role=log]:focus").scrollTop === 0);
     await bob.say("below");
     await ann.message("below").waitFor({ state: "attached" });
     assert.ok(await below() > 100);
