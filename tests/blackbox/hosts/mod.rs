@@ -1,6 +1,7 @@
 //! koio inside other servers: axum, plain hyper, and with something else attached to its own.
 
 mod http2;
+mod mounts;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
         ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
         SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
@@ -74,6 +74,27 @@ impl EngineService {
     pub fn is_mine(&self, path: &str) -> bool {
         path.strip_prefix(&*self.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Says in the log that a client of Engine.IO asked for a path that is not the engine's. What another service answers it
+    /// with tells nobody why.
+    pub(crate) fn note_missed(&self, uri: &Uri) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let query = uri.query().unwrap_or_default();
+        if query.split('&').any(|pair| pair.starts_with("EIO=")) {
+            debug!(
+                path = uri.path(),
+                expected = if self.path.is_empty() {
+                    "/"
+                } else {
+                    &*self.path
+                },
+                "a client asked for another path than koio's. What is seen here is what is left of it: axum's `nest` and \
+                 `nest_service` cut their prefix off. `Io::path` sets the path; `/` takes whatever comes"
+            );
+        }
     }
 
     /// The query of a request target, if its path is the engine's.
@@ -414,6 +435,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if !self.is_mine(request.uri().path()) {
+            self.note_missed(request.uri());
             return Box::pin(std::future::ready(Ok(response::bare(
                 StatusCode::NOT_FOUND,
             ))));
