@@ -6,6 +6,7 @@ mod config;
 mod io;
 mod listen;
 mod no_delay;
+mod requests;
 mod service;
 mod signal;
 mod start;

@@ -2,6 +2,7 @@
 
 mod failing_handler;
 mod handshake;
+mod headers;
 mod origin;
 mod packet;
 mod undecided;
