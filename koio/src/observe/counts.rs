@@ -23,6 +23,8 @@ pub struct Counts {
     pub limits_exceeded: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
+    /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
+    pub packets_ignored: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
     /// Sessions over polling that were closed because their client did not take the whole answer to a poll.
@@ -58,6 +60,7 @@ pub(super) struct Counters {
     write_timeouts: AtomicU64,
     limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
+    packets_ignored: AtomicU64,
     sessions_refused: AtomicU64,
     answers_cut: AtomicU64,
     unexpected_acks: AtomicU64,
@@ -85,6 +88,7 @@ impl Observer for Counters {
             Observation::LimitExceeded { .. } => &self.limits_exceeded,
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
+            Observation::PacketIgnored { .. } => &self.packets_ignored,
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::AnswerCut { .. } => &self.answers_cut,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
@@ -121,6 +125,7 @@ impl Counters {
             write_timeouts: read(&self.write_timeouts),
             limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
+            packets_ignored: read(&self.packets_ignored),
             sessions_refused: read(&self.sessions_refused),
             answers_cut: read(&self.answers_cut),
             unexpected_acks: read(&self.unexpected_acks),

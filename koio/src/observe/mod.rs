@@ -215,6 +215,13 @@ pub enum Observation<'a> {
         /// The rule that was broken, in words for the log.
         cause: fmt::Arguments<'a>,
     },
+    /// An Engine.IO packet was ignored that only a server sends, or that has no meaning on a session's transport.
+    PacketIgnored {
+        /// The session.
+        sid: Sid,
+        /// The packet's name in the protocol: `open`, `upgrade` or `noop`.
+        packet: &'a str,
+    },
     /// A client's ack matched no pending emit: it came too late, twice, or with an unknown id.
     UnexpectedAck {
         /// The namespace.
