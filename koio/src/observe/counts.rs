@@ -39,7 +39,8 @@ pub struct Counts {
     pub events_dropped: u64,
     /// Sessions that ended before their client had got what was queued for it: it was gone, or did not come for it in time.
     pub sessions_abandoned: u64,
-    /// Packets that were dropped because the server had just disconnected their sender from the namespace.
+    /// Packets that were dropped because their sender was not in the namespace: the server had just disconnected it, or refused
+    /// its CONNECT.
     pub late_events: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
     pub handlers_dropped: u64,

@@ -254,7 +254,8 @@ pub enum Observation<'a> {
         /// How many.
         events: usize,
     },
-    /// A packet was dropped because the server had just disconnected its sender from the namespace.
+    /// A packet was dropped because its sender was not in the namespace: the server had just disconnected it, or refused its
+    /// CONNECT.
     LateEvent {
         /// The namespace.
         namespace: &'a str,
