@@ -27,6 +27,10 @@ pub struct Counts {
     pub packets_ignored: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
+    /// CONNECTs that were answered with an error: by a limit, by a middleware, or because there is no such namespace.
+    pub connects_refused: u64,
+    /// Events that were answered with `bad_request` because their name was above its limit.
+    pub events_refused: u64,
     /// Sessions over polling that were closed because their client did not take the whole answer to a poll.
     pub answers_cut: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
@@ -63,6 +67,8 @@ pub(super) struct Counters {
     protocol_errors: AtomicU64,
     packets_ignored: AtomicU64,
     sessions_refused: AtomicU64,
+    connects_refused: AtomicU64,
+    events_refused: AtomicU64,
     answers_cut: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
@@ -91,6 +97,8 @@ impl Observer for Counters {
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::PacketIgnored { .. } => &self.packets_ignored,
             Observation::SessionRefused { .. } => &self.sessions_refused,
+            Observation::ConnectRefused { .. } => &self.connects_refused,
+            Observation::EventRefused { .. } => &self.events_refused,
             Observation::AnswerCut { .. } => &self.answers_cut,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
@@ -128,6 +136,8 @@ impl Counters {
             protocol_errors: read(&self.protocol_errors),
             packets_ignored: read(&self.packets_ignored),
             sessions_refused: read(&self.sessions_refused),
+            connects_refused: read(&self.connects_refused),
+            events_refused: read(&self.events_refused),
             answers_cut: read(&self.answers_cut),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),

@@ -1,6 +1,6 @@
 //! CONNECT, DISCONNECT, and packets for namespaces that the client is not in.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{Client, ProtocolViolation, extras::ClientExtras, in_namespace};
 use crate::{
@@ -24,11 +24,17 @@ impl Client {
         if in_namespace(&mut self.drivers, name).is_some() {
             return Err(ProtocolViolation::OutOfOrder("second CONNECT"));
         }
+        let limits = self.assembler.limits();
+        let lengths = limits.check_namespace(name.len());
+        if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
+            self.refuse(name, &breach.to_string());
+            return Ok(());
+        }
         self.change_extras(|extras| extras.left.retain(|left| **left != *name));
         let (dispatch, id) = match self.admit(name) {
             Ok(admitted) => admitted,
             Err(message) => {
-                self.refuse(name, message);
+                self.refuse(name, &message);
                 self.left(&name.into());
                 return Ok(());
             }
@@ -46,11 +52,12 @@ impl Client {
     }
 
     /// What a new socket in this namespace needs, or why there is none.
-    fn admit(&self, name: &str) -> Result<(Box<dyn Dispatch>, SocketId), &'static str> {
+    fn admit(&self, name: &str) -> Result<(Box<dyn Dispatch>, SocketId), Cow<'static, str>> {
         let dispatch = self.declared.open(name).ok_or("Invalid namespace")?;
         let open = self.drivers.iter().filter(|driver| driver.is_open());
-        if open.count() >= self.core().config().namespaces {
-            return Err("Too many namespaces");
+        let (open, max) = (open.count(), self.core().config().namespaces);
+        if open >= max {
+            return Err(format!("Too many namespaces: {} (namespaces {max})", open + 1).into());
         }
         let id = SocketId::random().map_err(|_| "internal error")?;
         Ok((dispatch, id))
@@ -149,6 +156,7 @@ impl Client {
     fn refuse(&self, namespace: &str, message: &str) {
         let refusal = wire::connect_error(namespace, message, None);
         let _ = self.connection.session.reply(refusal);
+        let namespace = wire::shortened(namespace);
         self.observers()
             .notify(&Observation::ConnectRefused { namespace, message });
     }
