@@ -12,6 +12,7 @@ mod roundtrip;
 mod scanner;
 mod typed_attachments;
 mod websocket_header;
+mod written_values;
 
 use bytes::Bytes;
 
