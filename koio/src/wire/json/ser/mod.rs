@@ -4,6 +4,7 @@ mod key;
 mod parts;
 mod serializer;
 mod string;
+mod writer;
 
-pub(in crate::wire) use serializer::{JsonSerializer, JsonSink};
 pub(in crate::wire) use string::push_string;
+pub(in crate::wire) use writer::{JsonSerializer, JsonSink};

@@ -7,49 +7,11 @@ use serde::ser::{
 use serde_json::Error;
 
 use super::key::KeySerializer;
-use super::serializer::{JsonSerializer, JsonSink};
+
 use super::string::push_string;
+use super::writer::{End, JsonParts, JsonSerializer, JsonSink};
 
-/// Writes the parts of a list, a map or a struct.
-pub(in crate::wire) struct Parts<'a, S> {
-    sink: &'a mut S,
-    /// Whether a comma must come before the next part.
-    comma: bool,
-    end: End,
-}
-
-/// How a value with parts ends.
-#[derive(Clone, Copy)]
-pub(super) enum End {
-    List,
-    Map,
-    /// A list inside the object of an enum's variant.
-    ListVariant,
-    /// A map inside the object of an enum's variant.
-    MapVariant,
-    /// A struct of serde_json's own, of this name: its only field is text that is written as it is.
-    Raw(&'static str),
-}
-
-impl<'a, S: JsonSink> Parts<'a, S> {
-    #[inline]
-    pub(super) fn begin(sink: &'a mut S, bracket: u8, end: End) -> Self {
-        sink.text().push(bracket);
-        Self {
-            sink,
-            comma: false,
-            end,
-        }
-    }
-
-    pub(super) fn raw(sink: &'a mut S, name: &'static str) -> Self {
-        Self {
-            sink,
-            comma: false,
-            end: End::Raw(name),
-        }
-    }
-
+impl<S: JsonSink> JsonParts<'_, S> {
     /// Writes the comma that may have to come before a part.
     #[inline]
     fn separate(&mut self) -> &mut Vec<u8> {
@@ -107,7 +69,7 @@ impl<T: Serialize + ?Sized> Serialize for OneField<'_, T> {
     }
 }
 
-impl<S: JsonSink> SerializeMap for Parts<'_, S> {
+impl<S: JsonSink> SerializeMap for JsonParts<'_, S> {
     type Ok = ();
     type Error = Error;
 
@@ -130,7 +92,7 @@ impl<S: JsonSink> SerializeMap for Parts<'_, S> {
 
 macro_rules! items {
     ($($trait:ident::$method:ident)*) => {$(
-        impl<S: JsonSink> $trait for Parts<'_, S> {
+        impl<S: JsonSink> $trait for JsonParts<'_, S> {
             type Ok = ();
             type Error = Error;
 
@@ -156,7 +118,7 @@ items! {
 
 macro_rules! fields {
     ($($trait:ident)*) => {$(
-        impl<S: JsonSink> $trait for Parts<'_, S> {
+        impl<S: JsonSink> $trait for JsonParts<'_, S> {
             type Ok = ();
             type Error = Error;
 

@@ -5,27 +5,10 @@ use std::fmt::Display;
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::Error;
 
-use super::parts::{End, Parts};
 use super::string::{push_display, push_string};
+use super::writer::{End, JsonParts, JsonSerializer, JsonSink};
 
-/// Where values are written to.
-pub(in crate::wire) trait JsonSink {
-    /// The text, to which JSON is appended.
-    fn text(&mut self) -> &mut Vec<u8>;
-
-    /// Takes one piece of binary data. Returns its number, which is below 10, or `None` if it takes no more.
-    fn push_binary(&mut self, data: &[u8]) -> Option<u8>;
-}
-
-/// Writes one value: the text that serde_json writes, and placeholders in it for binary data.
-pub(in crate::wire) struct JsonSerializer<'a, S>(&'a mut S);
-
-impl<'a, S: JsonSink> JsonSerializer<'a, S> {
-    #[inline]
-    pub(in crate::wire) fn new(sink: &'a mut S) -> Self {
-        Self(sink)
-    }
-
+impl<S: JsonSink> JsonSerializer<'_, S> {
     #[inline]
     fn literal(self, literal: &[u8]) -> Result<(), Error> {
         self.0.text().extend_from_slice(literal);
@@ -36,14 +19,6 @@ impl<'a, S: JsonSink> JsonSerializer<'a, S> {
     #[inline]
     fn number(self, number: impl Serialize) -> Result<(), Error> {
         serde_json::to_writer(self.0.text(), &number)
-    }
-
-    /// Begins the object of an enum's variant, whose value comes next.
-    fn variant(&mut self, variant: &str) {
-        let text = self.0.text();
-        text.push(b'{');
-        push_string(text, variant);
-        text.push(b':');
     }
 }
 
@@ -59,13 +34,13 @@ macro_rules! numbers {
 impl<'a, S: JsonSink> Serializer for JsonSerializer<'a, S> {
     type Ok = ();
     type Error = Error;
-    type SerializeSeq = Parts<'a, S>;
-    type SerializeTuple = Parts<'a, S>;
-    type SerializeTupleStruct = Parts<'a, S>;
-    type SerializeTupleVariant = Parts<'a, S>;
-    type SerializeMap = Parts<'a, S>;
-    type SerializeStruct = Parts<'a, S>;
-    type SerializeStructVariant = Parts<'a, S>;
+    type SerializeSeq = JsonParts<'a, S>;
+    type SerializeTuple = JsonParts<'a, S>;
+    type SerializeTupleStruct = JsonParts<'a, S>;
+    type SerializeTupleVariant = JsonParts<'a, S>;
+    type SerializeMap = JsonParts<'a, S>;
+    type SerializeStruct = JsonParts<'a, S>;
+    type SerializeStructVariant = JsonParts<'a, S>;
 
     numbers! {
         serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
@@ -156,13 +131,13 @@ impl<'a, S: JsonSink> Serializer for JsonSerializer<'a, S> {
     }
 
     #[inline]
-    fn serialize_seq(self, _len: Option<usize>) -> Result<Parts<'a, S>, Error> {
-        Ok(Parts::begin(self.0, b'[', End::List))
+    fn serialize_seq(self, _len: Option<usize>) -> Result<JsonParts<'a, S>, Error> {
+        Ok(JsonParts::begin(self.0, b'[', End::List))
     }
 
     #[inline]
-    fn serialize_tuple(self, _len: usize) -> Result<Parts<'a, S>, Error> {
-        Ok(Parts::begin(self.0, b'[', End::List))
+    fn serialize_tuple(self, _len: usize) -> Result<JsonParts<'a, S>, Error> {
+        Ok(JsonParts::begin(self.0, b'[', End::List))
     }
 
     #[inline]
@@ -170,8 +145,8 @@ impl<'a, S: JsonSink> Serializer for JsonSerializer<'a, S> {
         self,
         _name: &'static str,
         _len: usize,
-    ) -> Result<Parts<'a, S>, Error> {
-        Ok(Parts::begin(self.0, b'[', End::List))
+    ) -> Result<JsonParts<'a, S>, Error> {
+        Ok(JsonParts::begin(self.0, b'[', End::List))
     }
 
     fn serialize_tuple_variant(
@@ -180,22 +155,22 @@ impl<'a, S: JsonSink> Serializer for JsonSerializer<'a, S> {
         _index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Parts<'a, S>, Error> {
+    ) -> Result<JsonParts<'a, S>, Error> {
         self.variant(variant);
-        Ok(Parts::begin(self.0, b'[', End::ListVariant))
+        Ok(JsonParts::begin(self.0, b'[', End::ListVariant))
     }
 
     #[inline]
-    fn serialize_map(self, _len: Option<usize>) -> Result<Parts<'a, S>, Error> {
-        Ok(Parts::begin(self.0, b'{', End::Map))
+    fn serialize_map(self, _len: Option<usize>) -> Result<JsonParts<'a, S>, Error> {
+        Ok(JsonParts::begin(self.0, b'{', End::Map))
     }
 
     #[inline]
-    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Parts<'a, S>, Error> {
+    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<JsonParts<'a, S>, Error> {
         if name.starts_with(SERDE_JSON) {
-            return Ok(Parts::raw(self.0, name));
+            return Ok(JsonParts::raw(self.0, name));
         }
-        Ok(Parts::begin(self.0, b'{', End::Map))
+        Ok(JsonParts::begin(self.0, b'{', End::Map))
     }
 
     fn serialize_struct_variant(
@@ -204,9 +179,9 @@ impl<'a, S: JsonSink> Serializer for JsonSerializer<'a, S> {
         _index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Parts<'a, S>, Error> {
+    ) -> Result<JsonParts<'a, S>, Error> {
         self.variant(variant);
-        Ok(Parts::begin(self.0, b'{', End::MapVariant))
+        Ok(JsonParts::begin(self.0, b'{', End::MapVariant))
     }
 }
 
