@@ -129,12 +129,6 @@ async fn packets_with_escapes_in_their_name_are_events_of_the_name_that_is_meant
 }
 
 #[tokio::test]
-async fn packets_with_a_name_that_is_too_long_end_the_connection() {
-    let long = format!(r#"42["{}"]"#, "x".repeat(256));
-    assert_ends(&[&long], CloseReason::ForcedClose).await;
-}
-
-#[tokio::test]
 async fn packets_that_are_nested_deeper_than_128_end_the_connection() {
     for depth in [129, 10_000, 400_000] {
         let arrays = format!(r#"42["echo",{}{}]"#, "[".repeat(depth), "]".repeat(depth));
