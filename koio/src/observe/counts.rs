@@ -25,6 +25,8 @@ pub struct Counts {
     pub protocol_errors: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
+    /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
+    pub tls_failed: u64,
     /// Sessions over polling that were closed because their client did not take the whole answer to a poll.
     pub answers_cut: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
@@ -59,6 +61,7 @@ pub(super) struct Counters {
     limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
     sessions_refused: AtomicU64,
+    tls_failed: AtomicU64,
     answers_cut: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
@@ -86,6 +89,7 @@ impl Observer for Counters {
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::SessionRefused { .. } => &self.sessions_refused,
+            Observation::TlsFailed { .. } => &self.tls_failed,
             Observation::AnswerCut { .. } => &self.answers_cut,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
@@ -122,6 +126,7 @@ impl Counters {
             limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
             sessions_refused: read(&self.sessions_refused),
+            tls_failed: read(&self.tls_failed),
             answers_cut: read(&self.answers_cut),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),

@@ -20,7 +20,10 @@ use tokio::{
     },
 };
 
-use super::websocket::{Sink, WriteQueue};
+use super::{
+    any_stream::ReadWrite,
+    websocket::{Sink, WriteQueue},
+};
 use crate::engine::transport::{
     DirectFlushed, DirectFrames, DirectWrite, DirectWritten, FrameSource,
 };
@@ -87,8 +90,9 @@ macro_rules! owned_by_one_task {
     };
 }
 
-// TLS, for example.
+// TLS, for example: in another server, and on koio's own listener.
 owned_by_one_task!(TokioIo<Upgraded>);
+owned_by_one_task!(Box<dyn ReadWrite>);
 #[cfg(test)]
 owned_by_one_task!(tokio::io::DuplexStream);
 
