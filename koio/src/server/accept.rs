@@ -207,8 +207,15 @@ fn serve_tls(
         let header_timeout = services.timeouts().header;
         // Boxed: the handshake is over soon, and the task lives as long as the connection.
         let handshake = Box::pin(async {
+            let accepting = async {
+                match accepted {
+                    Accepted::Tcp(stream, _) => tls.accept_tcp(stream, header_timeout).await,
+                    #[cfg(unix)]
+                    Accepted::Unix(stream) => tls.accept(stream, header_timeout).await,
+                }
+            };
             tokio::select! {
-                stream = tls.handshake(accepted, header_timeout) => Some(stream),
+                stream = accepting => Some(stream),
                 () = ended(&mut stopped) => None,
             }
         });

@@ -13,6 +13,8 @@ mod signal;
 mod start;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_listener;
 
 pub use crate::socket::Drained;
 pub use config::Config;
@@ -22,7 +24,9 @@ pub use listener::Listener;
 pub use service::{KoioBody, KoioLayer, KoioService, NotFound, ResponseFuture};
 pub use signal::shutdown_signal;
 #[cfg(feature = "tls")]
-pub use tls::{Tls, TlsListener};
+pub use tls::Tls;
+#[cfg(feature = "tls")]
+pub use tls_listener::TlsListener;
 #[cfg(feature = "tls")]
 #[doc(no_inline)]
 pub use tokio_rustls::rustls;

@@ -1,7 +1,9 @@
 //! TLS on koio's own listener.
 
 use std::{
-    fmt, io,
+    fmt,
+    future::Future,
+    io,
     path::Path,
     pin::Pin,
     sync::Arc,
@@ -11,7 +13,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
-    net::{TcpListener, TcpStream, ToSocketAddrs},
+    net::TcpStream,
     sync::Semaphore,
     time::timeout,
 };
@@ -25,13 +27,6 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-use super::{
-    accept::Accepted,
-    listener::{
-        Listener, bind_tcp,
-        sealed::{Open, OpenListener},
-    },
-};
 use crate::{Error, Result, transport::AnyStream};
 
 /// The first byte of a TLS connection: a record of its handshake.
@@ -146,68 +141,71 @@ impl Tls {
         self
     }
 
-    /// Binds a TCP address.
-    ///
-    /// # Errors
-    /// The address can't be bound; the error names it.
-    ///
-    /// # Cancel safety
-    /// Dropping the future binds nothing.
-    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<TlsListener<TcpListener>> {
-        Ok(self.over(bind_tcp(address).await?))
-    }
-
-    /// TLS on the connections of a listener.
-    pub fn over<L: Listener>(self, listener: L) -> TlsListener<L> {
-        TlsListener {
-            listener,
-            tls: self,
-        }
-    }
-
-    /// Makes the handshake of a connection.
-    pub(super) async fn handshake(
+    /// Makes the handshake of a TCP connection. HTTP is answered in its own words.
+    pub(super) async fn accept_tcp(
         &self,
-        accepted: Accepted,
+        stream: TcpStream,
         header_timeout: Duration,
     ) -> std::result::Result<AnyStream, TlsFailure> {
-        let handshake = async {
-            match accepted {
-                Accepted::Tcp(stream, _) => self.accept_tcp(stream).await,
-                #[cfg(unix)]
-                Accepted::Unix(stream) => self.accept(stream).await,
+        let accepting = async {
+            let mut first = [0];
+            match stream.peek(&mut first).await.map_err(TlsFailure::Io)? {
+                0 => Err(TlsFailure::Io(io::ErrorKind::UnexpectedEof.into())),
+                _ if first[0] != HANDSHAKE_RECORD && first[0].is_ascii_uppercase() => {
+                    refuse_plain(stream).await;
+                    Err(TlsFailure::PlainHttp)
+                }
+                _ => self.negotiate(stream).await,
             }
         };
-        match timeout(header_timeout, handshake).await {
+        self.within(header_timeout, accepting).await
+    }
+
+    /// Makes the handshake of another connection.
+    pub(super) async fn accept(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        header_timeout: Duration,
+    ) -> std::result::Result<AnyStream, TlsFailure> {
+        self.within(header_timeout, self.negotiate(stream)).await
+    }
+
+    async fn within(
+        &self,
+        header_timeout: Duration,
+        accepting: impl Future<Output = std::result::Result<AnyStream, TlsFailure>>,
+    ) -> std::result::Result<AnyStream, TlsFailure> {
+        match timeout(header_timeout, accepting).await {
             Ok(result) => result,
             Err(_) => Err(TlsFailure::TimedOut {
                 header_timeout,
                 max_handshakes: self.handshakes,
-                running: self.handshakes - self.places.available_permits().min(self.handshakes),
+                running: self
+                    .handshakes
+                    .saturating_sub(self.places.available_permits()),
             }),
         }
     }
 
-    async fn accept_tcp(&self, stream: TcpStream) -> std::result::Result<AnyStream, TlsFailure> {
-        let mut first = [0];
-        match stream.peek(&mut first).await.map_err(TlsFailure::Io)? {
-            0 => Err(TlsFailure::Io(io::ErrorKind::UnexpectedEof.into())),
-            _ if first[0] != HANDSHAKE_RECORD && first[0].is_ascii_uppercase() => {
-                refuse_plain(stream).await;
-                Err(TlsFailure::PlainHttp)
-            }
-            _ => self.accept(stream).await,
-        }
-    }
-
-    async fn accept<S>(&self, stream: S) -> std::result::Result<AnyStream, TlsFailure>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
+    async fn negotiate(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> std::result::Result<AnyStream, TlsFailure> {
         // It is never closed.
         let _place = self.places.acquire().await;
         let stream = self.acceptor.accept(stream).await.map_err(TlsFailure::Io)?;
         Ok(AnyStream::new(UnclosedIsEnd(stream)))
+    }
+
+    /// Why no listener can be served with it.
+    pub(super) fn check(&self) -> io::Result<()> {
+        if self.handshakes == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the limit `max_handshakes` is zero: no client could connect",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -261,41 +259,6 @@ fn unreadable(what: &str, file: &Path, error: pem::Error) -> Error {
         error => format!("the {what} in `{file}` can't be read: {error}"),
     };
     Error::setup(problem).because(Box::new(error))
-}
-
-/// A listener with TLS on its connections. Made by [`Tls::bind`] and [`Tls::over`].
-#[derive(Debug)]
-pub struct TlsListener<L> {
-    listener: L,
-    tls: Tls,
-}
-
-impl<L: Listener> Listener for TlsListener<L> {
-    type Addr = L::Addr;
-
-    fn local_addr(&self) -> io::Result<L::Addr> {
-        self.listener.local_addr()
-    }
-}
-
-impl<L: Listener> Open for TlsListener<L> {
-    fn open(self) -> io::Result<OpenListener> {
-        if self.tls.handshakes == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the limit `max_handshakes` is zero: no client could connect",
-            ));
-        }
-        let mut open = self.listener.open()?;
-        if open.tls.is_some() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a listener has TLS over TLS",
-            ));
-        }
-        open.tls = Some(self.tls);
-        Ok(open)
-    }
 }
 
 /// Why a handshake did not succeed.

@@ -10,12 +10,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::tcp::{Tcp, TcpWriter};
-
-/// A byte stream of any type.
-pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
+use super::tcp::{ReadWrite, Tcp, TcpWriter};
 
 /// A connection of koio's own listener.
 pub(crate) enum AnyStream {

@@ -20,13 +20,15 @@ use tokio::{
     },
 };
 
-use super::{
-    any_stream::ReadWrite,
-    websocket::{Sink, WriteQueue},
-};
+use super::websocket::{Sink, WriteQueue};
 use crate::engine::transport::{
     DirectFlushed, DirectFrames, DirectWrite, DirectWritten, FrameSource,
 };
+
+/// A byte stream of any type.
+pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
 
 /// A byte stream that a WebSocket may run on.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
