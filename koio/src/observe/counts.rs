@@ -27,6 +27,10 @@ pub struct Counts {
     pub sessions_refused: u64,
     /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
     pub tls_failed: u64,
+    /// CONNECTs that were answered with an error: by a limit, by a middleware, or because there is no such namespace.
+    pub connects_refused: u64,
+    /// Events that were answered with `bad_request` because their name was above its limit.
+    pub events_refused: u64,
     /// Sessions over polling that were closed because their client did not take the whole answer to a poll.
     pub answers_cut: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
@@ -62,6 +66,8 @@ pub(super) struct Counters {
     protocol_errors: AtomicU64,
     sessions_refused: AtomicU64,
     tls_failed: AtomicU64,
+    connects_refused: AtomicU64,
+    events_refused: AtomicU64,
     answers_cut: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
@@ -90,6 +96,8 @@ impl Observer for Counters {
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::TlsFailed { .. } => &self.tls_failed,
+            Observation::ConnectRefused { .. } => &self.connects_refused,
+            Observation::EventRefused { .. } => &self.events_refused,
             Observation::AnswerCut { .. } => &self.answers_cut,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
@@ -127,6 +135,8 @@ impl Counters {
             protocol_errors: read(&self.protocol_errors),
             sessions_refused: read(&self.sessions_refused),
             tls_failed: read(&self.tls_failed),
+            connects_refused: read(&self.connects_refused),
+            events_refused: read(&self.events_refused),
             answers_cut: read(&self.answers_cut),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),
