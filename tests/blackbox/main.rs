@@ -16,6 +16,7 @@ mod http;
 mod left_out;
 mod limits;
 mod link;
+mod listeners;
 mod logs;
 mod memory;
 mod middleware;

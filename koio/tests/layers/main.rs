@@ -119,6 +119,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["transport/", "server/"]),
     ("httparse", &["transport/http1/"]),
     ("httpdate", &["transport/http1/"]),
+    ("tokio_rustls", &["server/"]),
     ("tokio_tungstenite", &["transport/"]),
     ("tower", &["transport/", "router/", "server/", "error.rs"]),
     ("inventory", &["router/"]),
