@@ -107,7 +107,8 @@ pub enum Observation<'a> {
         /// The limit's value.
         max: usize,
     },
-    /// A client did not take the whole answer to a poll, so its session ends: what was in the answer is lost.
+    /// A client did not take the whole answer to a poll, or polled again or upgraded before it can have it, so its session ends:
+    /// what was in the answer is lost.
     AnswerCut {
         /// The session.
         sid: Sid,
@@ -127,6 +128,17 @@ pub enum Observation<'a> {
         namespace: &'a str,
         /// The message of the error.
         message: &'a str,
+    },
+    /// An event was answered with `bad_request` before it could reach a handler: its name is above a limit.
+    EventRefused {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it came from.
+        socket: SocketId,
+        /// The beginning of its name.
+        event: &'a str,
+        /// What was wrong, with the limit and both numbers.
+        cause: fmt::Arguments<'a>,
     },
     /// A socket that was [`Connected`](Self::Connected) ended.
     Disconnected {

@@ -34,13 +34,14 @@ use super::{
 };
 use crate::{
     engine::{
-        Admission, Engine, LimitReached, Opening, PeerAddr, TransportKind, transport::Transport,
+        Admission, Engine, LimitReached, Opening, PeerAddr, Session, TransportKind,
+        transport::Transport,
     },
     ids::Sid,
     observe::Observation,
     transport::{
         lazy_timer::LazyTimer,
-        polling::{PendingPoll, PollResponse, PollingTransport, PostRequest},
+        polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
         tcp::Tcp,
         websocket::WebSocketTransport,
     },
@@ -244,7 +245,7 @@ impl EngineService {
             connection.last_session.set(&session);
         }
         match *request.method() {
-            Method::GET => match PendingPoll::poll(session) {
+            Method::GET => match self.poll(session, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
@@ -259,6 +260,16 @@ impl EngineService {
             },
             _ => PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, upgrade, &request)),
         }
+    }
+
+    /// Passes a GET to its session.
+    fn poll(
+        &self,
+        session: Session,
+        connection: Option<&Arc<HttpConnection>>,
+    ) -> Result<(PendingPoll, AnsweredPoll), Refusal> {
+        let in_order = connection.is_some_and(|connection| connection.is_answering(&session));
+        PendingPoll::poll(session, self.engine.observers(), in_order)
     }
 
     /// Answers 101, and spawns [`connect`] to wait for the upgraded connection. `sid`: the session that upgrades; a new
