@@ -124,6 +124,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
+//! | `testing` | no | `koio::testing`: a server and its clients in memory, for the tests of a program; for `[dev-dependencies]` |
 //!
 //! [`engine`], [`transport`] and [`wire`] are public for raw Engine.IO servers and for tests, and outside the
 //! stability promise.
@@ -139,6 +140,8 @@ pub mod observe;
 mod router;
 pub mod server;
 mod socket;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 pub mod transport;
 pub mod wire;

@@ -11,6 +11,8 @@ mod signal;
 mod start;
 
 pub use crate::socket::Drained;
+#[cfg(feature = "testing")]
+pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;
 pub use io::Io;
 pub use listen::{Server, serve};
