@@ -129,6 +129,8 @@
 //! [`engine`], [`transport`] and [`wire`] are public for raw Engine.IO servers and for tests, and outside the
 //! stability promise.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[macro_use]
 mod error;
 mod adapter;

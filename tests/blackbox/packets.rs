@@ -1,7 +1,7 @@
 //! Socket.IO packets.
 
-use koio::CloseReason;
-use koio_tests::{Client, Transport, client};
+use koio::{CloseReason, Io, handlers, on};
+use koio_tests::{Client, Transport, client, serve};
 
 use crate::scene::{SHORT, Scene, assert_answers, assert_ends};
 
@@ -126,12 +126,6 @@ async fn packets_with_escapes_in_their_name_are_events_of_the_name_that_is_meant
         (r#"424["\ud83d\ude00"]"#, "434[\"\u{1F600}\"]"),
     ])
     .await;
-}
-
-#[tokio::test]
-async fn packets_with_a_name_that_is_too_long_end_the_connection() {
-    let long = format!(r#"42["{}"]"#, "x".repeat(256));
-    assert_ends(&[&long], CloseReason::ForcedClose).await;
 }
 
 #[tokio::test]
@@ -304,4 +298,26 @@ async fn names_in_ascii_escapes_are_understood() {
         (r#"422["a\/b\n\t\u0022"]"#, r#"432["a/b\n\t\""]"#),
     ])
     .await;
+}
+
+#[on("wide")]
+async fn wide(number: i128) -> String {
+    number.to_string()
+}
+
+#[tokio::test]
+async fn an_argument_of_which_its_type_reads_only_the_beginning_is_answered() {
+    let server = serve(Io::new().handlers(handlers![wide])).await;
+    for transport in client::BOTH {
+        let mut client = Client::connect(server.target(), transport).await;
+        client.send(r#"420["wide",1.5]"#).await;
+        let answer = client.text().await;
+        assert!(
+            answer.starts_with(r#"430[{"error":{"code":"bad_request""#),
+            "{answer}"
+        );
+        client.send(r#"421["wide",15]"#).await;
+        client.expect(r#"431["15"]"#).await;
+        client.close().await;
+    }
 }

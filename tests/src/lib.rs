@@ -39,4 +39,6 @@ mod documents {
     mod from_koa_socket {}
     #[doc = include_str!("../../koio/docs/from-socket-io.md")]
     mod from_socket_io {}
+    #[doc = include_str!("../../koio/docs/from-socketioxide.md")]
+    mod from_socketioxide {}
 }

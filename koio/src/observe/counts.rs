@@ -25,6 +25,10 @@ pub struct Counts {
     pub protocol_errors: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
+    /// CONNECTs that were answered with an error: by a limit, by a middleware, or because there is no such namespace.
+    pub connects_refused: u64,
+    /// Events that were answered with `bad_request` because their name was above its limit.
+    pub events_refused: u64,
     /// Sessions over polling that were closed because their client did not take the whole answer to a poll.
     pub answers_cut: u64,
     /// Acks of clients that matched no pending emit: too late, twice, or with an unknown id.
@@ -59,6 +63,8 @@ pub(super) struct Counters {
     limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
     sessions_refused: AtomicU64,
+    connects_refused: AtomicU64,
+    events_refused: AtomicU64,
     answers_cut: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
@@ -86,6 +92,8 @@ impl Observer for Counters {
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::SessionRefused { .. } => &self.sessions_refused,
+            Observation::ConnectRefused { .. } => &self.connects_refused,
+            Observation::EventRefused { .. } => &self.events_refused,
             Observation::AnswerCut { .. } => &self.answers_cut,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
@@ -122,6 +130,8 @@ impl Counters {
             limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
             sessions_refused: read(&self.sessions_refused),
+            connects_refused: read(&self.connects_refused),
+            events_refused: read(&self.events_refused),
             answers_cut: read(&self.answers_cut),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),

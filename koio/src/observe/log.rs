@@ -47,6 +47,14 @@ impl Observer for Log {
             Observation::ConnectRefused { namespace, message } => {
                 debug!(target: "koio::socket", namespace, message, "namespace refused");
             }
+            Observation::EventRefused {
+                namespace,
+                socket,
+                event,
+                cause,
+            } => {
+                debug!(target: "koio::socket", event, namespace, %socket, "event refused: {cause}");
+            }
             Observation::SlowConsumer { sid, cause, .. } => {
                 debug!(target: "koio::socket", ?sid, "slow consumer: {cause}");
             }

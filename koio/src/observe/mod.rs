@@ -128,6 +128,17 @@ pub enum Observation<'a> {
         /// The message of the error.
         message: &'a str,
     },
+    /// An event was answered with `bad_request` before it could reach a handler: its name is above a limit.
+    EventRefused {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it came from.
+        socket: SocketId,
+        /// The beginning of its name.
+        event: &'a str,
+        /// What was wrong, with the limit and both numbers.
+        cause: fmt::Arguments<'a>,
+    },
     /// A socket that was [`Connected`](Self::Connected) ended.
     Disconnected {
         /// The namespace.

@@ -289,7 +289,12 @@ impl Io {
     }
 
     /// Lets pages of one more origin connect, as a browser spells it: `https://app.example.com`. By default only
-    /// pages of the requested host may connect, and clients that are no browsers.
+    /// pages of the requested host may connect, and clients that are no browsers. Apps and devices have origins of their
+    /// own shape, such as `capacitor://localhost`, `tauri://localhost` and `file://`.
+    ///
+    /// `null` stands for every page without an origin of its own: from a file, from an app's WebView, or from a sandboxed
+    /// frame, which any site can make. So it lets in as many as [`allow_any_origin`](Self::allow_any_origin), and like
+    /// that one is only for servers where cookies mean nothing.
     ///
     /// An origin is scheme and host, and the port unless it is the scheme's own, with nothing behind them. Anything
     /// else would never match, and is an error at the start; so is `*`, for which there is

@@ -24,7 +24,9 @@ impl DecodeError {
         self.kind
     }
 
-    /// The byte at which the error was found, counted from the start of the text.
+    /// The byte at which the error was found, counted from the start of the text. Where a count or a sum is above its limit
+    /// ([`TooManyAttachments`](DecodeErrorKind::TooManyAttachments),
+    /// [`AttachmentsTooLong`](DecodeErrorKind::AttachmentsTooLong)) it is that number instead.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
@@ -33,7 +35,12 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.kind.text(), self.offset)
+        match self.kind {
+            DecodeErrorKind::TooManyAttachments | DecodeErrorKind::AttachmentsTooLong => {
+                write!(f, "{}: {}", self.kind.text(), self.offset)
+            }
+            kind => write!(f, "{} at byte {}", kind.text(), self.offset),
+        }
     }
 }
 
@@ -61,20 +68,12 @@ pub enum DecodeErrorKind {
     TextWithinBinary,
     /// Binary that no packet announced.
     UnexpectedBinary,
-    /// A namespace longer than the limit.
-    NamespaceTooLong,
-    /// An ack id that is missing, out of place, or not an integer below 2^53.
-    AckId,
     /// Data of a shape that the packet's type does not have.
     Payload,
     /// An event name that is neither a string nor a finite number.
     EventName,
-    /// An event name longer than the limit.
-    EventNameTooLong,
     /// A reserved event name.
     ReservedName,
-    /// CONNECT data longer than the limit.
-    AuthTooLong,
     /// A placeholder that points at no attachment.
     Placeholder,
     /// Text that is not JSON.
@@ -95,13 +94,9 @@ impl DecodeErrorKind {
             Self::AttachmentsTooLong => "attachments too long",
             Self::TextWithinBinary => "text while attachments are outstanding",
             Self::UnexpectedBinary => "binary that no packet announced",
-            Self::NamespaceTooLong => "namespace too long",
-            Self::AckId => "invalid ack id",
             Self::Payload => "data does not fit the packet type",
             Self::EventName => "invalid event name",
-            Self::EventNameTooLong => "event name too long",
             Self::ReservedName => "reserved event name",
-            Self::AuthTooLong => "connect data too long",
             Self::Placeholder => "placeholder without an attachment",
             Self::Json => "invalid json",
             Self::TooDeep => "json nested too deep",
@@ -120,10 +115,14 @@ const MAX_QUOTE: usize = 256;
 
 /// Cuts a text that may quote the peer's data, so that it fills neither logs nor answers.
 pub(crate) fn shorten(mut text: String) -> String {
-    if text.len() > MAX_QUOTE {
-        text.truncate(text.floor_char_boundary(MAX_QUOTE));
-    }
+    text.truncate(shortened(&text).len());
     text
+}
+
+/// The beginning of such a text.
+pub(crate) fn shortened(text: &str) -> &str {
+    let end = text.floor_char_boundary(MAX_QUOTE);
+    text.get(..end).unwrap_or_default()
 }
 
 /// Why a value cannot be sent.

@@ -22,8 +22,8 @@ mod websocket_header;
 
 pub(crate) use engineio::Draft;
 pub use engineio::{EnginePacket, Frame, Message, Part, Parts, payload};
-pub(crate) use error::shorten;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub(crate) use error::{shorten, shortened};
 pub use json::Bytes;
 pub(crate) use json::mend_surrogates;
 pub use socketio::{

@@ -65,6 +65,38 @@ async fn the_page_of_the_same_host_is_let_in_and_so_is_no_page() {
     let ours = format!("http://{}", scene.server.addr);
     assert_eq!(statuses(&scene, &[&ours]).await, (200, 101));
     assert_eq!(statuses(&scene, &[]).await, (200, 101));
+    // Starscream (Swift) writes the scheme of its own address.
+    let ours = format!("ws://{}", scene.server.addr);
+    assert_eq!(statuses(&scene, &[&ours]).await, (200, 101));
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn origins_of_apps_and_devices_are_refused_until_they_are_allowed() {
+    let origins = [
+        "file://",
+        "null",
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "http://tauri.localhost",
+    ];
+    let scene = Scene::new().await;
+    for origin in origins {
+        let (polling, websocket) = statuses(&scene, &[origin]).await;
+        assert!(
+            polling == 403 && matches!(websocket, 400 | 403),
+            "{origin}: {polling}, {websocket}"
+        );
+    }
+    scene.end().await;
+    let scene = Scene::with(|io| origins.iter().fold(io, |io, it| io.allow_origin(*it))).await;
+    for origin in origins {
+        let headers = [("Origin", origin)];
+        let polling = scene.target().polling();
+        let answer = http::request(scene.server.addr, "GET", &polling, &headers).await;
+        assert_eq!(answer.status, 200, "{origin}");
+    }
     scene.end().await;
 }
 

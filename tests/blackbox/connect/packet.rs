@@ -45,10 +45,9 @@ async fn connect_with_an_auth_that_is_no_object_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn connect_with_an_auth_above_its_limit_ends_the_connection() {
-    let big = format!(r#"40{{"token":"{}"}}"#, "x".repeat(65_537));
+async fn connect_with_an_auth_that_is_nested_too_deep_ends_the_connection() {
     let deep = format!(r#"40{{"a":{}{}}}"#, "[".repeat(128), "]".repeat(128));
-    assert_ends_before_connect(&[&big, &deep]).await;
+    assert_ends_before_connect(&[&deep]).await;
 }
 
 #[tokio::test]
@@ -96,12 +95,6 @@ async fn connect_to_a_namespace_that_nobody_declared_is_refused_and_the_connecti
     client.close().await;
     scene.report().await;
     scene.end().await;
-}
-
-#[tokio::test]
-async fn connect_to_a_namespace_whose_name_is_too_long_ends_the_connection() {
-    let long = format!("40/{},", "x".repeat(255));
-    assert_ends(&[&long], CloseReason::ForcedClose).await;
 }
 
 #[tokio::test]

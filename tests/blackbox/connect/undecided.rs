@@ -81,7 +81,7 @@ async fn a_middleware_that_hangs_is_refused_in_every_namespace_and_its_slot_is_f
             peer.send(&format!("40/hangs/{number},")).await;
         }
         peer.send("40/other,").await;
-        let full = r#"44/other,{"message":"Too many namespaces"}"#;
+        let full = r#"44/other,{"message":"Too many namespaces: 33 (namespaces 32)"}"#;
         peer.expect(full).await;
         let asked = Instant::now();
         let mut refused = Vec::new();

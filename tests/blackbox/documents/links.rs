@@ -33,6 +33,7 @@ fn documents() -> Vec<PathBuf> {
     let mut all: Vec<_> = [
         "README.md",
         "CHANGELOG.md",
+        "SECURITY.md",
         "koio/ARCHITECTURE.md",
         "tests/README.md",
     ]

@@ -4,6 +4,7 @@ mod arriving;
 mod busy_server;
 mod control_frames;
 mod fairness;
+mod names;
 mod read_ahead;
 mod sessions;
 pub(crate) mod slow_clients;

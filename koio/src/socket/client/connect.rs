@@ -20,14 +20,24 @@ impl Client {
         if in_namespace(&mut self.drivers, name).is_some() {
             return Err(ProtocolViolation::OutOfOrder("second CONNECT"));
         }
-        let refuse = |message| self.refuse(name, message);
+        let refuse = |message: &str| self.refuse(name, message);
+        let limits = self.assembler.limits();
+        let lengths = limits.check_namespace(name.len());
+        if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
+            refuse(&breach.to_string());
+            return Ok(());
+        }
         let Some(dispatch) = self.declared.open(name) else {
             refuse("Invalid namespace");
             return Ok(());
         };
         let open = self.drivers.iter().filter(|driver| driver.is_open());
-        if open.count() >= self.core().config().namespaces {
-            refuse("Too many namespaces");
+        let (open, max) = (open.count(), self.core().config().namespaces);
+        if open >= max {
+            refuse(&format!(
+                "Too many namespaces: {} (namespaces {max})",
+                open + 1
+            ));
             return Ok(());
         }
         let Ok(id) = SocketId::random() else {
@@ -135,6 +145,7 @@ impl Client {
     fn refuse(&self, namespace: &str, message: &str) {
         let refusal = wire::connect_error(namespace, message, None);
         let _ = self.connection.session.reply(refusal);
+        let namespace = wire::shortened(namespace);
         self.observers()
             .notify(&Observation::ConnectRefused { namespace, message });
     }

@@ -8,9 +8,9 @@ mod connect;
 mod deadlines;
 mod extras;
 mod read_ahead;
+mod refused;
 
 use std::{
-    fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -158,7 +158,11 @@ impl Client {
             // Nearly all packets. The event is built once its socket is known.
             let name = self.assembler.event_name(header, text)?;
             let namespace = header.shared_namespace(text);
+            let is_misnamed = self.is_misnamed(name.0.len());
             let event = || Event::new(header, name, std::mem::take(text));
+            if is_misnamed {
+                return self.misnamed_event(wire::namespace_str(&namespace), &event());
+            }
             return self.event(wire::namespace_str(&namespace), event, cx);
         }
         let incoming = self.assembler.begin(header, std::mem::take(text))?;
@@ -187,6 +191,9 @@ impl Client {
                 self.disconnect(wire::namespace_str(&namespace))?;
                 self.run(cx, SocketDriver::is_startable);
                 Ok(())
+            }
+            Some(Incoming::Event { namespace, event }) if self.is_misnamed(event.name_len()) => {
+                self.misnamed_event(wire::namespace_str(&namespace), &event)
             }
             Some(Incoming::Event { namespace, event }) => {
                 self.event(wire::namespace_str(&namespace), || event, cx)
@@ -251,29 +258,6 @@ impl Client {
             }
             None => self.late_packet(namespace, "ack before CONNECT"),
         }
-    }
-
-    fn protocol_error(&self, cause: fmt::Arguments<'_>) {
-        let sid = self.connection.session.sid();
-        self.observers()
-            .notify(&Observation::ProtocolError { sid, cause });
-    }
-
-    fn violation(&mut self, violation: &ProtocolViolation) {
-        self.ignores_packets = true;
-        let reason = match violation {
-            ProtocolViolation::Undecodable(error) => {
-                self.protocol_error(format_args!(
-                    "undecodable packet: {error}. Is the other side a Socket.IO 5 client?"
-                ));
-                CloseReason::ForcedClose
-            }
-            ProtocolViolation::OutOfOrder(what) => {
-                self.protocol_error(format_args!("packet out of order: {what}"));
-                CloseReason::ForcedServerClose
-            }
-        };
-        self.connection.session.close(reason);
     }
 
     pub(super) fn check_deadlines(&mut self) {

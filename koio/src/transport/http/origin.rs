@@ -47,7 +47,9 @@ pub(crate) enum OriginVerdict {
 
 impl Origins {
     /// Lets pages of one more origin connect. The origin is written as browsers send it: `https://app.example.com`, with
-    /// a port unless it is the scheme's default, without a trailing slash.
+    /// a port unless it is the scheme's default, without a trailing slash. Apps and devices have origins of their own
+    /// shape: `capacitor://localhost`, `tauri://localhost`, `file://`. `null` is every page without an origin of its own,
+    /// and any site can make one: it lets in as many as [`allow_any`](Self::allow_any).
     ///
     /// # Errors
     /// It is written otherwise.
@@ -111,9 +113,8 @@ fn check(origin: &str) -> Result<(), BadOrigin> {
         ));
     }
     if origin == "null" {
-        return Err(BadOrigin(
-            "any page can have itself sent with this one: it stands for every page without an origin of its own",
-        ));
+        // A page from a file, of a sandboxed frame, or of an app's WebView.
+        return Ok(());
     }
     let Some((scheme, rest)) = origin.split_once("://") else {
         return Err(BadOrigin("it has no scheme"));
@@ -164,14 +165,15 @@ fn check(origin: &str) -> Result<(), BadOrigin> {
 }
 
 /// Whether a page of `origin` was served by `host`. Schemes are not compared, because behind a proxy that terminates TLS
-/// the server does not know its own. A missing port is the scheme's default.
+/// the server does not know its own. A missing port is the scheme's default. Clients that are no browsers write the scheme
+/// of their own address: Starscream (Swift) sends `wss://host`.
 fn is_same_host(origin: &str, host: &str) -> bool {
     let Ok(uri) = origin.parse::<Uri>() else {
         return false;
     };
     let default = match uri.scheme_str() {
-        Some("http") => 80,
-        Some("https") => 443,
+        Some("http" | "ws") => 80,
+        Some("https" | "wss") => 443,
         _ => return false,
     };
     let (Some(theirs), Ok(ours)) = (uri.authority(), host.parse::<Authority>()) else {
@@ -243,6 +245,26 @@ mod tests {
     }
 
     #[test]
+    fn the_schemes_of_websocket_mean_the_same_host_too() {
+        for (origin, host) in [
+            ("ws://127.0.0.1:3000", "127.0.0.1:3000"),
+            ("wss://chat.example", "chat.example"),
+            ("wss://chat.example", "chat.example:443"),
+            ("WS://chat.example", "chat.example:80"),
+        ] {
+            assert_eq!(judge(origin, host), OriginVerdict::Same, "{origin}");
+        }
+        for (origin, host) in [
+            ("ws://evil.example", "chat.example"),
+            ("wss://chat.example", "chat.example:80"),
+            ("ws://chat.example:3000", "chat.example:3001"),
+            ("wss://evil@chat.example", "chat.example"),
+        ] {
+            assert_eq!(judge(origin, host), OriginVerdict::Foreign, "{origin}");
+        }
+    }
+
+    #[test]
     fn a_client_without_an_origin_may_connect() {
         assert_eq!(
             Origins::default().judge(&HeaderMap::new()),
@@ -309,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_that_browsers_send_can_be_listed() {
+    fn origins_that_browsers_apps_and_devices_send_can_be_listed() {
         for origin in [
             "https://app.example.com",
             "HTTPS://App.Example.Com",
@@ -320,6 +342,11 @@ mod tests {
             "https://xn--bcher-kva.example",
             "http://app.example:443",
             "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "http://tauri.localhost",
+            "https://localhost",
+            "null",
             "chrome-extension://abcdefghijklmnop",
             "app://.",
             "file://",
@@ -336,7 +363,6 @@ mod tests {
         for (origin, why) in [
             ("*", "allow_any_origin"),
             ("https://*.example.com", "list each origin"),
-            ("null", "any page"),
             ("", "no scheme"),
             ("app.example.com", "no scheme"),
             ("localhost:5173", "no scheme"),

@@ -142,6 +142,11 @@ impl Assembler {
         PacketHeader::decode(text, &self.limits)
     }
 
+    /// The limits of its packets.
+    pub(crate) fn limits(&self) -> &PacketLimits {
+        &self.limits
+    }
+
     /// The name of the event with this header, and where its item ends.
     #[inline(always)]
     pub(crate) fn event_name(
@@ -150,7 +155,7 @@ impl Assembler {
         text: &[u8],
     ) -> Result<(EventName, usize), DecodeError> {
         let list = text.get(header.data..).unwrap_or_default();
-        EventName::decode(list, self.limits.event)
+        EventName::decode(list)
     }
 
     /// The second half of [`push`](Self::push).
@@ -185,9 +190,8 @@ impl Assembler {
         Ok(match header.kind {
             PacketKind::Ack | PacketKind::Event => Incoming::Ack {
                 namespace,
-                id: header
-                    .id
-                    .ok_or(DecodeError::new(DecodeErrorKind::AckId, 0))?,
+                // Nobody waits for the answer to an event without an id, as to one with this.
+                id: header.id.unwrap_or(u64::MAX),
                 args: header.args(text, None),
             },
             PacketKind::Connect => Incoming::Connect {
@@ -206,7 +210,8 @@ impl Assembler {
     ) -> Result<Option<Incoming>, DecodeError> {
         partial.bytes = partial.bytes.saturating_add(data.len());
         if partial.bytes > self.limits.attachment_bytes() {
-            return Err(DecodeError::new(DecodeErrorKind::AttachmentsTooLong, 0));
+            let kind = DecodeErrorKind::AttachmentsTooLong;
+            return Err(DecodeError::new(kind, partial.bytes));
         }
         if partial.outstanding > 1 {
             partial.attachments.reserve_exact(partial.outstanding);

@@ -41,6 +41,11 @@ impl Event {
         name.unwrap_or_default()
     }
 
+    /// How many bytes its name has.
+    pub(crate) fn name_len(&self) -> usize {
+        self.name.len()
+    }
+
     /// Its name as UTF-8.
     pub(crate) fn name_bytes(&self) -> &[u8] {
         self.name.bytes(self.args.list())

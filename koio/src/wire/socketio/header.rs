@@ -1,13 +1,11 @@
 //! The header of a Socket.IO packet: everything before its data.
 
 use bytes::Bytes;
+use memchr::memchr;
 
 use super::args::{Attachments, RawArgs, check_data_shape, validate_data};
 use super::{kind::PacketKind, limits::PacketLimits};
 use crate::wire::{DecodeError, DecodeErrorKind};
-
-/// Ack ids are JavaScript numbers: above this they are no longer exact.
-const MAX_ACK_ID: u64 = (1 << 53) - 1;
 
 /// The most digits of a decimal number that always fit in a `u64`.
 const MAX_DIGITS: usize = 19;
@@ -37,18 +35,15 @@ impl PacketHeader {
         } else {
             0
         };
-        let namespace = parser.namespace(limits)?;
+        let namespace = parser.namespace();
         let id = match kind {
-            PacketKind::Event | PacketKind::Ack => parser.ack_id()?,
+            PacketKind::Event | PacketKind::Ack => parser.ack_id(),
             _ => None,
         };
         let start = parser.at;
-        if kind == PacketKind::Ack && id.is_none() {
-            return Err(DecodeError::new(DecodeErrorKind::AckId, start));
-        }
         let data = parser.unread();
         let in_text = |error: DecodeError| DecodeError::new(error.kind(), start + error.offset());
-        check_data_shape(kind, data, limits).map_err(in_text)?;
+        check_data_shape(kind, data).map_err(in_text)?;
         let validated =
             validate_data(kind, data, binary.then_some(attachments), limits).map_err(in_text)?;
         Ok(Self {
@@ -132,8 +127,8 @@ impl<'a> HeaderParser<'a> {
         Ok(kind)
     }
 
-    /// An integer without leading zeros, or `None` if there is no digit.
-    fn integer(&mut self, error: DecodeErrorKind) -> Result<Option<u64>, DecodeError> {
+    /// The count of attachments, without leading zeros, or `None` if there is no digit.
+    fn count(&mut self) -> Result<Option<u64>, DecodeError> {
         let (mut value, mut len) = (0_u64, 0);
         let unread = self.unread();
         while let Some(digit @ b'0'..=b'9') = unread.get(len) {
@@ -143,8 +138,8 @@ impl<'a> HeaderParser<'a> {
         }
         match unread {
             _ if len == 0 => return Ok(None),
-            [b'0', ..] if len > 1 => return self.error(error),
-            _ if len > MAX_DIGITS => return self.error(error),
+            [b'0', ..] if len > 1 => return self.error(DecodeErrorKind::Attachments),
+            _ if len > MAX_DIGITS => return self.error(DecodeErrorKind::Attachments),
             _ => {}
         }
         self.at += len;
@@ -153,7 +148,7 @@ impl<'a> HeaderParser<'a> {
 
     fn attachments(&mut self, limits: &PacketLimits) -> Result<usize, DecodeError> {
         let start = self.at;
-        let count = self.integer(DecodeErrorKind::Attachments)?;
+        let count = self.count()?;
         if self.unread().first() != Some(&b'-') {
             return self.error(DecodeErrorKind::Attachments);
         }
@@ -162,35 +157,36 @@ impl<'a> HeaderParser<'a> {
             // As the reference parser since 4.2.7: a packet without attachments is no binary packet.
             Some(Ok(0)) => Err(DecodeError::new(DecodeErrorKind::Attachments, start)),
             Some(Ok(count)) if count <= limits.attachments => Ok(count),
-            Some(_) => Err(DecodeError::new(DecodeErrorKind::TooManyAttachments, start)),
+            Some(Ok(count)) => Err(DecodeError::new(DecodeErrorKind::TooManyAttachments, count)),
+            Some(Err(_)) => self.error(DecodeErrorKind::Attachments),
             None => Err(DecodeError::new(DecodeErrorKind::Attachments, start)),
         }
     }
 
-    fn namespace(&mut self, limits: &PacketLimits) -> Result<Option<(usize, usize)>, DecodeError> {
+    fn namespace(&mut self) -> Option<(usize, usize)> {
         let unread = self.unread();
         if unread.first() != Some(&b'/') {
-            return Ok(None);
+            return None;
         }
-        // Does not search for a comma beyond the limit.
-        let comma = unread
-            .iter()
-            .take(limits.namespace.saturating_add(1))
-            .position(|&byte| byte == b',');
+        let comma = memchr(b',', unread);
         let len = comma.unwrap_or(unread.len());
-        if len > limits.namespace {
-            return self.error(DecodeErrorKind::NamespaceTooLong);
-        }
         let namespace = (self.at, self.at + len);
         self.at += len + usize::from(comma.is_some());
-        Ok(Some(namespace))
+        Some(namespace)
     }
 
-    fn ack_id(&mut self) -> Result<Option<u64>, DecodeError> {
-        let start = self.at;
-        match self.integer(DecodeErrorKind::AckId)? {
-            Some(id) if id > MAX_ACK_ID => Err(DecodeError::new(DecodeErrorKind::AckId, start)),
-            id => Ok(id),
+    /// The digits before the data. An id that fits no `u64` becomes the greatest: official clients count from 0, and others
+    /// may take what they like, which the reference implementation rounds.
+    fn ack_id(&mut self) -> Option<u64> {
+        let (mut id, mut len) = (0_u64, 0);
+        let unread = self.unread();
+        while let Some(digit @ b'0'..=b'9') = unread.get(len) {
+            let shifted = id.checked_mul(10);
+            let next = shifted.and_then(|id| id.checked_add((digit - b'0').into()));
+            id = next.unwrap_or(u64::MAX);
+            len += 1;
         }
+        self.at += len;
+        (len > 0).then_some(id)
     }
 }

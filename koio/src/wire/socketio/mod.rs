@@ -18,5 +18,7 @@ pub use event::Event;
 pub use event_name::{RESERVED_EVENTS, is_reserved};
 pub(crate) use header::namespace_str;
 pub use kind::PacketKind;
+#[cfg(test)]
+pub(in crate::wire) use limits::PacketBreach;
 pub use limits::{MAX_ATTACHMENTS, PacketLimits};
 pub use packet::Packet;

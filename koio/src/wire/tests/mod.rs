@@ -6,6 +6,7 @@ mod codec;
 mod encoding;
 mod limits;
 mod packets;
+mod prefixes;
 mod random;
 mod relay;
 mod roundtrip;

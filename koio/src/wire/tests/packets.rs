@@ -293,24 +293,27 @@ fn nothing_may_stand_between_the_parts_of_a_packet() {
 }
 
 #[test]
-fn ack_ids_are_integers_that_javascript_can_hold() {
+fn an_ack_id_is_whatever_digits_there_are() {
     assert_eq!(
         decode(r#"29007199254740991["x"]"#).unwrap().id,
         Some((1 << 53) - 1)
     );
     assert_eq!(decode(r#"20["x"]"#).unwrap().id, Some(0));
+    // A count of nanoseconds, say.
+    assert_eq!(
+        decode(r#"21700000000000000001["x"]"#).unwrap().id,
+        Some(1_700_000_000_000_000_001)
+    );
+    assert_eq!(decode("3007[]").unwrap().id, Some(7));
     let long = format!(r#"3{}[]"#, "9".repeat(400));
-    for text in [
-        r#"29007199254740992["x"]"#,
-        r#"300[]"#,
-        r#"301[]"#,
-        "399999999999999999999[]",
-        &long,
-    ] {
-        assert_eq!(decode(text), Err(Kind::AckId), "{text}");
+    for text in ["318446744073709551616[]", "399999999999999999999[]", &long] {
+        assert_eq!(decode(text).unwrap().id, Some(u64::MAX), "{text}");
     }
-    for text in ["3", "3[]", "3/admin,[]", "3{}", "3-1[]"] {
-        assert_eq!(decode(text), Err(Kind::AckId), "{text}");
+    for text in ["3[]", "3/admin,[]"] {
+        assert_eq!(decode(text).unwrap().id, None, "{text}");
+    }
+    for text in ["3", "3{}", "3-1[]"] {
+        assert_eq!(decode(text), Err(Kind::Payload), "{text}");
     }
     for text in ["31{}", r#"31"x""#, "31", "31e3[]", "31.0[]"] {
         assert_eq!(decode(text), Err(Kind::Payload), "{text}");
@@ -393,11 +396,6 @@ fn a_namespace_ends_at_a_comma_or_with_the_packet() {
     let name = format!("/{}", "n".repeat(254));
     assert_eq!(decode(&format!("0{name}")).unwrap().namespace(), name);
     assert_eq!(decode(&format!("0{name},{{}}")).unwrap().namespace(), name);
-    assert_eq!(decode(&format!("0{name}n")), Err(Kind::NamespaceTooLong));
-    assert_eq!(
-        decode(&format!("0{name}n,{{}}")),
-        Err(Kind::NamespaceTooLong)
-    );
 }
 
 #[test]
@@ -411,7 +409,6 @@ fn errors_say_where_in_the_text_they_are() {
     };
     assert_eq!(at(r#"0/a,{"a":x}"#), DecodeError::new(Kind::Json, 9));
     assert_eq!(at(r#"2/a,x["a"]"#), DecodeError::new(Kind::Payload, 4));
-    assert_eq!(at("2/a,01[]"), DecodeError::new(Kind::AckId, 4));
     assert_eq!(at("0{x").to_string(), "invalid json at byte 2");
 }
 

@@ -1,6 +1,6 @@
 //! A map whose first entries have been read already.
 
-use serde::de::{DeserializeSeed, Error, MapAccess};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
 use super::first_entries::FirstEntries;
@@ -51,12 +51,30 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for BufferedMap<'_, 'de, A> {
         let value = match self.value.take() {
             Some(raw) => {
                 let seed = WithAttachments::new(seed, self.scope.buffered());
-                seed.deserialize(raw).map_err(A::Error::custom)
+                whole(seed, raw).map_err(A::Error::custom)
             }
             None => self
                 .access
                 .next_value_seed(WithAttachments::new(seed, self.scope)),
         };
         self.scope.record(value)
+    }
+}
+
+/// Reads a value. One that was read only in part is an error, as it is in a map whose entries come from the text.
+fn whole<'de, S: DeserializeSeed<'de>>(
+    seed: S,
+    raw: &'de RawValue,
+) -> serde_json::Result<S::Value> {
+    let text = raw.get();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut json)?;
+    match json.into_iter::<IgnoredAny>().byte_offset() {
+        // The type has not looked at it.
+        0 => Ok(value),
+        end if end == text.len() => Ok(value),
+        _ => Err(serde_json::Error::custom(
+            "the type reads only a part of the value",
+        )),
     }
 }

@@ -31,9 +31,14 @@ impl ArgError {
             reason: shorten(reason),
         }
     }
-}
 
-impl ArgError {
+    /// The type has taken the first `read` bytes of a value of `len` for all of it.
+    pub(super) fn only_a_prefix(position: usize, read: usize, len: usize) -> Self {
+        let bytes = if read == 1 { "byte" } else { "bytes" };
+        let reason = format!("the type reads {read} {bytes} of a value of {len}");
+        Self::Type { position, reason }
+    }
+
     /// Rewords serde_json's message, to which a placeholder is a map: it is binary data that does not fit. `is_binary`: the
     /// whole argument is a placeholder; otherwise a part of it may be.
     pub(super) fn about_binary(self, is_binary: bool) -> Self {

@@ -88,14 +88,23 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         let result = T::deserialize(WithAttachments::new(&mut json, scope));
         let used = json.into_iter::<IgnoredAny>().byte_offset();
         match result {
-            // serde_json's offset is the end of the argument, unless a type swallowed an error or did not read its input.
-            Ok(value) if used > 0 && !failed.get() => {
+            // serde_json's offset is the end of the argument, unless a type swallowed an error, did not read its input, or
+            // read only the beginning of it (an `i128` reads the `1` of `1.0`).
+            Ok(value) if used > 0 && !failed.get() && is_behind_value(text, used) => {
                 self.advance(start + used);
                 Ok(Some(value))
             }
             Ok(value) => {
                 let end = self.skip(start)?;
                 self.advance(end);
+                if used > 0 && !failed.get() && start + used < end {
+                    self.validate()?;
+                    return Err(ArgError::only_a_prefix(
+                        self.position - 1,
+                        used,
+                        end - start,
+                    ));
+                }
                 Ok(Some(value))
             }
             Err(error) => {
@@ -231,6 +240,14 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         let mut json = serde_json::Deserializer::from_slice(&text);
         Some(T::deserialize(WithAttachments::new(&mut json, scope)))
     }
+}
+
+/// Whether an item of a list can have ended before `at`.
+fn is_behind_value(list: &[u8], at: usize) -> bool {
+    matches!(
+        list.get(at),
+        Some(b',' | b']' | b' ' | b'\t' | b'\n' | b'\r')
+    )
 }
 
 /// The start of the item behind `at`, or `None` if the list ends there. `first`: no item comes before `at`.

@@ -7,11 +7,9 @@ use crate::wire::{DecodeError, DecodeErrorKind, json};
 pub(in crate::wire::socketio) fn check_data_shape(
     kind: PacketKind,
     data: &[u8],
-    limits: &PacketLimits,
 ) -> Result<(), DecodeError> {
     let error = |kind| Err(DecodeError::new(kind, 0));
     match kind {
-        PacketKind::Connect if data.len() > limits.auth => error(DecodeErrorKind::AuthTooLong),
         PacketKind::Connect if data.is_empty() || data.starts_with(b"{") => Ok(()),
         PacketKind::ConnectError if matches!(data.first(), Some(b'{' | b'"')) => Ok(()),
         PacketKind::Disconnect if data.is_empty() => Ok(()),
