@@ -27,6 +27,8 @@ pub struct Counts {
     pub packets_ignored: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
+    /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
+    pub tls_failed: u64,
     /// CONNECTs that were answered with an error: by a limit, by a middleware, or because there is no such namespace.
     pub connects_refused: u64,
     /// Events that were answered with `bad_request` because their name was above its limit.
@@ -67,6 +69,7 @@ pub(super) struct Counters {
     protocol_errors: AtomicU64,
     packets_ignored: AtomicU64,
     sessions_refused: AtomicU64,
+    tls_failed: AtomicU64,
     connects_refused: AtomicU64,
     events_refused: AtomicU64,
     answers_cut: AtomicU64,
@@ -97,6 +100,7 @@ impl Observer for Counters {
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::PacketIgnored { .. } => &self.packets_ignored,
             Observation::SessionRefused { .. } => &self.sessions_refused,
+            Observation::TlsFailed { .. } => &self.tls_failed,
             Observation::ConnectRefused { .. } => &self.connects_refused,
             Observation::EventRefused { .. } => &self.events_refused,
             Observation::AnswerCut { .. } => &self.answers_cut,
@@ -136,6 +140,7 @@ impl Counters {
             protocol_errors: read(&self.protocol_errors),
             packets_ignored: read(&self.packets_ignored),
             sessions_refused: read(&self.sessions_refused),
+            tls_failed: read(&self.tls_failed),
             connects_refused: read(&self.connects_refused),
             events_refused: read(&self.events_refused),
             answers_cut: read(&self.answers_cut),

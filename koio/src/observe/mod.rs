@@ -30,7 +30,7 @@ mod observers;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
     close_reason::CloseReason,
@@ -106,6 +106,13 @@ pub enum Observation<'a> {
         count: usize,
         /// The limit's value.
         max: usize,
+    },
+    /// A connection of a listener with TLS ended before its handshake had.
+    TlsFailed {
+        /// The client's address, unless it came by a Unix socket.
+        peer: Option<SocketAddr>,
+        /// What failed, or which limit was reached.
+        cause: &'a str,
     },
     /// A client did not take the whole answer to a poll, or polled again or upgraded before it can have it, so its session ends:
     /// what was in the answer is lost.
