@@ -30,7 +30,7 @@ mod observers;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
     close_reason::CloseReason,
@@ -106,6 +106,13 @@ pub enum Observation<'a> {
         count: usize,
         /// The limit's value.
         max: usize,
+    },
+    /// A connection of a listener with TLS ended before its handshake had.
+    TlsFailed {
+        /// The client's address, unless it came by a Unix socket.
+        peer: Option<SocketAddr>,
+        /// What failed, or which limit was reached.
+        cause: &'a str,
     },
     /// A client did not take the whole answer to a poll, or polled again or upgraded before it can have it, so its session ends:
     /// what was in the answer is lost.
@@ -227,6 +234,13 @@ pub enum Observation<'a> {
         /// The rule that was broken, in words for the log.
         cause: fmt::Arguments<'a>,
     },
+    /// An Engine.IO packet was ignored that only a server sends, or that has no meaning on a session's transport.
+    PacketIgnored {
+        /// The session.
+        sid: Sid,
+        /// The packet's name in the protocol: `open`, `upgrade` or `noop`.
+        packet: &'a str,
+    },
     /// A client's ack matched no pending emit: it came too late, twice, or with an unknown id.
     UnexpectedAck {
         /// The namespace.
@@ -259,7 +273,8 @@ pub enum Observation<'a> {
         /// How many.
         events: usize,
     },
-    /// A packet was dropped because the server had just disconnected its sender from the namespace.
+    /// A packet was dropped because its sender was not in the namespace: the server had just disconnected it, or refused its
+    /// CONNECT.
     LateEvent {
         /// The namespace.
         namespace: &'a str,

@@ -79,10 +79,11 @@ impl Handshake {
     }
 
     /// The address of the client: what [trusted proxies](crate::Io::trust_proxies) say, with port 0 if they say none; without
-    /// them the address that the connection came from. An IPv4 host is shown as such, also on a dual-stack listener.
+    /// them the address that the connection came from. An IPv4 client has its IPv4 address, on a listener for both families
+    /// as well.
     ///
-    /// `None` if the connection has no address (a Unix socket), or if koio runs inside another server that does not pass it
-    /// on: see [`Io::peer_address`](crate::Io::peer_address).
+    /// `None` for a client of a Unix socket, and if koio runs inside another server that does not pass the address on: see
+    /// [`Io::peer_address`](crate::Io::peer_address).
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.request().opening.remote

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
+use crate::engine::canonical;
+
 /// The headers of a request, whichever way it was read.
 pub(crate) trait HeaderLines {
     /// The values of all headers of this name, which is in lower case, in their order.
@@ -116,14 +118,6 @@ fn address(text: &str) -> Option<SocketAddr> {
         SocketAddr::new(address.parse().ok()?, 0)
     };
     Some(canonical(address))
-}
-
-/// An IPv4 host as such, which a dual-stack listener shows as IPv6.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
-        IpAddr::V6(_) => address,
-    }
 }
 
 /// Splits at a separator that is in no quoted string. Parts without content are left out.

@@ -23,7 +23,6 @@ pub use body::Body;
 pub(crate) use connection::{HttpConnection, HttpTimeouts, MAX_HEAD, ServedRequest};
 pub(crate) use handshake_rate::HandshakeRate;
 pub use origin::{BadOrigin, Origins};
-pub(super) use proxies::plain_address;
 pub use proxies::{BadProxy, TrustedProxies};
 pub(crate) use request_rules::RequestRules;
 pub use responding::Responding;

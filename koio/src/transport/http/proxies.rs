@@ -7,7 +7,7 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::forwarded::{self, HeaderLines, canonical};
+use super::forwarded::{self, HeaderLines};
 
 /// The proxies whose headers are believed. By default none.
 #[derive(Clone, Debug, Default)]
@@ -147,11 +147,6 @@ fn plain(network: IpNet) -> IpNet {
         return v4.into();
     }
     network
-}
-
-/// The address of a peer as it is compared and shown: an IPv4 host as such.
-pub(crate) fn plain_address(address: SocketAddr) -> SocketAddr {
-    canonical(address)
 }
 
 #[cfg(test)]

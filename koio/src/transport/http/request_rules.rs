@@ -13,11 +13,8 @@ use http::{
 };
 
 use super::{
-    Origins, TrustedProxies,
-    forwarded::HeaderLines,
-    origin::OriginVerdict,
-    proxies::{ForwardedRequest, plain_address},
-    session_cookie::SessionCookie,
+    Origins, TrustedProxies, forwarded::HeaderLines, origin::OriginVerdict,
+    proxies::ForwardedRequest, session_cookie::SessionCookie,
 };
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
@@ -82,7 +79,7 @@ impl RequestRules {
     /// The address of the peer, as the server that has the connection passes it on.
     pub(super) fn peer_of(&self, parts: &Parts) -> Option<SocketAddr> {
         let peer = self.peer.as_ref()?;
-        peer(parts).map(plain_address)
+        peer(parts)
     }
 
     /// Whether the answers to handshakes have headers that depend on the request or the session.

@@ -23,7 +23,6 @@ use super::{
     connection::HttpConnection,
     origin,
     origin::OriginVerdict,
-    plain_address,
     request::{self, Refusal, RequestIntent, RequestUpgrade},
     request_rules::{RequestRules, with_parts},
     responding::{PendingResponse, Responding},
@@ -156,7 +155,7 @@ impl EngineService {
     {
         let upgrade = request::upgrade_of(request.method(), request.version(), request.headers());
         let peer = match connection {
-            Some(connection) => Some(plain_address(connection.peer)),
+            Some(connection) => connection.peer,
             None => self.peer_of(&mut request),
         };
         let forwarded = self.rules.forwarded(peer, request.headers());
@@ -245,7 +244,7 @@ impl EngineService {
     fn peer_of<B>(&self, request: &mut Request<B>) -> Option<SocketAddr> {
         let told = request.extensions().get::<PeerAddr>();
         if let Some(PeerAddr(peer)) = told {
-            return Some(plain_address(*peer));
+            return Some(*peer);
         }
         self.rules.peer.as_ref()?;
         with_parts(request, |parts| self.rules.peer_of(parts))

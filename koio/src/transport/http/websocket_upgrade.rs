@@ -12,7 +12,7 @@ use super::{Body, HttpStream};
 use crate::{
     engine::{Admission, Engine, Opening, transport::Transport},
     ids::Sid,
-    transport::{tcp::Tcp, websocket::WebSocketTransport},
+    transport::{AnyStream, tcp::Tcp, websocket::WebSocketTransport},
 };
 
 /// The session that a WebSocket is asked for.
@@ -60,10 +60,16 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
     let config = engine.config();
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
-            let (unread, tcp) = parts.io.into_inner().into_parts();
+            let (unread, stream) = parts.io.into_inner().into_parts();
             let mut all = BytesMut::from(parts.read_buf);
             all.extend_from_slice(&unread);
-            Ok((tcp, all.freeze()))
+            let unread = all.freeze();
+            match stream {
+                AnyStream::Tcp(tcp) => Ok((tcp, unread)),
+                AnyStream::Other(stream) => {
+                    return Box::new(WebSocketTransport::new(stream, &unread, config));
+                }
+            }
         }
         // The connection of a server on hyper-util, such as axum's; then that of hyper's own server.
         Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {

@@ -17,7 +17,6 @@ use crate::{
         EngineService, HandshakeRate,
         http::{
             origin::OriginVerdict,
-            plain_address,
             request::{self, RequestIntent, RequestUpgrade},
         },
         polling::{self, PendingRequest, PollResponse, PollingTransport},
@@ -125,7 +124,7 @@ impl SessionRequests {
             // The program's own headers are hyper's way alone.
             RequestIntent::Open(_) if rules.adds_headers() => None,
             RequestIntent::Open(transport) => {
-                let client = forwarded.client.or(Some(plain_address(self.peer)));
+                let client = forwarded.client.or(Some(self.peer));
                 let mut handshakes = self.handshakes;
                 handshakes.take(config.handshakes_per_second).ok()?;
                 let opened = match transport {
