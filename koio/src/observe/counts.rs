@@ -23,6 +23,11 @@ pub struct Counts {
     pub limits_exceeded: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
+    /// Requests that were refused, for whatever cause: see
+    /// [`RequestRefused`](super::Observation::RequestRefused).
+    pub requests_refused: u64,
+    /// Those of the [refused requests](Self::requests_refused) whose page's origin may not connect.
+    pub origins_refused: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
     /// CONNECTs that were answered with an error: by a limit, by a middleware, or because there is no such namespace.
@@ -62,6 +67,8 @@ pub(super) struct Counters {
     write_timeouts: AtomicU64,
     limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
+    requests_refused: AtomicU64,
+    origins_refused: AtomicU64,
     sessions_refused: AtomicU64,
     connects_refused: AtomicU64,
     events_refused: AtomicU64,
@@ -91,6 +98,12 @@ impl Observer for Counters {
             Observation::LimitExceeded { .. } => &self.limits_exceeded,
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
+            Observation::RequestRefused { cause, .. } => {
+                if *cause == "origin" {
+                    self.origins_refused.fetch_add(1, Ordering::Relaxed);
+                }
+                &self.requests_refused
+            }
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::ConnectRefused { .. } => &self.connects_refused,
             Observation::EventRefused { .. } => &self.events_refused,
@@ -129,6 +142,8 @@ impl Counters {
             write_timeouts: read(&self.write_timeouts),
             limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
+            requests_refused: read(&self.requests_refused),
+            origins_refused: read(&self.origins_refused),
             sessions_refused: read(&self.sessions_refused),
             connects_refused: read(&self.connects_refused),
             events_refused: read(&self.events_refused),
