@@ -19,6 +19,9 @@ fn refusal(heard: &Heard, seen: &mut usize) -> (Level, String) {
     line.clone()
 }
 
+/// Method, target, headers, the status of the answer, and what the line says.
+type Case<'a> = (&'a str, String, Vec<(&'a str, &'a str)>, u16, &'a [&'a str]);
+
 #[tokio::test]
 async fn a_refused_request_is_logged_with_the_values_that_decided_it_and_what_to_write() {
     let server = serve(Io::new().config(|config| config.engine.max_unconnected = 3)).await;
@@ -39,7 +42,7 @@ async fn a_refused_request_is_logged_with_the_values_that_decided_it_and_what_to
     let sid = session.rsplit('=').next().expect("a sid").to_owned();
     let websocket = target.websocket();
     let unknown = target.polling_of(&"a".repeat(32));
-    let cases: Vec<(&str, String, Vec<(&str, &str)>, u16, &[&str])> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (
             "GET",
             "/socket.io/".into(),

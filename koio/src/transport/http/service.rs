@@ -34,11 +34,11 @@ use super::{
     response,
 };
 use crate::{
-    engine::{Admission, Engine, Opening, PeerAddr, TransportKind, transport::Transport},
+    engine::{Admission, Engine, Opening, PeerAddr, Session, TransportKind, transport::Transport},
     ids::Sid,
     transport::{
         lazy_timer::LazyTimer,
-        polling::{PendingPoll, PollResponse, PollingTransport, PostRequest},
+        polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
         tcp::Tcp,
         websocket::WebSocketTransport,
     },
@@ -265,7 +265,7 @@ impl EngineService {
             connection.last_session.set(&session);
         }
         match *request.method() {
-            Method::GET => match PendingPoll::poll(session) {
+            Method::GET => match self.poll(session, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
@@ -283,6 +283,16 @@ impl EngineService {
             },
             _ => refuse(Refusal::MethodNotAllowed, &request),
         }
+    }
+
+    /// Passes a GET to its session.
+    fn poll(
+        &self,
+        session: Session,
+        connection: Option<&Arc<HttpConnection>>,
+    ) -> Result<(PendingPoll, AnsweredPoll), Refusal> {
+        let in_order = connection.is_some_and(|connection| connection.is_answering(&session));
+        PendingPoll::poll(session, self.engine.observers(), in_order)
     }
 
     /// Answers 101, or 200 on a stream of HTTP/2, and spawns [`connect`] to wait for the upgraded connection. `sid`: the session
