@@ -247,7 +247,7 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let peer = connection.map(|connection| connection.peer);
+        let peer = connection.and_then(|connection| connection.peer);
         let refuse = |refusal, request: &Request<B>| {
             PendingResponse::Done(self.refuse(refusal, upgrade, request, peer))
         };
