@@ -79,6 +79,16 @@ impl Io {
         })
     }
 
+    /// Warns if nothing is left for what is beside koio. As a service alone koio may well be asked for everything.
+    fn warn_of_root(&self) {
+        if self.path.trim_end_matches('/').is_empty() {
+            tracing::warn!(
+                "the path `/` takes every request: what is attached to koio, or inside its layer, is never asked. It is for \
+                 a service that another router mounts (`into_service`)"
+            );
+        }
+    }
+
     /// Checks everything and binds an address. [`Server::run`] then serves.
     ///
     /// # Errors
@@ -88,6 +98,7 @@ impl Io {
     /// # Cancel safety
     /// Dropping the future drops the set-up with it. No client has been served.
     pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
+        self.warn_of_root();
         let started = self.start()?;
         let listener = bind_tcp(address).await?;
         started.serve(listener)
@@ -150,6 +161,7 @@ impl Io {
     /// # Panics
     /// Outside a tokio runtime, if a tower layer needs one.
     pub fn try_into_layer(self) -> Result<KoioLayer> {
+        self.warn_of_root();
         Ok(KoioLayer::new(self.start()?.service))
     }
 
