@@ -25,13 +25,13 @@ impl Client {
         event: &Event,
     ) -> Result<(), ProtocolViolation> {
         let driver = in_namespace(&mut self.drivers, namespace);
-        let Some(driver) = driver else {
+        let Some(driver) = driver.filter(|driver| driver.is_open()) else {
             return self.late_packet(namespace, "event before CONNECT");
         };
         if !driver.was_accepted() {
-            // Its answer would come ahead of that to CONNECT.
-            let late = Observation::LateEvent { namespace };
-            self.observers().notify(&late);
+            // Its client does not wait for the answer to CONNECT, and could not take this one before that.
+            self.observers()
+                .notify(&Observation::LateEvent { namespace });
             return Ok(());
         }
         if self.draining {
