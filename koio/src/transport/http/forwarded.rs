@@ -19,14 +19,6 @@ impl HeaderLines for HeaderMap {
     }
 }
 
-impl HeaderLines for [httparse::Header<'_>] {
-    fn values(&self, name: &str) -> Vec<&[u8]> {
-        let named = self.iter();
-        let named = named.filter(|header| header.name.eq_ignore_ascii_case(name));
-        named.map(|header| header.value).collect()
-    }
-}
-
 /// What one proxy says of the request that it received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hop {

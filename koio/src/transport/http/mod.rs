@@ -10,6 +10,7 @@ mod host;
 mod last_session;
 pub(super) mod origin;
 mod proxies;
+pub(super) mod refusal;
 pub(super) mod request;
 mod request_rules;
 mod responding;

@@ -12,8 +12,7 @@ use std::{
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
-        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
-        SEC_WEBSOCKET_KEY, SET_COOKIE,
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, SET_COOKIE,
     },
 };
 use tracing::debug;
@@ -23,16 +22,16 @@ use super::{
     connection::HttpConnection,
     origin,
     origin::OriginVerdict,
-    request::{self, Refusal, RequestIntent, RequestUpgrade},
+    refusal::{Refusal, RefusedRequest},
+    request::{self, RequestIntent, RequestUpgrade},
     request_rules::{RequestRules, with_parts},
     responding::{PendingResponse, Responding},
     response,
     websocket_upgrade::{WebSocketFor, WebSocketTo, connect, echo_protocol, switching_protocols},
 };
 use crate::{
-    engine::{Engine, LimitReached, Opening, PeerAddr, Session, TransportKind},
+    engine::{Engine, Opening, PeerAddr, Session, TransportKind},
     ids::Sid,
-    observe::Observation,
     transport::{
         lazy_timer::LazyTimer,
         polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
@@ -170,7 +169,8 @@ impl EngineService {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
             OriginVerdict::Foreign => {
-                let refused = self.refuse(Refusal::Forbidden, upgrade, &request);
+                let refused = RefusedRequest::new(&request, client).forwarded(&forwarded);
+                let refused = self.refuse_as(Refusal::Forbidden, upgrade, &refused);
                 return (PendingResponse::Done(refused), None);
             }
         };
@@ -199,14 +199,19 @@ impl EngineService {
             Ok(RequestIntent::Open(transport)) => {
                 let opening = self.opening(&request, client, transport);
                 let mut response = match transport {
-                    TransportKind::Polling => self.open_polling(&request, opening),
-                    _ => self.open_websocket(&mut request, upgrade, WebSocketTo::New(opening)),
+                    TransportKind::Polling => self.open_polling(&request, client, opening),
+                    _ => {
+                        let to = WebSocketTo::New(opening);
+                        self.open_websocket(&mut request, upgrade, client, to)
+                    }
                 };
                 self.add_initial_headers(&mut request, &mut response);
                 PendingResponse::Done(response)
             }
-            Ok(RequestIntent::Session(sid, _)) => self.session(sid, upgrade, request, connection),
-            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
+            Ok(RequestIntent::Session(sid, _)) => {
+                self.session(sid, upgrade, client, request, connection)
+            }
+            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request, client)),
         };
         (response, allow_origin)
     }
@@ -216,24 +221,27 @@ impl EngineService {
         refusal: Refusal,
         upgrade: RequestUpgrade,
         request: &Request<B>,
+        client: Option<SocketAddr>,
     ) -> Response<Body> {
-        let observers = self.engine.observers();
-        if let Refusal::Limit(LimitReached { limit, count, max }) = refusal {
-            observers.notify(&Observation::SessionRefused { limit, count, max });
+        self.refuse_as(refusal, upgrade, &RefusedRequest::new(request, client))
+    }
+
+    fn refuse_as(
+        &self,
+        refusal: Refusal,
+        upgrade: RequestUpgrade,
+        refused: &RefusedRequest<'_>,
+    ) -> Response<Body> {
+        refused.notify(refusal, upgrade.is_websocket(), self.engine.observers());
+        if refusal == Refusal::UpgradeMethod {
+            return response::bare(refusal.status());
         }
-        observers.notify(&Observation::RequestRefused {
-            status: refusal.status().as_u16(),
-            method: request.method().as_str(),
-            upgrade: upgrade.is_websocket(),
-            message: &refusal.message(),
-            hint: refusal.hint(),
-        });
         let mut response = if upgrade.is_websocket() {
             response::refused_upgrade(refusal)
         } else {
             response::refused(refusal)
         };
-        if request.version() == Version::HTTP_2 {
+        if refused.version() == Version::HTTP_2 {
             // One stream of many: HTTP/2 has no such header.
             response.headers_mut().remove(CONNECTION);
         }
@@ -260,7 +268,12 @@ impl EngineService {
         opening.with_extensions(self.rules.kept(request.extensions()))
     }
 
-    fn open_polling<B>(&self, request: &Request<B>, opening: Opening) -> Response<Body> {
+    fn open_polling<B>(
+        &self,
+        request: &Request<B>,
+        client: Option<SocketAddr>,
+        opening: Opening,
+    ) -> Response<Body> {
         let transport = Box::<PollingTransport>::default();
         let opened = self.engine.admit(&opening).and_then(|admission| {
             let sid = admission.sid();
@@ -269,7 +282,7 @@ impl EngineService {
         });
         let (sid, handshake) = match opened {
             Ok(opened) => opened,
-            Err(why) => return self.refuse(why.into(), RequestUpgrade::None, request),
+            Err(why) => return self.refuse(why.into(), RequestUpgrade::None, request, client),
         };
         let mut response: Response<Body> =
             PollResponse::Payload(payload::encode([handshake])).into();
@@ -296,6 +309,7 @@ impl EngineService {
         &self,
         sid: Sid,
         upgrade: RequestUpgrade,
+        client: Option<SocketAddr>,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse
@@ -304,15 +318,20 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let refuse = |refusal, request: &Request<B>| {
+            PendingResponse::Done(self.refuse(refusal, upgrade, request, client))
+        };
         let Some(session) = self.engine.get(&sid) else {
-            return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
+            return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
         if upgrade.is_websocket() {
-            let response = self.open_websocket(&mut request, upgrade, WebSocketTo::Existing(sid));
+            let to = WebSocketTo::Existing(sid);
+            let response = self.open_websocket(&mut request, upgrade, client, to);
             return PendingResponse::Done(response);
         }
-        if session.transport() != TransportKind::Polling {
-            return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
+        let transport = session.transport();
+        if transport != TransportKind::Polling {
+            return refuse(Refusal::OtherTransport(sid, transport), &request);
         }
         if let Some(connection) = connection {
             connection.last_session.set(&session);
@@ -325,13 +344,16 @@ impl EngineService {
                     engine: self.engine.clone(),
                     look: LazyTimer::default(),
                 },
-                Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
+                Err(refusal) => refuse(refusal, &request),
             },
-            Method::POST => match PostRequest::begin(session, request) {
-                Some(post) => PendingResponse::Post(Box::pin(post.respond(self.engine.clone()))),
-                None => PendingResponse::Done(response::bare(StatusCode::BAD_REQUEST)),
+            Method::POST => match PostRequest::reserve(&session, &request) {
+                Ok(arriving) => {
+                    let post = PostRequest::new(session, request, arriving);
+                    PendingResponse::Post(Box::pin(post.respond(self.engine.clone())))
+                }
+                Err(refusal) => refuse(refusal, &request),
             },
-            _ => PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, upgrade, &request)),
+            _ => refuse(Refusal::MethodNotAllowed, &request),
         }
     }
 
@@ -350,28 +372,25 @@ impl EngineService {
         &self,
         request: &mut Request<B>,
         upgrade: RequestUpgrade,
+        client: Option<SocketAddr>,
         to: WebSocketTo,
     ) -> Response<Body> {
         let accepted = if upgrade == RequestUpgrade::WebSocketStream {
             let mut response = Response::new(Body::empty());
             echo_protocol(request.headers(), response.headers_mut());
-            Some(response)
+            Ok(response)
         } else {
-            if request.method() != Method::GET {
-                return response::bare(StatusCode::METHOD_NOT_ALLOWED);
-            }
-            let key = request.headers().get(SEC_WEBSOCKET_KEY);
-            key.filter(|key| request::is_good_key(key.as_bytes()))
-                .and_then(|_| switching_protocols(request))
+            switching_protocols(request)
         };
-        let Some(response) = accepted else {
-            return self.refuse(Refusal::BadRequest, upgrade, request);
+        let response = match accepted {
+            Ok(response) => response,
+            Err(refusal) => return self.refuse(refusal, upgrade, request, client),
         };
         let session = match to {
             WebSocketTo::Existing(sid) => WebSocketFor::Existing(sid),
             WebSocketTo::New(opening) => match self.engine.admit(&opening) {
                 Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
-                Err(why) => return self.refuse(why.into(), upgrade, request),
+                Err(why) => return self.refuse(why.into(), upgrade, request, client),
             },
         };
         let upgrading = hyper::upgrade::on(&mut *request);

@@ -1,14 +1,17 @@
 //! From a request for a WebSocket to the session that gets it.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, Response, header::SEC_WEBSOCKET_PROTOCOL};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response,
+    header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION},
+};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tracing::debug;
 
-use super::{Body, HttpStream};
+use super::{Body, HttpStream, refusal::Refusal, request};
 use crate::{
     engine::{Admission, Engine, Opening, transport::Transport},
     ids::Sid,
@@ -90,14 +93,27 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
     }
 }
 
-pub(super) fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
+/// The response to the handshake of a WebSocket (RFC 6455 section 4.2).
+pub(super) fn switching_protocols<B>(request: &Request<B>) -> Result<Response<Body>, Refusal> {
+    if request.method() != Method::GET {
+        return Err(Refusal::UpgradeMethod);
+    }
+    let version = request.headers().get(SEC_WEBSOCKET_VERSION);
+    if version.is_none_or(|version| version != "13") {
+        return Err(Refusal::WebSocketVersion);
+    }
+    let key = request.headers().get(SEC_WEBSOCKET_KEY);
+    if key.is_none_or(|key| !request::is_good_key(key.as_bytes())) {
+        return Err(Refusal::WebSocketKey);
+    }
     let mut head = Request::new(());
     *head.method_mut() = request.method().clone();
     *head.version_mut() = request.version();
     *head.headers_mut() = request.headers().clone();
-    let mut response = create_response_with_body(&head, Body::empty).ok()?;
+    let mut response =
+        create_response_with_body(&head, Body::empty).map_err(|_| Refusal::NoUpgrade)?;
     echo_protocol(request.headers(), response.headers_mut());
-    Some(response)
+    Ok(response)
 }
 
 /// Echoes the first subprotocol that the client offers: some clients hang up without an answer.
