@@ -31,6 +31,7 @@ pub use self::engine::Engine;
 pub(crate) use self::engine::NotOpened;
 pub use crate::close_reason::CloseReason;
 pub(crate) use admission::{Admission, LimitReached};
+pub(crate) use config::between_tries;
 pub use config::{BadConfig, EngineConfig};
 pub(crate) use ending::Ending;
 pub use outbox::SendError;

@@ -6,6 +6,7 @@ mod http1;
 mod lazy_timer;
 pub(crate) mod polling;
 mod read_buffer;
+mod stalled_write;
 mod tcp;
 mod websocket;
 
