@@ -40,4 +40,5 @@ pub use session::Session;
 pub(crate) use sessions::{SessionOutcome, Sessions};
 pub(crate) use task::wake_after_others;
 pub use transport_kind::TransportKind;
+pub(crate) use upstream::canonical;
 pub use upstream::{Acceptor, Opening, PeerAddr, Upstream};

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::HttpConnection;
-use crate::transport::{lazy_timer::LazyTimer, stalled_write::StalledWrite, tcp::Tcp};
+use crate::transport::{AnyStream, lazy_timer::LazyTimer, stalled_write::StalledWrite};
 
 /// The most bytes that one read drops when a connection is closed.
 const DROPPED_AT_ONCE: usize = 8 * 1024;
@@ -19,14 +19,14 @@ const DROPPED_AT_ONCE: usize = 8 * 1024;
 /// Such reads: 256 KiB in all.
 const DROPS: usize = 32;
 
-/// A TCP connection, and bytes that were read from it already. Its reads and writes have deadlines.
+/// A connection, and bytes that were read from it already. Its reads and writes have deadlines.
 ///
 /// hyper's own `header_read_timeout` runs from the answer before, so one number would be the time of a head and that of an
 /// idle connection. hyper has no deadline for writes.
 #[derive(Debug)]
 pub(crate) struct HttpStream {
     unread: Bytes,
-    tcp: Tcp,
+    stream: AnyStream,
     deadlines: StreamDeadlines,
 }
 
@@ -38,11 +38,11 @@ struct StreamDeadlines {
 }
 
 impl HttpStream {
-    /// `unread`: bytes that come before those of `tcp`.
-    pub(crate) fn new(unread: Bytes, tcp: Tcp, connection: Arc<HttpConnection>) -> Self {
+    /// `unread`: bytes that come before those of `stream`.
+    pub(crate) fn new(unread: Bytes, stream: AnyStream, connection: Arc<HttpConnection>) -> Self {
         Self {
             unread,
-            tcp,
+            stream,
             deadlines: StreamDeadlines {
                 connection,
                 read: LazyTimer::default(),
@@ -55,8 +55,8 @@ impl HttpStream {
         &self.deadlines.connection
     }
 
-    pub(crate) fn into_parts(self) -> (Bytes, Tcp) {
-        (self.unread, self.tcp)
+    pub(crate) fn into_parts(self) -> (Bytes, AnyStream) {
+        (self.unread, self.stream)
     }
 }
 
@@ -124,7 +124,7 @@ impl AsyncRead for HttpStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.unread.is_empty() {
-            let read = Pin::new(&mut self.tcp).poll_read(cx, buf);
+            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
             return self.deadlines.after_read(read, cx);
         }
         let length = buf.remaining().min(self.unread.len());
@@ -146,9 +146,11 @@ impl AsyncWrite for HttpStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.deadlines.before_write();
-        let Self { tcp, deadlines, .. } = &mut *self;
-        let written = Pin::new(&mut *tcp).poll_write(cx, buf);
-        deadlines.after_write(written, cx, || tcp.insist(buf))
+        let Self {
+            stream, deadlines, ..
+        } = &mut *self;
+        let written = Pin::new(&mut *stream).poll_write(cx, buf);
+        deadlines.after_write(written, cx, || stream.insist(buf))
     }
 
     fn poll_write_vectored(
@@ -157,26 +159,28 @@ impl AsyncWrite for HttpStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.deadlines.before_write();
-        let Self { tcp, deadlines, .. } = &mut *self;
-        let written = Pin::new(&mut *tcp).poll_write_vectored(cx, bufs);
+        let Self {
+            stream, deadlines, ..
+        } = &mut *self;
+        let written = Pin::new(&mut *stream).poll_write_vectored(cx, bufs);
         let first = bufs.iter().find(|buf| !buf.is_empty());
         deadlines.after_write(written, cx, || {
-            first.map_or(Poll::Pending, |first| tcp.insist(first))
+            first.map_or(Poll::Pending, |first| stream.insist(first))
         })
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper flushes when it has written all that it has.
         self.deadlines.connection.has_flushed();
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         self.drop_arrived(cx);
         Poll::Ready(Ok(()))
     }
@@ -189,7 +193,7 @@ impl HttpStream {
         let mut bytes = [0; DROPPED_AT_ONCE];
         for _ in 0..DROPS {
             let mut buf = ReadBuf::new(&mut bytes);
-            let read = Pin::new(&mut self.tcp).poll_read(cx, &mut buf);
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut buf);
             if !matches!(read, Poll::Ready(Ok(()))) || buf.filled().is_empty() {
                 return;
             }

@@ -12,12 +12,12 @@ mod ser;
 mod string;
 
 pub use self::bytes::Bytes;
-pub(crate) use self::escapes::mend_surrogates;
+pub(crate) use self::de::read_again;
 pub(super) use self::{
     de::{Scope, WithAttachments, read_fast},
     escapes::unescape,
     placeholder::{Placeholders, count_keys, placeholder},
     scan::{MAX_DEPTH, Unwatched, document, is_shallow, value},
-    ser::{BinarySink, JsonSerializer, json_serializer},
-    string::{is_plain, plain, string, whitespace},
+    ser::{JsonSerializer, JsonSink, push_string},
+    string::{plain, string, whitespace},
 };

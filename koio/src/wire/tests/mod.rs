@@ -4,6 +4,7 @@ mod arguments;
 mod attachments;
 mod codec;
 mod encoding;
+mod integers;
 mod limits;
 mod packets;
 mod prefixes;
@@ -13,6 +14,7 @@ mod roundtrip;
 mod scanner;
 mod typed_attachments;
 mod websocket_header;
+mod written_values;
 
 use bytes::Bytes;
 
