@@ -123,6 +123,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
+//! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //!
 //! [`engine`], [`transport`] and [`wire`] are public for raw Engine.IO servers and for tests, and outside the

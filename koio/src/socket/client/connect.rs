@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
+use serde_json::value::RawValue;
+
 use super::{Client, ProtocolViolation, extras::ClientExtras, in_namespace};
 use crate::{
+    Error,
     engine::CloseReason,
     ids::SocketId,
     observe::Observation,
@@ -13,35 +16,37 @@ use crate::{
 };
 
 /// What CONNECT_ERROR says when the server disconnects the client before it has decided.
-const DISCONNECTED: &str = "disconnected by the server";
+fn disconnected() -> Error {
+    Error::new(Error::DISCONNECTED, "disconnected by the server")
+}
 
 impl Client {
     pub(super) fn connect(&mut self, name: &str, auth: &[u8]) -> Result<(), ProtocolViolation> {
         if in_namespace(&mut self.drivers, name).is_some() {
             return Err(ProtocolViolation::OutOfOrder("second CONNECT"));
         }
-        let refuse = |message: &str| self.refuse(name, message);
+        let refuse = |error: &Error| self.refuse(name, error);
         let limits = self.assembler.limits();
         let lengths = limits.check_namespace(name.len());
         if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
-            refuse(&breach.to_string());
+            refuse(&Error::bad_request(breach.to_string()));
             return Ok(());
         }
         let Some(dispatch) = self.declared.open(name) else {
-            refuse("Invalid namespace");
+            self.refuse_with(name, "Invalid namespace", None);
             return Ok(());
         };
         let open = self.drivers.iter().filter(|driver| driver.is_open());
         let (open, max) = (open.count(), self.core().config().namespaces);
         if open >= max {
-            refuse(&format!(
-                "Too many namespaces: {} (namespaces {max})",
-                open + 1
-            ));
+            let message = format!("Too many namespaces: {} (namespaces {max})", open + 1);
+            refuse(&Error::new("too_many_namespaces", message));
             return Ok(());
         }
         let Ok(id) = SocketId::random() else {
-            refuse("internal error");
+            refuse(&Error::internal(
+                "the operating system has no randomness to give",
+            ));
             return Ok(());
         };
         self.change_extras(|extras| extras.left.retain(|left| **left != *name));
@@ -110,7 +115,7 @@ impl Client {
             let reason = CloseReason::ServerNamespaceDisconnect;
             for driver in self.drivers.iter_mut().filter(|driver| driver.is_open()) {
                 let socket = driver.socket();
-                if Accept::new(socket.clone()).refuse(DISCONNECTED, None) {
+                if Accept::new(socket.clone()).refuse(&disconnected()) {
                     // The client would take a mere end of the connection for a reason to come back.
                 } else if socket.close() {
                     socket.reply(wire::disconnect(socket.namespace()));
@@ -135,15 +140,22 @@ impl Client {
     pub(super) fn refuse_connect(&mut self, message: Message) {
         match self.assembler.push(message) {
             Ok(Some(Incoming::Connect { namespace, .. })) => {
-                self.refuse(wire::namespace_str(&namespace), DISCONNECTED);
+                self.refuse(wire::namespace_str(&namespace), &disconnected());
             }
             Ok(_) => {}
             Err(_) => self.ignores_packets = true,
         }
     }
 
-    fn refuse(&self, namespace: &str, message: &str) {
-        let refusal = wire::connect_error(namespace, message, None);
+    fn refuse(&self, namespace: &str, error: &Error) {
+        let (message, data) = error.refusal();
+        self.refuse_with(namespace, message, data.as_deref());
+    }
+
+    /// Refuses in these words.
+    fn refuse_with(&self, namespace: &str, message: &str, data: Option<&RawValue>) {
+        let data = data.map(|data| data.get().as_bytes());
+        let refusal = wire::connect_error(namespace, message, data);
         let _ = self.connection.session.reply(refusal);
         let namespace = wire::shortened(namespace);
         self.observers()
