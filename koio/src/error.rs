@@ -6,7 +6,7 @@ mod refusal_data;
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
 use serde_json::value::RawValue;
 
 /// Any error that is `Send + Sync`, boxed: what tower's layers fail with.
@@ -177,6 +177,17 @@ impl Error {
         self
     }
 
+    /// Reads the [`data`](Self::data) of the error; `None` if it has none.
+    ///
+    /// # Errors
+    /// It is no `T`.
+    pub fn read_data<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        let data = self.0.data.as_ref();
+        Ok(data
+            .map(|data| serde_json::from_str(data.get()))
+            .transpose()?)
+    }
+
     /// Hides the error from the client, which gets `internal` instead.
     #[must_use]
     pub fn hide(mut self) -> Self {
@@ -340,6 +351,12 @@ impl Error {
 
     pub(crate) fn no_namespace(message: impl Into<Cow<'static, str>>) -> Self {
         Self::of_kind(ErrorKind::NoNamespace, Self::NO_NAMESPACE, message).hide()
+    }
+
+    /// What a client of a test could not do, because it is gone.
+    #[cfg(feature = "testing")]
+    pub(crate) fn disconnected_because(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of_kind(ErrorKind::Disconnected, Self::DISCONNECTED, message)
     }
 
     pub(crate) fn overloaded() -> Self {

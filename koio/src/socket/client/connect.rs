@@ -10,7 +10,11 @@ use crate::{
     engine::CloseReason,
     ids::SocketId,
     observe::Observation,
-    socket::{dispatch::Accept, driver::SocketDriver, socket::Socket},
+    socket::{
+        dispatch::{Accept, Dispatch},
+        driver::SocketDriver,
+        socket::Socket,
+    },
     time::{after, now},
     wire::{self, Incoming, Message},
 };
@@ -25,31 +29,25 @@ impl Client {
         if in_namespace(&mut self.drivers, name).is_some() {
             return Err(ProtocolViolation::OutOfOrder("second CONNECT"));
         }
-        let refuse = |error: &Error| self.refuse(name, error);
         let limits = self.assembler.limits();
         let lengths = limits.check_namespace(name.len());
         if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
-            refuse(&Error::bad_request(breach.to_string()));
+            self.refuse(name, &Error::bad_request(breach.to_string()));
             return Ok(());
         }
-        let Some(dispatch) = self.declared.open(name) else {
-            self.refuse_with(name, "Invalid namespace", None);
-            return Ok(());
-        };
-        let open = self.drivers.iter().filter(|driver| driver.is_open());
-        let (open, max) = (open.count(), self.core().config().namespaces);
-        if open >= max {
-            let message = format!("Too many namespaces: {} (namespaces {max})", open + 1);
-            refuse(&Error::new("too_many_namespaces", message));
-            return Ok(());
-        }
-        let Ok(id) = SocketId::random() else {
-            refuse(&Error::internal(
-                "the operating system has no randomness to give",
-            ));
-            return Ok(());
-        };
         self.change_extras(|extras| extras.left.retain(|left| **left != *name));
+        let (dispatch, id) = match self.admit(name) {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                match error {
+                    Some(error) => self.refuse(name, &error),
+                    // In the reference's words, without a code.
+                    None => self.refuse_with(name, "Invalid namespace", None),
+                }
+                self.left(&name.into());
+                return Ok(());
+            }
+        };
         let connection = Arc::clone(&self.connection);
         let socket = self.core().local.enter(name, |namespace| {
             Socket::new(id, namespace, connection, auth)
@@ -60,6 +58,27 @@ impl Client {
         }
         self.drivers.push(SocketDriver::new(socket, dispatch));
         Ok(())
+    }
+
+    /// What a new socket in this namespace needs, or why there is none; without an error: it is not declared.
+    fn admit(&self, name: &str) -> Result<(Box<dyn Dispatch>, SocketId), Option<Error>> {
+        let dispatch = self.declared.open(name).ok_or(None)?;
+        let open = self.drivers.iter().filter(|driver| driver.is_open());
+        let (open, max) = (open.count(), self.core().config().namespaces);
+        if open >= max {
+            let message = format!("Too many namespaces: {} (namespaces {max})", open + 1);
+            return Err(Some(Error::new("too_many_namespaces", message)));
+        }
+        let no_randomness = "the operating system has no randomness to give";
+        let id = SocketId::random().map_err(|_| Some(Error::internal(no_randomness)))?;
+        Ok((dispatch, id))
+    }
+
+    /// The client is not in this namespace any more, and may not know it yet.
+    pub(super) fn left(&mut self, namespace: &Arc<str>) {
+        let limit = self.core().config().namespaces;
+        let extras = self.extras.get_or_insert_default();
+        extras.has_left(namespace, limit);
     }
 
     pub(super) fn disconnect(&mut self, namespace: &str) -> Result<(), ProtocolViolation> {
@@ -73,8 +92,8 @@ impl Client {
     }
 
     /// A packet for a namespace that this client is not in. It is dropped if the server has disconnected the client
-    /// from that namespace, since the client may have sent it before it got DISCONNECT, and while the server shuts down,
-    /// since it lets no client in. Otherwise the client broke the protocol.
+    /// from that namespace, or refused it, since the client may have sent it before it knew; and while the server shuts
+    /// down, since it lets no client in. Otherwise the client broke the protocol.
     pub(super) fn late_packet(
         &self,
         namespace: &str,
@@ -88,7 +107,7 @@ impl Client {
         Err(ProtocolViolation::OutOfOrder(what))
     }
 
-    /// Whether the server has disconnected this client from a namespace.
+    /// Whether the server has disconnected this client from a namespace, or refused it.
     pub(super) fn has_left(&self, namespace: &str) -> bool {
         self.extras
             .iter()
@@ -102,9 +121,7 @@ impl Client {
             return false;
         };
         for (socket, reason) in requests.sockets {
-            let limit = self.connection.core.config().namespaces;
-            let extras = self.extras.get_or_insert_default();
-            extras.has_left(&socket.live_namespace().name, limit);
+            self.left(&socket.live_namespace().name);
             let mut drivers = self.drivers.iter_mut();
             if let Some(driver) = drivers.find(|driver| *driver.socket() == socket) {
                 driver.close(reason);
