@@ -58,6 +58,7 @@ impl Io {
             )));
         }
         let events = setup.freeze(config.socket.event_queue)?;
+        core.declare(events.declared());
         let clients = Clients::new(Arc::clone(&core), events);
         core.local.observers.add(observers);
         let engine = Engine::observed(
