@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
 use serde_json::value::RawValue;
 
 /// Any error that is `Send + Sync`, boxed: what tower's layers fail with.
@@ -154,6 +154,17 @@ impl Error {
             }
         }
         self
+    }
+
+    /// Reads the [`data`](Self::data) of the error; `None` if it has none.
+    ///
+    /// # Errors
+    /// It is no `T`.
+    pub fn read_data<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        let data = self.0.data.as_ref();
+        Ok(data
+            .map(|data| serde_json::from_str(data.get()))
+            .transpose()?)
     }
 
     /// Hides the error from the client, which gets `internal` instead.
@@ -313,6 +324,12 @@ impl Error {
 
     pub(crate) fn no_namespace(message: impl Into<Cow<'static, str>>) -> Self {
         Self::of_kind(ErrorKind::NoNamespace, Self::NO_NAMESPACE, message).hide()
+    }
+
+    /// What a client of a test could not do, because it is gone.
+    #[cfg(feature = "testing")]
+    pub(crate) fn disconnected_because(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of_kind(ErrorKind::Disconnected, Self::DISCONNECTED, message)
     }
 
     pub(crate) fn overloaded() -> Self {

@@ -126,6 +126,7 @@
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //! | `tls` | no | TLS on koio's own listener ([`server`]): rustls, with the cryptography that the program chooses |
 //! | `tls-ring` | no | `tls`, with ring for programs that choose none |
+//! | `testing` | no | `koio::testing`: a server and its clients in memory, for the tests of a program; for `[dev-dependencies]` |
 //!
 //! [`engine`], [`transport`] and [`wire`] are public for raw Engine.IO servers and for tests, and outside the
 //! stability promise.
@@ -143,6 +144,8 @@ pub mod observe;
 mod router;
 pub mod server;
 mod socket;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 pub mod transport;
 pub mod wire;

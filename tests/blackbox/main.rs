@@ -32,6 +32,7 @@ mod scene;
 mod shutdown;
 mod slow_line;
 mod start;
+mod testing;
 mod two_nodes;
 mod upgrade;
 mod websocket;

@@ -23,6 +23,8 @@ pub struct Counts {
     pub limits_exceeded: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
+    /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
+    pub packets_ignored: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
     /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
@@ -43,7 +45,8 @@ pub struct Counts {
     pub events_dropped: u64,
     /// Sessions that ended before their client had got what was queued for it: it was gone, or did not come for it in time.
     pub sessions_abandoned: u64,
-    /// Packets that were dropped because the server had just disconnected their sender from the namespace.
+    /// Packets that were dropped because their sender was not in the namespace: the server had just disconnected it, or refused
+    /// its CONNECT.
     pub late_events: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
     pub handlers_dropped: u64,
@@ -64,6 +67,7 @@ pub(super) struct Counters {
     write_timeouts: AtomicU64,
     limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
+    packets_ignored: AtomicU64,
     sessions_refused: AtomicU64,
     tls_failed: AtomicU64,
     connects_refused: AtomicU64,
@@ -94,6 +98,7 @@ impl Observer for Counters {
             Observation::LimitExceeded { .. } => &self.limits_exceeded,
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
+            Observation::PacketIgnored { .. } => &self.packets_ignored,
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::TlsFailed { .. } => &self.tls_failed,
             Observation::ConnectRefused { .. } => &self.connects_refused,
@@ -133,6 +138,7 @@ impl Counters {
             write_timeouts: read(&self.write_timeouts),
             limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
+            packets_ignored: read(&self.packets_ignored),
             sessions_refused: read(&self.sessions_refused),
             tls_failed: read(&self.tls_failed),
             connects_refused: read(&self.connects_refused),

@@ -74,6 +74,9 @@ impl Observer for Log {
             Observation::ProtocolError { sid, cause } => {
                 debug!(target: "koio::socket", ?sid, "protocol error: {cause}");
             }
+            Observation::PacketIgnored { sid, packet } => {
+                trace!(target: "koio::engine", ?sid, packet, "packet ignored");
+            }
             Observation::SecondAnswer { socket, event, .. } => {
                 debug!(target: "koio::router", event, %socket, "a second answer was ignored");
             }

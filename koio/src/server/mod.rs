@@ -17,6 +17,8 @@ mod tls;
 mod tls_listener;
 
 pub use crate::socket::Drained;
+#[cfg(feature = "testing")]
+pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;
 pub use io::Io;
 pub use listen::{Server, serve};

@@ -14,6 +14,8 @@ use crate::{
     socket::{Clients, IoHandle},
     transport::EngineService,
 };
+#[cfg(feature = "testing")]
+use {super::attached::boxed, tower::Layer as _};
 
 impl Io {
     /// Checks everything and makes the engine of it.
@@ -189,6 +191,24 @@ impl Io {
     /// Outside a tokio runtime, if a tower layer needs one.
     pub fn try_into_service(self) -> Result<KoioService> {
         Ok(KoioService::new(self.start()?.service))
+    }
+
+    /// Checks everything, and makes one service of koio and of the attached service, for a server without a network. Returns
+    /// the path too.
+    #[cfg(feature = "testing")]
+    pub(crate) fn start_for_tests(self) -> Result<(IoHandle, String, AttachedService)> {
+        let path = self.path.clone();
+        let StartedIo {
+            service,
+            handle,
+            attached,
+            ..
+        } = self.start()?;
+        let service = match attached {
+            Some(attached) => boxed(KoioLayer::new(service).layer(attached)),
+            None => boxed(KoioService::new(service)),
+        };
+        Ok((handle, path, service))
     }
 }
 

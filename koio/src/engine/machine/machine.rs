@@ -299,9 +299,10 @@ impl Machine {
             }
             // Protocol section "Heartbeat": since revision 4 only the server sends pings.
             EnginePacket::Ping(_) => self.close(CloseReason::TransportError, Ending::Cut, now),
-            EnginePacket::Open(_) | EnginePacket::Upgrade | EnginePacket::Noop => {
-                self.close(CloseReason::ParseError, Ending::Cut, now)
-            }
+            // The reference ignores these too. Devices send `5` on a WebSocket that needs none, and `6` to keep it alive.
+            EnginePacket::Open(_) => Outputs::one(Output::Ignored("open")),
+            EnginePacket::Upgrade => Outputs::one(Output::Ignored("upgrade")),
+            EnginePacket::Noop => Outputs::one(Output::Ignored("noop")),
         }
     }
 
@@ -314,7 +315,11 @@ impl Machine {
                 self.set_probe(ProbeState::released(to, by, now));
                 Outputs::two(Output::ProbePong, Output::ReleasePoll)
             }
-            (ProbeState::Answered { to, .. }, EnginePacket::Upgrade) => {
+            // Also without `2probe` before it: a client that has no poll under way need not ask. In the reference as well.
+            (
+                ProbeState::Opened { to, .. } | ProbeState::Answered { to, .. },
+                EnginePacket::Upgrade,
+            ) => {
                 self.set_probe(ProbeState::None);
                 self.transport = to;
                 Outputs::two(Output::ReleasePoll, Output::Upgrade)
