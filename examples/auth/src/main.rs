@@ -16,7 +16,6 @@
 //! ```
 //!
 //! `PORT` overrides 3000, and `LIFETIME` the milliseconds that a token is good for, 60000.
-#![expect(clippy::print_stdout, reason = "it says where it listens")]
 
 mod expiry;
 mod tokens;
@@ -115,12 +114,10 @@ async fn say(ctx: Context, user: User, text: String) -> Result<()> {
 async fn main() -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let lifetime: u64 = env::var("LIFETIME").map_or(Ok(60_000), |time| time.parse())?;
-    let server = Io::new()
+    Io::new()
         .state(Tokens::new(Duration::from_millis(lifetime)))
         .handlers(handlers![came, left, renew, whoami, say])
         .namespace("/login", Namespace::new().handlers(handlers![login]))
-        .bind(("127.0.0.1", port))
-        .await?;
-    println!("http://{}", server.local_addr());
-    server.run_until_signal().await
+        .listen(("127.0.0.1", port))
+        .await
 }

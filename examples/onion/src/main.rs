@@ -103,7 +103,7 @@ async fn count(ctx: Context) -> usize {
 async fn main() -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let timeout: u64 = env::var("TIMEOUT").map_or(Ok(1000), |ms| ms.parse())?;
-    let server = Io::new()
+    Io::new()
         // Outside all middleware: when it is over, so are they, and `timing` says nothing.
         .layer(TimeoutLayer::new(Duration::from_millis(timeout)))
         .wrap(timing)
@@ -116,8 +116,6 @@ async fn main() -> Result<()> {
         )
         .map_error::<NoQuotient>(|error| Error::new("no_quotient", error.to_string()))
         .on_error(|error, ctx| println!("{:?} failed: {error:?}", ctx.event()))
-        .bind(("127.0.0.1", port))
-        .await?;
-    println!("http://{}", server.local_addr());
-    server.run_until_signal().await
+        .listen(("127.0.0.1", port))
+        .await
 }

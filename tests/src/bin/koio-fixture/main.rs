@@ -1,7 +1,8 @@
-//! The server that the tests with the official client talk to. It prints `listening on ADDRESS`.
+//! The server that the tests with the official client talk to. koio says where it listens.
 //!
 //! Flags, each with a number: `--port`, `--ping-interval`, `--ping-timeout`, `--connect-timeout`
-//! (milliseconds), `--max-payload`, `--max-queue` (bytes).
+//! (milliseconds), `--max-payload`, `--max-queue` (bytes). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
+//! writes to that folder as `cert.pem`.
 
 mod acks;
 mod events;
@@ -12,6 +13,7 @@ mod sequences;
 
 use std::time::Duration;
 
+use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
 
 #[tokio::main]
@@ -57,9 +59,14 @@ async fn main() -> koio::Result<()> {
                 .wrap(gates::inner)
                 .handlers(handlers![gates::peel, gates::blocked]),
         );
-    let server = io.bind(("127.0.0.1", port)).await?;
-    println!("listening on {}", server.local_addr());
-    server.run_until_signal().await
+    let Some(folder) = std::env::var_os("KOIO_FIXTURE_TLS") else {
+        return io.listen(("127.0.0.1", port)).await;
+    };
+    let (certificate, key) = koio_tests::Certificate::new().write(folder.as_ref());
+    let tls = Tls::from_pem_files(certificate, key)?;
+    io.serve(tls.bind(("127.0.0.1", port)).await?)?
+        .run_until_signal()
+        .await
 }
 
 /// What a client can do in every namespace that is not about something else.
