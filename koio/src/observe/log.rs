@@ -3,7 +3,7 @@
 //! Each line has the target of the room where the thing happened (`koio::engine`, `koio::socket`, `koio::transport`), so
 //! that a filter can choose between them.
 
-use tracing::{Span, debug, trace, warn};
+use tracing::{Span, debug, field, trace, warn};
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -95,6 +95,9 @@ impl Observer for Log {
             Observation::SessionRefused { limit, count, max } => {
                 debug!(target: "koio::transport", limit, count, max, "session refused");
             }
+            Observation::TlsFailed { peer, cause } => {
+                debug!(target: "koio::transport", peer = peer.map(field::display), "TLS handshake failed: {cause}");
+            }
             Observation::AnswerCut { sid, cause } => {
                 debug!(target: "koio::transport", ?sid, "the answer to a poll was cut: {cause}");
             }
@@ -124,6 +127,9 @@ impl Observer for Log {
             }
             Observation::ProtocolError { sid, cause } => {
                 debug!(target: "koio::socket", ?sid, "protocol error: {cause}");
+            }
+            Observation::PacketIgnored { sid, packet } => {
+                trace!(target: "koio::engine", ?sid, packet, "packet ignored");
             }
             Observation::SecondAnswer { socket, event, .. } => {
                 debug!(target: "koio::router", event, %socket, "a second answer was ignored");

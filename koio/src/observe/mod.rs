@@ -118,6 +118,13 @@ pub enum Observation<'a> {
         /// The limit's value.
         max: usize,
     },
+    /// A connection of a listener with TLS ended before its handshake had.
+    TlsFailed {
+        /// The client's address, unless it came by a Unix socket.
+        peer: Option<SocketAddr>,
+        /// What failed, or which limit was reached.
+        cause: &'a str,
+    },
     /// A client did not take the whole answer to a poll, or polled again or upgraded before it can have it, so its session ends:
     /// what was in the answer is lost.
     AnswerCut {
@@ -238,6 +245,13 @@ pub enum Observation<'a> {
         /// The rule that was broken, in words for the log.
         cause: fmt::Arguments<'a>,
     },
+    /// An Engine.IO packet was ignored that only a server sends, or that has no meaning on a session's transport.
+    PacketIgnored {
+        /// The session.
+        sid: Sid,
+        /// The packet's name in the protocol: `open`, `upgrade` or `noop`.
+        packet: &'a str,
+    },
     /// A client's ack matched no pending emit: it came too late, twice, or with an unknown id.
     UnexpectedAck {
         /// The namespace.
@@ -270,7 +284,8 @@ pub enum Observation<'a> {
         /// How many.
         events: usize,
     },
-    /// A packet was dropped because the server had just disconnected its sender from the namespace.
+    /// A packet was dropped because its sender was not in the namespace: the server had just disconnected it, or refused its
+    /// CONNECT.
     LateEvent {
         /// The namespace.
         namespace: &'a str,

@@ -37,6 +37,7 @@ use crate::{
     engine::{Admission, Engine, Opening, PeerAddr, Session, TransportKind, transport::Transport},
     ids::Sid,
     transport::{
+        AnyStream,
         lazy_timer::LazyTimer,
         polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
         tcp::Tcp,
@@ -155,7 +156,7 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = request::upgrade_of(request.method(), request.version(), request.headers());
-        let peer = connection.map(|connection| connection.peer);
+        let peer = connection.and_then(|connection| connection.peer);
         let allow_origin = match self.origins.judge(request.uri(), request.headers()) {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
@@ -246,7 +247,7 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let peer = connection.map(|connection| connection.peer);
+        let peer = connection.and_then(|connection| connection.peer);
         let refuse = |refusal, request: &Request<B>| {
             PendingResponse::Done(self.refuse(refusal, upgrade, request, peer))
         };
@@ -369,10 +370,16 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
     let config = engine.config();
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
-            let (unread, tcp) = parts.io.into_inner().into_parts();
+            let (unread, stream) = parts.io.into_inner().into_parts();
             let mut all = BytesMut::from(parts.read_buf);
             all.extend_from_slice(&unread);
-            Ok((tcp, all.freeze()))
+            let unread = all.freeze();
+            match stream {
+                AnyStream::Tcp(tcp) => Ok((tcp, unread)),
+                AnyStream::Other(stream) => {
+                    return Box::new(WebSocketTransport::new(stream, &unread, config));
+                }
+            }
         }
         // The connection of a server on hyper-util, such as axum's; then that of hyper's own server.
         Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {
