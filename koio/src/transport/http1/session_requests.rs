@@ -12,7 +12,7 @@ use super::{
     upgrade::{PendingUpgrade, UpgradedSession},
 };
 use crate::{
-    engine::{Opening, Session, TransportKind},
+    engine::{EngineConfig, Opening, Session, TransportKind},
     transport::{
         EngineService, HandshakeRate,
         http::{
@@ -150,7 +150,7 @@ impl SessionRequests {
                     }
                 };
                 let mut client = client;
-                client.last_poll = pass_on(&client, request.body, || {
+                client.last_poll = pass_on(&client, config, request.body, || {
                     client.begin_request(allow_origin.as_ref(), wake, waker)
                 })?;
                 self.client = Some(client);
@@ -182,7 +182,8 @@ impl SessionRequests {
                 _ => return None,
             }
         }
-        client.last_poll = pass_on(client, request.body, || {
+        let config = self.service.engine.config();
+        client.last_poll = pass_on(client, config, request.body, || {
             client.begin_request(head.allow_origin.as_ref(), wake, waker)
         })?;
         Some(AcceptedRequest::SessionResponds)
@@ -232,6 +233,7 @@ impl SessionRequests {
 /// refused.
 fn pass_on(
     client: &PollingClient,
+    config: &EngineConfig,
     body: Option<&[u8]>,
     request: impl FnOnce() -> PendingRequest,
 ) -> Option<Option<u32>> {
@@ -241,6 +243,10 @@ fn pass_on(
     }
     match body {
         Some(body) => {
+            // A packet is shorter than its body, so most bodies need not be looked at.
+            if body.len() > config.max_payload && payload::longest(body) > config.max_payload {
+                return None;
+            }
             let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
             polling::post_whole(session, packets, request).ok()?;
             Some(None)
