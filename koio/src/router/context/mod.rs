@@ -10,5 +10,5 @@ mod locals;
 pub(crate) mod pattern;
 
 pub use context::Context;
-pub(crate) use context::{ErrorHooks, NamespaceContext, Occasion};
+pub(crate) use context::{ErrorHooks, InsideLayers, NamespaceContext, Occasion};
 pub(crate) use pattern::Pattern;

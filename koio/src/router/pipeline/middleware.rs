@@ -5,7 +5,7 @@
 use std::{
     any::type_name,
     fmt,
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
@@ -132,6 +132,17 @@ impl Onion {
             middleware: middleware.into(),
             centre: Centre::Endpoint(endpoint),
         })
+    }
+
+    /// For a context that has no onion for the layers to run: it is of another server.
+    pub(crate) fn missing() -> Arc<Self> {
+        struct Missing;
+        impl Endpoint for Missing {
+            fn call(&self, _: Context) -> BoxReply {
+                Box::pin(ready(Err(Error::internal("the context is of another server"))))
+            }
+        }
+        Self::new([], Arc::new(Missing))
     }
 
     /// The whole onion, to be run for one context.
