@@ -11,15 +11,15 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use crate::error::BoxError;
 
 /// A service of any type.
-pub(super) type AttachedService =
+pub(crate) type AttachedService =
     BoxCloneSyncService<Request<Incoming>, Response<AttachedBody>, AttachedError>;
 
-pub(super) type AttachedBody = UnsyncBoxBody<Bytes, AttachedError>;
+pub(crate) type AttachedBody = UnsyncBoxBody<Bytes, AttachedError>;
 
 /// The attached service failed, or its body. A type of its own: with a bare boxed error the compiler can't see
 /// that a connection's future is `Send`.
 #[derive(Debug)]
-pub(super) struct AttachedError(BoxError);
+pub(crate) struct AttachedError(BoxError);
 
 impl fmt::Display for AttachedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +34,7 @@ impl std::error::Error for AttachedError {
 }
 
 /// Boxes a service, its body and its error.
-pub(super) fn boxed<S, B>(service: S) -> AttachedService
+pub(crate) fn boxed<S, B>(service: S) -> AttachedService
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,

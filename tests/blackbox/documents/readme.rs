@@ -173,6 +173,10 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     assert_eq!(socket.get::<Name>().expect("a name").0, "ann");
     assert_eq!(socket.remove::<Name>().expect("a name").0, "ann");
     assert!(socket.get::<Name>().is_none() && socket.remove::<Name>().is_none());
+    // `io.rooms()`, `io.count()`; of a room `io.to(room).count()`
+    let _: Vec<Room> = io.rooms();
+    assert_eq!(io.count(), io.sockets().len());
+    assert_eq!(io.to("nobody's").count(), 0);
     // `io.fetch_sockets().await?`; of this node, without waiting: `io.sockets()`
     assert_eq!(io.sockets().len(), 1);
     assert_eq!(io.fetch_sockets().await?.len(), 1);

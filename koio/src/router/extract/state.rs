@@ -39,10 +39,35 @@ impl Context {
 }
 
 impl<T> State<T> {
+    /// A state for calling a handler as a function, in a test for example. Handlers that koio calls get the one that was given
+    /// to [`Io::state`](crate::Io::state).
+    ///
+    /// ```
+    /// # use koio::{State, on};
+    /// #[on("next")]
+    /// async fn next(first: State<u32>) -> u32 {
+    ///     *first + 1
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert_eq!(next(State::new(7)).await, 8);
+    /// # }
+    /// ```
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+
     /// The `Arc` inside, for a task that outlives the handler.
     #[must_use]
     pub fn into_arc(self) -> Arc<T> {
         self.0
+    }
+}
+
+impl<T> From<Arc<T>> for State<T> {
+    fn from(value: Arc<T>) -> Self {
+        Self(value)
     }
 }
 

@@ -1,0 +1,179 @@
+//! A client that polls: a task that waits for packets, and one that posts them, as the official client does it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::Full;
+use tokio::{
+    sync::{mpsc, watch},
+    task::{AbortHandle, JoinHandle},
+};
+
+use super::{
+    head::ClientHead,
+    host::{Host, HttpLine, refused, spawn},
+    line::{Disconnected, Line, Outgoing},
+};
+use crate::{Result, wire::Message};
+
+/// Between two packets of a payload.
+pub(super) const SEPARATOR: u8 = 0x1e;
+
+/// A session that polls, from its handshake on.
+pub(super) struct PollingSession {
+    pub(super) host: Arc<Host>,
+    pub(super) head: ClientHead,
+    pub(super) sid: String,
+    pub(super) line: Line,
+}
+
+/// The tasks of a session that polls.
+pub(super) struct Polls {
+    stop: Arc<AtomicBool>,
+    pub(super) poll: JoinHandle<()>,
+    /// Gives back what is to be sent when it is stopped.
+    pub(super) post: JoinHandle<Option<mpsc::UnboundedReceiver<Outgoing>>>,
+}
+
+impl Polls {
+    pub(super) fn tasks(&self) -> Vec<AbortHandle> {
+        vec![self.poll.abort_handle(), self.post.abort_handle()]
+    }
+
+    /// Makes no further poll; the one that is under way is answered first.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// Opens a session. Returns the payload of the answer, and its headers.
+pub(super) async fn open(
+    host: &Host,
+    head: &ClientHead,
+    http: &mut HttpLine,
+) -> Result<(Bytes, HeaderMap)> {
+    let request = head.request("polling", None).body(Full::default())?;
+    let response = http.send(host, request).await?;
+    if response.status() != StatusCode::OK {
+        return Err(refused(&response, "the handshake"));
+    }
+    let (parts, payload) = response.into_parts();
+    Ok((payload, parts.headers))
+}
+
+/// Gives each packet of a payload to the connection.
+pub(super) fn deliver(line: &Line, payload: &Bytes) {
+    let mut rest = payload.clone();
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == SEPARATOR);
+        let packet = rest.split_to(end.unwrap_or(rest.len()));
+        if !rest.is_empty() {
+            let _ = rest.split_to(1);
+        }
+        match packet.strip_prefix(b"b") {
+            None => line.text(&packet),
+            Some(encoded) => match STANDARD.decode(encoded) {
+                Ok(data) => line.binary(data.into()),
+                Err(_) => line.end(Disconnected::PARSE_ERROR),
+            },
+        }
+    }
+}
+
+impl PollingSession {
+    /// Starts the tasks. `http`: the connection of the handshake, on which the polls go on.
+    pub(super) fn drive(
+        self,
+        http: HttpLine,
+        sending: mpsc::UnboundedReceiver<Outgoing>,
+        frozen: &watch::Receiver<bool>,
+    ) -> Polls {
+        let stop = Arc::new(AtomicBool::new(false));
+        let session = Arc::new(self);
+        let posts = HttpLine::new(session.head.peer, frozen.clone());
+        Polls {
+            poll: spawn(frozen, Arc::clone(&session).poll(http, Arc::clone(&stop))),
+            post: spawn(frozen, session.post(posts, sending)),
+            stop,
+        }
+    }
+
+    async fn poll(self: Arc<Self>, mut http: HttpLine, stop: Arc<AtomicBool>) {
+        while !stop.load(Ordering::Acquire) {
+            match self.send(&mut http, "GET", Bytes::new()).await {
+                Ok(payload) => deliver(&self.line, &payload),
+                Err(_) => return self.line.end(Disconnected::TRANSPORT_ERROR),
+            }
+        }
+    }
+
+    async fn post(
+        self: Arc<Self>,
+        mut http: HttpLine,
+        mut sending: mpsc::UnboundedReceiver<Outgoing>,
+    ) -> Option<mpsc::UnboundedReceiver<Outgoing>> {
+        loop {
+            // What was queued while the last request was under way goes in one.
+            let mut batch = vec![sending.recv().await?];
+            while let Ok(next) = sending.try_recv() {
+                batch.push(next);
+            }
+            let is_last = |outgoing: &Outgoing| matches!(outgoing, Outgoing::Stop);
+            let stops = batch.iter().any(is_last);
+            let payload = payload(batch);
+            if !payload.is_empty() && self.send(&mut http, "POST", payload).await.is_err() {
+                self.line.end(Disconnected::TRANSPORT_ERROR);
+                return None;
+            }
+            if stops {
+                return Some(sending);
+            }
+        }
+    }
+
+    async fn send(&self, http: &mut HttpLine, method: &str, payload: Bytes) -> Result<Bytes> {
+        let request: Request<_> = self
+            .head
+            .request("polling", Some(&self.sid))
+            .method(method)
+            .body(Full::new(payload))?;
+        let response = http.send(&self.host, request).await?;
+        if response.status() != StatusCode::OK {
+            return Err(refused(&response, method));
+        }
+        Ok(response.into_body())
+    }
+}
+
+/// The packets as one payload.
+fn payload(batch: Vec<Outgoing>) -> Bytes {
+    let mut payload = BytesMut::new();
+    let mut push = |packet: &[u8]| {
+        if !payload.is_empty() {
+            payload.extend_from_slice(&[SEPARATOR]);
+        }
+        payload.extend_from_slice(packet);
+    };
+    for outgoing in batch {
+        match outgoing {
+            Outgoing::Messages(messages) => {
+                for message in messages {
+                    match message {
+                        Message::Text(text) => push(&text),
+                        Message::Binary(data) => {
+                            push(format!("b{}", STANDARD.encode(&data)).as_bytes());
+                        }
+                    }
+                }
+            }
+            Outgoing::Close => push(b"1"),
+            Outgoing::Stop => {}
+        }
+    }
+    payload.freeze()
+}

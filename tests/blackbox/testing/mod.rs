@@ -1,0 +1,7 @@
+//! `koio::testing`, as the tests of a program use it.
+
+mod clients;
+mod endings;
+mod expecting;
+mod hosts;
+mod time;
