@@ -193,7 +193,7 @@ pub(crate) struct LayeredOnion {
 impl LayeredOnion {
     pub(crate) fn start(&self, ctx: Context) -> BoxReply {
         let Some(layers) = &self.layers else {
-            return self.onion.next(ctx).start();
+            return self.onion.start(ctx);
         };
         let pipeline = Pipeline::clone(layers);
         Box::pin(async move { pipeline.run(ctx).await.map_err(Error::from_boxed) })
@@ -254,7 +254,7 @@ impl OnionRun {
     fn start(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<RunningOnion>> {
         let ctx = self.ctx.clone();
         let Some(shared) = &self.onion.layers else {
-            return Poll::Ready(Ok(RunningOnion::Bare(self.onion.onion.next(ctx).start())));
+            return Poll::Ready(Ok(RunningOnion::Bare(self.onion.onion.start(ctx))));
         };
         // Taken out while it is used: one that has failed or panicked is not used again.
         let mut layers = match self.layers.take() {
