@@ -192,6 +192,15 @@ impl Http {
     }
 }
 
+impl From<TcpStream> for Http {
+    fn from(stream: TcpStream) -> Self {
+        Self {
+            addr: stream.peer_addr().expect("a connection"),
+            stream: BufReader::new(stream),
+        }
+    }
+}
+
 /// A GET over a connection of its own.
 pub async fn get(addr: SocketAddr, target: &str) -> Response {
     Http::connect(addr).await.get(target).await

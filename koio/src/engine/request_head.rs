@@ -5,7 +5,10 @@
 
 use std::{fmt, sync::OnceLock};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{COOKIE, HOST},
+};
 
 /// Ends each line of the text. Neither a target nor the name or value of a header can contain it.
 const END: u8 = b'\n';
@@ -44,16 +47,37 @@ struct ParsedHead {
 }
 
 impl RequestHead {
+    /// What is kept does not tell how it was sent: the authority of HTTP/2, or of an absolute target, becomes the `Host` header
+    /// (RFC 9113 section 8.3.1, RFC 9112 section 3.2.2), and several `Cookie` fields become one (RFC 9113 section 8.2.3).
     pub(super) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
-        Self::of_lines(uri.to_string().as_bytes(), || {
-            headers.iter().map(|(name, value)| {
-                let mark = if value.is_sensitive() {
-                    SENSITIVE
-                } else {
-                    COLON
-                };
-                (name.as_str().as_bytes(), mark, value.as_bytes())
-            })
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        let authority = uri.authority().map(|authority| authority.as_str());
+        let crumbs: Vec<_> = headers.get_all(COOKIE).iter().collect();
+        let cookies = (crumbs.len() > 1).then(|| {
+            let crumbs: Vec<_> = crumbs.iter().map(|crumb| crumb.as_bytes()).collect();
+            crumbs.join(&b"; "[..])
+        });
+        let is_replaced = |name: &HeaderName| {
+            (name == HOST && authority.is_some()) || (name == COOKIE && cookies.is_some())
+        };
+        let mark_of = |value: &HeaderValue| {
+            if value.is_sensitive() {
+                SENSITIVE
+            } else {
+                COLON
+            }
+        };
+        Self::of_lines(target.as_bytes(), || {
+            let host = authority.map(|host| (HOST.as_str().as_bytes(), COLON, host.as_bytes()));
+            let cookie = cookies.as_ref().map(|cookies| {
+                let is_sensitive = crumbs.iter().any(|crumb| crumb.is_sensitive());
+                let mark = if is_sensitive { SENSITIVE } else { COLON };
+                (COOKIE.as_str().as_bytes(), mark, &cookies[..])
+            });
+            let others = headers.iter().filter(|(name, _)| !is_replaced(name));
+            let others = others
+                .map(|(name, value)| (name.as_str().as_bytes(), mark_of(value), value.as_bytes()));
+            host.into_iter().chain(cookie).chain(others)
         })
     }
 
@@ -201,6 +225,26 @@ mod tests {
         assert_eq!(names, ["host", "sec-websocket-protocol", "x-request"]);
         let again = RequestHead::new(head.uri(), head.headers());
         assert_eq!(again.headers(), head.headers());
+    }
+
+    #[test]
+    fn what_http_2_sends_in_its_own_way_is_kept_as_http_1_has_it() {
+        let uri = Uri::from_static("https://chat.example:8443/socket.io/?EIO=4");
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("cookie", "a=1"),
+            ("x-request", "1"),
+            ("cookie", "b=2; c=3"),
+            ("host", "other.example"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let head = RequestHead::new(&uri, &headers);
+        assert_eq!(head.uri(), "/socket.io/?EIO=4");
+        let all = |name| Vec::from_iter(head.headers().get_all(name));
+        assert_eq!(all("host"), ["chat.example:8443"]);
+        assert_eq!(all("cookie"), ["a=1; b=2; c=3"]);
+        assert_eq!(all("x-request"), ["1"]);
     }
 
     #[test]

@@ -75,6 +75,12 @@ pub(crate) trait Transport: Send {
         true
     }
 
+    /// The client moves to another transport. Whether it does so before it can have the last answer. Always false unless the
+    /// transport waits for requests.
+    fn overtakes_answer(&mut self) -> bool {
+        false
+    }
+
     /// Answers a client that waits for a packet: with what `frames` has, else with a noop.
     fn release(&mut self, frames: &mut dyn FrameSource) {
         let _ = frames;

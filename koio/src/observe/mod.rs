@@ -107,7 +107,8 @@ pub enum Observation<'a> {
         /// The limit's value.
         max: usize,
     },
-    /// A client did not take the whole answer to a poll, so its session ends: what was in the answer is lost.
+    /// A client did not take the whole answer to a poll, or polled again or upgraded before it can have it, so its session ends:
+    /// what was in the answer is lost.
     AnswerCut {
         /// The session.
         sid: Sid,

@@ -283,6 +283,9 @@ impl Io {
 
     /// The path that clients connect to. Default `/socket.io`, as in the official clients. It begins with a slash and
     /// has neither query nor fragment; else the start fails.
+    ///
+    /// `/` takes every request. That is right for a service that another router mounts and cuts the path off, as axum's
+    /// `nest_service` does; anywhere else the start warns of it.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self

@@ -131,6 +131,7 @@ where
             let response = self.engine.respond(request);
             return Box::pin(async move { Ok(response.await.map(KoioBody::koio)) });
         }
+        self.engine.note_missed(request.uri());
         let response = self.inner.call(request);
         Box::pin(async move { Ok(response.await?.map(KoioBody::inner)) })
     }

@@ -81,6 +81,16 @@ impl Io {
         })
     }
 
+    /// Warns if nothing is left for what is beside koio. As a service alone koio may well be asked for everything.
+    fn warn_of_root(&self) {
+        if self.path.trim_end_matches('/').is_empty() {
+            tracing::warn!(
+                "the path `/` takes every request: what is attached to koio, or inside its layer, is never asked. It is for \
+                 a service that another router mounts (`into_service`)"
+            );
+        }
+    }
+
     /// Checks everything and binds an address. [`Server::run`] then serves.
     ///
     /// # Errors
@@ -90,6 +100,7 @@ impl Io {
     /// # Cancel safety
     /// Dropping the future drops the set-up with it. No client has been served.
     pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
+        self.warn_of_root();
         let started = self.start()?;
         let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
         let listener = TcpListener::bind(addresses.as_slice())
@@ -147,6 +158,7 @@ impl Io {
     /// # Panics
     /// Outside a tokio runtime, if a tower layer needs one.
     pub fn try_into_layer(self) -> Result<KoioLayer> {
+        self.warn_of_root();
         Ok(KoioLayer::new(self.start()?.service))
     }
 

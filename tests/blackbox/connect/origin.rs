@@ -1,6 +1,6 @@
 //! Pages of other sites.
 
-use koio_tests::{RawWebSocket, http};
+use koio_tests::{Http, RawWebSocket, http};
 
 use crate::scene::Scene;
 
@@ -148,5 +148,43 @@ async fn an_allowed_origin_is_named_in_each_answer_also_in_errors() {
     let evil = [("Origin", "https://evil.example.com")];
     let response = http::request(scene.server.addr, "GET", &target.polling(), &evil).await;
     response.assert_refused(4, "Forbidden");
+    scene.end().await;
+}
+
+/// RFC 9112 section 3.2.2: what an absolute target names counts, and `Host` means nothing beside it.
+#[tokio::test]
+async fn the_host_of_an_absolute_target_is_the_pages() {
+    let scene = Scene::new().await;
+    let path = scene.target().polling();
+    for (target, host, origin, expected) in [
+        (
+            "http://chat.example",
+            "other.example",
+            "http://chat.example",
+            200,
+        ),
+        (
+            "http://chat.example",
+            "other.example",
+            "http://other.example",
+            403,
+        ),
+        (
+            "http://chat.example:8080",
+            "chat.example",
+            "http://chat.example",
+            403,
+        ),
+        ("", "chat.example", "http://chat.example", 200),
+    ] {
+        let mut http = Http::connect(scene.server.addr).await;
+        let line = format!("GET {target}{path} HTTP/1.1");
+        http.write(format!(
+            "{line}\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n"
+        ))
+        .await;
+        let answer = http.response().await.expect("an answer");
+        assert_eq!(answer.status, expected, "{line}, {host}, {origin}");
+    }
     scene.end().await;
 }

@@ -8,3 +8,4 @@ mod heads;
 mod holes;
 mod payloads;
 mod requests;
+mod unfinished;

@@ -96,6 +96,18 @@ impl SessionTask {
         else {
             return;
         };
+        if self.transport.overtakes_answer() {
+            // The client has given up its last poll. What it got here would come behind a hole.
+            self.registration
+                .observers()
+                .notify(&Observation::AnswerCut {
+                    sid: self.session.sid(),
+                    cause: "the client upgraded before it was sent",
+                });
+            reject(probe);
+            self.input(Input::Lost(CloseReason::TransportError));
+            return;
+        }
         let shared = self.session.shared();
         shared.outbox.open_direct_writer(probe.direct_writer());
         shared.set_transport(probe.kind(), probe.mailbox());

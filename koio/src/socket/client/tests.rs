@@ -12,6 +12,7 @@ use super::*;
 use crate::{
     engine::{Engine, EngineConfig, TransportKind},
     ids::{Sid, SocketId},
+    observe::Observers,
     socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
     transport::polling::{self, PendingRequest, PollResponse, PollingTransport},
     wire::payload,
@@ -130,7 +131,7 @@ impl Scene {
 
     async fn get(&self) -> String {
         let (request, response) = PendingRequest::with_task();
-        polling::poll(&self.session, || request).unwrap();
+        polling::poll(&self.session, &Observers::default(), false, || request).unwrap();
         match response.await.unwrap() {
             PollResponse::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
             other => format!("{other:?}").to_lowercase(),

@@ -59,6 +59,9 @@ impl AnswerBody {
         if connection.is_some() || is_small {
             return Self::Whole { left, connection };
         }
+        if let Some(poll) = &left.poll {
+            poll.unsent(poll.number(), &left.observers);
+        }
         let left = Arc::new(Mutex::new(left));
         tokio::spawn(drop_stalled(Arc::downgrade(&left), write_timeout));
         Self::Pieces(left)
@@ -93,8 +96,11 @@ impl AnswerLeft {
         let length = PIECE.min(self.payload.len());
         // Copied: a slice of the payload would keep all of it for as long as the server has the slice.
         let piece = Bytes::copy_from_slice(&self.payload.split_to(length));
-        if self.payload.is_empty() {
-            self.poll = None;
+        if self.payload.is_empty()
+            && let Some(poll) = self.poll.take()
+        {
+            // Before the server has the last piece: the client can't have it before.
+            poll.sent();
         }
         piece
     }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::{handshake_rate::HandshakeRate, last_session::LastSession};
 use crate::{
-    engine::LimitReached,
+    engine::{LimitReached, Session},
     observe::Observers,
     time::now,
     transport::{
@@ -56,6 +56,8 @@ struct Exchange {
     attached: bool,
     /// Polls whose answers hyper has, and the client may not have taken.
     unsent: Vec<AnsweredPoll>,
+    /// Whether the operating system has not taken all of them when it was last asked.
+    stalled: bool,
     /// The last poll whose answer the operating system has.
     sent: Option<AnsweredPoll>,
 }
@@ -92,6 +94,7 @@ impl HttpConnection {
                 phase: ExchangePhase::Head(now()),
                 attached: false,
                 unsent: Vec::new(),
+                stalled: false,
                 sent: None,
             }),
         }
@@ -124,15 +127,54 @@ impl HttpConnection {
         self.exchange.lock().unsent.push(poll);
     }
 
+    /// Whether the client may not have the whole answer to a poll of this session. hyper reads the next request before the
+    /// operating system has that answer.
+    pub(super) fn is_answering(&self, session: &Session) -> bool {
+        let unsent = &self.exchange.lock().unsent;
+        unsent.iter().any(|poll| poll.is_of(session))
+    }
+
+    /// The operating system takes no more for now of what hyper has.
+    pub(super) fn is_stalled(&self) {
+        let mut exchange = self.exchange.lock();
+        exchange.stalled = true;
+        let unsent = exchange.unsent.clone();
+        drop(exchange);
+        let Some(observers) = &self.observers else {
+            return;
+        };
+        for poll in &unsent {
+            let mut of_session = unsent.iter().filter(|other| other.is_of(poll.session()));
+            // They are in the order of their coming.
+            let newest = of_session.next_back().unwrap_or(poll);
+            poll.unsent(newest.number(), observers);
+        }
+    }
+
+    /// A connection that has [stalled](Self::is_stalled) is tried again.
+    pub(super) fn tries_again(&self) {
+        let unsent = self.exchange.lock().unsent.clone();
+        for poll in unsent {
+            poll.writing();
+        }
+    }
+
     /// The operating system has everything that hyper had.
     pub(super) fn has_flushed(&self) {
         let mut exchange = self.exchange.lock();
+        let stalled = std::mem::take(&mut exchange.stalled);
         let Some(sent) = exchange.unsent.pop() else {
             return;
         };
+        let last = stalled.then(|| sent.clone());
         let sent = exchange.sent.replace(sent);
         let others = std::mem::take(&mut exchange.unsent);
         drop(exchange);
+        if stalled {
+            for poll in others.iter().chain(&last) {
+                poll.sent();
+            }
+        }
         drop((sent, others));
     }
 

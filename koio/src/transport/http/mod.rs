@@ -5,6 +5,7 @@ mod answer_body;
 mod body;
 mod connection;
 mod handshake_rate;
+mod host;
 mod last_session;
 pub(super) mod origin;
 pub(super) mod request;

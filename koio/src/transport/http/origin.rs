@@ -10,10 +10,12 @@ use http::{
     HeaderMap, HeaderValue,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
-        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, HOST, ORIGIN, VARY,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, VARY,
     },
     uri::{Authority, Uri},
 };
+
+use super::host::host_of;
 
 /// Which pages may connect. By default only those of the same host.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +68,7 @@ impl Origins {
         self.any = true;
     }
 
-    pub(crate) fn judge(&self, headers: &HeaderMap) -> OriginVerdict {
+    pub(crate) fn judge(&self, uri: &Uri, headers: &HeaderMap) -> OriginVerdict {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return OriginVerdict::Same;
@@ -74,12 +76,7 @@ impl Origins {
         if origins.next().is_some() {
             return OriginVerdict::Foreign;
         }
-        let mut hosts = headers.get_all(HOST).iter();
-        let host = match (hosts.next(), hosts.next()) {
-            (Some(host), None) => Some(host.as_bytes()),
-            _ => None,
-        };
-        self.judge_text(Some(origin.as_bytes()), host)
+        self.judge_text(Some(origin.as_bytes()), host_of(uri, headers))
     }
 
     /// As [`judge`](Self::judge), for a request with at most one of each header.
@@ -211,7 +208,13 @@ pub(crate) fn allow_preflight(headers: &mut HeaderMap, requested: Option<HeaderV
 
 #[cfg(test)]
 mod tests {
+    use http::header::HOST;
+
     use super::*;
+
+    fn path() -> Uri {
+        Uri::from_static("/socket.io/?EIO=4")
+    }
 
     fn headers(origin: &str, host: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -221,7 +224,7 @@ mod tests {
     }
 
     fn judge(origin: &str, host: &str) -> OriginVerdict {
-        Origins::default().judge(&headers(origin, host))
+        Origins::default().judge(&path(), &headers(origin, host))
     }
 
     #[test]
@@ -267,7 +270,7 @@ mod tests {
     #[test]
     fn a_client_without_an_origin_may_connect() {
         assert_eq!(
-            Origins::default().judge(&HeaderMap::new()),
+            Origins::default().judge(&path(), &HeaderMap::new()),
             OriginVerdict::Same
         );
     }
@@ -309,14 +312,27 @@ mod tests {
     fn two_origins_are_refused() {
         let mut headers = headers("http://a.example", "a.example");
         headers.append(ORIGIN, "http://b.example".parse().unwrap());
-        assert_eq!(Origins::default().judge(&headers), OriginVerdict::Foreign);
+        assert_eq!(
+            Origins::default().judge(&path(), &headers),
+            OriginVerdict::Foreign
+        );
+    }
+
+    #[test]
+    fn the_host_of_an_absolute_target_is_the_pages_and_the_header_beside_it_is_none() {
+        let uri = Uri::from_static("https://chat.example/socket.io/?EIO=4");
+        let judge = |origin, host| Origins::default().judge(&uri, &headers(origin, host));
+        let same = judge("https://chat.example", "other.example");
+        assert_eq!(same, OriginVerdict::Same);
+        let foreign = judge("https://other.example", "other.example");
+        assert_eq!(foreign, OriginVerdict::Foreign);
     }
 
     #[test]
     fn a_listed_origin_must_match_exactly() {
         let mut origins = Origins::default();
         origins.allow("https://app.example").unwrap();
-        let judge = |origin| origins.judge(&headers(origin, "api.example"));
+        let judge = |origin| origins.judge(&path(), &headers(origin, "api.example"));
         assert!(matches!(
             judge("https://app.example"),
             OriginVerdict::Listed(_)
@@ -353,7 +369,10 @@ mod tests {
         ] {
             let mut origins = Origins::default();
             assert_eq!(origins.allow(origin), Ok(()), "{origin}");
-            let verdict = origins.judge(&headers(&origin.to_ascii_lowercase(), "api.example"));
+            let verdict = origins.judge(
+                &path(),
+                &headers(&origin.to_ascii_lowercase(), "api.example"),
+            );
             assert!(matches!(verdict, OriginVerdict::Listed(_)), "{origin}");
         }
     }

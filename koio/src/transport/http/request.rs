@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, Version, header};
 use memchr::{memchr, memchr2};
 
 use crate::{
@@ -165,21 +165,40 @@ fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
     (before, behind.get(1..).unwrap_or_default())
 }
 
-/// What the `Upgrade` and `Connection` headers of a request ask for.
+/// What a request asks its connection to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestUpgrade {
     None,
+    /// A WebSocket, by the `Upgrade` and `Connection` headers.
     WebSocket,
+    /// A WebSocket on this stream of an HTTP/2 connection (RFC 8441).
+    WebSocketStream,
 }
 
 impl RequestUpgrade {
+    pub(crate) fn is_websocket(self) -> bool {
+        self != Self::None
+    }
+
     fn is_for(self, transport: TransportKind) -> bool {
-        (self == Self::WebSocket) == (transport == TransportKind::WebSocket)
+        self.is_websocket() == (transport == TransportKind::WebSocket)
     }
 }
 
 /// The upgrade that a request asks for.
-pub(crate) fn upgrade_of(headers: &HeaderMap) -> RequestUpgrade {
+///
+/// A CONNECT of HTTP/2 that names a path is an extended one, since any other has none. Its `:protocol` is known to hyper's
+/// feature `http2` only, which koio does not need otherwise; of the protocols that there are only WebSocket has this header.
+pub(crate) fn upgrade_of(method: &Method, version: Version, headers: &HeaderMap) -> RequestUpgrade {
+    if version == Version::HTTP_2 {
+        let websocket = headers.get(header::SEC_WEBSOCKET_VERSION);
+        let is_websocket = websocket.is_some_and(|version| version == "13");
+        return if method == Method::CONNECT && is_websocket {
+            RequestUpgrade::WebSocketStream
+        } else {
+            RequestUpgrade::None
+        };
+    }
     let has = |name, word: &str| {
         headers.get_all(name).iter().any(|value| {
             value.to_str().is_ok_and(|value| {
@@ -233,7 +252,7 @@ pub(crate) fn judge(
         }
         return Ok(RequestIntent::Session(sid, transport));
     }
-    if method != Method::GET {
+    if method != Method::GET && upgrade != RequestUpgrade::WebSocketStream {
         return Err(Refusal::BadHandshakeMethod);
     }
     if !upgrade.is_for(transport) {

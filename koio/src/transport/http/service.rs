@@ -11,10 +11,10 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
-        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, SEC_WEBSOCKET_KEY,
-        SEC_WEBSOCKET_PROTOCOL,
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
+        SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     },
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -34,13 +34,14 @@ use super::{
 };
 use crate::{
     engine::{
-        Admission, Engine, LimitReached, Opening, PeerAddr, TransportKind, transport::Transport,
+        Admission, Engine, LimitReached, Opening, PeerAddr, Session, TransportKind,
+        transport::Transport,
     },
     ids::Sid,
     observe::Observation,
     transport::{
         lazy_timer::LazyTimer,
-        polling::{PendingPoll, PollResponse, PollingTransport, PostRequest},
+        polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
         tcp::Tcp,
         websocket::WebSocketTransport,
     },
@@ -74,6 +75,27 @@ impl EngineService {
     pub fn is_mine(&self, path: &str) -> bool {
         path.strip_prefix(&*self.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Says in the log that a client of Engine.IO asked for a path that is not the engine's. What another service answers it
+    /// with tells nobody why.
+    pub(crate) fn note_missed(&self, uri: &Uri) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let query = uri.query().unwrap_or_default();
+        if query.split('&').any(|pair| pair.starts_with("EIO=")) {
+            debug!(
+                path = uri.path(),
+                expected = if self.path.is_empty() {
+                    "/"
+                } else {
+                    &*self.path
+                },
+                "a client asked for another path than koio's. What is seen here is what is left of it: axum's `nest` and \
+                 `nest_service` cut their prefix off. `Io::path` sets the path; `/` takes whatever comes"
+            );
+        }
     }
 
     /// The query of a request target, if its path is the engine's.
@@ -135,9 +157,9 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let upgrade = request::upgrade_of(request.headers());
+        let upgrade = request::upgrade_of(request.method(), request.version(), request.headers());
         let peer = connection.map(|connection| connection.peer);
-        let allow_origin = match self.origins.judge(request.headers()) {
+        let allow_origin = match self.origins.judge(request.uri(), request.headers()) {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
             OriginVerdict::Foreign => {
@@ -171,11 +193,9 @@ impl EngineService {
                 PendingResponse::Done(self.open_polling(&request, peer))
             }
             Ok(RequestIntent::Open(_)) => {
-                PendingResponse::Done(self.open_websocket(&mut request, peer, None))
+                PendingResponse::Done(self.open_websocket(&mut request, upgrade, peer, None))
             }
-            Ok(RequestIntent::Session(sid, transport)) => {
-                self.session(sid, transport, request, connection)
-            }
+            Ok(RequestIntent::Session(sid, _)) => self.session(sid, upgrade, request, connection),
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
         };
         (response, allow_origin)
@@ -194,14 +214,20 @@ impl EngineService {
         observers.notify(&Observation::RequestRefused {
             status: refusal.status().as_u16(),
             method: request.method().as_str(),
-            upgrade: upgrade == RequestUpgrade::WebSocket,
+            upgrade: upgrade.is_websocket(),
             message: &refusal.message(),
             hint: refusal.hint(),
         });
-        match upgrade {
-            RequestUpgrade::WebSocket => response::refused_upgrade(refusal),
-            RequestUpgrade::None => response::refused(refusal),
+        let mut response = if upgrade.is_websocket() {
+            response::refused_upgrade(refusal)
+        } else {
+            response::refused(refusal)
+        };
+        if request.version() == Version::HTTP_2 {
+            // One stream of many: HTTP/2 has no such header.
+            response.headers_mut().remove(CONNECTION);
         }
+        response
     }
 
     fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
@@ -218,7 +244,7 @@ impl EngineService {
     fn session<B>(
         &self,
         sid: Sid,
-        transport: TransportKind,
+        upgrade: RequestUpgrade,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse
@@ -227,24 +253,21 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let upgrade = match transport {
-            TransportKind::WebSocket => RequestUpgrade::WebSocket,
-            _ => RequestUpgrade::None,
-        };
         let Some(session) = self.engine.get(&sid) else {
             return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
         };
-        if upgrade == RequestUpgrade::WebSocket {
-            return PendingResponse::Done(self.open_websocket(&mut request, None, Some(sid)));
+        if upgrade.is_websocket() {
+            let response = self.open_websocket(&mut request, upgrade, None, Some(sid));
+            return PendingResponse::Done(response);
         }
-        if session.transport() != transport {
+        if session.transport() != TransportKind::Polling {
             return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
         }
         if let Some(connection) = connection {
             connection.last_session.set(&session);
         }
         match *request.method() {
-            Method::GET => match PendingPoll::poll(session) {
+            Method::GET => match self.poll(session, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
@@ -261,23 +284,39 @@ impl EngineService {
         }
     }
 
-    /// Answers 101, and spawns [`connect`] to wait for the upgraded connection. `sid`: the session that upgrades; a new
-    /// one opens without it.
+    /// Passes a GET to its session.
+    fn poll(
+        &self,
+        session: Session,
+        connection: Option<&Arc<HttpConnection>>,
+    ) -> Result<(PendingPoll, AnsweredPoll), Refusal> {
+        let in_order = connection.is_some_and(|connection| connection.is_answering(&session));
+        PendingPoll::poll(session, self.engine.observers(), in_order)
+    }
+
+    /// Answers 101, or 200 on a stream of HTTP/2, and spawns [`connect`] to wait for the upgraded connection. `sid`: the session
+    /// that upgrades; a new one opens without it.
     fn open_websocket<B>(
         &self,
         request: &mut Request<B>,
+        upgrade: RequestUpgrade,
         peer: Option<SocketAddr>,
         sid: Option<Sid>,
     ) -> Response<Body> {
-        if request.method() != Method::GET {
-            return response::bare(StatusCode::METHOD_NOT_ALLOWED);
-        }
-        let key = request.headers().get(SEC_WEBSOCKET_KEY);
-        let accepted = key
-            .filter(|key| request::is_good_key(key.as_bytes()))
-            .and_then(|_| switching_protocols(request));
+        let accepted = if upgrade == RequestUpgrade::WebSocketStream {
+            let mut response = Response::new(Body::empty());
+            echo_protocol(request.headers(), response.headers_mut());
+            Some(response)
+        } else {
+            if request.method() != Method::GET {
+                return response::bare(StatusCode::METHOD_NOT_ALLOWED);
+            }
+            let key = request.headers().get(SEC_WEBSOCKET_KEY);
+            key.filter(|key| request::is_good_key(key.as_bytes()))
+                .and_then(|_| switching_protocols(request))
+        };
         let Some(response) = accepted else {
-            return self.refuse(Refusal::BadRequest, RequestUpgrade::WebSocket, request);
+            return self.refuse(Refusal::BadRequest, upgrade, request);
         };
         let session = match sid {
             Some(sid) => WebSocketFor::Existing(sid),
@@ -285,7 +324,7 @@ impl EngineService {
                 let opening = opening(request, peer, TransportKind::WebSocket);
                 match self.engine.admit(&opening) {
                     Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
-                    Err(why) => return self.refuse(why.into(), RequestUpgrade::WebSocket, request),
+                    Err(why) => return self.refuse(why.into(), upgrade, request),
                 }
             }
         };
@@ -363,18 +402,19 @@ fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
     *head.version_mut() = request.version();
     *head.headers_mut() = request.headers().clone();
     let mut response = create_response_with_body(&head, Body::empty).ok()?;
-    // Echoes the first subprotocol that the client offers: some clients hang up without an answer.
+    echo_protocol(request.headers(), response.headers_mut());
+    Some(response)
+}
+
+/// Echoes the first subprotocol that the client offers: some clients hang up without an answer.
+fn echo_protocol(request: &HeaderMap, response: &mut HeaderMap) {
     let offered = request
-        .headers()
         .get(SEC_WEBSOCKET_PROTOCOL)
         .and_then(|offered| offered.to_str().ok()?.split(',').next())
         .and_then(|first| HeaderValue::from_str(first.trim()).ok());
     if let Some(offered) = offered {
-        response
-            .headers_mut()
-            .insert(SEC_WEBSOCKET_PROTOCOL, offered);
+        response.insert(SEC_WEBSOCKET_PROTOCOL, offered);
     }
-    Some(response)
 }
 
 fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: TransportKind) -> Opening {
@@ -406,6 +446,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if !self.is_mine(request.uri().path()) {
+            self.note_missed(request.uri());
             return Box::pin(std::future::ready(Ok(response::bare(
                 StatusCode::NOT_FOUND,
             ))));

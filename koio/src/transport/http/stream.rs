@@ -94,6 +94,12 @@ impl StreamDeadlines {
         read
     }
 
+    fn before_write(&self) {
+        if self.stalled.is_some() {
+            self.connection.tries_again();
+        }
+    }
+
     fn after_write(
         &mut self,
         written: Poll<io::Result<usize>>,
@@ -106,6 +112,7 @@ impl StreamDeadlines {
             }
             Poll::Ready(Err(_)) => self.connection.cut("it could not be written"),
             Poll::Pending => {
+                self.connection.is_stalled();
                 let since = *self.stalled.get_or_insert_with(now);
                 let timeout = self.connection.write_timeout();
                 if let Some(timeout) = timeout
@@ -149,6 +156,7 @@ impl AsyncWrite for HttpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.deadlines.before_write();
         let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
         self.deadlines.after_write(written, cx)
     }
@@ -158,6 +166,7 @@ impl AsyncWrite for HttpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.deadlines.before_write();
         let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
         self.deadlines.after_write(written, cx)
     }

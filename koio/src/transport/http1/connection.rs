@@ -9,9 +9,9 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderValue;
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{io::AsyncWrite, net::TcpStream, time::timeout};
 
 use super::{
     idle_timer::IdleTimer,
@@ -333,24 +333,14 @@ impl Http1Connection {
     }
 
     /// Writes what the client did not take at once, within the write timeout for each piece.
-    async fn write_unsent(&mut self, unsent: UnsentResponse) -> io::Result<()> {
-        let UnsentResponse {
-            mut head,
-            mut body,
-            failed,
-            ..
-        } = unsent;
-        if let Some(error) = failed {
+    async fn write_unsent(&mut self, mut unsent: UnsentResponse) -> io::Result<()> {
+        if let Some(error) = unsent.failed {
             return Err(error.into());
         }
         let time = self.requests.service().engine.config().write_timeout;
-        while !(head.is_empty() && body.is_empty()) {
-            let next = if head.is_empty() {
-                &mut body
-            } else {
-                &mut head
-            };
-            let Ok(written) = timeout(time, self.tcp.write_buf(next)).await else {
+        while !unsent.is_empty() {
+            let write = poll_fn(|cx| self.poll_write(&mut unsent, cx));
+            let Ok(written) = timeout(time, write).await else {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, NothingTaken(time)));
             };
             if written? == 0 {
@@ -359,5 +349,30 @@ impl Http1Connection {
             self.idle.restart(now());
         }
         Ok(())
+    }
+
+    /// Writes a piece of what the client did not take at once.
+    fn poll_write(
+        &mut self,
+        unsent: &mut UnsentResponse,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let client = self.requests.client().filter(|_| unsent.loses_packets);
+        if let Some(client) = client {
+            client.writing();
+        }
+        let next = unsent.next();
+        let written = Pin::new(&mut self.tcp).poll_write(cx, next);
+        if let Poll::Ready(Ok(written)) = &written {
+            next.advance(*written);
+        }
+        if let Some(client) = client {
+            match &written {
+                Poll::Pending => client.unsent(),
+                Poll::Ready(_) if unsent.is_empty() => client.sent(),
+                Poll::Ready(_) => {}
+            }
+        }
+        written
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     observe::Observers,
     time::now,
     transport::{
-        polling::{AnsweredPoll, PendingRequest, PollResponse, Responder},
+        polling::{AnswerProgress, AnsweredPoll, PendingRequest, PollResponse, Responder},
         tcp::TcpWriter,
     },
 };
@@ -133,10 +133,37 @@ impl PollingClient {
         }
     }
 
+    /// The last request, if it was a poll.
+    fn answered_poll(&self) -> Option<AnsweredPoll> {
+        let number = self.last_poll?;
+        Some(AnsweredPoll::new(self.session.clone(), number))
+    }
+
     /// The client did not take the whole answer to the last request.
     pub(super) fn cut(&self, cause: &str) {
-        if let Some(number) = self.last_poll {
-            AnsweredPoll::new(self.session.clone(), number).cut(&self.observers, cause);
+        if let Some(poll) = self.answered_poll() {
+            poll.cut(&self.observers, cause);
+        }
+    }
+
+    /// The connection that has a part of the answer to the last request is tried again.
+    pub(super) fn writing(&self) {
+        if let Some(poll) = self.answered_poll() {
+            poll.writing();
+        }
+    }
+
+    /// The connection takes no more of the answer to the last request for now.
+    pub(super) fn unsent(&self) {
+        if let Some(poll) = self.answered_poll() {
+            poll.unsent(poll.number(), &self.observers);
+        }
+    }
+
+    /// The operating system has the whole answer to the last request.
+    pub(super) fn sent(&self) {
+        if let Some(poll) = self.answered_poll() {
+            poll.sent();
         }
     }
 
@@ -145,13 +172,17 @@ impl PollingClient {
         let state = self.responder.state.lock();
         let loses_packets = !self.responder.is_pending(&state) && state.loses_packets;
         drop(state);
-        if let Some(number) = self.last_poll.filter(|_| loses_packets) {
-            AnsweredPoll::new(self.session.clone(), number).reset(&self.observers);
+        if let Some(poll) = self.answered_poll().filter(|_| loses_packets) {
+            poll.reset(&self.observers);
         }
     }
 
     pub(super) fn is(&self, sid: &Sid) -> bool {
         self.session.sid_ref() == sid
+    }
+
+    pub(super) fn observers(&self) -> &Observers {
+        &self.observers
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -236,7 +267,7 @@ impl ResponderState {
 }
 
 impl Responder for ConnectionResponder {
-    fn respond(&self, response: PollResponse) {
+    fn respond(&self, response: PollResponse, progress: Option<&AnswerProgress>) {
         let mut state = self.state.lock();
         if !self.is_pending(&state) {
             return;
@@ -250,6 +281,12 @@ impl Responder for ConnectionResponder {
             now,
         };
         state.unsent = response_writer::write(&self.writer, response, &head);
+        if let (Some(unsent), Some(progress)) = (&state.unsent, progress)
+            && unsent.loses_packets
+            && !unsent.is_empty()
+        {
+            progress.unsent();
+        }
         let is_sent = state.unsent.is_none();
         let waker = if !is_sent || state.wake == WakeOn::Answer {
             state.waker.take()

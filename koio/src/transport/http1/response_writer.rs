@@ -90,6 +90,20 @@ pub(super) fn write(
 }
 
 impl UnsentResponse {
+    /// Whether nothing is left to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.body.is_empty()
+    }
+
+    /// What is written next.
+    pub(super) fn next(&mut self) -> &mut Bytes {
+        if self.head.is_empty() {
+            &mut self.body
+        } else {
+            &mut self.head
+        }
+    }
+
     #[cold]
     fn after_write(
         written: io::Result<usize>,

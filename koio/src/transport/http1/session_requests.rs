@@ -245,6 +245,9 @@ fn pass_on(
             polling::post_whole(session, packets, request).ok()?;
             Some(None)
         }
-        None => polling::poll(session, request).ok().map(Some),
+        // Not `in_order`: this connection reads no request before the answer to the last one is written.
+        None => polling::poll(session, client.observers(), false, request)
+            .ok()
+            .map(Some),
     }
 }

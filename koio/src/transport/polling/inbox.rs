@@ -8,12 +8,14 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::response::{PendingRequest, PollResponse};
+use super::{progress::AnswerProgress, response::PendingRequest};
 use crate::{
-    engine::{Session, TransportKind, commands::NotTaken},
+    engine::{CloseReason, Session, TransportKind, commands::NotTaken},
+    observe::{Observation, Observers},
     wire::payload::{self, Packets},
 };
 
@@ -36,6 +38,7 @@ pub(super) struct PollingInbox {
     came: AtomicBool,
     /// The bytes of the last answer to a GET.
     last_answer: AtomicU32,
+    progress: AnswerProgress,
     state: Mutex<InboxState>,
 }
 
@@ -96,12 +99,30 @@ impl PollingInbox {
         Ok(())
     }
 
-    /// A GET is answered with so many bytes.
-    pub(super) fn answered(&self, bytes: usize) {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    /// Answers a GET.
+    pub(super) fn answer(&self, poll: PendingRequest, payload: Bytes) {
+        let bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         // Not under the lock. One that is missed for that is followed by the next poll.
         self.came.store(true, Ordering::Relaxed);
         self.last_answer.store(bytes, Ordering::Relaxed);
+        poll.answer(payload, &self.progress);
+    }
+
+    /// How far the last answer with packets has left the server.
+    pub(super) fn progress(&self) -> &AnswerProgress {
+        &self.progress
+    }
+
+    /// Whether the GET of this number is the last one that has come.
+    pub(super) fn is_last(&self, number: u32) -> bool {
+        self.polls.load(Ordering::Relaxed) == number
+    }
+
+    /// The client has made its next poll before it can have the whole answer to the last one.
+    pub(super) fn overtaken(&self, session: &Session, observers: &Observers) {
+        if self.progress.overtaken() {
+            answer_lost(session, observers, "the next poll came before it was sent");
+        }
     }
 
     /// The bytes of the last answer to a GET.
@@ -156,32 +177,41 @@ impl PollingInbox {
     }
 }
 
-fn inbox(session: &Session) -> Result<Arc<PollingInbox>, NotTaken> {
-    session.mailbox().ok_or(NotTaken)
+/// The packets of an answer are lost: what comes later would come behind a hole.
+pub(super) fn answer_lost(session: &Session, observers: &Observers, cause: &str) {
+    let sid = session.sid();
+    observers.notify(&Observation::AnswerCut { sid, cause });
+    session.lost(CloseReason::TransportError);
 }
 
-/// The number of the last GET that has come.
-pub(super) fn polls(session: &Session) -> Option<u32> {
-    let inbox = inbox(session).ok()?;
-    Some(inbox.polls.load(Ordering::Relaxed))
+pub(super) fn inbox(session: &Session) -> Result<Arc<PollingInbox>, NotTaken> {
+    session.mailbox().ok_or(NotTaken)
 }
 
 /// A GET has arrived. It is answered here if something is queued and the session's task is idle. `request` is not called if
 /// the session does not take it. Returns the number of the GET.
+///
+/// It ends the session if the client can't have the whole answer before it. `in_order`: it has come on the connection of that
+/// answer, and is answered behind it.
 pub(crate) fn poll(
     session: &Session,
+    observers: &Observers,
+    in_order: bool,
     request: impl FnOnce() -> PendingRequest,
 ) -> Result<u32, NotTaken> {
     let inbox = inbox(session)?;
     // Not one atomic step: two GETs at once break the protocol.
     let number = inbox.polls.load(Ordering::Relaxed).wrapping_add(1);
     inbox.polls.store(number, Ordering::Relaxed);
+    if !in_order && inbox.progress.is_unsent() {
+        inbox.overtaken(session, observers);
+        return Err(NotTaken);
+    }
     if inbox.is_empty()
         && let Some(frames) = session.take_queued(|| session.transport() == TransportKind::Polling)
     {
         let payload = payload::encode(frames);
-        inbox.answered(payload.len());
-        request().respond(PollResponse::Payload(payload));
+        inbox.answer(request(), payload);
         return Ok(number);
     }
     inbox.push_poll(request)?;
@@ -246,6 +276,7 @@ mod tests {
     use tokio::sync::oneshot::error::TryRecvError;
 
     use super::*;
+    use crate::transport::polling::PollResponse;
 
     #[test]
     fn requests_that_are_taken_are_not_answered_until_they_are_dropped() {

@@ -3,6 +3,7 @@
 
 mod answered;
 mod inbox;
+mod progress;
 mod requests;
 mod response;
 mod transport;
@@ -13,6 +14,7 @@ pub(crate) use self::transport::PollingTransport;
 pub(crate) use self::{
     answered::{AnsweredPoll, NothingTaken},
     inbox::{poll, post_whole},
+    progress::AnswerProgress,
     requests::{PendingPoll, PostRequest},
     response::{PendingRequest, PollResponse, Responder},
 };

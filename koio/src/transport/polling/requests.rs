@@ -27,6 +27,7 @@ use crate::{
         breach::Breach,
         machine::{Headway, Pace},
     },
+    observe::Observers,
     time::{PutOff, now},
     transport::http::{Body, request::Refusal, response},
     wire::payload,
@@ -62,9 +63,15 @@ pub(crate) struct PendingPoll {
 
 impl PendingPoll {
     /// Passes a GET to the session. Also returns what is to be known of it once it is answered.
-    pub(crate) fn poll(session: Session) -> Result<(Self, AnsweredPoll), Refusal> {
+    /// `in_order`: see [`inbox::poll`].
+    pub(crate) fn poll(
+        session: Session,
+        observers: &Observers,
+        in_order: bool,
+    ) -> Result<(Self, AnsweredPoll), Refusal> {
         let (request, answer) = PendingRequest::with_task();
-        let number = inbox::poll(&session, || request).map_err(|_| Refusal::SessionUnknown)?;
+        let number = inbox::poll(&session, observers, in_order, || request)
+            .map_err(|_| Refusal::SessionUnknown)?;
         let answered = AnsweredPoll::new(session.clone(), number);
         let abort = AbortGuard(Some(session));
         Ok((Self { abort, answer }, answered))

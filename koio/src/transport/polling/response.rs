@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::progress::AnswerProgress;
+
 /// How a request is answered.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum PollResponse {
@@ -26,8 +28,9 @@ impl PollResponse {
 
 /// Writes responses to a connection at once.
 pub(crate) trait Responder: Send + Sync {
-    /// Called once for each request.
-    fn respond(&self, response: PollResponse);
+    /// Called once for each request. `progress`: told if packets are in the response and the connection has not taken all of
+    /// it, before another task can write the rest.
+    fn respond(&self, response: PollResponse, progress: Option<&AnswerProgress>);
 }
 
 /// A request that has not been answered. Dropping it refuses the request.
@@ -53,12 +56,17 @@ impl PendingRequest {
     }
 
     pub(crate) fn respond(mut self, response: PollResponse) {
-        self.send(response);
+        self.send(response, None);
     }
 
-    fn send(&mut self, response: PollResponse) {
+    /// Answers a poll with packets that were taken from the queue of the session.
+    pub(super) fn answer(mut self, payload: Bytes, progress: &AnswerProgress) {
+        self.send(PollResponse::Payload(payload), Some(progress));
+    }
+
+    fn send(&mut self, response: PollResponse, progress: Option<&AnswerProgress>) {
         match self.0.take() {
-            Some(ResponseRoute::Connection(responder)) => responder.respond(response),
+            Some(ResponseRoute::Connection(responder)) => responder.respond(response, progress),
             Some(ResponseRoute::Task(sender)) => {
                 // The client may have gone, and the task with it.
                 let _ = sender.send(response);
@@ -70,6 +78,6 @@ impl PendingRequest {
 
 impl Drop for PendingRequest {
     fn drop(&mut self) {
-        self.send(PollResponse::Refused);
+        self.send(PollResponse::Refused, None);
     }
 }

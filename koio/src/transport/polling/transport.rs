@@ -153,8 +153,7 @@ impl Transport for PollingTransport {
             };
         }
         if let Some(poll) = self.poll.take() {
-            self.inbox.answered(payload.len());
-            poll.respond(PollResponse::Payload(payload));
+            self.inbox.answer(poll, payload);
         }
         Poll::Pending
     }
@@ -172,6 +171,11 @@ impl Transport for PollingTransport {
         self.inbox.last_answer()
     }
 
+    fn overtakes_answer(&mut self) -> bool {
+        let progress = self.inbox.progress();
+        progress.is_unsent() && progress.overtaken()
+    }
+
     fn is_awaited(&mut self) -> bool {
         self.take_requests();
         self.poll.is_some()
@@ -184,8 +188,7 @@ impl Transport for PollingTransport {
             if payload.is_empty() {
                 payload = payload::encode([Frame::noop()]);
             }
-            self.inbox.answered(payload.len());
-            poll.respond(PollResponse::Payload(payload));
+            self.inbox.answer(poll, payload);
         }
     }
 

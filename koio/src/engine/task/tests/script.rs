@@ -17,6 +17,7 @@ use crate::{
         commands::NotTaken,
         transport::{Arriving, CloseProgress, FrameSource, Received, Transport, TransportLost},
     },
+    observe::Observers,
     time::now,
     transport::{
         close_code,
@@ -300,7 +301,7 @@ pub(super) trait PollingRequests {
 impl PollingRequests for Session {
     fn poll(&self) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
         let (request, response) = PendingRequest::with_task();
-        polling::poll(self, || request)?;
+        polling::poll(self, &Observers::default(), false, || request)?;
         Ok(response)
     }
 

@@ -1,5 +1,8 @@
 //! koio inside other servers: axum, plain hyper, and with something else attached to its own.
 
+mod http2;
+mod mounts;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +14,8 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::map_request;
 use axum::routing::get;
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use koio::engine::PeerAddr;
 use koio::{Context, Io, IoHandle, handlers, on};
@@ -74,6 +78,18 @@ async fn axum_server(with_address: bool) -> Axum {
     if with_address {
         app = app.layer(map_request(tell_peer));
     }
+    serve_app(app, handle).await
+}
+
+/// Serves an axum app until the test ends.
+async fn axum_target(app: Router) -> Target {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    target
+}
+
+async fn serve_app(app: Router, handle: IoHandle) -> Axum {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let target = Target::socket_io(listener.local_addr().expect("an address"));
     let (stop, stopped) = oneshot::channel();
@@ -213,6 +229,28 @@ async fn on_a_bare_connection_the_emitter_writes() {
     assert_written_by_emitter(hyper, &handle).await;
 }
 
+/// koio as a service of a server that speaks HTTP/1.1 and HTTP/2, without TLS.
+async fn auto_server(io: Io) -> Target {
+    let service = io.into_service();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(service.clone());
+            tokio::spawn(async move {
+                let mut builder = auto::Builder::new(TokioExecutor::new());
+                builder.http2().enable_connect_protocol();
+                let io = TokioIo::new(stream);
+                builder
+                    .serve_connection_with_upgrades(io, service)
+                    .await
+                    .ok();
+            });
+        }
+    });
+    target
+}
+
 /// koio as a service of hyper's own server.
 async fn hyper_server(io: Io) -> Target {
     let service = io.into_service();
@@ -289,9 +327,7 @@ async fn two_servers_in_one_program_share_nothing() {
     let app: Router = Router::new()
         .layer(inner.into_layer())
         .layer(outer.into_layer());
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let target = Target::socket_io(listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    let target = axum_target(app).await;
     let other = Target {
         path: "/second/",
         ..target
