@@ -66,6 +66,7 @@ pub(crate) enum ErrorKind {
     Closed,
     Full,
     Disconnected,
+    NoNamespace,
     Setup,
 }
 
@@ -88,6 +89,8 @@ impl Error {
     pub const FULL: &'static str = "full";
     /// The socket closed before it answered.
     pub const DISCONNECTED: &'static str = "disconnected";
+    /// An emit means a namespace that no client can be in.
+    pub const NO_NAMESPACE: &'static str = "no_namespace";
     /// The set-up of the server contradicts itself; `bind`, `listen` and the like fail with it.
     pub const SETUP: &'static str = "setup";
 
@@ -258,6 +261,12 @@ impl Error {
         self.0.kind == ErrorKind::Disconnected
     }
 
+    /// Whether an emit means a namespace that no client can be in: the server has not declared it. The message names it.
+    #[must_use]
+    pub fn is_no_namespace(&self) -> bool {
+        self.0.kind == ErrorKind::NoNamespace
+    }
+
     /// Whether the set-up of the server contradicts itself.
     #[must_use]
     pub fn is_setup(&self) -> bool {
@@ -311,6 +320,10 @@ impl Error {
     pub(crate) fn disconnected() -> Self {
         let message = "the client disconnected before it answered";
         Self::of_kind(ErrorKind::Disconnected, Self::DISCONNECTED, message)
+    }
+
+    pub(crate) fn no_namespace(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of_kind(ErrorKind::NoNamespace, Self::NO_NAMESPACE, message).hide()
     }
 
     /// What a client of a test could not do, because it is gone.

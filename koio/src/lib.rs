@@ -41,8 +41,8 @@
 //! # The tour
 //!
 //! **Putting a server together.** [`Io`] takes [`state`](Io::state), [`wrap`](Io::wrap) for middleware,
-//! [`handlers`](Io::handlers), [`namespace`](Io::namespace)s, limits. It ends in [`listen`](Io::listen) or
-//! [`bind`](Io::bind), or, inside another server, in [`into_layer`](Io::into_layer) (axum) or
+//! [`handlers`](Io::handlers), [`namespace`](Io::namespace)s, limits. It ends in [`listen`](Io::listen),
+//! [`bind`](Io::bind) or [`serve`](Io::serve), or, inside another server, in [`into_layer`](Io::into_layer) (axum) or
 //! [`into_service`](Io::into_service) (hyper). These check the set-up: a contradiction is an error with file and line.
 //!
 //! **Handlers.** [`#[on]`](macro@on) makes a function a handler and leaves it a function. [`handlers!`] lists them,
@@ -84,7 +84,7 @@
 //! **Running it.** Limits are in [`Config`](config::Config), [`Counts`](observe::Counts) counts what was dropped,
 //! [`shutdown`](IoHandle::shutdown) ends the server in order, and [`describe`](Io::describe) prints the table of
 //! handlers. [`cluster`](Io::cluster) makes the server one of several. The log is [`tracing`]'s: without a subscriber
-//! nothing is printed, errors included.
+//! nothing is printed but where the server listens, errors included.
 //!
 //! # Modules
 //!
@@ -124,6 +124,8 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
+//! | `tls` | no | TLS on koio's own listener ([`server`]): rustls, with the cryptography that the program chooses |
+//! | `tls-ring` | no | `tls`, with ring for programs that choose none |
 //! | `testing` | no | `koio::testing`: a server and its clients in memory, for the tests of a program; for `[dev-dependencies]` |
 //!
 //! [`engine`], [`transport`] and [`wire`] are public for raw Engine.IO servers and for tests, and outside the

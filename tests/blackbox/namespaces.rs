@@ -3,7 +3,9 @@
 use koio::{Context, Io, Namespace, Next, Params, Reply, Result, handlers, on};
 use koio_tests::Transport;
 use serde::Deserialize;
+use tracing::Level;
 
+use crate::logs::Heard;
 use crate::memory::Memory;
 
 #[derive(Deserialize)]
@@ -124,4 +126,148 @@ async fn a_namespace_by_name_comes_before_a_pattern_and_middleware_knows_the_par
     peer.send("40/room/secret,").await;
     peer.expect(r#"44/room/secret,{"message":"not that one"}"#)
         .await;
+}
+
+#[on("misspelled", ns = "/chta")]
+async fn misspelled() {}
+
+#[on("team", ns = "/team2")]
+async fn team() {}
+
+#[tokio::test(start_paused = true)]
+async fn the_start_warns_of_a_handler_whose_namespace_is_misspelled_and_tells_of_a_namespace_without_handlers()
+ {
+    let heard = Heard::default();
+    let _guard = heard.listen();
+    let _memory = Memory::new(
+        Io::new()
+            .namespace("/chat", Namespace::new())
+            .namespace(
+                "/team1",
+                Namespace::new().on("e", |_: Context| async { Ok(()) }),
+            )
+            .handlers(handlers![misspelled, team]),
+    );
+    let (level, line) = heard.says("did you mean `/chat`?").expect("a warning");
+    assert_eq!(level, Level::WARN);
+    assert!(
+        line.contains("misspelled` (tests/blackbox/namespaces.rs:"),
+        "{line}"
+    );
+    assert!(line.contains("belongs to `/chta`"), "{line}");
+    let (level, _) = heard.says("`/chat` has no handlers").expect("a line");
+    assert_eq!(level, Level::INFO);
+    assert_eq!(heard.says("did you mean `/team1`"), None);
+    assert_eq!(heard.says("`/team1` has no handlers"), None);
+    assert_eq!(heard.says("namespace `/` has no handlers"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_another_namespace_takes_is_logged_once_with_the_name_of_that() {
+    let memory = rooms();
+    let heard = Heard::default();
+    let _guard = heard.listen();
+    let mut peer = memory.client(Transport::WebSocket).await;
+    for event in ["say", "say", "unknown"] {
+        peer.send(&format!(r#"421["{event}"]"#)).await;
+        let answer = peer.text().await;
+        assert!(answer.contains("no_handler"), "{answer}");
+    }
+    let told: Vec<_> = heard
+        .lines()
+        .into_iter()
+        .filter(|(_, line)| line.contains("it is handled in"))
+        .collect();
+    let [(level, line)] = told.as_slice() else {
+        panic!("{told:#?}");
+    };
+    assert_eq!(*level, Level::DEBUG);
+    assert!(
+        line.contains("it is handled in /{team}/room/{room}"),
+        "{line}"
+    );
+    assert!(line.contains(r#"event="say" namespace="/""#), "{line}");
+}
+
+#[on("lost", ns = "/agents")]
+async fn lost(ctx: Context, room: String) -> Result<()> {
+    ctx.socket().join("desk")?;
+    ctx.io().to(room).emit("lost", ())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emit_that_reaches_nobody_names_the_namespace_whose_room_was_meant_and_warns_once() {
+    let memory = Memory::new(Io::new().handlers(handlers![lost]));
+    let heard = Heard::default();
+    let _guard = heard.listen();
+    let mut peer = memory.open(Transport::WebSocket).await;
+    peer.join_as("40/agents,").await;
+    let hints = || {
+        let mut lines = heard.lines();
+        lines.retain(|(_, line)| line.contains("`ctx.here()`"));
+        lines
+    };
+    // A room that is nowhere is nobody's mistake: rooms come and go.
+    peer.send(r#"42/agents,1["lost","nowhere"]"#).await;
+    peer.expect("43/agents,1[]").await;
+    assert_eq!(hints(), []);
+    for _ in 0..2 {
+        peer.send(r#"42/agents,1["lost","desk"]"#).await;
+        peer.expect("43/agents,1[]").await;
+    }
+    let lines = hints();
+    let levels: Vec<Level> = lines.iter().map(|(level, _)| *level).collect();
+    assert_eq!(levels, [Level::WARN, Level::DEBUG]);
+    let (_, line) = &lines[0];
+    for said in ["room=desk", r#"emitted="/""#, r#"namespace="/agents""#] {
+        assert!(line.contains(said), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_rooms_and_counts_are_those_of_the_sockets_that_are_there() {
+    let memory = rooms();
+    assert_eq!(memory.io.namespaces(), ["/"]);
+    let family = memory.io.of("/{team}/room/{room}");
+    let mut peers = Vec::new();
+    for (namespace, joined) in [
+        ("/red/room/1", "b"),
+        ("/red/room/1", "a"),
+        ("/red/room/2", "a"),
+    ] {
+        let mut peer = memory.open(Transport::WebSocket).await;
+        let id = peer.join_as(&format!("40{namespace},")).await;
+        let socket = memory.find(namespace, id.parse().expect("an id"));
+        socket.join(joined).expect("a room");
+        peers.push(peer);
+    }
+    assert_eq!(memory.io.namespaces(), ["/", "/red/room/1", "/red/room/2"]);
+    let rooms = |io: &koio::IoHandle| {
+        let rooms = io.rooms().into_iter();
+        rooms
+            .map(|room| room.as_str().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let one = memory.io.of("/red/room/1");
+    assert_eq!(
+        (rooms(&one), one.count(), one.to("a").count()),
+        (vec!["a".into(), "b".into()], 2, 1)
+    );
+    assert_eq!(
+        (rooms(&family), family.count()),
+        (vec!["a".into(), "b".into()], 3)
+    );
+    assert_eq!(
+        (family.to("a").count(), family.to("a").except("a").count()),
+        (2, 0)
+    );
+    assert_eq!((rooms(&memory.io), memory.io.count()), (vec![], 0));
+    peers.pop().expect("a peer").close().await;
+    crate::memory::within("the socket is gone", async {
+        while family.count() > 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(memory.io.namespaces(), ["/", "/red/room/1"]);
 }

@@ -24,13 +24,22 @@ impl Process {
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("a process");
         let stdin = child.stdin.take().expect("a pipe");
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, lines) = mpsc::unbounded_channel();
+        let stderr = child.stderr.take().expect("a pipe");
+        let errors = sender.clone();
         std::thread::spawn(move || {
-            for line in stdout.lines().map_while(std::io::Result::ok) {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                errors.send(line).ok();
+            }
+        });
+        let stdout = child.stdout.take().expect("a pipe");
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 sender.send(line).ok();
             }
         });
@@ -41,7 +50,7 @@ impl Process {
         }
     }
 
-    /// The rest of the next line that begins so; others are the test runner's.
+    /// The rest of the next line, of its output or its errors, that begins so; others are the test runner's.
     pub(crate) async fn line(&mut self, begin: &str) -> String {
         loop {
             let line = within(begin, self.lines.recv()).await;

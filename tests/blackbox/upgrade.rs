@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use koio_tests::{PATIENCE, Polling, WebSocket, http, within};
+use koio_tests::{PATIENCE, Polling, WebSocket, client, http, within};
 
 use crate::scene::{SHORT, Scene};
 
@@ -36,7 +36,7 @@ async fn leave(mut session: Polling, mut scene: Scene) {
 #[tokio::test]
 async fn a_wrong_probe_loses_the_websocket_and_keeps_the_session() {
     for text in [
-        "5", "2prob", "2", "2probes", "3probe", "4hello", "1", "0", "abc", "6",
+        "2prob", "2", "2probes", "3probe", "4hello", "1", "0", "abc", "6",
     ] {
         let scene = Scene::new().await;
         let (mut session, mut socket) = probing(&scene).await;
@@ -44,6 +44,51 @@ async fn a_wrong_probe_loses_the_websocket_and_keeps_the_session() {
         socket.ended().await;
         assert_lives(&mut session).await;
         leave(session, scene).await;
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_without_a_probe_moves_the_session_with_what_waits_for_it() {
+    // Whether a poll waits makes no difference.
+    for polls in [false, true] {
+        let mut scene = Scene::new().await;
+        let (mut session, mut socket) = probing(&scene).await;
+        if polls {
+            session.begin_get().await;
+        } else {
+            session.send(r#"42["bounce","first"]"#).await;
+        }
+        socket.send("5").await;
+        if polls {
+            assert_eq!(session.polled().await.text(), "6");
+        } else {
+            socket.expect(r#"42["bounced","first"]"#).await;
+        }
+        socket.send(r#"42["bounce","second"]"#).await;
+        socket.expect(r#"42["bounced","second"]"#).await;
+        socket.close().await;
+        scene.report().await;
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn packets_that_only_a_server_sends_are_ignored_and_counted() {
+    for transport in client::BOTH {
+        let mut scene = Scene::new().await;
+        let before = scene.server.handle.counts();
+        let mut client = scene.client(transport).await;
+        for packet in ["5", "6", "0", r#"0{"sid":"x"}"#, "5probe", "6x"] {
+            client.send(packet).await;
+        }
+        client.send(r#"421["echo","alive"]"#).await;
+        client.expect(r#"431["alive"]"#).await;
+        let counts = scene.server.handle.counts();
+        assert_eq!(counts.packets_ignored - before.packets_ignored, 6);
+        assert_eq!(counts.protocol_errors, before.protocol_errors);
+        client.close().await;
+        scene.report().await;
+        scene.end().await;
     }
 }
 

@@ -262,7 +262,7 @@ async fn frames_that_break_the_framing_behind_the_upgrade_request_do_not_lose_th
 #[tokio::test]
 async fn frames_that_are_no_engine_packets_end_the_session() {
     let mut scene = Scene::new().await;
-    for text in ["0", "0{}", "5", "6", "7", "abc", "", "b!!!!", "bAAA"] {
+    for text in ["7", "abc", "", "b!!!!", "bAAA"] {
         let mut socket = connected(scene.target()).await;
         socket.send(&Frame::text(text)).await;
         socket.ended().await;

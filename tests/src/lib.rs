@@ -6,6 +6,7 @@
 
 pub mod bare;
 pub mod canary;
+pub mod certificate;
 pub mod client;
 pub mod engine;
 pub mod frames;
@@ -14,19 +15,22 @@ pub mod polling;
 pub mod server;
 pub mod slow_line;
 pub mod target;
+pub mod tunnel;
 pub mod websocket;
 pub mod within;
 
 pub use bare::Bare;
 pub use canary::Canaries;
+pub use certificate::Certificate;
 pub use client::{Client, Transport};
 pub use engine::EngineServer;
 pub use frames::{Frame, RawWebSocket};
 pub use http::{Http, Response};
 pub use polling::Polling;
-pub use server::{Running, serve};
+pub use server::{Running, run, serve};
 pub use slow_line::{Line, SlowLine};
 pub use target::Target;
+pub use tunnel::Tunnel;
 pub use websocket::{Received, WebSocket};
 pub use within::{PATIENCE, within};
 

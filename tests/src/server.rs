@@ -37,14 +37,19 @@ impl Drop for Running {
     }
 }
 
-/// Starts a server on a port of its own.
-pub async fn serve(io: Io) -> Running {
-    let server = io.bind("127.0.0.1:0").await.expect("a server that starts");
-    let addr = server.local_addr();
+/// Starts a server that is bound. `addr` is where the clients of the test connect to.
+pub fn run<A: Send + 'static>(server: koio::Server<A>, addr: SocketAddr) -> Running {
     let handle = server.handle();
     Running {
         addr,
         handle,
         task: tokio::spawn(server.run()),
     }
+}
+
+/// Starts a server on a port of its own.
+pub async fn serve(io: Io) -> Running {
+    let server = io.bind("127.0.0.1:0").await.expect("a server that starts");
+    let addr = server.local_addr();
+    run(server, addr)
 }

@@ -59,11 +59,11 @@ pub(crate) const ROWS: &[Row] = &[
     row("overlap16-32", "message", 16, |address, rounds| {
         echo_in("/overlap", address, rounds, 16, &named("overlap", text(32)))
     }),
-    row("struct16", "message", 16, |address, rounds| {
-        echo(address, rounds, 16, &object("struct"))
+    row("struct16-200", "message", 16, |address, rounds| {
+        echo(address, rounds, 16, &message("struct"))
     }),
-    row("value16", "message", 16, |address, rounds| {
-        echo(address, rounds, 16, &object("value"))
+    row("value16-200", "message", 16, |address, rounds| {
+        echo(address, rounds, 16, &message("value"))
     }),
     row("wrap-one16-32", "message", 16, |address, rounds| {
         echo_in("/one", address, rounds, 16, &text(32))
@@ -98,11 +98,11 @@ fn named(name: &'static str, (_, argument): Event) -> Event {
     (name, argument)
 }
 
-fn object(name: &'static str) -> Event {
-    (
-        name,
-        r#"{"id":7,"text":"some words of a message"}"#.to_owned(),
-    )
+/// A message of a chat, 200 bytes long. Its keys are in alphabetical order, so a `serde_json::Value` writes it alike.
+fn message(name: &'static str) -> Event {
+    let start = r#"{"from":"somebody","id":1234567,"private":false,"reply_to":null,"tags":["red","green"],"text":""#;
+    let text = "x".repeat(200 - start.len() - 2);
+    (name, format!("{start}{text}\"}}"))
 }
 
 /// Objects of nearly 1 KiB together.

@@ -27,15 +27,20 @@ async fn binary(bytes: Bytes) -> Bytes {
     bytes
 }
 
+/// A message of a chat.
 #[derive(Deserialize, Serialize)]
-struct Item {
-    id: u32,
+struct Message {
+    from: String,
+    id: u64,
+    private: bool,
+    reply_to: Option<u64>,
+    tags: Vec<String>,
     text: String,
 }
 
 #[on("struct")]
-async fn item(item: Item) -> Item {
-    item
+async fn message(message: Message) -> Message {
+    message
 }
 
 #[on("value")]
@@ -108,7 +113,7 @@ pub(crate) fn run() -> koio::Result<()> {
         }
         let server = io
             .handlers(handlers![
-                echo, json, binary, item, value, late, overlap, event, cast, join, say
+                echo, json, binary, message, value, late, overlap, event, cast, join, say
             ])
             .namespace("/one", wrapped(1))
             .namespace("/three", wrapped(3))

@@ -3,12 +3,21 @@
 use std::{any::Any, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{AckCollector, SocketView, Target, cluster::NodeId};
-use crate::{Result, ids::Room, observe::Observers, wire::Frame};
+use crate::{
+    Result,
+    ids::{Pattern, Room},
+    observe::Observers,
+    wire::Frame,
+};
 
-/// Whom an emit means: a target in a namespace.
+/// Whom an emit means: a target in a namespace, or in each namespace of a family.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Destination<'a> {
+    /// The namespace; of a family its pattern.
     pub(crate) namespace: &'a str,
+    /// The pattern, if a family is meant: all namespaces that it matches. A packet for it is encoded with the pattern for
+    /// its namespace, and encoded again for each namespace that has sockets.
+    pub(crate) family: Option<&'a Pattern>,
     pub(crate) target: &'a Target,
 }
 

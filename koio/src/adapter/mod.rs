@@ -7,6 +7,7 @@ mod ack_collector;
 #[allow(clippy::module_inception, reason = "the file of the trait `Adapter`")]
 mod adapter;
 mod cluster;
+mod packet;
 mod rooms;
 mod selection;
 mod socket_view;
@@ -16,6 +17,7 @@ pub(crate) use ack_collector::{AckCollector, AckOutcome, NoAnswer};
 pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
 pub(crate) use cluster::Cluster;
 pub use cluster::{Broker, Inbox, Lagging, Memory, NodeId, PublishError, Topic};
+pub(crate) use packet::NeutralPacket;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};
 pub(crate) use selection::Selection;
 pub use socket_view::HandshakeView;

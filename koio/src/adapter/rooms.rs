@@ -224,6 +224,16 @@ impl<M: Recipient> Rooms<M> {
         }
     }
 
+    /// The rooms that have a member, in no order.
+    pub(crate) fn names(&self) -> Vec<Room> {
+        self.read().rooms.keys().cloned().collect()
+    }
+
+    /// Whether a room has a member.
+    pub(crate) fn has_room(&self, room: &Room) -> bool {
+        self.read().rooms.contains_key(room)
+    }
+
     /// Whether there is no member.
     pub(crate) fn is_empty(&self) -> bool {
         self.read().members.is_empty()

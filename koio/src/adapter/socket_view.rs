@@ -19,6 +19,8 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SocketView {
     pub(crate) id: SocketId,
+    /// Its own, where a family was fetched.
+    pub(crate) namespace: String,
     /// Without the room of its own id.
     pub(crate) rooms: Vec<Room>,
     pub(crate) handshake: HandshakeView,

@@ -11,6 +11,12 @@ use http::{HeaderMap, Uri};
 use super::{CloseReason, Session, TransportKind, request_head::RequestHead};
 use crate::wire::Message;
 
+/// A listener on `[::]` shows IPv4 hosts as IPv6 (`::ffff:127.0.0.1`). Who compares, counts or reads addresses means the IPv4
+/// address.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// How a session was opened: what its first HTTP request said.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -31,7 +37,7 @@ impl Opening {
     ) -> Self {
         Self {
             head: RequestHead::new(uri, headers),
-            remote,
+            remote: remote.map(canonical),
             transport,
         }
     }
@@ -45,7 +51,7 @@ impl Opening {
     ) -> Self {
         Self {
             head: RequestHead::of_text(target, headers),
-            remote: Some(remote),
+            remote: Some(canonical(remote)),
             transport,
         }
     }

@@ -1,14 +1,16 @@
-//! The names of things on the wire: sessions, sockets and rooms.
+//! The names of things on the wire: sessions, sockets, rooms, and patterns of namespaces.
 //!
 //! Three kinds of identity, three types. A [`Sid`] names an Engine.IO session and is a bearer secret:
 //! knowing it is enough to read and write that session. A [`SocketId`] names one Socket.IO socket and is
 //! public. A [`Room`] is a name that your own code chose.
 
+mod pattern;
 mod random;
 mod room;
 mod sid;
 mod socket_id;
 
+pub(crate) use pattern::Pattern;
 pub(crate) use random::NoRandomness;
 pub use room::Room;
 pub use sid::Sid;

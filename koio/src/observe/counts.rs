@@ -23,8 +23,17 @@ pub struct Counts {
     pub limits_exceeded: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
+    /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
+    pub packets_ignored: u64,
+    /// Requests that were refused, for whatever cause: see
+    /// [`RequestRefused`](super::Observation::RequestRefused).
+    pub requests_refused: u64,
+    /// Those of the [refused requests](Self::requests_refused) whose page's origin may not connect.
+    pub origins_refused: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
+    /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
+    pub tls_failed: u64,
     /// CONNECTs that were answered with an error: by a limit, by a middleware, or because there is no such namespace.
     pub connects_refused: u64,
     /// Events that were answered with `bad_request` because their name was above its limit.
@@ -41,7 +50,8 @@ pub struct Counts {
     pub events_dropped: u64,
     /// Sessions that ended before their client had got what was queued for it: it was gone, or did not come for it in time.
     pub sessions_abandoned: u64,
-    /// Packets that were dropped because the server had just disconnected their sender from the namespace.
+    /// Packets that were dropped because their sender was not in the namespace: the server had just disconnected it, or refused
+    /// its CONNECT.
     pub late_events: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
     pub handlers_dropped: u64,
@@ -62,7 +72,11 @@ pub(super) struct Counters {
     write_timeouts: AtomicU64,
     limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
+    packets_ignored: AtomicU64,
+    requests_refused: AtomicU64,
+    origins_refused: AtomicU64,
     sessions_refused: AtomicU64,
+    tls_failed: AtomicU64,
     connects_refused: AtomicU64,
     events_refused: AtomicU64,
     answers_cut: AtomicU64,
@@ -91,7 +105,15 @@ impl Observer for Counters {
             Observation::LimitExceeded { .. } => &self.limits_exceeded,
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
+            Observation::PacketIgnored { .. } => &self.packets_ignored,
+            Observation::RequestRefused { cause, .. } => {
+                if *cause == "origin" {
+                    self.origins_refused.fetch_add(1, Ordering::Relaxed);
+                }
+                &self.requests_refused
+            }
             Observation::SessionRefused { .. } => &self.sessions_refused,
+            Observation::TlsFailed { .. } => &self.tls_failed,
             Observation::ConnectRefused { .. } => &self.connects_refused,
             Observation::EventRefused { .. } => &self.events_refused,
             Observation::AnswerCut { .. } => &self.answers_cut,
@@ -129,7 +151,11 @@ impl Counters {
             write_timeouts: read(&self.write_timeouts),
             limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
+            packets_ignored: read(&self.packets_ignored),
+            requests_refused: read(&self.requests_refused),
+            origins_refused: read(&self.origins_refused),
             sessions_refused: read(&self.sessions_refused),
+            tls_failed: read(&self.tls_failed),
             connects_refused: read(&self.connects_refused),
             events_refused: read(&self.events_refused),
             answers_cut: read(&self.answers_cut),

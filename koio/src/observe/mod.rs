@@ -30,7 +30,7 @@ mod observers;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
     close_reason::CloseReason,
@@ -86,16 +86,27 @@ pub enum Observation<'a> {
     /// A request was refused: it could not open a session, or did not fit the session that it named (Engine.IO protocol,
     /// error codes).
     RequestRefused {
-        /// The status of the answer.
+        /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `limit`,
+        /// `shutdown`, or the name of a header or of a parameter.
+        cause: &'a str,
+        /// The status of the answer; over WebSocket it is 400 unless it is 405 or 503.
         status: u16,
         /// The request's method.
         method: &'a str,
+        /// The beginning of its path.
+        path: &'a str,
+        /// The page's origin, if it is text.
+        origin: Option<&'a str>,
+        /// The host that it asked, if there is one.
+        host: Option<&'a str>,
+        /// Where it came from, if that is known.
+        peer: Option<SocketAddr>,
         /// Whether it asked for a WebSocket.
         upgrade: bool,
         /// The message of the answer.
         message: &'a str,
-        /// The likely cause, for the operator of the server.
-        hint: &'a str,
+        /// The values that decided it and what to write, for the operator of the server.
+        hint: fmt::Arguments<'a>,
     },
     /// A handshake was refused because there are as many sessions, or handshakes of its connection, as a limit allows. The
     /// [`RequestRefused`](Self::RequestRefused) of the same request follows.
@@ -106,6 +117,13 @@ pub enum Observation<'a> {
         count: usize,
         /// The limit's value.
         max: usize,
+    },
+    /// A connection of a listener with TLS ended before its handshake had.
+    TlsFailed {
+        /// The client's address, unless it came by a Unix socket.
+        peer: Option<SocketAddr>,
+        /// What failed, or which limit was reached.
+        cause: &'a str,
     },
     /// A client did not take the whole answer to a poll, or polled again or upgraded before it can have it, so its session ends:
     /// what was in the answer is lost.
@@ -227,6 +245,13 @@ pub enum Observation<'a> {
         /// The rule that was broken, in words for the log.
         cause: fmt::Arguments<'a>,
     },
+    /// An Engine.IO packet was ignored that only a server sends, or that has no meaning on a session's transport.
+    PacketIgnored {
+        /// The session.
+        sid: Sid,
+        /// The packet's name in the protocol: `open`, `upgrade` or `noop`.
+        packet: &'a str,
+    },
     /// A client's ack matched no pending emit: it came too late, twice, or with an unknown id.
     UnexpectedAck {
         /// The namespace.
@@ -259,7 +284,8 @@ pub enum Observation<'a> {
         /// How many.
         events: usize,
     },
-    /// A packet was dropped because the server had just disconnected its sender from the namespace.
+    /// A packet was dropped because its sender was not in the namespace: the server had just disconnected it, or refused its
+    /// CONNECT.
     LateEvent {
         /// The namespace.
         namespace: &'a str,

@@ -17,14 +17,14 @@ use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
 use tower::{Service, ServiceExt};
-use tracing::debug;
+use tracing::{debug, field};
 
 use super::attached::{AttachedBody, AttachedError, AttachedService};
 use crate::{
     engine::PeerAddr,
     transport::{
-        Body, EngineService, HandshakeRate, HttpConnection, HttpStream, HttpTimeouts, MAX_HEAD,
-        Responding, ServedRequest, Tcp,
+        AnyStream, Body, EngineService, HandshakeRate, HttpConnection, HttpStream, HttpTimeouts,
+        MAX_HEAD, Responding, ServedRequest,
     },
 };
 
@@ -71,17 +71,27 @@ impl HttpServices {
         self.timeouts
     }
 
+    /// A connection has ended before its TLS handshake had.
+    #[cfg(feature = "tls")]
+    pub(super) fn tls_failed(&self, peer: Option<SocketAddr>, failure: &super::tls::TlsFailure) {
+        if let Some(service) = &self.engine {
+            let cause = &failure.to_string();
+            let observers = service.engine.observers();
+            observers.notify(&crate::observe::Observation::TlsFailed { peer, cause });
+        }
+    }
+
     /// A connection for hyper, which has made these handshakes.
     pub(super) fn connection(
         &self,
-        tcp: &Tcp,
-        peer: SocketAddr,
+        stream: &AnyStream,
+        peer: Option<SocketAddr>,
         handshakes: HandshakeRate,
     ) -> Arc<HttpConnection> {
         let engine = self.engine.as_ref();
         let observers = engine.map(|service| service.engine.observers().clone());
         Arc::new(HttpConnection::new(
-            tcp,
+            stream,
             peer,
             self.timeouts,
             observers,
@@ -113,7 +123,9 @@ impl HttpServices {
         } else if let Some(engine) = engine {
             HttpAnswer::Koio(engine.respond_on(request, connection))
         } else if let Some(attached) = &self.attached {
-            request.extensions_mut().insert(PeerAddr(connection.peer));
+            if let Some(peer) = connection.peer {
+                request.extensions_mut().insert(PeerAddr(peer));
+            }
             let mut attached = attached.clone();
             let ready = attached.poll_ready(&mut Context::from_waker(Waker::noop()));
             HttpAnswer::Attached(match ready {
@@ -261,6 +273,6 @@ pub(super) async fn by_hyper(
     connection.last_session.connection_ended();
     let peer = connection.peer;
     if let Err(error) = result {
-        debug!(%peer, %error, "http connection ended");
+        debug!(peer = peer.map(field::display), %error, "http connection ended");
     }
 }

@@ -1,68 +1,95 @@
 //! koio's own HTTP/1.1 server.
 
-use std::{future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use tokio::{net::TcpListener, sync::watch};
 use tower::Service;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
     Config,
+    accept::accept_all,
     attached::boxed,
-    by_hyper::{HttpServices, by_hyper, ended},
-    no_delay::NoDelay,
+    by_hyper::HttpServices,
+    listener::{ListenSocket, Listener, sealed::OpenListener},
     signal::signalled,
 };
 use crate::{
-    Result,
+    Error, Result,
     error::BoxError,
     socket::{Drained, IoHandle},
-    transport::{HandshakeRate, Http1Connection, Http1Outcome, HttpStream, StopSignal, Tcp},
 };
 
-/// A server that is bound to its address and not yet running. See [`Io::bind`](crate::Io::bind).
+/// A server that is bound to its addresses and not yet running. See [`Io::bind`](crate::Io::bind) and
+/// [`Io::serve`](crate::Io::serve).
+///
+/// `A` is the kind of its address: a TCP one, unless `serve` was given a Unix socket.
 #[derive(Debug)]
 #[must_use = "a server accepts no connection until `run` is awaited"]
-pub struct Server {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+pub struct Server<A = SocketAddr> {
+    listeners: Vec<OpenListener>,
+    local_addr: A,
     handle: IoHandle,
     services: HttpServices,
     shutdown_timeout: Duration,
 }
 
-impl Server {
-    pub(super) fn new(
-        listener: TcpListener,
+impl<A> Server<A> {
+    pub(super) fn new<L: Listener<Addr = A>>(
+        listener: L,
         handle: IoHandle,
         services: HttpServices,
         shutdown_timeout: Duration,
     ) -> Result<Self> {
+        let local_addr = listener.local_addr()?;
         Ok(Self {
-            local_addr: listener.local_addr()?,
-            listener,
+            listeners: vec![opened(listener)?],
+            local_addr,
             handle,
             services,
             shutdown_timeout,
         })
     }
 
-    /// The address it is bound to: with port 0, the port that the system chose.
-    #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// Serves one more listener. Connections of all listeners are clients of one server: they share its limits, and it
+    /// drains all of them together.
+    ///
+    /// ```no_run
+    /// # use koio::{Io, Result};
+    /// # #[cfg(unix)]
+    /// # async fn run(io: Io) -> Result<()> {
+    /// let nginx = tokio::net::UnixListener::bind("/run/chat.sock")?;
+    /// io.bind("127.0.0.1:3000").await?.and(nginx)?.run_until_signal().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The operating system's, or if this is called outside a tokio runtime.
+    pub fn and(mut self, listener: impl Listener) -> Result<Self> {
+        self.listeners.push(opened(listener)?);
+        Ok(self)
     }
 
     /// A handle to emit by, and to shut the server down.
     #[must_use]
     pub fn handle(&self) -> IoHandle {
         self.handle.clone()
+    }
+
+    /// The address it is bound to, of its first listener: with port 0, the port that the system chose.
+    #[must_use]
+    pub fn local_addr(&self) -> A
+    where
+        A: Clone,
+    {
+        self.local_addr.clone()
     }
 
     /// Serves until [`IoHandle::shutdown`] has ended, and the HTTP requests that are under way then are answered, within
@@ -75,12 +102,12 @@ impl Server {
     /// Dropping the future stops accepting; sessions that are open go on.
     pub async fn run(self) -> Result<()> {
         let Self {
-            listener,
+            listeners,
             handle,
             services,
             ..
         } = self;
-        accept_all(listener, services, handle.stopped()).await;
+        accept_all(listeners, services, handle.stopped()).await;
         // A program ends when this returns, and its connections with it.
         handle.connections_ended().await;
         Ok(())
@@ -90,6 +117,9 @@ impl Server {
     /// queued, within [`Config::shutdown_timeout`](crate::config::Config::shutdown_timeout). A second Ctrl-C ends it at
     /// once.
     ///
+    /// It begins with a line for each listener, `listening on http://127.0.0.1:3000`: in the log at level info, or on the
+    /// standard error if the program has no `tracing` subscriber.
+    ///
     /// # Errors
     /// As [`run`](Self::run); and if signals can't be waited for.
     ///
@@ -98,6 +128,9 @@ impl Server {
     pub async fn run_until_signal(self) -> Result<()> {
         let handle = self.handle();
         let deadline = self.shutdown_timeout;
+        for listener in &self.listeners {
+            announce(&listener.url());
+        }
         let running = self.run();
         tokio::pin!(running);
         tokio::select! {
@@ -115,6 +148,24 @@ impl Server {
     }
 }
 
+/// Says where clients reach the server. Who starts a first program and sees nothing can't tell whether it runs.
+fn announce(url: &str) {
+    info!(address = url, "listening");
+    if !tracing::dispatcher::has_been_set() {
+        // Without a terminal there is nobody to tell.
+        let _ = writeln!(io::stderr(), "listening on {url}");
+    }
+}
+
+fn opened(listener: impl Listener) -> Result<OpenListener> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Err(Error::setup(
+            "a listener can be served only within a tokio runtime".to_owned(),
+        ));
+    }
+    Ok(listener.open()?)
+}
+
 /// Serves a tower service over HTTP/1.1, upgrades included, until the future is dropped: for an
 /// [`EngineService`](crate::transport::EngineService), or a [`KoioService`](super::KoioService) with something of yours inside.
 ///
@@ -130,81 +181,6 @@ where
 {
     let never = watch::Sender::new(false);
     let services = HttpServices::attached(boxed(service), Config::default().http_timeouts());
-    accept_all(listener, services, never.subscribe()).await;
-}
-
-async fn accept_all(listener: TcpListener, services: HttpServices, stopped: watch::Receiver<bool>) {
-    let services = Arc::new(services);
-    let mut no_delay = NoDelay::of(&listener);
-    let mut ends = stopped.clone();
-    let mut ended = pin!(ended(&mut ends));
-    loop {
-        let (stream, peer) = tokio::select! {
-            biased;
-            () = &mut ended => return,
-            accepted = accept(&listener) => accepted,
-        };
-        no_delay.apply(&stream);
-        serve_connection(stream, peer, &services, &stopped);
-    }
-}
-
-/// The next connection. An error concerns one peer, or passes: without a free file descriptor the loop must neither end
-/// nor spin.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    let mut pause = Duration::from_millis(5);
-    loop {
-        match poll_fn(|cx| listener.poll_accept(cx)).await {
-            Ok(accepted) => return accepted,
-            Err(error) if is_about_one_peer(&error) => {}
-            Err(error) => {
-                warn!(%error, ?pause, "can't accept a connection");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
-            }
-        }
-    }
-}
-
-fn is_about_one_peer(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-    )
-}
-
-/// Spawns the task of a connection. The task is an `async` block, since an `async fn` would store its arguments twice,
-/// and it boxes hyper's future, which most connections never need: so the task fits into 512 bytes.
-fn serve_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    services: &Arc<HttpServices>,
-    stopped: &watch::Receiver<bool>,
-) {
-    let services = Arc::clone(services);
-    let mut stopped = stopped.clone();
-    let Some(engine) = services.engine() else {
-        let tcp = Tcp::from(stream);
-        let connection = services.connection(&tcp, peer, HandshakeRate::default());
-        let stream = HttpStream::new(Bytes::new(), tcp, connection);
-        tokio::spawn(by_hyper(stream, services, stopped));
-        return;
-    };
-    let stops = StopSignal::new(stopped.clone());
-    let timeouts = services.timeouts();
-    let mut connection = Http1Connection::new(stream, peer, Arc::clone(engine), timeouts, stops);
-    tokio::spawn(async move {
-        let end = {
-            let stopped = pin!(ended(&mut stopped));
-            connection.try_serve(stopped).await
-        };
-        let (peer, handshakes) = (connection.peer(), connection.handshakes());
-        if let Http1Outcome::GiveToHyper { unread, tcp } = connection.finish(end) {
-            let connection = services.connection(&tcp, peer, handshakes);
-            let stream = HttpStream::new(unread, tcp, connection);
-            Box::pin(by_hyper(stream, services, stopped)).await;
-        }
-    });
+    let listener = OpenListener::new(ListenSocket::Tcp(listener), String::new());
+    accept_all(vec![listener], services, never.subscribe()).await;
 }

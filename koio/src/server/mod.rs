@@ -1,14 +1,20 @@
 //! Putting a server together, and letting it listen, alone or inside another server.
 
+mod accept;
 mod attached;
 mod by_hyper;
 mod config;
 mod io;
 mod listen;
+mod listener;
 mod no_delay;
 mod service;
 mod signal;
 mod start;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls_listener;
 
 pub use crate::socket::Drained;
 #[cfg(feature = "testing")]
@@ -16,5 +22,13 @@ pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;
 pub use io::Io;
 pub use listen::{Server, serve};
+pub use listener::Listener;
 pub use service::{KoioBody, KoioLayer, KoioService, NotFound, ResponseFuture};
 pub use signal::shutdown_signal;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+#[cfg(feature = "tls")]
+pub use tls_listener::TlsListener;
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use tokio_rustls::rustls;

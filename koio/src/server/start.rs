@@ -1,12 +1,12 @@
 //! Starting a server: all checks, then the engine, then a listener or a service for another server.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
+use tokio::net::ToSocketAddrs;
 
 use super::{
-    Config, Io, KoioLayer, KoioService, Server, attached::AttachedService, by_hyper::HttpServices,
-    io::InvalidOrigin,
+    Config, Io, KoioLayer, KoioService, Listener, Server, attached::AttachedService,
+    by_hyper::HttpServices, io::InvalidOrigin, listener::bind_tcp,
 };
 use crate::{
     Error, Result,
@@ -60,6 +60,7 @@ impl Io {
             )));
         }
         let events = setup.freeze(config.socket.event_queue)?;
+        core.declare(events.declared());
         let clients = Clients::new(Arc::clone(&core), events);
         core.local.observers.add(observers);
         let engine = Engine::observed(
@@ -102,20 +103,27 @@ impl Io {
     pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
         self.warn_of_root();
         let started = self.start()?;
-        let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
-        let listener = TcpListener::bind(addresses.as_slice())
-            .await
-            .map_err(|error| io::Error::new(error.kind(), format!("{addresses:?}: {error}")))?;
-        Server::new(
-            listener,
-            started.handle,
-            HttpServices::new(
-                started.service,
-                started.attached,
-                started.config.http_timeouts(),
-            ),
-            started.config.shutdown_timeout,
-        )
+        let listener = bind_tcp(address).await?;
+        started.serve(listener)
+    }
+
+    /// Checks everything and takes a listener that is bound: a TCP or Unix socket of tokio or std, or one with TLS
+    /// (`server::Tls`, feature `tls`). [`Server::run`] then serves, and [`Server::and`] adds more listeners.
+    ///
+    /// ```no_run
+    /// # use koio::{Io, Result};
+    /// # #[cfg(unix)]
+    /// # async fn run(io: Io) -> Result<()> {
+    /// // Behind nginx: `proxy_pass http://unix:/run/chat.sock;`
+    /// let listener = tokio::net::UnixListener::bind("/run/chat.sock")?;
+    /// io.serve(listener)?.run_until_signal().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), or if this is called outside a tokio runtime.
+    pub fn serve<L: Listener>(self, listener: L) -> Result<Server<L::Addr>> {
+        self.start()?.serve(listener)
     }
 
     /// Binds an address and serves until Ctrl-C, then drains; see [`Server::run_until_signal`].
@@ -126,9 +134,7 @@ impl Io {
     /// # Cancel safety
     /// Dropping the future stops accepting and drains nothing; sessions that are open go on.
     pub async fn listen(self, address: impl ToSocketAddrs) -> Result<()> {
-        let server = self.bind(address).await?;
-        tracing::info!(address = %server.local_addr(), "listening");
-        server.run_until_signal().await
+        self.bind(address).await?.run_until_signal().await
     }
 
     /// A tower layer for another server: `Router::new().route(..).layer(io.into_layer())` in axum.
@@ -211,4 +217,17 @@ struct StartedIo {
     handle: IoHandle,
     config: Config,
     attached: Option<AttachedService>,
+}
+
+impl StartedIo {
+    fn serve<L: Listener>(self, listener: L) -> Result<Server<L::Addr>> {
+        let timeouts = self.config.http_timeouts();
+        let services = HttpServices::new(self.service, self.attached, timeouts);
+        Server::new(
+            listener,
+            self.handle,
+            services,
+            self.config.shutdown_timeout,
+        )
+    }
 }

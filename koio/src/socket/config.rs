@@ -14,7 +14,8 @@ pub struct SocketConfig {
     /// middleware dropped; the client may ask again. At most
     /// [`max_unconnected`](crate::engine::EngineConfig::max_unconnected) sessions are without a namespace.
     pub connect_timeout: Duration,
-    /// Events of one socket that may run or wait for its handlers. Default 256. Those beyond count in `read_ahead`.
+    /// Events of one socket that may run or wait for its handlers. Default 256. Those beyond count in `read_ahead`. A client
+    /// whose CONNECT is undecided is not read beyond this, or `event_queue_bytes`, for all its undecided namespaces together.
     pub event_queue: usize,
     /// Bytes of those events: for each its text, its attachments and about 200 bytes. Default 1 MiB, which one event may
     /// exceed. Those beyond count in `read_ahead`.

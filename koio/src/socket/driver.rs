@@ -10,7 +10,7 @@ use super::{
     concurrency::Concurrency,
     config::SocketConfig,
     dispatch::{Accept, Dispatch},
-    event_queue::EventQueue,
+    event_queue::{EventQueue, HeldEvents},
     held_up::LongWait,
     running::{Polled, RunningHandlers},
     socket::Socket,
@@ -78,9 +78,11 @@ impl SocketDriver {
         self.closing.is_none()
     }
 
-    /// Whether the socket is open and its CONNECT was answered with CONNECT, so that events may come.
-    pub(super) fn is_accepted(&self) -> bool {
-        self.is_open() && self.was_accepted()
+    /// Whether the server has refused it. False if the client has left before that.
+    pub(super) fn was_refused(&self) -> bool {
+        let by_server =
+            |closing: &Closing| closing.reason == CloseReason::ServerNamespaceDisconnect;
+        !self.was_accepted() && self.closing.as_deref().is_some_and(by_server)
     }
 
     /// Whether its CONNECT was answered with CONNECT, even if it has closed since.
@@ -114,6 +116,14 @@ impl SocketDriver {
     /// The bytes of its events that wait beyond its own limits. They count in the connection's `read_ahead`.
     pub(super) fn parked_bytes(&mut self, config: &SocketConfig) -> usize {
         self.queue.parked_bytes(self.running.events(), config)
+    }
+
+    /// The number and the bytes of the events that wait for its CONNECT to be decided.
+    pub(super) fn early_events(&self) -> HeldEvents {
+        if self.was_accepted() {
+            return HeldEvents::default();
+        }
+        self.queue.held()
     }
 
     /// Whether no event starts, because the client does not read the answers to earlier ones.
@@ -187,6 +197,7 @@ impl SocketDriver {
                 | CloseReason::TransportError
                 | CloseReason::PingTimeout
         ) {
+            self.drop_early();
             self.queue.clear();
         }
         if self.was_accepted() {
@@ -248,10 +259,25 @@ impl SocketDriver {
         }
     }
 
+    /// Drops the events of a client that did not wait for the answer to its CONNECT, and is not let in.
+    fn drop_early(&mut self) {
+        if self.was_accepted() {
+            return;
+        }
+        let namespace = self.socket.namespace();
+        for _ in 0..self.queue.len() {
+            self.socket
+                .observers()
+                .notify(&Observation::LateEvent { namespace });
+        }
+        self.queue.clear();
+    }
+
     /// Drops what runs and the queued events, at the deadline of a shutdown. True if the disconnect handler
     /// has not started: it still runs, until this is called again.
     pub(super) fn give_up(&mut self, observers: &Observers) -> bool {
         self.socket.close();
+        self.drop_early();
         self.queue.clear();
         self.drop_running(observers, format_args!("the server shuts down"));
         let is_due = |closing: &Closing| !closing.disconnect_started;
@@ -410,6 +436,7 @@ impl SocketDriver {
             Accept::new(self.socket.clone()).refuse("internal error", None);
         }
         if !self.was_accepted() {
+            self.drop_early();
             // Refused: no disconnect handler runs, whatever the reason.
             self.close(CloseReason::ServerNamespaceDisconnect);
         }

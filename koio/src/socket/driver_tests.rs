@@ -201,7 +201,7 @@ fn scene() -> Scene {
         _engine: engine,
     };
     assert_eq!(scene.poll(), Progress::Running);
-    assert!(scene.driver.is_accepted());
+    assert!(scene.driver.was_accepted());
     scene
 }
 

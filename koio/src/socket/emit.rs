@@ -10,6 +10,7 @@ use super::{
     local::{AskedSockets, view, volatile_dropped},
     partial::PartialAnswer,
     remote::RemoteSocket,
+    scope::NamespaceScope,
     server_core::ServerCore,
     socket::Socket,
 };
@@ -33,7 +34,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 #[must_use = "nothing is sent until `emit` is called"]
 pub struct Emit {
     core: Arc<ServerCore<Socket>>,
-    namespace: Arc<str>,
+    scope: NamespaceScope<Socket>,
     target: Target,
     /// The only recipient, in place of `target`. It may still be connecting.
     only: Option<Socket>,
@@ -51,10 +52,10 @@ enum SingleSocket {
 }
 
 impl Emit {
-    pub(super) fn new(core: Arc<ServerCore<Socket>>, namespace: Arc<str>) -> Self {
+    pub(super) fn new(core: Arc<ServerCore<Socket>>, scope: NamespaceScope<Socket>) -> Self {
         Self {
             core,
-            namespace,
+            scope,
             target: Target::default(),
             only: None,
             local: false,
@@ -68,7 +69,7 @@ impl Emit {
         let namespace = Arc::clone(&socket.live_namespace().name);
         Self {
             only: Some(socket),
-            ..Self::new(core, namespace)
+            ..Self::new(core, NamespaceScope::declared(namespace))
         }
     }
 
@@ -114,10 +115,13 @@ impl Emit {
     }
 
     fn destination(&self) -> Destination<'_> {
-        Destination {
-            namespace: &self.namespace,
-            target: &self.target,
-        }
+        self.scope.destination(&self.target)
+    }
+
+    /// The adapter, if a client can be where the emit goes.
+    fn checked(&self) -> Result<&dyn Adapter> {
+        self.scope.check(&self.core)?;
+        Ok(self.adapter())
     }
 
     fn ack_timeout(&self) -> Duration {
@@ -130,13 +134,20 @@ impl Emit {
     /// To a single socket of this node (a [`Socket`], or one id as the only room): [full](crate::Error::is_full) if it
     /// does not read fast enough (nothing was queued), [closed](crate::Error::is_closed) if it is gone. To rooms, to
     /// all sockets, or in a cluster to an id that this node does not have, it fails only for a mistake of the caller's:
-    /// a reserved name, a value that does not serialise, more than ten binaries. A recipient that is full is then
+    /// a [namespace](crate::Error::is_no_namespace) that is not declared, a reserved name, a value that does not serialise, more than ten binaries. A recipient that is full is then
     /// closed as a [slow consumer](crate::CloseReason::SlowConsumer), and the others are not held up. A message that
     /// the broker does not take is counted
     /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)) and is no error.
     pub fn emit(&self, event: &str, args: impl Serialize) -> Result<()> {
-        let draft = wire::event_draft(&self.namespace, None, event, &args).map_err(not_sent)?;
-        match self.single() {
+        self.scope.check(&self.core)?;
+        let single = self.single();
+        // A socket that a family was searched for gets the event in its own namespace.
+        let namespace = match &single {
+            Some(SingleSocket::Here(socket)) => socket.namespace(),
+            _ => &self.scope.name,
+        };
+        let draft = wire::event_draft(namespace, None, event, &args).map_err(not_sent)?;
+        match single {
             Some(SingleSocket::Here(socket)) => {
                 self.deliver(&socket, draft)?;
                 self.sent(event, 1);
@@ -146,15 +157,39 @@ impl Emit {
                 let (to, frame) = (self.destination(), draft.into_frame());
                 let recipients = self.adapter().broadcast(to, &frame, self.volatile);
                 self.sent(event, recipients);
+                if recipients == 0 {
+                    self.reached_nobody(event);
+                }
             }
         }
         Ok(())
     }
 
+    /// An emit to rooms has reached nobody: names the namespace that it was most likely meant for.
+    #[cold]
+    fn reached_nobody(&self, event: &str) {
+        // On other nodes it may have reached somebody.
+        if self.core.cluster().is_some() {
+            return;
+        }
+        let Some((namespace, room)) = self.scope.meant_instead(&self.target.rooms) else {
+            return;
+        };
+        let emitted = &*self.scope.name;
+        let hint = "nobody got an emit of `io()`, which means `/`: the room is one of the handler's own namespace, which \
+                    is `ctx.here()`";
+        // One line that cannot be overlooked; a program that means it is not told again.
+        if self.core.first_misdirected() {
+            tracing::warn!(event, %room, emitted, namespace, "{hint}");
+        } else {
+            tracing::debug!(event, %room, emitted, namespace, "{hint}");
+        }
+    }
+
     fn sent(&self, event: &str, recipients: usize) {
         let observers = &self.core.local.observers;
         observers.notify_added(|| Observation::EventSent {
-            namespace: &self.namespace,
+            namespace: &self.scope.name,
             event,
             recipients,
         });
@@ -183,6 +218,9 @@ impl Emit {
         event: &str,
         args: impl Serialize,
     ) -> AckFuture<T> {
+        if let Err(error) = self.scope.check(&self.core) {
+            return AckFuture::failed(error);
+        }
         match self.single() {
             Some(SingleSocket::Here(socket)) => {
                 AckFuture::send(&socket, event, &args, self.ack_timeout())
@@ -247,8 +285,11 @@ impl Emit {
         args: &impl Serialize,
         answers: &Arc<AckCollector>,
     ) -> Result<AskGuard> {
-        let ack = self.adapter().next_ack(&self.namespace);
-        let packet = wire::event(&self.namespace, Some(ack), event, args).map_err(not_sent)?;
+        self.scope.check(&self.core)?;
+        let name = &self.scope.name;
+        // In a family each namespace has ack ids of its own, with which the event is encoded again.
+        let ack = self.adapter().next_ack(name);
+        let packet = wire::event(name, Some(ack), event, args).map_err(not_sent)?;
         let (guard, recipients) = match &self.only {
             Some(socket) => {
                 let mut asking = AskedSockets::new(ack, &packet, answers);
@@ -270,20 +311,29 @@ impl Emit {
         if let Some(socket) = &self.only {
             return vec![socket.clone()];
         }
-        let namespace = self.core.local.find(&self.namespace);
-        let selection = namespace.map(|namespace| namespace.rooms.select(&self.target));
-        let sockets = selection.iter().flat_map(|selection| selection.iter());
+        let mut sockets = Vec::new();
+        let local = &self.core.local;
+        local.for_each(self.destination(), |socket| sockets.push(socket.clone()));
         sockets
-            .filter(|socket| socket.is_connected())
-            .cloned()
-            .collect()
+    }
+
+    /// How many sockets of this node an emit would go to now. They are counted and not copied.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        if self.only.is_some() {
+            return 1;
+        }
+        let mut count = 0;
+        let local = &self.core.local;
+        local.for_each(self.destination(), |_| count += 1);
+        count
     }
 
     /// The sockets of all nodes that an emit would go to now, described. To count the sockets of this node,
-    /// [`sockets`](Self::sockets) is cheaper.
+    /// [`count`](Self::count) is cheaper.
     ///
     /// # Errors
-    /// In a cluster only: code `partial_answer`, if nodes have not answered in time ([`timeout`](Self::timeout),
+    /// A [namespace](crate::Error::is_no_namespace) that is not declared. Else in a cluster only: code `partial_answer`, if nodes have not answered in time ([`timeout`](Self::timeout),
     /// default 5 s). Its source is a [`PartialAnswer`], which names them and has the sockets of the others.
     ///
     /// # Panics
@@ -292,7 +342,8 @@ impl Emit {
     /// # Cancel safety
     /// Dropping the future loses nothing but the answer.
     pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>> {
-        let remote = |view| RemoteSocket::new(view, &self.core, &self.namespace);
+        self.scope.check(&self.core)?;
+        let remote = |view| RemoteSocket::new(view, &self.core, &self.scope.name);
         if let Some(socket) = &self.only {
             return Ok(vec![remote(view(socket))]);
         }
@@ -310,13 +361,13 @@ impl Emit {
     /// that.
     ///
     /// # Errors
-    /// The first refusal of a socket of this node, after all have been tried; see [`Socket::join`]. In a cluster also
-    /// code `cluster`: the broker did not take the message to the other nodes.
+    /// A [namespace](crate::Error::is_no_namespace) that is not declared. The first refusal of a socket of this node,
+    /// after all have been tried; see [`Socket::join`]. In a cluster also code `cluster`: the broker did not take the message to the other nodes.
     pub fn sockets_join(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
         match &self.only {
             Some(socket) => socket.join(room),
-            None => self.adapter().join(self.destination(), &room),
+            None => self.checked()?.join(self.destination(), &room),
         }
     }
 
@@ -324,7 +375,7 @@ impl Emit {
     /// behind that.
     ///
     /// # Errors
-    /// In a cluster only: code `cluster`, if the broker did not take the message to the other nodes.
+    /// A [namespace](crate::Error::is_no_namespace) that is not declared. In a cluster also code `cluster`, if the broker did not take the message to the other nodes.
     pub fn sockets_leave(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
         match &self.only {
@@ -332,7 +383,7 @@ impl Emit {
                 socket.leave(room);
                 Ok(())
             }
-            None => self.adapter().leave(self.destination(), &room),
+            None => self.checked()?.leave(self.destination(), &room),
         }
     }
 
@@ -340,14 +391,14 @@ impl Emit {
     /// other nodes behind that.
     ///
     /// # Errors
-    /// In a cluster only: code `cluster`, if the broker did not take the message to the other nodes.
+    /// A [namespace](crate::Error::is_no_namespace) that is not declared. In a cluster also code `cluster`, if the broker did not take the message to the other nodes.
     pub fn disconnect_sockets(&self) -> Result<()> {
         match &self.only {
             Some(socket) => {
                 socket.disconnect();
                 Ok(())
             }
-            None => self.adapter().disconnect(self.destination()),
+            None => self.checked()?.disconnect(self.destination()),
         }
     }
 
@@ -361,16 +412,16 @@ impl Emit {
         };
         let id = SocketId::parse(room.as_str())?;
         let except = &self.target.except;
-        let namespace = self.core.local.find(&self.namespace);
+        let mut namespaces = self.core.local.meant(self.destination());
+        let socket = namespaces.find_map(|namespace| namespace.rooms.get(&id));
         let is_in = |room| {
-            let namespace = namespace.as_ref();
-            namespace.is_some_and(|namespace| namespace.rooms.is_in(&id, room))
+            let rooms = socket.as_ref().map(|socket| &socket.live_namespace().rooms);
+            rooms.is_some_and(|rooms| rooms.is_in(&id, room))
         };
         if except.contains(room) || except.iter().any(is_in) {
             // It is left out, so no socket is meant.
             return None;
         }
-        let socket = namespace.and_then(|namespace| namespace.rooms.get(&id));
         Some(match socket {
             Some(socket) if socket.is_connected() => SingleSocket::Here(socket),
             None if !self.local && self.core.cluster().is_some() => SingleSocket::Elsewhere,
@@ -395,7 +446,7 @@ impl Emit {
 impl fmt::Debug for Emit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emit")
-            .field("namespace", &self.namespace)
+            .field("namespace", &self.scope.name)
             .field("rooms", &self.target.rooms)
             .field("except", &self.target.except)
             .finish_non_exhaustive()

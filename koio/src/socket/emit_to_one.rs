@@ -10,6 +10,7 @@ use super::{
     emit::Emit,
     error::{closed, not_sent},
     remote::RemoteSocket,
+    scope::NamespaceScope,
     socket::Socket,
 };
 use crate::{Result, ids::Room, wire};
@@ -119,7 +120,7 @@ impl Socket {
     /// An emit to all sockets of this namespace but this one.
     pub fn others(&self) -> Emit {
         let namespace = Arc::clone(&self.live_namespace().name);
-        Emit::new(Arc::clone(self.core()), namespace).except(self.id())
+        Emit::new(Arc::clone(self.core()), NamespaceScope::declared(namespace)).except(self.id())
     }
 
     /// Sends an event to all sockets of this namespace but this one.
@@ -149,7 +150,8 @@ impl RemoteSocket {
     /// An emit to this client alone that can be [volatile](Emit::volatile) or have a
     /// [timeout](Emit::timeout).
     pub fn only(&self) -> Emit {
-        Emit::new(Arc::clone(&self.core), Arc::clone(&self.namespace)).to(self.id())
+        let scope = NamespaceScope::declared(Arc::clone(&self.namespace));
+        Emit::new(Arc::clone(&self.core), scope).to(self.id())
     }
 
     /// Sends an event to this client.

@@ -1,10 +1,11 @@
 //! The errors that sockets and emits end with.
 
+use super::declared::NoNamespace;
 use crate::{
     Error,
     adapter::{NoAnswer, NotJoined},
     engine::SendError,
-    wire::EncodeError,
+    wire::{self, EncodeError},
 };
 
 /// An event or an answer that has no form on the wire.
@@ -51,6 +52,13 @@ pub(super) fn unread(waiting: u32, limit: usize) -> Error {
 pub(super) fn not_one_socket() -> Error {
     let message = "`emit_with_ack` waits for one socket: to ask several there is `emit_with_acks`";
     Error::new("not_one_socket", message).hide()
+}
+
+/// No client can be in a namespace. A mistake of the program, so hidden from the client.
+pub(super) fn no_namespace(name: &str, why: NoNamespace<'_>) -> Error {
+    Error::no_namespace(wire::shorten(format!(
+        "no client can be in `{name}`: {why}"
+    )))
 }
 
 /// A room that a socket may not join.

@@ -21,11 +21,11 @@ pub(super) const EVENT_OVERHEAD: usize = size_of::<Event>() * 5 / 4 + 32;
 #[derive(Default)]
 pub(super) struct EventQueue(Option<Box<WaitingEvents>>);
 
-/// Events of a socket that run. Each takes a place in the bounds of its queue until its future is gone.
+/// Events that take a place in the bounds of a queue: those that run, until their futures are gone, and those that wait.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RunningEvents {
+pub(super) struct HeldEvents {
     pub(super) count: usize,
-    /// The sum of their [`weight`](Event::weight)s.
+    /// The sum of their [`weight`](Event::weight)s; of those that wait, with [`EVENT_OVERHEAD`] for each.
     pub(super) bytes: usize,
 }
 
@@ -86,7 +86,7 @@ impl EventQueue {
 
     /// The bytes of the events beyond the socket's own limits, which `running` takes a part of. What is within them exceeds
     /// `event_queue_bytes` by one event at most.
-    pub(super) fn parked_bytes(&mut self, running: RunningEvents, config: &SocketConfig) -> usize {
+    pub(super) fn parked_bytes(&mut self, running: HeldEvents, config: &SocketConfig) -> usize {
         let Some(waiting) = &mut self.0 else {
             return 0;
         };
@@ -101,6 +101,15 @@ impl EventQueue {
             waiting.parked_bytes -= cost;
         }
         waiting.parked_bytes
+    }
+
+    /// The events that wait.
+    pub(super) fn held(&self) -> HeldEvents {
+        let held = |waiting: &WaitingEvents| HeldEvents {
+            count: waiting.events.len(),
+            bytes: waiting.queued_bytes + waiting.parked_bytes,
+        };
+        self.0.as_deref().map(held).unwrap_or_default()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -140,7 +149,7 @@ mod tests {
         event_in(format!(r#"2["e",{argument}]"#).into())
     }
 
-    const IDLE: RunningEvents = RunningEvents { count: 0, bytes: 0 };
+    const IDLE: HeldEvents = HeldEvents { count: 0, bytes: 0 };
 
     fn limits(event_queue: usize, event_queue_bytes: usize) -> SocketConfig {
         SocketConfig {
@@ -186,7 +195,7 @@ mod tests {
     fn a_running_event_takes_a_place_and_its_bytes() {
         let mut queue = EventQueue::default();
         queue.push(event("1"));
-        let running = RunningEvents {
+        let running = HeldEvents {
             count: 1,
             bytes: 500,
         };

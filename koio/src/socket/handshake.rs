@@ -78,8 +78,9 @@ impl Handshake {
         self.request().opening.queries()
     }
 
-    /// The address that the connection came from: the proxy's, behind one. `None` if koio runs inside another server
-    /// that does not pass it on (see [`PeerAddr`](crate::engine::PeerAddr)).
+    /// The address that the connection came from: the proxy's, behind one. An IPv4 client has its IPv4 address, on a
+    /// listener for both families as well. `None` for a client of a Unix socket, and if koio runs inside another server that
+    /// does not pass it on (see [`PeerAddr`](crate::engine::PeerAddr)).
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.request().opening.remote

@@ -1,16 +1,17 @@
 //! The handle of a server.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    emit::Emit, remote::RemoteSocket, server_core::ServerCore, shutdown::Drained, socket::Socket,
+    emit::Emit, remote::RemoteSocket, scope::NamespaceScope, server_core::ServerCore,
+    shutdown::Drained, socket::Socket,
 };
 use crate::{
     Error, Result,
-    adapter::{Broker, Cluster},
+    adapter::{Broker, Cluster, Target},
     ids::{Room, SocketId},
     observe::Counts,
 };
@@ -18,18 +19,18 @@ use crate::{
 /// A handle of the server, for handlers ([`Context::io`](crate::Context::io)) and for other tasks. Cloning costs two
 /// reference counts.
 ///
-/// It is for one namespace: `/` unless [`of`](Self::of) names another. Emits go to the sockets that are connected at
+/// It is for one namespace: `/` unless [`of`](Self::of) names another, or a family of them. Emits go to the sockets that are connected at
 /// that moment. A handle may be used before the server starts; then there are none.
 #[derive(Clone)]
 pub struct IoHandle {
     core: Arc<ServerCore<Socket>>,
-    namespace: Arc<str>,
+    scope: NamespaceScope<Socket>,
 }
 
 impl IoHandle {
     pub(crate) fn root(core: Arc<ServerCore<Socket>>) -> Self {
-        let namespace = Arc::clone(&core.local.root);
-        Self { core, namespace }
+        let scope = NamespaceScope::declared(Arc::clone(&core.local.root));
+        Self { core, scope }
     }
 
     /// Joins the other servers that the broker connects. Without effect if it has joined already.
@@ -48,27 +49,68 @@ impl IoHandle {
     }
 
     fn all(&self) -> Emit {
-        Emit::new(Arc::clone(&self.core), Arc::clone(&self.namespace))
+        Emit::new(Arc::clone(&self.core), self.scope.clone())
     }
 
     /// A handle of the same server for another namespace. The slash in front of the name may be left out.
+    ///
+    /// A pattern that was [declared](crate::Io::namespace), `/visitors/{id}`, means its family: all namespaces that it
+    /// matches, on every node of a [cluster](crate::Io::cluster). Their rooms of one name are one target there.
+    ///
+    /// A namespace that this server has not declared holds no client, ever: what is sent there fails
+    /// ([`is_no_namespace`](Error::is_no_namespace)). Before the start nothing is declared yet, so that the handle may be
+    /// made then; only a name with a comma or a question mark fails at once. One that is declared and empty is no error.
+    ///
+    /// ```no_run
+    /// # use koio::{Context, Result, on};
+    /// #[on("closing")]
+    /// async fn closing(ctx: Context) -> Result<()> {
+    ///     ctx.io().of("/agents").broadcast("closing", ())?;
+    ///     ctx.io().of("/visitors/{id}").broadcast("closing", ())
+    /// }
+    /// ```
     #[must_use]
     pub fn of(&self, namespace: &str) -> Self {
-        let namespace = if namespace.starts_with('/') {
-            namespace.into()
-        } else {
-            format!("/{namespace}").into()
-        };
         Self {
             core: Arc::clone(&self.core),
-            namespace,
+            scope: NamespaceScope::named(namespace, &self.core),
         }
     }
 
-    /// The namespace that this handle is for.
+    /// The namespace that this handle is for, or the pattern of its family.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        &self.scope.name
+    }
+
+    /// The namespaces of this node, sorted: those that were declared by their name, and those of patterns that have a
+    /// socket now.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<String> {
+        let declared = self.core.declared().into_iter();
+        let declared = declared.flat_map(|declared| declared.names().cloned());
+        let live = self.core.local.live();
+        let all: BTreeSet<Arc<str>> = declared.chain(live).collect();
+        all.iter().map(|name| (**name).to_owned()).collect()
+    }
+
+    /// The rooms of the namespace that have a socket of this node now, sorted. Those of the sockets' own ids are left out:
+    /// [`sockets`](Self::sockets) has them.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        let (local, everybody) = (&self.core.local, Target::default());
+        let namespaces = local.meant(self.scope.destination(&everybody));
+        let rooms = namespaces.flat_map(|namespace| namespace.rooms.names());
+        let mut rooms: Vec<Room> = rooms.collect();
+        rooms.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        rooms.dedup();
+        rooms
+    }
+
+    /// How many sockets of this node are connected to the namespace now. Of a room: `io.to(room).count()`.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.all().count()
     }
 
     /// Sends an event to all sockets of the namespace.
@@ -162,7 +204,9 @@ impl IoHandle {
     /// The socket of this id, if it is connected to the namespace on this node.
     #[must_use]
     pub fn socket(&self, id: SocketId) -> Option<Socket> {
-        let socket = self.core.local.find(&self.namespace)?.rooms.get(&id)?;
+        let (local, everybody) = (&self.core.local, Target::default());
+        let mut namespaces = local.meant(self.scope.destination(&everybody));
+        let socket = namespaces.find_map(|namespace| namespace.rooms.get(&id))?;
         socket.is_connected().then_some(socket)
     }
 
@@ -210,17 +254,30 @@ impl IoHandle {
 }
 
 impl Socket {
-    /// A handle of the server, for the namespace `/`.
+    /// A handle of the server, for the namespace `/`, whichever this socket is in; that one is [`here`](Self::here).
     #[must_use]
     pub fn io(&self) -> IoHandle {
-        IoHandle::root(Arc::clone(self.core()))
+        let IoHandle { core, scope } = IoHandle::root(Arc::clone(self.core()));
+        let scope = scope.seen_from(self.live_namespace());
+        IoHandle { core, scope }
+    }
+
+    /// A handle of the server for this socket's own namespace, this socket included: `socket.here().broadcast(..)`. Without
+    /// this socket: [`Socket::broadcast`].
+    #[must_use]
+    pub fn here(&self) -> IoHandle {
+        let namespace = Arc::clone(&self.live_namespace().name);
+        IoHandle {
+            core: Arc::clone(self.core()),
+            scope: NamespaceScope::declared(namespace),
+        }
     }
 }
 
 impl fmt::Debug for IoHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IoHandle")
-            .field("namespace", &self.namespace)
+            .field("namespace", &self.scope.name)
             .finish_non_exhaustive()
     }
 }

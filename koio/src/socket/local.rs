@@ -2,28 +2,55 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{namespace::LocalNode, socket::Socket};
+use super::{
+    namespace::{LiveNamespace, LocalNode},
+    socket::Socket,
+};
 use crate::{
     Result,
     adapter::{
-        AckCollector, Adapter, AskGuard, Destination, FetchFuture, Fetched, NoAnswer, Selection,
-        SocketView,
+        AckCollector, Adapter, AskGuard, Destination, FetchFuture, Fetched, NeutralPacket,
+        NoAnswer, Selection, SocketView,
     },
     engine::{Fanout, NotQueued},
-    ids::Room,
+    ids::{Pattern, Room},
     observe::{Observation, Observers},
     wire::Frame,
 };
 
 impl LocalNode<Socket> {
     /// Calls `each` with every connected socket that is meant.
-    fn for_each(&self, to: Destination<'_>, mut each: impl FnMut(&Socket)) {
-        let Some(namespace) = self.find(to.namespace) else {
+    pub(super) fn for_each(&self, to: Destination<'_>, mut each: impl FnMut(&Socket)) {
+        for namespace in self.meant(to) {
+            let selection: Selection<Socket> = namespace.rooms.select(to.target);
+            for socket in selection.iter().filter(|socket| socket.is_connected()) {
+                each(socket);
+            }
+        }
+    }
+
+    /// Calls `each` for each namespace of a family, with the packet in a form for any namespace.
+    fn for_family<'a>(
+        &self,
+        to: Destination<'a>,
+        pattern: &Pattern,
+        packet: &Frame,
+        mut each: impl FnMut(&LiveNamespace<Socket>, Destination<'_>, &NeutralPacket),
+    ) {
+        let namespaces = self.family(pattern);
+        if namespaces.is_empty() {
+            return;
+        }
+        let Some(packet) = NeutralPacket::of_frame(packet, to.namespace) else {
             return;
         };
-        let selection: Selection<Socket> = namespace.rooms.select(to.target);
-        for socket in selection.iter().filter(|socket| socket.is_connected()) {
-            each(socket);
+        for namespace in namespaces {
+            let to = Destination {
+                namespace: &namespace.name,
+                family: None,
+                target: to.target,
+            };
+            each(&namespace, to, &packet);
         }
     }
 }
@@ -36,6 +63,14 @@ impl Adapter for LocalNode<Socket> {
     }
 
     fn broadcast(&self, to: Destination<'_>, packet: &Frame, volatile: bool) -> usize {
+        if let Some(pattern) = to.family {
+            let mut recipients = 0;
+            self.for_family(to, pattern, packet, |_, to, packet| {
+                let frame = packet.to_frame(to.namespace, None);
+                recipients += self.broadcast(to, &frame, volatile);
+            });
+            return recipients;
+        }
         let (mut fanout, mut recipients) = (Fanout::new(packet), 0);
         self.for_each(to, |socket| {
             recipients += 1;
@@ -58,6 +93,17 @@ impl Adapter for LocalNode<Socket> {
         _: Duration,
         answers: &Arc<AckCollector>,
     ) -> (AskGuard, usize) {
+        if let Some(pattern) = to.family {
+            let (mut guards, mut recipients) = (Vec::new(), 0);
+            self.for_family(to, pattern, packet, |namespace, to, packet| {
+                let ack = namespace.next_ack();
+                let frame = packet.to_frame(to.namespace, Some(ack));
+                let (guard, asked) = self.ask(to, &frame, ack, Duration::ZERO, answers);
+                guards.push(guard);
+                recipients += asked;
+            });
+            return (Box::new(guards), recipients);
+        }
         let mut asking = AskedSockets::new(ack, packet, answers);
         self.for_each(to, |socket| asking.ask(socket));
         asking.finish()
@@ -110,6 +156,7 @@ pub(super) fn volatile_dropped(socket: &Socket) {
 pub(super) fn view(socket: &Socket) -> SocketView {
     SocketView {
         id: socket.id(),
+        namespace: socket.namespace().to_owned(),
         rooms: socket.rooms(),
         handshake: socket.handshake().view(),
         data: socket.data_text().map(|text| (*text).to_owned()),

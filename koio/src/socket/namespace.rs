@@ -11,7 +11,8 @@ use std::{
 use parking_lot::RwLock;
 
 use crate::{
-    adapter::{Recipient, Rooms},
+    adapter::{Destination, Recipient, Rooms},
+    ids::Pattern,
     observe::Observers,
 };
 
@@ -60,6 +61,33 @@ impl<M> LocalNode<M> {
     /// The namespace, if it has a socket on this node (`/`: if it ever had one).
     pub(super) fn find(&self, name: &str) -> Option<Arc<LiveNamespace<M>>> {
         self.namespaces.read().get(name).cloned()
+    }
+
+    /// The namespaces that a destination means, as far as they have a socket on this node.
+    pub(super) fn meant(
+        &self,
+        to: Destination<'_>,
+    ) -> impl Iterator<Item = Arc<LiveNamespace<M>>> + use<M> {
+        // Without a family the vector is empty, and allocates nothing.
+        let (one, family) = match to.family {
+            None => (self.find(to.namespace), Vec::new()),
+            Some(pattern) => (None, self.family(pattern)),
+        };
+        one.into_iter().chain(family)
+    }
+
+    /// The namespaces of a family that have a socket on this node.
+    pub(super) fn family(&self, pattern: &Pattern) -> Vec<Arc<LiveNamespace<M>>> {
+        let namespaces = self.namespaces.read();
+        let matching = namespaces.iter().filter(|(name, _)| pattern.matches(name));
+        matching
+            .map(|(_, namespace)| Arc::clone(namespace))
+            .collect()
+    }
+
+    /// The namespaces that have a socket on this node, in no order.
+    pub(super) fn live(&self) -> Vec<Arc<str>> {
+        self.namespaces.read().keys().cloned().collect()
     }
 
     /// Runs `add`, which makes a socket a member, with the namespace. The first socket creates it. The caller has

@@ -19,7 +19,7 @@ use super::{
     catch_unwind::{PanicPayload, caught},
     concurrency::{Concurrency, RunningLimits},
     dispatch::BoxFuture,
-    event_queue::RunningEvents,
+    event_queue::HeldEvents,
 };
 
 /// Runs events that may overlap.
@@ -109,8 +109,8 @@ impl Overlap {
     }
 
     /// The events that run, for the bounds of the queue.
-    pub(super) fn running_events(&self) -> RunningEvents {
-        RunningEvents {
+    pub(super) fn running_events(&self) -> HeldEvents {
+        HeldEvents {
             count: self.events(),
             bytes: self.bytes,
         }

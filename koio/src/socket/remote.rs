@@ -26,12 +26,17 @@ impl RemoteSocket {
     pub(super) fn new(
         view: SocketView,
         core: &Arc<ServerCore<Socket>>,
-        namespace: &Arc<str>,
+        fetched: &Arc<str>,
     ) -> Self {
+        // Of a family each socket has another.
+        let namespace = match **fetched == *view.namespace {
+            true => Arc::clone(fetched),
+            false => view.namespace.as_str().into(),
+        };
         Self {
             view,
             core: Arc::clone(core),
-            namespace: Arc::clone(namespace),
+            namespace,
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     catch_unwind::{PanicPayload, caught},
     concurrency::Concurrency,
     dispatch::BoxFuture,
-    event_queue::RunningEvents,
+    event_queue::HeldEvents,
     held_up::{HeldUp, LongWait},
     overlap::Overlap,
 };
@@ -89,10 +89,10 @@ impl RunningHandlers {
     }
 
     /// The events that run, for the bounds of the queue.
-    pub(super) fn events(&self) -> RunningEvents {
+    pub(super) fn events(&self) -> HeldEvents {
         match self.overlap() {
             Some(overlap) => overlap.running_events(),
-            None => RunningEvents {
+            None => HeldEvents {
                 count: usize::from(self.alone.is_some()),
                 bytes: self.alone_bytes as usize,
             },

@@ -1,14 +1,17 @@
 //! What all connections and handles of one server share.
 
 use std::{
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use super::{SocketConfig, namespace::LocalNode};
+use super::{SocketConfig, declared::DeclaredNamespaces, namespace::LocalNode};
 use crate::{
     adapter::Adapter,
     engine::{Engine, Sessions},
@@ -24,6 +27,10 @@ pub(crate) struct ServerCore<M> {
     /// Set when the server joins a cluster.
     cluster: OnceLock<Arc<dyn Adapter>>,
     running: OnceLock<RunningServer>,
+    /// Set at the start. Names only: the handlers belong to the service.
+    declared: OnceLock<DeclaredNamespaces>,
+    /// Whether it was logged that an emit was most likely meant for another namespace.
+    misdirected: AtomicBool,
     defaults: SocketConfig,
     /// Notified when handlers are out of time at a shutdown.
     pub(super) abort: Arc<Notify>,
@@ -47,6 +54,8 @@ impl<M> ServerCore<M> {
             local: Arc::new(LocalNode::new()),
             cluster: OnceLock::new(),
             running: OnceLock::new(),
+            declared: OnceLock::new(),
+            misdirected: AtomicBool::new(false),
             defaults: SocketConfig::default(),
             abort: Arc::new(Notify::new()),
             stopped: watch::Sender::new(false),
@@ -62,6 +71,22 @@ impl<M> ServerCore<M> {
             sessions: engine.weak_sessions(),
         };
         self.running.set(running).is_ok()
+    }
+
+    /// Sets the namespaces that clients may connect to, at the start.
+    pub(crate) fn declare(&self, namespaces: DeclaredNamespaces) {
+        // A server starts once.
+        let _ = self.declared.set(namespaces);
+    }
+
+    /// The namespaces that clients may connect to; `None` before the start.
+    pub(super) fn declared(&self) -> Option<&DeclaredNamespaces> {
+        self.declared.get()
+    }
+
+    /// Whether a misdirected emit is the first.
+    pub(super) fn first_misdirected(&self) -> bool {
+        !self.misdirected.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn packets(&self) -> Arc<PacketLimits> {

@@ -19,9 +19,10 @@ use super::{
 };
 use crate::{
     Ack, CloseReason, Context, Error, FromEvent as _, Next, Result,
+    ids::Pattern,
     router::{
         Answer,
-        context::{NamespaceContext, Occasion, Pattern},
+        context::{NamespaceContext, Occasion},
         pipeline::middleware::{BoxReply, Endpoint, Onion},
     },
     socket::TypeMap,

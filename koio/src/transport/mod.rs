@@ -1,10 +1,12 @@
 //! Long-polling and WebSocket: the transports of a session, and the HTTP requests that begin them.
 
+mod any_stream;
 mod http;
 mod http1;
 mod lazy_timer;
 pub(crate) mod polling;
 mod read_buffer;
+mod stalled_write;
 mod tcp;
 mod websocket;
 
@@ -12,6 +14,7 @@ pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;
 pub(crate) use self::{
+    any_stream::AnyStream,
     http::{HandshakeRate, HttpConnection, HttpStream, HttpTimeouts, MAX_HEAD, ServedRequest},
     http1::{Http1Connection, Http1Outcome, StopSignal},
     tcp::Tcp,

@@ -25,6 +25,11 @@ use crate::engine::transport::{
     DirectFlushed, DirectFrames, DirectWrite, DirectWritten, FrameSource,
 };
 
+/// A byte stream of any type.
+pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
+
 /// A byte stream that a WebSocket may run on.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
     /// The queue of a stream that one task alone writes to. `()`: the stream shares its queue with direct writers.
@@ -87,8 +92,9 @@ macro_rules! owned_by_one_task {
     };
 }
 
-// TLS, for example.
+// TLS, for example: in another server, and on koio's own listener.
 owned_by_one_task!(TokioIo<Upgraded>);
+owned_by_one_task!(Box<dyn ReadWrite>);
 #[cfg(test)]
 owned_by_one_task!(tokio::io::DuplexStream);
 
@@ -270,6 +276,14 @@ impl Tcp {
     /// The writing half, for other tasks.
     pub(super) fn writer(&self) -> Option<Arc<TcpWriter>> {
         self.write.clone()
+    }
+
+    /// Writes without waiting. Asks the kernel itself, also where it has not said that there is room.
+    pub(super) fn insist(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &self.write {
+            Some(writer) => Insisting(writer.half.as_ref()).write(bytes),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
     }
 
     fn poll_try(

@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("fast_path", &[]),
     ("close_reason", &[]),
-    ("observe", &["ids", "close_reason"]),
+    ("observe", &["ids", "time", "close_reason"]),
     ("wire", &["ids", "fast_path"]),
     (
         "engine",
@@ -136,6 +136,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["transport/", "server/", "testing/"]),
     ("httparse", &["transport/http1/"]),
     ("httpdate", &["transport/http1/"]),
+    ("tokio_rustls", &["server/"]),
     ("tokio_tungstenite", &["transport/", "testing/"]),
     (
         "tower",

@@ -19,7 +19,7 @@ const HELLO: &str = include_str!("../../../examples/hello/src/main.rs");
 const THIS: &str = include_str!("readme.rs");
 
 /// A program without what formatting may change: blanks, comments, commas at the end, the order of imports.
-fn bare(program: &str) -> String {
+pub(super) fn bare(program: &str) -> String {
     let mut lines: Vec<&str> = program
         .lines()
         .map(|line| line.split("//").next().unwrap_or_default().trim())
@@ -42,7 +42,8 @@ fn bare(program: &str) -> String {
 fn the_program_is_the_example_that_the_official_client_is_tested_with() {
     let (_, rest) = README.split_once("```rust,no_run\n").expect("a program");
     let (program, _) = rest.split_once("```").expect("its end");
-    assert_eq!(bare(program), bare(HELLO));
+    let (example, _) = HELLO.split_once("#[cfg(test)]").expect("its tests");
+    assert_eq!(bare(program), bare(example));
 }
 
 #[test]
@@ -173,6 +174,10 @@ async fn on_sockets(io: IoHandle, socket: Socket, room: Room, id: SocketId) -> R
     assert_eq!(socket.get::<Name>().expect("a name").0, "ann");
     assert_eq!(socket.remove::<Name>().expect("a name").0, "ann");
     assert!(socket.get::<Name>().is_none() && socket.remove::<Name>().is_none());
+    // `io.rooms()`, `io.count()`; of a room `io.to(room).count()`
+    let _: Vec<Room> = io.rooms();
+    assert_eq!(io.count(), io.sockets().len());
+    assert_eq!(io.to("nobody's").count(), 0);
     // `io.fetch_sockets().await?`; of this node, without waiting: `io.sockets()`
     assert_eq!(io.sockets().len(), 1);
     assert_eq!(io.fetch_sockets().await?.len(), 1);

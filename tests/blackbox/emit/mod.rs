@@ -1,6 +1,7 @@
 //! Emitting: who gets an event, how often it is serialised, and what becomes of a volatile one.
 
 mod encoded_once;
+mod families;
 mod membership;
 mod one_node;
 mod rooms;
@@ -22,6 +23,8 @@ mod on_two_nodes {
 
     #[path = "encoded_once.rs"]
     mod encoded_once;
+    #[path = "families.rs"]
+    mod families;
     #[path = "membership.rs"]
     mod membership;
     #[path = "rooms.rs"]

@@ -3,7 +3,7 @@
 mod answers;
 mod delivery;
 mod drain;
-mod requests;
+pub(crate) mod requests;
 #[cfg(unix)]
 mod signals;
 mod state;

@@ -10,7 +10,7 @@ use koio_tests::{Http, Polling, Running, Target, serve, within};
 use tokio::time::Instant;
 
 /// Waits until the shutdown has begun.
-pub(super) async fn refusing(target: Target) {
+pub(crate) async fn refusing(target: Target) {
     let open = target.polling();
     let refused = async { while koio_tests::http::get(target.addr, &open).await.status != 503 {} };
     within("a refusal", refused).await;

@@ -43,8 +43,8 @@ async fn left(reason: CloseReason) {
 /// The server's process.
 async fn serve() {
     let lines = Lines::to(|_, line| {
-        if let Some((_, address)) = line.split_once("listening address=") {
-            println!("address: {address}");
+        if let Some((_, address)) = line.split_once("listening address=\"http://") {
+            println!("address: {}", address.trim_end_matches('"'));
         }
     });
     tracing::subscriber::set_global_default(lines).expect("the only one");

@@ -13,13 +13,12 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use super::{
-    super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture},
+    super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
     broker::{Broker, Topic},
     codec,
     inbox::Inbox,
     message::{Address, ClusterEnvelope, ClusterMessage},
     node::NodeId,
-    packet::NeutralPacket,
     requests::{FetchCollector, RequestGuard, Requests},
 };
 use crate::{

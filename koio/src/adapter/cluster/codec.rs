@@ -6,10 +6,10 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::{message::ClusterEnvelope, packet::NeutralPacket};
+use super::{super::NeutralPacket, message::ClusterEnvelope};
 
 /// Nodes of another version ignore the message.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Encodes a message.
 pub(super) fn encode(envelope: &ClusterEnvelope) -> Result<Bytes, serde_json::Error> {

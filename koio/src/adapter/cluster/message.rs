@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{AckOutcome, NoAnswer, SocketView, Target},
+    super::{AckOutcome, NeutralPacket, NoAnswer, SocketView, Target},
     node::NodeId,
-    packet::NeutralPacket,
 };
 use crate::{
     ids::{Room, SocketId},
@@ -19,7 +18,7 @@ pub(super) struct ClusterEnvelope {
     pub(super) message: ClusterMessage,
 }
 
-/// Whom a message is for.
+/// Whom a message is for. `namespace` may be a pattern: then all namespaces of the node that it matches.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Address {
     pub(super) namespace: String,

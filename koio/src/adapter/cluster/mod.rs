@@ -12,7 +12,6 @@ mod inbox;
 mod memory;
 mod message;
 mod node;
-mod packet;
 mod receive;
 mod requests;
 

@@ -10,16 +10,15 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    super::{AckCollector, Destination, NoAnswer},
+    super::{AckCollector, Destination, NeutralPacket, NoAnswer},
     broker::Topic,
     cluster::Cluster,
     codec,
     inbox::InboxItem,
     message::{self, Address, ClusterEnvelope, ClusterMessage},
     node::NodeId,
-    packet::NeutralPacket,
 };
-use crate::observe::Observation;
+use crate::{ids::Pattern, observe::Observation};
 
 /// Messages that are applied before the task yields to the others of its thread.
 const MESSAGES_PER_YIELD: usize = 32;
@@ -219,8 +218,11 @@ impl Drop for Serving {
 
 fn here<T>(to: Address, apply: impl FnOnce(Destination<'_>) -> T) -> T {
     let (namespace, target) = to.into_target();
+    // The other node has checked it. A pattern of a later koio, which this one can't read, matches nothing.
+    let family = Pattern::parse(&namespace).ok().flatten();
     apply(Destination {
         namespace: &namespace,
+        family: family.as_ref(),
         target: &target,
     })
 }

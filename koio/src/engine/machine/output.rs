@@ -17,6 +17,8 @@ pub(crate) enum Output {
     Upgrade,
     /// Close the probe. The session goes on.
     DropProbe,
+    /// A packet was ignored that only a server sends: its name in the protocol.
+    Ignored(&'static str),
     /// The client went beyond a limit. The session is over: see the next output.
     Exceeded(Breach),
     /// The session is over, and the transport closes.

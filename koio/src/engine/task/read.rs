@@ -13,6 +13,7 @@ use crate::{
         outbox::take_crowded,
         transport::{Arriving, Received, TransportLost},
     },
+    observe::Observation,
     time::now,
     wire::Message,
 };
@@ -133,6 +134,15 @@ impl SessionTask {
     fn completed(&mut self) {
         self.partial = false;
         self.machine.completed(now());
+    }
+
+    /// The client has sent a packet that means nothing on its transport.
+    pub(super) fn ignored(&self, packet: &'static str) {
+        let ignored = Observation::PacketIgnored {
+            sid: self.session.sid(),
+            packet,
+        };
+        self.registration.observers().notify(&ignored);
     }
 
     /// The client went beyond a limit.

@@ -124,6 +124,7 @@ impl SessionTask {
             }
             Output::Upgrade => self.upgrade(),
             Output::DropProbe => self.drop_probe(),
+            Output::Ignored(packet) => self.ignored(packet),
             Output::Exceeded(breach) => self.exceeded(&breach),
             Output::Closed { reason, ending } => self.closed(reason, ending),
             Output::Gone => self.gone(),

@@ -12,9 +12,10 @@ use std::{
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::pattern::Pattern;
+use super::elsewhere::EventsElsewhere;
 use crate::{
     CloseReason, Error, Handshake, IoHandle, Result, Room, Socket,
+    ids::Pattern,
     router::answer::state::AnswerState,
     socket::{Accept, Emit, TypeMap},
     wire::{DecodeError, Event, RawArgs},
@@ -26,7 +27,8 @@ use crate::{
 /// A clone is the same context: what one [sets](Self::set), the others get.
 ///
 /// What concerns this client is with its [`socket`](Self::socket): rooms, volatile emits, emits that wait for an
-/// answer, its end. [`io`](Self::io) is the server, and emits to `/` from every namespace.
+/// answer, its end. [`here`](Self::here) emits to the event's namespace; [`io`](Self::io) is the server, and emits to `/`
+/// from every namespace.
 #[derive(Clone)]
 pub struct Context(Arc<ContextData>);
 
@@ -62,6 +64,7 @@ pub(crate) struct NamespaceContext {
     /// The values given to [`Io::state`](crate::Io::state).
     pub(crate) states: Arc<TypeMap<Arc<dyn Any + Send + Sync>>>,
     pub(crate) errors: Arc<ErrorHooks>,
+    pub(crate) elsewhere: Arc<EventsElsewhere>,
     /// The pattern that the namespace's name matches, if it was declared as one.
     pub(crate) pattern: Option<Pattern>,
 }
@@ -134,10 +137,27 @@ impl Context {
         self.0.socket.handshake()
     }
 
-    /// The server.
+    /// The server: a handle for `/`, whichever namespace the event is of. [`here`](Self::here) is for that one.
     #[must_use]
     pub fn io(&self) -> IoHandle {
         self.0.socket.io()
+    }
+
+    /// The event's own namespace, its sender included: `ctx.here().broadcast(..)`, `ctx.here().to(room)`.
+    ///
+    /// [`ctx.broadcast`](Self::broadcast) and [`ctx.to`](Self::to) mean the same namespace without the sender.
+    ///
+    /// ```
+    /// use koio::{Context, Result, on};
+    ///
+    /// #[on("say", ns = "/agents")]
+    /// async fn say(ctx: Context, text: String) -> Result<()> {
+    ///     ctx.here().broadcast("said", text) // all agents, this one too
+    /// }
+    /// ```
+    #[must_use]
+    pub fn here(&self) -> IoHandle {
+        self.0.socket.here()
     }
 
     /// The name of the event; `connection` and `disconnect` on the life cycle.

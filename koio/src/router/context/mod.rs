@@ -5,10 +5,10 @@
     reason = "the file is where a reader looks for `Context`"
 )]
 mod context;
+mod elsewhere;
 mod errors;
 mod locals;
-pub(crate) mod pattern;
 
 pub use context::Context;
 pub(crate) use context::{ErrorHooks, NamespaceContext, Occasion};
-pub(crate) use pattern::Pattern;
+pub(crate) use elsewhere::EventsElsewhere;

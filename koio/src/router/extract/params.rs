@@ -12,10 +12,7 @@ use serde::{
 };
 
 use super::{args::Args, from_event::FromEvent, requirements::Requirements};
-use crate::{
-    Error, Result,
-    router::context::{Context, Pattern},
-};
+use crate::{Error, Result, ids::Pattern, router::context::Context};
 
 /// The parameters of the client's namespace: of `/room/{id}` the `id`.
 ///

@@ -22,6 +22,9 @@ impl Endpoint for NoHandler {
     fn call(&self, ctx: Context) -> BoxReply {
         Box::pin(async move {
             Args::new(ctx.clone()).validate()?;
+            ctx.namespace_context()
+                .elsewhere
+                .hint(ctx.event(), ctx.namespace());
             Err(Error::no_handler(ctx.event()))
         })
     }

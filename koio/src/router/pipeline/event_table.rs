@@ -16,7 +16,7 @@ use crate::{
     error::BoxError,
     fast_path::FastPath,
     router::context::{Context, NamespaceContext, Occasion},
-    socket::Concurrency,
+    socket::{Concurrency, DeclaredNamespaces},
 };
 
 /// A map that does not change after the start. Names that clients send are looked up in it and never put into it, so
@@ -85,6 +85,11 @@ impl EventTable {
         self.namespaces.get(name)
     }
 
+    /// The names and the patterns that clients may connect to.
+    pub(crate) fn declared(&self) -> DeclaredNamespaces {
+        self.namespaces.declared()
+    }
+
     pub(crate) fn layers(&self) -> Option<&Arc<Pipeline>> {
         self.layers.as_ref()
     }
@@ -110,6 +115,19 @@ impl NamespaceTable {
         self.by_name
             .get(name)
             .or_else(|| self.by_pattern.iter().find(matches))
+    }
+
+    fn declared(&self) -> DeclaredNamespaces {
+        let mut declared = DeclaredNamespaces::default();
+        for name in self.by_name.keys() {
+            declared.add(name, None);
+        }
+        for events in &self.by_pattern {
+            if let Some(pattern) = &events.context.pattern {
+                declared.add(&pattern.to_string(), Some(pattern));
+            }
+        }
+        declared
     }
 
     /// The onion for a context that has come through the tower layers.

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    router::{context::Pattern, extract::requirements::Requirement, pipeline::Route},
+    ids::Pattern,
+    router::{extract::requirements::Requirement, pipeline::Route},
     socket::Concurrency,
     wire::is_reserved,
 };
@@ -40,6 +41,8 @@ pub(crate) struct CheckedNamespace {
     pub(crate) path: String,
     /// If the path is a pattern.
     pub(crate) pattern: Option<Pattern>,
+    /// Whether it was given to `namespace(..)`. Else its handlers alone name it.
+    pub(crate) is_given: bool,
     pub(crate) parts: Namespace,
 }
 
@@ -50,7 +53,7 @@ pub(crate) fn namespaces(
     declared: Vec<(String, Namespace)>,
     problems: &mut Problems,
 ) -> Vec<CheckedNamespace> {
-    let mut all = vec![(ROOT.to_owned(), Namespace::new())];
+    let mut all = vec![(ROOT.to_owned(), true, Namespace::new())];
     for (path, namespace) in declared {
         let path = checked_path(&path, problems);
         if path == ROOT {
@@ -58,7 +61,7 @@ pub(crate) fn namespaces(
                 "`/` is the server itself: give its middleware and handlers to the server"
                     .to_owned(),
             );
-        } else if all.iter().any(|(other, _)| *other == path) {
+        } else if all.iter().any(|(other, ..)| *other == path) {
             problems.add(format!("the namespace `{path}` is declared twice"));
         }
         for route in &namespace.routes {
@@ -71,23 +74,24 @@ pub(crate) fn namespaces(
                 ));
             }
         }
-        all.push((path, namespace));
+        all.push((path, true, namespace));
     }
     for route in root.routes {
         let path = route
             .namespace
             .map_or_else(|| ROOT.to_owned(), |path| checked_path(path, problems));
-        match all.iter_mut().find(|(other, _)| *other == path) {
-            Some((_, namespace)) => namespace.routes.push(route),
-            None => all.push((path, Namespace::new().handlers(route))),
+        match all.iter_mut().find(|(other, ..)| *other == path) {
+            Some((.., namespace)) => namespace.routes.push(route),
+            None => all.push((path, false, Namespace::new().handlers(route))),
         }
     }
     let mut checked: Vec<CheckedNamespace> = Vec::with_capacity(all.len());
-    for (path, parts) in all {
+    for (path, is_given, parts) in all {
         let pattern = pattern(&path, &checked, problems);
         checked.push(CheckedNamespace {
             path,
             pattern,
+            is_given,
             parts,
         });
     }

@@ -12,6 +12,7 @@ pub(crate) mod parts;
     reason = "the file is where a reader looks for `Setup`"
 )]
 pub(crate) mod setup;
+mod suspicions;
 
 pub use describe::{Row, Table};
 pub use handlers::{Handlers, IntoRoutes};

@@ -12,6 +12,7 @@ use super::{
     handlers::IntoRoutes,
     namespace::Namespace,
     parts::StateValue,
+    suspicions,
 };
 #[cfg(feature = "discover")]
 use crate::router::pipeline::handler::Meta;
@@ -20,7 +21,7 @@ use crate::{
     error::BoxError,
     router::{
         answer::{Answer, Reply},
-        context::{Context, ErrorHooks, NamespaceContext},
+        context::{Context, ErrorHooks, EventsElsewhere, NamespaceContext},
         pipeline::{
             BoxMiddleware, EventTable, Next, Pipeline,
             event_table::{NamespaceEvents, NamespaceTable},
@@ -179,6 +180,7 @@ impl Setup {
         }
         problems.into_result()?;
 
+        suspicions::log(&namespaces);
         #[cfg(feature = "discover")]
         warn_of_unlisted(&description);
         if discovered {
@@ -192,11 +194,19 @@ impl Setup {
             .map(|state| (state.id, state.value))
             .collect();
         let (states, errors) = (Arc::new(states), Arc::new(errors));
+        let mut elsewhere = EventsElsewhere::default();
+        for namespace in &namespaces {
+            for route in &namespace.parts.routes {
+                elsewhere.add(route.meta.event, &namespace.path);
+            }
+        }
+        let elsewhere = Arc::new(elsewhere);
         let mut table = NamespaceTable::default();
         for namespace in namespaces {
             let context = NamespaceContext {
                 states: Arc::clone(&states),
                 errors: Arc::clone(&errors),
+                elsewhere: Arc::clone(&elsewhere),
                 pattern: namespace.pattern,
             };
             let Namespace {

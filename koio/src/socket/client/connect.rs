@@ -1,13 +1,17 @@
 //! CONNECT, DISCONNECT, and packets for namespaces that the client is not in.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{Client, ProtocolViolation, extras::ClientExtras, in_namespace};
 use crate::{
     engine::CloseReason,
     ids::SocketId,
     observe::Observation,
-    socket::{dispatch::Accept, driver::SocketDriver, socket::Socket},
+    socket::{
+        dispatch::{Accept, Dispatch},
+        driver::SocketDriver,
+        socket::Socket,
+    },
     time::{after, now},
     wire::{self, Incoming, Message},
 };
@@ -20,31 +24,21 @@ impl Client {
         if in_namespace(&mut self.drivers, name).is_some() {
             return Err(ProtocolViolation::OutOfOrder("second CONNECT"));
         }
-        let refuse = |message: &str| self.refuse(name, message);
         let limits = self.assembler.limits();
         let lengths = limits.check_namespace(name.len());
         if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
-            refuse(&breach.to_string());
+            self.refuse(name, &breach.to_string());
             return Ok(());
         }
-        let Some(dispatch) = self.declared.open(name) else {
-            refuse("Invalid namespace");
-            return Ok(());
-        };
-        let open = self.drivers.iter().filter(|driver| driver.is_open());
-        let (open, max) = (open.count(), self.core().config().namespaces);
-        if open >= max {
-            refuse(&format!(
-                "Too many namespaces: {} (namespaces {max})",
-                open + 1
-            ));
-            return Ok(());
-        }
-        let Ok(id) = SocketId::random() else {
-            refuse("internal error");
-            return Ok(());
-        };
         self.change_extras(|extras| extras.left.retain(|left| **left != *name));
+        let (dispatch, id) = match self.admit(name) {
+            Ok(admitted) => admitted,
+            Err(message) => {
+                self.refuse(name, &message);
+                self.left(&name.into());
+                return Ok(());
+            }
+        };
         let connection = Arc::clone(&self.connection);
         let socket = self.core().local.enter(name, |namespace| {
             Socket::new(id, namespace, connection, auth)
@@ -55,6 +49,25 @@ impl Client {
         }
         self.drivers.push(SocketDriver::new(socket, dispatch));
         Ok(())
+    }
+
+    /// What a new socket in this namespace needs, or why there is none.
+    fn admit(&self, name: &str) -> Result<(Box<dyn Dispatch>, SocketId), Cow<'static, str>> {
+        let dispatch = self.declared.open(name).ok_or("Invalid namespace")?;
+        let open = self.drivers.iter().filter(|driver| driver.is_open());
+        let (open, max) = (open.count(), self.core().config().namespaces);
+        if open >= max {
+            return Err(format!("Too many namespaces: {} (namespaces {max})", open + 1).into());
+        }
+        let id = SocketId::random().map_err(|_| "internal error")?;
+        Ok((dispatch, id))
+    }
+
+    /// The client is not in this namespace any more, and may not know it yet.
+    pub(super) fn left(&mut self, namespace: &Arc<str>) {
+        let limit = self.core().config().namespaces;
+        let extras = self.extras.get_or_insert_default();
+        extras.has_left(namespace, limit);
     }
 
     pub(super) fn disconnect(&mut self, namespace: &str) -> Result<(), ProtocolViolation> {
@@ -68,8 +81,8 @@ impl Client {
     }
 
     /// A packet for a namespace that this client is not in. It is dropped if the server has disconnected the client
-    /// from that namespace, since the client may have sent it before it got DISCONNECT, and while the server shuts down,
-    /// since it lets no client in. Otherwise the client broke the protocol.
+    /// from that namespace, or refused it, since the client may have sent it before it knew; and while the server shuts
+    /// down, since it lets no client in. Otherwise the client broke the protocol.
     pub(super) fn late_packet(
         &self,
         namespace: &str,
@@ -83,7 +96,7 @@ impl Client {
         Err(ProtocolViolation::OutOfOrder(what))
     }
 
-    /// Whether the server has disconnected this client from a namespace.
+    /// Whether the server has disconnected this client from a namespace, or refused it.
     pub(super) fn has_left(&self, namespace: &str) -> bool {
         self.extras
             .iter()
@@ -97,9 +110,7 @@ impl Client {
             return false;
         };
         for (socket, reason) in requests.sockets {
-            let limit = self.connection.core.config().namespaces;
-            let extras = self.extras.get_or_insert_default();
-            extras.has_left(&socket.live_namespace().name, limit);
+            self.left(&socket.live_namespace().name);
             let mut drivers = self.drivers.iter_mut();
             if let Some(driver) = drivers.find(|driver| *driver.socket() == socket) {
                 driver.close(reason);

@@ -8,7 +8,8 @@ use crate::ids::SocketId;
 /// (`counts_idle`).
 #[derive(Default, PartialEq)]
 pub(super) struct ClientExtras {
-    /// Namespaces that the server has disconnected this client from, whose late packets are dropped. Oldest first.
+    /// Namespaces that the server has disconnected this client from, or refused, whose late packets are dropped. Oldest
+    /// first.
     pub(super) left: Vec<Arc<str>>,
     /// Sockets whose CONNECT is undecided, and when it is refused.
     pub(super) undecided: Vec<(SocketId, Instant)>,
@@ -17,7 +18,7 @@ pub(super) struct ClientExtras {
 }
 
 impl ClientExtras {
-    /// Notes that the server has disconnected the client from a namespace. At most `limit` are kept.
+    /// Notes that the server has disconnected the client from a namespace, or refused it. At most `limit` are kept.
     pub(super) fn has_left(&mut self, namespace: &Arc<str>, limit: usize) {
         if self.left.len() >= limit {
             self.left.remove(0);

@@ -234,7 +234,8 @@ impl Client {
     ) -> Result<(), ProtocolViolation> {
         let draining = self.draining;
         match self.driver(namespace) {
-            Some(driver) if driver.is_accepted() => {
+            // A client need not wait for the answer to its CONNECT: until then its events wait, too.
+            Some(driver) => {
                 if draining {
                     driver.drop_events(1);
                     return Ok(());
@@ -242,7 +243,7 @@ impl Client {
                 driver.event(&mut Some(event()), cx);
                 Ok(())
             }
-            _ => self.late_packet(namespace, "event before CONNECT"),
+            None => self.late_packet(namespace, "event before CONNECT"),
         }
     }
 
@@ -300,9 +301,17 @@ impl Client {
     fn run(&mut self, cx: &mut Context<'_>, which: impl Fn(&SocketDriver) -> bool) {
         let core = &self.connection.core;
         let (grace, observers) = (core.config().handler_grace, &core.local.observers);
+        let mut refused = Vec::new();
         self.drivers.retain_mut(|driver| {
-            !which(driver) || driver.poll(cx, observers, grace) == Progress::Running
+            let stays = !which(driver) || driver.poll(cx, observers, grace) == Progress::Running;
+            if !stays && driver.was_refused() {
+                refused.push(Arc::clone(&driver.socket().live_namespace().name));
+            }
+            stays
         });
+        for namespace in refused {
+            self.left(&namespace);
+        }
         if self.drivers.is_empty() {
             self.drivers = Vec::new();
             if self.deadlines.connect.is_none() && !self.closed {

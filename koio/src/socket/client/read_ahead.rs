@@ -18,7 +18,20 @@ impl Client {
                 self.reading_stops(waiting);
             }
         }
-        stops || is_crowded
+        stops || is_crowded || self.is_early()
+    }
+
+    /// Whether the events that wait for a CONNECT to be decided are as many as the queue of one socket holds. They are
+    /// those of a client that may have no right to send any, so they do not get `read_ahead` as well.
+    fn is_early(&self) -> bool {
+        let config = self.connection.core.config();
+        let (mut count, mut bytes) = (0, 0);
+        for driver in &self.drivers {
+            let early = driver.early_events();
+            count += early.count;
+            bytes += early.bytes;
+        }
+        count >= config.event_queue || bytes >= config.event_queue_bytes
     }
 
     fn reading_stops(&mut self, waiting: usize) {

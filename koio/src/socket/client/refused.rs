@@ -25,9 +25,15 @@ impl Client {
         event: &Event,
     ) -> Result<(), ProtocolViolation> {
         let driver = in_namespace(&mut self.drivers, namespace);
-        let Some(driver) = driver.filter(|driver| driver.is_accepted()) else {
+        let Some(driver) = driver.filter(|driver| driver.is_open()) else {
             return self.late_packet(namespace, "event before CONNECT");
         };
+        if !driver.was_accepted() {
+            // Its client does not wait for the answer to CONNECT, and could not take this one before that.
+            self.observers()
+                .notify(&Observation::LateEvent { namespace });
+            return Ok(());
+        }
         if self.draining {
             driver.drop_events(1);
             return Ok(());

@@ -13,10 +13,7 @@ use crate::{
     engine::{LimitReached, Session},
     observe::Observers,
     time::now,
-    transport::{
-        polling::AnsweredPoll,
-        tcp::{Tcp, TcpWriter},
-    },
+    transport::{AnyStream, polling::AnsweredPoll, tcp::TcpWriter},
 };
 
 /// The longest head of a request on koio's own listener (431 above it): method, target, and the names and values of the
@@ -39,11 +36,12 @@ pub(crate) struct HttpTimeouts {
 /// A connection that hyper serves, as its stream ([`HttpStream`](super::HttpStream)) and its requests see it.
 #[derive(Debug)]
 pub(crate) struct HttpConnection {
-    pub(crate) peer: SocketAddr,
+    /// Unless it is a Unix socket's.
+    pub(crate) peer: Option<SocketAddr>,
     pub(crate) timeouts: HttpTimeouts,
     pub(crate) last_session: LastSession,
     observers: Option<Observers>,
-    /// Weak, because its end shuts the connection down.
+    /// The socket, if the connection is bare. Weak, because its end shuts the connection down.
     tcp: Weak<TcpWriter>,
     handshakes: Mutex<HandshakeRate>,
     exchange: Mutex<Exchange>,
@@ -76,19 +74,18 @@ enum ExchangePhase {
 
 impl HttpConnection {
     pub(crate) fn new(
-        tcp: &Tcp,
-        peer: SocketAddr,
+        stream: &AnyStream,
+        peer: Option<SocketAddr>,
         timeouts: HttpTimeouts,
         observers: Option<Observers>,
         handshakes: HandshakeRate,
     ) -> Self {
-        let writer = tcp.writer();
         Self {
             peer,
             timeouts,
             last_session: LastSession::default(),
             observers,
-            tcp: writer.map_or_else(Weak::new, |writer| Arc::downgrade(&writer)),
+            tcp: stream.weak_writer(),
             handshakes: Mutex::new(handshakes),
             exchange: Mutex::new(Exchange {
                 phase: ExchangePhase::Head(now()),

@@ -8,6 +8,7 @@ mod handshake_rate;
 mod host;
 mod last_session;
 pub(super) mod origin;
+pub(super) mod refusal;
 pub(super) mod request;
 mod responding;
 pub(super) mod response;

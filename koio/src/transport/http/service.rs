@@ -14,7 +14,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
         ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
-        SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+        SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     },
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -28,18 +28,16 @@ use super::{
     connection::HttpConnection,
     origin,
     origin::OriginVerdict,
-    request::{self, Refusal, RequestIntent, RequestUpgrade},
+    refusal::{Refusal, RefusedRequest},
+    request::{self, RequestIntent, RequestUpgrade},
     responding::{PendingResponse, Responding},
     response,
 };
 use crate::{
-    engine::{
-        Admission, Engine, LimitReached, Opening, PeerAddr, Session, TransportKind,
-        transport::Transport,
-    },
+    engine::{Admission, Engine, Opening, PeerAddr, Session, TransportKind, transport::Transport},
     ids::Sid,
-    observe::Observation,
     transport::{
+        AnyStream,
         lazy_timer::LazyTimer,
         polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
         tcp::Tcp,
@@ -158,12 +156,12 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = request::upgrade_of(request.method(), request.version(), request.headers());
-        let peer = connection.map(|connection| connection.peer);
+        let peer = connection.and_then(|connection| connection.peer);
         let allow_origin = match self.origins.judge(request.uri(), request.headers()) {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
             OriginVerdict::Foreign => {
-                let refused = self.refuse(Refusal::Forbidden, upgrade, &request);
+                let refused = self.refuse(Refusal::Forbidden, upgrade, &request, peer);
                 return (PendingResponse::Done(refused), None);
             }
         };
@@ -196,7 +194,7 @@ impl EngineService {
                 PendingResponse::Done(self.open_websocket(&mut request, upgrade, peer, None))
             }
             Ok(RequestIntent::Session(sid, _)) => self.session(sid, upgrade, request, connection),
-            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
+            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request, peer)),
         };
         (response, allow_origin)
     }
@@ -206,18 +204,14 @@ impl EngineService {
         refusal: Refusal,
         upgrade: RequestUpgrade,
         request: &Request<B>,
+        peer: Option<SocketAddr>,
     ) -> Response<Body> {
-        let observers = self.engine.observers();
-        if let Refusal::Limit(LimitReached { limit, count, max }) = refusal {
-            observers.notify(&Observation::SessionRefused { limit, count, max });
+        let peer = peer_of(request, peer);
+        let refused = RefusedRequest::new(request, peer);
+        refused.notify(refusal, upgrade.is_websocket(), self.engine.observers());
+        if refusal == Refusal::UpgradeMethod {
+            return response::bare(refusal.status());
         }
-        observers.notify(&Observation::RequestRefused {
-            status: refusal.status().as_u16(),
-            method: request.method().as_str(),
-            upgrade: upgrade.is_websocket(),
-            message: &refusal.message(),
-            hint: refusal.hint(),
-        });
         let mut response = if upgrade.is_websocket() {
             response::refused_upgrade(refusal)
         } else {
@@ -237,7 +231,7 @@ impl EngineService {
             .open(opening, Box::<PollingTransport>::default())
         {
             Ok(handshake) => PollResponse::Payload(payload::encode([handshake])).into(),
-            Err(why) => self.refuse(why.into(), RequestUpgrade::None, request),
+            Err(why) => self.refuse(why.into(), RequestUpgrade::None, request, peer),
         }
     }
 
@@ -253,15 +247,20 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let peer = connection.and_then(|connection| connection.peer);
+        let refuse = |refusal, request: &Request<B>| {
+            PendingResponse::Done(self.refuse(refusal, upgrade, request, peer))
+        };
         let Some(session) = self.engine.get(&sid) else {
-            return PendingResponse::Done(self.refuse(Refusal::SessionUnknown, upgrade, &request));
+            return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
         if upgrade.is_websocket() {
-            let response = self.open_websocket(&mut request, upgrade, None, Some(sid));
+            let response = self.open_websocket(&mut request, upgrade, peer, Some(sid));
             return PendingResponse::Done(response);
         }
-        if session.transport() != TransportKind::Polling {
-            return PendingResponse::Done(self.refuse(Refusal::BadRequest, upgrade, &request));
+        let transport = session.transport();
+        if transport != TransportKind::Polling {
+            return refuse(Refusal::OtherTransport(sid, transport), &request);
         }
         if let Some(connection) = connection {
             connection.last_session.set(&session);
@@ -274,13 +273,16 @@ impl EngineService {
                     engine: self.engine.clone(),
                     look: LazyTimer::default(),
                 },
-                Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request)),
+                Err(refusal) => refuse(refusal, &request),
             },
-            Method::POST => match PostRequest::begin(session, request) {
-                Some(post) => PendingResponse::Post(Box::pin(post.respond(self.engine.clone()))),
-                None => PendingResponse::Done(response::bare(StatusCode::BAD_REQUEST)),
+            Method::POST => match PostRequest::reserve(&session, &request) {
+                Ok(arriving) => {
+                    let post = PostRequest::new(session, request, arriving);
+                    PendingResponse::Post(Box::pin(post.respond(self.engine.clone())))
+                }
+                Err(refusal) => refuse(refusal, &request),
             },
-            _ => PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, upgrade, &request)),
+            _ => refuse(Refusal::MethodNotAllowed, &request),
         }
     }
 
@@ -306,17 +308,13 @@ impl EngineService {
         let accepted = if upgrade == RequestUpgrade::WebSocketStream {
             let mut response = Response::new(Body::empty());
             echo_protocol(request.headers(), response.headers_mut());
-            Some(response)
+            Ok(response)
         } else {
-            if request.method() != Method::GET {
-                return response::bare(StatusCode::METHOD_NOT_ALLOWED);
-            }
-            let key = request.headers().get(SEC_WEBSOCKET_KEY);
-            key.filter(|key| request::is_good_key(key.as_bytes()))
-                .and_then(|_| switching_protocols(request))
+            switching_protocols(request)
         };
-        let Some(response) = accepted else {
-            return self.refuse(Refusal::BadRequest, upgrade, request);
+        let response = match accepted {
+            Ok(response) => response,
+            Err(refusal) => return self.refuse(refusal, upgrade, request, peer),
         };
         let session = match sid {
             Some(sid) => WebSocketFor::Existing(sid),
@@ -324,7 +322,7 @@ impl EngineService {
                 let opening = opening(request, peer, TransportKind::WebSocket);
                 match self.engine.admit(&opening) {
                     Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
-                    Err(why) => return self.refuse(why.into(), upgrade, request),
+                    Err(why) => return self.refuse(why.into(), upgrade, request, peer),
                 }
             }
         };
@@ -372,10 +370,16 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
     let config = engine.config();
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
-            let (unread, tcp) = parts.io.into_inner().into_parts();
+            let (unread, stream) = parts.io.into_inner().into_parts();
             let mut all = BytesMut::from(parts.read_buf);
             all.extend_from_slice(&unread);
-            Ok((tcp, all.freeze()))
+            let unread = all.freeze();
+            match stream {
+                AnyStream::Tcp(tcp) => Ok((tcp, unread)),
+                AnyStream::Other(stream) => {
+                    return Box::new(WebSocketTransport::new(stream, &unread, config));
+                }
+            }
         }
         // The connection of a server on hyper-util, such as axum's; then that of hyper's own server.
         Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {
@@ -396,14 +400,27 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
     }
 }
 
-fn switching_protocols<B>(request: &Request<B>) -> Option<Response<Body>> {
+/// The response to the handshake of a WebSocket (RFC 6455 section 4.2).
+fn switching_protocols<B>(request: &Request<B>) -> Result<Response<Body>, Refusal> {
+    if request.method() != Method::GET {
+        return Err(Refusal::UpgradeMethod);
+    }
+    let version = request.headers().get(SEC_WEBSOCKET_VERSION);
+    if version.is_none_or(|version| version != "13") {
+        return Err(Refusal::WebSocketVersion);
+    }
+    let key = request.headers().get(SEC_WEBSOCKET_KEY);
+    if key.is_none_or(|key| !request::is_good_key(key.as_bytes())) {
+        return Err(Refusal::WebSocketKey);
+    }
     let mut head = Request::new(());
     *head.method_mut() = request.method().clone();
     *head.version_mut() = request.version();
     *head.headers_mut() = request.headers().clone();
-    let mut response = create_response_with_body(&head, Body::empty).ok()?;
+    let mut response =
+        create_response_with_body(&head, Body::empty).map_err(|_| Refusal::NoUpgrade)?;
     echo_protocol(request.headers(), response.headers_mut());
-    Some(response)
+    Ok(response)
 }
 
 /// Echoes the first subprotocol that the client offers: some clients hang up without an answer.
@@ -418,9 +435,14 @@ fn echo_protocol(request: &HeaderMap, response: &mut HeaderMap) {
 }
 
 fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: TransportKind) -> Opening {
-    let extension = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
-    let remote = peer.or_else(extension);
+    let remote = peer_of(request, peer);
     Opening::new(request.headers(), request.uri(), remote, transport)
+}
+
+/// The address that a request came from. `peer`: that of its connection, on koio's own listener.
+fn peer_of<B>(request: &Request<B>, peer: Option<SocketAddr>) -> Option<SocketAddr> {
+    let extension = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+    peer.or_else(extension)
 }
 
 fn preflight(headers: &HeaderMap) -> Response<Body> {

@@ -7,6 +7,6 @@ mod packet;
 pub mod payload;
 
 pub(crate) use draft::Draft;
-pub(super) use draft::{BinaryFrames, PacketBuffer, TEXT_START};
+pub(super) use draft::{PacketBuffer, TEXT_START};
 pub use frame::{Frame, Part, Parts};
 pub use packet::{EnginePacket, Message};

@@ -18,6 +18,6 @@ pub(super) use self::{
     escapes::unescape,
     placeholder::{Placeholders, count_keys, placeholder},
     scan::{MAX_DEPTH, Unwatched, document, is_shallow, value},
-    ser::{BinarySink, JsonSerializer, json_serializer},
-    string::{is_plain, plain, string, whitespace},
+    ser::{JsonSerializer, JsonSink, push_string},
+    string::{plain, string, whitespace},
 };

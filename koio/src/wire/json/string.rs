@@ -117,11 +117,6 @@ fn first_special(word: [u8; 8]) -> Option<usize> {
     (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
-/// Whether the JSON of this string is the string itself in quotes.
-pub(in crate::wire) fn is_plain(text: &[u8]) -> bool {
-    plain(text) == text.len()
-}
-
 fn escape(json: &[u8], at: usize) -> Result<usize, DecodeError> {
     match json.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),

@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use super::{args::write_args, event_name::is_reserved, limits::MAX_ATTACHMENTS};
 use crate::wire::engineio::{Draft, EnginePacket, Frame, PacketBuffer, TEXT_START};
-use crate::wire::{EncodeError, json};
+use crate::wire::{
+    EncodeError,
+    json::{self, push_string},
+};
 
 /// Encodes an event.
 ///
@@ -153,9 +156,4 @@ fn make_binary(text: &mut [u8], count: u8) -> usize {
         room.copy_from_slice(header);
     }
     start
-}
-
-fn push_string(text: &mut Vec<u8>, string: &str) {
-    // Writing a string can't fail.
-    let _ = serde_json::to_writer(text, string);
 }

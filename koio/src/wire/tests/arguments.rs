@@ -421,3 +421,35 @@ fn an_unterminated_string_is_no_argument() {
         assert!(matches!(read, Err(ArgError::Syntax(_))), "{json}");
     }
 }
+
+#[test]
+fn each_of_many_arguments_is_read_from_where_the_last_one_ended() {
+    let items = [
+        r#""é""#,
+        "-1",
+        r#"{"a":["€",{}]}"#,
+        r#""\ud83d""#,
+        "null",
+        r#"[[],"\"]"]"#,
+        "1.50",
+    ];
+    for between in [",", " ,\n"] {
+        let list: Vec<_> = items.iter().cycle().take(40).copied().collect();
+        let text = format!("[{} ]", list.join(between));
+        let args = RawArgs::from_list(text, Vec::new()).unwrap();
+        let mut reader = args.reader();
+        for (position, item) in list.iter().enumerate() {
+            let expected = item.replace(r"\ud83d", r"\ufffd");
+            let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+            assert_eq!(reader.next().unwrap(), Some(expected), "{position}");
+        }
+        assert_eq!(reader.next::<u8>().unwrap(), None);
+        assert!(reader.finish().is_ok());
+    }
+    // One that does not fit, far behind the first.
+    let args = RawArgs::from_list(format!("[{}\"x\",1]", "0,".repeat(20)), Vec::new()).unwrap();
+    let mut reader = args.reader();
+    while let Ok(Some(0)) = reader.next() {}
+    assert_eq!(reader.position(), 21);
+    assert_eq!(reader.next(), Ok(Some(1)));
+}

@@ -13,6 +13,7 @@ mod roundtrip;
 mod scanner;
 mod typed_attachments;
 mod websocket_header;
+mod written_values;
 
 use bytes::Bytes;
 

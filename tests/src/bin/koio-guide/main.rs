@@ -6,6 +6,7 @@ mod binary;
 mod boards;
 mod emitting;
 mod errors;
+mod families;
 mod life;
 mod limits;
 mod middleware;
@@ -37,6 +38,7 @@ async fn main() -> Result<()> {
             life::all(),
             binary::all(),
             limits::all(),
+            families::all(),
         ]);
     tokio::spawn(emitting::remind(io.handle()));
     let io = boards::with_boards(namespaces::with_game(io));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::*;
+use super::{rare::RareState, *};
 use crate::{
     engine::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind},
     wire::EnginePacket,
@@ -125,18 +125,33 @@ fn a_client_that_pings_ends_with_a_transport_error() {
 }
 
 #[test]
-fn packets_that_only_a_server_sends_are_parse_errors() {
-    for packet in [
-        EnginePacket::Open(Bytes::from_static(b"{}")),
-        EnginePacket::Upgrade,
-        EnginePacket::Noop,
-    ] {
-        let mut session = Played::new(TransportKind::WebSocket);
-        assert_eq!(
-            session.give(Input::Packet(packet)),
-            closed(CloseReason::ParseError)
-        );
+fn packets_that_only_a_server_sends_are_ignored_and_move_no_timer() {
+    for transport in [TransportKind::Polling, TransportKind::WebSocket] {
+        let mut session = Played::new(transport);
+        session.wait(200 * MS);
+        for (packet, name) in [
+            (EnginePacket::Open(Bytes::from_static(b"{}")), "open"),
+            (EnginePacket::Upgrade, "upgrade"),
+            (EnginePacket::Noop, "noop"),
+        ] {
+            assert_eq!(session.give(Input::Packet(packet)), [Output::Ignored(name)]);
+        }
+        assert_eq!(session.wait(100 * MS), [Output::Ping]);
+        assert_eq!(session.wait(200 * MS), closed(CloseReason::PingTimeout));
     }
+}
+
+#[test]
+fn an_upgrade_without_a_probe_moves_the_session() {
+    let mut session = Played::new(TransportKind::Polling);
+    session.give(Input::ProbeOpened(TransportKind::WebSocket));
+    session.give(Input::Polled);
+    assert_eq!(
+        session.give(Input::ProbePacket(EnginePacket::Upgrade)),
+        [Output::ReleasePoll, Output::Upgrade]
+    );
+    assert_eq!(session.machine.transport(), TransportKind::WebSocket);
+    assert_eq!(session.machine.rare(), RareState::default());
 }
 
 #[test]
@@ -193,9 +208,8 @@ fn a_heartbeat_under_way_survives_the_upgrade() {
 fn a_failed_probe_leaves_polling_alone() {
     let mut session = Played::new(TransportKind::Polling);
     session.give(Input::ProbeOpened(TransportKind::WebSocket));
-    // An upgrade without a probe before it.
     assert_eq!(
-        session.give(Input::ProbePacket(EnginePacket::Upgrade)),
+        session.give(Input::ProbePacket(EnginePacket::Noop)),
         [Output::DropProbe]
     );
     assert_eq!(session.machine.transport(), TransportKind::Polling);

@@ -8,6 +8,10 @@ use super::{error::ArgError, raw_args::RawArgs};
 use crate::wire::json::{self, Bytes, Scope, WithAttachments};
 use crate::wire::{DecodeError, DecodeErrorKind};
 
+/// For so many arguments the whole text behind them is checked to be UTF-8. For those after them the end of each is looked for
+/// first, so that a list of many arguments is not checked as often as it has arguments.
+const CHECKED_WHOLE: usize = 8;
+
 impl RawArgs {
     /// Reads them one by one.
     #[must_use]
@@ -84,13 +88,15 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         }
         let failed = Cell::new(false);
         let scope = Scope::new(self.args.binaries(), &failed);
-        let mut json = serde_json::Deserializer::from_slice(text);
+        let mut json = serde_json::Deserializer::from_str(self.utf8(start)?);
         let result = T::deserialize(WithAttachments::new(&mut json, scope));
         let used = json.into_iter::<IgnoredAny>().byte_offset();
         match result {
             // serde_json's offset is the end of the argument, unless a type swallowed an error, did not read its input, or
             // read only the beginning of it (an `i128` reads the `1` of `1.0`).
-            Ok(value) if used > 0 && !failed.get() && is_behind_value(text, used) => {
+            Ok(value)
+                if used > 0 && !failed.get() && is_behind_value(self.args.list(), start + used) =>
+            {
                 self.advance(start + used);
                 Ok(Some(value))
             }
@@ -125,10 +131,12 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         if self.args.binaries().is_none() {
             return misfit;
         }
-        let argument = self.args.list().get(start..).unwrap_or_default();
+        let Ok(argument) = self.utf8(start) else {
+            return misfit;
+        };
         let failed = Cell::new(false);
         let scope = Scope::new(self.args.binaries(), &failed);
-        let mut json = serde_json::Deserializer::from_slice(argument);
+        let mut json = serde_json::Deserializer::from_str(argument);
         let binary = Bytes::deserialize(WithAttachments::new(&mut json, scope));
         misfit.about_binary(binary.is_ok())
     }
@@ -207,6 +215,18 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         self.position += 1;
     }
 
+    /// The text from here to the end of the argument or beyond, for serde_json: told that it is UTF-8, it does not check each
+    /// string by itself (a struct of 200 bytes: 9,770 → 9,000 instructions).
+    fn utf8(&self, start: usize) -> Result<&str, DecodeError> {
+        let list = self.args.list();
+        let end = match self.position {
+            ..CHECKED_WHOLE => list.len(),
+            _ => self.skip(start)?,
+        };
+        simdutf8::basic::from_utf8(list.get(start..end).unwrap_or_default())
+            .map_err(|_| DecodeError::new(DecodeErrorKind::NotUtf8, start))
+    }
+
     /// The end of the argument that starts here.
     fn skip(&self, start: usize) -> Result<usize, DecodeError> {
         json::value(self.args.list(), start, 1, &mut json::Unwatched)
@@ -234,10 +254,11 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         start: usize,
         end: usize,
     ) -> Option<serde_json::Result<T>> {
-        let text = json::mend_surrogates(self.args.list().get(start..end)?)?;
+        let text =
+            String::from_utf8(json::mend_surrogates(self.args.list().get(start..end)?)?).ok()?;
         let failed = Cell::new(false);
         let scope = Scope::new(self.args.binaries(), &failed);
-        let mut json = serde_json::Deserializer::from_slice(&text);
+        let mut json = serde_json::Deserializer::from_str(&text);
         Some(T::deserialize(WithAttachments::new(&mut json, scope)))
     }
 }

@@ -1,13 +1,10 @@
 //! Writes arguments into a packet: decides how many a value is, and writes the text of each.
 
-use std::io;
-
 use serde::ser::{Impossible, Serialize, SerializeSeq, SerializeTuple, Serializer};
 
 use super::list::SEVERAL_ARGS;
-use crate::fast_path::FastPath;
-use crate::wire::engineio::{BinaryFrames, PacketBuffer};
-use crate::wire::json::{self, BinarySink, JsonSerializer, json_serializer};
+use crate::wire::engineio::PacketBuffer;
+use crate::wire::json::{JsonSerializer, JsonSink};
 use crate::wire::socketio::limits::MAX_ATTACHMENTS;
 
 /// Appends arguments to the list in `buffer`: none for `()`, several for [`ArgList`](super::ArgList) and
@@ -17,10 +14,26 @@ pub(in crate::wire::socketio) fn write_args(
     comma: bool,
     args: &(impl Serialize + ?Sized),
 ) -> Result<(), serde_json::Error> {
-    args.serialize(ArgsSerializer {
-        list: ListWriter { buffer, comma },
-        slot: &mut None,
-    })
+    args.serialize(ArgsSerializer(ListWriter { buffer, comma }))
+}
+
+impl JsonSink for PacketBuffer {
+    #[inline]
+    fn text(&mut self) -> &mut Vec<u8> {
+        &mut self.text
+    }
+
+    fn push_binary(&mut self, data: &[u8]) -> Option<u8> {
+        const { assert!(MAX_ATTACHMENTS <= 10, "their numbers have one digit") };
+        let num = self.binaries.count;
+        if num >= MAX_ATTACHMENTS {
+            // Counted, not kept: `finish_list` in `encode.rs` sees by the count why writing failed.
+            self.binaries.count += 1;
+            return None;
+        }
+        self.binaries.push(data);
+        Some(num as u8)
+    }
 }
 
 /// Appends items to the list of a packet.
@@ -31,6 +44,7 @@ struct ListWriter<'b> {
 }
 
 impl<'b> ListWriter<'b> {
+    #[inline]
     fn separate(&mut self) {
         if self.comma {
             self.buffer.text.push(b',');
@@ -38,84 +52,49 @@ impl<'b> ListWriter<'b> {
         self.comma = true;
     }
 
-    fn item(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
+    /// The serializer of the next item.
+    #[inline]
+    fn item(&mut self) -> JsonSerializer<'_, PacketBuffer> {
         self.separate();
-        let PacketBuffer { text, binaries, .. } = &mut *self.buffer;
-        value.serialize(&mut json_serializer(text, binaries))
-    }
-
-    /// The fast path for a string without escapes: its JSON is itself in quotes. Returns the writer if the string has
-    /// escapes. Slow twin: serde_json, which looks for escapes byte by byte. (`koio/benches/codec.md`, `write a string of
-    /// 16 KiB`: 41,116 instructions, most of them valgrind's count of the copies.)
-    fn plain_string(mut self, string: &str) -> Result<(), Self> {
-        if !FastPath::PlainString.is_on() || !json::is_plain(string.as_bytes()) {
-            return Err(self);
-        }
-        self.separate();
-        let text = &mut self.buffer.text;
-        text.reserve(string.len() + 2);
-        text.push(b'"');
-        text.extend_from_slice(string.as_bytes());
-        text.push(b'"');
-        Ok(())
-    }
-
-    /// The serializer for one more item, which is the last.
-    fn last_item(mut self) -> JsonSerializer<'b> {
-        self.separate();
-        let PacketBuffer { text, binaries, .. } = self.buffer;
-        json_serializer(text, binaries)
-    }
-}
-
-impl BinarySink for BinaryFrames {
-    fn push(&mut self, data: &[u8]) -> io::Result<u8> {
-        const { assert!(MAX_ATTACHMENTS <= 10, "their numbers have one digit") };
-        let num = self.count;
-        if num >= MAX_ATTACHMENTS {
-            // Counted, not kept: `finish_list` in `encode.rs` sees by the count why writing failed.
-            self.count += 1;
-            return Err(io::ErrorKind::QuotaExceeded.into());
-        }
-        BinaryFrames::push(self, data);
-        Ok(num as u8)
+        JsonSerializer::new(self.buffer)
     }
 }
 
 /// The serializer for a value as a whole, which decides how many arguments it is.
-struct ArgsSerializer<'b, 's> {
-    list: ListWriter<'b>,
-    /// Where the serializer of a single argument is put. serde_json's serializers of lists and maps borrow it, and
-    /// outlive the call that makes them.
-    slot: &'s mut Option<JsonSerializer<'b>>,
-}
+struct ArgsSerializer<'b>(ListWriter<'b>);
 
-impl<'b, 's> ArgsSerializer<'b, 's> {
+impl<'b> ArgsSerializer<'b> {
     /// The value is one argument, and this serializes it.
-    fn one(self) -> &'s mut JsonSerializer<'b> {
-        self.slot.insert(self.list.last_item())
+    #[inline]
+    fn one(self) -> JsonSerializer<'b, PacketBuffer> {
+        let mut list = self.0;
+        list.separate();
+        JsonSerializer::new(list.buffer)
     }
 }
 
 macro_rules! one {
     ($($method:ident($($arg:ident: $type:ty),*) -> $ok:ty;)*) => {$(
+        #[inline]
         fn $method(self, $($arg: $type),*) -> Result<$ok, Self::Error> {
             self.one().$method($($arg),*)
         }
     )*};
 }
 
-impl<'b, 's> Serializer for ArgsSerializer<'b, 's> {
+impl<'b> Serializer for ArgsSerializer<'b> {
     type Ok = ();
     type Error = serde_json::Error;
-    type SerializeSeq = <&'s mut JsonSerializer<'b> as Serializer>::SerializeSeq;
-    type SerializeTuple = <&'s mut JsonSerializer<'b> as Serializer>::SerializeTuple;
-    type SerializeTupleStruct = <&'s mut JsonSerializer<'b> as Serializer>::SerializeTupleStruct;
-    type SerializeTupleVariant = <&'s mut JsonSerializer<'b> as Serializer>::SerializeTupleVariant;
-    type SerializeMap = <&'s mut JsonSerializer<'b> as Serializer>::SerializeMap;
-    type SerializeStruct = <&'s mut JsonSerializer<'b> as Serializer>::SerializeStruct;
+    type SerializeSeq = <JsonSerializer<'b, PacketBuffer> as Serializer>::SerializeSeq;
+    type SerializeTuple = <JsonSerializer<'b, PacketBuffer> as Serializer>::SerializeTuple;
+    type SerializeTupleStruct =
+        <JsonSerializer<'b, PacketBuffer> as Serializer>::SerializeTupleStruct;
+    type SerializeTupleVariant =
+        <JsonSerializer<'b, PacketBuffer> as Serializer>::SerializeTupleVariant;
+    type SerializeMap = <JsonSerializer<'b, PacketBuffer> as Serializer>::SerializeMap;
+    type SerializeStruct = <JsonSerializer<'b, PacketBuffer> as Serializer>::SerializeStruct;
     type SerializeStructVariant =
-        <&'s mut JsonSerializer<'b> as Serializer>::SerializeStructVariant;
+        <JsonSerializer<'b, PacketBuffer> as Serializer>::SerializeStructVariant;
 
     fn serialize_unit(self) -> Result<(), Self::Error> {
         Ok(())
@@ -127,7 +106,7 @@ impl<'b, 's> Serializer for ArgsSerializer<'b, 's> {
         value: &T,
     ) -> Result<(), Self::Error> {
         if name == SEVERAL_ARGS {
-            value.serialize(ArgListSerializer(self.list))
+            value.serialize(ArgListSerializer(self.0))
         } else {
             self.one().serialize_newtype_struct(name, value)
         }
@@ -146,13 +125,6 @@ impl<'b, 's> Serializer for ArgsSerializer<'b, 's> {
     ) -> Result<(), Self::Error> {
         self.one()
             .serialize_newtype_variant(name, index, variant, value)
-    }
-
-    fn serialize_str(self, text: &str) -> Result<(), Self::Error> {
-        match self.list.plain_string(text) {
-            Ok(()) => Ok(()),
-            Err(list) => ArgsSerializer { list, ..self }.one().serialize_str(text),
-        }
     }
 
     fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<(), Self::Error> {
@@ -174,6 +146,7 @@ impl<'b, 's> Serializer for ArgsSerializer<'b, 's> {
         serialize_f32(v: f32) -> ();
         serialize_f64(v: f64) -> ();
         serialize_char(v: char) -> ();
+        serialize_str(v: &str) -> ();
         serialize_bytes(v: &[u8]) -> ();
         serialize_none() -> ();
         serialize_unit_struct(name: &'static str) -> ();
@@ -200,7 +173,7 @@ impl SerializeSeq for ArgListSerializer<'_> {
     type Error = serde_json::Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
-        self.0.item(value)
+        value.serialize(self.0.item())
     }
 
     fn end(self) -> Result<(), Self::Error> {
@@ -213,7 +186,7 @@ impl SerializeTuple for ArgListSerializer<'_> {
     type Error = serde_json::Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
-        self.0.item(value)
+        value.serialize(self.0.item())
     }
 
     fn end(self) -> Result<(), Self::Error> {

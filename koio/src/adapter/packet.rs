@@ -1,4 +1,5 @@
-//! An event between nodes: without namespace and ack id, which each node adds for its own sockets.
+//! An event without namespace and ack id, which are added for the sockets that it goes to: on each node of a cluster, and
+//! in each namespace of a family.
 
 use bytes::Bytes;
 
@@ -6,15 +7,15 @@ use crate::wire::{Frame, Message};
 
 /// The event's JSON list, its name first, and its attachments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct NeutralPacket {
-    pub(super) list: Bytes,
-    pub(super) attachments: Vec<Bytes>,
+pub(crate) struct NeutralPacket {
+    pub(crate) list: Bytes,
+    pub(crate) attachments: Vec<Bytes>,
 }
 
 impl NeutralPacket {
     /// The packet of an event that was encoded for the sockets of this node in `namespace`. `None` if the frame is no
     /// such event.
-    pub(super) fn of_frame(frame: &Frame, namespace: &str) -> Option<Self> {
+    pub(crate) fn of_frame(frame: &Frame, namespace: &str) -> Option<Self> {
         let mut parts = frame.parts();
         let text = parts.next().filter(|part| part.text)?.payload;
         let copied = |slice: &[u8]| Bytes::copy_from_slice(slice);
@@ -25,7 +26,7 @@ impl NeutralPacket {
     }
 
     /// Encodes the event for the sockets of this node.
-    pub(super) fn to_frame(&self, namespace: &str, ack: Option<u64>) -> Frame {
+    pub(crate) fn to_frame(&self, namespace: &str, ack: Option<u64>) -> Frame {
         let mut text = match self.attachments.len() {
             0 => "2".to_owned(),
             count => format!("5{count}-"),

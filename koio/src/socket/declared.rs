@@ -1,0 +1,175 @@
+//! The namespaces that clients may connect to, by name.
+
+use std::{collections::HashSet, fmt, sync::Arc};
+
+use crate::ids::Pattern;
+
+/// The namespaces and the patterns that a server has declared.
+#[derive(Debug, Default)]
+pub(crate) struct DeclaredNamespaces {
+    names: HashSet<Arc<str>>,
+    /// Each with its text.
+    patterns: Vec<(Arc<str>, Arc<Pattern>)>,
+}
+
+/// Why no client can be in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoNamespace<'a> {
+    /// The name has no form on the wire.
+    Unspeakable,
+    /// It is not declared. One that is has a similar name.
+    Undeclared { similar: Option<&'a str> },
+}
+
+impl DeclaredNamespaces {
+    pub(crate) fn add(&mut self, name: &str, pattern: Option<&Pattern>) {
+        let name = Arc::from(name);
+        match pattern {
+            Some(pattern) => self.patterns.push((name, Arc::new(pattern.clone()))),
+            None => {
+                self.names.insert(name);
+            }
+        }
+    }
+
+    /// Whether clients may connect to it, or, if it is a pattern, to those that it matches.
+    pub(super) fn check(&self, name: &str) -> Result<(), NoNamespace<'_>> {
+        speakable(name)?;
+        let is_declared = self.names.contains(name)
+            || (self.patterns.iter())
+                .any(|(text, pattern)| **text == *name || pattern.matches(name));
+        if is_declared {
+            return Ok(());
+        }
+        let similar = self.similar(name);
+        Err(NoNamespace::Undeclared { similar })
+    }
+
+    /// The declared namespace, or pattern, that a misspelled name most likely means.
+    pub(crate) fn similar(&self, name: &str) -> Option<&str> {
+        let patterns = self.patterns.iter().map(|(text, _)| text);
+        let declared = self.names.iter().chain(patterns).map(|text| &**text);
+        let mut similar: Vec<_> = declared
+            .filter_map(|declared| Some((typos(name, declared)?, declared)))
+            .collect();
+        similar.sort_unstable();
+        similar.first().map(|(_, declared)| *declared)
+    }
+
+    /// The namespaces that are declared by their name.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.names.iter()
+    }
+}
+
+/// Whether a name has a form on the wire, where a comma ends it, and a question mark begins a query.
+pub(super) fn speakable(name: &str) -> Result<(), NoNamespace<'static>> {
+    match name.contains([',', '?']) {
+        true => Err(NoNamespace::Unspeakable),
+        false => Ok(()),
+    }
+}
+
+impl fmt::Display for NoNamespace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unspeakable => {
+                f.write_str("there can't be a comma or a question mark in a namespace")
+            }
+            Self::Undeclared { similar } => {
+                f.write_str("this server has declared no such namespace")?;
+                match similar {
+                    Some(similar) => write!(f, "; did you mean `{similar}`?"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// How many letters of a name were added, left out, changed, or swapped with the next, if so few that it is most likely a
+/// misspelling: one of three letters or more, two of six or more. Another case is none. `None` too if only digits differ:
+/// `/team1` and `/team2` are two names.
+fn typos(given: &str, meant: &str) -> Option<usize> {
+    let letters = |text: &str| -> Vec<char> {
+        let text = text.trim_matches('/').to_lowercase();
+        text.chars().take(64).collect()
+    };
+    let (given, meant) = (letters(given), letters(meant));
+    let without_digits = |text: &[char]| -> Vec<char> {
+        let letters = text.iter().filter(|letter| !letter.is_ascii_digit());
+        letters.copied().collect()
+    };
+    if given != meant && without_digits(&given) == without_digits(&meant) {
+        return None;
+    }
+    let most = match given.len().min(meant.len()) {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
+    };
+    if given.len().abs_diff(meant.len()) > most {
+        return None;
+    }
+    // The distance of Damerau and Levenshtein, row by row; `before` is the row above `above`.
+    let (mut before, mut above): (Vec<usize>, Vec<usize>) =
+        (Vec::new(), (0..=meant.len()).collect());
+    for (i, letter) in given.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, other) in meant.iter().enumerate() {
+            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
+            let changed = cell(&above, j) + usize::from(letter != other);
+            let mut least = changed.min(cell(&above, j + 1) + 1).min(cell(&row, j) + 1);
+            let swapped = i > 0
+                && j > 0
+                && given.get(i - 1) == Some(other)
+                && meant.get(j - 1) == Some(letter);
+            if swapped {
+                least = least.min(cell(&before, j - 1) + 1);
+            }
+            row.push(least);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above.last().copied().filter(|typos| *typos <= most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared() -> DeclaredNamespaces {
+        let mut declared = DeclaredNamespaces::default();
+        for name in ["/", "/chat", "/agents", "/team1", "/visitors/{id}"] {
+            declared.add(name, Pattern::parse(name).unwrap().as_ref());
+        }
+        declared
+    }
+
+    #[test]
+    fn a_namespace_is_declared_by_its_name_or_by_a_pattern_and_a_family_by_its_text() {
+        for name in ["/", "/chat", "/visitors/7", "/visitors/{id}"] {
+            assert_eq!(declared().check(name), Ok(()), "{name}");
+        }
+        for name in ["/nothing", "/visitors", "/visitors/{other}", "/visitors/"] {
+            assert!(declared().check(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_name_is_told_the_one_that_it_is_like() {
+        for (given, meant) in [
+            ("/chta", "/chat"),
+            ("/Chat", "/chat"),
+            ("/chat/", "/chat"),
+            ("/chats", "/chat"),
+            ("/agent", "/agents"),
+            ("/visitors/{ids}", "/visitors/{id}"),
+        ] {
+            assert_eq!(declared().similar(given), Some(meant), "{given}");
+        }
+        for given in ["/nothing", "/c", "/cat2", "/x/chat", "/team2"] {
+            assert_eq!(declared().similar(given), None, "{given}");
+        }
+    }
+}
