@@ -110,13 +110,11 @@ impl Handshake {
 }
 
 impl Handshake {
-    /// Half of a surrogate pair is mended as in events.
+    /// Half of a surrogate pair is mended, and `1.0` is an integer, as in events.
     fn read_auth<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         let json = self.auth_json();
-        serde_json::from_slice(json).or_else(|error| match wire::mend_surrogates(json) {
-            Some(mended) => serde_json::from_slice(&mended),
-            None => Err(error),
-        })
+        serde_json::from_slice(json)
+            .or_else(|error| wire::read_again(json, None).unwrap_or(Err(error)))
     }
 
     /// The same as plain data, for other nodes.

@@ -188,7 +188,7 @@ impl<'a> RefusedRequest<'a> {
         if let Refusal::Limit(LimitReached { limit, count, max }) = refusal {
             observers.notify(&Observation::SessionRefused { limit, count, max });
         }
-        let hint = Hint {
+        let hint = RefusalHint {
             refusal,
             request: self,
         };
@@ -225,7 +225,7 @@ impl<'a> RefusedRequest<'a> {
 }
 
 /// What decided that a request is refused, and what to write so that it is not.
-struct Hint<'a> {
+struct RefusalHint<'a> {
     refusal: Refusal,
     request: &'a RefusedRequest<'a>,
 }
@@ -236,7 +236,7 @@ const FIRST_REQUEST: &str = "/socket.io/?EIO=4&transport=polling";
 /// How nginx passes an upgrade on.
 const PASS_UPGRADE: &str = "nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";`";
 
-impl fmt::Display for Hint<'_> {
+impl fmt::Display for RefusalHint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = self.request;
         match self.refusal {
@@ -339,7 +339,7 @@ impl fmt::Display for Hint<'_> {
     }
 }
 
-impl Hint<'_> {
+impl RefusalHint<'_> {
     fn missing_upgrade(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = self.request;
         if request.version == Version::HTTP_2 {
@@ -399,7 +399,7 @@ mod tests {
         let request = head.body(()).unwrap();
         let request = RefusedRequest::new(&request, None);
         let request = &request;
-        Hint { refusal, request }.to_string()
+        RefusalHint { refusal, request }.to_string()
     }
 
     fn get(target: &str) -> http::request::Builder {
