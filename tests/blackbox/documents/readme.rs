@@ -19,7 +19,7 @@ const HELLO: &str = include_str!("../../../examples/hello/src/main.rs");
 const THIS: &str = include_str!("readme.rs");
 
 /// A program without what formatting may change: blanks, comments, commas at the end, the order of imports.
-pub(super) fn bare(program: &str) -> String {
+fn bare(program: &str) -> String {
     let mut lines: Vec<&str> = program
         .lines()
         .map(|line| line.split("//").next().unwrap_or_default().trim())
