@@ -37,7 +37,7 @@ pub(crate) use ending::Ending;
 pub use outbox::SendError;
 pub(crate) use outbox::{Fanout, NotQueued};
 pub use session::Session;
-pub(crate) use sessions::Sessions;
+pub(crate) use sessions::{SessionOutcome, Sessions};
 pub(crate) use task::wake_after_others;
 pub use transport_kind::TransportKind;
 pub(crate) use upstream::canonical;

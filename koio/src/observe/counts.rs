@@ -48,7 +48,9 @@ pub struct Counts {
     pub answers_lost: u64,
     /// Events that were dropped before a handler ran for them, because the server was shutting down.
     pub events_dropped: u64,
-    /// Sessions that ended before their client had got what was queued for it: it was gone, or did not come for it in time.
+    /// Sessions that ended before their client had got what was queued for it: it was gone, or did not take it in time. While the
+    /// server shuts down, also those whose client has left; what is cut at the deadline is in
+    /// [`Drained::cut`](crate::Drained::cut) alone.
     pub sessions_abandoned: u64,
     /// Packets that were dropped because their sender was not in the namespace: the server had just disconnected it, or refused
     /// its CONNECT.
