@@ -28,6 +28,7 @@ mod packets;
 mod process;
 mod protocol;
 mod record;
+mod refusals;
 mod rolling;
 mod scene;
 mod shutdown;

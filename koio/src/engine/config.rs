@@ -45,7 +45,12 @@ pub struct EngineConfig {
     /// and its session ends with a transport error.
     ///
     /// Progress is what the kernel takes: koio asks it eight times within this time, also where it has not said that there is
-    /// room. Behind TLS or another stream only what that stream accepts counts.
+    /// room. Behind TLS or another stream, and for an answer inside another server, only what that takes counts.
+    ///
+    /// The kernel takes more when about 64 KiB have left, and a client's kernel lets more come when about half of its receive
+    /// buffer, mostly 32 to 128 KiB, was read. With the default a client that reads without a pause is therefore certain to be
+    /// seen reading from about 13 kB/s on, and one that reads less than 6.5 kB/s may be taken for one that reads nothing. Raise
+    /// the timeout for lines that are slower.
     pub write_timeout: Duration,
     /// The longest pause of a message that has begun to arrive: between the bytes of a WebSocket message or of the body of
     /// a polling request, and between a packet and its attachments. Default 10 s. Then the session ends with a transport
@@ -219,6 +224,15 @@ impl EngineConfig {
         }
         Ok(())
     }
+}
+
+/// How often a busy connection is tried within `write_timeout`.
+const TRIES: u32 = 8;
+
+/// How long it takes until a connection is tried again that is busy: by a session's task, and for the answer to a poll.
+pub(crate) fn between_tries(write_timeout: Duration) -> Duration {
+    // 1 ms at least: with a `write_timeout` of nanoseconds there would be a try at every time.
+    (write_timeout / TRIES).max(Duration::from_millis(1))
 }
 
 /// A limit that contradicts itself or another one.

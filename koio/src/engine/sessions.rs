@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 use parking_lot::{Mutex, MutexGuard};
@@ -17,7 +18,7 @@ use super::{
     admission::{Admission, Admissions},
     session::Session,
 };
-use crate::{close_reason::CloseReason, ids::Sid, observe::Observers};
+use crate::{close_reason::CloseReason, ids::Sid, observe::Observers, time::now};
 
 /// Locks that the table is spread over, so that threads that open sessions rarely contend.
 const SHARDS: usize = 16;
@@ -29,6 +30,8 @@ pub(crate) struct Sessions {
     /// Tasks that have not ended. A closed session has left the table while its handlers still run in its task.
     tasks: AtomicUsize,
     refusing: AtomicBool,
+    /// When the sessions of a server that shuts down are cut.
+    cut_at: Mutex<Option<Instant>>,
     ended: EndedSessions,
     /// Notified when `tasks` falls to zero.
     drained: Notify,
@@ -40,7 +43,29 @@ pub(crate) struct Sessions {
 #[derive(Debug, Default)]
 struct EndedSessions {
     answered: AtomicUsize,
+    cut: AtomicUsize,
     abandoned: AtomicUsize,
+}
+
+/// How the session of a client ends when the server shuts down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionOutcome {
+    /// The client got all that was meant for it.
+    Answered,
+    /// The session had not ended at the deadline of the shutdown.
+    Cut,
+    /// It ended before, because of its client.
+    Abandoned,
+}
+
+impl EndedSessions {
+    fn counter(&self, outcome: SessionOutcome) -> &AtomicUsize {
+        match outcome {
+            SessionOutcome::Answered => &self.answered,
+            SessionOutcome::Cut => &self.cut,
+            SessionOutcome::Abandoned => &self.abandoned,
+        }
+    }
 }
 
 type Shard = HashSet<ListedSession, foldhash::fast::RandomState>;
@@ -122,9 +147,18 @@ impl Sessions {
         self.refusing.load(Ordering::SeqCst)
     }
 
-    /// Refuses new sessions from here on.
-    pub(crate) fn refuse(&self) {
+    /// Refuses new sessions from here on. The others are cut at this time, or at an earlier one that was given before.
+    pub(crate) fn refuse(&self, cut_at: Instant) {
+        let mut earliest = self.cut_at.lock();
+        *earliest = Some(earliest.map_or(cut_at, |earlier| earlier.min(cut_at)));
         self.refusing.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the time has come at which the sessions are cut. Asked by the clock and not by what was done, so that a client
+    /// whose patience ends at the same time counts alike on every thread.
+    fn is_cutting(&self) -> bool {
+        let cut_at = *self.cut_at.lock();
+        cut_at.is_some_and(|cut_at| now() >= cut_at)
     }
 
     /// Closes every session when its running events are answered. Queued frames are delivered first.
@@ -134,17 +168,9 @@ impl Sessions {
         }
     }
 
-    /// Of the sessions that have ended since new ones are refused: those whose client got all that was meant for it, and
-    /// those whose client was gone or did not come for it.
-    pub(crate) fn ended(&self) -> (usize, usize) {
-        let EndedSessions {
-            answered,
-            abandoned,
-        } = &self.ended;
-        (
-            answered.load(Ordering::SeqCst),
-            abandoned.load(Ordering::SeqCst),
-        )
+    /// The sessions that have ended like this since new ones are refused.
+    pub(crate) fn ended(&self, outcome: SessionOutcome) -> usize {
+        self.ended.counter(outcome).load(Ordering::SeqCst)
     }
 
     /// Closes every session at once.
@@ -205,17 +231,26 @@ impl Registration {
         }
     }
 
-    /// Counts the session's end. Called once, before the task is counted as ended.
-    pub(crate) fn count_end(&self, answered: bool) {
-        if self.sessions.is_refusing() {
-            let ended = &self.sessions.ended;
-            let counter = if answered {
-                &ended.answered
-            } else {
-                &ended.abandoned
-            };
-            counter.fetch_add(1, Ordering::SeqCst);
+    /// Whether the server shuts down, and cuts its sessions now.
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.sessions.is_refusing() && self.sessions.is_cutting()
+    }
+
+    /// Counts the session's end, if the server shuts down. Called once, before the task is counted as ended.
+    pub(crate) fn count_end(&self, answered: bool) -> Option<SessionOutcome> {
+        if !self.sessions.is_refusing() {
+            return None;
         }
+        let outcome = if answered {
+            SessionOutcome::Answered
+        } else if self.sessions.is_cutting() {
+            SessionOutcome::Cut
+        } else {
+            SessionOutcome::Abandoned
+        };
+        let counter = self.sessions.ended.counter(outcome);
+        counter.fetch_add(1, Ordering::SeqCst);
+        Some(outcome)
     }
 
     /// Takes the session out of the table.

@@ -25,6 +25,11 @@ pub struct Counts {
     pub protocol_errors: u64,
     /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
     pub packets_ignored: u64,
+    /// Requests that were refused, for whatever cause: see
+    /// [`RequestRefused`](super::Observation::RequestRefused).
+    pub requests_refused: u64,
+    /// Those of the [refused requests](Self::requests_refused) whose page's origin may not connect.
+    pub origins_refused: u64,
     /// Handshakes that were refused because of a limit on the number of sessions, or of handshakes.
     pub sessions_refused: u64,
     /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
@@ -43,7 +48,9 @@ pub struct Counts {
     pub answers_lost: u64,
     /// Events that were dropped before a handler ran for them, because the server was shutting down.
     pub events_dropped: u64,
-    /// Sessions that ended before their client had got what was queued for it: it was gone, or did not come for it in time.
+    /// Sessions that ended before their client had got what was queued for it: it was gone, or did not take it in time. While the
+    /// server shuts down, also those whose client has left; what is cut at the deadline is in
+    /// [`Drained::cut`](crate::Drained::cut) alone.
     pub sessions_abandoned: u64,
     /// Packets that were dropped because their sender was not in the namespace: the server had just disconnected it, or refused
     /// its CONNECT.
@@ -68,6 +75,8 @@ pub(super) struct Counters {
     limits_exceeded: AtomicU64,
     protocol_errors: AtomicU64,
     packets_ignored: AtomicU64,
+    requests_refused: AtomicU64,
+    origins_refused: AtomicU64,
     sessions_refused: AtomicU64,
     tls_failed: AtomicU64,
     connects_refused: AtomicU64,
@@ -99,6 +108,12 @@ impl Observer for Counters {
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::PacketIgnored { .. } => &self.packets_ignored,
+            Observation::RequestRefused { cause, .. } => {
+                if *cause == "origin" {
+                    self.origins_refused.fetch_add(1, Ordering::Relaxed);
+                }
+                &self.requests_refused
+            }
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::TlsFailed { .. } => &self.tls_failed,
             Observation::ConnectRefused { .. } => &self.connects_refused,
@@ -139,6 +154,8 @@ impl Counters {
             limits_exceeded: read(&self.limits_exceeded),
             protocol_errors: read(&self.protocol_errors),
             packets_ignored: read(&self.packets_ignored),
+            requests_refused: read(&self.requests_refused),
+            origins_refused: read(&self.origins_refused),
             sessions_refused: read(&self.sessions_refused),
             tls_failed: read(&self.tls_failed),
             connects_refused: read(&self.connects_refused),

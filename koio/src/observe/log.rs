@@ -5,12 +5,46 @@
 
 use tracing::{Span, debug, field, trace, warn};
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
 use super::{Observation, Observer};
-use crate::ids::SocketId;
+use crate::{ids::SocketId, time};
 
 /// Writes observations that are rare enough for a line of the log.
-#[derive(Debug)]
-pub(super) struct Log;
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    origins: OriginWarnings,
+}
+
+/// Limits the warnings about refused origins, which any page on the web can cause: the first, then one in a minute.
+#[derive(Debug, Default)]
+struct OriginWarnings {
+    /// The second from which on the next is due.
+    due: AtomicU32,
+    left_out: AtomicU64,
+}
+
+/// Seconds between two warnings.
+const BETWEEN_WARNINGS: u32 = 60;
+
+impl OriginWarnings {
+    /// If a warning is due: how many were left out since the last one.
+    fn take(&self, second: u32) -> Option<u64> {
+        // Relaxed: a warning more or less is no harm.
+        let due = self.due.load(Ordering::Relaxed);
+        let next = second.saturating_add(BETWEEN_WARNINGS);
+        let is_due = second >= due
+            && self
+                .due
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if is_due {
+            return Some(self.left_out.swap(0, Ordering::Relaxed));
+        }
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
 
 impl Observer for Log {
     fn observe(&self, observation: &Observation<'_>) {
@@ -30,13 +64,33 @@ impl Observer for Log {
                 debug!(target: "koio::engine", ?sid, "session abandoned: its client has not got what was queued for it");
             }
             Observation::RequestRefused {
+                cause,
                 status,
                 method,
+                path,
+                origin,
+                host,
+                peer,
                 upgrade,
                 message,
                 hint,
             } => {
-                debug!(target: "koio::transport", status, message, hint, method, upgrade, "request refused");
+                let peer = peer.map(tracing::field::display);
+                if cause == "origin"
+                    && let Some(left_out) = self.origins.take(time::second())
+                {
+                    warn!(
+                        target: "koio::transport",
+                        status, method, path, origin, host, peer, upgrade, left_out,
+                        "a page was refused for its origin: {hint}"
+                    );
+                } else {
+                    debug!(
+                        target: "koio::transport",
+                        cause, status, message, method, path, origin, host, peer, upgrade,
+                        "request refused: {hint}"
+                    );
+                }
             }
             Observation::SessionRefused { limit, count, max } => {
                 debug!(target: "koio::transport", limit, count, max, "session refused");
@@ -139,4 +193,21 @@ pub(crate) fn event_span<'a>(
 /// Logs that an observer of the user panicked.
 pub(super) fn observer_panicked() {
     tracing::error!(target: "koio::observe", "an observer panicked");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_about_origins_come_once_in_a_minute_and_count_those_between() {
+        let warnings = OriginWarnings::default();
+        assert_eq!(warnings.take(1), Some(0));
+        for second in [1, 1, 30, 60] {
+            assert_eq!(warnings.take(second), None);
+        }
+        assert_eq!(warnings.take(61), Some(4));
+        assert_eq!(warnings.take(62), None);
+        assert_eq!(warnings.take(1_000), Some(1));
+    }
 }

@@ -86,16 +86,27 @@ pub enum Observation<'a> {
     /// A request was refused: it could not open a session, or did not fit the session that it named (Engine.IO protocol,
     /// error codes).
     RequestRefused {
-        /// The status of the answer.
+        /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `limit`,
+        /// `shutdown`, or the name of a header or of a parameter.
+        cause: &'a str,
+        /// The status of the answer; over WebSocket it is 400 unless it is 405 or 503.
         status: u16,
         /// The request's method.
         method: &'a str,
+        /// The beginning of its path.
+        path: &'a str,
+        /// The page's origin, if it is text.
+        origin: Option<&'a str>,
+        /// The host that it asked, if there is one.
+        host: Option<&'a str>,
+        /// Where it came from, if that is known.
+        peer: Option<SocketAddr>,
         /// Whether it asked for a WebSocket.
         upgrade: bool,
         /// The message of the answer.
         message: &'a str,
-        /// The likely cause, for the operator of the server.
-        hint: &'a str,
+        /// The values that decided it and what to write, for the operator of the server.
+        hint: fmt::Arguments<'a>,
     },
     /// A handshake was refused because there are as many sessions, or handshakes of its connection, as a limit allows. The
     /// [`RequestRefused`](Self::RequestRefused) of the same request follows.

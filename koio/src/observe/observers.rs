@@ -19,6 +19,7 @@ pub(crate) struct Observers(Arc<ObserverList>);
 #[derive(Default)]
 struct ObserverList {
     counters: Counters,
+    log: Log,
     added: OnceLock<Vec<Box<dyn Observer>>>,
 }
 
@@ -34,7 +35,7 @@ impl Observers {
     /// Passes the observation to all observers.
     pub(crate) fn notify(&self, observation: &Observation<'_>) {
         self.0.counters.observe(observation);
-        Log.observe(observation);
+        self.0.log.observe(observation);
         self.observe_added(observation);
     }
 

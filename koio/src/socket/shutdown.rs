@@ -1,16 +1,18 @@
 //! Ending a server in order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::server_core::ServerCore;
 use crate::{
-    engine::{CloseReason, Sessions},
-    time::after,
+    engine::{CloseReason, SessionOutcome, Sessions},
+    time::{after, now},
 };
 
 /// The result of a shutdown: how the sessions ended.
 ///
-/// Sessions count whose tasks had not ended when the shutdown began. Events that were dropped because no handler had
+/// Sessions count whose tasks had not ended when the shutdown began, each once. A session that was not answered counts by the
+/// time at which it ended: before the deadline its client has given it up, and from then on the server has. So one whose client
+/// has taken nothing for as long as it may, at the very time of the deadline, is cut. Events that were dropped because no handler had
 /// started for them are in [`Counts::events_dropped`](crate::observe::Counts::events_dropped).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,12 +20,22 @@ pub struct Drained {
     /// Sessions that ended in order: the handlers that ran have finished, and the client was sent their answers and
     /// everything else that was queued for it.
     pub answered: usize,
-    /// Sessions that were cut at the deadline. Their handlers, and what was queued, were dropped.
+    /// Sessions that had not ended at the deadline: a handler ran, somebody held an [`Ack`](crate::Ack), or the client had not
+    /// taken what was queued for it. Their handlers, and what was queued, were dropped.
     pub cut: usize,
-    /// Sessions whose handlers have finished, but whose client was gone, or did not come in time for what was queued for
-    /// it.
+    /// Sessions that ended before the deadline because of their client: it left, or it took nothing of what was queued for it
+    /// for as long as a closing session waits
+    /// ([`poll_again_timeout`](crate::engine::EngineConfig::poll_again_timeout); 1 s for a poll). As many are added to
+    /// [`Counts::sessions_abandoned`](crate::observe::Counts::sessions_abandoned).
     pub abandoned: usize,
 }
+
+/// In the order of the fields of [`Drained`].
+const OUTCOMES: [SessionOutcome; 3] = [
+    SessionOutcome::Answered,
+    SessionOutcome::Cut,
+    SessionOutcome::Abandoned,
+];
 
 /// How long the sessions that were cut have to end. They wait for nothing but the next polls of their tasks.
 const CUT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,8 +46,10 @@ impl<M> ServerCore<M> {
             // `stopped` stays false: a server that starts later has not been shut down.
             return Drained::default();
         };
-        self.set_deadline(deadline);
-        let drained = self.drain(&sessions, deadline).await;
+        // Read before any session is told, so that no patience with a client ends earlier that is as long.
+        let by = after(deadline);
+        self.set_deadline(by);
+        let drained = self.drain(&sessions, by).await;
         if let Some(cluster) = self.cluster() {
             cluster.close();
         }
@@ -43,8 +57,7 @@ impl<M> ServerCore<M> {
         drained
     }
 
-    fn set_deadline(&self, deadline: Duration) {
-        let by = after(deadline);
+    fn set_deadline(&self, by: Instant) {
         let mut earliest = self.stop_by.lock();
         *earliest = Some(earliest.map_or(by, |earlier| earlier.min(by)));
     }
@@ -58,22 +71,25 @@ impl<M> ServerCore<M> {
         }
     }
 
-    async fn drain(&self, sessions: &Sessions, deadline: Duration) -> Drained {
-        sessions.refuse();
-        let (answered_before, abandoned_before) = sessions.ended();
+    async fn drain(&self, sessions: &Sessions, by: Instant) -> Drained {
+        sessions.refuse(by);
+        let ended = |outcome| sessions.ended(outcome);
+        let before = OUTCOMES.map(ended);
+        let deadline = by.saturating_duration_since(now());
         tracing::info!(sessions = sessions.tasks(), ?deadline, "shutting down");
         sessions.drain_all();
-        let in_time = tokio::time::timeout(deadline, sessions.drained()).await;
-        let cut = if in_time.is_ok() { 0 } else { sessions.tasks() };
-        let (answered, abandoned) = sessions.ended();
-        if cut > 0 {
-            tracing::warn!(sessions = cut, "cut at the deadline");
+        let in_time = tokio::time::timeout_at(by.into(), sessions.drained()).await;
+        if in_time.is_err() && sessions.tasks() > 0 {
+            tracing::warn!(sessions = sessions.tasks(), "cut at the deadline");
             sessions.cut_all(CloseReason::ServerShuttingDown);
             let _ = tokio::time::timeout(CUT_TIMEOUT, self.abort_handlers(sessions)).await;
         }
+        let [answered, cut, abandoned] = OUTCOMES.map(ended);
+        let [answered_before, cut_before, abandoned_before] = before;
         Drained {
             answered: answered.saturating_sub(answered_before),
-            cut,
+            // Those that still run included: a handler that blocks its thread, for example.
+            cut: cut.saturating_sub(cut_before) + sessions.tasks(),
             abandoned: abandoned.saturating_sub(abandoned_before),
         }
     }

@@ -34,6 +34,15 @@ impl AnyStream {
             Self::Other(_) => Weak::new(),
         }
     }
+
+    /// Writes without waiting, also where the kernel has not said that there is room. What is not a socket has said all it
+    /// knows.
+    pub(super) fn insist(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(tcp) => tcp.insist(bytes),
+            Self::Other(_) => Poll::Pending,
+        }
+    }
 }
 
 impl From<Tcp> for AnyStream {

@@ -6,10 +6,15 @@ mod http1;
 mod lazy_timer;
 pub(crate) mod polling;
 mod read_buffer;
+mod stalled_write;
 mod tcp;
 mod websocket;
 
-pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
+pub(crate) use self::http::RequestRules;
+pub use self::http::{
+    BadCookie, BadOrigin, BadProxy, Body, EngineService, Origins, Responding, SessionCookie,
+    TrustedProxies,
+};
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;
 pub(crate) use self::{

@@ -278,6 +278,14 @@ impl Tcp {
         self.write.clone()
     }
 
+    /// Writes without waiting. Asks the kernel itself, also where it has not said that there is room.
+    pub(super) fn insist(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &self.write {
+            Some(writer) => Insisting(writer.half.as_ref()).write(bytes),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
     fn poll_try(
         &self,
         cx: &mut Context<'_>,

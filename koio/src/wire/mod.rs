@@ -25,7 +25,7 @@ pub use engineio::{EnginePacket, Frame, Message, Part, Parts, payload};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub(crate) use error::{shorten, shortened};
 pub use json::Bytes;
-pub(crate) use json::mend_surrogates;
+pub(crate) use json::read_again;
 pub use socketio::{
     ArgError, ArgList, ArgsReader, Assembler, Event, Incoming, MAX_ATTACHMENTS, Packet, PacketKind,
     PacketLimits, RESERVED_EVENTS, RawArgs, ack, connect, connect_error, disconnect, event,

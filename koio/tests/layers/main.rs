@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("fast_path", &[]),
     ("close_reason", &[]),
-    ("observe", &["ids", "close_reason"]),
+    ("observe", &["ids", "time", "close_reason"]),
     ("wire", &["ids", "fast_path"]),
     (
         "engine",

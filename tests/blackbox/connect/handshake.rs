@@ -68,13 +68,15 @@ async fn a_handshake_with_another_protocol_version_is_refused() {
 
 #[tokio::test]
 async fn a_handshake_with_a_repeated_parameter_is_refused() {
-    let queries = [
-        "EIO=4&EIO=3&transport=polling",
-        "EIO=4&transport=polling&transport=websocket",
-        "EIO=4&transport=websocket&sid=a&sid=b",
-        "EIO=4&transport=polling&sid=a&sid=b",
-    ];
-    assert_refused(&queries, 3, "Bad request").await;
+    for (query, parameter) in [
+        ("EIO=4&EIO=3&transport=polling", "EIO"),
+        ("EIO=4&transport=polling&transport=websocket", "transport"),
+        ("EIO=4&transport=websocket&sid=a&sid=b", "sid"),
+        ("EIO=4&transport=polling&sid=a&sid=b", "sid"),
+    ] {
+        let message = format!("Bad request: two values of {parameter}");
+        assert_refused(&[query], 3, &message).await;
+    }
 }
 
 #[tokio::test]

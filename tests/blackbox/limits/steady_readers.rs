@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use koio::Io;
-use koio_tests::{Bare, Frame, serve, within};
+use koio_tests::{Bare, Frame, Polling, serve, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep};
+use tokio::net::TcpSocket;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// What the client reads in each step.
 const STEP: usize = 50_000;
@@ -49,6 +50,44 @@ async fn an_event_of_4_mb_reaches_a_client_that_takes_eight_write_timeouts_for_i
     assert!(started.elapsed() > Duration::from_secs(7));
     assert!(socket.is_connected());
     assert_eq!(server.handle.counts().slow_consumers, 0);
+}
+
+/// The kernel says that there is room when about 80 kB have left, which takes this client longer than `write_timeout`.
+#[tokio::test]
+async fn an_answer_to_a_poll_reaches_a_client_that_the_kernel_reports_too_late() {
+    const RATE: f64 = 60_000.0;
+    const LENGTH: usize = 400_000;
+    for way in ["X-Way: short", "Access-Control-Request-Method: POST"] {
+        let io = Io::new().config(|config| config.engine.write_timeout = Duration::from_secs(1));
+        let server = serve(io).await;
+        let mut session = Polling::open(server.target()).await;
+        session.send("40").await;
+        session.get().await;
+        let socket = server.handle.sockets().pop().expect("a socket");
+        socket.emit("large", "x".repeat(LENGTH)).expect("room");
+        let small = TcpSocket::new_v4().expect("a socket");
+        small.set_recv_buffer_size(16 * 1024).expect("SO_RCVBUF");
+        let mut stream = small.connect(server.addr).await.expect("a connection");
+        let path = session.path();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{way}\r\n\r\n");
+        let sent = stream.write_all(request.as_bytes()).await;
+        sent.expect("a server that reads");
+        let started = Instant::now();
+        let (mut block, mut read) = ([0; 2_000], 0);
+        while read < LENGTH {
+            let more = within("more bytes", stream.read(&mut block)).await;
+            let more = more.unwrap_or(0);
+            assert!(
+                more > 0,
+                "{way}: cut after {read} bytes, {:?}",
+                started.elapsed()
+            );
+            read += more;
+            sleep_until(started + Duration::from_secs_f64(read as f64 / RATE)).await;
+        }
+        session.send("41").await;
+        assert_eq!(server.handle.counts().answers_cut, 0);
+    }
 }
 
 /// Those who never read are cut by `write_timeout`, and the others notice nothing.

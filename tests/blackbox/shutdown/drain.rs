@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use koio::{CloseReason, Context, Io, Namespace, State, handlers, on};
-use koio_tests::{Client, Received, Transport, client, serve};
+use koio_tests::{Bare, Client, Received, Transport, client, serve};
 use tokio::time::Instant;
 
 use crate::memory::Memory;
@@ -174,7 +174,7 @@ async fn a_shutdown_with_a_deadline_of_zero_cuts_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_is_waited_for_until_the_deadline_and_no_longer() {
-    for seconds in [2, 60] {
+    for seconds in [2, 5, 60] {
         let memory = Memory::new(Io::new());
         let mut peer = memory.websocket(1_024).await.expect("a session");
         let socket = peer.join(&memory.io).await;
@@ -182,9 +182,10 @@ async fn a_client_that_reads_nothing_is_waited_for_until_the_deadline_and_no_lon
         let started = Instant::now();
         let drained = memory.io.shutdown(Duration::from_secs(seconds)).await;
         let took = started.elapsed();
-        // A client that takes nothing for 5 s will take nothing any more.
+        // A client that takes nothing for 5 s will take nothing any more. When both times are over at once the server has given
+        // it up.
         let (least, counted) = match seconds {
-            2 => (2, (0, 1, 0)),
+            2 | 5 => (seconds, (0, 1, 0)),
             _ => (5, (0, 0, 1)),
         };
         assert!(took >= Duration::from_secs(least), "{took:?}");
@@ -194,7 +195,50 @@ async fn a_client_that_reads_nothing_is_waited_for_until_the_deadline_and_no_lon
             counted,
             "{seconds} s"
         );
+        let abandoned = memory.io.counts().sessions_abandoned;
+        assert_eq!(abandoned, drained.abandoned as u64, "{seconds} s");
     }
+}
+
+/// The threads of the server look at the two times in any order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_read_nothing_are_cut_if_their_patience_ends_with_the_shutdown() {
+    const CLIENTS: usize = 8;
+    let second = Duration::from_secs(1);
+    let io = Io::new().config(move |config| config.engine.poll_again_timeout = second);
+    let server = serve(io).await;
+    let silent = Bare::crowd(server.addr, CLIENTS).await;
+    let silent: Vec<_> = silent.into_iter().map(Bare::into_stream).collect();
+    for socket in server.handle.sockets() {
+        for _ in 0..8 {
+            // More than the kernel takes. The last ones may be too many.
+            socket.emit("long", "x".repeat(900_000)).ok();
+        }
+    }
+    let drained = server.handle.shutdown(second).await;
+    assert_eq!((drained.cut, drained.abandoned), (CLIENTS, 0));
+    assert_eq!(server.handle.counts().sessions_abandoned, 0);
+    drop(silent);
+}
+
+/// A client that leaves while the server shuts down is abandoned, in both counts.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_while_the_server_shuts_down_is_counted_alike_everywhere() {
+    let record = Record::default();
+    let memory = recorded(&record);
+    let mut busy = memory.client(Transport::WebSocket).await;
+    busy.send(r#"42["work",1,5000]"#).await;
+    record.until("begin 1").await;
+    let io = memory.io.clone();
+    let ending = tokio::spawn(async move { io.shutdown(MINUTE).await });
+    tokio::task::yield_now().await;
+    busy.close().await;
+    let drained = ending.await.expect("a shutdown");
+    assert_eq!(
+        (drained.answered, drained.cut, drained.abandoned),
+        (0, 0, 1)
+    );
+    assert_eq!(memory.io.counts().sessions_abandoned, 1);
 }
 
 #[tokio::test(start_paused = true)]

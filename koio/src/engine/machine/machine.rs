@@ -15,12 +15,12 @@ use super::{
     rare::{Leaving, RareState},
 };
 use crate::{
-    engine::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind},
+    engine::{
+        CloseReason, EngineConfig, config::between_tries, ending::Ending,
+        transport_kind::TransportKind,
+    },
     wire::EnginePacket,
 };
-
-/// How often a busy connection is tried within `write_timeout`.
-const TRIES: u32 = 8;
 
 /// How long a session whose client sent a close packet in a POST waits for the poll that the client sent beside it. The two
 /// race on different connections, and the poll is answered with a noop.
@@ -100,8 +100,7 @@ impl Machine {
 
     /// When a connection that is busy now is tried next.
     pub(super) fn next_try(&self, now: Instant) -> Instant {
-        // 1 ms at least: with a `write_timeout` of nanoseconds `expire` would give a tick for ever.
-        now + (self.config.write_timeout / TRIES).max(Duration::from_millis(1))
+        now + between_tries(self.config.write_timeout)
     }
 
     /// When a client whose connection has ended is taken for gone, unless it has [returned](Self::returned).

@@ -2,7 +2,7 @@
 
 use std::task::Context;
 
-use super::session_task::{NoTransport, SecondTransport, SessionEnd, SessionTask};
+use super::session_task::{Delivery, NoTransport, SecondTransport, SessionEnd, SessionTask};
 use crate::{
     close_reason::CloseReason,
     engine::{ending::Ending, machine::Input, transport::CloseProgress},
@@ -69,7 +69,7 @@ impl SessionTask {
             self.machine.delivers(self.transport.last_answer(), now());
         }
         if progress == CloseProgress::Finished || flushes && self.has_nothing_to_say() {
-            self.delivered = true;
+            self.delivered();
             // At once: a client that sees its request answered finds the session gone.
             self.input(Input::Finished);
         }
@@ -93,11 +93,11 @@ impl SessionTask {
         match self.transport.poll_close(cx) {
             CloseProgress::Flushing => {}
             CloseProgress::AwaitingClient => {
-                self.delivered = true;
+                self.delivered();
                 self.input(Input::CloseSent);
             }
             CloseProgress::Finished => {
-                self.delivered = true;
+                self.delivered();
                 self.input(Input::Finished);
             }
         }
@@ -112,14 +112,27 @@ impl SessionTask {
             && self.probe().is_none()
     }
 
-    /// Whether the client of a server that shuts down got everything that was meant for it.
-    pub(super) fn is_answered(&self) -> bool {
-        let shut_down = |end: SessionEnd| end.reason == CloseReason::ServerShuttingDown;
-        self.delivered && self.ending.is_some_and(shut_down)
+    fn delivered(&mut self) {
+        if self.delivery == Delivery::Owed {
+            self.delivery = Delivery::Done;
+        }
     }
 
-    /// Something was queued for the client, which will not get it.
-    fn count_abandoned(&self) {
+    /// Whether the client of a server that shuts down got everything that was meant for it.
+    pub(super) fn is_answered(&self) -> bool {
+        let shut_down = |end: SessionEnd| {
+            end.reason == CloseReason::ServerShuttingDown && end.ending == Ending::Flush
+        };
+        self.delivery == Delivery::Done && self.ending.is_some_and(shut_down)
+    }
+
+    /// Something was queued for the client, which will not get it; or it has left a server that shuts down. What is left at the
+    /// deadline of a shutdown is cut, and not abandoned.
+    pub(super) fn count_abandoned(&mut self) {
+        if self.delivery == Delivery::Abandoned || self.registration.is_cutting() {
+            return;
+        }
+        self.delivery = Delivery::Abandoned;
         let sid = self.session.sid();
         let abandoned = Observation::SessionAbandoned { sid };
         self.registration.observers().notify(&abandoned);
@@ -128,7 +141,7 @@ impl SessionTask {
     /// Nothing is left to do for the client.
     pub(super) fn gone(&mut self) {
         let flushes = |end: SessionEnd| end.ending == Ending::Flush;
-        if !self.delivered && self.ending.is_some_and(flushes) {
+        if self.delivery == Delivery::Owed && self.ending.is_some_and(flushes) {
             self.count_abandoned();
         }
         let shared = self.session.shared();

@@ -13,7 +13,7 @@ use crate::{
         ending::Ending,
         machine::{Input, Machine, Output},
         outbox::{Outbox, Urgency},
-        sessions::Registration,
+        sessions::{Registration, SessionOutcome},
         transport::{CloseProgress, FrameSource, Received, Transport, TransportLost},
         transport_kind::TransportKind,
     },
@@ -39,12 +39,21 @@ pub(crate) struct SessionTask {
     pub(super) partial: bool,
     /// Whether the server shuts down, and the session closes as soon as its running events are answered.
     pub(super) draining: bool,
-    /// Whether the transport of a closing session has sent everything.
-    pub(super) delivered: bool,
+    pub(super) delivery: Delivery,
     /// Set when the session ends.
     pub(super) ending: Option<SessionEnd>,
     /// Dropped last: it counts the task until everything else is dropped.
     pub(super) registration: Registration,
+}
+
+/// What has become of what was queued for the client of a session that ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivery {
+    Owed,
+    /// The transport has sent everything.
+    Done,
+    /// The session was counted as abandoned.
+    Abandoned,
 }
 
 /// How a session ends.
@@ -89,7 +98,7 @@ impl SessionTask {
             deadlines_paused: false,
             partial: false,
             draining: false,
-            delivered: false,
+            delivery: Delivery::Owed,
             ending: None,
             registration,
         }
@@ -147,7 +156,10 @@ impl Drop for SessionTask {
             shared.outbox.close(Ending::Cut);
             shared.commands.close();
         }
-        self.registration.count_end(self.is_answered());
+        let outcome = self.registration.count_end(self.is_answered());
+        if outcome == Some(SessionOutcome::Abandoned) {
+            self.count_abandoned();
+        }
     }
 }
 

@@ -1,103 +1,16 @@
-//! What an Engine.IO request asks for, and the refusals of the protocol (section "Protocol", error codes).
+//! What an Engine.IO request asks for.
 
 use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, Method, StatusCode, Version, header};
+use http::{HeaderMap, Method, Version, header};
 use memchr::{memchr, memchr2};
 
+use super::refusal::Refusal;
 use crate::{
-    engine::{EngineConfig, LimitReached, NotOpened, TransportKind},
+    engine::{EngineConfig, TransportKind},
     ids::Sid,
 };
-
-/// A refusal, with the code and the message of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    TransportUnknown,
-    SessionUnknown,
-    BadHandshakeMethod,
-    BadRequest,
-    Forbidden,
-    UnsupportedVersion,
-    /// A method other than GET and POST, for a session. The protocol has no code for it.
-    MethodNotAllowed,
-    /// The server is shutting down, or out of ids.
-    Unavailable,
-    /// There are too many sessions, or handshakes.
-    Limit(LimitReached),
-}
-
-impl From<NotOpened> for Refusal {
-    fn from(why: NotOpened) -> Self {
-        match why {
-            NotOpened::Refusing | NotOpened::NoId => Self::Unavailable,
-            NotOpened::Limit(limit) => Self::Limit(limit),
-        }
-    }
-}
-
-impl Refusal {
-    pub(crate) const fn code(self) -> Option<u8> {
-        Some(match self {
-            Self::TransportUnknown => 0,
-            Self::SessionUnknown => 1,
-            Self::BadHandshakeMethod => 2,
-            Self::BadRequest => 3,
-            Self::Forbidden => 4,
-            Self::UnsupportedVersion => 5,
-            Self::MethodNotAllowed | Self::Unavailable | Self::Limit(_) => return None,
-        })
-    }
-
-    pub(crate) fn message(self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
-            Self::TransportUnknown => "Transport unknown",
-            Self::SessionUnknown => "Session ID unknown",
-            Self::BadHandshakeMethod => "Bad handshake method",
-            Self::BadRequest => "Bad request",
-            Self::Forbidden => "Forbidden",
-            Self::UnsupportedVersion => "Unsupported protocol version",
-            Self::MethodNotAllowed => "Method not allowed",
-            Self::Unavailable => "Unavailable",
-            Self::Limit(limit) => return Cow::Owned(limit.to_string()),
-        })
-    }
-
-    pub(crate) const fn status(self) -> StatusCode {
-        match self {
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unavailable | Self::Limit(_) => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// The likely cause, for the log.
-    pub(crate) const fn hint(self) -> &'static str {
-        match self {
-            Self::TransportUnknown => {
-                "is this a Socket.IO client, and is its transport switched on?"
-            }
-            Self::SessionUnknown => {
-                "the session has ended, or a balancer sent the request to another server (sticky sessions)"
-            }
-            Self::BadHandshakeMethod => {
-                "a session is opened with GET; for pages of other hosts see allow_origin"
-            }
-            Self::BadRequest => {
-                "does a proxy strip the Upgrade header, or was the session upgraded before?"
-            }
-            Self::Forbidden => "the page's origin is not allowed; see allow_origin",
-            Self::UnsupportedVersion => "clients before Socket.IO 3 are not supported",
-            Self::MethodNotAllowed => "polling uses GET and POST",
-            Self::Unavailable => "the server is shutting down",
-            Self::Limit(_) => {
-                "see the limit in EngineConfig; a flood of handshakes, or more clients than it allows?"
-            }
-        }
-    }
-}
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,8 +27,8 @@ struct EngineQuery<'a> {
     version: Option<Cow<'a, [u8]>>,
     transport: Option<Cow<'a, [u8]>>,
     sid: Option<Cow<'a, [u8]>>,
-    /// Whether one of these is given twice.
-    ambiguous: bool,
+    /// One of these that is given twice.
+    ambiguous: Option<&'static str>,
     jsonp: bool,
 }
 
@@ -144,17 +57,19 @@ impl<'a> EngineQuery<'a> {
     }
 
     fn set(&mut self, name: &[u8], value: impl FnOnce() -> Cow<'a, [u8]>) {
-        let parameter = match name {
-            b"EIO" => &mut self.version,
-            b"transport" => &mut self.transport,
-            b"sid" => &mut self.sid,
+        let (parameter, name) = match name {
+            b"EIO" => (&mut self.version, "EIO"),
+            b"transport" => (&mut self.transport, "transport"),
+            b"sid" => (&mut self.sid, "sid"),
             b"j" => {
                 self.jsonp = true;
                 return;
             }
             _ => return,
         };
-        self.ambiguous |= parameter.replace(value()).is_some();
+        if parameter.replace(value()).is_some() {
+            self.ambiguous.get_or_insert(name);
+        }
     }
 }
 
@@ -180,8 +95,13 @@ impl RequestUpgrade {
         self != Self::None
     }
 
-    fn is_for(self, transport: TransportKind) -> bool {
-        self.is_websocket() == (transport == TransportKind::WebSocket)
+    /// Whether it is what this transport needs.
+    fn check(self, transport: TransportKind) -> Result<(), Refusal> {
+        match (self.is_websocket(), transport == TransportKind::WebSocket) {
+            (false, true) => Err(Refusal::NoUpgrade),
+            (true, false) => Err(Refusal::UpgradedPoll),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -237,27 +157,26 @@ pub(crate) fn judge(
         _ => return Err(Refusal::TransportUnknown),
     };
     if !transport.is_enabled(config) {
-        return Err(Refusal::TransportUnknown);
+        return Err(Refusal::TransportOff(transport));
     }
     // A parameter given twice is ambiguous: proxies and servers may read different values. JSONP belongs to older
     // revisions of the protocol.
-    if query.ambiguous || query.jsonp {
-        return Err(Refusal::BadRequest);
+    if let Some(parameter) = query.ambiguous {
+        return Err(Refusal::Ambiguous(parameter));
+    }
+    if query.jsonp {
+        return Err(Refusal::Jsonp);
     }
     if let Some(sid) = query.sid {
-        let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown)?;
+        let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown(None))?;
         // A proxy that strips the `Upgrade` header fails here.
-        if !upgrade.is_for(transport) {
-            return Err(Refusal::BadRequest);
-        }
+        upgrade.check(transport)?;
         return Ok(RequestIntent::Session(sid, transport));
     }
     if method != Method::GET && upgrade != RequestUpgrade::WebSocketStream {
         return Err(Refusal::BadHandshakeMethod);
     }
-    if !upgrade.is_for(transport) {
-        return Err(Refusal::BadRequest);
-    }
+    upgrade.check(transport)?;
     if query.version.as_deref() != Some(b"4".as_slice()) {
         return Err(Refusal::UnsupportedVersion);
     }
@@ -336,9 +255,14 @@ mod tests {
             ("EIO=4&transport=websocket", Plain),
             ("EIO=4&transport=polling", WebSocket),
         ] {
-            assert_eq!(ask(&Method::GET, query, upgrade), Err(Refusal::BadRequest));
+            let refusal = if upgrade == Plain {
+                Refusal::NoUpgrade
+            } else {
+                Refusal::UpgradedPoll
+            };
+            assert_eq!(ask(&Method::GET, query, upgrade), Err(refusal));
             let query = format!("{query}&sid={SID}");
-            assert_eq!(ask(&Method::GET, &query, upgrade), Err(Refusal::BadRequest));
+            assert_eq!(ask(&Method::GET, &query, upgrade), Err(refusal));
         }
     }
 
@@ -346,7 +270,7 @@ mod tests {
     fn a_session_id_without_the_shape_of_one_is_unknown() {
         for sid in ["", "x", "__proto__", "..%2f"] {
             let query = format!("EIO=4&transport=polling&sid={sid}");
-            assert_eq!(get(&query), Err(Refusal::SessionUnknown), "{sid}");
+            assert_eq!(get(&query), Err(Refusal::SessionUnknown(None)), "{sid}");
         }
     }
 
@@ -364,13 +288,14 @@ mod tests {
 
     #[test]
     fn ambiguous_queries_are_refused() {
-        for query in [
-            "EIO=4&EIO=3&transport=polling",
-            "EIO=4&transport=polling&transport=polling",
-            "EIO=4&transport=polling&sid=a&sid=b",
-            "EIO=4&transport=polling&j=1",
+        for (query, parameter) in [
+            ("EIO=4&EIO=3&transport=polling", "EIO"),
+            ("EIO=4&transport=polling&transport=polling", "transport"),
+            ("EIO=4&transport=polling&sid=a&sid=b", "sid"),
         ] {
-            assert_eq!(get(query), Err(Refusal::BadRequest), "{query}");
+            assert_eq!(get(query), Err(Refusal::Ambiguous(parameter)), "{query}");
         }
+        let jsonp = get("EIO=4&transport=polling&j=1");
+        assert_eq!(jsonp, Err(Refusal::Jsonp));
     }
 }

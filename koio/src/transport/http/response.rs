@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION},
 };
 
-use super::{Body, request::Refusal};
+use super::{Body, refusal::Refusal};
 use crate::transport::polling::PollResponse;
 
 /// The body of the response to a POST whose packets were received.
@@ -97,6 +97,13 @@ pub(crate) fn refused_upgrade(refusal: Refusal) -> Response<Body> {
         retry_and_close(&mut response);
     } else {
         close(&mut response);
+    }
+    if refusal == Refusal::WebSocketVersion {
+        // RFC 6455 section 4.4. The status is that of ws, with which the reference refuses.
+        let version = HeaderValue::from_static("13");
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, version);
     }
     response
 }

@@ -5,17 +5,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
 };
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::HttpConnection;
-use crate::{
-    time::now,
-    transport::{AnyStream, lazy_timer::LazyTimer, polling::NothingTaken},
-};
+use crate::transport::{AnyStream, lazy_timer::LazyTimer, stalled_write::StalledWrite};
 
 /// The most bytes that one read drops when a connection is closed.
 const DROPPED_AT_ONCE: usize = 8 * 1024;
@@ -38,9 +34,7 @@ pub(crate) struct HttpStream {
 struct StreamDeadlines {
     connection: Arc<HttpConnection>,
     read: LazyTimer,
-    write: LazyTimer,
-    /// Since when the client takes no bytes.
-    stalled: Option<Instant>,
+    write: StalledWrite,
 }
 
 impl HttpStream {
@@ -52,8 +46,7 @@ impl HttpStream {
             deadlines: StreamDeadlines {
                 connection,
                 read: LazyTimer::default(),
-                write: LazyTimer::default(),
-                stalled: None,
+                write: StalledWrite::default(),
             },
         }
     }
@@ -84,7 +77,7 @@ impl StreamDeadlines {
             Poll::Ready(Ok(())) => self.connection.has_read(),
             Poll::Ready(Err(_)) => self.connection.reset(),
             // While an answer is written, the deadline is that of the writing.
-            Poll::Pending if self.stalled.is_none() => {
+            Poll::Pending if !self.write.is_stalled() => {
                 if let Some(by) = self.connection.read_by() {
                     return self.read.poll(cx, by).map(Ok);
                 }
@@ -95,34 +88,30 @@ impl StreamDeadlines {
     }
 
     fn before_write(&self) {
-        if self.stalled.is_some() {
+        if self.write.is_stalled() {
             self.connection.tries_again();
         }
     }
 
+    /// What hyper gets for a write. `insist` tries it again without waiting.
     fn after_write(
         &mut self,
-        written: Poll<io::Result<usize>>,
+        mut written: Poll<io::Result<usize>>,
         cx: &mut Context<'_>,
+        insist: impl FnMut() -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        match written {
+        if written.is_pending()
+            && let Some(timeout) = self.connection.write_timeout()
+        {
+            written = self.write.poll(cx, timeout, insist);
+        }
+        match &written {
             Poll::Ready(Ok(_)) => {
-                self.stalled = None;
+                self.write.progressed();
                 self.connection.has_written();
             }
-            Poll::Ready(Err(_)) => self.connection.cut("it could not be written"),
-            Poll::Pending => {
-                self.connection.is_stalled();
-                let since = *self.stalled.get_or_insert_with(now);
-                let timeout = self.connection.write_timeout();
-                if let Some(timeout) = timeout
-                    && let Some(by) = since.checked_add(timeout)
-                {
-                    ready!(self.write.poll(cx, by));
-                    self.connection.cut(&NothingTaken(timeout).to_string());
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-            }
+            Poll::Ready(Err(error)) => self.connection.cut(&error.to_string()),
+            Poll::Pending => self.connection.is_stalled(),
         }
         written
     }
@@ -157,8 +146,11 @@ impl AsyncWrite for HttpStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.deadlines.before_write();
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.deadlines.after_write(written, cx)
+        let Self {
+            stream, deadlines, ..
+        } = &mut *self;
+        let written = Pin::new(&mut *stream).poll_write(cx, buf);
+        deadlines.after_write(written, cx, || stream.insist(buf))
     }
 
     fn poll_write_vectored(
@@ -167,8 +159,14 @@ impl AsyncWrite for HttpStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.deadlines.before_write();
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.deadlines.after_write(written, cx)
+        let Self {
+            stream, deadlines, ..
+        } = &mut *self;
+        let written = Pin::new(&mut *stream).poll_write_vectored(cx, bufs);
+        let first = bufs.iter().find(|buf| !buf.is_empty());
+        deadlines.after_write(written, cx, || {
+            first.map_or(Poll::Pending, |first| stream.insist(first))
+        })
     }
 
     fn is_write_vectored(&self) -> bool {

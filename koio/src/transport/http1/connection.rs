@@ -11,7 +11,7 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderValue;
-use tokio::{io::AsyncWrite, net::TcpStream, time::timeout};
+use tokio::{io::AsyncWrite, net::TcpStream};
 
 use super::{
     idle_timer::IdleTimer,
@@ -26,10 +26,8 @@ use crate::{
     fast_path::FastPath,
     time::now,
     transport::{
-        EngineService, HandshakeRate, HttpTimeouts,
-        polling::{NothingTaken, PollResponse},
-        read_buffer::ReadBuffer,
-        tcp::Tcp,
+        EngineService, HandshakeRate, HttpTimeouts, polling::PollResponse, read_buffer::ReadBuffer,
+        stalled_write::StalledWrite, tcp::Tcp,
     },
 };
 
@@ -337,13 +335,10 @@ impl Http1Connection {
         if let Some(error) = unsent.failed {
             return Err(error.into());
         }
-        let time = self.requests.service().engine.config().write_timeout;
+        let mut stalled = StalledWrite::default();
         while !unsent.is_empty() {
-            let write = poll_fn(|cx| self.poll_write(&mut unsent, cx));
-            let Ok(written) = timeout(time, write).await else {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, NothingTaken(time)));
-            };
-            if written? == 0 {
+            let write = poll_fn(|cx| self.poll_write(&mut unsent, &mut stalled, cx));
+            if write.await? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             self.idle.restart(now());
@@ -355,6 +350,7 @@ impl Http1Connection {
     fn poll_write(
         &mut self,
         unsent: &mut UnsentResponse,
+        stalled: &mut StalledWrite,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let client = self.requests.client().filter(|_| unsent.loses_packets);
@@ -362,8 +358,13 @@ impl Http1Connection {
             client.writing();
         }
         let next = unsent.next();
-        let written = Pin::new(&mut self.tcp).poll_write(cx, next);
+        let mut written = Pin::new(&mut self.tcp).poll_write(cx, next);
+        if written.is_pending() {
+            let timeout = self.requests.service().engine.config().write_timeout;
+            written = stalled.poll(cx, timeout, || self.tcp.insist(next));
+        }
         if let Poll::Ready(Ok(written)) = &written {
+            stalled.progressed();
             next.advance(*written);
         }
         if let Some(client) = client {

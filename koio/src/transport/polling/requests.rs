@@ -29,7 +29,7 @@ use crate::{
     },
     observe::Observers,
     time::{PutOff, now},
-    transport::http::{Body, request::Refusal, response},
+    transport::http::{Body, refusal::Refusal, response},
     wire::payload,
 };
 
@@ -70,8 +70,9 @@ impl PendingPoll {
         in_order: bool,
     ) -> Result<(Self, AnsweredPoll), Refusal> {
         let (request, answer) = PendingRequest::with_task();
+        let sid = session.sid();
         let number = inbox::poll(&session, observers, in_order, || request)
-            .map_err(|_| Refusal::SessionUnknown)?;
+            .map_err(|_| Refusal::SessionUnknown(Some(sid)))?;
         let answered = AnsweredPoll::new(session.clone(), number);
         let abort = AbortGuard(Some(session));
         Ok((Self { abort, answer }, answered))
@@ -102,18 +103,25 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// Reserves the session's one POST. A second POST at once is refused and ends the session, since the order of the two is
-    /// lost.
-    pub(crate) fn begin(session: Session, request: Request<B>) -> Option<Self> {
-        let Ok(arriving) = inbox::begin_post(&session) else {
-            session.lost(CloseReason::TransportError);
-            return None;
+    /// lost. So does one whose body must not be read, since its packets are lost.
+    pub(crate) fn reserve(
+        session: &Session,
+        request: &Request<B>,
+    ) -> Result<ArrivingBody, Refusal> {
+        let reserved = match inbox::begin_post(session) {
+            Ok(arriving) => unreadable(request).map_or(Ok(arriving), Err),
+            Err(_) => Err(Refusal::Overlapping(session.sid())),
         };
-        Some(Self {
+        reserved.inspect_err(|_| session.lost(CloseReason::TransportError))
+    }
+
+    pub(crate) fn new(session: Session, request: Request<B>, arriving: ArrivingBody) -> Self {
+        Self {
             abort: AbortGuard(Some(session.clone())),
             session,
             request,
             arriving,
-        })
+        }
     }
 
     pub(crate) async fn respond(self, engine: Engine) -> Response<Body> {
@@ -124,7 +132,7 @@ where
             request,
             arriving,
         } = self;
-        let read = match unreadable(&request, config) {
+        let read = match too_long(&request, config) {
             Some(bad) => Err(bad),
             None => read(request, config, &arriving).await,
         };
@@ -185,7 +193,7 @@ impl BadBody {
 }
 
 /// Why the body of a request must not be read, by its head.
-fn unreadable<B>(request: &Request<B>, config: &EngineConfig) -> Option<BadBody> {
+fn unreadable<B>(request: &Request<B>) -> Option<Refusal> {
     let headers = request.headers();
     let is = |name, value: &[u8]| {
         headers
@@ -194,13 +202,18 @@ fn unreadable<B>(request: &Request<B>, config: &EngineConfig) -> Option<BadBody>
     };
     // Since revision 4 payloads are text; binary messages come as base64.
     if is(CONTENT_TYPE, b"application/octet-stream") {
-        return Some(BadBody::Status(StatusCode::BAD_REQUEST));
+        return Some(Refusal::BinaryBody);
     }
     // Nothing is inflated: a kilobyte could become a gigabyte.
     if headers.contains_key(CONTENT_ENCODING) && !is(CONTENT_ENCODING, b"identity") {
-        return Some(BadBody::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        return Some(Refusal::EncodedBody);
     }
-    let announced = announced(headers);
+    None
+}
+
+/// Whether the head announces a body above the limit.
+fn too_long<B>(request: &Request<B>, config: &EngineConfig) -> Option<BadBody> {
+    let announced = announced(request.headers());
     (announced > config.max_body()).then(|| BadBody::too_long(body_too_long(announced, config)))
 }
 

@@ -12,7 +12,7 @@ mod ser;
 mod string;
 
 pub use self::bytes::Bytes;
-pub(crate) use self::escapes::mend_surrogates;
+pub(crate) use self::de::read_again;
 pub(super) use self::{
     de::{Scope, WithAttachments, read_fast},
     escapes::unescape,

@@ -4,6 +4,7 @@ mod arguments;
 mod attachments;
 mod codec;
 mod encoding;
+mod integers;
 mod limits;
 mod packets;
 mod prefixes;

@@ -42,7 +42,7 @@ struct Wide {
 
 #[test]
 fn a_number_of_which_a_type_reads_only_the_first_digits_is_a_type_error() {
-    for json in ["1.5", "1e5", "1E+2", "-1.25", "0.5", "-0e1", "12.5e-3"] {
+    for json in ["1.5", "-1.25", "0.5", "12.5e-3", "15e-1"] {
         assert_misfit::<i128>(json);
         assert_misfit::<Wrapped>(json);
         assert_misfit::<Option<i128>>(json);

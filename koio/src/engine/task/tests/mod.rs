@@ -392,7 +392,7 @@ async fn no_session_opens_while_a_shutdown_begins() {
         while engine.is_empty() {
             tokio::task::yield_now().await;
         }
-        engine.sessions().refuse();
+        engine.sessions().refuse(crate::time::now());
         engine.sessions().cut_all(CloseReason::ServerShuttingDown);
         opening.await.unwrap();
         let drained = tokio::time::timeout(Duration::from_secs(5), engine.sessions().drained());

@@ -2,8 +2,9 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
+use super::integers::IntegerVisitor;
 use super::visitor::{AttachmentVisitor, Hint};
-use super::wrapper::{RAW_VALUE, WithAttachments};
+use super::wrapper::{Numbers, RAW_VALUE, WithAttachments};
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for WithAttachments<'_, S> {
     type Value = S::Value;
@@ -33,13 +34,41 @@ macro_rules! nested {
     )*};
 }
 
+macro_rules! integers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.scope.record(self.inner.$method(IntegerVisitor(visitor)))
+        }
+    )*};
+}
+
+/// serde_json reads the digits of such an integer by themselves, and stops at a point. Read as any number, it has the
+/// precision of a float.
+macro_rules! wide_integers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.scope.record(match self.scope.numbers {
+                Numbers::AsWritten => self.inner.$method(visitor),
+                Numbers::WholeAreIntegers => self.inner.deserialize_any(IntegerVisitor(visitor)),
+            })
+        }
+    )*};
+}
+
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for WithAttachments<'_, D> {
     type Error = D::Error;
 
+    integers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+    }
+
+    wide_integers! {
+        deserialize_i128 deserialize_u128
+    }
+
     scalars! {
         deserialize_bool
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
         deserialize_f32 deserialize_f64
         deserialize_char deserialize_str deserialize_string deserialize_identifier
         deserialize_unit deserialize_ignored_any

@@ -6,7 +6,8 @@ use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpecte
 
 use super::buffered_map::BufferedMap;
 use super::first_entries::{FirstEntries, ObjectKind};
-use super::wrapper::{Scope, WithAttachments};
+use super::integers::visit_number;
+use super::wrapper::{Numbers, Scope, WithAttachments};
 
 /// What the type asked for.
 #[derive(Clone, Copy, PartialEq)]
@@ -64,13 +65,20 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for AttachmentVisitor<'_, V> {
         visit_bool(bool)
         visit_i8(i8) visit_i16(i16) visit_i32(i32) visit_i64(i64) visit_i128(i128)
         visit_u8(u8) visit_u16(u16) visit_u32(u32) visit_u64(u64) visit_u128(u128)
-        visit_f32(f32) visit_f64(f64)
+        visit_f32(f32)
         visit_char(char)
         visit_bytes(&[u8]) visit_borrowed_bytes(&'de [u8]) visit_byte_buf(Vec<u8>)
     }
 
     strings! {
         visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<V::Value, E> {
+        match self.scope.numbers {
+            Numbers::AsWritten => self.visitor.visit_f64(number),
+            Numbers::WholeAreIntegers => visit_number(number, self.visitor),
+        }
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {

@@ -13,6 +13,15 @@ pub(super) const RAW_VALUE: &str = "$serde_json::private::RawValue";
 /// an attacker could use; so below this level only a type that asks for bytes finds an attachment.
 const MAX_BUFFERED: u8 = 8;
 
+/// What a number is that has a point or an exponent and no fraction, for a type that asks for anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// A float.
+    AsWritten,
+    /// An integer, if it fits into 64 bits.
+    WholeAreIntegers,
+}
+
 /// What all parts of one value share.
 #[derive(Clone, Copy)]
 pub(in crate::wire) struct Scope<'s> {
@@ -21,6 +30,7 @@ pub(in crate::wire) struct Scope<'s> {
     failed: &'s Cell<bool>,
     /// How many objects with buffered entries are around this value.
     buffered: u8,
+    pub(super) numbers: Numbers,
 }
 
 impl<'s> Scope<'s> {
@@ -30,7 +40,12 @@ impl<'s> Scope<'s> {
             attachments,
             failed,
             buffered: 0,
+            numbers: Numbers::AsWritten,
         }
+    }
+
+    pub(super) fn with(self, numbers: Numbers) -> Self {
+        Self { numbers, ..self }
     }
 
     /// The scope of a value in an object whose entries were buffered.

@@ -105,11 +105,11 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
                 self.advance(end);
                 if used > 0 && !failed.get() && start + used < end {
                     self.validate()?;
-                    return Err(ArgError::only_a_prefix(
-                        self.position - 1,
-                        used,
-                        end - start,
-                    ));
+                    let prefix = ArgError::only_a_prefix(self.position - 1, used, end - start);
+                    return match self.again(start, end) {
+                        Some(Ok(value)) => Ok(Some(value)),
+                        _ => Err(prefix),
+                    };
                 }
                 Ok(Some(value))
             }
@@ -117,12 +117,22 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
                 let end = self.skip(start)?;
                 self.advance(end);
                 self.validate()?;
-                self.without_surrogates(start, end)
+                self.again(start, end)
                     .unwrap_or(Err(error))
                     .map(Some)
                     .map_err(|error| self.misfit(start, &error))
             }
         }
+    }
+
+    /// Reads an argument again that its type has refused, if that may be for how it is written.
+    #[cold]
+    fn again<T: DeserializeOwned>(
+        &self,
+        start: usize,
+        end: usize,
+    ) -> Option<serde_json::Result<T>> {
+        json::read_again(self.args.list().get(start..end)?, self.args.binaries())
     }
 
     /// The error for the argument that starts here and was read last.
@@ -246,20 +256,6 @@ impl<A: Deref<Target = RawArgs>> ArgsReader<A> {
         self.compact = compact && list.get(at) == Some(&b']');
         self.validated = true;
         Ok(())
-    }
-
-    /// Reads the argument again if it has unpaired surrogates, the only valid JSON that serde_json refuses for every type.
-    fn without_surrogates<T: DeserializeOwned>(
-        &self,
-        start: usize,
-        end: usize,
-    ) -> Option<serde_json::Result<T>> {
-        let text =
-            String::from_utf8(json::mend_surrogates(self.args.list().get(start..end)?)?).ok()?;
-        let failed = Cell::new(false);
-        let scope = Scope::new(self.args.binaries(), &failed);
-        let mut json = serde_json::Deserializer::from_str(&text);
-        Some(T::deserialize(WithAttachments::new(&mut json, scope)))
     }
 }
 

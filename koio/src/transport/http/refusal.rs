@@ -1,0 +1,420 @@
+//! Why a request is refused: what the client is told, and what the operator of the server.
+//!
+//! The client gets the code and the message of the protocol (section "Protocol", error codes). The operator gets the values
+//! that decided it, and what to write.
+
+use std::{borrow::Cow, fmt, net::SocketAddr};
+
+use http::{
+    HeaderMap, HeaderName, Method, Request, StatusCode, Uri, Version,
+    header::{
+        CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
+};
+
+use super::{host::host_of, origin::Origins, proxies::ForwardedRequest};
+use crate::{
+    engine::{LimitReached, NotOpened, TransportKind},
+    ids::Sid,
+    observe::{Observation, Observers},
+    wire::shortened,
+};
+
+/// What was wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It names no transport of the protocol.
+    TransportUnknown,
+    /// It names a transport that is switched off.
+    TransportOff(TransportKind),
+    /// No session has its id; `None` if the text has not even the shape of one.
+    SessionUnknown(Option<Sid>),
+    BadHandshakeMethod,
+    /// A parameter has two values: proxies and servers may read different ones.
+    Ambiguous(&'static str),
+    /// It asks for JSONP, which belongs to older revisions of the protocol.
+    Jsonp,
+    /// A WebSocket without the headers that ask for one.
+    NoUpgrade,
+    /// A poll with the headers that ask for a WebSocket.
+    UpgradedPoll,
+    /// The session has moved to another transport.
+    OtherTransport(Sid, TransportKind),
+    /// `Sec-WebSocket-Key` is missing, or not 16 bytes in base64.
+    WebSocketKey,
+    /// `Sec-WebSocket-Version` is not 13.
+    WebSocketVersion,
+    /// The page's origin may not connect.
+    Forbidden,
+    UnsupportedVersion,
+    /// A method other than GET and POST, for a session. The protocol has no code for it.
+    MethodNotAllowed,
+    /// A WebSocket is asked for with another method than GET.
+    UpgradeMethod,
+    /// A second request of a session while one of its kind is under way.
+    Overlapping(Sid),
+    /// A body that is no text.
+    BinaryBody,
+    /// A compressed body.
+    EncodedBody,
+    /// The server is shutting down.
+    ShuttingDown,
+    /// The operating system gave no randomness for an id.
+    NoRandomness,
+    /// There are too many sessions, or handshakes.
+    Limit(LimitReached),
+}
+
+impl From<NotOpened> for Refusal {
+    fn from(why: NotOpened) -> Self {
+        match why {
+            NotOpened::Refusing => Self::ShuttingDown,
+            NotOpened::NoId => Self::NoRandomness,
+            NotOpened::Limit(limit) => Self::Limit(limit),
+        }
+    }
+}
+
+impl Refusal {
+    /// The code of the protocol.
+    pub(crate) const fn code(self) -> Option<u8> {
+        Some(match self {
+            Self::TransportUnknown | Self::TransportOff(_) => 0,
+            Self::SessionUnknown(_) => 1,
+            Self::BadHandshakeMethod => 2,
+            Self::Ambiguous(_)
+            | Self::Jsonp
+            | Self::NoUpgrade
+            | Self::UpgradedPoll
+            | Self::OtherTransport(..)
+            | Self::WebSocketKey
+            | Self::WebSocketVersion => 3,
+            Self::Forbidden => 4,
+            Self::UnsupportedVersion => 5,
+            Self::MethodNotAllowed
+            | Self::UpgradeMethod
+            | Self::Overlapping(_)
+            | Self::BinaryBody
+            | Self::EncodedBody
+            | Self::ShuttingDown
+            | Self::NoRandomness
+            | Self::Limit(_) => return None,
+        })
+    }
+
+    /// What the client is told.
+    pub(crate) fn message(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::TransportUnknown | Self::TransportOff(_) => "Transport unknown",
+            Self::SessionUnknown(_) => "Session ID unknown",
+            Self::BadHandshakeMethod => "Bad handshake method",
+            Self::Ambiguous(parameter) => {
+                return Cow::Owned(format!("Bad request: two values of {parameter}"));
+            }
+            Self::Jsonp
+            | Self::NoUpgrade
+            | Self::UpgradedPoll
+            | Self::OtherTransport(..)
+            | Self::WebSocketKey
+            | Self::WebSocketVersion
+            | Self::Overlapping(_)
+            | Self::BinaryBody => "Bad request",
+            Self::Forbidden => "Forbidden",
+            Self::UnsupportedVersion => "Unsupported protocol version",
+            Self::MethodNotAllowed | Self::UpgradeMethod => "Method not allowed",
+            Self::EncodedBody => "Unsupported media type",
+            Self::ShuttingDown | Self::NoRandomness => "Unavailable",
+            Self::Limit(limit) => return Cow::Owned(limit.to_string()),
+        })
+    }
+
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::MethodNotAllowed | Self::UpgradeMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ShuttingDown | Self::NoRandomness | Self::Limit(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The part of the request that decided it.
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::TransportUnknown | Self::TransportOff(_) => "transport",
+            Self::SessionUnknown(_) | Self::OtherTransport(..) => "sid",
+            Self::BadHandshakeMethod | Self::MethodNotAllowed | Self::UpgradeMethod => "method",
+            Self::Ambiguous(parameter) => parameter,
+            Self::Jsonp => "j",
+            Self::NoUpgrade | Self::UpgradedPoll => "upgrade",
+            Self::WebSocketKey => "sec-websocket-key",
+            Self::WebSocketVersion => "sec-websocket-version",
+            Self::Forbidden => "origin",
+            Self::UnsupportedVersion => "EIO",
+            Self::Overlapping(_) => "overlapping",
+            Self::BinaryBody | Self::EncodedBody => "body",
+            Self::ShuttingDown => "shutdown",
+            Self::NoRandomness => "randomness",
+            Self::Limit(_) => "limit",
+        }
+    }
+}
+
+/// The head of a request that is refused.
+pub(super) struct RefusedRequest<'a> {
+    method: &'a Method,
+    version: Version,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    /// The client, as far as is known.
+    peer: Option<SocketAddr>,
+    forwarded: Option<&'a ForwardedRequest>,
+}
+
+impl<'a> RefusedRequest<'a> {
+    pub(super) fn new<B>(request: &'a Request<B>, peer: Option<SocketAddr>) -> Self {
+        Self {
+            method: request.method(),
+            version: request.version(),
+            uri: request.uri(),
+            headers: request.headers(),
+            peer,
+            forwarded: None,
+        }
+    }
+
+    /// What a trusted proxy says of it.
+    pub(super) fn forwarded(mut self, forwarded: &'a ForwardedRequest) -> Self {
+        self.forwarded = Some(forwarded);
+        self
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Tells the observers that it is refused.
+    pub(super) fn notify(&self, refusal: Refusal, upgrade: bool, observers: &Observers) {
+        if let Refusal::Limit(LimitReached { limit, count, max }) = refusal {
+            observers.notify(&Observation::SessionRefused { limit, count, max });
+        }
+        let hint = RefusalHint {
+            refusal,
+            request: self,
+        };
+        observers.notify(&Observation::RequestRefused {
+            cause: refusal.cause(),
+            status: refusal.status().as_u16(),
+            method: self.method.as_str(),
+            path: shortened(self.uri.path()),
+            origin: self.header(ORIGIN),
+            host: self.host(),
+            peer: self.peer,
+            upgrade,
+            message: &refusal.message(),
+            hint: format_args!("{hint}"),
+        });
+    }
+
+    /// The beginning of a header, if it is text.
+    fn header(&self, name: HeaderName) -> Option<&'a str> {
+        self.headers.get(name)?.to_str().ok().map(shortened)
+    }
+
+    fn host(&self) -> Option<&'a str> {
+        if let Some(host) = self.forwarded.and_then(|it| it.host.as_deref()) {
+            return Some(shortened(host));
+        }
+        let host = host_of(self.uri, self.headers)?;
+        std::str::from_utf8(host).ok().map(shortened)
+    }
+
+    /// The first value of a parameter of the query.
+    fn parameter(&self, name: &str) -> Option<Cow<'a, str>> {
+        let query = self.uri.query().unwrap_or_default();
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find_map(|(found, value)| (found == name).then_some(value))
+    }
+}
+
+/// What decided that a request is refused, and what to write so that it is not.
+struct RefusalHint<'a> {
+    refusal: Refusal,
+    request: &'a RefusedRequest<'a>,
+}
+
+/// What a Socket.IO client asks for first.
+const FIRST_REQUEST: &str = "/socket.io/?EIO=4&transport=polling";
+
+/// How nginx passes an upgrade on.
+const PASS_UPGRADE: &str = "nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";`";
+
+impl fmt::Display for RefusalHint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = self.request;
+        match self.refusal {
+            Refusal::TransportUnknown => match request.parameter("transport") {
+                Some(given) => write!(
+                    f,
+                    "`transport={}` is neither polling nor websocket",
+                    shortened(&given).escape_debug()
+                ),
+                None => write!(
+                    f,
+                    "the query names no transport. Is this a Socket.IO client? It begins with {FIRST_REQUEST}"
+                ),
+            },
+            Refusal::TransportOff(kind) => write!(
+                f,
+                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{kind} = true)`"
+            ),
+            Refusal::SessionUnknown(Some(sid)) => write!(
+                f,
+                "there is no session {sid:?}: it has ended, the server was started again, or a balancer without sticky sessions sent the request to another server"
+            ),
+            Refusal::SessionUnknown(None) => {
+                f.write_str("`sid` has not the shape of a session's id")
+            }
+            Refusal::BadHandshakeMethod => write!(
+                f,
+                "a session is opened with GET, and this is a {} without `sid`",
+                request.method
+            ),
+            Refusal::Ambiguous(parameter) => write!(
+                f,
+                "the query has two values of `{parameter}`. Does a proxy or the client's `query` option add one?"
+            ),
+            Refusal::Jsonp => f.write_str(
+                "`j` asks for JSONP, which clients of Socket.IO 2 use. koio speaks EIO=4: Socket.IO 3 and later",
+            ),
+            Refusal::NoUpgrade => self.missing_upgrade(f),
+            Refusal::UpgradedPoll => f.write_str(
+                "`transport=polling` with `Upgrade: websocket`: the query and the headers ask for different transports",
+            ),
+            Refusal::OtherTransport(sid, kind) => write!(
+                f,
+                "the session {sid:?} has moved to {kind}: a request over polling comes too late"
+            ),
+            Refusal::WebSocketKey => match request.header(SEC_WEBSOCKET_KEY) {
+                Some(key) => write!(f, "`Sec-WebSocket-Key` has {} characters that are not 16 bytes in base64", key.len()),
+                None => f.write_str("`Sec-WebSocket-Key` is missing. Does a proxy remove it?"),
+            },
+            Refusal::WebSocketVersion => match request.header(SEC_WEBSOCKET_VERSION) {
+                Some(version) => write!(f, "`Sec-WebSocket-Version` is {version}: koio speaks 13 (RFC 6455)"),
+                None => f.write_str("`Sec-WebSocket-Version` is missing: koio speaks 13 (RFC 6455)"),
+            },
+            Refusal::Forbidden => self.foreign_origin(f),
+            Refusal::UnsupportedVersion => match request.parameter("EIO") {
+                Some(version) => write!(
+                    f,
+                    "`EIO={}` is another revision of the protocol. koio speaks EIO=4: clients of Socket.IO 3 and later",
+                    shortened(&version).escape_debug()
+                ),
+                None => write!(
+                    f,
+                    "the query has no `EIO`. Is this a Socket.IO client? It begins with {FIRST_REQUEST}"
+                ),
+            },
+            Refusal::MethodNotAllowed => write!(
+                f,
+                "a session takes GET and POST, and this is a {}",
+                request.method
+            ),
+            Refusal::UpgradeMethod => write!(
+                f,
+                "a WebSocket is asked for with GET, and this is a {}",
+                request.method
+            ),
+            Refusal::Overlapping(sid) => write!(
+                f,
+                "a second {} of the session {sid:?} came while one was under way. Do two clients share a session, or does a proxy repeat requests?",
+                request.method
+            ),
+            Refusal::BinaryBody => write!(
+                f,
+                "a body of `Content-Type: {}`: since EIO=4 a payload is text, with binary messages in base64",
+                request.header(CONTENT_TYPE).unwrap_or_default()
+            ),
+            Refusal::EncodedBody => write!(
+                f,
+                "a body with `Content-Encoding: {}`: koio inflates nothing, since a kilobyte could become a gigabyte",
+                request.header(CONTENT_ENCODING).unwrap_or_default()
+            ),
+            Refusal::ShuttingDown => f.write_str("the server is shutting down"),
+            Refusal::NoRandomness => {
+                f.write_str("the operating system gives no random numbers for a session's id")
+            }
+            Refusal::Limit(LimitReached { limit, .. }) => write!(
+                f,
+                "a flood, or more clients than the limit allows: `.config(|config| config.engine.{limit} = ..)`"
+            ),
+        }
+    }
+}
+
+impl RefusalHint<'_> {
+    fn missing_upgrade(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = self.request;
+        if request.version == Version::HTTP_2 {
+            return write!(
+                f,
+                "a WebSocket over HTTP/2 is an extended CONNECT (RFC 8441), and this is a {}. Let the server in front speak HTTP/1.1 to koio",
+                request.method
+            );
+        }
+        match (request.header(UPGRADE), request.header(CONNECTION)) {
+            (None, _) => write!(
+                f,
+                "`transport=websocket` without an `Upgrade` header. Does a proxy remove it? {PASS_UPGRADE}"
+            ),
+            (Some(upgrade), _) if !upgrade.to_ascii_lowercase().contains("websocket") => {
+                write!(f, "`Upgrade: {upgrade}` does not name websocket")
+            }
+            (Some(_), connection) => write!(
+                f,
+                "`Connection: {}` does not name the upgrade. Does a proxy replace it? {PASS_UPGRADE}",
+                connection.unwrap_or_default()
+            ),
+        }
+    }
+
+    fn foreign_origin(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = self.request;
+        let origins = request.headers.get_all(ORIGIN).iter().count();
+        let Some(origin) = request.header(ORIGIN).filter(|_| origins == 1) else {
+            return write!(
+                f,
+                "of {origins} `Origin` headers none can be trusted: a browser sends one, in ASCII"
+            );
+        };
+        let scheme = request.forwarded.and_then(|it| it.scheme.as_deref());
+        match request.host() {
+            Some(host) => match scheme {
+                // A host alone would look the same, where a proxy says the wrong scheme.
+                Some(scheme) => write!(
+                    f,
+                    "a page of {origin} is not of {scheme}://{host}, as a trusted proxy names it. "
+                )?,
+                None => write!(f, "a page of {origin} is not of the host {host}. ")?,
+            },
+            None => write!(
+                f,
+                "a page of {origin}, and the request has no `Host` header, or several. "
+            )?,
+        }
+        match Origins::default().allow(origin) {
+            Ok(()) => write!(f, "If it may connect: `.allow_origin({origin:?})`")?,
+            Err(why) => write!(f, "`allow_origin` does not take it: {why}")?,
+        }
+        f.write_str(
+            ". If it is a page of this server, a proxy in front has changed `Host` (nginx: `proxy_set_header Host $http_host;`)",
+        )
+    }
+}
+
+#[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod tests;

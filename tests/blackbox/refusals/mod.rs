@@ -1,0 +1,3 @@
+//! Every refusal says in the log what decided it, and what to write.
+
+mod requests;
