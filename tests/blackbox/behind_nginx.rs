@@ -82,6 +82,9 @@ async fn over_a_unix_socket_behind_nginx_both_transports_work_and_a_restart_is_s
         // A socket file stays when its server has gone.
         std::fs::remove_file(&socket).ok();
         let listener = UnixListener::bind(&socket).expect("a socket");
+        // nginx's workers are another user's.
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        std::fs::set_permissions(&socket, everybody).expect("a file");
         let (io, _reasons) = koio();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = run(io.serve(listener).expect("a server"), nowhere);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -18,7 +18,7 @@ let browser, folder, server, url;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "koio-tls-"));
-  server = spawn(join(binaries, "koio-fixture"), [], { env: { ...process.env, KOIO_FIXTURE_TLS: folder } });
+  server = spawn(join(binaries, "koio-fixture"), [], { env: { ...process.env, KOIO_FIXTURE_TLS: folder, KOIO_FIXTURE_CLIENT: join(officialClient, "socket.io.js") } });
   url = await new Promise((resolve, reject) => {
     createInterface(server.stderr).on("line", (line) => {
       const found = /^listening on (https:.*)$/.exec(line)?.[1];
@@ -26,7 +26,8 @@ before(async () => {
     });
     server.once("exit", (code) => reject(new Error(`the fixture ended with ${code}`)));
   });
-  browser = await launch();
+  // Not `ignoreHTTPSErrors`: that holds for requests and not for WebSockets.
+  browser = await launch(["--ignore-certificate-errors"]);
 });
 
 after(async () => {
@@ -38,12 +39,8 @@ after(async () => {
 
 for (const transports of [undefined, ["polling"], ["websocket"]]) {
   test(`a page of the same origin connects over TLS ${transports ? `by ${transports}` : "with default options"}`, async () => {
-    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    const context = await browser.newContext();
     const page = await context.newPage();
-    const script = await readFile(join(officialClient, "socket.io.js"), "utf8");
-    // The page itself comes from elsewhere, under the server's origin.
-    await page.route(`${url}/`, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html><script src=/client.js></script>" }));
-    await page.route(`${url}/client.js`, (route) => route.fulfill({ contentType: "text/javascript", body: script }));
     await page.goto(`${url}/`);
     const seen = await page.evaluate(async (transports) => {
       const socket = window.io(transports ? { transports } : {});

@@ -11,8 +11,11 @@ mod life;
 mod rooms;
 mod sequences;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use hyper::body::Incoming;
+use hyper::{Request, Response};
 use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
 
@@ -64,9 +67,28 @@ async fn main() -> koio::Result<()> {
     };
     let (certificate, key) = koio_tests::Certificate::new().write(folder.as_ref());
     let tls = Tls::from_pem_files(certificate, key)?;
-    io.serve(tls.bind(("127.0.0.1", port)).await?)?
+    io.attach(tower::service_fn(page))
+        .serve(tls.bind(("127.0.0.1", port)).await?)?
         .run_until_signal()
         .await
+}
+
+/// A page for a browser, with the client that `KOIO_FIXTURE_CLIENT` names.
+async fn page(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    let script = std::env::var("KOIO_FIXTURE_CLIENT");
+    let body = match (request.uri().path(), script) {
+        ("/client.js", Ok(file)) => std::fs::read_to_string(file).expect("a file"),
+        _ => {
+            "<!doctype html><link rel=icon href=data:,><script src=/client.js></script>".to_owned()
+        }
+    };
+    let kind = if body.starts_with('<') {
+        "text/html"
+    } else {
+        "text/javascript"
+    };
+    let response = Response::builder().header("content-type", kind);
+    Ok(response.body(body).expect("a response"))
 }
 
 /// What a client can do in every namespace that is not about something else.
