@@ -23,6 +23,7 @@ mod memory;
 mod middleware;
 mod namespaces;
 mod observers;
+mod openings;
 mod order;
 mod packets;
 mod process;
