@@ -42,7 +42,8 @@ fn bare(program: &str) -> String {
 fn the_program_is_the_example_that_the_official_client_is_tested_with() {
     let (_, rest) = README.split_once("```rust,no_run\n").expect("a program");
     let (program, _) = rest.split_once("```").expect("its end");
-    assert_eq!(bare(program), bare(HELLO));
+    let (example, _) = HELLO.split_once("#[cfg(test)]").expect("its tests");
+    assert_eq!(bare(program), bare(example));
 }
 
 #[test]
@@ -72,7 +73,7 @@ async fn log(ctx: Context, next: Next) -> Result<Reply> {
     next.run().await
 }
 
-// an error from a middleware around `connection`: the client gets `connect_error`
+// an error from a middleware around `connection`: the client gets `connect_error`, and its code in `error.data.code`
 async fn auth(ctx: Context, next: Next) -> Result<Reply> {
     if ctx.event() == "connection" {
         return Err(Error::new("no", "no"));
@@ -243,7 +244,8 @@ async fn the_calls_of_the_table_do_what_they_say() {
     peer.expect(r#"42["e",1,2]"#).await;
     peer.expect("438[]").await;
     peer.send("40/chat,").await;
-    peer.expect(r#"44/chat,{"message":"no"}"#).await;
+    peer.expect(r#"44/chat,{"message":"no","data":{"code":"no"}}"#)
+        .await;
     let id = socket.id();
     on_sockets(memory.io.clone(), socket, "room".into(), id)
         .await

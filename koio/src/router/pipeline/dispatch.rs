@@ -17,7 +17,7 @@ use super::{
     run::{EventRun, LayeredOnion},
 };
 use crate::{
-    CloseReason, Socket,
+    CloseReason, Error, Socket,
     fast_path::FastPath,
     observe::event_span,
     router::{
@@ -121,7 +121,7 @@ impl Dispatch for SocketEvents {
             match result {
                 Ok(_) => {
                     if !accept.is_answered() {
-                        accept.refuse(REFUSED, None);
+                        accept.refuse(&Error::new("refused", REFUSED));
                     }
                 }
                 Err(error) => {
@@ -138,8 +138,7 @@ impl Dispatch for SocketEvents {
                         }
                         ctx.socket().disconnect();
                     } else {
-                        let (message, data) = error.refusal();
-                        accept.refuse(message, data.map(ToOwned::to_owned));
+                        accept.refuse(&error);
                     }
                 }
             }
