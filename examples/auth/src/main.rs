@@ -16,7 +16,6 @@
 //! ```
 //!
 //! `PORT` overrides 3000, and `LIFETIME` the milliseconds that a token is good for, 60000.
-#![expect(clippy::print_stdout, reason = "it says where it listens")]
 
 mod expiry;
 #[cfg(test)]
@@ -125,9 +124,7 @@ fn app(lifetime: Duration) -> Io {
 async fn main() -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let lifetime: u64 = env::var("LIFETIME").map_or(Ok(60_000), |time| time.parse())?;
-    let server = app(Duration::from_millis(lifetime))
-        .bind(("127.0.0.1", port))
-        .await?;
-    println!("http://{}", server.local_addr());
-    server.run_until_signal().await
+    app(Duration::from_millis(lifetime))
+        .listen(("127.0.0.1", port))
+        .await
 }

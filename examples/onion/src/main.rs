@@ -122,9 +122,7 @@ fn app(timeout: Duration) -> Io {
 async fn main() -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let timeout: u64 = env::var("TIMEOUT").map_or(Ok(1000), |ms| ms.parse())?;
-    let server = app(Duration::from_millis(timeout))
-        .bind(("127.0.0.1", port))
-        .await?;
-    println!("http://{}", server.local_addr());
-    server.run_until_signal().await
+    app(Duration::from_millis(timeout))
+        .listen(("127.0.0.1", port))
+        .await
 }

@@ -264,7 +264,7 @@ impl ContextBuilder {
             local,
         }));
         Ok(TestContext {
-            ctx: Context::new(socket, occasion, Arc::new(shared)),
+            ctx: Context::new(socket, occasion, Arc::new(shared), None),
             emissions,
             _stage: stage,
         })
