@@ -288,7 +288,8 @@ impl fmt::Display for RefusalHint<'_> {
                 "the query has two values of `{parameter}`. Does a proxy or the client's `query` option add one?"
             ),
             Refusal::Jsonp => f.write_str(
-                "`j` asks for JSONP, which clients of Socket.IO 2 use. koio speaks EIO=4: Socket.IO 3 and later",
+                "`j` and `b64` ask for JSONP, for browsers without XMLHttpRequest: koio does not speak it. A parameter `j` of the \
+                 application's own must not be a number beside `b64`",
             ),
             Refusal::NoUpgrade => self.missing_upgrade(f),
             Refusal::UpgradedPoll => f.write_str(
