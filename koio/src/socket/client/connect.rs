@@ -32,9 +32,8 @@ impl Client {
         let limits = self.assembler.limits();
         let lengths = limits.check_namespace(name.len());
         if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
-            let is_long = name.len() > limits.namespace;
             self.refuse(name, &Error::bad_request(breach.to_string()));
-            if !is_long {
+            if name.len() <= limits.namespace {
                 self.left(&name.into());
             }
             return Ok(());
