@@ -4,7 +4,7 @@ use std::task::Context;
 
 use super::{
     session_task::{Delivery, NoTransport, SecondTransport, SessionEnd, SessionTask},
-    upgrade::UpgradeEnd,
+    upgrade_end::UpgradeEnd,
 };
 use crate::{
     close_reason::CloseReason,

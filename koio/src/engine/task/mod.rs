@@ -11,6 +11,7 @@ mod session_task;
 mod tests;
 mod turn;
 mod upgrade;
+mod upgrade_end;
 mod write;
 
 pub(crate) use session_task::{SessionTask, send_handshake};

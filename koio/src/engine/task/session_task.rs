@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Sleep;
 
-use super::upgrade::UpgradeEnd;
+use super::upgrade_end::UpgradeEnd;
 use crate::{
     engine::{
         CloseReason, Session, Upstream,

@@ -5,7 +5,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::session_task::{SecondTransport, SessionTask};
+use super::{
+    session_task::{SecondTransport, SessionTask},
+    upgrade_end::UpgradeEnd,
+};
 use crate::{
     engine::{
         CloseReason,
@@ -17,32 +20,6 @@ use crate::{
     time::now,
     wire::{EnginePacket, Frame, Message},
 };
-
-/// Why a transport that was offered does not become the session's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UpgradeEnd {
-    /// `upgrade_timeout` has passed.
-    Late,
-    Lost,
-    /// Neither `2probe` nor `5`.
-    OtherPacket,
-    /// The session takes no other transport.
-    Unwanted,
-    SessionEnds,
-}
-
-impl UpgradeEnd {
-    /// The end that an input can bring.
-    pub(super) fn by(input: &Input) -> Self {
-        match input {
-            Input::Tick { .. } => Self::Late,
-            Input::ProbeLost => Self::Lost,
-            Input::ProbePacket(_) => Self::OtherPacket,
-            Input::ProbeOpened(_) => Self::Unwanted,
-            _ => Self::SessionEnds,
-        }
-    }
-}
 
 impl SessionTask {
     /// The client has connected another transport.
