@@ -1,5 +1,9 @@
 //! The error type of koio, and the part of an error that the client may see.
 
+mod bail;
+mod convert;
+mod refusal_data;
+
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
 use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
@@ -38,8 +42,22 @@ const HIDDEN_MESSAGE: &str = "internal error";
 /// assert!(hidden.downcast_ref::<std::num::ParseIntError>().is_some());
 /// ```
 ///
+/// A client that is refused (an error in a middleware around `connection`) gets `connect_error`, with the message, and in
+/// `error.data` the code: `{"code": ".."}`, or the data that is an object with the code added to it. Other data is sent as it
+/// is.
+///
 /// It does not implement [`std::error::Error`] itself, since that would forbid the conversion that makes `?`
-/// work on every other error.
+/// work on every other error. It converts into a `Box<dyn std::error::Error>`, with or without `Send + Sync`, so `?` works in
+/// a `main` that returns one, and with the feature `anyhow` into `anyhow::Error`:
+///
+/// ```no_run
+/// #[tokio::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let port: u16 = std::env::var("PORT")?.parse()?;
+///     koio::Io::new().listen(("127.0.0.1", port)).await?;
+///     Ok(())
+/// }
+/// ```
 pub struct Error(Box<ErrorData>);
 
 struct ErrorData {
@@ -49,6 +67,8 @@ struct ErrorData {
     shown: bool,
     data: Option<Box<RawValue>>,
     source: Option<BoxError>,
+    /// Whether [`map_error`](crate::Io::map_error) has made it.
+    mapped: bool,
 }
 
 /// Which of koio's own errors it is. The `is_…` methods compare the kind and not the code, since a program may give its
@@ -114,6 +134,7 @@ impl Error {
             shown: true,
             data: None,
             source: None,
+            mapped: false,
         }))
     }
 
@@ -143,7 +164,7 @@ impl Error {
         }
     }
 
-    /// Adds data for the client, under `data` in the answer. A value that serde_json can't write is left out and
+    /// Adds data for the client, under `data` in the answer, or in the `connect_error`. A value that serde_json can't write is left out and
     /// logged.
     #[must_use]
     pub fn data(mut self, data: impl Serialize) -> Self {
@@ -282,10 +303,16 @@ impl Error {
     /// Takes over the source of another error, unless it has one: [`map_error`](crate::Io::map_error) replaces an
     /// error, and must not lose its source.
     pub(crate) fn instead_of(mut self, other: Self) -> Self {
+        self.0.mapped = true;
         if self.0.source.is_none() {
             self.0.source = other.0.source;
         }
         self
+    }
+
+    /// Whether [`instead_of`](Self::instead_of) has made it: an error is mapped once.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.0.mapped
     }
 
     pub(crate) fn setup(message: impl Into<Cow<'static, str>>) -> Self {
@@ -342,13 +369,13 @@ impl Error {
         Envelope { error: Shown(self) }
     }
 
-    /// The contents of CONNECT_ERROR: the message and the data if they are shown, else a generic message.
-    pub(crate) fn refusal(&self) -> (&str, Option<&RawValue>) {
-        if self.0.shown {
-            (self.message(), self.0.data.as_deref())
-        } else {
-            (HIDDEN_MESSAGE, None)
-        }
+    /// The contents of CONNECT_ERROR: message and code, and the data with the code in it, if they are shown.
+    pub(crate) fn refusal(&self) -> (&str, Option<Box<RawValue>>) {
+        let (code, message, data) = match self.0.shown {
+            true => (self.code(), self.message(), self.0.data.as_deref()),
+            false => (HIDDEN_CODE, HIDDEN_MESSAGE, None),
+        };
+        (message, refusal_data::with_code(code, data))
     }
 
     fn hidden(source: BoxError) -> Self {
@@ -381,14 +408,8 @@ where
     }
 }
 
-/// A koio error on its way through tower's layers, which require a [`std::error::Error`].
+/// A koio error where a [`std::error::Error`] is required: in tower's layers, and in programs.
 struct Carried(Error);
-
-impl From<Error> for BoxError {
-    fn from(error: Error) -> Self {
-        Box::new(Carried(error))
-    }
-}
 
 impl fmt::Debug for Carried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -455,40 +476,4 @@ impl Serialize for Shown<'_> {
         }
         body.end()
     }
-}
-
-/// Returns early with an error that the client may see: koa's `ctx.throw`.
-///
-/// ```
-/// fn seat(number: u32) -> koio::Result<u32> {
-///     if number > 40 {
-///         koio::bail!("no_such_seat", "there is no seat {number}");
-///     }
-///     Ok(number)
-/// }
-/// assert_eq!(seat(41).unwrap_err().message(), "there is no seat 41");
-/// ```
-#[macro_export]
-macro_rules! bail {
-    ($code:expr, $($message:tt)+) => {
-        return ::core::result::Result::Err($crate::Error::new($code, ::std::format!($($message)+)))
-    };
-}
-
-/// Returns early with an error that the client may see unless a condition holds: koa's `ctx.assert`.
-///
-/// ```
-/// fn greet(name: &str) -> koio::Result<String> {
-///     koio::ensure!(!name.is_empty(), "no_name", "a name is needed");
-///     Ok(format!("hello, {name}"))
-/// }
-/// assert_eq!(greet("").unwrap_err().code(), "no_name");
-/// ```
-#[macro_export]
-macro_rules! ensure {
-    ($condition:expr, $code:expr, $($message:tt)+) => {
-        if !$condition {
-            $crate::bail!($code, $($message)+);
-        }
-    };
 }

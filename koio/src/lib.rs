@@ -123,6 +123,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
+//! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //! | `tls` | no | TLS on koio's own listener ([`server`]): rustls, with the cryptography that the program chooses |
 //! | `tls-ring` | no | `tls`, with ring for programs that choose none |
@@ -195,6 +196,7 @@ pub mod config {
     pub use crate::engine::EngineConfig;
     pub use crate::server::Config;
     pub use crate::socket::SocketConfig;
+    pub use crate::transport::SessionCookie;
     pub use crate::wire::PacketLimits;
 }
 

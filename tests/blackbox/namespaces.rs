@@ -124,7 +124,7 @@ async fn a_namespace_by_name_comes_before_a_pattern_and_middleware_knows_the_par
     peer.send(r#"42/room/hall,2["which"]"#).await;
     peer.expect(r#"43/room/hall,2["hall"]"#).await;
     peer.send("40/room/secret,").await;
-    peer.expect(r#"44/room/secret,{"message":"not that one"}"#)
+    peer.expect(r#"44/room/secret,{"message":"not that one","data":{"code":"secret"}}"#)
         .await;
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use koio::emit::{AckFuture, Emit};
-use koio::{Io, IoHandle, Socket, SocketId, cluster, observe::Counts};
+use koio::{Io, IoHandle, Namespace, Socket, SocketId, cluster, observe::Counts};
 use koio_tests::Transport;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -102,7 +102,9 @@ impl Scene {
     pub(crate) async fn with_handle() -> (OneScene, IoHandle) {
         let broker = cluster::Memory::new();
         let scene = OneScene::with(|io| io.cluster(broker.clone())).await;
-        let other = Node::new(Io::new().cluster(broker));
+        // A node emits to namespaces that it has declared itself.
+        let io = Io::new().namespace("/joins-and-refuses", Namespace::new());
+        let other = Node::new(io.cluster(broker));
         (scene, other.io)
     }
 }

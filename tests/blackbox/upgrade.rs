@@ -249,7 +249,11 @@ async fn a_shutdown_during_the_upgrade_ends_when_the_client_knows_of_it() {
     let handle = scene.server.handle.clone();
     let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE * 2).await });
     // The client polls on: it learns of the end there, and the WebSocket is not needed any more.
-    while !session.get().await.text().ends_with('1') {}
+    while session
+        .try_get()
+        .await
+        .is_some_and(|answer| answer.status == 200)
+    {}
     socket.ended().await;
     within("the shutdown", shutdown).await.expect("a shutdown");
 }

@@ -73,13 +73,14 @@ overEachWay("connecting", ({ way, url, connect }) => {
   it("refuses a namespace whose parameters do not fit", async () => {
     const [error] = await once(manager(url(), way).socket("/room/x"), "connect_error");
     assert.match(error.message, /`number` is no u32/);
+    assert.deepEqual(error.data, { code: "bad_request" });
   });
 
   it("refuses with the message and the data of the error that a middleware returns", async () => {
     const client = socket(url("/guarded"), way, { auth: { token: "wrong" } });
     const [error] = await once(client, "connect_error");
     assert.equal(error.message, "not you");
-    assert.deepEqual(error.data, { reason: "token" });
+    assert.deepEqual(error.data, { code: "unauthorized", reason: "token" });
     assert.equal(client.active, false);
     client.auth = { token: "secret" };
     client.connect();
@@ -92,6 +93,7 @@ overEachWay("connecting", ({ way, url, connect }) => {
       const client = socket(url("/guarded"), way, { auth: { token } });
       const [error] = await once(client, "connect_error");
       assert.doesNotMatch(JSON.stringify([error.message, error.data]), /password|boom|hidden/);
+      assert.deepEqual(error.data, { code: token === "silent" ? "refused" : "internal" });
     }
   });
 

@@ -209,7 +209,7 @@ impl UnconnectedSessions {
 }
 
 impl Admission {
-    pub(super) fn sid(&self) -> Sid {
+    pub(crate) fn sid(&self) -> Sid {
         self.sid
     }
 

@@ -6,7 +6,7 @@
 use std::{fmt, sync::OnceLock};
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Uri,
+    Extensions, HeaderMap, HeaderName, HeaderValue, Uri,
     header::{COOKIE, HOST},
 };
 
@@ -38,9 +38,10 @@ fn describes_connection(name: &[u8]) -> bool {
     known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// What was parsed on first use.
+/// What was parsed on first use, and what few requests have.
 #[derive(Default)]
 struct ParsedHead {
+    extensions: Extensions,
     uri: OnceLock<Uri>,
     headers: OnceLock<HeaderMap>,
     queries: OnceLock<Box<[(String, String)]>>,
@@ -113,6 +114,21 @@ impl RequestHead {
         }
     }
 
+    /// Keeps what the server around koio has put beside the request.
+    pub(super) fn set_extensions(&mut self, extensions: Extensions) {
+        if !extensions.is_empty() {
+            let parsed = ParsedHead {
+                extensions,
+                ..ParsedHead::default()
+            };
+            self.parsed = OnceLock::from(Box::new(parsed));
+        }
+    }
+
+    pub(super) fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.parsed.get()?.extensions.get()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.text.len()
     }
@@ -170,10 +186,14 @@ impl RequestHead {
 
 impl Clone for RequestHead {
     fn clone(&self) -> Self {
-        Self {
+        let mut head = Self {
             text: self.text.clone(),
             parsed: OnceLock::new(),
+        };
+        if let Some(parsed) = self.parsed.get() {
+            head.set_extensions(parsed.extensions.clone());
         }
+        head
     }
 }
 
@@ -245,6 +265,22 @@ mod tests {
         assert_eq!(all("host"), ["chat.example:8443"]);
         assert_eq!(all("cookie"), ["a=1; b=2; c=3"]);
         assert_eq!(all("x-request"), ["1"]);
+    }
+
+    #[test]
+    fn extensions_survive_what_is_parsed_beside_them_and_a_clone() {
+        let mut head = RequestHead::new(&Uri::from_static("/a?b=c"), &HeaderMap::new());
+        assert_eq!(head.extension::<u8>(), None);
+        head.set_extensions(Extensions::new());
+        assert!(head.parsed.get().is_none(), "nothing is kept for nothing");
+        let mut extensions = Extensions::new();
+        extensions.insert(7_u8);
+        head.set_extensions(extensions);
+        assert_eq!(head.uri().query(), Some("b=c"));
+        for head in [&head, &head.clone()] {
+            assert_eq!(head.extension::<u8>(), Some(&7));
+            assert_eq!(head.extension::<u16>(), None);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use http::{HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Uri};
 
 use super::{CloseReason, Session, TransportKind, request_head::RequestHead};
 use crate::wire::Message;
@@ -46,14 +46,27 @@ impl Opening {
     pub(crate) fn of_text<'a>(
         target: &[u8],
         headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
-        remote: SocketAddr,
+        remote: Option<SocketAddr>,
         transport: TransportKind,
     ) -> Self {
         Self {
             head: RequestHead::of_text(target, headers),
-            remote: Some(canonical(remote)),
+            remote: remote.map(canonical),
             transport,
         }
+    }
+
+    /// With what the server around koio has put beside the request.
+    pub(crate) fn with_extensions(mut self, extensions: Extensions) -> Self {
+        self.head.set_extensions(extensions);
+        self
+    }
+
+    /// What the server around koio has put beside the first request, of a type that is kept
+    /// ([`Io::keep_extension`](crate::Io::keep_extension)).
+    #[must_use]
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.head.extension()
     }
 
     /// The headers of the first request, but for those about the connection alone (`Connection`, `Upgrade`, the key, version

@@ -18,7 +18,7 @@ use crate::{
     observe::Observer,
     router::{Answer, IntoRoutes, Pipeline, Setup, Table},
     socket::{IoHandle, ServerCore, Socket},
-    transport::{BadOrigin, Origins},
+    transport::{BadOrigin, RequestRules},
 };
 
 /// A server before it starts: state, middleware, handlers, limits. Consumed by
@@ -52,9 +52,11 @@ pub struct Io {
     pub(super) config: Config,
     /// The call of [`config`](Self::config) after which the limits contradict each other.
     pub(super) contradiction: Option<&'static Location<'static>>,
-    pub(super) origins: Origins,
+    pub(super) rules: RequestRules,
     /// The first text given to [`allow_origin`](Self::allow_origin) that is no origin.
     pub(super) invalid_origin: Option<InvalidOrigin>,
+    /// What the start says of the first text that is no proxy or no cookie.
+    pub(super) invalid_rule: Option<String>,
     pub(super) path: String,
     pub(super) attached: Option<AttachedService>,
     pub(super) broker: Option<Arc<dyn Broker>>,
@@ -93,8 +95,9 @@ impl Io {
             core: ServerCore::new(),
             config: Config::default(),
             contradiction: None,
-            origins: Origins::default(),
+            rules: RequestRules::default(),
             invalid_origin: None,
+            invalid_rule: None,
             path: "/socket.io".to_owned(),
             attached: None,
             broker: None,
@@ -305,7 +308,7 @@ impl Io {
     #[track_caller]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         let given = origin.into();
-        if let Err(why) = self.origins.allow(given.as_str()) {
+        if let Err(why) = self.rules.origins.allow(given.as_str()) {
             let location = Location::caller();
             self.invalid_origin.get_or_insert(InvalidOrigin {
                 given,
@@ -318,7 +321,7 @@ impl Io {
 
     /// Lets every page on the web connect, with its visitor's cookies. Only for servers where those mean nothing.
     pub fn allow_any_origin(mut self) -> Self {
-        self.origins.allow_any();
+        self.rules.origins.allow_any();
         self
     }
 

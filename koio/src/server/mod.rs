@@ -8,6 +8,7 @@ mod io;
 mod listen;
 mod listener;
 mod no_delay;
+mod requests;
 mod service;
 mod signal;
 mod start;

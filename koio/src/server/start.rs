@@ -25,8 +25,9 @@ impl Io {
             core,
             mut config,
             contradiction,
-            origins,
+            rules,
             invalid_origin,
+            invalid_rule,
             path,
             attached,
             broker,
@@ -54,6 +55,9 @@ impl Io {
                  `http://localhost:5173`"
             )));
         }
+        if let Some(problem) = invalid_rule {
+            return Err(Error::setup(problem));
+        }
         if !path.starts_with('/') || path.contains(['?', '#']) {
             return Err(Error::setup(format!(
                 "the path `{path}` must begin with a slash and have neither query nor fragment"
@@ -73,7 +77,7 @@ impl Io {
         if let Some(broker) = broker {
             handle.join_cluster(broker)?;
         }
-        let service = EngineService::new(engine, &path, origins);
+        let service = EngineService::with_rules(engine, &path, rules);
         Ok(StartedIo {
             service,
             handle,

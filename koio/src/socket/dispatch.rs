@@ -2,10 +2,9 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::atomic::Ordering, task::Context};
 
-use serde_json::value::RawValue;
-
 use super::{concurrency::Concurrency, socket::Socket};
 use crate::{
+    Error,
     engine::CloseReason,
     observe::Observation,
     wire::{self, Event},
@@ -101,12 +100,13 @@ impl Accept {
 
     /// Answers CONNECT_ERROR, unless the client has left the namespace meanwhile: it may have sent another CONNECT, and
     /// would take this for its answer. False if an answer has been given.
-    pub(crate) fn refuse(&self, message: &str, data: Option<Box<RawValue>>) -> bool {
+    pub(crate) fn refuse(&self, error: &Error) -> bool {
         let socket = &self.0;
         if !self.answer(Self::REFUSED) {
             return false;
         }
         if socket.is_open() {
+            let (message, data) = error.refusal();
             let data = data.as_ref().map(|data| data.get().as_bytes());
             let refusal = wire::connect_error(socket.namespace(), message, data);
             socket.reply(refusal);

@@ -16,6 +16,7 @@ use super::{
     socket::Socket,
 };
 use crate::{
+    Error,
     engine::CloseReason,
     observe::{Observation, Observers},
     wire::Event,
@@ -219,8 +220,8 @@ impl SocketDriver {
     /// decided.
     pub(super) fn refuse_undecided(&mut self, observers: &Observers, limit: Duration) -> bool {
         let accept = Accept::new(self.socket.clone());
-        let message = format!("the server did not answer within {limit:?}");
-        if !accept.refuse(&message, None) {
+        let late = Error::timeout(format!("the server did not answer within {limit:?}"));
+        if !accept.refuse(&late) {
             return false;
         }
         let namespace = self.socket.namespace().to_owned();
@@ -433,7 +434,7 @@ impl SocketDriver {
             self.log_panic_of_drop(dropped);
         }
         if !Accept::was_answered(&self.socket) {
-            Accept::new(self.socket.clone()).refuse("internal error", None);
+            Accept::new(self.socket.clone()).refuse(&Error::internal("no answer to CONNECT"));
         }
         if !self.was_accepted() {
             self.drop_early();

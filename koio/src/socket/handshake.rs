@@ -78,12 +78,24 @@ impl Handshake {
         self.request().opening.queries()
     }
 
-    /// The address that the connection came from: the proxy's, behind one. An IPv4 client has its IPv4 address, on a
-    /// listener for both families as well. `None` for a client of a Unix socket, and if koio runs inside another server that
-    /// does not pass it on (see [`PeerAddr`](crate::engine::PeerAddr)).
+    /// The address of the client: what [trusted proxies](crate::Io::trust_proxies) say, with port 0 if they say none; without
+    /// them the address that the connection came from. An IPv4 client has its IPv4 address, on a listener for both families
+    /// as well.
+    ///
+    /// `None` for a client of a Unix socket, and if koio runs inside another server that does not pass the address on: see
+    /// [`Io::peer_address`](crate::Io::peer_address).
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.request().opening.remote
+    }
+
+    /// What the server around koio has put into the extensions of the first request: a user that a middleware of axum has
+    /// found, for example. Only types that were named with [`Io::keep_extension`](crate::Io::keep_extension) are kept.
+    ///
+    /// The first request is the one that opened the connection, long-polling or WebSocket; those that follow do not count.
+    #[must_use]
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.request().opening.extension()
     }
 
     /// When the connection was opened.

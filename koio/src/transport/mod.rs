@@ -10,7 +10,11 @@ mod stalled_write;
 mod tcp;
 mod websocket;
 
-pub use self::http::{BadOrigin, Body, EngineService, Origins, Responding};
+pub(crate) use self::http::RequestRules;
+pub use self::http::{
+    BadCookie, BadOrigin, BadProxy, Body, EngineService, Origins, Responding, SessionCookie,
+    TrustedProxies,
+};
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;
 pub(crate) use self::{

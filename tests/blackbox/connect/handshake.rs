@@ -92,7 +92,6 @@ async fn a_request_with_an_unknown_session_id_is_refused() {
     let scene = Scene::new().await;
     let long = "x".repeat(4000);
     let ids = [
-        "",
         "constructor",
         "__proto__",
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -176,14 +175,40 @@ async fn polling_a_websocket_session_is_refused_and_the_session_goes_on() {
 }
 
 #[tokio::test]
-async fn a_handshake_for_jsonp_is_refused_and_the_name_is_not_reflected() {
+async fn a_handshake_for_jsonp_is_refused_and_a_parameter_of_that_name_is_not_reflected() {
     let scene = Scene::new().await;
+    let path = scene.target().with("EIO=4&transport=polling&j=1&b64=1");
+    let response = http::get(scene.server.addr, &path).await;
+    response.assert_refused(3, "Bad request");
     for name in ["1", "alert(1)"] {
-        let path = scene
-            .target()
-            .with(&format!("EIO=4&transport=polling&j={name}"));
+        let path = format!("{}&j={name}", scene.target().polling());
         let response = http::get(scene.server.addr, &path).await;
-        response.assert_refused(3, "Bad request");
+        assert_eq!(response.status, 200);
+        assert!(response.text().starts_with(r#"0{"sid":""#));
+        let content = response.header("content-type").expect("a type");
+        assert!(content.starts_with("text/plain"), "{content}");
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_parameter_twice_is_taken_with_one_value_and_named_with_two() {
+    let scene = Scene::new().await;
+    for query in [
+        "EIO=4&transport=polling&EIO=4",
+        "EIO=4&transport=polling&sid=",
+        "sid=&EIO=4&transport=polling&transport=polling",
+    ] {
+        let response = http::get(scene.server.addr, &scene.target().with(query)).await;
+        assert_eq!(response.status, 200, "{query}");
+    }
+    for (query, name) in [
+        ("EIO=4&transport=polling&EIO=3", "EIO"),
+        ("EIO=4&transport=polling&transport=websocket", "transport"),
+        ("EIO=4&transport=polling&sid=a&sid=b", "sid"),
+    ] {
+        let response = http::get(scene.server.addr, &scene.target().with(query)).await;
+        response.assert_refused(3, &format!("Bad request: two values of {name}"));
     }
     scene.end().await;
 }

@@ -3,6 +3,7 @@
 mod early;
 mod failing_handler;
 mod handshake;
+mod headers;
 mod origin;
 mod packet;
 mod undecided;

@@ -123,7 +123,7 @@ async fn connect_that_a_middleware_refuses_says_its_message_and_data_and_no_more
         let mut client = Client::open(scene.target(), transport).await;
         client.send("40/refuses,").await;
         client
-            .expect(r#"44/refuses,{"message":"not you","data":{"why":"because"}}"#)
+            .expect(r#"44/refuses,{"message":"not you","data":{"code":"refused","why":"because"}}"#)
             .await;
         // Not connected, so an event is a violation.
         client.try_send(r#"42/refuses,["echo"]"#).await;

@@ -66,8 +66,10 @@ fn server(record: &Record) -> Memory {
     Memory::new(io)
 }
 
-const TOO_LATE: &str = r#"{"message":"the server did not answer within 10s"}"#;
-const DISCONNECTED: &str = r#"{"message":"disconnected by the server"}"#;
+const TOO_LATE: &str =
+    r#"{"message":"the server did not answer within 10s","data":{"code":"timeout"}}"#;
+const DISCONNECTED: &str =
+    r#"{"message":"disconnected by the server","data":{"code":"disconnected"}}"#;
 
 #[tokio::test(start_paused = true)]
 async fn a_middleware_that_hangs_is_refused_in_every_namespace_and_its_slot_is_free() {
@@ -81,7 +83,10 @@ async fn a_middleware_that_hangs_is_refused_in_every_namespace_and_its_slot_is_f
             peer.send(&format!("40/hangs/{number},")).await;
         }
         peer.send("40/other,").await;
-        let full = r#"44/other,{"message":"Too many namespaces: 33 (namespaces 32)"}"#;
+        let full = concat!(
+            r#"44/other,{"message":"Too many namespaces: 33 (namespaces 32)","#,
+            r#""data":{"code":"too_many_namespaces"}}"#
+        );
         peer.expect(full).await;
         let asked = Instant::now();
         let mut refused = Vec::new();

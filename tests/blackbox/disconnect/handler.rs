@@ -273,7 +273,8 @@ async fn the_disconnect_handler_does_not_run_for_a_refused_socket() {
     for transport in client::BOTH {
         let mut peer = memory.open(transport).await;
         peer.send("40").await;
-        peer.expect(r#"44{"message":"not you"}"#).await;
+        peer.expect(r#"44{"message":"not you","data":{"code":"no"}}"#)
+            .await;
         peer.close().await;
         tokio::time::sleep(Duration::from_secs(20)).await;
     }

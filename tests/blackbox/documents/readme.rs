@@ -72,7 +72,7 @@ async fn log(ctx: Context, next: Next) -> Result<Reply> {
     next.run().await
 }
 
-// an error from a middleware around `connection`: the client gets `connect_error`
+// an error from a middleware around `connection`: the client gets `connect_error`, and its code in `error.data.code`
 async fn auth(ctx: Context, next: Next) -> Result<Reply> {
     if ctx.event() == "connection" {
         return Err(Error::new("no", "no"));
@@ -243,7 +243,8 @@ async fn the_calls_of_the_table_do_what_they_say() {
     peer.expect(r#"42["e",1,2]"#).await;
     peer.expect("438[]").await;
     peer.send("40/chat,").await;
-    peer.expect(r#"44/chat,{"message":"no"}"#).await;
+    peer.expect(r#"44/chat,{"message":"no","data":{"code":"no"}}"#)
+        .await;
     let id = socket.id();
     on_sockets(memory.io.clone(), socket, "room".into(), id)
         .await

@@ -311,7 +311,9 @@ async fn a_middleware_may_join_rooms_before_the_socket_is_let_in() {
         // Who is refused has been in no room.
         let mut refused = memory.open(transport).await;
         refused.send(r#"40{"token":1}"#).await;
-        refused.expect(r#"44{"message":"not you"}"#).await;
+        refused
+            .expect(r#"44{"message":"not you","data":{"code":"no"}}"#)
+            .await;
         peer.expect(r#"42["too early"]"#).await;
         assert_eq!(
             memory

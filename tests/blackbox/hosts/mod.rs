@@ -2,6 +2,7 @@
 
 mod http2;
 mod mounts;
+mod told;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -108,6 +109,11 @@ async fn serve_app(app: Router, handle: IoHandle) -> Axum {
 
 /// A polling session that is upgraded, with an event before, and one after.
 async fn upgraded(target: Target) -> WebSocket {
+    upgraded_with(target, r#"429["address"]"#, "439[").await
+}
+
+/// The same, with this event and the beginning of its answer.
+async fn upgraded_with(target: Target, event: &str, expected: &str) -> WebSocket {
     let mut session = Polling::open(target).await;
     session.send("40").await;
     let answer = session.get().await;
@@ -120,9 +126,9 @@ async fn upgraded(target: Target) -> WebSocket {
     assert_eq!(session.polled().await.text(), "6");
     socket.send("5").await;
     // It has been upgraded when it answers.
-    socket.send(r#"429["address"]"#).await;
+    socket.send(event).await;
     let answer = socket.text().await;
-    assert!(answer.starts_with("439["), "{answer}");
+    assert!(answer.starts_with(expected), "{answer}");
     socket
 }
 

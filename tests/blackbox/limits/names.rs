@@ -73,7 +73,10 @@ async fn a_namespace_whose_name_is_too_long_is_refused_with_both_numbers() {
         let mut client = Client::connect(server.target(), transport).await;
         client.join("40/other,").await;
         let name = format!("/{}", "x".repeat(299));
-        let message = r#"{"message":"namespace of 300 bytes (packets.namespace 255)"}"#;
+        let message = concat!(
+            r#"{"message":"namespace of 300 bytes (packets.namespace 255)","#,
+            r#""data":{"code":"bad_request"}}"#
+        );
         for connect in [format!("40{name}"), format!("40{name},{{}}")] {
             client.send(connect).await;
             client.expect(&format!("44{name},{message}")).await;
@@ -92,7 +95,10 @@ async fn an_auth_payload_that_is_too_long_is_refused_with_both_numbers() {
         .send(format!(r#"40{{"a":"{}"}}"#, "x".repeat(70_000 - 8)))
         .await;
     client
-        .expect(r#"44{"message":"auth payload of 70000 bytes (packets.auth 65536)"}"#)
+        .expect(concat!(
+            r#"44{"message":"auth payload of 70000 bytes (packets.auth 65536)","#,
+            r#""data":{"code":"bad_request"}}"#
+        ))
         .await;
     client.join("40").await;
     client.close().await;
@@ -106,7 +112,10 @@ async fn a_namespace_beyond_the_number_of_namespaces_is_refused_with_both_number
     client.join("40/other,").await;
     client.send("40/third,").await;
     client
-        .expect(r#"44/third,{"message":"Too many namespaces: 3 (namespaces 2)"}"#)
+        .expect(concat!(
+            r#"44/third,{"message":"Too many namespaces: 3 (namespaces 2)","#,
+            r#""data":{"code":"too_many_namespaces"}}"#
+        ))
         .await;
     assert_undisturbed(&mut client).await;
     client.close().await;

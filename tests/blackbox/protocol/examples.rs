@@ -61,7 +61,7 @@ async fn connection_to_a_namespace() {
         }
         client.send("40/closed,").await;
         client
-            .expect(r#"44/closed,{"message":"Not authorized"}"#)
+            .expect(r#"44/closed,{"message":"Not authorized","data":{"code":"unauthorized"}}"#)
             .await;
     }
 }

@@ -18,9 +18,14 @@ impl Context {
 }
 
 impl ErrorHooks {
+    /// Whether there is a function that could map an error.
+    pub(crate) fn has_maps(&self) -> bool {
+        !self.maps.is_empty()
+    }
+
     fn mapped(&self, error: Error) -> Error {
         // Only an error made by `?` has a source and no code of its own.
-        if !error.is_internal() || error.source().is_none() {
+        if !error.is_internal() || error.source().is_none() || error.is_mapped() {
             return error;
         }
         match self.maps.iter().find_map(|map| map(&error)) {

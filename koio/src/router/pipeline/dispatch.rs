@@ -16,7 +16,7 @@ use super::{
     run::{EventRun, LayeredOnion},
 };
 use crate::{
-    CloseReason, Socket,
+    CloseReason, Error, Socket,
     fast_path::FastPath,
     observe::event_span,
     router::{
@@ -115,7 +115,7 @@ impl Dispatch for SocketEvents {
             match result {
                 Ok(_) => {
                     if !accept.is_answered() {
-                        accept.refuse(REFUSED, None);
+                        accept.refuse(&Error::new("refused", REFUSED));
                     }
                 }
                 Err(error) => {
@@ -132,8 +132,7 @@ impl Dispatch for SocketEvents {
                         }
                         ctx.socket().disconnect();
                     } else {
-                        let (message, data) = error.refusal();
-                        accept.refuse(message, data.map(ToOwned::to_owned));
+                        accept.refuse(&error);
                     }
                 }
             }

@@ -200,7 +200,8 @@ pub struct Running(RunningState);
 
 enum RunningState {
     Waiting(Next),
-    Polled(BoxReply),
+    /// With the context, if errors have to be mapped.
+    Polled(BoxReply, Option<Context>),
     Finished,
 }
 
@@ -208,20 +209,30 @@ impl Future for Running {
     type Output = Result<Reply>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let mut future = match std::mem::replace(&mut self.0, RunningState::Finished) {
-            RunningState::Waiting(next) => next.start(),
-            RunningState::Polled(future) => future,
+        let (mut future, mapping) = match std::mem::replace(&mut self.0, RunningState::Finished) {
+            RunningState::Waiting(next) => {
+                let has_maps = next.ctx.namespace_context().errors.has_maps();
+                let mapping = has_maps.then(|| next.ctx.clone());
+                (next.start(), mapping)
+            }
+            RunningState::Polled(future, mapping) => (future, mapping),
             RunningState::Finished => {
                 return Poll::Ready(Err(Error::internal(
                     "`next` was polled after it had finished",
                 )));
             }
         };
-        let poll = future.as_mut().poll(cx);
-        if poll.is_pending() {
-            self.0 = RunningState::Polled(future);
+        match future.as_mut().poll(cx) {
+            Poll::Pending => {
+                self.0 = RunningState::Polled(future, mapping);
+                Poll::Pending
+            }
+            // The middleware around it sees the code that `map_error` gives, whichever layer inside has failed.
+            Poll::Ready(Err(error)) if let Some(ctx) = &mapping => {
+                Poll::Ready(Err(ctx.mapped(error)))
+            }
+            Poll::Ready(result) => Poll::Ready(result),
         }
-        poll
     }
 }
 

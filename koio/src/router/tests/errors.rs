@@ -114,6 +114,41 @@ async fn map_error_also_sees_what_a_middleware_fails_with() {
 }
 
 #[tokio::test]
+async fn a_middleware_sees_the_mapped_code_of_what_fails_in_a_middleware_inside_it() {
+    let (notes, maps) = (Notes::default(), Notes::default());
+    let (seen, observed, mapped) = (notes.clone(), notes.clone(), maps.clone());
+    let setup = Setup::new()
+        .wrap(move |_, next: Next| {
+            let seen = seen.clone();
+            async move {
+                let reply = next.run().await;
+                let error = reply.as_ref().unwrap_err();
+                seen.add(format!(
+                    "{} {:?}",
+                    error.code(),
+                    error.downcast_ref::<NoSuchUser>()
+                ));
+                reply
+            }
+        })
+        .wrap(|_, next: Next| async { next.run().await })
+        .wrap(|_, _: Next| async { Ok(find(3).map(|()| crate::Reply::none())?) })
+        .on("event", |_| async { Ok(()) })
+        // Hidden, so that it looks like one that is still to be mapped.
+        .map_error::<NoSuchUser>(move |error| {
+            mapped.add(error);
+            Error::internal("mapped")
+        })
+        .on_error(move |error, _| observed.add(format!("observed {error}")));
+    Server::start(setup).ask("event", json!([])).await;
+    assert_eq!(
+        notes.all(),
+        ["internal Some(NoSuchUser(3))", "observed mapped"]
+    );
+    assert_eq!(maps.all(), ["no user 3"], "an error is mapped once");
+}
+
+#[tokio::test]
 async fn every_observer_sees_an_error_and_none_can_change_the_answer() {
     let notes = Notes::default();
     let (first, second) = (notes.clone(), notes.clone());
@@ -253,4 +288,33 @@ fn an_error_of_the_program_with_a_code_of_koios_is_not_koios_own() {
     assert_eq!(closed.code(), "closed");
     assert!(!closed.is_closed());
     assert!(!Error::new("internal", "x").hide().is_internal());
+}
+
+#[test]
+fn an_error_is_what_main_returns_and_what_other_crates_carry() {
+    fn run() -> Result<(), Box<dyn std::error::Error>> {
+        find(3).map_err(Error::from)?;
+        Err(Error::new("c", "m"))?
+    }
+    fn run_sync() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Err(Error::new("c", "m"))?
+    }
+    let error = run().unwrap_err();
+    assert_eq!(error.to_string(), "no user 3");
+    assert!(error.source().unwrap().is::<NoSuchUser>());
+    assert_eq!(format!("{:?}", run_sync().unwrap_err()), "c: m");
+}
+
+#[cfg(feature = "anyhow")]
+#[test]
+fn anyhow_takes_an_error_by_question_mark_and_keeps_its_sources() {
+    fn run() -> anyhow::Result<()> {
+        Err(Error::from(NoSuchUser(3)))?
+    }
+    let error = run().unwrap_err();
+    assert_eq!(error.to_string(), "no user 3");
+    assert!(error.chain().any(|cause| cause.is::<NoSuchUser>()));
+    // And back, as a koio error that came in.
+    let back = Error::from_boxed(error.into());
+    assert_eq!(back.message(), "no user 3");
 }

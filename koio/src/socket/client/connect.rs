@@ -1,9 +1,12 @@
 //! CONNECT, DISCONNECT, and packets for namespaces that the client is not in.
 
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
+
+use serde_json::value::RawValue;
 
 use super::{Client, ProtocolViolation, extras::ClientExtras, in_namespace};
 use crate::{
+    Error,
     engine::CloseReason,
     ids::SocketId,
     observe::Observation,
@@ -17,7 +20,9 @@ use crate::{
 };
 
 /// What CONNECT_ERROR says when the server disconnects the client before it has decided.
-const DISCONNECTED: &str = "disconnected by the server";
+fn disconnected() -> Error {
+    Error::new(Error::DISCONNECTED, "disconnected by the server")
+}
 
 impl Client {
     pub(super) fn connect(&mut self, name: &str, auth: &[u8]) -> Result<(), ProtocolViolation> {
@@ -27,14 +32,18 @@ impl Client {
         let limits = self.assembler.limits();
         let lengths = limits.check_namespace(name.len());
         if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
-            self.refuse(name, &breach.to_string());
+            self.refuse(name, &Error::bad_request(breach.to_string()));
             return Ok(());
         }
         self.change_extras(|extras| extras.left.retain(|left| **left != *name));
         let (dispatch, id) = match self.admit(name) {
             Ok(admitted) => admitted,
-            Err(message) => {
-                self.refuse(name, &message);
+            Err(error) => {
+                match error {
+                    Some(error) => self.refuse(name, &error),
+                    // In the reference's words, without a code.
+                    None => self.refuse_with(name, "Invalid namespace", None),
+                }
                 self.left(&name.into());
                 return Ok(());
             }
@@ -51,15 +60,17 @@ impl Client {
         Ok(())
     }
 
-    /// What a new socket in this namespace needs, or why there is none.
-    fn admit(&self, name: &str) -> Result<(Box<dyn Dispatch>, SocketId), Cow<'static, str>> {
-        let dispatch = self.declared.open(name).ok_or("Invalid namespace")?;
+    /// What a new socket in this namespace needs, or why there is none; without an error: it is not declared.
+    fn admit(&self, name: &str) -> Result<(Box<dyn Dispatch>, SocketId), Option<Error>> {
+        let dispatch = self.declared.open(name).ok_or(None)?;
         let open = self.drivers.iter().filter(|driver| driver.is_open());
         let (open, max) = (open.count(), self.core().config().namespaces);
         if open >= max {
-            return Err(format!("Too many namespaces: {} (namespaces {max})", open + 1).into());
+            let message = format!("Too many namespaces: {} (namespaces {max})", open + 1);
+            return Err(Some(Error::new("too_many_namespaces", message)));
         }
-        let id = SocketId::random().map_err(|_| "internal error")?;
+        let no_randomness = "the operating system has no randomness to give";
+        let id = SocketId::random().map_err(|_| Some(Error::internal(no_randomness)))?;
         Ok((dispatch, id))
     }
 
@@ -121,7 +132,7 @@ impl Client {
             let reason = CloseReason::ServerNamespaceDisconnect;
             for driver in self.drivers.iter_mut().filter(|driver| driver.is_open()) {
                 let socket = driver.socket();
-                if Accept::new(socket.clone()).refuse(DISCONNECTED, None) {
+                if Accept::new(socket.clone()).refuse(&disconnected()) {
                     // The client would take a mere end of the connection for a reason to come back.
                 } else if socket.close() {
                     socket.reply(wire::disconnect(socket.namespace()));
@@ -146,15 +157,22 @@ impl Client {
     pub(super) fn refuse_connect(&mut self, message: Message) {
         match self.assembler.push(message) {
             Ok(Some(Incoming::Connect { namespace, .. })) => {
-                self.refuse(wire::namespace_str(&namespace), DISCONNECTED);
+                self.refuse(wire::namespace_str(&namespace), &disconnected());
             }
             Ok(_) => {}
             Err(_) => self.ignores_packets = true,
         }
     }
 
-    fn refuse(&self, namespace: &str, message: &str) {
-        let refusal = wire::connect_error(namespace, message, None);
+    fn refuse(&self, namespace: &str, error: &Error) {
+        let (message, data) = error.refusal();
+        self.refuse_with(namespace, message, data.as_deref());
+    }
+
+    /// Refuses in these words.
+    fn refuse_with(&self, namespace: &str, message: &str, data: Option<&RawValue>) {
+        let data = data.map(|data| data.get().as_bytes());
+        let refusal = wire::connect_error(namespace, message, data);
         let _ = self.connection.session.reply(refusal);
         let namespace = wire::shortened(namespace);
         self.observers()

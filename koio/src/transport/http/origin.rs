@@ -15,13 +15,15 @@ use http::{
     uri::{Authority, Uri},
 };
 
-use super::host::host_of;
+use super::{host::host_of, proxies::ForwardedRequest};
 
 /// Which pages may connect. By default only those of the same host.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     listed: Vec<String>,
     any: bool,
+    /// The CORS headers are another's.
+    without_cors_headers: bool,
 }
 
 /// Why a text is not an origin as a browser sends it. A list with such a text would never match.
@@ -68,7 +70,19 @@ impl Origins {
         self.any = true;
     }
 
-    pub(crate) fn judge(&self, uri: &Uri, headers: &HeaderMap) -> OriginVerdict {
+    /// Whether the pages that are let in get the headers by which browsers let them read the answers. Default yes; without
+    /// them only the check is left.
+    pub fn cors_headers(&mut self, sent: bool) {
+        self.without_cors_headers = !sent;
+    }
+
+    /// `forwarded`: what a trusted proxy says of the request.
+    pub(crate) fn judge(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        forwarded: &ForwardedRequest,
+    ) -> OriginVerdict {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return OriginVerdict::Same;
@@ -76,11 +90,16 @@ impl Origins {
         if origins.next().is_some() {
             return OriginVerdict::Foreign;
         }
-        self.judge_text(Some(origin.as_bytes()), host_of(uri, headers))
+        self.judge_text(Some(origin.as_bytes()), host_of(uri, headers), forwarded)
     }
 
     /// As [`judge`](Self::judge), for a request with at most one of each header.
-    pub(crate) fn judge_text(&self, origin: Option<&[u8]>, host: Option<&[u8]>) -> OriginVerdict {
+    pub(crate) fn judge_text(
+        &self,
+        origin: Option<&[u8]>,
+        host: Option<&[u8]>,
+        forwarded: &ForwardedRequest,
+    ) -> OriginVerdict {
         let Some(origin) = origin else {
             return OriginVerdict::Same;
         };
@@ -92,13 +111,24 @@ impl Origins {
         };
         let text = text.to_ascii_lowercase();
         let host = host.and_then(|host| std::str::from_utf8(host).ok());
-        if host.is_some_and(|host| is_same_host(&text, host)) {
+        let host = forwarded.host.as_deref().or(host);
+        let scheme = forwarded.scheme.as_deref();
+        if host.is_some_and(|host| is_same_host(&text, host, scheme)) {
             return OriginVerdict::Same;
         }
         if self.any || self.listed.contains(&text) {
-            return OriginVerdict::Listed(value);
+            return self.readable_by(value);
         }
         OriginVerdict::Foreign
+    }
+
+    /// The verdict on a page of another origin that is let in.
+    pub(super) fn readable_by(&self, origin: HeaderValue) -> OriginVerdict {
+        if self.without_cors_headers {
+            OriginVerdict::Same
+        } else {
+            OriginVerdict::Listed(origin)
+        }
     }
 }
 
@@ -161,18 +191,21 @@ fn check(origin: &str) -> Result<(), BadOrigin> {
     }
 }
 
-/// Whether a page of `origin` was served by `host`. Schemes are not compared, because behind a proxy that terminates TLS
-/// the server does not know its own. A missing port is the scheme's default. Clients that are no browsers write the scheme
-/// of their own address: Starscream (Swift) sends `wss://host`.
-fn is_same_host(origin: &str, host: &str) -> bool {
+/// Whether a page of `origin` was served by `host`. Schemes are compared only if a proxy has said by which the client asked:
+/// behind one that terminates TLS the server does not know it. A missing port is the scheme's default. Clients that are no
+/// browsers write the scheme of their own address: Starscream (Swift) sends `wss://host`.
+fn is_same_host(origin: &str, host: &str, scheme: Option<&str>) -> bool {
     let Ok(uri) = origin.parse::<Uri>() else {
         return false;
     };
-    let default = match uri.scheme_str() {
-        Some("http" | "ws") => 80,
-        Some("https" | "wss") => 443,
+    let (default, theirs) = match uri.scheme_str() {
+        Some("http" | "ws") => (80, "http"),
+        Some("https" | "wss") => (443, "https"),
         _ => return false,
     };
+    if scheme.is_some_and(|scheme| scheme != theirs) {
+        return false;
+    }
     let (Some(theirs), Ok(ours)) = (uri.authority(), host.parse::<Authority>()) else {
         return false;
     };
@@ -223,8 +256,12 @@ mod tests {
         headers
     }
 
+    fn verdict(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> OriginVerdict {
+        origins.judge(uri, headers, &ForwardedRequest::default())
+    }
+
     fn judge(origin: &str, host: &str) -> OriginVerdict {
-        Origins::default().judge(&path(), &headers(origin, host))
+        verdict(&Origins::default(), &path(), &headers(origin, host))
     }
 
     #[test]
@@ -270,7 +307,7 @@ mod tests {
     #[test]
     fn a_client_without_an_origin_may_connect() {
         assert_eq!(
-            Origins::default().judge(&path(), &HeaderMap::new()),
+            verdict(&Origins::default(), &path(), &HeaderMap::new()),
             OriginVerdict::Same
         );
     }
@@ -313,7 +350,7 @@ mod tests {
         let mut headers = headers("http://a.example", "a.example");
         headers.append(ORIGIN, "http://b.example".parse().unwrap());
         assert_eq!(
-            Origins::default().judge(&path(), &headers),
+            verdict(&Origins::default(), &path(), &headers),
             OriginVerdict::Foreign
         );
     }
@@ -321,7 +358,7 @@ mod tests {
     #[test]
     fn the_host_of_an_absolute_target_is_the_pages_and_the_header_beside_it_is_none() {
         let uri = Uri::from_static("https://chat.example/socket.io/?EIO=4");
-        let judge = |origin, host| Origins::default().judge(&uri, &headers(origin, host));
+        let judge = |origin, host| verdict(&Origins::default(), &uri, &headers(origin, host));
         let same = judge("https://chat.example", "other.example");
         assert_eq!(same, OriginVerdict::Same);
         let foreign = judge("https://other.example", "other.example");
@@ -329,10 +366,42 @@ mod tests {
     }
 
     #[test]
+    fn what_a_proxy_says_of_host_and_scheme_counts() {
+        let judge = |origin, host: Option<&str>, scheme: Option<&str>| {
+            let forwarded = ForwardedRequest {
+                host: host.map(str::to_owned),
+                scheme: scheme.map(str::to_owned),
+                ..ForwardedRequest::default()
+            };
+            let headers = headers(origin, "inner:3000");
+            Origins::default().judge(&path(), &headers, &forwarded)
+        };
+        let (page, host) = ("https://chat.example", Some("chat.example"));
+        assert_eq!(judge(page, host, Some("https")), OriginVerdict::Same);
+        assert_eq!(judge(page, host, None), OriginVerdict::Same);
+        assert_eq!(judge(page, host, Some("http")), OriginVerdict::Foreign);
+        assert_eq!(judge(page, None, Some("https")), OriginVerdict::Foreign);
+        let inner = judge("http://inner:3000", host, None);
+        assert_eq!(inner, OriginVerdict::Foreign);
+        let ported = judge("https://chat.example", Some("chat.example:443"), None);
+        assert_eq!(ported, OriginVerdict::Same);
+    }
+
+    #[test]
+    fn without_cors_headers_only_the_check_is_left() {
+        let mut origins = Origins::default();
+        origins.allow("https://app.example").unwrap();
+        origins.cors_headers(false);
+        let judge = |origin| verdict(&origins, &path(), &headers(origin, "api.example"));
+        assert_eq!(judge("https://app.example"), OriginVerdict::Same);
+        assert_eq!(judge("https://evil.example"), OriginVerdict::Foreign);
+    }
+
+    #[test]
     fn a_listed_origin_must_match_exactly() {
         let mut origins = Origins::default();
         origins.allow("https://app.example").unwrap();
-        let judge = |origin| origins.judge(&path(), &headers(origin, "api.example"));
+        let judge = |origin| verdict(&origins, &path(), &headers(origin, "api.example"));
         assert!(matches!(
             judge("https://app.example"),
             OriginVerdict::Listed(_)
@@ -369,7 +438,8 @@ mod tests {
         ] {
             let mut origins = Origins::default();
             assert_eq!(origins.allow(origin), Ok(()), "{origin}");
-            let verdict = origins.judge(
+            let verdict = verdict(
+                &origins,
                 &path(),
                 &headers(&origin.to_ascii_lowercase(), "api.example"),
             );

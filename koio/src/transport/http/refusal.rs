@@ -13,7 +13,7 @@ use http::{
     },
 };
 
-use super::{host::host_of, origin::Origins};
+use super::{host::host_of, origin::Origins, proxies::ForwardedRequest};
 use crate::{
     engine::{LimitReached, NotOpened, TransportKind},
     ids::Sid,
@@ -169,7 +169,9 @@ pub(super) struct RefusedRequest<'a> {
     version: Version,
     uri: &'a Uri,
     headers: &'a HeaderMap,
+    /// The client, as far as is known.
     peer: Option<SocketAddr>,
+    forwarded: Option<&'a ForwardedRequest>,
 }
 
 impl<'a> RefusedRequest<'a> {
@@ -180,7 +182,18 @@ impl<'a> RefusedRequest<'a> {
             uri: request.uri(),
             headers: request.headers(),
             peer,
+            forwarded: None,
         }
+    }
+
+    /// What a trusted proxy says of it.
+    pub(super) fn forwarded(mut self, forwarded: &'a ForwardedRequest) -> Self {
+        self.forwarded = Some(forwarded);
+        self
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.version
     }
 
     /// Tells the observers that it is refused.
@@ -212,6 +225,9 @@ impl<'a> RefusedRequest<'a> {
     }
 
     fn host(&self) -> Option<&'a str> {
+        if let Some(host) = self.forwarded.and_then(|it| it.host.as_deref()) {
+            return Some(shortened(host));
+        }
         let host = host_of(self.uri, self.headers)?;
         std::str::from_utf8(host).ok().map(shortened)
     }
@@ -272,7 +288,8 @@ impl fmt::Display for RefusalHint<'_> {
                 "the query has two values of `{parameter}`. Does a proxy or the client's `query` option add one?"
             ),
             Refusal::Jsonp => f.write_str(
-                "`j` asks for JSONP, which clients of Socket.IO 2 use. koio speaks EIO=4: Socket.IO 3 and later",
+                "`j` and `b64` ask for JSONP, for browsers without XMLHttpRequest: koio does not speak it. A parameter `j` of the \
+                 application's own must not be a number beside `b64`",
             ),
             Refusal::NoUpgrade => self.missing_upgrade(f),
             Refusal::UpgradedPoll => f.write_str(
@@ -374,8 +391,16 @@ impl RefusalHint<'_> {
                 "of {origins} `Origin` headers none can be trusted: a browser sends one, in ASCII"
             );
         };
+        let scheme = request.forwarded.and_then(|it| it.scheme.as_deref());
         match request.host() {
-            Some(host) => write!(f, "a page of {origin} is not of the host {host}. ")?,
+            Some(host) => match scheme {
+                // A host alone would look the same, where a proxy says the wrong scheme.
+                Some(scheme) => write!(
+                    f,
+                    "a page of {origin} is not of {scheme}://{host}, as a trusted proxy names it. "
+                )?,
+                None => write!(f, "a page of {origin} is not of the host {host}. ")?,
+            },
             None => write!(
                 f,
                 "a page of {origin}, and the request has no `Host` header, or several. "
@@ -392,107 +417,5 @@ impl RefusalHint<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hint(refusal: Refusal, head: http::request::Builder) -> String {
-        let request = head.body(()).unwrap();
-        let request = RefusedRequest::new(&request, None);
-        let request = &request;
-        RefusalHint { refusal, request }.to_string()
-    }
-
-    fn get(target: &str) -> http::request::Builder {
-        Request::get(target).header("host", "chat.example")
-    }
-
-    #[test]
-    fn the_hint_for_an_origin_names_it_the_host_and_the_line_to_write() {
-        let path = "/socket.io/?EIO=4&transport=polling";
-        let say = |head| hint(Refusal::Forbidden, head);
-        let line = say(get(path).header("origin", "https://app.example"));
-        for part in [
-            "https://app.example",
-            "the host chat.example",
-            r#"`.allow_origin("https://app.example")`"#,
-            "proxy_set_header Host",
-        ] {
-            assert!(line.contains(part), "{part}: {line}");
-        }
-        let line = say(Request::get(path).header("origin", "https://app.example"));
-        assert!(line.contains("no `Host` header, or several"), "{line}");
-        let two = get(path)
-            .header("origin", "http://a")
-            .header("origin", "http://b");
-        assert!(say(two).contains("of 2 `Origin` headers"));
-        let bad = say(get(path).header("origin", "https://app.example/"));
-        assert!(bad.contains("`allow_origin` does not take it"), "{bad}");
-    }
-
-    #[test]
-    fn each_cause_of_a_missing_upgrade_has_its_own_hint() {
-        let path = "/socket.io/?EIO=4&transport=websocket";
-        let say = |head| hint(Refusal::NoUpgrade, head);
-        for (head, words) in [
-            (get(path), "without an `Upgrade` header"),
-            (
-                get(path).header("connection", "upgrade"),
-                "without an `Upgrade` header",
-            ),
-            (get(path).header("upgrade", "h2c"), "`Upgrade: h2c`"),
-            (
-                get(path)
-                    .header("upgrade", "websocket")
-                    .header("connection", "close"),
-                "`Connection: close` does not name the upgrade",
-            ),
-            (get(path).header("upgrade", "websocket"), "`Connection: `"),
-            (get(path).version(Version::HTTP_2), "RFC 8441"),
-        ] {
-            let line = say(head);
-            assert!(line.contains(words), "{words}: {line}");
-        }
-    }
-
-    #[test]
-    fn every_hint_has_the_value_that_decided_it() {
-        let sid = Sid::parse(&"a".repeat(32)).unwrap();
-        let limit = LimitReached {
-            limit: "max_sessions",
-            count: 7,
-            max: 7,
-        };
-        let polling = TransportKind::Polling;
-        let path = "/socket.io/?EIO=3&transport=foo%0A";
-        for (refusal, words) in [
-            (Refusal::TransportUnknown, r"`transport=foo\n`"),
-            (
-                Refusal::TransportOff(polling),
-                "config.engine.polling = true",
-            ),
-            (Refusal::SessionUnknown(Some(sid)), "aaaa…"),
-            (Refusal::SessionUnknown(None), "`sid`"),
-            (Refusal::BadHandshakeMethod, "this is a GET"),
-            (Refusal::Ambiguous("EIO"), "two values of `EIO`"),
-            (Refusal::Jsonp, "`j`"),
-            (
-                Refusal::OtherTransport(sid, polling),
-                "aaaa… has moved to polling",
-            ),
-            (Refusal::WebSocketKey, "`Sec-WebSocket-Key` is missing"),
-            (Refusal::WebSocketVersion, "koio speaks 13"),
-            (Refusal::UnsupportedVersion, "`EIO=3`"),
-            (Refusal::MethodNotAllowed, "this is a GET"),
-            (Refusal::UpgradeMethod, "this is a GET"),
-            (
-                Refusal::Overlapping(sid),
-                "a second GET of the session aaaa…",
-            ),
-            (Refusal::Limit(limit), "config.engine.max_sessions = .."),
-        ] {
-            let line = hint(refusal, get(path));
-            assert!(line.contains(words), "{words}: {line}");
-            assert!(!line.contains(sid.expose()), "{line}");
-        }
-    }
-}
+#[path = "refusal_tests.rs"]
+mod tests;

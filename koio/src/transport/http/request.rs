@@ -27,9 +27,12 @@ struct EngineQuery<'a> {
     version: Option<Cow<'a, [u8]>>,
     transport: Option<Cow<'a, [u8]>>,
     sid: Option<Cow<'a, [u8]>>,
-    /// One of these that is given twice.
+    /// One of these that is given twice, with different values.
     ambiguous: Option<&'static str>,
-    jsonp: bool,
+    /// `j`, a number: what JSONP adds, or a parameter of the application's own.
+    jsonp_index: bool,
+    /// `b64`, which a client without binary data adds.
+    base64: bool,
 }
 
 impl<'a> EngineQuery<'a> {
@@ -62,14 +65,23 @@ impl<'a> EngineQuery<'a> {
             b"transport" => (&mut self.transport, "transport"),
             b"sid" => (&mut self.sid, "sid"),
             b"j" => {
-                self.jsonp = true;
+                let value = value();
+                self.jsonp_index = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+                return;
+            }
+            b"b64" => {
+                self.base64 = true;
                 return;
             }
             _ => return,
         };
-        if parameter.replace(value()).is_some() {
+        let value = value();
+        if let Some(before) = parameter
+            && *before != value
+        {
             self.ambiguous.get_or_insert(name);
         }
+        *parameter = Some(value);
     }
 }
 
@@ -159,15 +171,12 @@ pub(crate) fn judge(
     if !transport.is_enabled(config) {
         return Err(Refusal::TransportOff(transport));
     }
-    // A parameter given twice is ambiguous: proxies and servers may read different values. JSONP belongs to older
-    // revisions of the protocol.
+    // Proxies and servers may read different ones of two values.
     if let Some(parameter) = query.ambiguous {
         return Err(Refusal::Ambiguous(parameter));
     }
-    if query.jsonp {
-        return Err(Refusal::Jsonp);
-    }
-    if let Some(sid) = query.sid {
+    // Some clients write an empty one when they have none, and the reference takes it so.
+    if let Some(sid) = query.sid.filter(|sid| !sid.is_empty()) {
         let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown(None))?;
         // A proxy that strips the `Upgrade` header fails here.
         upgrade.check(transport)?;
@@ -179,6 +188,10 @@ pub(crate) fn judge(
     upgrade.check(transport)?;
     if query.version.as_deref() != Some(b"4".as_slice()) {
         return Err(Refusal::UnsupportedVersion);
+    }
+    // JSONP sends both with every request. It would be answered with what is no script.
+    if query.jsonp_index && query.base64 {
+        return Err(Refusal::Jsonp);
     }
     Ok(RequestIntent::Open(transport))
 }
@@ -268,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_session_id_without_the_shape_of_one_is_unknown() {
-        for sid in ["", "x", "__proto__", "..%2f"] {
+        for sid in ["x", "__proto__", "..%2f"] {
             let query = format!("EIO=4&transport=polling&sid={sid}");
             assert_eq!(get(&query), Err(Refusal::SessionUnknown(None)), "{sid}");
         }
@@ -290,12 +303,34 @@ mod tests {
     fn ambiguous_queries_are_refused() {
         for (query, parameter) in [
             ("EIO=4&EIO=3&transport=polling", "EIO"),
-            ("EIO=4&transport=polling&transport=polling", "transport"),
+            ("EIO=4&transport=polling&transport=websocket", "transport"),
             ("EIO=4&transport=polling&sid=a&sid=b", "sid"),
         ] {
             assert_eq!(get(query), Err(Refusal::Ambiguous(parameter)), "{query}");
         }
-        let jsonp = get("EIO=4&transport=polling&j=1");
+        let jsonp = get("EIO=4&transport=polling&j=1&b64=1");
         assert_eq!(jsonp, Err(Refusal::Jsonp));
+        let older = get("EIO=3&transport=polling&j=1&b64=1");
+        assert_eq!(older, Err(Refusal::UnsupportedVersion));
+    }
+
+    #[test]
+    fn queries_that_mean_one_thing_only_are_taken() {
+        for query in [
+            "EIO=4&transport=polling&EIO=4",
+            "EIO=4&EIO=%34&transport=polling&transport=polling",
+            "EIO=4&transport=polling&sid=",
+            "EIO=4&transport=polling&sid",
+            "EIO=4&transport=polling&j=1",
+            "EIO=4&transport=polling&j=a&b64=1",
+            "EIO=4&transport=polling&b64=1&b64=0&t=1&t=2",
+        ] {
+            let open = Ok(RequestIntent::Open(TransportKind::Polling));
+            assert_eq!(get(query), open, "{query}");
+        }
+        let twice = format!("EIO=4&transport=polling&sid={SID}&sid={SID}");
+        let session =
+            RequestIntent::Session(Sid::read(SID.as_bytes()).unwrap(), TransportKind::Polling);
+        assert_eq!(get(&twice), Ok(session));
     }
 }

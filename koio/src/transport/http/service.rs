@@ -9,39 +9,32 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
-        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
-        SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, SET_COOKIE,
     },
 };
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::{rt::TokioIo, server::conn::auto};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tracing::debug;
 
 use super::{
-    Body, HttpStream, Origins,
+    Body, Origins,
     connection::HttpConnection,
     origin,
     origin::OriginVerdict,
     refusal::{Refusal, RefusedRequest},
     request::{self, RequestIntent, RequestUpgrade},
+    request_rules::{RequestRules, with_parts},
     responding::{PendingResponse, Responding},
     response,
+    websocket_upgrade::{WebSocketFor, WebSocketTo, connect, echo_protocol, switching_protocols},
 };
 use crate::{
-    engine::{Admission, Engine, Opening, PeerAddr, Session, TransportKind, transport::Transport},
+    engine::{Engine, Opening, PeerAddr, Session, TransportKind},
     ids::Sid,
     transport::{
-        AnyStream,
         lazy_timer::LazyTimer,
         polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
-        tcp::Tcp,
-        websocket::WebSocketTransport,
     },
     wire::payload,
 };
@@ -54,17 +47,21 @@ pub struct EngineService {
     pub(crate) engine: Engine,
     /// Without a trailing slash.
     path: Arc<str>,
-    pub(crate) origins: Arc<Origins>,
+    pub(crate) rules: Arc<RequestRules>,
 }
 
 impl EngineService {
     /// Serves `engine` under `path` (`/socket.io`, and all paths below it) to the pages of `origins`.
     #[must_use]
     pub fn new(engine: Engine, path: &str, origins: Origins) -> Self {
+        Self::with_rules(engine, path, RequestRules::of(origins))
+    }
+
+    pub(crate) fn with_rules(engine: Engine, path: &str, rules: RequestRules) -> Self {
         Self {
             engine,
             path: path.trim_end_matches('/').into(),
-            origins: Arc::new(origins),
+            rules: Arc::new(rules),
         }
     }
 
@@ -156,12 +153,24 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = request::upgrade_of(request.method(), request.version(), request.headers());
-        let peer = connection.and_then(|connection| connection.peer);
-        let allow_origin = match self.origins.judge(request.uri(), request.headers()) {
+        let peer = match connection {
+            Some(connection) => connection.peer,
+            None => self.peer_of(&mut request),
+        };
+        let forwarded = self.rules.forwarded(peer, request.headers());
+        let client = forwarded.client.or(peer);
+        let origins = &self.rules.origins;
+        let mut verdict = origins.judge(request.uri(), request.headers(), &forwarded);
+        if verdict == OriginVerdict::Foreign && self.rules.origin_predicate.is_some() {
+            let let_in = with_parts(&mut request, |parts| self.rules.lets_in(parts));
+            verdict = let_in.unwrap_or(verdict);
+        }
+        let allow_origin = match verdict {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
             OriginVerdict::Foreign => {
-                let refused = self.refuse(Refusal::Forbidden, upgrade, &request, peer);
+                let refused = RefusedRequest::new(&request, client).forwarded(&forwarded);
+                let refused = self.refuse_as(Refusal::Forbidden, upgrade, &refused);
                 return (PendingResponse::Done(refused), None);
             }
         };
@@ -187,14 +196,22 @@ impl EngineService {
             Ok(intent)
         });
         let response = match intent {
-            Ok(RequestIntent::Open(TransportKind::Polling)) => {
-                PendingResponse::Done(self.open_polling(&request, peer))
+            Ok(RequestIntent::Open(transport)) => {
+                let opening = self.opening(&request, client, transport);
+                let mut response = match transport {
+                    TransportKind::Polling => self.open_polling(&request, client, opening),
+                    _ => {
+                        let to = WebSocketTo::New(opening);
+                        self.open_websocket(&mut request, upgrade, client, to)
+                    }
+                };
+                self.add_initial_headers(&mut request, &mut response);
+                PendingResponse::Done(response)
             }
-            Ok(RequestIntent::Open(_)) => {
-                PendingResponse::Done(self.open_websocket(&mut request, upgrade, peer, None))
+            Ok(RequestIntent::Session(sid, _)) => {
+                self.session(sid, upgrade, client, request, connection)
             }
-            Ok(RequestIntent::Session(sid, _)) => self.session(sid, upgrade, request, connection),
-            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request, peer)),
+            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request, client)),
         };
         (response, allow_origin)
     }
@@ -204,10 +221,17 @@ impl EngineService {
         refusal: Refusal,
         upgrade: RequestUpgrade,
         request: &Request<B>,
-        peer: Option<SocketAddr>,
+        client: Option<SocketAddr>,
     ) -> Response<Body> {
-        let peer = peer_of(request, peer);
-        let refused = RefusedRequest::new(request, peer);
+        self.refuse_as(refusal, upgrade, &RefusedRequest::new(request, client))
+    }
+
+    fn refuse_as(
+        &self,
+        refusal: Refusal,
+        upgrade: RequestUpgrade,
+        refused: &RefusedRequest<'_>,
+    ) -> Response<Body> {
         refused.notify(refusal, upgrade.is_websocket(), self.engine.observers());
         if refusal == Refusal::UpgradeMethod {
             return response::bare(refusal.status());
@@ -217,21 +241,67 @@ impl EngineService {
         } else {
             response::refused(refusal)
         };
-        if request.version() == Version::HTTP_2 {
+        if refused.version() == Version::HTTP_2 {
             // One stream of many: HTTP/2 has no such header.
             response.headers_mut().remove(CONNECTION);
         }
         response
     }
 
-    fn open_polling<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
-        let opening = opening(request, peer, TransportKind::Polling);
-        match self
-            .engine
-            .open(opening, Box::<PollingTransport>::default())
-        {
-            Ok(handshake) => PollResponse::Payload(payload::encode([handshake])).into(),
-            Err(why) => self.refuse(why.into(), RequestUpgrade::None, request, peer),
+    /// The address of the peer of another server's connection.
+    fn peer_of<B>(&self, request: &mut Request<B>) -> Option<SocketAddr> {
+        let told = request.extensions().get::<PeerAddr>();
+        if let Some(PeerAddr(peer)) = told {
+            return Some(*peer);
+        }
+        self.rules.peer.as_ref()?;
+        with_parts(request, |parts| self.rules.peer_of(parts))
+    }
+
+    fn opening<B>(
+        &self,
+        request: &Request<B>,
+        client: Option<SocketAddr>,
+        transport: TransportKind,
+    ) -> Opening {
+        let opening = Opening::new(request.headers(), request.uri(), client, transport);
+        opening.with_extensions(self.rules.kept(request.extensions()))
+    }
+
+    fn open_polling<B>(
+        &self,
+        request: &Request<B>,
+        client: Option<SocketAddr>,
+        opening: Opening,
+    ) -> Response<Body> {
+        let transport = Box::<PollingTransport>::default();
+        let opened = self.engine.admit(&opening).and_then(|admission| {
+            let sid = admission.sid();
+            let handshake = self.engine.open_admitted(admission, opening, transport)?;
+            Ok((sid, handshake))
+        });
+        let (sid, handshake) = match opened {
+            Ok(opened) => opened,
+            Err(why) => return self.refuse(why.into(), RequestUpgrade::None, request, client),
+        };
+        let mut response: Response<Body> =
+            PollResponse::Payload(payload::encode([handshake])).into();
+        let cookie = self.rules.cookie.as_ref();
+        if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&sid)) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// Adds the program's headers to the answer to a handshake, if it is no refusal.
+    fn add_initial_headers<B>(&self, request: &mut Request<B>, response: &mut Response<Body>) {
+        let status = response.status();
+        let is_accepted = status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
+        if is_accepted && self.rules.adds_headers() {
+            let headers = response.headers_mut();
+            with_parts(request, |parts| {
+                self.rules.add_initial_headers(parts, headers)
+            });
         }
     }
 
@@ -239,6 +309,7 @@ impl EngineService {
         &self,
         sid: Sid,
         upgrade: RequestUpgrade,
+        client: Option<SocketAddr>,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse
@@ -247,15 +318,15 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let peer = connection.and_then(|connection| connection.peer);
         let refuse = |refusal, request: &Request<B>| {
-            PendingResponse::Done(self.refuse(refusal, upgrade, request, peer))
+            PendingResponse::Done(self.refuse(refusal, upgrade, request, client))
         };
         let Some(session) = self.engine.get(&sid) else {
             return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
         if upgrade.is_websocket() {
-            let response = self.open_websocket(&mut request, upgrade, peer, Some(sid));
+            let to = WebSocketTo::Existing(sid);
+            let response = self.open_websocket(&mut request, upgrade, client, to);
             return PendingResponse::Done(response);
         }
         let transport = session.transport();
@@ -296,14 +367,13 @@ impl EngineService {
         PendingPoll::poll(session, self.engine.observers(), in_order)
     }
 
-    /// Answers 101, or 200 on a stream of HTTP/2, and spawns [`connect`] to wait for the upgraded connection. `sid`: the session
-    /// that upgrades; a new one opens without it.
+    /// Answers 101, or 200 on a stream of HTTP/2, and spawns [`connect`] to wait for the upgraded connection.
     fn open_websocket<B>(
         &self,
         request: &mut Request<B>,
         upgrade: RequestUpgrade,
-        peer: Option<SocketAddr>,
-        sid: Option<Sid>,
+        client: Option<SocketAddr>,
+        to: WebSocketTo,
     ) -> Response<Body> {
         let accepted = if upgrade == RequestUpgrade::WebSocketStream {
             let mut response = Response::new(Body::empty());
@@ -314,135 +384,19 @@ impl EngineService {
         };
         let response = match accepted {
             Ok(response) => response,
-            Err(refusal) => return self.refuse(refusal, upgrade, request, peer),
+            Err(refusal) => return self.refuse(refusal, upgrade, request, client),
         };
-        let session = match sid {
-            Some(sid) => WebSocketFor::Existing(sid),
-            None => {
-                let opening = opening(request, peer, TransportKind::WebSocket);
-                match self.engine.admit(&opening) {
-                    Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
-                    Err(why) => return self.refuse(why.into(), upgrade, request, peer),
-                }
-            }
+        let session = match to {
+            WebSocketTo::Existing(sid) => WebSocketFor::Existing(sid),
+            WebSocketTo::New(opening) => match self.engine.admit(&opening) {
+                Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
+                Err(why) => return self.refuse(why.into(), upgrade, request, client),
+            },
         };
         let upgrading = hyper::upgrade::on(&mut *request);
         tokio::spawn(connect(self.engine.clone(), upgrading, session));
         response
     }
-}
-
-/// The session that gets a WebSocket.
-enum WebSocketFor {
-    New(Box<(Admission, Opening)>),
-    /// It upgrades from polling.
-    Existing(Sid),
-}
-
-/// Waits for the connection behind a 101 and gives it to a session. The task ends then, so nothing of the HTTP request
-/// outlives the upgrade.
-async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSocketFor) {
-    let connection = match upgrading.await {
-        Ok(connection) => connection,
-        Err(error) => {
-            debug!(%error, "websocket upgrade did not complete");
-            return;
-        }
-    };
-    let websocket = websocket(connection, &engine);
-    match session {
-        WebSocketFor::New(new) => {
-            let (admission, opening) = *new;
-            // Refused only while shutting down. The client sees the connection close, and reconnects.
-            let _ = engine.open_admitted(admission, opening, websocket);
-        }
-        WebSocketFor::Existing(sid) => {
-            if let Some(session) = engine.get(&sid) {
-                let _ = session.probe(websocket);
-            }
-        }
-    }
-}
-
-/// Finds the TCP connection within hyper's, to read and write the socket itself. Emitters can write to a bare TCP
-/// connection without waking the session's task.
-fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
-    let config = engine.config();
-    let taken = match connection.downcast::<TokioIo<HttpStream>>() {
-        Ok(parts) => {
-            let (unread, stream) = parts.io.into_inner().into_parts();
-            let mut all = BytesMut::from(parts.read_buf);
-            all.extend_from_slice(&unread);
-            let unread = all.freeze();
-            match stream {
-                AnyStream::Tcp(tcp) => Ok((tcp, unread)),
-                AnyStream::Other(stream) => {
-                    return Box::new(WebSocketTransport::new(stream, &unread, config));
-                }
-            }
-        }
-        // The connection of a server on hyper-util, such as axum's; then that of hyper's own server.
-        Err(connection) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(connection) {
-            Ok(parts) => Ok((Tcp::from(parts.io.into_inner()), parts.read_buf)),
-            Err(connection) => connection
-                .downcast::<TokioIo<TcpStream>>()
-                .map(|parts| (Tcp::from(parts.io.into_inner()), parts.read_buf)),
-        },
-    };
-    match taken {
-        Ok((tcp, unread)) => Box::new(WebSocketTransport::new(tcp, &unread, config)),
-        // TLS, or another stream type.
-        Err(connection) => Box::new(WebSocketTransport::new(
-            TokioIo::new(connection),
-            &Bytes::new(),
-            config,
-        )),
-    }
-}
-
-/// The response to the handshake of a WebSocket (RFC 6455 section 4.2).
-fn switching_protocols<B>(request: &Request<B>) -> Result<Response<Body>, Refusal> {
-    if request.method() != Method::GET {
-        return Err(Refusal::UpgradeMethod);
-    }
-    let version = request.headers().get(SEC_WEBSOCKET_VERSION);
-    if version.is_none_or(|version| version != "13") {
-        return Err(Refusal::WebSocketVersion);
-    }
-    let key = request.headers().get(SEC_WEBSOCKET_KEY);
-    if key.is_none_or(|key| !request::is_good_key(key.as_bytes())) {
-        return Err(Refusal::WebSocketKey);
-    }
-    let mut head = Request::new(());
-    *head.method_mut() = request.method().clone();
-    *head.version_mut() = request.version();
-    *head.headers_mut() = request.headers().clone();
-    let mut response =
-        create_response_with_body(&head, Body::empty).map_err(|_| Refusal::NoUpgrade)?;
-    echo_protocol(request.headers(), response.headers_mut());
-    Ok(response)
-}
-
-/// Echoes the first subprotocol that the client offers: some clients hang up without an answer.
-fn echo_protocol(request: &HeaderMap, response: &mut HeaderMap) {
-    let offered = request
-        .get(SEC_WEBSOCKET_PROTOCOL)
-        .and_then(|offered| offered.to_str().ok()?.split(',').next())
-        .and_then(|first| HeaderValue::from_str(first.trim()).ok());
-    if let Some(offered) = offered {
-        response.insert(SEC_WEBSOCKET_PROTOCOL, offered);
-    }
-}
-
-fn opening<B>(request: &Request<B>, peer: Option<SocketAddr>, transport: TransportKind) -> Opening {
-    let remote = peer_of(request, peer);
-    Opening::new(request.headers(), request.uri(), remote, transport)
-}
-
-/// The address that a request came from. `peer`: that of its connection, on koio's own listener.
-fn peer_of<B>(request: &Request<B>, peer: Option<SocketAddr>) -> Option<SocketAddr> {
-    let extension = || request.extensions().get::<PeerAddr>().map(|peer| peer.0);
-    peer.or_else(extension)
 }
 
 fn preflight(headers: &HeaderMap) -> Response<Body> {

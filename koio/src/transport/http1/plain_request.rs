@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use httparse::{Header, Request, Status};
 
-use crate::transport::MAX_HEAD;
+use crate::transport::{MAX_HEAD, http::forwarded::HeaderLines};
 
 /// The most headers that a plain request has. Browsers send about fifteen.
 const MAX_HEADERS: usize = 32;
@@ -31,6 +31,14 @@ impl PlainRequest<'_> {
     /// The length of head and body.
     pub(super) fn length(&self) -> usize {
         self.head.len() + self.body.map_or(0, <[u8]>::len)
+    }
+}
+
+impl HeaderLines for [Header<'_>] {
+    fn values(&self, name: &str) -> Vec<&[u8]> {
+        let named = self.iter();
+        let named = named.filter(|header| header.name.eq_ignore_ascii_case(name));
+        named.map(|header| header.value).collect()
     }
 }
 

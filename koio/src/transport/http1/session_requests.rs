@@ -12,7 +12,7 @@ use super::{
     upgrade::{PendingUpgrade, UpgradedSession},
 };
 use crate::{
-    engine::{Opening, Session, TransportKind},
+    engine::{Opening, TransportKind},
     transport::{
         EngineService, HandshakeRate,
         http::{
@@ -100,11 +100,12 @@ impl SessionRequests {
         waker: &Waker,
     ) -> Option<AcceptedRequest> {
         let query = self.service.query_of(request.target)?;
-        let allow_origin = match self
-            .service
+        let rules = &self.service.rules;
+        let forwarded = rules.forwarded(Some(self.peer), request.headers);
+        let verdict = rules
             .origins
-            .judge_text(request.origin, request.host)
-        {
+            .judge_text(request.origin, request.host, &forwarded);
+        let allow_origin = match verdict {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
             OriginVerdict::Foreign => return None,
@@ -120,12 +121,15 @@ impl SessionRequests {
         let config = self.service.engine.config();
         let intent = request::judge(method, query, upgrade, config).ok()?;
         match intent {
+            // The program's own headers are hyper's way alone.
+            RequestIntent::Open(_) if rules.adds_headers() => None,
             RequestIntent::Open(transport) => {
+                let client = forwarded.client.or(Some(self.peer));
                 let mut handshakes = self.handshakes;
                 handshakes.take(config.handshakes_per_second).ok()?;
                 let opened = match transport {
-                    TransportKind::Polling => self.open_polling(request, allow_origin)?,
-                    _ => self.upgrade(request, None)?,
+                    TransportKind::Polling => self.open_polling(request, client, allow_origin)?,
+                    _ => self.open_websocket(request, client)?,
                 };
                 // Behind every refusal: hyper, which answers it, counts the handshake then.
                 self.handshakes = handshakes;
@@ -133,7 +137,7 @@ impl SessionRequests {
             }
             RequestIntent::Session(sid, TransportKind::WebSocket) => {
                 let session = self.service.engine.get(&sid)?;
-                self.upgrade(request, Some(session))
+                self.upgrade(request, || Some(UpgradedSession::Existing(session)))
             }
             RequestIntent::Session(sid, _) => {
                 let client = match self.client.take().filter(|client| client.is(&sid)) {
@@ -191,41 +195,52 @@ impl SessionRequests {
     fn open_polling(
         &self,
         request: &PlainRequest<'_>,
+        client: Option<SocketAddr>,
         allow_origin: Option<HeaderValue>,
     ) -> Option<AcceptedRequest> {
-        let opening = self.opening(request, TransportKind::Polling);
+        let opening = opening(request, client, TransportKind::Polling);
         let transport = Box::<PollingTransport>::default();
         let handshake = self.service.engine.open(opening, transport).ok()?;
         let payload = PollResponse::Payload(payload::encode([handshake]));
         Some(AcceptedRequest::Response(payload, allow_origin))
     }
 
-    fn opening(&self, request: &PlainRequest<'_>, transport: TransportKind) -> Opening {
-        let headers = request.headers.iter();
-        let headers = headers.map(|header| (header.name.as_bytes(), header.value));
-        Opening::of_text(request.target, headers, self.peer, transport)
+    fn open_websocket(
+        &self,
+        request: &PlainRequest<'_>,
+        client: Option<SocketAddr>,
+    ) -> Option<AcceptedRequest> {
+        self.upgrade(request, || {
+            let opening = opening(request, client, TransportKind::WebSocket);
+            let admission = self.service.engine.admit(&opening).ok()?;
+            Some(UpgradedSession::New(Box::new((admission, opening))))
+        })
     }
 
     fn upgrade(
         &self,
         request: &PlainRequest<'_>,
-        session: Option<Session>,
+        session: impl FnOnce() -> Option<UpgradedSession>,
     ) -> Option<AcceptedRequest> {
         let key = request.websocket_key?;
         let is_good = request.body.is_none() && request::is_good_key(key);
         if !is_good || self.service.engine.is_refusing() {
             return None;
         }
-        let session = match session {
-            Some(session) => UpgradedSession::Existing(session),
-            None => {
-                let opening = self.opening(request, TransportKind::WebSocket);
-                let admission = self.service.engine.admit(&opening).ok()?;
-                UpgradedSession::New(Box::new((admission, opening)))
-            }
-        };
-        Some(AcceptedRequest::Upgrade(PendingUpgrade::new(key, session)))
+        let upgrade = PendingUpgrade::new(key, session()?);
+        Some(AcceptedRequest::Upgrade(upgrade))
     }
+}
+
+/// `client`: the address that the session came from.
+fn opening(
+    request: &PlainRequest<'_>,
+    client: Option<SocketAddr>,
+    transport: TransportKind,
+) -> Opening {
+    let headers = request.headers.iter();
+    let headers = headers.map(|header| (header.name.as_bytes(), header.value));
+    Opening::of_text(request.target, headers, client, transport)
 }
 
 /// Passes a poll, or a POST with its body, on to the session. Returns the number of a poll, or `None` if the request is

@@ -40,8 +40,12 @@ enum PollingState {
     /// The client broke the protocol: a second GET came while one waited.
     Violated,
     /// Closing. Queued packets are fetched first. `polled`: the GET that waits came before the close. `fetched`: the client
-    /// has got what was queued, and may come once more.
-    Flushing { polled: bool, fetched: bool },
+    /// has got what was queued, and may come once more. `shuts_down`: the server shuts down.
+    Flushing {
+        polled: bool,
+        fetched: bool,
+        shuts_down: bool,
+    },
     /// The client has sent a close packet in a POST, and its GET has not arrived: the two race on different connections. The
     /// POST is answered behind the GET, since a client that sees it answered may find its session gone.
     Farewell,
@@ -135,21 +139,24 @@ impl Transport for PollingTransport {
         }
         let mut payload = encode(frames);
         if payload.is_empty() {
-            match self.state {
+            let PollingState::Flushing {
+                polled, shuts_down, ..
+            } = self.state
+            else {
+                return Poll::Ready(Ok(()));
+            };
+            payload = match (shuts_down, polled) {
+                (true, _) => payload::encode([last_frame_at_shutdown()]),
                 // As the reference: a GET that waits is answered with a close, a later one with noop and close.
-                PollingState::Flushing { polled: true, .. } => {
-                    payload = payload::encode([Frame::close()]);
-                }
-                PollingState::Flushing { polled: false, .. } => {
-                    payload = payload::encode([Frame::noop(), Frame::close()]);
-                }
-                _ => return Poll::Ready(Ok(())),
-            }
+                (false, true) => payload::encode([Frame::close()]),
+                (false, false) => payload::encode([Frame::noop(), Frame::close()]),
+            };
             self.state = PollingState::Finished;
-        } else if let PollingState::Flushing { .. } = self.state {
+        } else if let PollingState::Flushing { shuts_down, .. } = self.state {
             self.state = PollingState::Flushing {
                 polled: false,
                 fetched: true,
+                shuts_down,
             };
         }
         if let Some(poll) = self.poll.take() {
@@ -194,12 +201,14 @@ impl Transport for PollingTransport {
 
     fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress {
         self.take_requests();
+        let shuts_down = reason == CloseReason::ServerShuttingDown;
         if ending == Ending::Flush {
             self.end_post(PollResponse::Taken);
             let polled = self.poll.is_some();
             self.state = PollingState::Flushing {
                 polled,
                 fetched: false,
+                shuts_down,
             };
             return CloseProgress::Flushing;
         }
@@ -210,6 +219,8 @@ impl Transport for PollingTransport {
         }
         let (to_post, to_poll) = if farewell {
             (PollResponse::Taken, Frame::noop())
+        } else if shuts_down {
+            (PollResponse::Refused, last_frame_at_shutdown())
         } else {
             (PollResponse::Refused, Frame::close())
         };
@@ -262,6 +273,13 @@ impl Drop for PollingTransport {
             self.end_post(PollResponse::Taken);
         }
     }
+}
+
+/// What a poll is answered when the server shuts down, instead of a close packet. That one is final to python-socketio, which
+/// then never comes back. Behind a noop each client polls once more, finds that its session is gone (400) or that nobody
+/// listens, and connects again.
+fn last_frame_at_shutdown() -> Frame {
+    Frame::noop()
 }
 
 fn payload_of<const N: usize>(frames: [Frame; N]) -> PollResponse {

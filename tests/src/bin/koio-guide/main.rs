@@ -13,6 +13,7 @@ mod middleware;
 mod namespaces;
 mod nodes;
 mod rooms;
+mod shop;
 mod state;
 
 use koio::{Io, Result, handlers, on};
@@ -39,9 +40,11 @@ async fn main() -> Result<()> {
             binary::all(),
             limits::all(),
             families::all(),
+            shop::all(),
         ]);
     tokio::spawn(emitting::remind(io.handle()));
     let io = boards::with_boards(namespaces::with_game(io));
+    let io = shop::with_codes(io);
     let io = limits::limited(middleware::patient(io));
     let server = io.bind("127.0.0.1:0").await?;
     assert_eq!(nodes::online(&server.handle()).await?, 0);

@@ -1,0 +1,172 @@
+//! What a set-up says about the requests of its clients, beside the list of origins.
+
+use std::{fmt, net::SocketAddr, panic::Location, sync::Arc};
+
+use http::{HeaderMap, request::Parts};
+
+use super::Io;
+use crate::transport::SessionCookie;
+
+impl Io {
+    /// Believes these proxies: addresses, networks in CIDR notation, and `unix` for connections without an address. By default
+    /// none is believed.
+    ///
+    /// Of a request from one of them
+    ///
+    /// - [`Handshake::address`](crate::Handshake::address) and
+    ///   [`max_unconnected_per_address`](crate::engine::EngineConfig::max_unconnected_per_address) have the client's address:
+    ///   the last one of `Forwarded` or `X-Forwarded-For` that is no trusted proxy. If the two name different clients, neither
+    ///   is believed, since a proxy mostly passes on what it does not write itself;
+    /// - the check of the page's origin has the host of `Forwarded` or `X-Forwarded-Host`, if there is one, and compares the
+    ///   scheme as well if `Forwarded` or `X-Forwarded-Proto` has one.
+    ///
+    /// What can't be read, or comes from any other peer, is as if it were not there.
+    ///
+    /// ```
+    /// let io = koio::Io::new().trust_proxies(["10.0.0.0/8", "127.0.0.1", "fd00::/8"]);
+    /// ```
+    ///
+    /// `unix` stands for every connection that has no address: on a Unix socket, whose other end is a proxy on the same machine
+    /// as a rule; and inside another server all of them, unless it [tells](Self::peer_address) their addresses.
+    ///
+    /// Anything else is an error at the start. Names are not looked up.
+    #[track_caller]
+    pub fn trust_proxies<P: AsRef<str>>(mut self, proxies: impl IntoIterator<Item = P>) -> Self {
+        for proxy in proxies {
+            let proxy = proxy.as_ref();
+            let trusted = self.rules.proxies.trust(proxy);
+            self.note_invalid(
+                trusted,
+                "names no proxy",
+                proxy,
+                "`10.0.0.0/8`, `::1` or `unix`",
+            );
+        }
+        self
+    }
+
+    /// Where the address of a connection is, inside another server. koio's own listener knows it.
+    ///
+    /// The function gets the head of a session's first request, with its extensions. It is not asked if the request has a
+    /// [`PeerAddr`](crate::engine::PeerAddr).
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// # #[derive(Clone)]
+    /// # struct ConnectInfo<T>(T);
+    ///
+    /// // `ConnectInfo` is axum's. With `app.into_make_service_with_connect_info::<SocketAddr>()`.
+    /// let io = koio::Io::new().peer_address(|parts| {
+    ///     let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    ///     info.map(|info| info.0)
+    /// });
+    /// ```
+    pub fn peer_address(
+        mut self,
+        address: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.peer = Some(Arc::new(address));
+        self
+    }
+
+    /// Keeps what a middleware of another server has put into the extensions of a request, for
+    /// [`Handshake::extension`](crate::Handshake::extension). Each type is named once; without it nothing is kept, since the
+    /// extensions of a server hold buffers that an idle connection should not keep.
+    ///
+    /// ```
+    /// # use koio::{Context, Error, Io, Result};
+    /// #[derive(Clone)]
+    /// struct User(String);
+    ///
+    /// async fn who(ctx: Context) -> Result<String> {
+    ///     let user = ctx.handshake().extension::<User>();
+    ///     user.map(|user| user.0.clone()).ok_or_else(|| Error::new("unauthorized", "log in"))
+    /// }
+    /// let io = Io::new().keep_extension::<User>();
+    /// ```
+    pub fn keep_extension<T: Clone + Send + Sync + 'static>(mut self) -> Self {
+        self.rules.keep_extension::<T>();
+        self
+    }
+
+    /// Lets pages in by a function of yours: it gets the origin, as the browser has sent it, and the head of the request.
+    ///
+    /// It is asked for each request of a page that is neither of the same host nor
+    /// [listed](Self::allow_origin), preflights included. It must not block.
+    ///
+    /// ```
+    /// // Previews, each on a host of its own.
+    /// let io = koio::Io::new().allow_origin_if(|origin, _| {
+    ///     let host = origin.strip_prefix("https://");
+    ///     host.is_some_and(|host| host.ends_with(".preview.example.com"))
+    /// });
+    /// ```
+    pub fn allow_origin_if(
+        mut self,
+        allows: impl Fn(&str, &Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.origin_predicate = Some(Arc::new(allows));
+        self
+    }
+
+    /// Whether pages that are let in get CORS headers. Default yes. Without them koio checks origins and answers no
+    /// preflight, for programs in which another layer (tower-http's `CorsLayer`) writes these headers: twice in one answer, a
+    /// browser refuses them.
+    pub fn cors_headers(mut self, sent: bool) -> Self {
+        self.rules.origins.cors_headers(sent);
+        self
+    }
+
+    /// Adds headers to the answer to each handshake: to that of a polling client's first GET, and to the 101 of a WebSocket
+    /// that opens a session. Named as the event of Engine.IO.
+    ///
+    /// The function gets the head of the request, and an empty map. A header in it replaces koio's of the same name; but
+    /// `Set-Cookie` and `Vary` are added, and those that say how the answer is read (`Connection`, `Content-Length`,
+    /// `Content-Type`, `Sec-WebSocket-Accept`, `Transfer-Encoding`, `Upgrade`) stay koio's. It must not block.
+    ///
+    /// ```
+    /// use http::HeaderValue;
+    ///
+    /// let io = koio::Io::new().initial_headers(|_, headers| {
+    ///     headers.insert("x-served-by", HeaderValue::from_static("node-1"));
+    /// });
+    /// ```
+    pub fn initial_headers(
+        mut self,
+        add: impl Fn(&Parts, &mut HeaderMap) + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.initial_headers = Some(Arc::new(add));
+        self
+    }
+
+    /// Sets a cookie with the session's id at each handshake over long-polling, for a balancer that keeps the requests of a
+    /// session on one server by it: `io=<id>; Path=/; HttpOnly; SameSite=Lax` for the name `io`. Off by default, as in
+    /// Socket.IO 4. A WebSocket that opens a session needs none: it stays where it is.
+    ///
+    /// What is no cookie is an error at the start.
+    #[track_caller]
+    pub fn cookie(mut self, cookie: impl Into<SessionCookie>) -> Self {
+        let cookie = cookie.into();
+        let shown = format!("{cookie:?}");
+        self.note_invalid(cookie.check(), "is no cookie", &shown, "`io`");
+        self.rules.cookie = Some(cookie);
+        self
+    }
+
+    /// Keeps the first mistake for the start.
+    #[track_caller]
+    fn note_invalid<E: fmt::Display>(
+        &mut self,
+        result: Result<(), E>,
+        what: &str,
+        given: &str,
+        example: &str,
+    ) {
+        if let Err(why) = result {
+            let location = Location::caller();
+            self.invalid_rule.get_or_insert_with(|| {
+                format!("`{given}` {what}: {why} ({location}). Right is {example}, for example")
+            });
+        }
+    }
+}
