@@ -180,7 +180,7 @@ pub mod middleware {
 
     pub use crate::error::BoxError;
     pub use crate::router::{
-        BoxMiddleware, Middleware, Next, Panic, Pipeline, Reply, Running, compose,
+        BoxMiddleware, Middleware, Next, Panic, Pipeline, PipelineFuture, Reply, Running, compose,
     };
 }
 

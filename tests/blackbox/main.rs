@@ -3,6 +3,7 @@
 
 mod acks;
 mod arguments;
+mod behind_nginx;
 mod binary;
 mod cluster;
 mod connect;

@@ -1,5 +1,6 @@
 //! tower layers around the events of a whole server.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{self, Poll};
@@ -46,7 +47,7 @@ struct Watched {
 impl Service<Context> for Watched {
     type Response = koio::Reply;
     type Error = BoxError;
-    type Future = <Pipeline as Service<Context>>::Future;
+    type Future = Pin<Box<dyn Future<Output = Result<koio::Reply, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
@@ -59,7 +60,7 @@ impl Service<Context> for Watched {
         if ctx.event() == "forbidden" {
             return Box::pin(async { Err("the reason is a secret".into()) });
         }
-        self.inner.call(ctx)
+        Box::pin(self.inner.call(ctx))
     }
 }
 

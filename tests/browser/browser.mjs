@@ -17,7 +17,8 @@ function executablePath() {
   return found;
 }
 
-export const launch = () => chromium.launch({ executablePath: executablePath(), args });
+/** `more` are further arguments of Chromium. */
+export const launch = (more = []) => chromium.launch({ executablePath: executablePath(), args: [...args, ...more] });
 
 /**
  * A page in a profile of its own, or in that of the page `from`. `faults` collects what went wrong;

@@ -20,8 +20,15 @@ export async function startChat({ port = 0, env = {}, within = [] } = {}) {
   process.once("exit", abandon);
   child.once("exit", () => process.off("exit", abandon));
   let complaint = "";
-  child.stderr.on("data", (text) => { complaint += text; });
-  const url = await firstAddress(child.stdout);
+  const url = await new Promise((resolve) => {
+    child.stdout.resume(); // a full pipe would block the server
+    createInterface(child.stderr).on("line", (line) => {
+      const address = /^listening on (https?:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1];
+      if (address) resolve(address);
+      else complaint += `${line}\n`;
+    });
+    child.once("exit", () => resolve());
+  });
   if (!url) throw new Error(`${binary} ended with ${(await exited)[0]}: ${complaint}`);
   return {
     url,
@@ -34,14 +41,4 @@ export async function startChat({ port = 0, env = {}, within = [] } = {}) {
       return code;
     },
   };
-}
-
-async function firstAddress(stdout) {
-  for await (const line of createInterface(stdout)) {
-    const address = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
-    if (address) {
-      stdout.resume(); // a full pipe would block whatever the server prints later
-      return address;
-    }
-  }
 }

@@ -182,6 +182,12 @@ async fn an_event_allocates_its_values_and_no_more() {
         r#"421["number",7]"#,
     )
     .await;
+    count(
+        "a layer, acknowledged",
+        io().layer(tower::layer::util::Identity::new()),
+        r#"421["number",7]"#,
+    )
+    .await;
     // What is in a text or a binary is one. The handlers of a burst run in one place, its answers share their memory.
     let expected = [
         ("nothing", 0),
@@ -202,6 +208,8 @@ async fn an_event_allocates_its_values_and_no_more() {
         ("middleware", 3),
         ("middleware, acknowledged", 3),
         ("two middlewares, acknowledged", 4),
+        // The futures of the layer and of the handler, and the value.
+        ("a layer, acknowledged", 3),
     ];
     assert_eq!(counted, expected);
     // The first thing to be read in a turn makes the memory that all that is read in it shares.

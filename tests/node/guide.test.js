@@ -8,7 +8,7 @@ import { start } from "./support/server.js";
 describe("the guide", () => {
   let server;
   before(async () => {
-    server = await start("koio-guide", [], /^listening on (.*)$/);
+    server = await start("koio-guide", [], /^listening on (http.*)$/);
   });
   after(() => server?.stop());
 
@@ -16,7 +16,7 @@ describe("the guide", () => {
     // What is koa's is there to be compared.
     const ours = blocks("koio/docs/guide.md").filter((code) => !code.startsWith("app.use("));
     assert.ok(ours.length > 10, `${ours.length} blocks`);
-    await printsWhatItSays(ours.join("\n"), `http://${server.match[1]}`);
+    await printsWhatItSays(ours.join("\n"), server.match[1]);
   });
 });
 

@@ -16,9 +16,10 @@
 //! ```
 //!
 //! `PORT` overrides 3000, and `LIFETIME` the milliseconds that a token is good for, 60000.
-#![expect(clippy::print_stdout, reason = "it says where it listens")]
 
 mod expiry;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::{env, time::Duration};
@@ -111,16 +112,19 @@ async fn say(ctx: Context, user: User, text: String) -> Result<()> {
     ctx.broadcast("said", args![user.name, text])
 }
 
+/// What `main` serves, and what the tests connect to.
+fn app(lifetime: Duration) -> Io {
+    Io::new()
+        .state(Tokens::new(lifetime))
+        .handlers(handlers![came, left, renew, whoami, say])
+        .namespace("/login", Namespace::new().handlers(handlers![login]))
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let lifetime: u64 = env::var("LIFETIME").map_or(Ok(60_000), |time| time.parse())?;
-    let server = Io::new()
-        .state(Tokens::new(Duration::from_millis(lifetime)))
-        .handlers(handlers![came, left, renew, whoami, say])
-        .namespace("/login", Namespace::new().handlers(handlers![login]))
-        .bind(("127.0.0.1", port))
-        .await?;
-    println!("http://{}", server.local_addr());
-    server.run_until_signal().await
+    app(Duration::from_millis(lifetime))
+        .listen(("127.0.0.1", port))
+        .await
 }

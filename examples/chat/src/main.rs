@@ -6,7 +6,7 @@
 //! `PORT` is where it listens, 3000 if not set. With `HISTORY_FILE`, what was said is also in that file and
 //! survives a restart; without it, it is in memory only. With `CLIENT_DIR`, the `dist` folder of the npm package
 //! `socket.io-client`, the page also runs on the official client: open it with `?client=official`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it has no log")]
+#![expect(clippy::print_stderr, reason = "it has no log")]
 
 mod chat;
 mod events;
@@ -26,7 +26,7 @@ use tower::service_fn;
 async fn main() -> Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let page = page::Page::load(env::var_os("CLIENT_DIR"))?;
-    let server = Io::new()
+    Io::new()
         .max_payload(1_300_000) // bytes of a request: an image of 900,000, as base64
         .config(|config| config.engine.send_queue_bytes = 8_000_000) // a few images wait for a slow reader
         .state(chat::Chat::open(env::var_os("HISTORY_FILE"))?)
@@ -38,8 +38,6 @@ async fn main() -> Result<()> {
             }
         })
         .attach(service_fn(move |request| page.clone().answer(request)))
-        .bind(format!("127.0.0.1:{port}"))
-        .await?;
-    println!("The chat is open: http://{}", server.local_addr());
-    server.run_until_signal().await
+        .listen(format!("127.0.0.1:{port}"))
+        .await
 }

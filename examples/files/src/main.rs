@@ -23,7 +23,7 @@
 //!
 //! Files are kept in a folder of their own among the temporary ones, each as long as the socket that sent it. Ctrl-C
 //! removes the folder. `PORT` overrides 3000.
-#![expect(clippy::print_stdout, reason = "it says where it listens and writes")]
+#![expect(clippy::print_stdout, reason = "it says where it writes")]
 
 mod store;
 
@@ -93,15 +93,13 @@ async fn left(socket: Socket, store: State<Store>) {
 
 async fn serve(store: Store) -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
-    let server = Io::new()
+    Io::new()
         // A chunk and what is around it. Over polling, bytes are text that is a third longer.
         .max_payload(2 * CHUNK)
         .state(store)
         .handlers(handlers![upload, chunk, read, left])
-        .bind(("127.0.0.1", port))
-        .await?;
-    println!("http://{}", server.local_addr());
-    server.run_until_signal().await
+        .listen(("127.0.0.1", port))
+        .await
 }
 
 #[tokio::main]

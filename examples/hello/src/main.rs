@@ -70,3 +70,6 @@ async fn main() -> Result<()> {
         .listen("127.0.0.1:3000")
         .await
 }
+
+#[cfg(test)]
+mod tests;

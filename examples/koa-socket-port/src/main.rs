@@ -47,11 +47,8 @@ async fn main() -> Result<()> {
         .attach(app);
     // const port = process.env.PORT || 3000
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
-    // app.listen(port)
-    let server = io.bind(("127.0.0.1", port)).await?;
-    // console.log('http://127.0.0.1:' + port)
-    println!("http://{}", server.local_addr());
-    server.run_until_signal().await
+    // app.listen(port); console.log('http://127.0.0.1:' + port)
+    io.listen(("127.0.0.1", port)).await
 }
 
 // const users = {}

@@ -20,6 +20,8 @@
 #![expect(clippy::print_stdout, reason = "it says what happens")]
 
 mod limit;
+#[cfg(test)]
+mod tests;
 
 use std::{
     env, fmt,
@@ -99,13 +101,11 @@ async fn count(ctx: Context) -> usize {
     ctx.io().sockets().len()
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
-    let timeout: u64 = env::var("TIMEOUT").map_or(Ok(1000), |ms| ms.parse())?;
-    let server = Io::new()
+/// What `main` serves, and what the tests connect to.
+fn app(timeout: Duration) -> Io {
+    Io::new()
         // Outside all middleware: when it is over, so are they, and `timing` says nothing.
-        .layer(TimeoutLayer::new(Duration::from_millis(timeout)))
+        .layer(TimeoutLayer::new(timeout))
         .wrap(timing)
         .handlers(handlers![greet, divide, number, sleep])
         .namespace(
@@ -116,8 +116,13 @@ async fn main() -> Result<()> {
         )
         .map_error::<NoQuotient>(|error| Error::new("no_quotient", error.to_string()))
         .on_error(|error, ctx| println!("{:?} failed: {error:?}", ctx.event()))
-        .bind(("127.0.0.1", port))
-        .await?;
-    println!("http://{}", server.local_addr());
-    server.run_until_signal().await
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
+    let timeout: u64 = env::var("TIMEOUT").map_or(Ok(1000), |ms| ms.parse())?;
+    app(Duration::from_millis(timeout))
+        .listen(("127.0.0.1", port))
+        .await
 }

@@ -38,14 +38,14 @@ use rows::{ROWS, Row};
 
 const FEW: usize = 20;
 const MANY: usize = 1_020;
-/// Set for the process that is the server.
+/// Set for the process that is the server: the row that it serves.
 const SERVER: &str = "KOIO_BENCH_SERVER";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    let done = if env::var_os(SERVER).is_some() {
-        server::run().map_err(|error| error.to_string().into())
+    let done = if let Ok(row) = env::var(SERVER) {
+        server::run(&row).map_err(|error| error.to_string().into())
     } else {
         measure()
     };
@@ -103,12 +103,7 @@ fn count(row: &Row, rounds: usize, profile: &Path) -> Result<u64> {
         .arg("--tool=callgrind")
         .arg(format!("--callgrind-out-file={}", profile.display()))
         .arg(env::current_exe()?)
-        .env(SERVER, "1")
-        .envs(
-            row.name
-                .starts_with("layer")
-                .then_some((server::LAYERED, "1")),
-        )
+        .env(SERVER, row.name)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

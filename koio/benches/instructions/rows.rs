@@ -57,7 +57,7 @@ pub(crate) const ROWS: &[Row] = &[
         echo(address, rounds, 16, &named("late", text(32)))
     }),
     row("overlap16-32", "message", 16, |address, rounds| {
-        echo_in("/overlap", address, rounds, 16, &named("overlap", text(32)))
+        echo(address, rounds, 16, &named("overlap", text(32)))
     }),
     row("struct16-200", "message", 16, |address, rounds| {
         echo(address, rounds, 16, &message("struct"))
@@ -65,11 +65,11 @@ pub(crate) const ROWS: &[Row] = &[
     row("value16-200", "message", 16, |address, rounds| {
         echo(address, rounds, 16, &message("value"))
     }),
-    row("wrap-one16-32", "message", 16, |address, rounds| {
-        echo_in("/one", address, rounds, 16, &text(32))
+    row("wrap16-32", "message", 16, |address, rounds| {
+        echo(address, rounds, 16, &text(32))
     }),
-    row("wrap-three16-32", "message", 16, |address, rounds| {
-        echo_in("/three", address, rounds, 16, &text(32))
+    row("wrap3-16-32", "message", 16, |address, rounds| {
+        echo(address, rounds, 16, &text(32))
     }),
     row("layer16-32", "message", 16, |address, rounds| {
         echo(address, rounds, 16, &text(32))
@@ -118,27 +118,10 @@ fn echo(
     at_once: usize,
     (name, argument): &Event,
 ) -> Result<()> {
-    echo_in("", address, rounds, at_once, &(*name, argument.clone()))
-}
-
-/// The same in a namespace; the default one has no name.
-fn echo_in(
-    namespace: &str,
-    address: SocketAddr,
-    rounds: usize,
-    at_once: usize,
-    (name, argument): &Event,
-) -> Result<()> {
     let mut client = WebSocket::connect(address)?;
-    let mut comma = "";
-    if !namespace.is_empty() {
-        comma = ",";
-        client.send(&frame(TEXT, format!("40{namespace},").as_bytes()))?;
-        client.expect(format!("40{namespace},{{").as_bytes())?;
-    }
-    let request = format!(r#"42{namespace}{comma}7["{name}",{argument}]"#);
+    let request = format!(r#"427["{name}",{argument}]"#);
     let request = frame(TEXT, request.as_bytes()).repeat(at_once);
-    let answer = format!("43{namespace}{comma}7[{argument}]");
+    let answer = format!("437[{argument}]");
     for _ in 0..rounds {
         client.send(&request)?;
         for _ in 0..at_once {

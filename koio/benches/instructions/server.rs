@@ -1,13 +1,12 @@
 //! The server that is counted. It prints its address and ends with its standard input.
 
 use std::{
-    env,
     io::{self, Read, Write},
     process, thread,
     time::Duration,
 };
 
-use koio::{Args, Bytes, Context, Io, Namespace, Next, Reply, handlers, on};
+use koio::{Args, Bytes, Context, Io, Next, Reply, handlers, on};
 use serde::{Deserialize, Serialize};
 use tokio::{runtime, task::yield_now};
 
@@ -57,7 +56,7 @@ async fn late(text: String) -> Box<str> {
 }
 
 /// The same, and sixteen at once.
-#[on("overlap", ns = "/overlap", concurrency = 16)]
+#[on("overlap", concurrency = 16)]
 async fn overlap(text: String) -> Box<str> {
     yield_now().await;
     text.into()
@@ -87,10 +86,8 @@ async fn say(ctx: Context, room: String, text: String) -> koio::Result<()> {
     ctx.io().to(room).emit("news", text)
 }
 
-/// Set for a server with a tower layer around its events.
-pub(crate) const LAYERED: &str = "KOIO_BENCH_LAYERED";
-
-pub(crate) fn run() -> koio::Result<()> {
+/// Serves a row, whose name says what is around the events.
+pub(crate) fn run(row: &str) -> koio::Result<()> {
     thread::spawn(|| {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         process::exit(0);
@@ -99,24 +96,24 @@ pub(crate) fn run() -> koio::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let wrapped = |times: usize| {
-            (0..times).fold(
-                Namespace::new().handlers(handlers![echo]),
-                |namespace, _| namespace.wrap(pass),
-            )
+        let wraps = match row {
+            _ if row.starts_with("wrap3-") => 3,
+            _ if row.starts_with("wrap") => 1,
+            _ => 0,
         };
-        let mut io = Io::new();
-        if env::var_os(LAYERED).is_some() {
+        let mut io = (0..wraps).fold(Io::new(), |io, _| io.wrap(pass));
+        if row.starts_with("layer") {
             io = io.layer(tower::layer::layer_fn(|inner| {
                 tower::util::MapRequest::new(inner, |ctx: Context| ctx)
             }));
         }
+        if row.starts_with("overlap") {
+            io = io.handlers(handlers![overlap]);
+        }
         let server = io
             .handlers(handlers![
-                echo, json, binary, message, value, late, overlap, event, cast, join, say
+                echo, json, binary, message, value, late, event, cast, join, say
             ])
-            .namespace("/one", wrapped(1))
-            .namespace("/three", wrapped(3))
             .config(|config| config.engine.ping_interval = Duration::from_secs(3_600))
             .bind("127.0.0.1:0")
             .await?;

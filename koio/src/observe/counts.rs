@@ -34,6 +34,10 @@ pub struct Counts {
     pub sessions_refused: u64,
     /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
     pub tls_failed: u64,
+    /// Polls and POSTs whose client hung up before they were answered; their sessions ended.
+    pub requests_dropped: u64,
+    /// WebSockets to which a session was to move and did not.
+    pub upgrades_failed: u64,
     /// CONNECTs that were answered with an error: by a limit, by a middleware, or because there is no such namespace.
     pub connects_refused: u64,
     /// Events that were answered with `bad_request` because their name was above its limit.
@@ -79,6 +83,8 @@ pub(super) struct Counters {
     origins_refused: AtomicU64,
     sessions_refused: AtomicU64,
     tls_failed: AtomicU64,
+    requests_dropped: AtomicU64,
+    upgrades_failed: AtomicU64,
     connects_refused: AtomicU64,
     events_refused: AtomicU64,
     answers_cut: AtomicU64,
@@ -116,6 +122,8 @@ impl Observer for Counters {
             }
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::TlsFailed { .. } => &self.tls_failed,
+            Observation::RequestDropped { .. } => &self.requests_dropped,
+            Observation::UpgradeFailed { .. } => &self.upgrades_failed,
             Observation::ConnectRefused { .. } => &self.connects_refused,
             Observation::EventRefused { .. } => &self.events_refused,
             Observation::AnswerCut { .. } => &self.answers_cut,
@@ -158,6 +166,8 @@ impl Counters {
             origins_refused: read(&self.origins_refused),
             sessions_refused: read(&self.sessions_refused),
             tls_failed: read(&self.tls_failed),
+            requests_dropped: read(&self.requests_dropped),
+            upgrades_failed: read(&self.upgrades_failed),
             connects_refused: read(&self.connects_refused),
             events_refused: read(&self.events_refused),
             answers_cut: read(&self.answers_cut),

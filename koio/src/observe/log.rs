@@ -98,6 +98,12 @@ impl Observer for Log {
             Observation::TlsFailed { peer, cause } => {
                 debug!(target: "koio::transport", peer = peer.map(field::display), "TLS handshake failed: {cause}");
             }
+            Observation::RequestDropped { sid } => {
+                debug!(target: "koio::transport", ?sid, "a request was dropped: its client hung up before the answer");
+            }
+            Observation::UpgradeFailed { sid, cause } => {
+                debug!(target: "koio::engine", ?sid, "upgrade failed: {cause}");
+            }
             Observation::AnswerCut { sid, cause } => {
                 debug!(target: "koio::transport", ?sid, "the answer to a poll was cut: {cause}");
             }

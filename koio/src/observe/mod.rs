@@ -125,6 +125,18 @@ pub enum Observation<'a> {
         /// What failed, or which limit was reached.
         cause: &'a str,
     },
+    /// A client hung up before its poll or its POST was answered, so its session ends.
+    RequestDropped {
+        /// The session.
+        sid: Sid,
+    },
+    /// A WebSocket to which a session was to move is closed, and the session stays on its transport.
+    UpgradeFailed {
+        /// The session.
+        sid: Sid,
+        /// What was wrong, with the limit and its value if that was it.
+        cause: fmt::Arguments<'a>,
+    },
     /// A client did not take the whole answer to a poll, or polled again or upgraded before it can have it, so its session ends:
     /// what was in the answer is lost.
     AnswerCut {

@@ -26,6 +26,8 @@ pub use context::Context;
 pub use extract::{Args, Auth, FromEvent, Params, Requirements, State, Try};
 #[cfg(test)]
 pub(crate) use pipeline::EventTable;
-pub use pipeline::{BoxMiddleware, Middleware, Next, Pipeline, Route, Running, compose};
+pub use pipeline::{
+    BoxMiddleware, Middleware, Next, Pipeline, PipelineFuture, Route, Running, compose,
+};
 pub(crate) use setup::Setup;
 pub use setup::{Handlers, IntoRoutes, Namespace, Row, Table};

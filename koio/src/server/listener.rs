@@ -33,8 +33,12 @@ pub trait Listener: Open {
 }
 
 /// Binds the first address that can be bound.
-pub(super) async fn bind_tcp(address: impl ToSocketAddrs) -> Result<TcpListener> {
-    let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
+pub(super) async fn bind_tcp(address: impl ToSocketAddrs + fmt::Debug) -> Result<TcpListener> {
+    let name = format!("{address:?}");
+    let found = lookup_host(address)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
+    let addresses: Vec<SocketAddr> = found.collect();
     let listener = TcpListener::bind(addresses.as_slice())
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("{addresses:?}: {error}")))?;

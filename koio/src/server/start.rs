@@ -1,6 +1,6 @@
 //! Starting a server: all checks, then the engine, then a listener or a service for another server.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use tokio::net::ToSocketAddrs;
 
@@ -104,7 +104,7 @@ impl Io {
     ///
     /// # Cancel safety
     /// Dropping the future drops the set-up with it. No client has been served.
-    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server> {
+    pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server> {
         self.warn_of_root();
         let started = self.start()?;
         let listener = bind_tcp(address).await?;
@@ -137,7 +137,7 @@ impl Io {
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting and drains nothing; sessions that are open go on.
-    pub async fn listen(self, address: impl ToSocketAddrs) -> Result<()> {
+    pub async fn listen(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<()> {
         self.bind(address).await?.run_until_signal().await
     }
 

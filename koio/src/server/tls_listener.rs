@@ -1,6 +1,6 @@
 //! A listener with TLS.
 
-use std::io;
+use std::{fmt, io};
 
 use tokio::net::{TcpListener, ToSocketAddrs};
 
@@ -28,7 +28,10 @@ impl Tls {
     ///
     /// # Cancel safety
     /// Dropping the future binds nothing.
-    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<TlsListener<TcpListener>> {
+    pub async fn bind(
+        self,
+        address: impl ToSocketAddrs + fmt::Debug,
+    ) -> Result<TlsListener<TcpListener>> {
         Ok(self.over(bind_tcp(address).await?))
     }
 

@@ -1,6 +1,8 @@
 //! The errors that sockets and emits end with.
 
 use super::declared::NoNamespace;
+use std::borrow::Cow;
+
 use crate::{
     Error,
     adapter::{NoAnswer, NotJoined},
@@ -39,6 +41,13 @@ pub(super) fn no_answer(why: NoAnswer) -> Error {
     }
 }
 
+/// As many emits with ack to one socket are unanswered as its limit allows.
+pub(super) fn too_many_acks(max: usize) -> Error {
+    Error::full(format!(
+        "{max} emits with ack to the client are unanswered (pending_acks {max})"
+    ))
+}
+
 /// An answer did not come in time, and could not: `waiting` bytes of the client's events wait for its handlers, so its
 /// connection is not read.
 pub(super) fn unread(waiting: u32, limit: usize) -> Error {
@@ -62,14 +71,17 @@ pub(super) fn no_namespace(name: &str, why: NoNamespace<'_>) -> Error {
 }
 
 /// A room that a socket may not join.
-pub(super) fn refused_room(why: &'static str) -> Error {
+pub(super) fn refused_room(why: impl Into<Cow<'static, str>>) -> Error {
     Error::new("room", why)
 }
 
 /// `Rooms::join` refused a socket.
-pub(super) fn not_joined(why: NotJoined) -> Error {
+pub(super) fn not_joined(why: NotJoined, max: usize) -> Error {
     match why {
         NotJoined::Gone => closed(),
-        NotJoined::TooMany => refused_room("the socket is in too many rooms"),
+        NotJoined::TooMany => refused_room(format!(
+            "the socket would be in {} rooms (rooms {max})",
+            max.saturating_add(1)
+        )),
     }
 }

@@ -106,7 +106,7 @@ impl<M> ServerCore<M> {
     }
 
     /// From here on emits go to other nodes too. False if the server is in a cluster already.
-    pub(super) fn set_cluster(&self, cluster: Arc<dyn Adapter>) -> bool {
+    pub(crate) fn set_cluster(&self, cluster: Arc<dyn Adapter>) -> bool {
         self.cluster.set(cluster).is_ok()
     }
 

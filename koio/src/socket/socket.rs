@@ -155,8 +155,10 @@ impl Socket {
     pub fn join(&self, room: impl Into<Room>) -> Result<()> {
         let room = room.into();
         let config = self.core().config();
-        if room.as_str().len() > config.room_name {
-            return Err(refused_room("the name of the room is too long"));
+        let (bytes, max) = (room.as_str().len(), config.room_name);
+        if bytes > max {
+            let why = format!("the name of the room has {bytes} bytes (room_name {max})");
+            return Err(refused_room(why));
         }
         match SocketId::parse(room.as_str()) {
             Some(own) if own == self.id() => return Ok(()),
@@ -166,7 +168,7 @@ impl Socket {
         let rooms = &self.0.namespace.rooms;
         let is_new = rooms
             .join(&self.id(), room.clone(), config.rooms)
-            .map_err(not_joined)?;
+            .map_err(|why| not_joined(why, config.rooms))?;
         if is_new {
             self.observers().notify_added(|| Observation::Joined {
                 namespace: self.namespace(),

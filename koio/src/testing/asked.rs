@@ -11,7 +11,7 @@ use crate::{
     wire::{self, RawArgs},
 };
 
-/// An event that was sent, whose answer is awaited. Made by [`TestClient::ask`].
+/// An event that was sent, whose answer is awaited. Made by [`TestClient::ask`](super::TestClient::ask).
 #[must_use = "it is sent, but its answer comes by awaiting it"]
 pub struct Asked<T> {
     answer: Result<oneshot::Receiver<Result<RawArgs>>>,

@@ -89,7 +89,7 @@ impl fmt::Display for Disconnected {
 pub(super) struct Line(Arc<SharedLine>);
 
 /// As the sockets' events refer to it, so that an event which is kept does not keep the connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct WeakLine(Weak<SharedLine>);
 
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 //! The documents: their links lead somewhere, and their programs run.
 
+mod guide;
 mod links;
 mod readme;

@@ -4,6 +4,8 @@ mod addresses;
 mod announced;
 mod given;
 mod several;
+mod tls;
+mod tls_clients;
 
 use std::env;
 use std::fs;

@@ -1,3 +1,5 @@
 //! Every refusal says in the log what decided it, and what to write.
 
+mod clients;
+mod limits;
 mod requests;

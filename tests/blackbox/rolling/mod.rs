@@ -4,7 +4,7 @@
 //! `KOIO_ROLLING_CLIENTS=1000` is the long form.
 
 mod clients;
-mod nginx;
+pub(crate) mod nginx;
 mod node;
 
 use std::collections::HashSet;

@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use super::{Folder, free_port};
 const PROGRAMS: [&str; 2] = ["nginx", "/usr/sbin/nginx"];
 
 /// It runs until this is dropped.
-pub(super) struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
-    pub(super) addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
 }
 
 fn program() -> Option<&'static str> {
@@ -31,9 +32,14 @@ fn program() -> Option<&'static str> {
     })
 }
 
+/// Where it may listen.
+pub(crate) fn free_addr() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], free_port()))
+}
+
 impl Nginx {
     /// Whether it is installed. If not, the test says that it is left out, unless nothing may be.
-    pub(super) fn is_there() -> bool {
+    pub(crate) fn is_there() -> bool {
         if program().is_some() {
             return true;
         }
@@ -53,8 +59,7 @@ impl Nginx {
     /// Starts it in front of these servers. Each user's requests go to one of them, and to the other if that is gone or
     /// shuts down.
     pub(super) async fn start(folder: &Folder, servers: [SocketAddr; 2], keepalive: bool) -> Self {
-        let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let path = folder.path().display();
+        let addr = free_addr();
         let [one, other] = servers;
         let upgraded = "proxy_http_version 1.1;
             proxy_set_header Upgrade $http_upgrade;
@@ -76,6 +81,25 @@ impl Nginx {
             )
         };
         let pool = if keepalive { "keepalive 64;" } else { "" };
+        let http = format!(
+            "map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+            upstream koio {{
+              hash $arg_user;
+              server {one} max_fails=0; server {other} max_fails=0;
+              {pool}
+            }}
+            proxy_next_upstream error timeout http_503;
+            server {{
+              listen {addr} backlog=4096;
+              {locations}
+            }}"
+        );
+        Self::with(folder.path(), addr, &http).await
+    }
+
+    /// Starts it with this `http` block, in which it listens on `addr`. Its files are in `folder`.
+    pub(crate) async fn with(folder: &Path, addr: SocketAddr, http: &str) -> Self {
+        let path = folder.display();
         let config = format!(
             "daemon off; pid {path}/nginx.pid; error_log {path}/error.log;
             events {{ worker_connections 8192; }}
@@ -83,22 +107,12 @@ impl Nginx {
               access_log off;
               client_body_temp_path {path}/body; proxy_temp_path {path}/proxy;
               fastcgi_temp_path {path}/fastcgi; uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;
-              map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-              upstream koio {{
-                hash $arg_user;
-                server {one} max_fails=0; server {other} max_fails=0;
-                {pool}
-              }}
-              proxy_next_upstream error timeout http_503;
-              server {{
-                listen {addr} backlog=4096;
-                {locations}
-              }}
+              {http}
             }}"
         );
-        let file = folder.path().join("nginx.conf");
+        let file = folder.join("nginx.conf");
         fs::write(&file, config).expect("a file");
-        let log = fs::File::create(folder.path().join("output")).expect("a file");
+        let log = fs::File::create(folder.join("output")).expect("a file");
         let child = Command::new(program().expect("nginx"))
             .arg("-c")
             .arg(&file)

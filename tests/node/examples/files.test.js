@@ -17,7 +17,7 @@ describe("files in chunks", () => {
   let folder;
   before(async () => {
     server = await example("files");
-    [, folder] = server.lines.map((line) => /^writes to (.*)$/.exec(line)).find(Boolean);
+    [, folder] = await server.said(/^writes to (.*)$/);
   });
   after(() => server?.stop());
   afterEach(closeAll);

@@ -1,6 +1,6 @@
 // Starts a server under test as a process of its own.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -47,14 +47,20 @@ function answers(port) {
 function launch(binary, args, env = {}) {
   const child = spawn(`${binaries}/${binary}`, args, {
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   const gone = once(child, "exit");
   const lines = [];
-  const output = createInterface({ input: child.stdout });
-  output.on("line", (line) => lines.push(line));
+  const output = new EventEmitter();
+  for (const input of [child.stdout, child.stderr]) {
+    createInterface({ input }).on("line", (line) => {
+      if (input === child.stderr && !line.startsWith("listening on ")) console.error(line);
+      lines.push(line);
+      output.emit("line", line);
+    });
+  }
   return {
-    /** What it has printed. */
+    /** What it has printed, errors included. */
     lines,
     /** The first line of its output for which `wanted` is true, or an error if it ends. */
     async wait(wanted) {
@@ -72,6 +78,11 @@ function launch(binary, args, env = {}) {
       early.catch(() => {});
       return match;
     },
+    /** The first line, printed or to come, that `wanted` (a regular expression) matches. */
+    async said(wanted) {
+      const match = lines.map((line) => wanted.exec(line)).find(Boolean);
+      return match ?? within(`${binary} to say ${wanted}`, this.wait((line) => wanted.exec(line)));
+    },
     /** Sends a signal and waits for the end; returns [exit code, signal]. */
     async stop(signal = "SIGKILL") {
       child.kill(signal);
@@ -84,14 +95,14 @@ function launch(binary, args, env = {}) {
  * Starts the fixture server (src/bin/koio-fixture). `options` become its flags:
  * { "ping-interval": 300 } is `--ping-interval 300`.
  */
-export async function fixture(options = {}) {
+export async function fixture(options = {}, env = {}) {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const server = await start("koio-fixture", args, /^listening on (.*:(\d+))$/);
-  return { ...server, url: `http://${server.match[1]}`, port: Number(server.match[2]) };
+  const server = await start("koio-fixture", args, /^listening on (https?:.*:(\d+))$/, env);
+  return { ...server, url: server.match[1], port: Number(server.match[2]) };
 }
 
 /** Starts an example, which prints its address, on a port that the system chooses. */
 export async function example(binary, env = {}) {
-  const server = await start(binary, [], /^(http:\/\/.*:\d+)/, { PORT: "0", ...env });
+  const server = await start(binary, [], /^(?:listening on )?(http:\/\/.*:\d+)/, { PORT: "0", ...env });
   return { ...server, url: server.match[1] };
 }

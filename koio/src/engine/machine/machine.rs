@@ -60,6 +60,11 @@ impl Machine {
         }
     }
 
+    /// The limits of its session.
+    pub(crate) fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
     pub(super) fn rare(&self) -> RareState {
         self.rare.as_deref().copied().unwrap_or_default()
     }

@@ -2,7 +2,10 @@
 
 use std::task::Context;
 
-use super::session_task::{Delivery, NoTransport, SecondTransport, SessionEnd, SessionTask};
+use super::{
+    session_task::{Delivery, NoTransport, SecondTransport, SessionEnd, SessionTask},
+    upgrade::UpgradeEnd,
+};
 use crate::{
     close_reason::CloseReason,
     engine::{ending::Ending, machine::Input, transport::CloseProgress},
@@ -150,6 +153,6 @@ impl SessionTask {
         shared.commands.close();
         self.registration.end();
         self.transport = Box::new(NoTransport(self.machine.transport()));
-        self.drop_probe();
+        self.drop_probe(UpgradeEnd::SessionEnds);
     }
 }

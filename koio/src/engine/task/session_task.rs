@@ -7,6 +7,7 @@ use std::{
 
 use tokio::time::Sleep;
 
+use super::upgrade::UpgradeEnd;
 use crate::{
     engine::{
         CloseReason, Session, Upstream,
@@ -111,16 +112,17 @@ impl SessionTask {
 
     /// As [`input`](Self::input). Returns whether the machine said anything.
     pub(super) fn handle(&mut self, input: Input) -> bool {
+        let end = UpgradeEnd::by(&input);
         let outputs = self.machine.handle(input, now());
         let mut acted = false;
         for output in outputs {
             acted = true;
-            self.apply(output);
+            self.apply(output, end);
         }
         acted
     }
 
-    fn apply(&mut self, output: Output) {
+    fn apply(&mut self, output: Output, end: UpgradeEnd) {
         match output {
             Output::Ping => {
                 let _ = self.session.reply(Frame::ping());
@@ -132,7 +134,7 @@ impl SessionTask {
                 self.transport.release(&mut TurnFrames::all(outbox));
             }
             Output::Upgrade => self.upgrade(),
-            Output::DropProbe => self.drop_probe(),
+            Output::DropProbe => self.drop_probe(end),
             Output::Ignored(packet) => self.ignored(packet),
             Output::Exceeded(breach) => self.exceeded(&breach),
             Output::Closed { reason, ending } => self.closed(reason, ending),

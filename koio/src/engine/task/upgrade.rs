@@ -1,6 +1,9 @@
 //! Moving a session to another transport.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    fmt,
+    task::{Context, Poll, Waker},
+};
 
 use super::session_task::{SecondTransport, SessionTask};
 use crate::{
@@ -15,12 +18,39 @@ use crate::{
     wire::{EnginePacket, Frame, Message},
 };
 
+/// Why a transport that was offered does not become the session's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UpgradeEnd {
+    /// `upgrade_timeout` has passed.
+    Late,
+    Lost,
+    /// Neither `2probe` nor `5`.
+    OtherPacket,
+    /// The session takes no other transport.
+    Unwanted,
+    SessionEnds,
+}
+
+impl UpgradeEnd {
+    /// The end that an input can bring.
+    pub(super) fn by(input: &Input) -> Self {
+        match input {
+            Input::Tick { .. } => Self::Late,
+            Input::ProbeLost => Self::Lost,
+            Input::ProbePacket(_) => Self::OtherPacket,
+            Input::ProbeOpened(_) => Self::Unwanted,
+            _ => Self::SessionEnds,
+        }
+    }
+}
+
 impl SessionTask {
     /// The client has connected another transport.
     pub(super) fn probe_opened(&mut self, probe: Box<dyn Transport>) {
         let input = Input::ProbeOpened(probe.kind());
         let mut outputs = self.machine.handle(input, now()).into_iter();
         if outputs.any(|output| output == Output::DropProbe) {
+            self.upgrade_failed(UpgradeEnd::Unwanted);
             reject(probe);
         } else {
             self.second = Some(SecondTransport::Probe {
@@ -125,7 +155,7 @@ impl SessionTask {
     }
 
     /// Closes the probe. The session stays on its transport.
-    pub(super) fn drop_probe(&mut self) {
+    pub(super) fn drop_probe(&mut self, end: UpgradeEnd) {
         if let Some(SecondTransport::Probe {
             transport: probe, ..
         }) = self
@@ -133,7 +163,34 @@ impl SessionTask {
             .take_if(|second| matches!(second, SecondTransport::Probe { .. }))
         {
             self.session.shared().outbox.wake_when_writable(false);
+            self.upgrade_failed(end);
             reject(probe);
+        }
+    }
+
+    fn upgrade_failed(&self, end: UpgradeEnd) {
+        let observers = self.registration.observers();
+        let sid = self.session.sid();
+        let failed = |cause: fmt::Arguments<'_>| {
+            observers.notify(&Observation::UpgradeFailed { sid, cause });
+        };
+        match end {
+            UpgradeEnd::Late => {
+                let limit = self.machine.config().upgrade_timeout;
+                failed(format_args!(
+                    "it took longer than {limit:?} (upgrade_timeout {limit:?}). Does a proxy hold the WebSocket's frames back?"
+                ));
+            }
+            UpgradeEnd::Lost => failed(format_args!(
+                "its WebSocket was closed, or lost, before the client had sent `5`"
+            )),
+            UpgradeEnd::OtherPacket => failed(format_args!(
+                "the client sent something else than `2probe` and then `5`"
+            )),
+            UpgradeEnd::Unwanted => failed(format_args!(
+                "the session has moved already, or is about to, or has ended"
+            )),
+            UpgradeEnd::SessionEnds => failed(format_args!("the session ended")),
         }
     }
 }

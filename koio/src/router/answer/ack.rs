@@ -156,7 +156,7 @@ impl Drop for Ack {
         let is_unanswered = state.drop_ack();
         let Some(id) = self.ctx.ack_id() else { return };
         if is_unanswered && state.claim() {
-            self.ctx.send_error(id, &Error::unanswered());
+            self.ctx.send_unanswered(id);
         }
         // Behind the answer: a shutdown closes the session when this was the last one.
         self.ctx.socket().ack_dropped();

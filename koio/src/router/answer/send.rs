@@ -11,7 +11,7 @@ impl Context {
         match result {
             Ok(_) if state.is_taken() => {
                 if state.end() && state.claim() {
-                    self.send_error(id, &Error::unanswered());
+                    self.send_unanswered(id);
                 }
             }
             Ok(reply) => {
@@ -44,6 +44,13 @@ impl Context {
         // The value can't be written (a map whose keys are no strings, say). The client waits all the same.
         self.report(&error);
         self.send_error(id, &Error::internal("unwritable"));
+    }
+
+    /// A handler's `Ack` was dropped unsent. The caller has claimed the answer.
+    pub(super) fn send_unanswered(&self, id: u64) {
+        let error = Error::unanswered();
+        self.report(&error);
+        self.send_error(id, &error);
     }
 
     /// Sends an error as the answer. The caller has claimed it.

@@ -36,6 +36,7 @@ struct ContextData {
     socket: Socket,
     occasion: Occasion,
     namespace: Arc<NamespaceContext>,
+    inside: Option<InsideLayers>,
     answer: AnswerState,
     /// Allocated by the first [`Context::set`].
     locals: OnceLock<Box<Locals>>,
@@ -43,6 +44,10 @@ struct ContextData {
 
 /// The values that middleware and handlers have set, one for each type.
 pub(super) type Locals = Mutex<TypeMap<Box<dyn Any + Send>>>;
+
+/// The onion that runs for a context inside the tower layers, which know no event. Its type is that of the pipeline, which is
+/// built on this room. `None` without layers.
+pub(crate) type InsideLayers = Arc<dyn Any + Send + Sync>;
 
 /// What happened to the socket.
 pub(crate) enum Occasion {
@@ -87,17 +92,19 @@ impl Context {
         socket: Socket,
         occasion: Occasion,
         namespace: Arc<NamespaceContext>,
+        inside: Option<InsideLayers>,
     ) -> Self {
         Self(Arc::new(ContextData {
             socket,
             occasion,
             namespace,
+            inside,
             answer: AnswerState::default(),
             locals: OnceLock::new(),
         }))
     }
 
-    /// Makes this the context of another event of the same socket. Clones of it keep the event they have.
+    /// Makes this the context of another event of the same socket and the same handlers. Clones of it keep the event they have.
     pub(crate) fn restart(&mut self, event: Event) {
         let occasion = Occasion::Event(event);
         match Arc::get_mut(&mut self.0) {
@@ -107,7 +114,8 @@ impl Context {
             }
             None => {
                 let namespace = Arc::clone(&self.0.namespace);
-                *self = Self::new(self.0.socket.clone(), occasion, namespace);
+                let inside = self.0.inside.clone();
+                *self = Self::new(self.0.socket.clone(), occasion, namespace, inside);
             }
         }
     }
@@ -221,6 +229,10 @@ impl Context {
 
     pub(crate) fn namespace_context(&self) -> &NamespaceContext {
         &self.0.namespace
+    }
+
+    pub(crate) fn inside_layers(&self) -> Option<&InsideLayers> {
+        self.0.inside.as_ref()
     }
 
     pub(crate) fn answer_state(&self) -> &AnswerState {

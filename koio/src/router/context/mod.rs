@@ -10,5 +10,5 @@ mod errors;
 mod locals;
 
 pub use context::Context;
-pub(crate) use context::{ErrorHooks, NamespaceContext, Occasion};
+pub(crate) use context::{ErrorHooks, InsideLayers, NamespaceContext, Occasion};
 pub(crate) use elsewhere::EventsElsewhere;

@@ -13,6 +13,7 @@ use super::{
     endpoints::report,
     event_table::{EventEntry, EventTable, NamespaceEvents},
     layer::Pipeline,
+    middleware::Onion,
     run::{EventRun, LayeredOnion},
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     observe::event_span,
     router::{
         catch_unwind::guard,
-        context::{Context, Occasion},
+        context::{Context, InsideLayers, Occasion},
     },
     socket::{Accept, BoxFuture, Concurrency, Dispatch, Namespaces},
     wire::Event,
@@ -55,8 +56,12 @@ struct SocketEvents {
 }
 
 impl SocketEvents {
-    fn context(&self, socket: &Socket, occasion: Occasion) -> Context {
-        Context::new(socket.clone(), occasion, Arc::clone(&self.events.context))
+    /// A context for which this onion runs.
+    fn context(&self, socket: &Socket, occasion: Occasion, onion: &Arc<Onion>) -> Context {
+        let inside = self.layers.is_some();
+        let inside = inside.then(|| Arc::clone(onion) as InsideLayers);
+        let namespace = Arc::clone(&self.events.context);
+        Context::new(socket.clone(), occasion, namespace, inside)
     }
 
     /// The entry of an event, if it is that of the latest: without a look-up if the name is the entry's.
@@ -85,8 +90,9 @@ impl SocketEvents {
             same.as_mut().ctx_mut().restart(event.take()?);
             return Some(same);
         }
-        let ctx = self.context(socket, Occasion::Event(event.take()?));
-        Some(self.latest.as_ref()?.run(ctx, self.layers.as_ref()))
+        let entry = self.latest.as_ref()?;
+        let ctx = self.context(socket, Occasion::Event(event.take()?), entry.onion());
+        Some(entry.run(ctx, self.layers.as_ref()))
     }
 
     /// Keeps a run that has finished, unless its context is still in use.
@@ -99,11 +105,11 @@ impl SocketEvents {
 
 impl Dispatch for SocketEvents {
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
-        let ctx = self.context(socket, Occasion::Connection(accept.clone()));
         let onion = LayeredOnion {
             layers: self.layers.clone(),
             onion: Arc::clone(&self.events.connection),
         };
+        let ctx = self.context(socket, Occasion::Connection(accept.clone()), &onion.onion);
         let span = span(&ctx);
         let connecting = async move {
             let result = guard(async { onion.start(ctx.clone()).await })
@@ -177,8 +183,8 @@ impl Dispatch for SocketEvents {
 
     fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture {
         let started = AtomicUsize::new(0);
-        let ctx = self.context(socket, Occasion::Disconnect { reason, started });
         let onion = Arc::clone(&self.events.disconnect);
+        let ctx = self.context(socket, Occasion::Disconnect { reason, started }, &onion);
         let handlers = self.events.disconnect_handlers.clone();
         let span = span(&ctx);
         let leaving = async move {

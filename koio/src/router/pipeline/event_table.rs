@@ -12,10 +12,8 @@ use super::{
     run::{EventRun, HandlerFn, LayeredOnion, OnionRun, TimedHandler},
 };
 use crate::{
-    Error,
-    error::BoxError,
     fast_path::FastPath,
-    router::context::{Context, NamespaceContext, Occasion},
+    router::context::{Context, NamespaceContext},
     socket::{Concurrency, DeclaredNamespaces},
 };
 
@@ -26,7 +24,7 @@ type FrozenMap<K, V> = HashMap<K, V, FixedState>;
 /// The events of all namespaces, and the tower layers around them.
 #[derive(Default)]
 pub(crate) struct EventTable {
-    namespaces: Arc<NamespaceTable>,
+    namespaces: NamespaceTable,
     layers: Option<Arc<Pipeline>>,
 }
 
@@ -65,18 +63,9 @@ pub(crate) struct EventEntry {
 impl EventTable {
     /// Puts the layers, of which the first is the outermost, around the events.
     pub(crate) fn new(namespaces: NamespaceTable, layers: Vec<PipelineLayer>) -> Self {
-        let namespaces = Arc::new(namespaces);
         let layers = (!layers.is_empty()).then(|| {
-            let innermost = Arc::clone(&namespaces);
-            let onion = tower::service_fn(move |ctx: Context| {
-                let onion = innermost.onion(&ctx).cloned();
-                async move {
-                    let onion = onion.ok_or_else(|| Error::internal("the namespace is gone"))?;
-                    onion.next(ctx).run().await.map_err(BoxError::from)
-                }
-            });
             let layers = layers.into_iter().rev();
-            Arc::new(layers.fold(Pipeline::new(onion), |inner, layer| layer(inner)))
+            Arc::new(layers.fold(Pipeline::innermost(), |inner, layer| layer(inner)))
         });
         Self { namespaces, layers }
     }
@@ -128,16 +117,6 @@ impl NamespaceTable {
             }
         }
         declared
-    }
-
-    /// The onion for a context that has come through the tower layers.
-    fn onion(&self, ctx: &Context) -> Option<&Arc<Onion>> {
-        let events = self.get(ctx.namespace())?;
-        Some(match ctx.occasion() {
-            Occasion::Event(event) => &events.entry(event.name_bytes()).onion,
-            Occasion::Connection(_) => &events.connection,
-            Occasion::Disconnect { .. } => &events.disconnect,
-        })
     }
 }
 
@@ -253,6 +232,11 @@ impl EventEntry {
     /// The event, for the log.
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What is around its handlers, and they.
+    pub(crate) fn onion(&self) -> &Arc<Onion> {
+        &self.onion
     }
 
     /// How many events of a socket may run while one of these does.

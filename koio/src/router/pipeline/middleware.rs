@@ -5,7 +5,7 @@
 use std::{
     any::type_name,
     fmt,
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
@@ -132,6 +132,32 @@ impl Onion {
             middleware: middleware.into(),
             centre: Centre::Endpoint(endpoint),
         })
+    }
+
+    /// For a context that has no onion for the layers to run: it is of another server.
+    pub(crate) fn missing() -> Arc<Self> {
+        struct Missing;
+        impl Endpoint for Missing {
+            fn call(&self, _: Context) -> BoxReply {
+                Box::pin(ready(Err(Error::internal(
+                    "the context is of another server",
+                ))))
+            }
+        }
+        Self::new([], Arc::new(Missing))
+    }
+
+    /// Runs the whole onion for a context. As `self.next(ctx).start()`, without a reference of its own to the onion.
+    pub(crate) fn start(self: &Arc<Self>, ctx: Context) -> BoxReply {
+        let Some(outermost) = self.middleware.first() else {
+            return self.next(ctx).start();
+        };
+        let inside = Next {
+            ctx: ctx.clone(),
+            onion: Arc::clone(self),
+            at: 1,
+        };
+        (outermost.run)(ctx, inside)
     }
 
     /// The whole onion, to be run for one context.

@@ -10,5 +10,5 @@ mod run;
 
 pub(crate) use event_table::EventTable;
 pub use handler::Route;
-pub use layer::Pipeline;
+pub use layer::{Pipeline, PipelineFuture};
 pub use middleware::{BoxMiddleware, Middleware, Next, Running, compose};

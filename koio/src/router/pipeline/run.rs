@@ -1,7 +1,7 @@
 //! How the session's task runs an event: a handler alone, or an onion of boxed futures.
 
 use std::{
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
@@ -12,17 +12,12 @@ use pin_project_lite::pin_project;
 use tower::Service;
 
 use super::{
-    layer::Pipeline,
+    layer::{Pipeline, PipelineFuture},
     middleware::{BoxReply, Endpoint, Onion},
 };
 use crate::{
     Error, Result,
-    router::{
-        answer::Reply,
-        catch_unwind::{guard, guard_call},
-        context::Context,
-        extract::call::Call,
-    },
+    router::{answer::Reply, catch_unwind::guard_call, context::Context, extract::call::Call},
 };
 
 /// An event that runs. When it has finished, it can be restarted with another event for the same handlers, which then
@@ -46,14 +41,30 @@ where
     /// Middleware sees a panic of the handler as an error, and an error with the code that `map_error` gave it.
     fn call(&self, ctx: Context) -> BoxReply {
         let call = Call::in_onion(ctx.clone());
-        let called = guard_call(|| self(call));
-        Box::pin(async move {
-            let result = match called {
-                Ok(future) => guard(future).await,
-                Err(error) => Err(error),
-            };
-            result.map_err(|error| ctx.mapped(error))
-        })
+        match guard_call(|| self(call)) {
+            Ok(future) => Box::pin(HandlerInOnion { ctx, future }),
+            Err(panic) => Box::pin(ready(Err(ctx.mapped(panic)))),
+        }
+    }
+}
+
+pin_project! {
+    /// A handler at the centre of an onion.
+    struct HandlerInOnion<Fut> {
+        ctx: Context,
+        #[pin]
+        future: Fut,
+    }
+}
+
+impl<Fut: Future<Output = Result<Reply>>> Future for HandlerInOnion<Fut> {
+    type Output = Result<Reply>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Reply>> {
+        let this = self.project();
+        let polled = guard_call(|| this.future.poll(cx));
+        let polled = polled.unwrap_or_else(|panic| Poll::Ready(Err(panic)));
+        polled.map_err(|error| this.ctx.mapped(error))
     }
 }
 
@@ -182,7 +193,7 @@ pub(crate) struct LayeredOnion {
 impl LayeredOnion {
     pub(crate) fn start(&self, ctx: Context) -> BoxReply {
         let Some(layers) = &self.layers else {
-            return self.onion.next(ctx).start();
+            return self.onion.start(ctx);
         };
         let pipeline = Pipeline::clone(layers);
         Box::pin(async move { pipeline.run(ctx).await.map_err(Error::from_boxed) })
@@ -202,7 +213,7 @@ pub(crate) struct OnionRun {
 /// From the time on at which the layers are ready.
 enum RunningOnion {
     Bare(BoxReply),
-    Layered(<Pipeline as Service<Context>>::Future),
+    Layered(PipelineFuture),
 }
 
 impl OnionRun {
@@ -229,7 +240,7 @@ impl OnionRun {
         };
         let polled = match &mut running {
             RunningOnion::Bare(onion) => onion.as_mut().poll(cx),
-            RunningOnion::Layered(layers) => layers.as_mut().poll(cx).map_err(Error::from_boxed),
+            RunningOnion::Layered(layers) => Pin::new(layers).poll(cx).map_err(Error::from_boxed),
         };
         let Poll::Ready(result) = polled else {
             self.running = Some(running);
@@ -243,7 +254,7 @@ impl OnionRun {
     fn start(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<RunningOnion>> {
         let ctx = self.ctx.clone();
         let Some(shared) = &self.onion.layers else {
-            return Poll::Ready(Ok(RunningOnion::Bare(self.onion.onion.next(ctx).start())));
+            return Poll::Ready(Ok(RunningOnion::Bare(self.onion.onion.start(ctx))));
         };
         // Taken out while it is used: one that has failed or panicked is not used again.
         let mut layers = match self.layers.take() {

@@ -15,7 +15,7 @@ use tokio::{sync::oneshot, time::Sleep};
 
 use super::{
     super::{
-        error::{closed, no_answer, not_sent, unread},
+        error::{closed, no_answer, not_sent, too_many_acks, unread},
         partial::PartialAnswer,
         socket::Socket,
     },
@@ -71,7 +71,10 @@ impl LocalAck {
         let answered = socket
             .acks()
             .wait(id, limit, || socket.is_closed())
-            .map_err(no_answer)?;
+            .map_err(|why| match why {
+                NoAnswer::Full => too_many_acks(limit),
+                why => no_answer(why),
+            })?;
         if let Err(error) = socket.deliver(draft) {
             socket.acks().forget(id);
             return Err(error);

@@ -33,6 +33,9 @@ impl Client {
         let lengths = limits.check_namespace(name.len());
         if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
             self.refuse(name, &Error::bad_request(breach.to_string()));
+            if name.len() <= limits.namespace {
+                self.left(&name.into());
+            }
             return Ok(());
         }
         self.change_extras(|extras| extras.left.retain(|left| **left != *name));
@@ -109,6 +112,11 @@ impl Client {
 
     /// Whether the server has disconnected this client from a namespace, or refused it.
     pub(super) fn has_left(&self, namespace: &str) -> bool {
+        // One whose name is too long was refused, if it was asked for.
+        let limits = self.assembler.limits();
+        if limits.check_namespace(namespace.len()).is_err() {
+            return true;
+        }
         self.extras
             .iter()
             .flat_map(|extras| extras.left.iter())

@@ -7,7 +7,7 @@ use crate::{
     Error,
     engine::CloseReason,
     observe::Observation,
-    wire::{ArgError, Event, shortened},
+    wire::{ArgError, DecodeErrorKind, Event, shortened},
 };
 
 impl Client {
@@ -79,9 +79,14 @@ impl Client {
                         cause: format_args!("{breach}"),
                     });
                 } else {
-                    self.protocol_error(format_args!(
-                        "undecodable packet: {error}. Is the other side a Socket.IO 5 client?"
-                    ));
+                    let is_first = self.deadlines.connect.is_some();
+                    let hint = match error.kind() {
+                        DecodeErrorKind::UnexpectedBinary if is_first => {
+                            "Does the client use another parser (`socket.io-msgpack-parser`, say)? koio speaks the default one"
+                        }
+                        _ => "Is the other side a Socket.IO 5 client?",
+                    };
+                    self.protocol_error(format_args!("undecodable packet: {error}. {hint}"));
                 }
                 CloseReason::ForcedClose
             }

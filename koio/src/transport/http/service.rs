@@ -348,7 +348,8 @@ impl EngineService {
             },
             Method::POST => match PostRequest::reserve(&session, &request) {
                 Ok(arriving) => {
-                    let post = PostRequest::new(session, request, arriving);
+                    let observers = self.engine.observers();
+                    let post = PostRequest::new(session, request, arriving, observers);
                     PendingResponse::Post(Box::pin(post.respond(self.engine.clone())))
                 }
                 Err(refusal) => refuse(refusal, &request),

@@ -15,7 +15,6 @@ use std::{
 use http::HeaderValue;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tracing::debug;
 
 use super::{
     repeated_head::RepeatedHead,
@@ -24,7 +23,7 @@ use super::{
 use crate::{
     engine::{CloseReason, Session},
     ids::Sid,
-    observe::Observers,
+    observe::{Observation, Observers},
     time::now,
     transport::{
         polling::{AnswerProgress, AnsweredPoll, PendingRequest, PollResponse, Responder},
@@ -241,7 +240,8 @@ impl Drop for PollingClient {
         } else if self.responder.is_pending(&state) {
             self.responder.is_busy.store(false, Ordering::Relaxed);
             drop(state);
-            debug!(sid = ?self.session.sid(), "polling request closed prematurely");
+            let sid = self.session.sid();
+            self.observers.notify(&Observation::RequestDropped { sid });
             self.session.lost(CloseReason::TransportError);
         } else {
             drop(state);

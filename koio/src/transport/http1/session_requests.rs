@@ -12,7 +12,7 @@ use super::{
     upgrade::{PendingUpgrade, UpgradedSession},
 };
 use crate::{
-    engine::{Opening, TransportKind},
+    engine::{EngineConfig, Opening, TransportKind},
     transport::{
         EngineService, HandshakeRate,
         http::{
@@ -154,7 +154,7 @@ impl SessionRequests {
                     }
                 };
                 let mut client = client;
-                client.last_poll = pass_on(&client, request.body, || {
+                client.last_poll = pass_on(&client, config, request.body, || {
                     client.begin_request(allow_origin.as_ref(), wake, waker)
                 })?;
                 self.client = Some(client);
@@ -186,7 +186,8 @@ impl SessionRequests {
                 _ => return None,
             }
         }
-        client.last_poll = pass_on(client, request.body, || {
+        let config = self.service.engine.config();
+        client.last_poll = pass_on(client, config, request.body, || {
             client.begin_request(head.allow_origin.as_ref(), wake, waker)
         })?;
         Some(AcceptedRequest::SessionResponds)
@@ -247,6 +248,7 @@ fn opening(
 /// refused.
 fn pass_on(
     client: &PollingClient,
+    config: &EngineConfig,
     body: Option<&[u8]>,
     request: impl FnOnce() -> PendingRequest,
 ) -> Option<Option<u32>> {
@@ -256,6 +258,10 @@ fn pass_on(
     }
     match body {
         Some(body) => {
+            // A packet is shorter than its body, so most bodies need not be looked at.
+            if body.len() > config.max_payload && payload::longest(body) > config.max_payload {
+                return None;
+            }
             let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
             polling::post_whole(session, packets, request).ok()?;
             Some(None)

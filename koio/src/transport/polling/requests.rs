@@ -27,7 +27,7 @@ use crate::{
         breach::Breach,
         machine::{Headway, Pace},
     },
-    observe::Observers,
+    observe::{Observation, Observers},
     time::{PutOff, now},
     transport::http::{Body, refusal::Refusal, response},
     wire::payload,
@@ -35,7 +35,7 @@ use crate::{
 
 /// Ends the session if a request is dropped before its answer: the client has gone away, and the packets of the answer or of
 /// the body are lost. The server drops a request as soon as it sees the connection closed.
-struct AbortGuard(Option<Session>);
+struct AbortGuard(Option<(Session, Observers)>);
 
 impl AbortGuard {
     fn disarm(&mut self) {
@@ -45,8 +45,9 @@ impl AbortGuard {
 
 impl Drop for AbortGuard {
     fn drop(&mut self) {
-        if let Some(session) = &self.0 {
-            debug!(sid = ?session.sid(), "polling request closed prematurely");
+        if let Some((session, observers)) = &self.0 {
+            let sid = session.sid();
+            observers.notify(&Observation::RequestDropped { sid });
             session.lost(CloseReason::TransportError);
         }
     }
@@ -74,7 +75,7 @@ impl PendingPoll {
         let number = inbox::poll(&session, observers, in_order, || request)
             .map_err(|_| Refusal::SessionUnknown(Some(sid)))?;
         let answered = AnsweredPoll::new(session.clone(), number);
-        let abort = AbortGuard(Some(session));
+        let abort = AbortGuard(Some((session, observers.clone())));
         Ok((Self { abort, answer }, answered))
     }
 }
@@ -115,9 +116,14 @@ where
         reserved.inspect_err(|_| session.lost(CloseReason::TransportError))
     }
 
-    pub(crate) fn new(session: Session, request: Request<B>, arriving: ArrivingBody) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        request: Request<B>,
+        arriving: ArrivingBody,
+        observers: &Observers,
+    ) -> Self {
         Self {
-            abort: AbortGuard(Some(session.clone())),
+            abort: AbortGuard(Some((session.clone(), observers.clone()))),
             session,
             request,
             arriving,
@@ -148,7 +154,10 @@ where
         let packets = match payload::decode(body) {
             Ok(packets) => packets,
             Err(error) => {
-                debug!(sid = ?session.sid(), %error, "undecodable payload");
+                engine.observers().notify(&Observation::ProtocolError {
+                    sid: session.sid(),
+                    cause: format_args!("undecodable payload: {error}"),
+                });
                 abort.disarm();
                 session.lost(CloseReason::ParseError);
                 return response::bare(StatusCode::BAD_REQUEST);

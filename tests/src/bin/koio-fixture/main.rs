@@ -1,7 +1,8 @@
-//! The server that the tests with the official client talk to. It prints `listening on ADDRESS`.
+//! The server that the tests with the official client talk to. koio says where it listens.
 //!
 //! Flags, each with a number: `--port`, `--ping-interval`, `--ping-timeout`, `--connect-timeout`
-//! (milliseconds), `--max-payload`, `--max-queue` (bytes).
+//! (milliseconds), `--max-payload`, `--max-queue` (bytes). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
+//! writes to that folder as `cert.pem`.
 
 mod acks;
 mod events;
@@ -10,8 +11,12 @@ mod life;
 mod rooms;
 mod sequences;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
 
 #[tokio::main]
@@ -57,9 +62,33 @@ async fn main() -> koio::Result<()> {
                 .wrap(gates::inner)
                 .handlers(handlers![gates::peel, gates::blocked]),
         );
-    let server = io.bind(("127.0.0.1", port)).await?;
-    println!("listening on {}", server.local_addr());
-    server.run_until_signal().await
+    let Some(folder) = std::env::var_os("KOIO_FIXTURE_TLS") else {
+        return io.listen(("127.0.0.1", port)).await;
+    };
+    let (certificate, key) = koio_tests::Certificate::new().write(folder.as_ref());
+    let tls = Tls::from_pem_files(certificate, key)?;
+    io.attach(tower::service_fn(page))
+        .serve(tls.bind(("127.0.0.1", port)).await?)?
+        .run_until_signal()
+        .await
+}
+
+/// A page for a browser, with the client that `KOIO_FIXTURE_CLIENT` names.
+async fn page(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    let script = std::env::var("KOIO_FIXTURE_CLIENT");
+    let body = match (request.uri().path(), script) {
+        ("/client.js", Ok(file)) => std::fs::read_to_string(file).expect("a file"),
+        _ => {
+            "<!doctype html><link rel=icon href=data:,><script src=/client.js></script>".to_owned()
+        }
+    };
+    let kind = if body.starts_with('<') {
+        "text/html"
+    } else {
+        "text/javascript"
+    };
+    let response = Response::builder().header("content-type", kind);
+    Ok(response.body(body).expect("a response"))
 }
 
 /// What a client can do in every namespace that is not about something else.

@@ -1,5 +1,5 @@
 //! The server of `koio/docs/guide.md`: its blocks as they are printed, so that its JavaScript can be run against them.
-//! It prints `listening on ADDRESS`.
+//! koio says where it listens.
 
 mod arguments;
 mod binary;
@@ -48,6 +48,5 @@ async fn main() -> Result<()> {
     let io = limits::limited(middleware::patient(io));
     let server = io.bind("127.0.0.1:0").await?;
     assert_eq!(nodes::online(&server.handle()).await?, 0);
-    println!("listening on {}", server.local_addr());
     server.run_until_signal().await
 }

@@ -8,7 +8,7 @@ use crate::wire::json::string::plain;
 /// Appends a string in quotes.
 ///
 /// Runs without escapes are found a word or more at a time and copied. serde_json, the slow twin, looks at each byte: a struct
-/// of 200 bytes took 10,827 instructions instead of 8,900. (`koio/benches/codec.md`, `write a string of 16 KiB`: 41,116
+/// of 200 bytes took 10,827 instructions instead of 9,770. (`koio/benches/codec.md`, `write a string of 16 KiB`: 41,116
 /// instructions, most of them valgrind's count of the copies.)
 pub(in crate::wire) fn push_string(text: &mut Vec<u8>, string: &str) {
     if !FastPath::PlainString.is_on() {

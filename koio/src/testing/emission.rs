@@ -1,0 +1,236 @@
+//! What a handler that was called by itself has emitted.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{
+    decoder::{Decoder, ServerPacket},
+    line::WeakLine,
+    received::ReceivedEvent,
+};
+use crate::{
+    Result, Room, SocketId,
+    adapter::{AckCollector, Adapter, AskGuard, Destination, FetchFuture},
+    engine::Session,
+    observe::Observers,
+    wire::Frame,
+};
+
+/// An event that was emitted from a [`TestContext`](super::TestContext), and whom it means.
+#[derive(Clone, Debug)]
+pub struct Emission {
+    namespace: String,
+    rooms: Vec<Room>,
+    except: Vec<Room>,
+    event: ReceivedEvent,
+}
+
+impl Emission {
+    /// The event: its name and its arguments. An emit that asks has [`wants_reply`](ReceivedEvent::wants_reply).
+    #[must_use]
+    pub fn event(&self) -> &ReceivedEvent {
+        &self.event
+    }
+
+    /// The event's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.event.name()
+    }
+
+    /// The argument at this index, from zero: [`ReceivedEvent::get`].
+    ///
+    /// # Errors
+    /// `bad_request`, if it is no `T`.
+    pub fn get<T: serde::de::DeserializeOwned>(&self, index: usize) -> Result<T> {
+        self.event.get(index)
+    }
+
+    /// The namespace that it was emitted to.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The rooms that it means, those of sockets among them; none: everybody in the namespace.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<&str> {
+        self.rooms.iter().map(Room::as_str).collect()
+    }
+
+    /// The rooms that it leaves out. `ctx.broadcast` leaves out the context's own socket.
+    #[must_use]
+    pub fn except(&self) -> Vec<&str> {
+        self.except.iter().map(Room::as_str).collect()
+    }
+
+    /// Whether it means everybody in the namespace, but for those in [`except`](Self::except).
+    #[must_use]
+    pub fn is_to_all(&self) -> bool {
+        self.rooms.is_empty()
+    }
+
+    /// Whether it means this socket alone.
+    #[must_use]
+    pub fn is_to(&self, socket: SocketId) -> bool {
+        self.rooms() == [socket.as_str()]
+    }
+}
+
+/// What a context's socket was sent, and what was emitted to others.
+pub(super) struct Emissions {
+    namespace: String,
+    socket: SocketId,
+    session: Session,
+    found: Mutex<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    decoder: Decoder,
+    emissions: VecDeque<Emission>,
+    answers: VecDeque<ReceivedEvent>,
+}
+
+impl Emissions {
+    pub(super) fn new(namespace: &str, socket: SocketId, session: Session) -> Arc<Self> {
+        Arc::new(Self {
+            namespace: namespace.to_owned(),
+            socket,
+            session,
+            found: Mutex::default(),
+        })
+    }
+
+    /// What was emitted since the last call.
+    pub(super) fn take(&self) -> Vec<Emission> {
+        let mut found = self.found.lock();
+        self.collect(&mut found);
+        found.emissions.drain(..).collect()
+    }
+
+    /// The oldest answer that was not taken.
+    pub(super) fn take_answer(&self) -> Option<ReceivedEvent> {
+        let mut found = self.found.lock();
+        self.collect(&mut found);
+        found.answers.pop_front()
+    }
+
+    /// Takes what the context's own socket was sent.
+    fn collect(&self, found: &mut Found) {
+        while let Some(frame) = self.session.shared().outbox.pop() {
+            for packet in found.packets(&frame) {
+                match packet {
+                    ServerPacket::Event { ack, list } => {
+                        let event = self.event(ack, list);
+                        found.emissions.push_back(Emission {
+                            namespace: self.namespace.clone(),
+                            rooms: vec![self.socket.into()],
+                            except: Vec::new(),
+                            event,
+                        });
+                    }
+                    ServerPacket::Answer { list, .. } => {
+                        found
+                            .answers
+                            .push_back(ReceivedEvent::answer("answer", list));
+                    }
+                    ServerPacket::Connected { .. }
+                    | ServerPacket::Refused(_)
+                    | ServerPacket::Left => {}
+                }
+            }
+        }
+    }
+
+    fn event(&self, ack: Option<u64>, list: crate::wire::RawArgs) -> ReceivedEvent {
+        ReceivedEvent::event(&WeakLine::default(), &self.namespace, ack, list)
+    }
+
+    fn record(&self, to: Destination<'_>, packet: &Frame) {
+        let mut found = self.found.lock();
+        // What its own socket was sent came before.
+        self.collect(&mut found);
+        for packet in found.packets(packet) {
+            if let ServerPacket::Event { ack, list } = packet {
+                let event = self.event(ack, list);
+                found.emissions.push_back(Emission {
+                    namespace: to.namespace.to_owned(),
+                    rooms: to.target.rooms.clone(),
+                    except: to.target.except.clone(),
+                    event,
+                });
+            }
+        }
+    }
+}
+
+impl Found {
+    fn packets(&mut self, frame: &Frame) -> Vec<ServerPacket> {
+        let mut packets = Vec::new();
+        for part in frame.parts() {
+            let payload = Bytes::copy_from_slice(part.payload);
+            let packet = match part.text {
+                true if payload.starts_with(b"4") => self.decoder.text(payload.slice(1..)),
+                true => continue,
+                false => self.decoder.binary(payload),
+            };
+            match packet {
+                Ok(packet) => packets.extend(packet.map(|(_, packet)| packet)),
+                Err(error) => tracing::warn!(?error, "what was emitted can't be read"),
+            }
+        }
+        packets
+    }
+}
+
+/// Records emits to rooms and to everybody, which nobody receives. Everything else is the server's own business.
+pub(super) struct Recorder {
+    pub(super) emissions: Arc<Emissions>,
+    pub(super) local: Arc<dyn Adapter>,
+}
+
+impl Adapter for Recorder {
+    fn next_ack(&self, namespace: &str) -> u64 {
+        self.local.next_ack(namespace)
+    }
+
+    fn broadcast(&self, to: Destination<'_>, packet: &Frame, _: bool) -> usize {
+        self.emissions.record(to, packet);
+        0
+    }
+
+    fn ask(
+        &self,
+        to: Destination<'_>,
+        packet: &Frame,
+        _: u64,
+        _: Duration,
+        _: &Arc<AckCollector>,
+    ) -> (AskGuard, usize) {
+        self.emissions.record(to, packet);
+        (Box::new(()), 0)
+    }
+
+    fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture {
+        self.local.fetch(to, wait)
+    }
+
+    fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
+        self.local.join(to, room)
+    }
+
+    fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
+        self.local.leave(to, room)
+    }
+
+    fn disconnect(&self, to: Destination<'_>) -> Result<()> {
+        self.local.disconnect(to)
+    }
+
+    fn observers(&self) -> &Observers {
+        self.local.observers()
+    }
+}
