@@ -6,7 +6,8 @@ use std::env;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use koio_tests::{Client, Http, Polling, Running, Target, Transport, run, serve, within};
+use koio_tests::{Certificate, Client, Http, Polling, Running, Target, Transport, Tunnel};
+use koio_tests::{client, run, serve, within};
 use tokio::net::UnixListener;
 
 use crate::listeners::{Folder, assert_serves, koio};
@@ -147,4 +148,62 @@ async fn behind_nginx_no_idle_time_of_a_connection_costs_a_request() {
     tries.join_all().await;
     let log = std::fs::read_to_string(folder.path().join("error.log")).unwrap_or_default();
     assert!(!log.contains("upstream prematurely closed"), "{log}");
+}
+
+/// TLS ends in nginx, which tells koio over a Unix socket who came, and how.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_nginx_with_tls_the_client_has_its_address_and_a_page_its_origin() {
+    if !Nginx::is_there() {
+        return;
+    }
+    let folder = Folder::new();
+    let certificate = Certificate::new();
+    let (cert, key) = certificate.write(folder.path());
+    let listener = UnixListener::bind(folder.socket()).expect("a socket");
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(folder.socket(), everybody).expect("a file");
+    let (io, _reasons) = koio();
+    let server = io.trust_proxies(["unix"]).serve(listener);
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let _server = run(server.expect("a server"), nowhere);
+    let addr = free_addr();
+    let http = format!(
+        "server {{
+          listen {addr} ssl; ssl_certificate {}; ssl_certificate_key {};
+          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+          proxy_set_header X-Forwarded-Proto $scheme;
+          proxy_set_header X-Forwarded-Host $http_host;
+          location / {{
+            proxy_pass http://unix:{}:;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Host $http_host;
+          }}
+        }}",
+        cert.display(),
+        key.display(),
+        folder.socket().display()
+    );
+    let nginx = Nginx::with(folder.path(), addr, &http).await;
+    let tunnel = Tunnel::to_tls(nginx.addr, &certificate).await;
+    for transport in client::BOTH {
+        let mut client = Client::connect(tunnel.target(), transport).await;
+        client.send(r#"421["address"]"#).await;
+        client.expect(r#"431["127.0.0.1"]"#).await;
+    }
+    let path = tunnel.target().polling();
+    for (origin, status) in [
+        ("https://chat.example", 200),
+        ("http://chat.example", 403),
+        ("https://evil.example", 403),
+    ] {
+        let mut http = Http::connect(tunnel.addr).await;
+        let head = format!("GET {path} HTTP/1.1\r\nHost: chat.example\r\nOrigin: {origin}\r\n\r\n");
+        http.write(head).await;
+        let answer = http.response().await.expect("an answer");
+        assert_eq!(answer.status, status, "{origin}");
+    }
 }
