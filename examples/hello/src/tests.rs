@@ -1,5 +1,7 @@
 //! Handlers as functions, and a server without a network: `cargo test -p hello`.
 
+use std::collections::HashMap;
+
 use koio::testing::{self, TestServer};
 
 use super::*;
