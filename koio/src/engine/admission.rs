@@ -45,6 +45,8 @@ pub(crate) struct Admissions {
 #[derive(Default)]
 struct UnconnectedSessions {
     sessions: HashMap<Sid, Unconnected, foldhash::fast::RandomState>,
+    /// How many of them are closing. Their number does not count, and the heads, which they keep, do.
+    closing: usize,
     /// Bytes of the heads of their first requests.
     head_bytes: usize,
     /// Sessions of each network. Empty unless their number is limited.
@@ -56,6 +58,7 @@ struct UnconnectedSessions {
 struct Unconnected {
     head_bytes: usize,
     network: Option<IpAddr>,
+    is_closing: bool,
 }
 
 /// The right to one session. Dropping it gives the place back.
@@ -103,6 +106,7 @@ impl Admissions {
             let session = Unconnected {
                 head_bytes,
                 network: network.map(network_of),
+                is_closing: false,
             };
             self.unconnected.lock().admit(sid, session, config)?;
         }
@@ -120,6 +124,11 @@ impl Admissions {
         } else {
             unconnected.sessions.insert(*sid, Unconnected::default());
         }
+    }
+
+    /// The session is over for the layer above, and waits for its client to take the rest, or to answer the close.
+    pub(super) fn closing(&self, sid: &Sid) {
+        self.unconnected.lock().close(sid);
     }
 
     /// The task of an opened session has ended.
@@ -143,7 +152,8 @@ impl UnconnectedSessions {
         session: Unconnected,
         config: &EngineConfig,
     ) -> Result<(), LimitReached> {
-        let (count, max) = (self.sessions.len(), config.max_unconnected);
+        let count = self.sessions.len() - self.closing;
+        let max = config.max_unconnected;
         check("max_unconnected", count, 1, max)?;
         let max = config.max_unconnected_head_bytes;
         let (limit, more) = ("max_unconnected_head_bytes", session.head_bytes);
@@ -164,7 +174,29 @@ impl UnconnectedSessions {
             return;
         };
         self.head_bytes -= session.head_bytes;
-        if let Some(network) = session.network {
+        self.closing -= usize::from(session.is_closing);
+        self.leave(session.network);
+        // When a flood is over, and amortised O(1).
+        let (left, capacity) = (self.sessions.len(), self.sessions.capacity());
+        if capacity > 1_024 && left < capacity / 4 {
+            self.sessions.shrink_to(2 * left);
+            self.networks.shrink_to_fit();
+        }
+    }
+
+    fn close(&mut self, sid: &Sid) {
+        let session = self.sessions.get_mut(sid);
+        if let Some(session) = session.filter(|session| !session.is_closing) {
+            session.is_closing = true;
+            let network = session.network.take();
+            self.closing += 1;
+            self.leave(network);
+        }
+    }
+
+    /// A session of this network does not count any more.
+    fn leave(&mut self, network: Option<IpAddr>) {
+        if let Some(network) = network {
             let left = self.networks.get_mut(&network).map(|count| {
                 *count -= 1;
                 *count
@@ -172,12 +204,6 @@ impl UnconnectedSessions {
             if left == Some(0) {
                 self.networks.remove(&network);
             }
-        }
-        // When a flood is over, and amortised O(1).
-        let (left, capacity) = (self.sessions.len(), self.sessions.capacity());
-        if capacity > 1_024 && left < capacity / 4 {
-            self.sessions.shrink_to(2 * left);
-            self.networks.shrink_to_fit();
         }
     }
 }
@@ -268,6 +294,30 @@ mod tests {
         assert_eq!(refused(admit()), "max_unconnected reached: 1 of 1");
         drop(first);
         assert!(admit().is_ok());
+        assert!(all.is_empty());
+    }
+
+    #[test]
+    fn a_session_that_closes_counts_for_its_head_alone() {
+        let config = EngineConfig {
+            max_unconnected: 1,
+            max_unconnected_per_address: Some(1),
+            max_unconnected_head_bytes: 1_000,
+            ..EngineConfig::default()
+        };
+        let all = Arc::new(Admissions::default());
+        let admit = |bytes| all.admit(sid(), &config, true, at("192.0.2.1"), bytes);
+        let first = admit(600).unwrap();
+        assert_eq!(refused(admit(400)), "max_unconnected reached: 1 of 1");
+        // The second call changes nothing.
+        all.closing(&first.sid);
+        all.closing(&first.sid);
+        let expected = "max_unconnected_head_bytes reached: 600 of 1000";
+        assert_eq!(refused(admit(401)), expected);
+        let second = admit(400).unwrap();
+        drop(first);
+        assert_eq!(refused(admit(600)), "max_unconnected reached: 1 of 1");
+        drop(second);
         assert!(all.is_empty());
     }
 

@@ -220,6 +220,13 @@ impl Registration {
         }
     }
 
+    /// The session closes: its client takes no place any more that another could have.
+    pub(super) fn closing(&self) {
+        if let Some(session) = &self.listed {
+            self.sessions.admissions.closing(session.sid_ref());
+        }
+    }
+
     pub(crate) fn new(sessions: Arc<Sessions>, session: &Session, admission: Admission) -> Self {
         sessions.tasks.fetch_add(1, Ordering::SeqCst);
         let listed = ListedSession(session.clone());

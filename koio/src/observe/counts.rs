@@ -54,7 +54,7 @@ pub struct Counts {
     pub events_dropped: u64,
     /// Sessions that ended before their client had got what was queued for it: it was gone, or did not take it in time. While the
     /// server shuts down, also those whose client has left; what is cut at the deadline is in
-    /// [`Drained::cut`](crate::Drained::cut) alone.
+    /// [`Drained::cut`](crate::server::Drained::cut) alone.
     pub sessions_abandoned: u64,
     /// Packets that were dropped because their sender was not in the namespace: the server had just disconnected it, or refused
     /// its CONNECT.

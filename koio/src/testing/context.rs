@@ -1,4 +1,4 @@
-//! [`context`]: a [`Context`] for calling a handler or a middleware by itself.
+//! [`context()`]: a [`Context`] for calling a handler or a middleware by itself.
 
 use std::{
     any::{Any, TypeId},
@@ -119,7 +119,7 @@ where
     }
 }
 
-/// A context before it is made. Made by [`context`].
+/// A context before it is made. Made by [`context()`].
 #[must_use = "it makes a context when `build` is called"]
 pub struct ContextBuilder {
     namespace: String,
@@ -297,7 +297,7 @@ impl fmt::Debug for ContextBuilder {
     }
 }
 
-/// A context that belongs to no server, and what was emitted by it. Made by [`context`].
+/// A context that belongs to no server, and what was emitted by it. Made by [`context()`].
 ///
 /// Its socket is connected, and the only one. It joins rooms, keeps values, is disconnected. What is emitted, to it, to rooms
 /// or to everybody, is recorded, and nobody receives it: for a conversation there is [`TestServer`](super::TestServer).

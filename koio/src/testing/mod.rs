@@ -2,7 +2,7 @@
 //!
 //! - [`TestServer`] serves the same [`Io`](crate::Io) as `main`, without a network. [`TestClient`]s connect to it, emit, ask,
 //!   and expect. Time stands still, so that "nothing came" is exact and a heartbeat costs nothing.
-//! - [`context`] makes a [`Context`](crate::Context) for a handler or a [middleware](next) that is called as the function
+//! - [`context()`] makes a [`Context`](crate::Context) for a handler or a [middleware](next) that is called as the function
 //!   that it is. What it emits can be looked at.
 
 mod asked;

@@ -151,6 +151,22 @@ async fn big_heads_of_sessions_without_a_socket_are_bounded_together() {
 }
 
 #[tokio::test]
+async fn a_session_whose_client_does_not_answer_the_close_takes_no_place() {
+    let scene = Scene::alone(|io| {
+        io.connect_timeout(Duration::from_millis(300))
+            .config(|config| config.engine.max_unconnected = 1)
+    })
+    .await;
+    let (mut silent, _) = RawWebSocket::session(scene.target()).await;
+    let refused = handshake(&scene.server, &[]).await;
+    assert_refused(&refused, "max_unconnected reached: 1 of 1");
+    let close = silent.next().await.expect("a close frame");
+    assert_eq!(close.opcode, 8);
+    assert_eq!(handshake(&scene.server, &[]).await.status, 200);
+    drop(silent);
+}
+
+#[tokio::test]
 async fn abandoned_sessions_are_gone_when_their_time_to_connect_is_over() {
     let time = Duration::from_millis(300);
     let scene = Scene::alone(|io| {

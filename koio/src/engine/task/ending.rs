@@ -55,6 +55,7 @@ impl SessionTask {
         };
         self.registration.observers().notify(&closed);
         self.ending = Some(SessionEnd { reason, ending });
+        self.registration.closing();
         let is_client_gone = matches!(
             reason,
             CloseReason::TransportClose | CloseReason::TransportError | CloseReason::PingTimeout

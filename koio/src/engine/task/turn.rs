@@ -56,7 +56,10 @@ impl SessionTask {
         let mut budget = READ_BUDGET;
         self.run_commands();
         self.read_and_run(cx, &mut budget);
-        if let Some(connected) = self.session.take_connected() {
+        // A session that closes is not unconnected again, because its sockets have left.
+        if self.ending.is_none()
+            && let Some(connected) = self.session.take_connected()
+        {
             self.registration.set_connected(connected);
         }
         let was_ending = self.ending.is_some();
