@@ -14,7 +14,9 @@ use syn::{Path, Type};
 
 use crate::diagnose::Errors;
 use crate::parse::{self, Target};
-use crate::validate::{self, Argument, Block, Function, Handler, Listed, Listing, is_unnamed};
+use crate::validate::{
+    self, Argument, Block, Event, Function, Handler, Listed, Listing, is_unnamed,
+};
 
 /// `#[on(..)]`.
 pub(crate) fn on(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -214,6 +216,13 @@ fn route(handler: &Handler, krate: &Path, name: &str, this: Option<&Ident>) -> T
     };
     let options = options(handler);
     let path = format!("::{name}");
+    let event = match event {
+        Event::Literal(_) => quote!(#event),
+        Event::Constant(constant) => quote_spanned! {self::at(constant.span())=> {
+            const __KOIO_EVENT: &::core::primitive::str = #private::event_name(#constant);
+            __KOIO_EVENT
+        }},
+    };
     quote_spanned! {at=>
         #private::Route::new(
             #private::Meta {

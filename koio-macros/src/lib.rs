@@ -47,10 +47,10 @@ use proc_macro::TokenStream;
 ///
 /// # The event
 ///
-/// A string literal, and first. Three names mean something of their own: `"connection"` and
+/// A string literal or a constant, `#[on(events::MESSAGE)]`, in capitals, and first. Three names mean something of their own: `"connection"` and
 /// `"disconnect"` are the life of a connection, `"*"` is every event that has no handler. The
 /// names that Socket.IO reserves (`connect`, `connect_error`, `disconnecting`,
-/// `newListener`, `removeListener`) are refused.
+/// `newListener`, `removeListener`) are refused; the life of a connection is written as a literal.
 ///
 /// # Arguments and answer
 ///

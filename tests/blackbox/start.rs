@@ -183,3 +183,47 @@ async fn the_start_warns_of_each_handler_that_nothing_lists_and_of_no_other() {
     };
     assert!(!warned.iter().any(listed), "{warned:#?}");
 }
+
+const MESSAGE: &str = "message";
+
+mod events {
+    pub(super) const TYPING: &str = "typing";
+}
+
+#[on(MESSAGE)]
+async fn message(count: koio::State<Shared>) -> u32 {
+    count.0
+}
+
+#[on(events::TYPING, also)]
+async fn typing() {}
+
+struct Shared(u32);
+
+fn at_least(least: usize) -> impl koio::Middleware {
+    move |ctx: koio::Context, next: koio::Next| async move {
+        koio::ensure!(ctx.socket().rooms().len() >= least, "no", "no");
+        next.run().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_may_be_named_by_a_constant_and_a_state_be_given_in_an_arc() {
+    let shared = std::sync::Arc::new(Shared(7));
+    let io = koio::Io::new()
+        .state(std::sync::Arc::clone(&shared))
+        .wrap(at_least(0))
+        .handlers(koio::handlers![message, typing])
+        .on("closure", |_: koio::Context| async { Ok(()) });
+    let table = io.describe();
+    let events: Vec<&str> = table.rows().iter().map(|row| row.event()).collect();
+    assert_eq!(events, ["message", "typing", "closure"]);
+    for row in table.rows() {
+        assert_eq!(row.middleware(), ["blackbox::start::at_least"]);
+        assert!(!row.handler().contains("{{"), "{}", row.handler());
+    }
+    let memory = crate::memory::Memory::new(io);
+    let mut peer = memory.client(koio_tests::Transport::WebSocket).await;
+    peer.send(r#"421["message"]"#).await;
+    peer.expect("431[7]").await;
+}

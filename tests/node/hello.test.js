@@ -32,8 +32,8 @@ describe("the program of the documentation", () => {
     it(`delivers a private message to the one it is for, over ${way}`, async () => {
       const [ann, ben] = [await connect(url, way), await connect(url, way)];
       const [annId, benId] = [`ann-${way}`, `ben-${way}`];
-      assert.deepEqual(await ask(ann, "login", { id: annId }), []);
-      assert.deepEqual(await ask(ben, "login", { id: benId }), []);
+      assert.deepEqual(await ask(ann, "login", { id: annId }), [ann.id]);
+      assert.deepEqual(await ask(ben, "login", { id: benId }), [ben.id]);
       ann.on("private", () => assert.fail("the sender heard its own private message"));
       const heard = once(ben, "private");
       const receipt = await ask(ann, "private", { to: benId, text: "psst" });
@@ -43,13 +43,30 @@ describe("the program of the documentation", () => {
       assert.deepEqual(nobody, [{ delivered: false }]);
     });
 
+    it(`reaches all devices of a user, and one by its socket's id, over ${way}`, async () => {
+      const sender = await connect(url, way);
+      const devices = [await connect(url, way), await connect(url, way)];
+      for (const device of devices) await ask(device, "login", { id: `cleo-${way}` });
+      const heard = devices.map((device) => once(device, "private"));
+      await ask(sender, "private", { to: `cleo-${way}`, text: "hi" });
+      for (const said of heard) assert.deepEqual(await said, ["hi"]);
+      devices[1].on("nudged", () => assert.fail("the other device was nudged"));
+      const nudged = once(devices[0], "nudged");
+      await ask(sender, "nudge", devices[0].id);
+      assert.deepEqual(await nudged, [sender.id]);
+      // Who is gone is gone from the user's room.
+      for (const device of devices) device.disconnect();
+      const gone = async () => !(await ask(sender, "private", { to: `cleo-${way}`, text: "?" }))[0].delivered;
+      while (!(await gone())) await new Promise((resolve) => setTimeout(resolve, 20));
+    });
+
     it(`answers a payload that does not fit with what is wrong, over ${way}`, async () => {
       const ann = await connect(url, way);
       const [{ error }] = await ask(ann, "sendMsg", { newAccount: 7 });
       assert.equal(error.code, "bad_request");
       assert.match(error.message, /msg/);
       // And the connection lives.
-      assert.deepEqual(await ask(ann, "login", { id: `late-${way}` }), []);
+      assert.deepEqual(await ask(ann, "login", { id: `late-${way}` }), [ann.id]);
     });
   }
 

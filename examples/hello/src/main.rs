@@ -1,9 +1,6 @@
-use koio::{Context, Io, Next, Reply, Result, SocketId, State, handlers, on};
+use koio::{Context, Io, Next, Reply, Result, SocketId, handlers, on};
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, sync::Mutex, time::Instant};
-
-#[derive(Default)]
-struct Users(Mutex<HashMap<String, SocketId>>);
+use std::time::Instant;
 
 #[derive(Deserialize)]
 struct Login {
@@ -33,8 +30,9 @@ async fn connected(ctx: Context) {
 }
 
 #[on("login")]
-async fn login(ctx: Context, who: Login, users: State<Users>) {
-    users.0.lock().unwrap().insert(who.id, ctx.socket().id());
+async fn login(ctx: Context, who: Login) -> Result<SocketId> {
+    ctx.socket().join(format!("user:{}", who.id))?; // a user is a room: all of their devices
+    Ok(ctx.socket().id()) // one device is its socket's id
 }
 
 #[on("sendMsg")]
@@ -44,13 +42,17 @@ async fn send_msg(ctx: Context, msg: SendMsg) -> Result<()> {
 }
 
 #[on("private")]
-async fn private(ctx: Context, msg: Private, users: State<Users>) -> Result<Receipt> {
-    let to = users.0.lock().unwrap().get(&msg.to).copied();
-    let Some(to) = to else {
-        return Ok(Receipt { delivered: false });
-    };
-    ctx.io().to(to).emit("private", &msg.text)?;
-    Ok(Receipt { delivered: true }) // the return value is the ack
+async fn private(ctx: Context, msg: Private) -> Result<Receipt> {
+    let user = ctx.io().to(format!("user:{}", msg.to)); // `user:` keeps clients out of other rooms
+    user.emit("private", &msg.text)?;
+    Ok(Receipt {
+        delivered: user.count() > 0,
+    }) // the return value is the ack
+}
+
+#[on("nudge")]
+async fn nudge(ctx: Context, socket_id: SocketId) -> Result<()> {
+    ctx.io().to(socket_id).emit("nudged", ctx.socket().id()) // one device
 }
 
 async fn timing(ctx: Context, next: Next) -> Result<Reply> {
@@ -64,9 +66,8 @@ async fn timing(ctx: Context, next: Next) -> Result<Reply> {
 #[tokio::main]
 async fn main() -> Result<()> {
     Io::new()
-        .state(Users::default())
         .wrap(timing) // koa: app.use(fn)
-        .handlers(handlers![connected, login, send_msg, private])
+        .handlers(handlers![connected, login, send_msg, private, nudge])
         .listen("127.0.0.1:3000")
         .await
 }

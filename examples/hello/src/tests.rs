@@ -1,6 +1,7 @@
 //! Handlers as functions, and a server without a network: `cargo test -p hello`.
 
 use koio::testing::{self, TestServer};
+use std::collections::HashMap;
 
 use super::*;
 

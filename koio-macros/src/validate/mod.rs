@@ -16,13 +16,14 @@ use syn::{Attribute, Expr, Generics, ItemFn, ItemImpl, LitInt, LitStr, Path, Typ
 
 use crate::diagnose::Errors;
 use crate::parse::{self, List, Method};
+pub(crate) use options::Event;
 pub(crate) use options::Place;
 use options::{Options, given};
 pub(crate) use signature::is_unnamed;
 
 /// One handler, free of mistakes that can be seen from its tokens.
 pub(crate) struct Handler {
-    pub(crate) event: LitStr,
+    pub(crate) event: Event,
     pub(crate) namespace: Option<LitStr>,
     pub(crate) wrap: Vec<Expr>,
     pub(crate) also: bool,
@@ -208,7 +209,9 @@ fn twice_in_block(ty: &Type, handlers: &[Handler], errors: &mut Errors) {
         .filter(|handler| handler.conditions.is_empty());
     for handler in certain.filter(|handler| !handler.also) {
         let namespace = handler.namespace.as_ref().map(LitStr::value);
-        let event = handler.event.value();
+        let Some(event) = handler.event.literal() else {
+            continue;
+        };
         let ident = *first
             .entry((namespace, event.clone()))
             .or_insert(&handler.ident);

@@ -40,13 +40,39 @@ impl Place<'_> {
 /// reported as a repetition.
 #[derive(Default)]
 pub(super) struct Options {
-    pub(super) event: Option<LitStr>,
+    pub(super) event: Option<Event>,
     pub(super) namespace: Option<Option<LitStr>>,
     pub(super) wrap: Option<Vec<Expr>>,
     pub(super) also: Option<()>,
     pub(super) timeout: Option<Option<Duration>>,
     pub(super) concurrency: Option<Option<Concurrency>>,
     pub(super) krate: Option<Path>,
+}
+
+/// The name of an event.
+pub(crate) enum Event {
+    Literal(LitStr),
+    /// A constant of the program. What it is called is checked where it is evaluated, by rustc.
+    Constant(Path),
+}
+
+impl Event {
+    /// The name, if it is known here.
+    pub(super) fn literal(&self) -> Option<String> {
+        match self {
+            Self::Literal(name) => Some(name.value()),
+            Self::Constant(_) => None,
+        }
+    }
+}
+
+impl quote::ToTokens for Event {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Literal(name) => name.to_tokens(tokens),
+            Self::Constant(path) => path.to_tokens(tokens),
+        }
+    }
 }
 
 /// A number of events that may overlap.
@@ -218,7 +244,21 @@ fn not_an_option(place: Place<'_>, name: &str) -> String {
     }
 }
 
-fn event(value: TokenStream) -> syn::Result<LitStr> {
+/// Whether a path is that of a constant, by the way in which it is written.
+fn is_constant(path: &Path) -> bool {
+    let name = path.segments.last().map(|last| last.ident.to_string());
+    let is_upper = |char: char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_';
+    name.is_some_and(|name| {
+        name.chars().all(is_upper) && name.contains(|char: char| char.is_ascii_uppercase())
+    })
+}
+
+fn event(value: TokenStream) -> syn::Result<Event> {
+    if let Ok(path) = syn::parse2::<Path>(value.clone())
+        && is_constant(&path)
+    {
+        return Ok(Event::Constant(path));
+    }
     let Ok(name) = syn::parse2::<LitStr>(value.clone()) else {
         let mut written = value.to_string();
         if !written
@@ -228,7 +268,7 @@ fn event(value: TokenStream) -> syn::Result<LitStr> {
             "sendMsg".clone_into(&mut written);
         }
         let message = format!(
-            "the event name must be a string literal, since it is checked while compiling: \
+            "the event name must be a string literal or a constant, since it is checked while compiling: \
              `#[on(\"{written}\")]`"
         );
         return Err(syn::Error::new_spanned(value, message));
@@ -246,7 +286,7 @@ fn event(value: TokenStream) -> syn::Result<LitStr> {
     };
     match wrong {
         Some(message) => Err(syn::Error::new_spanned(name, message)),
-        None => Ok(name),
+        None => Ok(Event::Literal(name)),
     }
 }
 
@@ -321,12 +361,13 @@ fn concurrency(key: &Ident, value: Option<TokenStream>) -> syn::Result<LitInt> {
 
 /// The concurrency of one handler. `connection` and `disconnect` have none: a block's is not meant for them.
 pub(super) fn own_concurrency(
-    event: &LitStr,
+    event: &Event,
     concurrency: Option<Option<Concurrency>>,
     errors: &mut Errors,
 ) -> Option<LitInt> {
     let concurrency = given(concurrency)?;
-    let event = event.value();
+    // A constant is neither: rustc finds that.
+    let event = event.literal().unwrap_or_default();
     if !matches!(event.as_str(), "connection" | "disconnect") {
         return Some(concurrency.events);
     }

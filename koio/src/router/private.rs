@@ -25,6 +25,29 @@ pub use inventory;
 #[doc(inline)]
 pub use crate::__koio_register as register;
 
+/// Checks the name of an event that is a constant, where the constant is evaluated: while compiling.
+///
+/// # Panics
+/// If no handler can take an event of that name.
+#[allow(
+    clippy::panic,
+    reason = "it is called while compiling, and is a compile error"
+)]
+#[must_use]
+pub const fn event_name(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        b"" => panic!("an event needs a name"),
+        b"connection" | b"disconnect" => {
+            panic!("the life of a connection is written as a literal: `#[on(\"connection\")]`")
+        }
+        b"connect" | b"connect_error" | b"disconnecting" | b"newListener" | b"removeListener" => {
+            panic!("the name is reserved by the protocol")
+        }
+        bytes if bytes.len() > 255 => panic!("no event with so long a name is accepted"),
+        _ => name,
+    }
+}
+
 /// Puts a handler into the link-time list that `discover` reads.
 #[cfg(feature = "discover")]
 #[doc(hidden)]

@@ -110,8 +110,8 @@ impl Io {
         self
     }
 
-    /// Shares a value with all handlers, which take it as [`State<T>`](crate::State). One for each type; a second
-    /// one of a type is an error at the start.
+    /// Shares a value with all handlers, which take it as [`State<T>`](crate::State). An `Arc<T>` is taken as it is, and is a
+    /// `State<T>` too. One for each type; a second one of a type is an error at the start.
     ///
     /// It is dropped when the server has stopped and its last session has ended. A handle ([`Io::handle`]) may be in
     /// it.

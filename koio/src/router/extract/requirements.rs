@@ -36,6 +36,8 @@ pub(crate) enum Requirement {
         id: TypeId,
         /// Its type's name.
         name: &'static str,
+        /// The type of an `Arc` of it, which is as good.
+        shared: TypeId,
     },
     /// An argument that the client sends.
     Argument(&'static str),
@@ -55,6 +57,7 @@ impl Requirements {
         self.all.push(Requirement::State {
             id: TypeId::of::<T>(),
             name: type_name::<T>(),
+            shared: TypeId::of::<std::sync::Arc<T>>(),
         });
     }
 

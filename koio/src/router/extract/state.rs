@@ -31,6 +31,11 @@ impl Context {
         states
             .get(&TypeId::of::<T>())
             .and_then(|state| Arc::clone(state).downcast().ok())
+            .or_else(|| {
+                // The program gave an `Arc` of it, which is taken as it is.
+                let shared = states.get(&TypeId::of::<Arc<T>>())?;
+                shared.downcast_ref::<Arc<T>>().cloned()
+            })
             .map(State)
             .ok_or_else(|| {
                 Error::internal(format!("there is no state of type `{}`", type_name::<T>()))

@@ -3,7 +3,7 @@
 use std::{any::type_name, fmt, future::Future, panic::Location, sync::Arc, time::Duration};
 
 use super::{
-    middleware::{BoxMiddleware, Next},
+    middleware::{BoxMiddleware, Next, function_name},
     run::HandlerFn,
 };
 use crate::{
@@ -95,7 +95,7 @@ impl Route {
     {
         let meta = Meta {
             event,
-            name: type_name::<F>(),
+            name: function_name::<F>(),
             file: location.file(),
             line: location.line(),
         };

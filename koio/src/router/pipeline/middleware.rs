@@ -77,6 +77,12 @@ pub struct BoxMiddleware {
     run: Arc<dyn Fn(Context, Next) -> BoxReply + Send + Sync>,
 }
 
+/// The path of a function; of a closure, that of the function which it is written in.
+pub(super) fn function_name<F>() -> &'static str {
+    let name = type_name::<F>();
+    name.split("::{{closure}}").next().unwrap_or(name)
+}
+
 impl BoxMiddleware {
     /// Boxes a middleware.
     pub fn new<F, Fut>(middleware: F) -> Self
@@ -85,12 +91,12 @@ impl BoxMiddleware {
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
         Self {
-            name: type_name::<F>(),
+            name: function_name::<F>(),
             run: Arc::new(move |ctx, next| Box::pin(middleware(ctx, next))),
         }
     }
 
-    /// The path of the function.
+    /// The path of the function; of a closure, that of the function which it is written in: `at_least` for `at_least(2)`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name

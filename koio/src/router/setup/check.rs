@@ -252,13 +252,23 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
         let name = argument.name;
         for requirement in argument.requirements.all() {
             match requirement {
-                Requirement::State { id, name: state } => {
-                    if !states.iter().any(|value| value.id == *id) {
-                        problems.add(format!(
+                Requirement::State {
+                    id,
+                    name: state,
+                    shared,
+                } => {
+                    let given = |wanted: &TypeId| states.iter().find(|value| value.id == *wanted);
+                    match (given(id), given(shared)) {
+                        (Some(value), Some(arc)) => problems.add(format!(
+                            "{meta} takes the state `{state}`, of which there are two: at {} and, in an `Arc`, at {}",
+                            value.location, arc.location
+                        )),
+                        (None, None) => problems.add(format!(
                             "{meta} takes the state `{state}` (`{name}: {}`), but there is none: give the server one \
                              with `.state(..)`",
                             argument.type_name
-                        ));
+                        )),
+                        _ => {}
                     }
                 }
                 Requirement::Argument(type_name) if connection || disconnect => {
