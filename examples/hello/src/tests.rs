@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use koio::testing::{self, TestServer};
+use std::collections::HashMap;
 
 use super::*;
 
