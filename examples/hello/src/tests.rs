@@ -1,7 +1,5 @@
 //! Handlers as functions, and a server without a network: `cargo test -p hello`.
 
-use std::collections::HashMap;
-
 use koio::testing::{self, TestServer};
 use std::collections::HashMap;
 
