@@ -55,7 +55,7 @@ async fn an_error_on_the_way_in_refuses_with_message_and_data() {
         .on("connection", |_| async { Ok(()) });
     assert_eq!(
         Server::start(setup).connect().await,
-        [r#"refused: log in first {"retry":false}"#]
+        [r#"refused: log in first {"code":"unauthorized","retry":false}"#]
     );
 }
 
@@ -64,12 +64,12 @@ async fn a_hidden_error_and_a_panic_on_the_way_in_refuse_in_general_terms() {
     let setup = Setup::new().wrap(|_, _| async { Err(Error::internal("pg-1 is gone")) });
     assert_eq!(
         Server::start(setup).connect().await,
-        ["refused: internal error"]
+        [r#"refused: internal error {"code":"internal"}"#]
     );
     let setup = Setup::new().wrap(|_, _| async { panic!("a bug") });
     assert_eq!(
         Server::start(setup).connect().await,
-        ["refused: internal error"]
+        [r#"refused: internal error {"code":"internal"}"#]
     );
 }
 
@@ -80,7 +80,7 @@ async fn returning_without_next_refuses() {
         .on("connection", |_| async { Ok(()) });
     assert_eq!(
         Server::start(setup).connect().await,
-        ["refused: connection refused"]
+        [r#"refused: connection refused {"code":"refused"}"#]
     );
 }
 
@@ -157,7 +157,7 @@ async fn a_refused_connection_runs_no_handler() {
     ]);
     assert_eq!(
         Server::start(setup).connect().await,
-        ["refused: connection refused"]
+        [r#"refused: connection refused {"code":"refused"}"#]
     );
     assert!(notes.all().is_empty());
 }
