@@ -100,6 +100,8 @@ async fn an_upgrade_that_comes_before_the_last_answer_is_sent_ends_the_session()
     }
 }
 
+/// hyper ends a connection that is half-closed in the middle of an answer.
+#[cfg(not(koio_slow_twins))]
 #[tokio::test]
 async fn a_client_that_half_closes_gets_an_answer_that_has_begun() {
     let mut scene = roomy_scene().await;
