@@ -16,6 +16,8 @@ const MAX_DATA: usize = 64 * 1024;
 impl Socket {
     /// Stores a value in this socket, in place of an earlier one of the same type. Other nodes do not see it; for a
     /// value that they see there is [`set_data`](Self::set_data).
+    ///
+    /// Two values of one type need two types: `struct MessageRate(Rate)`, `struct UploadRate(Rate)`.
     pub fn set<T: Any + Send + Sync>(&self, value: T) {
         let value = Arc::new(value);
         let mut extras = self.extras();

@@ -43,7 +43,7 @@ describe("a token in the CONNECT payload", () => {
       for (const auth of [undefined, {}, { token: "guessed" }]) {
         const error = await refusal(server.url, way, auth);
         assert.equal(error.message, "a token is needed");
-        assert.deepEqual(error.data, { code: "unauthorized", reason: "unknown", login: "/login" });
+        assert.deepEqual(error.data, { code: "token", reason: "unknown", login: "/login" });
       }
       const error = await refusal(server.url, way, { token: 7 });
       assert.match(error.message, /^auth: .*expected a string/);
@@ -83,7 +83,7 @@ describe("a token that ends", () => {
     assert.ok(performance.now() - started >= LIFETIME);
     ann.connect();
     const [error] = await once(ann, "connect_error");
-    assert.deepEqual(error.data, { code: "unauthorized", reason: "expired", login: "/login" });
+    assert.deepEqual(error.data, { code: "token", reason: "expired", login: "/login" });
     // With a new one it does.
     ann.auth = await login(server.url, "ann", "secret");
     ann.connect();
@@ -92,7 +92,7 @@ describe("a token that ends", () => {
 
   it("does all this to the client of the head comment", async () => {
     assert.deepEqual((await runHead("auth", server, 3)).map((values) => values.slice(0, 2)), [
-      ["a token is needed", { code: "unauthorized", reason: "unknown", login: "/login" }],
+      ["a token is needed", { code: "token", reason: "unknown", login: "/login" }],
       [{ name: "ann" }],
       ["io server disconnect", undefined],
     ]);

@@ -15,6 +15,7 @@ mod nodes;
 mod rooms;
 mod shop;
 mod state;
+mod users;
 
 use koio::{Io, Result, handlers, on};
 
@@ -40,6 +41,7 @@ async fn main() -> Result<()> {
             binary::all(),
             limits::all(),
             families::all(),
+            users::all(),
             shop::all(),
         ]);
     tokio::spawn(emitting::remind(io.handle()));

@@ -1,10 +1,5 @@
 use koio::{Context, on};
 
-const SEND: &str = "sendMsg";
-
-#[on(SEND)]
-async fn constant(_ctx: Context) {}
-
 #[on(sendMsg, ns = "/chat")]
 async fn bare(_ctx: Context) {}
 
