@@ -1,5 +1,5 @@
 //! How clients other than the JavaScript one open their connection, byte by byte, and a conversation behind it: connect, an
-//! event with an answer, the end. The facts in each comment were read in the client's public source.
+//! event with an answer, the end. Each comment says what was read in the client's public source, and what was not.
 
 use koio::CloseReason;
 use koio_tests::{Frame, Http, RawWebSocket, Response};
@@ -53,7 +53,7 @@ async fn end(mut scene: Scene, reason: CloseReason) {
     scene.end().await;
 }
 
-/// arduinoWebSockets 2.x, `SocketIOclient` (ESP32, ESP8266): a poll for the session, the upgrade on the same connection,
+/// arduinoWebSockets 2.x, `SocketIOclient` (ESP32, ESP8266), read in its source: a poll for the session, the upgrade on the same connection,
 /// `Origin: file://` in both, the port always in `Host`, `5` without a probe, and CONNECT without a wait for anything.
 #[tokio::test]
 async fn arduino_on_esp32_moves_to_its_websocket_without_a_probe() {
@@ -91,8 +91,8 @@ async fn arduino_on_esp32_is_refused_until_its_origin_is_allowed() {
     scene.end().await;
 }
 
-/// socket.io-client-swift with `forceWebsockets`, on Starscream 4: `transport` before `EIO`, `Origin` with the scheme `ws` of its
-/// own address, compression offered; it leaves with `41` and `1`.
+/// socket.io-client-swift with `forceWebsockets`, on Starscream 4, read in their sources: `transport` first in the query, `Origin`
+/// with the scheme `ws` of its own address, compression offered, `1` at the end. The order of the headers was not read.
 #[tokio::test]
 async fn swift_on_starscream_names_its_own_address_as_origin() {
     let scene = Scene::new().await;
@@ -110,7 +110,8 @@ async fn swift_on_starscream_names_its_own_address_as_origin() {
     end(scene, CloseReason::ClientNamespaceDisconnect).await;
 }
 
-/// SocketIOClient for .NET and Unity, over WebSocket: `/socket.io/?EIO=4&transport=websocket`, and .NET's own WebSocket.
+/// SocketIOClient for .NET and Unity, over WebSocket. Its target was read in its source; the headers, which are those of .NET's
+/// own WebSocket, were not.
 #[tokio::test]
 async fn csharp_and_unity_open_a_websocket() {
     let scene = Scene::new().await;
@@ -125,8 +126,8 @@ async fn csharp_and_unity_open_a_websocket() {
     end(scene, CloseReason::ClientNamespaceDisconnect).await;
 }
 
-/// socket_io_client for Dart and Flutter, on `dart:io`: names in lower case, a timestamp `t` that may come twice with
-/// `timestampRequests`, compression offered.
+/// socket_io_client for Dart and Flutter. The timestamp `t` was read in its source; the headers, which are those of `dart:io`'s
+/// own WebSocket, in lower case and with compression offered, were not.
 #[tokio::test]
 async fn dart_opens_a_websocket_with_names_in_lower_case() {
     let scene = Scene::new().await;
