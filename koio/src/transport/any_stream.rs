@@ -25,6 +25,13 @@ impl AnyStream {
         Self::Other(Box::new(stream))
     }
 
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn ReadWrite> {
+        match self.get_mut() {
+            Self::Tcp(tcp) => Pin::new(tcp),
+            Self::Other(other) => Pin::new(&mut **other),
+        }
+    }
+
     /// The writing half of the socket, if it is one. Weak, because the end of the last one shuts the connection down.
     pub(super) fn weak_writer(&self) -> Weak<TcpWriter> {
         match self {
@@ -45,12 +52,6 @@ impl AnyStream {
     }
 }
 
-impl From<Tcp> for AnyStream {
-    fn from(tcp: Tcp) -> Self {
-        Self::Tcp(tcp)
-    }
-}
-
 impl fmt::Debug for AnyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -66,10 +67,7 @@ impl AsyncRead for AnyStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Other(other) => Pin::new(other).poll_read(cx, buf),
-        }
+        self.stream().poll_read(cx, buf)
     }
 }
 
@@ -79,10 +77,7 @@ impl AsyncWrite for AnyStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Self::Other(other) => Pin::new(other).poll_write(cx, buf),
-        }
+        self.stream().poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -90,10 +85,7 @@ impl AsyncWrite for AnyStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
-            Self::Other(other) => Pin::new(other).poll_write_vectored(cx, bufs),
-        }
+        self.stream().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -104,16 +96,10 @@ impl AsyncWrite for AnyStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Other(other) => Pin::new(other).poll_flush(cx),
-        }
+        self.stream().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Other(other) => Pin::new(other).poll_shutdown(cx),
-        }
+        self.stream().poll_shutdown(cx)
     }
 }
