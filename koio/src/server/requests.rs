@@ -1,6 +1,6 @@
 //! What a set-up says about the requests of its clients, beside the list of origins.
 
-use std::{fmt, net::SocketAddr, panic::Location, sync::Arc};
+use std::{fmt, net::SocketAddr, panic::Location};
 
 use http::{HeaderMap, request::Parts};
 
@@ -65,7 +65,7 @@ impl Io {
         mut self,
         address: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
-        self.rules.peer = Some(Arc::new(address));
+        self.rules.peer = Some(Box::new(address));
         self
     }
 
@@ -105,7 +105,7 @@ impl Io {
         mut self,
         allows: impl Fn(&str, &Parts) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.rules.origin_predicate = Some(Arc::new(allows));
+        self.rules.origin_predicate = Some(Box::new(allows));
         self
     }
 
@@ -135,7 +135,7 @@ impl Io {
         mut self,
         add: impl Fn(&Parts, &mut HeaderMap) + Send + Sync + 'static,
     ) -> Self {
-        self.rules.initial_headers = Some(Arc::new(add));
+        self.rules.initial_headers = Some(Box::new(add));
         self
     }
 

@@ -1,7 +1,7 @@
 //! What a server's set-up says about the requests of its clients: which are let in, what is known of them, and what is added to
 //! their answers.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr};
 
 use http::{
     Extensions, HeaderMap, HeaderName, Request,
@@ -22,16 +22,16 @@ type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
 type InitialHeaders = dyn Fn(&Parts, &mut HeaderMap) + Send + Sync;
 
 /// The rules of one server. Those that few use are empty.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct RequestRules {
     pub(crate) origins: Origins,
     pub(crate) proxies: TrustedProxies,
     pub(crate) cookie: Option<SessionCookie>,
     /// Lets further pages in.
-    pub(crate) origin_predicate: Option<Arc<OriginPredicate>>,
+    pub(crate) origin_predicate: Option<Box<OriginPredicate>>,
     /// The address of the peer, inside another server.
-    pub(crate) peer: Option<Arc<PeerOf>>,
-    pub(crate) initial_headers: Option<Arc<InitialHeaders>>,
+    pub(crate) peer: Option<Box<PeerOf>>,
+    pub(crate) initial_headers: Option<Box<InitialHeaders>>,
     /// Each copies the extension of one type.
     kept_extensions: Vec<fn(&Extensions, &mut Extensions)>,
 }
