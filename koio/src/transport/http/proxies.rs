@@ -64,11 +64,6 @@ impl TrustedProxies {
         Ok(())
     }
 
-    /// Whether no proxy is believed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.networks.is_empty() && !self.unix
-    }
-
     fn trusts(&self, peer: Option<SocketAddr>) -> bool {
         let Some(peer) = peer else {
             return self.unix;
@@ -88,7 +83,7 @@ impl TrustedProxies {
         peer: Option<SocketAddr>,
         headers: &(impl HeaderLines + ?Sized),
     ) -> ForwardedRequest {
-        if self.is_empty() || !self.trusts(peer) {
+        if !self.trusts(peer) {
             return ForwardedRequest::default();
         }
         let hops = forwarded::hops(headers);

@@ -12,10 +12,7 @@ use http::{
     request::Parts,
 };
 
-use super::{
-    Origins, TrustedProxies, forwarded::HeaderLines, origin::OriginVerdict,
-    proxies::ForwardedRequest, session_cookie::SessionCookie,
-};
+use super::{Origins, TrustedProxies, origin::OriginVerdict, session_cookie::SessionCookie};
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
 type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
@@ -55,15 +52,6 @@ impl RequestRules {
             origins,
             ..Self::default()
         }
-    }
-
-    /// What trusted proxies say of a request.
-    pub(crate) fn forwarded(
-        &self,
-        peer: Option<SocketAddr>,
-        headers: &(impl HeaderLines + ?Sized),
-    ) -> ForwardedRequest {
-        self.proxies.read(peer, headers)
     }
 
     /// Whether a page may connect that the list of origins does not let in. Its answer is readable for it.

@@ -157,7 +157,7 @@ impl EngineService {
             Some(connection) => connection.peer,
             None => self.peer_of(&mut request),
         };
-        let forwarded = self.rules.forwarded(peer, request.headers());
+        let forwarded = self.rules.proxies.read(peer, request.headers());
         let client = forwarded.client.or(peer);
         let origins = &self.rules.origins;
         let mut verdict = origins.judge(request.uri(), request.headers(), &forwarded);

@@ -101,7 +101,7 @@ impl SessionRequests {
     ) -> Option<AcceptedRequest> {
         let query = self.service.query_of(request.target)?;
         let rules = &self.service.rules;
-        let forwarded = rules.forwarded(Some(self.peer), request.headers);
+        let forwarded = rules.proxies.read(Some(self.peer), request.headers);
         let verdict = rules
             .origins
             .judge_text(request.origin, request.host, &forwarded);
