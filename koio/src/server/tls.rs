@@ -29,9 +29,6 @@ use tokio_rustls::{
 
 use crate::{Error, Result, transport::AnyStream};
 
-/// The first byte of a TLS connection: a record of its handshake.
-const HANDSHAKE_RECORD: u8 = 22;
-
 /// What a client hears that speaks HTTP where TLS is spoken.
 const PLAIN_HTTP: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 52\r\n\
@@ -151,7 +148,8 @@ impl Tls {
             let mut first = [0];
             match stream.peek(&mut first).await.map_err(TlsFailure::Io)? {
                 0 => Err(TlsFailure::Io(io::ErrorKind::UnexpectedEof.into())),
-                _ if first[0] != HANDSHAKE_RECORD && first[0].is_ascii_uppercase() => {
+                // A method of HTTP. TLS begins with 22, the type of a handshake record.
+                _ if first[0].is_ascii_uppercase() => {
                     refuse_plain(stream).await;
                     Err(TlsFailure::PlainHttp)
                 }
