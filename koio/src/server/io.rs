@@ -18,7 +18,7 @@ use crate::{
     observe::Observer,
     router::{Answer, IntoRoutes, Pipeline, Setup, Table},
     socket::{IoHandle, ServerCore, Socket},
-    transport::{BadOrigin, RequestRules},
+    transport::RequestRules,
 };
 
 /// A server before it starts: state, middleware, handlers, limits. Consumed by
@@ -53,20 +53,14 @@ pub struct Io {
     /// The call of [`config`](Self::config) after which the limits contradict each other.
     pub(super) contradiction: Option<&'static Location<'static>>,
     pub(super) rules: RequestRules,
-    /// The first text given to [`allow_origin`](Self::allow_origin) that is no origin.
-    pub(super) invalid_origin: Option<InvalidOrigin>,
+    /// What the start says of the first text given to [`allow_origin`](Self::allow_origin) that is no origin.
+    pub(super) invalid_origin: Option<String>,
     /// What the start says of the first text that is no proxy or no cookie.
     pub(super) invalid_rule: Option<String>,
     pub(super) path: String,
     pub(super) attached: Option<AttachedService>,
     pub(super) broker: Option<Arc<dyn Broker>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
-}
-
-pub(super) struct InvalidOrigin {
-    pub(super) given: String,
-    pub(super) why: BadOrigin,
-    pub(super) location: &'static Location<'static>,
 }
 
 impl Default for Io {
@@ -310,10 +304,11 @@ impl Io {
         let given = origin.into();
         if let Err(why) = self.rules.origins.allow(given.as_str()) {
             let location = Location::caller();
-            self.invalid_origin.get_or_insert(InvalidOrigin {
-                given,
-                why,
-                location,
+            self.invalid_origin.get_or_insert_with(|| {
+                format!(
+                    "`{given}` is no origin: {why} ({location}). A browser sends one as `https://app.example.com` or \
+                     `http://localhost:5173`"
+                )
             });
         }
         self

@@ -6,7 +6,7 @@ use tokio::net::ToSocketAddrs;
 
 use super::{
     Config, Io, KoioLayer, KoioService, Listener, Server, attached::AttachedService,
-    by_hyper::HttpServices, io::InvalidOrigin, listener::bind_tcp,
+    by_hyper::HttpServices, listener::bind_tcp,
 };
 use crate::{
     Error, Result,
@@ -44,18 +44,7 @@ impl Io {
             .packets
             .attachment_bytes
             .get_or_insert(max_payload);
-        if let Some(InvalidOrigin {
-            given,
-            why,
-            location,
-        }) = invalid_origin
-        {
-            return Err(Error::setup(format!(
-                "`{given}` is no origin: {why} ({location}). A browser sends one as `https://app.example.com` or \
-                 `http://localhost:5173`"
-            )));
-        }
-        if let Some(problem) = invalid_rule {
+        if let Some(problem) = invalid_origin.or(invalid_rule) {
             return Err(Error::setup(problem));
         }
         if !path.starts_with('/') || path.contains(['?', '#']) {
