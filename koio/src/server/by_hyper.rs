@@ -109,13 +109,7 @@ impl HttpServices {
         connection: &Arc<HttpConnection>,
     ) -> HttpResponding {
         let engine = self.engine.as_ref();
-        let engine = engine.filter(|engine| {
-            let is_mine = engine.is_mine(request.uri().path());
-            if !is_mine {
-                engine.note_missed(request.uri());
-            }
-            is_mine
-        });
+        let engine = engine.filter(|engine| engine.claims(request.uri()));
         let served = connection.begin(engine.is_none());
         let is_connect = request.method() == Method::CONNECT;
         let response = if head_length(&request) > MAX_HEAD {

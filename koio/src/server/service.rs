@@ -127,11 +127,10 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if self.engine.is_mine(request.uri().path()) {
+        if self.engine.claims(request.uri()) {
             let response = self.engine.respond(request);
             return Box::pin(async move { Ok(response.await.map(KoioBody::koio)) });
         }
-        self.engine.note_missed(request.uri());
         let response = self.inner.call(request);
         Box::pin(async move { Ok(response.await?.map(KoioBody::inner)) })
     }

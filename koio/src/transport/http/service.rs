@@ -72,9 +72,17 @@ impl EngineService {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// Says in the log that a client of Engine.IO asked for a path that is not the engine's. What another service answers it
-    /// with tells nobody why.
-    pub(crate) fn note_missed(&self, uri: &Uri) {
+    /// As [`is_mine`](Self::is_mine), and says in the log if a client of Engine.IO asked for another path: what another
+    /// service answers it with does not tell the operator why.
+    pub(crate) fn claims(&self, uri: &Uri) -> bool {
+        let is_mine = self.is_mine(uri.path());
+        if !is_mine {
+            self.note_missed(uri);
+        }
+        is_mine
+    }
+
+    fn note_missed(&self, uri: &Uri) {
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return;
         }
@@ -422,8 +430,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if !self.is_mine(request.uri().path()) {
-            self.note_missed(request.uri());
+        if !self.claims(request.uri()) {
             return Box::pin(std::future::ready(Ok(response::bare(
                 StatusCode::NOT_FOUND,
             ))));
