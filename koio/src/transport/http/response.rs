@@ -86,6 +86,9 @@ pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
 
 /// Refuses an upgrade. The reference implementation sends 400 with the message as text.
 pub(crate) fn refused_upgrade(refusal: Refusal) -> Response<Body> {
+    if refusal == Refusal::UpgradeMethod {
+        return bare(refusal.status());
+    }
     let is_unavailable = refusal.status() == StatusCode::SERVICE_UNAVAILABLE;
     let status = if is_unavailable {
         refusal.status()

@@ -241,9 +241,6 @@ impl EngineService {
         refused: &RefusedRequest<'_>,
     ) -> Response<Body> {
         refused.notify(refusal, upgrade.is_websocket(), self.engine.observers());
-        if refusal == Refusal::UpgradeMethod {
-            return response::bare(refusal.status());
-        }
         let mut response = if upgrade.is_websocket() {
             response::refused_upgrade(refusal)
         } else {
