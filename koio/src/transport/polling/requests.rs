@@ -174,7 +174,8 @@ where
 
 /// Why the body of a POST is not taken.
 enum BadBody {
-    Status(StatusCode),
+    /// The connection failed within it, or it is not framed as HTTP has it.
+    Broken,
     /// A limit was exceeded. The answer names it.
     Limit(StatusCode, Breach),
 }
@@ -187,7 +188,8 @@ impl BadBody {
     /// Ends the session, and answers the request.
     fn refuse(self, engine: &Engine, session: &Session) -> Response<Body> {
         let response = match self {
-            Self::Status(status) => {
+            Self::Broken => {
+                let status = StatusCode::BAD_REQUEST;
                 debug!(sid = ?session.sid(), %status, "polling request refused");
                 response::bare(status)
             }
@@ -261,7 +263,7 @@ where
     loop {
         // Polls the body first: bytes that are there are read before the client is judged.
         let frame = match timeout_at(arrival.until.into(), body.frame()).await {
-            Ok(Some(frame)) => frame.map_err(|_| BadBody::Status(StatusCode::BAD_REQUEST))?,
+            Ok(Some(frame)) => frame.map_err(|_| BadBody::Broken)?,
             Ok(None) => break,
             Err(_elapsed) => {
                 arrival.judge()?;
