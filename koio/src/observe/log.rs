@@ -3,9 +3,9 @@
 //! Each line has the target of the room where the thing happened (`koio::engine`, `koio::socket`, `koio::transport`), so
 //! that a filter can choose between them.
 
-use tracing::{Span, debug, field, trace, warn};
-
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use tracing::{Span, debug, field, trace, warn};
 
 use super::{Observation, Observer};
 use crate::{ids::SocketId, time};
@@ -75,7 +75,7 @@ impl Observer for Log {
                 message,
                 hint,
             } => {
-                let peer = peer.map(tracing::field::display);
+                let peer = peer.map(field::display);
                 if cause == "origin"
                     && let Some(left_out) = self.origins.take(time::second())
                 {
