@@ -75,8 +75,8 @@ pub struct EngineConfig {
     pub max_sessions: Option<usize>,
     /// Sessions without a connected socket: their client has not been accepted into a namespace, or has left the last one.
     /// Default 10,000. Above it a handshake is answered 503. Such a session ends after
-    /// [`connect_timeout`](crate::config::SocketConfig::connect_timeout), and does not count while it closes. Servers of raw Engine.IO have no sockets, and none
-    /// of the three limits on unconnected sessions: see
+    /// [`connect_timeout`](crate::config::SocketConfig::connect_timeout), and does not count while it closes. Servers of raw
+    /// Engine.IO have no sockets, and none of the three limits on unconnected sessions: see
     /// [`Acceptor::reports_connected`](super::Acceptor::reports_connected).
     pub max_unconnected: usize,
     /// Sessions without a connected socket of one address, or of one IPv6 network (/64). Default none, since behind a proxy

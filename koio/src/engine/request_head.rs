@@ -48,8 +48,9 @@ struct ParsedHead {
 }
 
 impl RequestHead {
-    /// What is kept does not tell how it was sent: the authority of HTTP/2, or of an absolute target, becomes the `Host` header
-    /// (RFC 9113 section 8.3.1, RFC 9112 section 3.2.2), and several `Cookie` fields become one (RFC 9113 section 8.2.3).
+    /// The text does not tell by which version of HTTP the request came: the authority of HTTP/2, or of an absolute target,
+    /// becomes the `Host` header (RFC 9113 section 8.3.1, RFC 9112 section 3.2.2), and several `Cookie` fields become one (RFC
+    /// 9113 section 8.2.3).
     pub(super) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         let authority = uri.authority().map(|authority| authority.as_str());

@@ -11,8 +11,8 @@ use http::{Extensions, HeaderMap, Uri};
 use super::{CloseReason, Session, TransportKind, request_head::RequestHead};
 use crate::wire::Message;
 
-/// A listener on `[::]` shows IPv4 hosts as IPv6 (`::ffff:127.0.0.1`). Who compares, counts or reads addresses means the IPv4
-/// address.
+/// The address of an IPv4 host as such. A listener on `[::]` shows it as IPv6 (`::ffff:127.0.0.1`), by which neither
+/// `max_unconnected_per_address` nor a handler would know it.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }

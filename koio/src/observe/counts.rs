@@ -25,8 +25,7 @@ pub struct Counts {
     pub protocol_errors: u64,
     /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
     pub packets_ignored: u64,
-    /// Requests that were refused, for whatever cause: see
-    /// [`RequestRefused`](super::Observation::RequestRefused).
+    /// Requests that were refused. The `cause` of [`RequestRefused`](super::Observation::RequestRefused) says why.
     pub requests_refused: u64,
     /// Those of the [refused requests](Self::requests_refused) whose page's origin may not connect.
     pub origins_refused: u64,

@@ -148,11 +148,11 @@ impl<A> Server<A> {
     }
 }
 
-/// Says where clients reach the server. Who starts a first program and sees nothing can't tell whether it runs.
+/// Says where clients reach the server. A first program that shows nothing looks as if it did not run.
 fn announce(url: &str) {
     info!(address = url, "listening");
     if !tracing::dispatcher::has_been_set() {
-        // Without a terminal there is nobody to tell.
+        // It fails if the standard error is closed, and the server runs all the same.
         let _ = writeln!(io::stderr(), "listening on {url}");
     }
 }
@@ -169,8 +169,8 @@ fn opened(listener: impl Listener) -> Result<OpenListener> {
 /// Serves a tower service over HTTP/1.1, upgrades included, until the future is dropped: for an
 /// [`EngineService`](crate::transport::EngineService), or a [`KoioService`](super::KoioService) with something of yours inside.
 ///
-/// Requests carry the [`PeerAddr`](crate::engine::PeerAddr) of their connection. The head of a request may take 10 s, the next request 75 s, and a
-/// client that takes nothing of an answer has 60 s.
+/// Requests carry the [`PeerAddr`](crate::engine::PeerAddr) of their connection. The head of a request may take 10 s, the
+/// next request 75 s, and a client that takes nothing of an answer has 60 s.
 pub async fn serve<S, B>(listener: TcpListener, service: S)
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,

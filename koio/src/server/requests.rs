@@ -20,7 +20,7 @@ impl Io {
     /// - the check of the page's origin has the host of `Forwarded` or `X-Forwarded-Host`, if there is one, and compares the
     ///   scheme as well if `Forwarded` or `X-Forwarded-Proto` has one.
     ///
-    /// What can't be read, or comes from any other peer, is as if it were not there.
+    /// A header that can't be read, or comes from any other peer, is as if it were not there.
     ///
     /// ```
     /// let io = koio::Io::new().trust_proxies(["10.0.0.0/8", "127.0.0.1", "fd00::/8"]);
@@ -143,7 +143,7 @@ impl Io {
     /// session on one server by it: `io=<id>; Path=/; HttpOnly; SameSite=Lax` for the name `io`. Off by default, as in
     /// Socket.IO 4. A WebSocket that opens a session needs none: it stays where it is.
     ///
-    /// What is no cookie is an error at the start.
+    /// A name or attributes that no cookie can have are an error at the start.
     #[track_caller]
     pub fn cookie(mut self, cookie: impl Into<SessionCookie>) -> Self {
         let cookie = cookie.into();

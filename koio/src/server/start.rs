@@ -75,7 +75,8 @@ impl Io {
         })
     }
 
-    /// Warns if nothing is left for what is beside koio. As a service alone koio may well be asked for everything.
+    /// Warns if koio's path leaves no request to the attached service, or to the one inside a [`KoioLayer`]. A [`KoioService`]
+    /// that stands alone may well get every request.
     fn warn_of_root(&self) {
         if self.path.trim_end_matches('/').is_empty() {
             tracing::warn!(

@@ -42,8 +42,8 @@ impl AnyStream {
         }
     }
 
-    /// Writes without waiting, also where the kernel has not said that there is room. What is not a socket has said all it
-    /// knows.
+    /// Writes without waiting, also where the kernel has not said that there is room. [`Other`](Self::Other) has said all
+    /// that it knows.
     pub(super) fn insist(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(tcp) => tcp.insist(bytes),

@@ -130,8 +130,8 @@ impl SessionTask {
         self.delivery == Delivery::Done && self.ending.is_some_and(shut_down)
     }
 
-    /// Something was queued for the client, which will not get it; or it has left a server that shuts down. What is left at the
-    /// deadline of a shutdown is cut, and not abandoned.
+    /// Something was queued for the client, which will not get it; or it has left a server that shuts down. A session that has
+    /// not ended at the deadline of a shutdown is cut, and not abandoned.
     pub(super) fn count_abandoned(&mut self) {
         if self.delivery == Delivery::Abandoned || self.registration.is_cutting() {
             return;

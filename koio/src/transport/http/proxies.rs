@@ -73,7 +73,7 @@ impl TrustedProxies {
         networks.any(|network| network.contains(&address))
     }
 
-    /// What is to be believed of a request from this peer.
+    /// What a proxy says of a request from this peer, if it is one that is trusted.
     ///
     /// The client is the last address, from the server's end, that is not a proxy of ours: what stands before it may be made up
     /// by the client. A proxy that writes one of the two kinds of headers mostly passes the other on as it came. So where they
@@ -112,7 +112,7 @@ impl TrustedProxies {
         }
     }
 
-    /// The client and its place among the hops. `None` if the nearest hop names nobody.
+    /// The client and its place among the hops. `None` if the nearest hop has no address.
     fn client_of(
         &self,
         hops: impl DoubleEndedIterator<Item = Option<SocketAddr>> + ExactSizeIterator,
@@ -187,7 +187,7 @@ mod tests {
             ("192.0.2.1, ::ffff:10.0.0.2", "192.0.2.1:0"),
             // All are ours: the first of them asked.
             ("10.0.0.3, 10.0.0.2", "10.0.0.3:0"),
-            // A proxy that names nobody is as far as can be told.
+            // Behind the proxy that says `unknown` no client can be told: the proxy itself counts as one.
             ("192.0.2.1, unknown, 10.0.0.2", "10.0.0.2:0"),
         ] {
             let found = client(TEN, PROXY, &[(list, value)]);

@@ -189,7 +189,7 @@ pub(crate) fn judge(
     if query.version.as_deref() != Some(b"4".as_slice()) {
         return Err(Refusal::UnsupportedVersion);
     }
-    // JSONP sends both with every request. It would be answered with what is no script.
+    // JSONP sends both with every request, and runs the answer as a script: koio writes none.
     if query.jsonp_index && query.base64 {
         return Err(Refusal::Jsonp);
     }

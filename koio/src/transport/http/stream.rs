@@ -187,8 +187,8 @@ impl AsyncWrite for HttpStream {
 }
 
 impl HttpStream {
-    /// Drops what has arrived and will not be answered. A socket that is closed with unread bytes resets its connection, and
-    /// the client may lose the last answers (RFC 9112 section 9.6).
+    /// Drops bytes that have arrived and will not be answered. A socket that is closed with unread bytes resets its
+    /// connection, and the client may lose the last answers (RFC 9112 section 9.6).
     fn drop_arrived(&mut self, cx: &mut Context<'_>) {
         let mut bytes = [0; DROPPED_AT_ONCE];
         for _ in 0..DROPS {

@@ -276,8 +276,8 @@ impl Drop for PollingTransport {
 }
 
 /// What a poll is answered when the server shuts down, instead of a close packet. That one is final to python-socketio, which
-/// then never comes back. Behind a noop each client polls once more, finds that its session is gone (400) or that nobody
-/// listens, and connects again.
+/// then never comes back. Behind a noop each client polls once more, finds that its session is gone (400) or that no
+/// server listens, and connects again.
 fn last_frame_at_shutdown() -> Frame {
     Frame::noop()
 }
