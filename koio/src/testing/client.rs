@@ -97,7 +97,7 @@ impl TestClient {
     /// written as JSON.
     pub fn emit(&mut self, event: &str, args: impl Serialize) -> Sent {
         let packet = wire::event(self.namespace(), None, event, &args);
-        let send = |packet| self.connection.line.send(self.namespace(), &packet);
+        let send = |packet| self.connection.line.send(self.namespace(), packet);
         Sent::after(packet.map_err(Error::from).and_then(send))
     }
 
@@ -219,7 +219,7 @@ impl TestClient {
     pub fn disconnect(&mut self) -> Sent {
         self.inbox.end_is_known();
         let packet = wire::disconnect(self.namespace());
-        Sent::after(self.connection.line.leave(self.namespace(), &packet))
+        Sent::after(self.connection.line.leave(self.namespace(), packet))
     }
 
     /// Closes the connection with all its clients, as a page does that is left: the WebSocket is closed, or the session is

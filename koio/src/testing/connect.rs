@@ -2,7 +2,6 @@
 
 use std::{fmt, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
@@ -18,7 +17,11 @@ use super::{
     polling::{self, PollingSession},
     websocket,
 };
-use crate::{Error, Result, engine::TransportKind};
+use crate::{
+    Error, Result,
+    engine::TransportKind,
+    wire::{DecodeError, EnginePacket},
+};
 
 /// How long a CONNECT may stay unanswered, by the test's clock. Longer than any sensible
 /// [`connect_timeout`](crate::config::SocketConfig::connect_timeout), so that the server's refusal is seen.
@@ -207,7 +210,8 @@ impl fmt::Debug for Connect {
 
 async fn by_websocket(host: Arc<Host>, head: ClientHead) -> Result<TestConnection> {
     let (mut socket, answered) = websocket::open(&host, &head, None).await?;
-    let sid = sid(&websocket::next_text(&mut socket).await?)?;
+    let opening = EnginePacket::decode(websocket::next_text(&mut socket).await?);
+    let sid = sid(Some(opening))?;
     let (line, sending) = Line::new(TransportKind::WebSocket);
     let freeze = watch::Sender::new(false);
     let tasks = websocket::drive(socket, &line, sending, &freeze.subscribe());
@@ -227,12 +231,11 @@ async fn by_polling(host: Arc<Host>, head: ClientHead) -> Result<TestConnection>
     let freeze = watch::Sender::new(false);
     let frozen = freeze.subscribe();
     let mut http = HttpLine::new(head.peer, frozen.clone());
-    let (payload, answered) = polling::open(&host, &head, &mut http).await?;
+    let (mut packets, answered) = polling::open(&host, &head, &mut http).await?;
     let (line, sending) = Line::new(TransportKind::Polling);
     // The handshake may have other packets behind it.
-    let opening = payload.split(|byte| *byte == polling::SEPARATOR).next();
-    let sid = sid(opening.unwrap_or_default())?;
-    polling::deliver(&line, &payload);
+    let sid = sid(packets.next())?;
+    packets.for_each(|packet| line.packet(packet));
     let session = PollingSession {
         host: Arc::clone(&host),
         head: head.clone(),
@@ -253,8 +256,12 @@ async fn by_polling(host: Arc<Host>, head: ClientHead) -> Result<TestConnection>
 }
 
 /// The session id in a handshake.
-fn sid(packet: &[u8]) -> Result<String> {
-    let json: &[u8] = packet.strip_prefix(b"0").unwrap_or(packet);
-    let EngineHandshake { sid } = serde_json::from_slice(&Bytes::copy_from_slice(json))?;
+fn sid(opening: Option<Result<EnginePacket, DecodeError>>) -> Result<String> {
+    let Some(Ok(EnginePacket::Open(json))) = opening else {
+        return Err(Error::internal(format!(
+            "the server sent {opening:?} where its handshake was due"
+        )));
+    };
+    let EngineHandshake { sid } = serde_json::from_slice(&json)?;
     Ok(sid)
 }

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 
 use super::{
+    decoder::messages,
     emission::{Emission, Emissions, Recorder},
     received::ReceivedEvent,
     stage::Stage,
@@ -26,7 +27,7 @@ use crate::{
         pipeline::middleware::{BoxReply, Endpoint, Onion},
     },
     socket::TypeMap,
-    wire::{self, Assembler, Event, Incoming, Message, PacketLimits},
+    wire::{self, Assembler, Event, Incoming, PacketLimits},
 };
 
 /// A context for calling a handler or a middleware by itself, as the function that it is: no server, no runtime of its
@@ -275,13 +276,7 @@ impl ContextBuilder {
 fn event(name: &str, args: &impl Serialize) -> Result<Event> {
     let packet = wire::event("/", None, name, args)?;
     let mut assembler = Assembler::new(PacketLimits::default());
-    for part in packet.parts() {
-        let message = if part.text {
-            // Without the digit of Engine.IO.
-            Message::Text(part.payload.get(1..).unwrap_or_default().to_vec().into())
-        } else {
-            Message::Binary(part.payload.to_vec().into())
-        };
+    for message in messages(&packet) {
         if let Some(Incoming::Event { event, .. }) = assembler.push(message)? {
             return Ok(event);
         }

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Error, Result, wire::RawArgs};
+use crate::{
+    Error, Result,
+    wire::{EnginePacket, Frame, Message, RawArgs},
+};
 
 /// A packet of the server.
 #[derive(Debug)]
@@ -55,8 +58,15 @@ struct ConnectErrorData {
 }
 
 impl Decoder {
-    /// A text message, without the digit of Engine.IO.
-    pub(super) fn text(&mut self, text: Bytes) -> Result<Option<(String, ServerPacket)>> {
+    /// Takes the next message. Returns a packet if that completes one.
+    pub(super) fn push(&mut self, message: Message) -> Result<Option<(String, ServerPacket)>> {
+        match message {
+            Message::Text(text) => self.text(text),
+            Message::Binary(data) => self.binary(data),
+        }
+    }
+
+    fn text(&mut self, text: Bytes) -> Result<Option<(String, ServerPacket)>> {
         let header = ServerPacketHeader::read(&text).ok_or_else(|| unreadable(&text))?;
         if header.attachments > 0 {
             self.partial = Some((header, Vec::new()));
@@ -65,8 +75,7 @@ impl Decoder {
         header.packet(Vec::new()).map(Some)
     }
 
-    /// A binary message.
-    pub(super) fn binary(&mut self, data: Bytes) -> Result<Option<(String, ServerPacket)>> {
+    fn binary(&mut self, data: Bytes) -> Result<Option<(String, ServerPacket)>> {
         let Some((header, mut attachments)) = self.partial.take() else {
             return Err(Error::internal(
                 "the server sent a binary message that belongs to no packet",
@@ -127,6 +136,20 @@ impl ServerPacketHeader {
         };
         Ok((self.namespace, packet))
     }
+}
+
+/// The messages of a frame.
+pub(super) fn messages(frame: &Frame) -> impl Iterator<Item = Message> {
+    frame.parts().filter_map(|part| {
+        let payload = Bytes::copy_from_slice(part.payload);
+        if !part.text {
+            return Some(Message::Binary(payload));
+        }
+        match EnginePacket::decode(payload) {
+            Ok(EnginePacket::Message(message)) => Some(message),
+            _ => None,
+        }
+    })
 }
 
 /// The error in a CONNECT_ERROR: its code is in the data.

@@ -2,11 +2,10 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    decoder::{Decoder, ServerPacket},
+    decoder::{Decoder, ServerPacket, messages},
     line::WeakLine,
     received::ReceivedEvent,
 };
@@ -15,7 +14,7 @@ use crate::{
     adapter::{AckCollector, Adapter, AskGuard, Destination, FetchFuture},
     engine::Session,
     observe::Observers,
-    wire::Frame,
+    wire::{Frame, RawArgs},
 };
 
 /// An event that was emitted from a [`TestContext`](super::TestContext), and whom it means.
@@ -145,7 +144,7 @@ impl Emissions {
         }
     }
 
-    fn event(&self, ack: Option<u64>, list: crate::wire::RawArgs) -> ReceivedEvent {
+    fn event(&self, ack: Option<u64>, list: RawArgs) -> ReceivedEvent {
         ReceivedEvent::event(&WeakLine::default(), &self.namespace, ack, list)
     }
 
@@ -170,14 +169,8 @@ impl Emissions {
 impl Found {
     fn packets(&mut self, frame: &Frame) -> Vec<ServerPacket> {
         let mut packets = Vec::new();
-        for part in frame.parts() {
-            let payload = Bytes::copy_from_slice(part.payload);
-            let packet = match part.text {
-                true if payload.starts_with(b"4") => self.decoder.text(payload.slice(1..)),
-                true => continue,
-                false => self.decoder.binary(payload),
-            };
-            match packet {
+        for message in messages(frame) {
+            match self.decoder.push(message) {
                 Ok(packet) => packets.extend(packet.map(|(_, packet)| packet)),
                 Err(error) => tracing::warn!(?error, "what was emitted can't be read"),
             }

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -17,14 +16,14 @@ use super::decoder::{Decoder, ServerPacket};
 use crate::{
     Error, Result,
     engine::TransportKind,
-    wire::{Frame, Message, RawArgs},
+    wire::{DecodeError, EnginePacket, Frame, Message, RawArgs},
 };
 
 /// What a client's tasks are to send.
 #[derive(Debug)]
 pub(super) enum Outgoing {
-    /// Messages of Engine.IO, texts with their digit.
-    Messages(Vec<Message>),
+    /// A packet.
+    Packet(Frame),
     /// Goes away.
     Close,
     /// The transport changes.
@@ -181,9 +180,8 @@ impl Line {
             "/" => String::new(),
             name => format!("{name},"),
         };
-        self.outgoing(Outgoing::Messages(vec![Message::Text(
-            format!("40{header}{auth}").into(),
-        )]));
+        let connect = Message::Text(format!("0{header}{auth}").into());
+        self.outgoing(Outgoing::Packet(Frame::message(&connect)));
         Ok(Ends {
             connected,
             happenings,
@@ -191,9 +189,9 @@ impl Line {
     }
 
     /// Sends a packet of a namespace that the client is in.
-    pub(super) fn send(&self, namespace: &str, packet: &Frame) -> Result<()> {
+    pub(super) fn send(&self, namespace: &str, packet: Frame) -> Result<()> {
         self.0.state.lock().socket(namespace)?;
-        self.outgoing(Outgoing::Messages(messages(packet)));
+        self.outgoing(Outgoing::Packet(packet));
         Ok(())
     }
 
@@ -207,16 +205,16 @@ impl Line {
         let mut state = self.0.state.lock();
         let socket = state.socket(namespace)?;
         let id = socket.next_ask;
-        let packet = messages(&packet(id)?);
+        let packet = packet(id)?;
         socket.next_ask += 1;
         socket.asked.insert(id, answer);
         drop(state);
-        self.outgoing(Outgoing::Messages(packet));
+        self.outgoing(Outgoing::Packet(packet));
         Ok(answered)
     }
 
     /// Leaves a namespace.
-    pub(super) fn leave(&self, namespace: &str, packet: &Frame) -> Result<()> {
+    pub(super) fn leave(&self, namespace: &str, packet: Frame) -> Result<()> {
         self.send(namespace, packet)?;
         let mut state = self.0.state.lock();
         if let Some(socket) = state.sockets.remove(namespace) {
@@ -251,27 +249,20 @@ impl Line {
         tasks.iter().for_each(AbortHandle::abort);
     }
 
-    /// A packet of Engine.IO that came as text: one digit, and what belongs to it.
-    pub(super) fn text(&self, packet: &Bytes) {
-        match packet.split_first() {
-            Some((b'1', _)) => self.end(Disconnected::TRANSPORT_CLOSE),
-            Some((b'2', _)) => {
-                let pong = Message::Text(Bytes::from_static(b"3"));
-                self.outgoing(Outgoing::Messages(vec![pong]));
-            }
-            Some((b'4', _)) => self.decoded(|decoder| decoder.text(packet.slice(1..))),
-            _ => {}
+    /// A packet of Engine.IO that came.
+    pub(super) fn packet(&self, packet: Result<EnginePacket, DecodeError>) {
+        match packet {
+            Ok(EnginePacket::Close) => self.end(Disconnected::TRANSPORT_CLOSE),
+            Ok(EnginePacket::Ping(data)) => self.outgoing(Outgoing::Packet(Frame::pong(&data))),
+            Ok(EnginePacket::Message(message)) => self.message(message),
+            Ok(_) => {}
+            Err(_) => self.end(Disconnected::PARSE_ERROR),
         }
     }
 
-    /// Binary data.
-    pub(super) fn binary(&self, data: Bytes) {
-        self.decoded(|decoder| decoder.binary(data));
-    }
-
-    fn decoded(&self, decode: impl FnOnce(&mut Decoder) -> Result<Option<(String, ServerPacket)>>) {
+    fn message(&self, message: Message) {
         let mut state = self.0.state.lock();
-        match decode(&mut state.decoder) {
+        match state.decoder.push(message) {
             Ok(None) => {}
             Ok(Some((namespace, packet))) => state.happens(&namespace, packet),
             Err(error) => {
@@ -358,17 +349,4 @@ impl SocketState {
 /// The error of what a client that is gone can't do.
 fn ended(why: Disconnected) -> Error {
     Error::disconnected_because(format!("the client was disconnected: {why}"))
-}
-
-/// The messages of a packet.
-fn messages(packet: &Frame) -> Vec<Message> {
-    let message = |part: crate::wire::Part<'_>| {
-        let payload = Bytes::copy_from_slice(part.payload);
-        if part.text {
-            Message::Text(payload)
-        } else {
-            Message::Binary(payload)
-        }
-    };
-    packet.parts().map(message).collect()
 }

@@ -5,8 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
 use tokio::{
@@ -19,10 +18,10 @@ use super::{
     host::{Host, HttpLine, refused, spawn},
     line::{Disconnected, Line, Outgoing},
 };
-use crate::{Result, wire::Message};
-
-/// Between two packets of a payload.
-pub(super) const SEPARATOR: u8 = 0x1e;
+use crate::{
+    Error, Result,
+    wire::{Frame, payload},
+};
 
 /// A session that polls, from its handshake on.
 pub(super) struct PollingSession {
@@ -51,38 +50,21 @@ impl Polls {
     }
 }
 
-/// Opens a session. Returns the payload of the answer, and its headers.
+/// Opens a session. Returns the packets of the answer, and its headers.
 pub(super) async fn open(
     host: &Host,
     head: &ClientHead,
     http: &mut HttpLine,
-) -> Result<(Bytes, HeaderMap)> {
+) -> Result<(payload::Packets, HeaderMap)> {
     let request = head.request("polling", None).body(Full::default())?;
     let response = http.send(host, request).await?;
     if response.status() != StatusCode::OK {
         return Err(refused(&response, "the handshake"));
     }
     let (parts, payload) = response.into_parts();
-    Ok((payload, parts.headers))
-}
-
-/// Gives each packet of a payload to the connection.
-pub(super) fn deliver(line: &Line, payload: &Bytes) {
-    let mut rest = payload.clone();
-    while !rest.is_empty() {
-        let end = rest.iter().position(|byte| *byte == SEPARATOR);
-        let packet = rest.split_to(end.unwrap_or(rest.len()));
-        if !rest.is_empty() {
-            let _ = rest.split_to(1);
-        }
-        match packet.strip_prefix(b"b") {
-            None => line.text(&packet),
-            Some(encoded) => match STANDARD.decode(encoded) {
-                Ok(data) => line.binary(data.into()),
-                Err(_) => line.end(Disconnected::PARSE_ERROR),
-            },
-        }
-    }
+    let packets = payload::decode(payload)
+        .map_err(|error| Error::internal(format!("the payload of the handshake: {error}")))?;
+    Ok((packets, parts.headers))
 }
 
 impl PollingSession {
@@ -106,7 +88,10 @@ impl PollingSession {
     async fn poll(self: Arc<Self>, mut http: HttpLine, stop: Arc<AtomicBool>) {
         while !stop.load(Ordering::Acquire) {
             match self.send(&mut http, "GET", Bytes::new()).await {
-                Ok(payload) => deliver(&self.line, &payload),
+                Ok(payload) => match payload::decode(payload) {
+                    Ok(packets) => packets.for_each(|packet| self.line.packet(packet)),
+                    Err(error) => self.line.packet(Err(error)),
+                },
                 Err(_) => return self.line.end(Disconnected::TRANSPORT_ERROR),
             }
         }
@@ -125,7 +110,7 @@ impl PollingSession {
             }
             let is_last = |outgoing: &Outgoing| matches!(outgoing, Outgoing::Stop);
             let stops = batch.iter().any(is_last);
-            let payload = payload(batch);
+            let payload = payload::encode(batch.into_iter().filter_map(packet));
             if !payload.is_empty() && self.send(&mut http, "POST", payload).await.is_err() {
                 self.line.end(Disconnected::TRANSPORT_ERROR);
                 return None;
@@ -150,30 +135,11 @@ impl PollingSession {
     }
 }
 
-/// The packets as one payload.
-fn payload(batch: Vec<Outgoing>) -> Bytes {
-    let mut payload = BytesMut::new();
-    let mut push = |packet: &[u8]| {
-        if !payload.is_empty() {
-            payload.extend_from_slice(&[SEPARATOR]);
-        }
-        payload.extend_from_slice(packet);
-    };
-    for outgoing in batch {
-        match outgoing {
-            Outgoing::Messages(messages) => {
-                for message in messages {
-                    match message {
-                        Message::Text(text) => push(&text),
-                        Message::Binary(data) => {
-                            push(format!("b{}", STANDARD.encode(&data)).as_bytes());
-                        }
-                    }
-                }
-            }
-            Outgoing::Close => push(b"1"),
-            Outgoing::Stop => {}
-        }
+/// What is posted for it.
+fn packet(outgoing: Outgoing) -> Option<Frame> {
+    match outgoing {
+        Outgoing::Packet(packet) => Some(packet),
+        Outgoing::Close => Some(Frame::close()),
+        Outgoing::Stop => None,
     }
-    payload.freeze()
 }

@@ -120,7 +120,7 @@ impl ReceivedEvent {
             return Err(Error::new("not_asked", message));
         };
         let packet = wire::ack(&asked.namespace, asked.ack, args)?;
-        asked.line.upgrade()?.send(&asked.namespace, &packet)
+        asked.line.upgrade()?.send(&asked.namespace, packet)
     }
 }
 

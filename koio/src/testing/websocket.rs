@@ -16,8 +16,7 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{
-        Error as WebSocketError, Message as WebSocketMessage, Utf8Bytes,
-        handshake::client::generate_key,
+        Error as WebSocketError, Message as WebSocketMessage, handshake::client::generate_key,
     },
 };
 
@@ -26,7 +25,10 @@ use super::{
     host::{Host, PIPE, refused, spawn},
     line::{Disconnected, Line, Outgoing},
 };
-use crate::{Error, Result, wire::Message};
+use crate::{
+    Error, Result,
+    wire::{EnginePacket, Frame, Message},
+};
 
 pub(super) type WebSocketPipe = WebSocketStream<DuplexStream>;
 
@@ -91,8 +93,12 @@ async fn read(mut stream: SplitStream<WebSocketPipe>, line: Line) {
     let mut close_code = None;
     let reason = loop {
         match stream.next().await {
-            Some(Ok(WebSocketMessage::Text(text))) => line.text(&text.into()),
-            Some(Ok(WebSocketMessage::Binary(data))) => line.binary(data),
+            Some(Ok(WebSocketMessage::Text(text))) => {
+                line.packet(EnginePacket::decode(text.into()))
+            }
+            Some(Ok(WebSocketMessage::Binary(data))) => {
+                line.packet(Ok(EnginePacket::Message(Message::Binary(data))));
+            }
             // The answer to it is sent by the reads behind it.
             Some(Ok(WebSocketMessage::Close(frame))) => {
                 close_code = frame.map(|frame| frame.code.into());
@@ -113,7 +119,7 @@ async fn write(
 ) {
     while let Some(outgoing) = sending.recv().await {
         let sent = match outgoing {
-            Outgoing::Messages(messages) => feed(&mut sink, messages).await,
+            Outgoing::Packet(packet) => feed(&mut sink, &packet).await,
             Outgoing::Close => sink.close().await,
             Outgoing::Stop => continue,
         };
@@ -126,16 +132,14 @@ async fn write(
 
 async fn feed(
     sink: &mut SplitSink<WebSocketPipe, WebSocketMessage>,
-    messages: Vec<Message>,
+    packet: &Frame,
 ) -> Result<(), WebSocketError> {
-    for message in messages {
-        let message = match message {
-            Message::Text(text) => {
-                // It was put together of strings and of JSON.
-                let text = str::from_utf8(&text).unwrap_or_default();
-                WebSocketMessage::Text(Utf8Bytes::from(text))
-            }
-            Message::Binary(data) => WebSocketMessage::Binary(data),
+    for part in packet.parts() {
+        let message = if part.text {
+            // It was put together of strings and of JSON.
+            WebSocketMessage::text(str::from_utf8(part.payload).unwrap_or_default())
+        } else {
+            WebSocketMessage::binary(Bytes::copy_from_slice(part.payload))
         };
         sink.feed(message).await?;
     }
