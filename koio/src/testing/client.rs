@@ -1,4 +1,4 @@
-//! [`TestClient`]: one client in one namespace, and what a test does with it.
+//! [`TestClient`]: one client in one namespace.
 
 use std::{fmt, panic::Location, sync::Arc};
 
@@ -184,7 +184,7 @@ impl TestClient {
             match (waited.await, self.inbox.disconnected()) {
                 (_, Some(how)) => {
                     self.inbox.end_is_known();
-                    // What it leaves behind has run.
+                    // The server's handlers of `disconnect` have run.
                     settle().await;
                     Ok(how)
                 }

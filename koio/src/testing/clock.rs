@@ -1,4 +1,4 @@
-//! The clock of a test: it stands still, and moves only when nothing else is left to do.
+//! tokio's clock in a test: it stands still, and moves only when no task has anything left to do.
 
 use std::time::{Duration, Instant};
 
@@ -50,8 +50,7 @@ pub(super) async fn settle() {
     time::sleep(SMALLEST).await;
 }
 
-/// Lets so much time pass, timer by timer: whoever waits for an earlier time is done with what that brings before a later
-/// one comes.
+/// Lets so much time pass, timer by timer: the tasks that a timer wakes have nothing left to do before a later timer fires.
 pub(super) async fn pass(time: Duration) {
     time::sleep(time.max(SMALLEST)).await;
 }

@@ -1,4 +1,4 @@
-//! One connection of a client, whatever its transport.
+//! [`TestConnection`]: one connection of a client, by WebSocket or by polling.
 
 use std::{fmt, sync::Arc};
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Error, Result, engine::TransportKind};
 
-/// A connection. It is lost when its last client is dropped.
+/// A connection. It is lost when its last [`TestClient`](super::TestClient) is dropped.
 pub(super) struct TestConnection {
     pub(super) host: Arc<Host>,
     pub(super) head: ClientHead,
@@ -24,7 +24,7 @@ pub(super) struct TestConnection {
     pub(super) sid: String,
     pub(super) line: Line,
     pub(super) freeze: watch::Sender<bool>,
-    /// The tasks of a client that polls.
+    /// The tasks of a client that polls. `None`: it has a WebSocket.
     pub(super) polls: Mutex<Option<Polls>>,
 }
 

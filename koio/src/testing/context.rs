@@ -75,7 +75,7 @@ pub fn context() -> ContextBuilder {
     }
 }
 
-/// What is inside a middleware, for calling the middleware by itself: it runs `handler` with the context.
+/// The [`Next`] of a middleware, for calling the middleware by itself: it runs `handler` with the context.
 ///
 /// ```
 /// use koio::{Context, Next, Reply, Result, ensure, testing};
@@ -134,7 +134,7 @@ pub struct ContextBuilder {
     occasion: Result<Happens>,
 }
 
-/// What happens to the socket.
+/// What the [`Occasion`] of the context will be.
 enum Happens {
     Event(Event),
     Connection,
@@ -272,7 +272,7 @@ impl ContextBuilder {
     }
 }
 
-/// The event that a client would send so.
+/// The event that the server would read of a client which emits this.
 fn event(name: &str, args: &impl Serialize) -> Result<Event> {
     let packet = wire::event("/", None, name, args)?;
     let mut assembler = Assembler::new(PacketLimits::default());
@@ -295,7 +295,7 @@ impl fmt::Debug for ContextBuilder {
 /// A context that belongs to no server, and what was emitted by it. Made by [`context()`].
 ///
 /// Its socket is connected, and the only one. It joins rooms, keeps values, is disconnected. What is emitted, to it, to rooms
-/// or to everybody, is recorded, and nobody receives it: for a conversation there is [`TestServer`](super::TestServer).
+/// or to everybody, is recorded, and not sent: for a conversation there is [`TestServer`](super::TestServer).
 pub struct TestContext {
     ctx: Context,
     emissions: Arc<Emissions>,

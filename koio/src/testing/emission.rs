@@ -1,4 +1,4 @@
-//! What a handler that was called by itself has emitted.
+//! [`Emission`]: an event that a handler emitted which was called by itself.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -78,7 +78,8 @@ impl Emission {
     }
 }
 
-/// What a context's socket was sent, and what was emitted to others.
+/// The emissions of a [`TestContext`](super::TestContext): to its own socket, which come out of `session`, and to others, which
+/// the [`Recorder`] adds.
 pub(super) struct Emissions {
     namespace: String,
     socket: SocketId,
@@ -179,7 +180,8 @@ impl Found {
     }
 }
 
-/// Records emits to rooms and to everybody, which nobody receives. Everything else is the server's own business.
+/// The adapter of a [`TestContext`](super::TestContext): keeps emits to rooms and namespaces without sending them, and gives
+/// everything else to `local`.
 pub(super) struct Recorder {
     pub(super) emissions: Arc<Emissions>,
     pub(super) local: Arc<dyn Adapter>,

@@ -83,11 +83,11 @@ impl fmt::Display for Disconnected {
     }
 }
 
-/// What the clients of a connection share with the tasks that drive it.
+/// What the [`TestClient`](super::TestClient)s of a connection share with the tasks that drive it.
 #[derive(Clone, Debug)]
 pub(super) struct Line(Arc<SharedLine>);
 
-/// As the sockets' events refer to it, so that an event which is kept does not keep the connection.
+/// A [`Line`] as a [`ReceivedEvent`](super::ReceivedEvent) has it: an event that is kept does not keep the connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WeakLine(Weak<SharedLine>);
 
@@ -224,7 +224,7 @@ impl Line {
     }
 
     pub(super) fn outgoing(&self, outgoing: Outgoing) {
-        // The tasks have ended with the connection, and whoever asks is told that.
+        // An error: the tasks have ended with the connection, as `send` and `ask` say.
         let _ = self.0.outgoing.send(outgoing);
     }
 

@@ -29,7 +29,7 @@ pub struct ReceivedEvent {
     asked: Option<Asker>,
 }
 
-/// Who waits for the answer to an event.
+/// The server's end of an event that it asked by: where the answer goes.
 #[derive(Clone, Debug)]
 struct Asker {
     line: WeakLine,

@@ -144,7 +144,7 @@ impl TestServer {
     }
 
     /// Lets so much time pass, timer by timer: pings are sent and answered on the way, and what is due is done, in the
-    /// order in which it is due. Nobody really waits.
+    /// order in which it is due. It takes no real time.
     pub async fn advance(&self, time: Duration) {
         clock::pass(time).await;
         clock::settle().await;

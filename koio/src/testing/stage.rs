@@ -1,4 +1,4 @@
-//! A socket without a connection: real, but its session is driven by nobody, so what it is sent stays in its queue.
+//! [`Stage`]: a real socket without a connection. No task drives its session, so what it is sent stays in the outbox.
 
 use std::{
     sync::Arc,

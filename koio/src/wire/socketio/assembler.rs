@@ -190,7 +190,7 @@ impl Assembler {
         Ok(match header.kind {
             PacketKind::Ack | PacketKind::Event => Incoming::Ack {
                 namespace,
-                // Nobody waits for the answer to an event without an id, as to one with this.
+                // An ack without an id answers no event. No event has this id, so such an ack is dropped as any other.
                 id: header.id.unwrap_or(u64::MAX),
                 args: header.args(text, None),
             },

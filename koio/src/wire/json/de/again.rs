@@ -33,6 +33,8 @@ pub(crate) fn read_again<T: DeserializeOwned>(
     }
 }
 
+/// From bytes, although the first reading is from text: so that has serde_json's reader of text for itself, and what only one
+/// caller has is inlined there (a `Value` of 200 bytes: 13,615 → 13,339 instructions).
 fn read<T: DeserializeOwned>(
     json: &[u8],
     attachments: Option<&[Bytes]>,

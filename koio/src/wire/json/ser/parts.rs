@@ -7,7 +7,6 @@ use serde::ser::{
 use serde_json::Error;
 
 use super::key::KeySerializer;
-
 use super::string::push_string;
 use super::writer::{End, JsonParts, JsonSerializer, JsonSink};
 
