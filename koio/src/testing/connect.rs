@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
@@ -10,7 +10,7 @@ use super::{
     client::TestClient,
     clock::settle,
     connection::TestConnection,
-    head::ClientHead,
+    head::{ClientHead, parse_header},
     host::{Host, HttpLine},
     inbox::ClientInbox,
     line::Line,
@@ -122,16 +122,12 @@ impl Connect {
     /// sends no `Origin` by itself, as no program does that is not a browser. Without effect on a further namespace of a
     /// connection.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        match (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(value),
-        ) {
-            (Ok(name), Ok(value)) => {
+        match parse_header(name, value) {
+            Ok((name, value)) => {
                 self.head.headers.append(name, value);
             }
-            _ => {
-                let error = Error::new("header", format!("`{name}: {value}` is no header"));
-                self.wrong.get_or_insert(error);
+            Err(wrong) => {
+                self.wrong.get_or_insert(Error::new("header", wrong));
             }
         }
         self

@@ -9,12 +9,13 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, Uri};
 use serde::Serialize;
 
 use super::{
     decoder::messages,
     emission::{Emission, Emissions, Recorder},
+    head::parse_header,
     received::ReceivedEvent,
     stage::Stage,
 };
@@ -68,6 +69,7 @@ pub fn context() -> ContextBuilder {
         auth: Ok(String::new()),
         query: String::new(),
         headers: HeaderMap::new(),
+        wrong: None,
         address: None,
         states: TypeMap::default(),
         asks: false,
@@ -128,6 +130,7 @@ pub struct ContextBuilder {
     auth: Result<String>,
     query: String,
     headers: HeaderMap,
+    wrong: Option<Error>,
     address: Option<SocketAddr>,
     states: TypeMap<Arc<dyn Any + Send + Sync>>,
     asks: bool,
@@ -194,14 +197,13 @@ impl ContextBuilder {
 
     /// Adds a header to the client's first request.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        let header = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(value),
-        );
-        if let (Ok(name), Ok(value)) = header {
-            self.headers.append(name, value);
-        } else {
-            self.auth = Err(Error::setup(format!("`{name}: {value}` is no header")));
+        match parse_header(name, value) {
+            Ok((name, value)) => {
+                self.headers.append(name, value);
+            }
+            Err(wrong) => {
+                self.wrong.get_or_insert(Error::setup(wrong));
+            }
         }
         self
     }
@@ -224,6 +226,9 @@ impl ContextBuilder {
     /// What was given can't be: a reserved name of an event, a namespace that no client can ask for, an `auth` that is no
     /// object, a pattern that is none.
     pub fn build(self) -> Result<TestContext> {
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
         let uri: Uri = format!("/socket.io/?{}", self.query).parse()?;
         let auth = self.auth?;
         let stage = Stage::new(&self.namespace, &auth, &uri, &self.headers, self.address)?;

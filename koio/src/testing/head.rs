@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, HeaderValue, Request, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request};
 
 use super::host::HOST;
 
@@ -14,6 +14,20 @@ pub(super) struct ClientHead {
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) peer: SocketAddr,
+}
+
+/// A header as a test writes it.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(super) fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    match (
+        HeaderName::from_bytes(name.as_bytes()),
+        HeaderValue::from_str(value),
+    ) {
+        (Ok(name), Ok(value)) => Ok((name, value)),
+        _ => Err(format!("`{name}: {value}` is no header")),
+    }
 }
 
 impl ClientHead {

@@ -169,4 +169,6 @@ fn what_can_not_be_is_an_error_that_names_it() {
     assert!(pattern.contains("`/a` does not match"), "{pattern}");
     let header = of(context().header("bad name", "x").build());
     assert!(header.contains("bad name"), "{header}");
+    let header = of(context().header("bad name", "x").auth(json!({})).build());
+    assert!(header.contains("bad name"), "{header}");
 }
