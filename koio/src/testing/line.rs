@@ -176,12 +176,8 @@ impl Line {
         };
         state.sockets.insert(namespace.to_owned(), socket);
         drop(state);
-        let header = match namespace {
-            "/" => String::new(),
-            name => format!("{name},"),
-        };
-        let connect = Message::Text(format!("0{header}{auth}").into());
-        self.outgoing(Outgoing::Packet(Frame::message(&connect)));
+        let connect = Frame::message(&connect_message(namespace, auth));
+        self.outgoing(Outgoing::Packet(connect));
         Ok(Ends {
             connected,
             happenings,
@@ -344,6 +340,15 @@ impl SocketState {
         }
         let _ = self.happenings.send(Happening::Disconnected(why));
     }
+}
+
+/// CONNECT. `auth` is JSON, or empty.
+pub(super) fn connect_message(namespace: &str, auth: &str) -> Message {
+    let connect = match namespace {
+        "/" => format!("0{auth}"),
+        name => format!("0{name},{auth}"),
+    };
+    Message::Text(connect.into())
 }
 
 /// The error of what a client that is gone can't do.

@@ -9,12 +9,13 @@ use http::{HeaderMap, Uri};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 
+use super::line::connect_message;
 use crate::{
     CloseReason, Error, Result, Socket,
     engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, TransportKind, Upstream},
     ids::Sid,
     socket::{Accept, BoxFuture, Clients, Dispatch, Namespaces, ServerCore, SocketConfig},
-    wire::{Event, Message},
+    wire::Event,
 };
 
 /// A connected socket, and what it needs to stay one.
@@ -48,12 +49,8 @@ impl Stage {
         let session = Session::new(sid, &config, websocket, None);
         let opening = Opening::new(headers, uri, address, websocket);
         let mut upstream = clients.accept(session.clone(), opening);
-        let connect = match namespace {
-            "/" => format!("0{auth}"),
-            name => format!("0{name},{auth}"),
-        };
         let cx = &mut task::Context::from_waker(Waker::noop());
-        upstream.on_message(Message::Text(connect.into()), cx);
+        upstream.on_message(connect_message(namespace, auth), cx);
         let _ = upstream.poll(cx);
         let Some((socket, accept)) = connected.lock().take() else {
             return Err(Error::setup(format!(
