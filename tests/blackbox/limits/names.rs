@@ -43,7 +43,7 @@ async fn an_event_whose_name_is_too_long_is_answered_and_the_connection_goes_on(
         client.expect(&format!("43/other,2{TOO_LONG}")).await;
         client.send(format!("423[{}]", "1".repeat(256))).await;
         client.expect(&format!("433{TOO_LONG}")).await;
-        // Nobody waits for this one.
+        // Its client waits for no answer.
         client.send(format!(r#"42["{long}"]"#)).await;
         let binary = format!(r#"451-4["{long}",{{"_placeholder":true,"num":0}}]"#);
         client.send_with(&binary, &[b"data"]).await;
@@ -88,6 +88,38 @@ async fn a_namespace_whose_name_is_too_long_is_refused_with_both_numbers() {
 }
 
 #[tokio::test]
+async fn what_comes_together_with_a_connect_whose_namespace_is_too_long_is_dropped() {
+    for transport in client::BOTH {
+        let server = serve(io()).await;
+        let mut client = Client::connect(server.target(), transport).await;
+        client.join("40/other,").await;
+        let name = format!("/{}", "x".repeat(299));
+        let packets = [
+            format!("40{name},"),
+            format!(r#"42{name},1["echo",1]"#),
+            format!(r#"42{name},2["{}"]"#, "x".repeat(256)),
+            format!("43{name},1[]"),
+            format!("41{name},"),
+        ];
+        match transport {
+            Transport::Polling => client.send(packets.join("\u{1e}")).await,
+            Transport::WebSocket => {
+                for packet in packets {
+                    client.send(packet).await;
+                }
+            }
+        }
+        let file = format!(r#"451-{name},3["file",{{"_placeholder":true,"num":0}}]"#);
+        client.send_with(&file, &[b"data"]).await;
+        assert!(client.text().await.starts_with(&format!("44{name},")));
+        assert_undisturbed(&mut client).await;
+        let counts = server.handle.counts();
+        assert_eq!((counts.late_events, counts.protocol_errors), (5, 0));
+        client.close().await;
+    }
+}
+
+#[tokio::test]
 async fn an_auth_payload_that_is_too_long_is_refused_with_both_numbers() {
     let server = serve(io()).await;
     let mut client = Client::open(server.target(), Transport::WebSocket).await;
@@ -101,6 +133,24 @@ async fn an_auth_payload_that_is_too_long_is_refused_with_both_numbers() {
         ))
         .await;
     client.join("40").await;
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_refused_twice_takes_the_place_of_no_other() {
+    let server = serve(io()).await;
+    let mut client = Client::connect(server.target(), Transport::WebSocket).await;
+    let auth = format!(r#"{{"a":"{}"}}"#, "x".repeat(70_000));
+    for namespace in ["/other", "/third", "/third"] {
+        client.send(format!("40{namespace},{auth}")).await;
+        assert!(client.text().await.starts_with(&format!("44{namespace},")));
+    }
+    // Its client may not know yet that it was refused.
+    client.send(r#"42/other,["echo",1]"#).await;
+    client.join("40/other,").await;
+    assert_undisturbed(&mut client).await;
+    let counts = server.handle.counts();
+    assert_eq!((counts.late_events, counts.protocol_errors), (1, 0));
     client.close().await;
 }
 

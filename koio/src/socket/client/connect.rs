@@ -29,17 +29,13 @@ impl Client {
         if in_namespace(&mut self.drivers, name).is_some() {
             return Err(ProtocolViolation::OutOfOrder("second CONNECT"));
         }
-        let limits = self.assembler.limits();
-        let lengths = limits.check_namespace(name.len());
-        if let Err(breach) = lengths.and_then(|()| limits.check_auth(auth.len())) {
+        if let Err(breach) = self.assembler.limits().check_namespace(name.len()) {
+            // Not noted as left: `has_left` knows every name of this length.
             self.refuse(name, &Error::bad_request(breach.to_string()));
-            if name.len() <= limits.namespace {
-                self.left(&name.into());
-            }
             return Ok(());
         }
         self.change_extras(|extras| extras.left.retain(|left| **left != *name));
-        let (dispatch, id) = match self.admit(name) {
+        let (dispatch, id) = match self.admit(name, auth) {
             Ok(admitted) => admitted,
             Err(error) => {
                 match error {
@@ -47,7 +43,7 @@ impl Client {
                     // In the reference's words, without a code.
                     None => self.refuse_with(name, "Invalid namespace", None),
                 }
-                self.left(&name.into());
+                self.note_left(&name.into());
                 return Ok(());
             }
         };
@@ -64,7 +60,15 @@ impl Client {
     }
 
     /// What a new socket in this namespace needs, or why there is none; without an error: it is not declared.
-    fn admit(&self, name: &str) -> Result<(Box<dyn Dispatch>, SocketId), Option<Error>> {
+    fn admit(
+        &self,
+        name: &str,
+        auth: &[u8],
+    ) -> Result<(Box<dyn Dispatch>, SocketId), Option<Error>> {
+        let limits = self.assembler.limits();
+        limits
+            .check_auth(auth.len())
+            .map_err(|breach| Some(Error::bad_request(breach.to_string())))?;
         let dispatch = self.declared.open(name).ok_or(None)?;
         let open = self.drivers.iter().filter(|driver| driver.is_open());
         let (open, max) = (open.count(), self.core().config().namespaces);
@@ -78,10 +82,10 @@ impl Client {
     }
 
     /// The client is not in this namespace any more, and may not know it yet.
-    pub(super) fn left(&mut self, namespace: &Arc<str>) {
+    pub(super) fn note_left(&mut self, namespace: &Arc<str>) {
         let limit = self.core().config().namespaces;
         let extras = self.extras.get_or_insert_default();
-        extras.has_left(namespace, limit);
+        extras.note_left(namespace, limit);
     }
 
     pub(super) fn disconnect(&mut self, namespace: &str) -> Result<(), ProtocolViolation> {
@@ -103,6 +107,7 @@ impl Client {
         what: &'static str,
     ) -> Result<(), ProtocolViolation> {
         if self.draining || self.has_left(namespace) {
+            let namespace = wire::shortened(namespace);
             self.observers()
                 .notify(&Observation::LateEvent { namespace });
             return Ok(());
@@ -112,7 +117,7 @@ impl Client {
 
     /// Whether the server has disconnected this client from a namespace, or refused it.
     pub(super) fn has_left(&self, namespace: &str) -> bool {
-        // One whose name is too long was refused, if it was asked for.
+        // One whose name is too long was refused, if the client asked for it.
         let limits = self.assembler.limits();
         if limits.check_namespace(namespace.len()).is_err() {
             return true;
@@ -129,7 +134,7 @@ impl Client {
             return false;
         };
         for (socket, reason) in requests.sockets {
-            self.left(&socket.live_namespace().name);
+            self.note_left(&socket.live_namespace().name);
             let mut drivers = self.drivers.iter_mut();
             if let Some(driver) = drivers.find(|driver| *driver.socket() == socket) {
                 driver.close(reason);

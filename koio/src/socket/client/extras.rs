@@ -18,8 +18,10 @@ pub(super) struct ClientExtras {
 }
 
 impl ClientExtras {
-    /// Notes that the server has disconnected the client from a namespace, or refused it. At most `limit` are kept.
-    pub(super) fn has_left(&mut self, namespace: &Arc<str>, limit: usize) {
+    /// Notes that the server has disconnected the client from a namespace, or refused it. At most `limit` are kept, each
+    /// once.
+    pub(super) fn note_left(&mut self, namespace: &Arc<str>, limit: usize) {
+        self.left.retain(|left| left != namespace);
         if self.left.len() >= limit {
             self.left.remove(0);
         }

@@ -310,7 +310,7 @@ impl Client {
             stays
         });
         for namespace in refused {
-            self.left(&namespace);
+            self.note_left(&namespace);
         }
         if self.drivers.is_empty() {
             self.drivers = Vec::new();
