@@ -198,8 +198,7 @@ impl SocketDriver {
                 | CloseReason::TransportError
                 | CloseReason::PingTimeout
         ) {
-            self.drop_early();
-            self.queue.clear();
+            self.drop_queue();
         }
         if self.was_accepted() {
             let socket = &self.socket;
@@ -260,16 +259,16 @@ impl SocketDriver {
         }
     }
 
-    /// Drops the events of a client that did not wait for the answer to its CONNECT, and is not let in.
-    fn drop_early(&mut self) {
-        if self.was_accepted() {
-            return;
-        }
-        let namespace = self.socket.namespace();
-        for _ in 0..self.queue.len() {
-            self.socket
-                .observers()
-                .notify(&Observation::LateEvent { namespace });
+    /// Drops the events that wait. Those of a client that did not wait for the answer to its CONNECT, and is not let in, are
+    /// counted as late.
+    fn drop_queue(&mut self) {
+        if !self.was_accepted() {
+            let namespace = self.socket.namespace();
+            for _ in 0..self.queue.len() {
+                self.socket
+                    .observers()
+                    .notify(&Observation::LateEvent { namespace });
+            }
         }
         self.queue.clear();
     }
@@ -278,8 +277,7 @@ impl SocketDriver {
     /// has not started: it still runs, until this is called again.
     pub(super) fn give_up(&mut self, observers: &Observers) -> bool {
         self.socket.close();
-        self.drop_early();
-        self.queue.clear();
+        self.drop_queue();
         self.drop_running(observers, format_args!("the server shuts down"));
         let is_due = |closing: &Closing| !closing.disconnect_started;
         self.was_accepted() && self.closing.as_deref().is_some_and(is_due)
@@ -437,7 +435,7 @@ impl SocketDriver {
             Accept::new(self.socket.clone()).refuse(&Error::internal("no answer to CONNECT"));
         }
         if !self.was_accepted() {
-            self.drop_early();
+            self.drop_queue();
             // Refused: no disconnect handler runs, whatever the reason.
             self.close(CloseReason::ServerNamespaceDisconnect);
         }
