@@ -1,6 +1,6 @@
 //! The namespaces that clients may connect to, by name.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, fmt, sync::Arc};
 
 use crate::ids::Pattern;
 
@@ -9,12 +9,12 @@ use crate::ids::Pattern;
 pub(crate) struct DeclaredNamespaces {
     names: HashSet<Arc<str>>,
     /// Each with its text.
-    patterns: Vec<(Arc<str>, Arc<Pattern>)>,
+    patterns: Vec<(Box<str>, Pattern)>,
 }
 
 /// Why no client can be in a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoNamespace<'a> {
+pub(crate) enum NoNamespace<'a> {
     /// The name has no form on the wire.
     Unspeakable,
     /// It is not declared. One that is has a similar name.
@@ -23,22 +23,26 @@ pub(super) enum NoNamespace<'a> {
 
 impl DeclaredNamespaces {
     pub(crate) fn add(&mut self, name: &str, pattern: Option<&Pattern>) {
-        let name = Arc::from(name);
         match pattern {
-            Some(pattern) => self.patterns.push((name, Arc::new(pattern.clone()))),
+            Some(pattern) => self.patterns.push((name.into(), pattern.clone())),
             None => {
-                self.names.insert(name);
+                self.names.insert(name.into());
             }
         }
     }
 
     /// Whether clients may connect to it, or, if it is a pattern, to those that it matches.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        let is_meant =
+            |(text, pattern): &(Box<str>, Pattern)| **text == *name || pattern.matches(name);
+        // A pattern takes parts that have no form on the wire.
+        speakable(name).is_ok() && (self.names.contains(name) || self.patterns.iter().any(is_meant))
+    }
+
+    /// Says why if it does not [contain](Self::contains) a name.
     pub(super) fn check(&self, name: &str) -> Result<(), NoNamespace<'_>> {
         speakable(name)?;
-        let is_declared = self.names.contains(name)
-            || (self.patterns.iter())
-                .any(|(text, pattern)| **text == *name || pattern.matches(name));
-        if is_declared {
+        if self.contains(name) {
             return Ok(());
         }
         let similar = self.similar(name);
@@ -47,8 +51,8 @@ impl DeclaredNamespaces {
 
     /// The declared namespace, or pattern, that a misspelled name most likely means.
     pub(crate) fn similar(&self, name: &str) -> Option<&str> {
-        let patterns = self.patterns.iter().map(|(text, _)| text);
-        let declared = self.names.iter().chain(patterns).map(|text| &**text);
+        let patterns = self.patterns.iter().map(|(text, _)| &**text);
+        let declared = self.names.iter().map(|name| &**name).chain(patterns);
         let mut similar: Vec<_> = declared
             .filter_map(|declared| Some((typos(name, declared)?, declared)))
             .collect();
@@ -63,10 +67,18 @@ impl DeclaredNamespaces {
 }
 
 /// Whether a name has a form on the wire, where a comma ends it, and a question mark begins a query.
-pub(super) fn speakable(name: &str) -> Result<(), NoNamespace<'static>> {
+pub(crate) fn speakable(name: &str) -> Result<(), NoNamespace<'static>> {
     match name.contains([',', '?']) {
         true => Err(NoNamespace::Unspeakable),
         false => Ok(()),
+    }
+}
+
+/// A namespace as it is on the wire. The slash may be left out, as in Socket.IO's `of("chat")`.
+pub(crate) fn with_slash(name: &str) -> Cow<'_, str> {
+    match name.starts_with('/') {
+        true => name.into(),
+        false => format!("/{name}").into(),
     }
 }
 

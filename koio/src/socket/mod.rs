@@ -39,7 +39,7 @@ pub(crate) use catch_unwind::caught;
 pub(crate) use client::Clients;
 pub(crate) use concurrency::Concurrency;
 pub use config::SocketConfig;
-pub(crate) use declared::DeclaredNamespaces;
+pub(crate) use declared::{DeclaredNamespaces, speakable, with_slash};
 pub(crate) use dispatch::{Accept, BoxFuture, Dispatch, Namespaces};
 pub use emit::Emit;
 pub use handshake::Handshake;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    declared::speakable, error::no_namespace, namespace::LiveNamespace, server_core::ServerCore,
+    declared::{speakable, with_slash},
+    error::no_namespace,
+    namespace::LiveNamespace,
+    server_core::ServerCore,
 };
 use crate::{
     Result,
@@ -46,14 +49,11 @@ impl<M> NamespaceScope<M> {
 
     /// The namespace, or the pattern, of this name. The slash in front may be left out.
     pub(super) fn named(name: &str, core: &ServerCore<M>) -> Self {
-        let name: Arc<str> = match name.starts_with('/') {
-            true => name.into(),
-            false => format!("/{name}").into(),
-        };
+        let name: Arc<str> = with_slash(name).into();
         let declared = core.declared();
         Self {
             family: Pattern::parse(&name).ok().flatten().map(Arc::new),
-            is_declared: declared.is_some_and(|declared| declared.check(&name).is_ok()),
+            is_declared: declared.is_some_and(|declared| declared.contains(&name)),
             from: None,
             name,
         }
@@ -89,8 +89,8 @@ impl<M> NamespaceScope<M> {
 }
 
 impl<M: Recipient> NamespaceScope<M> {
-    /// The namespace of the socket that the handle comes from, if that has one of the rooms: then an emit that reached
-    /// nobody was most likely meant for it.
+    /// The namespace of the socket that the handle comes from, if that has one of the rooms: then an emit without a recipient
+    /// was most likely meant for it.
     pub(super) fn meant_instead<'a>(&'a self, rooms: &'a [Room]) -> Option<(&'a str, &'a Room)> {
         let from = self.from.as_ref()?;
         let room = rooms.iter().find(|room| from.rooms.has_room(room))?;

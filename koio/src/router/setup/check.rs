@@ -4,13 +4,13 @@ use std::{any::TypeId, collections::HashMap};
 
 use super::{
     namespace::Namespace,
-    parts::{GivenConcurrency, ROOT, StateValue, with_slash},
+    parts::{GivenConcurrency, ROOT, StateValue},
 };
 use crate::{
     Error, Result,
     ids::Pattern,
     router::{extract::requirements::Requirement, pipeline::Route},
-    socket::Concurrency,
+    socket::{Concurrency, speakable, with_slash},
     wire::is_reserved,
 };
 
@@ -100,13 +100,10 @@ pub(crate) fn namespaces(
 
 /// A path as it is on the wire.
 fn checked_path(path: &str, problems: &mut Problems) -> String {
-    if path.contains([',', '?']) {
-        // A comma ends the namespace in a packet, and a question mark starts a query there.
-        problems.add(format!(
-            "`{path}`: there can't be a comma or a question mark in a namespace"
-        ));
+    if let Err(why) = speakable(path) {
+        problems.add(format!("`{path}`: {why}"));
     }
-    with_slash(path)
+    with_slash(path).into_owned()
 }
 
 /// Parses a path that is a pattern; `None` if it is not. No namespace may match two patterns.

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{
-    namespace::Namespace,
-    parts::{ROOT, with_slash},
+use super::{namespace::Namespace, parts::ROOT};
+use crate::{
+    router::pipeline::{BoxMiddleware, Route, handler::Meta},
+    socket::with_slash,
 };
-use crate::router::pipeline::{BoxMiddleware, Route, handler::Meta};
 
 /// All handlers of a server, as `describe` gives them. It prints as a table.
 #[derive(Clone, Debug, Default)]
@@ -42,11 +42,12 @@ impl Table {
                 .iter()
                 .find(|(declared, _)| with_slash(declared) == path);
             let inner = declared.map(|(_, namespace)| namespace);
-            rows.push(Row::new(path, route, root, inner));
+            rows.push(Row::new(path.into_owned(), route, root, inner));
         }
         for (path, namespace) in namespaces {
             for route in &namespace.routes {
-                rows.push(Row::new(with_slash(path), route, root, Some(namespace)));
+                let path = with_slash(path).into_owned();
+                rows.push(Row::new(path, route, root, Some(namespace)));
             }
         }
         // Stable: the order within a namespace stays.

@@ -45,12 +45,3 @@ impl GivenConcurrency {
         }
     }
 }
-
-/// A path as it is on the wire. The slash may be left out, as in Socket.IO's `of("chat")`.
-pub(crate) fn with_slash(path: &str) -> String {
-    if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
-    }
-}
