@@ -6,8 +6,8 @@ use serde::Serialize;
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    emit::Emit, remote::RemoteSocket, scope::NamespaceScope, server_core::ServerCore,
-    shutdown::Drained, socket::Socket,
+    emit::Emit, namespace::LiveNamespace, remote::RemoteSocket, scope::NamespaceScope,
+    server_core::ServerCore, shutdown::Drained, socket::Socket,
 };
 use crate::{
     Error, Result,
@@ -50,6 +50,12 @@ impl IoHandle {
 
     fn all(&self) -> Emit {
         Emit::new(Arc::clone(&self.core), self.scope.clone())
+    }
+
+    /// The namespaces that this handle is for, as far as they have a socket on this node.
+    fn live(&self) -> impl Iterator<Item = Arc<LiveNamespace<Socket>>> + use<> {
+        let everybody = Target::default();
+        self.core.local.meant(self.scope.destination(&everybody))
     }
 
     /// A handle of the same server for another namespace. The slash in front of the name may be left out.
@@ -98,9 +104,7 @@ impl IoHandle {
     /// [`sockets`](Self::sockets) has them.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
-        let (local, everybody) = (&self.core.local, Target::default());
-        let namespaces = local.meant(self.scope.destination(&everybody));
-        let rooms = namespaces.flat_map(|namespace| namespace.rooms.names());
+        let rooms = self.live().flat_map(|namespace| namespace.rooms.names());
         let mut rooms: Vec<Room> = rooms.collect();
         rooms.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
         rooms.dedup();
@@ -204,9 +208,7 @@ impl IoHandle {
     /// The socket of this id, if it is connected to the namespace on this node.
     #[must_use]
     pub fn socket(&self, id: SocketId) -> Option<Socket> {
-        let (local, everybody) = (&self.core.local, Target::default());
-        let mut namespaces = local.meant(self.scope.destination(&everybody));
-        let socket = namespaces.find_map(|namespace| namespace.rooms.get(&id))?;
+        let socket = (self.live()).find_map(|namespace| namespace.rooms.get(&id))?;
         socket.is_connected().then_some(socket)
     }
 
