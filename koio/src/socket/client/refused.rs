@@ -24,8 +24,7 @@ impl Client {
         namespace: &str,
         event: &Event,
     ) -> Result<(), ProtocolViolation> {
-        let driver = in_namespace(&mut self.drivers, namespace);
-        let Some(driver) = driver.filter(|driver| driver.is_open()) else {
+        let Some(driver) = in_namespace(&mut self.drivers, namespace) else {
             return self.late_packet(namespace, "event before CONNECT");
         };
         if !driver.was_accepted() {
