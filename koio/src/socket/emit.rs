@@ -158,17 +158,17 @@ impl Emit {
                 let recipients = self.adapter().broadcast(to, &frame, self.volatile);
                 self.sent(event, recipients);
                 if recipients == 0 {
-                    self.reached_nobody(event);
+                    self.had_no_recipient(event);
                 }
             }
         }
         Ok(())
     }
 
-    /// An emit to rooms has reached nobody: names the namespace that it was most likely meant for.
+    /// No socket got an emit to rooms: logs the namespace that it was most likely meant for.
     #[cold]
-    fn reached_nobody(&self, event: &str) {
-        // On other nodes it may have reached somebody.
+    fn had_no_recipient(&self, event: &str) {
+        // Sockets of other nodes may have got it.
         if self.core.cluster().is_some() {
             return;
         }

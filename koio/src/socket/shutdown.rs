@@ -20,7 +20,7 @@ pub struct Drained {
     /// Sessions that ended in order: the handlers that ran have finished, and the client was sent their answers and
     /// everything else that was queued for it.
     pub answered: usize,
-    /// Sessions that had not ended at the deadline: a handler ran, somebody held an [`Ack`](crate::Ack), or the client had not
+    /// Sessions that had not ended at the deadline: a handler ran, the program held an [`Ack`](crate::Ack), or the client had not
     /// taken what was queued for it. Their handlers, and what was queued, were dropped.
     pub cut: usize,
     /// Sessions that ended before the deadline because of their client: it left, or it took nothing of what was queued for it
@@ -46,7 +46,7 @@ impl<M> ServerCore<M> {
             // `stopped` stays false: a server that starts later has not been shut down.
             return Drained::default();
         };
-        // Read before any session is told, so that no patience with a client ends earlier that is as long.
+        // Read before any session is told, so that no `poll_again_timeout` of the same length ends earlier.
         let by = after(deadline);
         self.set_deadline(by);
         let drained = self.drain(&sessions, by).await;

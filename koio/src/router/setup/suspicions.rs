@@ -1,9 +1,9 @@
-//! What is allowed, and most likely a mistake: logged at the start.
+//! Namespaces that are allowed, and most likely a mistake: logged at the start.
 
 use super::{check::CheckedNamespace, parts::ROOT};
 use crate::socket::DeclaredNamespaces;
 
-/// Names that reach nobody.
+/// Namespaces that no client finds, since their name is misspelled, and those without handlers.
 pub(super) fn log(namespaces: &[CheckedNamespace]) {
     let mut given = DeclaredNamespaces::default();
     for namespace in namespaces.iter().filter(|namespace| namespace.is_given) {
