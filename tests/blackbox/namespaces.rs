@@ -189,6 +189,23 @@ async fn an_event_that_another_namespace_takes_is_logged_once_with_the_name_of_t
     assert!(line.contains(r#"event="say" namespace="/""#), "{line}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_event_called_connection_is_not_told_of_the_handlers_of_connections() {
+    let chat = Namespace::new()
+        .on("connection", |_: Context| async { Ok(()) })
+        .on("*", |_: Context| async { Ok(()) });
+    let memory = Memory::new(Io::new().namespace("/chat", chat));
+    let heard = Heard::default();
+    let _guard = heard.listen();
+    let mut peer = memory.client(Transport::WebSocket).await;
+    for event in ["connection", "*"] {
+        peer.send(&format!(r#"421["{event}"]"#)).await;
+        let answer = peer.text().await;
+        assert!(answer.contains("no_handler"), "{answer}");
+    }
+    assert_eq!(heard.says("it is handled in"), None);
+}
+
 #[on("lost", ns = "/agents")]
 async fn lost(ctx: Context, room: String) -> Result<()> {
     ctx.socket().join("desk")?;

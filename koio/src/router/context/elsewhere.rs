@@ -19,6 +19,10 @@ struct Takers {
 
 impl EventsElsewhere {
     pub(crate) fn add(&mut self, event: &'static str, namespace: &str) {
+        // A client that sends an event of one of these names means no such handler.
+        if matches!(event, "connection" | "disconnect" | "*") {
+            return;
+        }
         let takers = self.0.entry(event).or_default();
         if !takers.namespaces.iter().any(|taker| taker == namespace) {
             takers.namespaces.push(namespace.to_owned());
