@@ -134,9 +134,7 @@ async fn behind_nginx_no_idle_time_of_a_connection_costs_a_request() {
     for pause in pauses {
         tries.spawn(async move {
             for _ in 0..2 {
-                let mut session = Polling::open(target).await;
-                session.send("40").await;
-                session.get().await;
+                let mut session = Polling::connect(target).await;
                 // Nothing is under way meanwhile, so nginx's connections are idle.
                 session.post("1").await;
                 tokio::time::sleep(Duration::from_millis(pause)).await;

@@ -2,6 +2,7 @@
 //! event with an answer, the end. Each comment says what was read in the client's public source, and what was not.
 
 use koio::CloseReason;
+use koio_tests::polling::Open;
 use koio_tests::{Frame, Http, RawWebSocket, Response};
 
 use crate::scene::{Report, Scene};
@@ -14,11 +15,6 @@ async fn ask(http: &mut Http, scene: &Scene, head: &str) -> Response {
     let head = head.replace("{host}", &scene.server.addr.to_string());
     http.write(head).await;
     http.response().await.expect("an answer")
-}
-
-fn sid(handshake: &str) -> String {
-    let (_, rest) = handshake.split_once(r#""sid":""#).expect("a handshake");
-    rest.split('"').next().expect("a sid").to_owned()
 }
 
 /// Opens a WebSocket with this head, and reads the handshake of its session.
@@ -67,7 +63,7 @@ async fn arduino_on_esp32_moves_to_its_websocket_without_a_probe() {
         "GET /socket.io/?EIO=4&transport=websocket&sid={} HTTP/1.1\r\nHost: {{host}}\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\
          Sec-WebSocket-Protocol: arduino\r\nOrigin: file://\r\nUser-Agent: arduino-WebSocket-Client\r\n\r\n",
-        sid(answer.text())
+        Open::read(answer.text()).sid
     );
     assert_eq!(ask(&mut http, &scene, &upgrade).await.status, 101);
     let mut socket = RawWebSocket::upgraded(http);

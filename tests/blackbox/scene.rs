@@ -197,10 +197,7 @@ impl Scene {
 
     /// A polling session that is connected to `/`.
     pub(crate) async fn polling(&self) -> Polling {
-        let mut session = Polling::open(self.target()).await;
-        session.send("40").await;
-        assert!(session.get().await.text().starts_with("40{"));
-        session
+        Polling::connect(self.target()).await
     }
 
     /// The next socket that leaves.

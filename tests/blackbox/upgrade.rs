@@ -8,9 +8,7 @@ use crate::scene::{SHORT, Scene};
 
 /// A session that is connected to `/`, and a WebSocket that wants to become its transport.
 async fn probing(scene: &Scene) -> (Polling, WebSocket) {
-    let mut session = Polling::open(scene.target()).await;
-    session.send("40").await;
-    assert!(session.get().await.text().starts_with("40{"));
+    let session = scene.polling().await;
     let path = scene.target().websocket_of(&session.open.sid);
     (session, WebSocket::open(scene.target(), &path).await)
 }

@@ -60,6 +60,15 @@ impl Polling {
         }
     }
 
+    /// Opens a session and connects to `/`.
+    pub async fn connect(target: Target) -> Self {
+        let mut session = Self::open(target).await;
+        session.send("40").await;
+        let answer = session.get().await;
+        assert!(answer.text().starts_with("40{"), "{}", answer.text());
+        session
+    }
+
     /// The path and query of this session's requests.
     pub fn path(&self) -> String {
         self.target.polling_of(&self.open.sid)

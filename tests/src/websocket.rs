@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::polling::Open;
-use crate::{Target, within};
+use crate::{Polling, Target, within};
 
 /// One connection.
 #[derive(Debug)]
@@ -57,6 +57,15 @@ impl WebSocket {
         let mut socket = Self::open(target, &target.websocket()).await;
         let open = Open::read(&socket.text().await);
         (socket, open)
+    }
+
+    /// Opens a connection for a polling session, whose probe is answered.
+    pub async fn probe(session: &Polling) -> Self {
+        let target = session.target;
+        let mut socket = Self::open(target, &target.websocket_of(&session.open.sid)).await;
+        socket.send("2probe").await;
+        socket.expect("3probe").await;
+        socket
     }
 
     /// Sends a text message.

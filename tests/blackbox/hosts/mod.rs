@@ -114,15 +114,9 @@ async fn upgraded(target: Target) -> WebSocket {
 
 /// The same, with this event and the beginning of its answer.
 async fn upgraded_with(target: Target, event: &str, expected: &str) -> WebSocket {
-    let mut session = Polling::open(target).await;
-    session.send("40").await;
-    let answer = session.get().await;
-    assert!(answer.text().starts_with("40{"), "{}", answer.text());
+    let mut session = Polling::connect(target).await;
     session.begin_get().await;
-    let path = target.websocket_of(&session.open.sid);
-    let mut socket = WebSocket::open(target, &path).await;
-    socket.send("2probe").await;
-    socket.expect("3probe").await;
+    let mut socket = WebSocket::probe(&session).await;
     assert_eq!(session.polled().await.text(), "6");
     socket.send("5").await;
     // It has been upgraded when it answers.
@@ -381,9 +375,7 @@ async fn inside_axum_a_session_ends_whose_answer_is_not_read() {
     let target = Target::socket_io(listener.local_addr().expect("an address"));
     let task = tokio::spawn(async move { axum::serve(listener, app).await });
     for resets in [false, true] {
-        let mut session = Polling::open(target).await;
-        session.send("40").await;
-        session.get().await;
+        let mut session = Polling::connect(target).await;
         let text = "x".repeat(3_900_000);
         session.send(format!(r#"42["bounce","{text}"]"#)).await;
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");

@@ -152,9 +152,7 @@ fn impatient(io: koio::Io, time: Duration) -> Router {
 async fn a_timeout_layer_that_is_shorter_than_a_poll_ends_sessions_over_polling() {
     let app = impatient(io(), Duration::from_millis(200));
     let target = axum_target(app).await;
-    let mut session = Polling::open(target).await;
-    session.send("40").await;
-    session.get().await;
+    let session = Polling::connect(target).await;
     let answer = within("an answer", http::get(target.addr, &session.path())).await;
     assert_eq!(answer.status, 408);
     session.assert_gone().await;
@@ -169,9 +167,7 @@ async fn a_timeout_layer_that_is_shorter_than_a_poll_ends_sessions_over_polling(
 async fn a_timeout_layer_that_is_longer_than_the_time_between_two_pings_ends_nothing() {
     let io = io().ping_interval(Duration::from_millis(200));
     let target = axum_target(impatient(io, Duration::from_secs(5))).await;
-    let mut session = Polling::open(target).await;
-    session.send("40").await;
-    session.get().await;
+    let mut session = Polling::connect(target).await;
     for _ in 0..3 {
         let answer = within("a ping", http::get(target.addr, &session.path())).await;
         assert_eq!((answer.status, answer.text()), (200, "2"));

@@ -84,10 +84,7 @@ async fn an_upgrade_that_comes_before_the_last_answer_is_sent_ends_the_session()
     for way in [SHORT_WAY, LONG_WAY] {
         let mut scene = roomy_scene().await;
         let (session, first) = begun(&scene, way).await;
-        let path = session.target.websocket_of(&session.open.sid);
-        let mut socket = WebSocket::open(session.target, &path).await;
-        socket.send("2probe").await;
-        socket.expect("3probe").await;
+        let mut socket = WebSocket::probe(&session).await;
         let path = session.path();
         let posted = http::post(session.target.addr, &path, r#"42["bounce","later"]"#).await;
         assert_eq!(posted.text(), "ok");

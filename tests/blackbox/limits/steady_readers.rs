@@ -60,9 +60,7 @@ async fn an_answer_to_a_poll_reaches_a_client_that_the_kernel_reports_too_late()
     for way in ["X-Way: short", "Access-Control-Request-Method: POST"] {
         let io = Io::new().config(|config| config.engine.write_timeout = Duration::from_secs(1));
         let server = serve(io).await;
-        let mut session = Polling::open(server.target()).await;
-        session.send("40").await;
-        session.get().await;
+        let mut session = Polling::connect(server.target()).await;
         let socket = server.handle.sockets().pop().expect("a socket");
         socket.emit("large", "x".repeat(LENGTH)).expect("room");
         let small = TcpSocket::new_v4().expect("a socket");

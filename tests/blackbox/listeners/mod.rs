@@ -89,13 +89,8 @@ pub(crate) async fn assert_serves(target: Target) {
         client.expect_binary(&[1, 2, 3]).await;
         client.close().await;
     }
-    let mut session = Polling::open(target).await;
-    session.send("40").await;
-    assert!(session.get().await.text().starts_with("40{"));
-    let path = target.websocket_of(&session.open.sid);
-    let mut socket = WebSocket::open(target, &path).await;
-    socket.send("2probe").await;
-    socket.expect("3probe").await;
+    let session = Polling::connect(target).await;
+    let mut socket = WebSocket::probe(&session).await;
     socket.send("5").await;
     socket.send(r#"421["echo",1]"#).await;
     socket.expect("431[1]").await;

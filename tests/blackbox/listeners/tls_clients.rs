@@ -140,9 +140,7 @@ async fn over_tls_a_connection_that_ends_without_a_goodbye_is_no_reset() {
     let (io, mut reasons) = koio();
     let server = tls_server(io, tls_of(&certificate)).await;
     let tunnel = Tunnel::to_tls(server.addr, &certificate).await;
-    let mut session = Polling::open(tunnel.target()).await;
-    session.send("40").await;
-    session.get().await;
+    let mut session = Polling::connect(tunnel.target()).await;
     let connector = certificate.connector(&[]);
     for number in 0..3 {
         server.handle.broadcast("news", number).expect("an emit");

@@ -182,8 +182,8 @@ async fn an_upgrade_that_takes_too_long_names_upgrade_timeout() {
     let heard = Heard::default();
     let _guard = heard.listen();
     let session = Polling::open(server.target()).await;
-    let sid = session.path().rsplit('=').next().expect("a sid").to_owned();
-    let _probe = RawWebSocket::open(server.target(), &server.target().websocket_of(&sid)).await;
+    let path = server.target().websocket_of(&session.open.sid);
+    let _probe = RawWebSocket::open(server.target(), &path).await;
     let words = "it took longer than 200ms (upgrade_timeout 200ms)";
     logged(&server, &heard, |counts| counts.upgrades_failed, words).await;
 }
@@ -201,8 +201,7 @@ async fn a_probe_that_is_lost_or_says_something_else_is_in_the_log() {
         ),
     ] {
         let session = Polling::open(server.target()).await;
-        let sid = session.path().rsplit('=').next().expect("a sid").to_owned();
-        let path = server.target().websocket_of(&sid);
+        let path = server.target().websocket_of(&session.open.sid);
         let mut probe = RawWebSocket::open(server.target(), &path).await;
         match packet {
             Some(packet) => {
@@ -220,9 +219,7 @@ async fn a_poll_whose_client_hangs_up_is_counted() {
     let server = server(|_| {}).await;
     let heard = Heard::default();
     let _guard = heard.listen();
-    let mut session = Polling::open(server.target()).await;
-    session.send("40").await;
-    session.get().await;
+    let mut session = Polling::connect(server.target()).await;
     session.begin_get().await;
     session.abort_get().await;
     let words = "a request was dropped: its client hung up";

@@ -39,7 +39,7 @@ async fn a_refused_request_is_logged_with_the_values_that_decided_it_and_what_to
         kept.collect::<Vec<_>>()
     };
     let session = polled.path();
-    let sid = session.rsplit('=').next().expect("a sid").to_owned();
+    let sid = polled.open.sid.clone();
     let websocket = target.websocket();
     let unknown = target.polling_of(&"a".repeat(32));
     let cases: Vec<Case<'_>> = vec![
