@@ -3,6 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+/// How often [`until`] looks.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// How long a step may take before the test fails. It bounds a hang; no test waits for it to pass.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -15,4 +18,17 @@ pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
         Ok(output) => output,
         Err(_) => panic!("{PATIENCE:?} passed: {what}"),
     }
+}
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// Fails the test if it takes longer than [`PATIENCE`]; `what` says what was being waited for.
+pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let holds = async {
+        while !condition() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    within(what, holds).await;
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use koio::{Io, State, handlers, on};
-use koio_tests::{Certificate, Client, Target, Tunnel, client, run, within};
+use koio_tests::{Certificate, Client, Target, Tunnel, client, run, until, within};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
@@ -65,12 +65,8 @@ async fn several_listeners_are_one_server_with_one_drain() {
         client.expect(r#"42["news",1]"#).await;
         client.send(r#"421["wait"]"#).await;
     }
-    let all_run = async {
-        while gate.0.0.load(Ordering::SeqCst) < clients.len() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within("all handlers to run", all_run).await;
+    let all_run = || gate.0.0.load(Ordering::SeqCst) >= clients.len();
+    until("all handlers to run", all_run).await;
     let handle = server.handle.clone();
     let ending = tokio::spawn(async move { handle.shutdown(Duration::from_secs(20)).await });
     // On each listener a new client is refused, and the answers come all the same.

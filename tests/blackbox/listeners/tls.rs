@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use koio::Io;
 use koio::server::{Listener, Tls, rustls};
-use koio_tests::{Certificate, Http, Running, run, tunnel, within};
+use koio_tests::{Certificate, Http, Running, run, tunnel, until, within};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -111,12 +111,7 @@ async fn a_client_that_speaks_plain_http_is_told_so() {
         answer.text(),
         "This port speaks TLS: connect by https:// or wss://\n"
     );
-    let failed = async {
-        while server.handle.counts().tls_failed == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    within("the count", failed).await;
+    until("the count", || server.handle.counts().tls_failed != 0).await;
     let (level, line) = heard.says("TLS handshake failed").expect("a line");
     assert_eq!(level, tracing::Level::DEBUG);
     assert!(line.contains("speaks HTTP without TLS"), "{line}");

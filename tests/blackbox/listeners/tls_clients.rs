@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use koio::{CloseReason, Context, handlers, on};
 use koio_tests::{Certificate, Client, Http, Polling, Target, Transport, Tunnel, WebSocket};
-use koio_tests::{client, run, tunnel, within};
+use koio_tests::{client, run, tunnel, until, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
@@ -95,12 +95,7 @@ async fn over_tls_a_client_that_does_not_read_is_cut() {
     stream.write_all(head.as_bytes()).await.expect("a server");
     let connect = koio_tests::Frame::text("40").bytes();
     stream.write_all(&connect).await.expect("a server");
-    let connected = async {
-        while server.handle.sockets().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within("a socket", connected).await;
+    until("a socket", || !server.handle.sockets().is_empty()).await;
     // More than the system and the TLS connection keep.
     let text = "x".repeat(500_000);
     let reason = within("its end", async {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use koio::{Ack, Error, Io, handlers, on};
-use koio_tests::{Client, Frame, RawWebSocket, Transport, serve, within};
+use koio_tests::{Client, Frame, RawWebSocket, Transport, serve, until};
 
 use crate::logs::Heard;
 
@@ -19,15 +19,9 @@ async fn a_client_of_another_parser_is_told_apart_by_its_first_packet() {
         .send(&Frame::binary(b"\x82\xa4type\x00\xa3nsp\xa1/"))
         .await;
     socket.ended().await;
-    let (_, line) = within("a line", async {
-        loop {
-            if let Some(line) = heard.says("undecodable packet") {
-                break line;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    let words = "undecodable packet";
+    until(words, || heard.says(words).is_some()).await;
+    let (_, line) = heard.says(words).expect("a line");
     assert!(line.contains("socket.io-msgpack-parser"), "{line}");
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use koio::config::Config;
 use koio::observe::Counts;
 use koio::{Context, Io, handlers, on};
-use koio_tests::{Client, Frame, Http, Polling, RawWebSocket, Running, Transport, http, serve};
+use koio_tests::{
+    Client, Frame, Http, Polling, RawWebSocket, Running, Transport, http, serve, until,
+};
 
 use crate::logs::Heard;
 use crate::scene::echo;
@@ -32,14 +34,10 @@ async fn server(limit: impl FnOnce(&mut Config)) -> Running {
     serve(Io::new().handlers(handlers![echo, join, ask]).config(limit)).await
 }
 
-/// What is said in the log once `count` is no longer zero.
+/// Waits until `count` is no longer zero and the log says these words.
 async fn logged(server: &Running, heard: &Heard, count: impl Fn(&Counts) -> u64, words: &str) {
-    koio_tests::within(words, async {
-        while count(&server.handle.counts()) == 0 || heard.says(words).is_none() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    let told = || count(&server.handle.counts()) != 0 && heard.says(words).is_some();
+    until(words, told).await;
 }
 
 #[tokio::test]
