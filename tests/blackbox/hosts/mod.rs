@@ -19,9 +19,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use koio::engine::PeerAddr;
+use koio::server::KoioService;
 use koio::{Context, Io, IoHandle, handlers, on};
 use koio_tests::{Client, Polling, Received, Target, Transport, WebSocket, client, serve, within};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -82,17 +83,22 @@ async fn axum_server(with_address: bool) -> Axum {
     serve_app(app, handle).await
 }
 
-/// Serves an axum app until the test ends.
-async fn axum_target(app: Router) -> Target {
+/// A port, and where the clients of the server on it connect to.
+async fn a_port() -> (TcpListener, Target) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let target = Target::socket_io(listener.local_addr().expect("an address"));
+    (listener, target)
+}
+
+/// Serves an axum app until the test ends.
+async fn axum_target(app: Router) -> Target {
+    let (listener, target) = a_port().await;
     tokio::spawn(async move { axum::serve(listener, app).await });
     target
 }
 
 async fn serve_app(app: Router, handle: IoHandle) -> Axum {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    let (listener, target) = a_port().await;
     let (stop, stopped) = oneshot::channel();
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, app).with_graceful_shutdown(async {
@@ -229,43 +235,43 @@ async fn on_a_bare_connection_the_emitter_writes() {
     assert_written_by_emitter(hyper, &handle).await;
 }
 
-/// koio as a service of a server that speaks HTTP/1.1 and HTTP/2, without TLS.
-async fn auto_server(io: Io) -> Target {
+/// koio as a service of a server that runs `connection` for each of its connections.
+async fn service_target<F>(
+    io: Io,
+    connection: impl Fn(TokioIo<TcpStream>, TowerToHyperService<KoioService>) -> F + Send + 'static,
+) -> Target
+where
+    F: Future<Output: Send> + Send + 'static,
+{
     let service = io.into_service();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    let (listener, target) = a_port().await;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(async move {
-                let mut builder = auto::Builder::new(TokioExecutor::new());
-                builder.http2().enable_connect_protocol();
-                let io = TokioIo::new(stream);
-                builder
-                    .serve_connection_with_upgrades(io, service)
-                    .await
-                    .ok();
-            });
+            tokio::spawn(connection(TokioIo::new(stream), service));
         }
     });
     target
 }
 
+/// koio as a service of a server that speaks HTTP/1.1 and HTTP/2, without TLS.
+async fn auto_server(io: Io) -> Target {
+    service_target(io, |stream, service| async move {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http2().enable_connect_protocol();
+        let connection = builder.serve_connection_with_upgrades(stream, service);
+        connection.await.ok();
+    })
+    .await
+}
+
 /// koio as a service of hyper's own server.
 async fn hyper_server(io: Io) -> Target {
-    let service = io.into_service();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let target = Target::socket_io(listener.local_addr().expect("an address"));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(service.clone());
-            let connection = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .with_upgrades();
-            tokio::spawn(connection);
-        }
-    });
-    target
+    service_target(io, |stream, service| {
+        let connection = http1::Builder::new().serve_connection(stream, service);
+        connection.with_upgrades()
+    })
+    .await
 }
 
 #[tokio::test]
@@ -371,8 +377,7 @@ async fn inside_axum_a_session_ends_whose_answer_is_not_read() {
         });
     let handle = io.handle();
     let app = Router::new().layer(io.into_layer());
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    let (listener, target) = a_port().await;
     let task = tokio::spawn(async move { axum::serve(listener, app).await });
     for resets in [false, true] {
         let mut session = Polling::connect(target).await;

@@ -10,9 +10,8 @@ use axum::middleware::map_request;
 use koio::{Context, Io, handlers, on};
 use koio_tests::polling::Open;
 use koio_tests::{Client, Target, Transport, client::BOTH, http, serve};
-use tokio::net::TcpListener;
 
-use super::{axum_target, koio};
+use super::{a_port, axum_target, koio};
 
 /// With it a request is not plain, and hyper serves it.
 const LONG_WAY: (&str, &str) = ("Access-Control-Request-Method", "POST");
@@ -40,8 +39,7 @@ fn told(io: impl FnOnce(Io) -> Io) -> Io {
 /// axum, with what it knows of connections.
 async fn axum_with_connect_info(io: Io) -> Target {
     let app = Router::new().layer(io.into_layer());
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let target = Target::socket_io(listener.local_addr().expect("an address"));
+    let (listener, target) = a_port().await;
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
     target
