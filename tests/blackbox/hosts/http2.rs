@@ -10,6 +10,7 @@ use hyper::http::request::Builder;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use koio::{Context, Io, on};
+use koio_tests::polling::Open;
 use koio_tests::{Target, within};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -62,8 +63,15 @@ impl Http2 {
         let opening = self.request(Method::GET, &self.target.polling());
         let (status, body) = self.ask(opening, "").await;
         assert_eq!(status, 200, "{body}");
-        let sid = body.split('"').nth(3).expect("a session");
-        self.target.polling_of(sid)
+        self.target.polling_of(&Open::read(&body).sid)
+    }
+
+    /// The same, and connects to `/`.
+    async fn join(&mut self) -> String {
+        let session = self.open().await;
+        self.post(&session, "40").await;
+        assert!(self.poll(&session).await.starts_with("40{"));
+        session
     }
 
     async fn post(&mut self, path: &str, body: &str) {
@@ -113,6 +121,13 @@ impl Http2WebSocket {
         self.next().await.into_text().expect("a text").to_string()
     }
 
+    /// Reads the handshake of its session and connects to `/`.
+    async fn join(&mut self) {
+        assert!(self.text().await.starts_with("0{"));
+        self.send("40").await;
+        assert!(self.text().await.starts_with("40{"));
+    }
+
     async fn expect(&mut self, text: &str) {
         assert_eq!(self.text().await, text);
     }
@@ -134,9 +149,7 @@ async fn servers(io: impl Fn() -> Io) -> [Target; 2] {
 async fn over_http_2_a_page_of_the_same_host_connects_with_default_options() {
     for target in servers(|| koio(&Default::default())).await {
         let mut http = Http2::connect(target).await;
-        let session = http.open().await;
-        http.post(&session, "40").await;
-        assert!(http.poll(&session).await.starts_with("40{"));
+        let session = http.join().await;
         http.post(&session, r#"421["hit"]"#).await;
         assert_eq!(http.poll(&session).await, "431[1]");
         http.post(&session, "1").await;
@@ -177,9 +190,7 @@ async fn over_http_2_a_websocket_is_a_stream_of_the_connection() {
         let mut one = http.websocket(&path, PAGE).await.expect("a WebSocket");
         let mut other = http.websocket(&path, PAGE).await.expect("a WebSocket");
         for (number, socket) in [&mut one, &mut other].into_iter().enumerate() {
-            assert!(socket.text().await.starts_with("0{"));
-            socket.send("40").await;
-            assert!(socket.text().await.starts_with("40{"));
+            socket.join().await;
             socket.send(r#"421["hit"]"#).await;
             socket.expect(&format!("431[{}]", number + 1)).await;
         }
@@ -194,9 +205,7 @@ async fn over_http_2_a_websocket_is_a_stream_of_the_connection() {
 async fn over_http_2_a_session_moves_from_polling_to_a_websocket() {
     for target in servers(|| koio(&Default::default())).await {
         let mut http = Http2::connect(target).await;
-        let session = http.open().await;
-        http.post(&session, "40").await;
-        assert!(http.poll(&session).await.starts_with("40{"));
+        let session = http.join().await;
         let path = session.replace("transport=polling", "transport=websocket");
         let mut socket = http.websocket(&path, PAGE).await.expect("a WebSocket");
         socket.send("2probe").await;
@@ -221,9 +230,7 @@ async fn a_big_answer_and_a_big_event_pass_over_a_stream() {
         http.open().await;
         let path = target.websocket();
         let mut socket = http.websocket(&path, PAGE).await.expect("a WebSocket");
-        assert!(socket.text().await.starts_with("0{"));
-        socket.send("40").await;
-        assert!(socket.text().await.starts_with("40{"));
+        socket.join().await;
         socket.send(&format!(r#"421["echo","{text}"]"#)).await;
         assert!(socket.text().await == format!(r#"431["{text}"]"#));
     }
@@ -249,7 +256,7 @@ async fn handlers_see_the_head_of_a_request_over_http_2_as_over_http_1() {
         let request = http.request(Method::GET, &path);
         let request = request.header("cookie", "a=1").header("cookie", "b=2");
         let (_, body) = http.ask(request, "").await;
-        let session = target.polling_of(body.split('"').nth(3).expect("a session"));
+        let session = target.polling_of(&Open::read(&body).sid);
         http.post(&session, "40").await;
         http.poll(&session).await;
         http.post(&session, r#"421["head"]"#).await;
