@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use koio::{CloseReason, Context, handlers, on};
-use koio_tests::{Certificate, Client, Http, Polling, Target, Transport, Tunnel, WebSocket};
+use koio::{CloseReason, Context, Io, handlers, on};
+use koio_tests::{
+    Certificate, Client, Http, Polling, Running, Target, Transport, Tunnel, WebSocket,
+};
 use koio_tests::{client, run, tunnel, until, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -11,12 +13,18 @@ use tokio::net::UnixListener;
 use super::tls::{tls_of, tls_server};
 use super::{Folder, assert_serves, koio};
 
-#[tokio::test]
-async fn over_tls_both_transports_and_the_upgrade_work() {
+/// A server that speaks TLS, and the way of plain clients to it.
+async fn tunnelled(io: Io) -> (Running, Tunnel, Certificate) {
     let certificate = Certificate::new();
-    let (io, _reasons) = koio();
     let server = tls_server(io, tls_of(&certificate)).await;
     let tunnel = Tunnel::to_tls(server.addr, &certificate).await;
+    (server, tunnel, certificate)
+}
+
+#[tokio::test]
+async fn over_tls_both_transports_and_the_upgrade_work() {
+    let (io, _reasons) = koio();
+    let (_server, tunnel, _) = tunnelled(io).await;
     assert_serves(tunnel.target()).await;
     let mut client = Client::connect(tunnel.target(), Transport::WebSocket).await;
     client.send(r#"421["address"]"#).await;
@@ -26,10 +34,8 @@ async fn over_tls_both_transports_and_the_upgrade_work() {
 /// A page of `https://host:port`, whose browser leaves out the port if it is 443.
 #[tokio::test]
 async fn over_tls_a_page_of_the_same_origin_connects_by_default() {
-    let certificate = Certificate::new();
     let (io, _reasons) = koio();
-    let server = tls_server(io, tls_of(&certificate)).await;
-    let tunnel = Tunnel::to_tls(server.addr, &certificate).await;
+    let (_server, tunnel, _) = tunnelled(io).await;
     let path = tunnel.target().polling();
     for (host, origin, status) in [
         ("chat.example", "https://chat.example", 200),
@@ -57,11 +63,8 @@ async fn history(ctx: Context, count: u32) -> koio::Result<u32> {
 
 #[tokio::test]
 async fn over_tls_ready_waits_for_a_slow_reader_and_all_arrives() {
-    let certificate = Certificate::new();
     let (io, _reasons) = koio();
-    let io = io.handlers(handlers![history]);
-    let server = tls_server(io, tls_of(&certificate)).await;
-    let tunnel = Tunnel::to_tls(server.addr, &certificate).await;
+    let (server, tunnel, _) = tunnelled(io.handlers(handlers![history])).await;
     for transport in client::BOTH {
         let mut client = Client::connect(tunnel.target(), transport).await;
         // 8 MB, with the marks at 1 and 8 MiB.
@@ -113,10 +116,8 @@ async fn over_tls_a_client_that_does_not_read_is_cut() {
 
 #[tokio::test]
 async fn over_tls_a_session_closes_with_words_and_then_the_connection() {
-    let certificate = Certificate::new();
     let (io, _reasons) = koio();
-    let server = tls_server(io, tls_of(&certificate)).await;
-    let tunnel = Tunnel::to_tls(server.addr, &certificate).await;
+    let (server, tunnel, _) = tunnelled(io).await;
     let (mut socket, _) = WebSocket::session(tunnel.target()).await;
     socket.send("40").await;
     socket.text().await;
@@ -131,10 +132,8 @@ async fn over_tls_a_session_closes_with_words_and_then_the_connection() {
 /// Many clients end their connection without TLS's own goodbye: between two polls that ends nothing.
 #[tokio::test]
 async fn over_tls_a_connection_that_ends_without_a_goodbye_is_no_reset() {
-    let certificate = Certificate::new();
     let (io, mut reasons) = koio();
-    let server = tls_server(io, tls_of(&certificate)).await;
-    let tunnel = Tunnel::to_tls(server.addr, &certificate).await;
+    let (server, tunnel, certificate) = tunnelled(io).await;
     let mut session = Polling::connect(tunnel.target()).await;
     let connector = certificate.connector(&[]);
     for number in 0..3 {
