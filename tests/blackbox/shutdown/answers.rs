@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use koio::{Ack, Context, Io, Namespace, Result, State, handlers, on, server::Drained};
+use koio::{Ack, Context, Io, Namespace, Result, State, handlers, on};
 use koio_tests::{Transport, client};
-use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
+use tokio::{sync::oneshot, time::Instant};
 
+use super::{MINUTE, counted, shut_down};
 use crate::memory::{Memory, Peer, within};
 use crate::record::{self, Record};
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// Asks its own client, and answers what that said.
 #[on("ask back")]
@@ -51,16 +50,6 @@ async fn opened(transport: Transport) -> (Record, Memory, Peer) {
     let memory = recorded(&record);
     let peer = memory.client(transport).await;
     (record, memory, peer)
-}
-
-/// The sessions that were answered, cut and abandoned.
-fn counted(drained: Drained) -> (usize, usize, usize) {
-    (drained.answered, drained.cut, drained.abandoned)
-}
-
-fn shut_down(memory: &Memory) -> JoinHandle<Drained> {
-    let io = memory.io.clone();
-    tokio::spawn(async move { io.shutdown(MINUTE).await })
 }
 
 /// Polls or reads until the end, and wants nothing before it.

@@ -2,29 +2,33 @@
 
 use std::time::Duration;
 
-use koio::{CloseReason, Context, Io, Namespace, State, handlers, on};
+use koio::{CloseReason, Context, Io, Namespace, State, handlers, on, server::Drained};
 use koio_tests::{Bare, Client, Received, Transport, client, serve};
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 
-use crate::memory::Memory;
+use super::{MINUTE, shut_down};
+use crate::memory::{Memory, Peer};
 use crate::record::{self, Record};
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 fn recorded(record: &Record) -> Memory {
     Memory::new(Io::new().state(record.clone()).handlers(record::all()))
 }
 
-#[tokio::test(start_paused = true)]
-async fn while_a_server_shuts_down_new_clients_are_refused_with_503() {
+/// A server whose shutdown has begun, and waits for a handler of this client.
+async fn ending_at_work() -> (Memory, Peer, JoinHandle<Drained>) {
     let record = Record::default();
     let memory = recorded(&record);
     let mut busy = memory.client(Transport::WebSocket).await;
     busy.send(r#"42["work",1,5000]"#).await;
     record.until("begin 1").await;
-    let io = memory.io.clone();
-    let ending = tokio::spawn(async move { io.shutdown(MINUTE).await });
+    let ending = shut_down(&memory);
     tokio::task::yield_now().await;
+    (memory, busy, ending)
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_server_shuts_down_new_clients_are_refused_with_503() {
+    let (memory, _busy, ending) = ending_at_work().await;
     let path = "/socket.io/?EIO=4&transport=polling";
     let (status, _) = memory.request("GET", path, "").await;
     assert_eq!(status, 503);
@@ -44,8 +48,7 @@ async fn what_is_queued_at_a_shutdown_is_delivered() {
         for number in 0..500 {
             socket.emit("n", number).expect("room");
         }
-        let io = memory.io.clone();
-        let ending = tokio::spawn(async move { io.shutdown(MINUTE).await });
+        let ending = shut_down(&memory);
         for number in 0..500 {
             peer.expect(&format!(r#"42["n",{number}]"#)).await;
         }
@@ -73,9 +76,8 @@ async fn at_a_shutdown_running_handlers_finish_and_waiting_events_are_dropped() 
         }
         record.until("begin 0").await;
         let asked = socket.emit_with_ack::<()>("q", ());
-        let io = memory.io.clone();
         let started = Instant::now();
-        let ending = tokio::spawn(async move { io.shutdown(MINUTE).await });
+        let ending = shut_down(&memory);
         assert_eq!(peer.ended().await.0, [r#"420["q"]"#]);
         // It was waited for until the last handler had finished.
         let error = asked.await.expect_err("nobody to answer any more");
@@ -224,14 +226,7 @@ async fn clients_that_read_nothing_are_cut_if_their_patience_ends_with_the_shutd
 /// A client that leaves while the server shuts down is abandoned, in both counts.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_while_the_server_shuts_down_is_counted_alike_everywhere() {
-    let record = Record::default();
-    let memory = recorded(&record);
-    let mut busy = memory.client(Transport::WebSocket).await;
-    busy.send(r#"42["work",1,5000]"#).await;
-    record.until("begin 1").await;
-    let io = memory.io.clone();
-    let ending = tokio::spawn(async move { io.shutdown(MINUTE).await });
-    tokio::task::yield_now().await;
+    let (memory, busy, ending) = ending_at_work().await;
     busy.close().await;
     let drained = ending.await.expect("a shutdown");
     assert_eq!(
@@ -290,8 +285,7 @@ async fn a_connection_that_is_being_let_in_at_a_shutdown_does_not_hold_it_up() {
     for transport in client::BOTH {
         silent.push(memory.open(transport).await);
     }
-    let io = memory.io.clone();
-    let ending = tokio::spawn(async move { io.shutdown(MINUTE).await });
+    let ending = shut_down(&memory);
     for mut peer in silent {
         peer.ended().await;
     }
