@@ -1,4 +1,4 @@
-// Starts the chat as its users do: the binary, its environment, and the address that it prints.
+// Starts the chat as its users do, and other programs alike: the binary, its environment, and the address that it prints.
 // Build it first (`cargo build -p chat`). KOIO_BINARIES is the folder of the binaries, CHAT_BIN this one.
 
 import { spawn } from "node:child_process";
@@ -7,14 +7,18 @@ import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const binaries = process.env.KOIO_BINARIES ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
+export const binaries = process.env.KOIO_BINARIES ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
 const binary = process.env.CHAT_BIN ?? join(binaries, "chat");
 export const officialClient = fileURLToPath(new URL("node_modules/socket.io-client/dist", import.meta.url));
 
 /** `port` of the one that went, for a server that comes back; `within` is a command that runs the binary. */
-export async function startChat({ port = 0, env = {}, within = [] } = {}) {
-  const [command, ...args] = [...within, binary];
-  const child = spawn(command, args, { env: { ...process.env, CLIENT_DIR: officialClient, ...env, PORT: String(port) } });
+export const startChat = ({ port = 0, env = {}, within = [] } = {}) =>
+  startServer(binary, { CLIENT_DIR: officialClient, ...env, PORT: String(port) }, within);
+
+/** Starts a program that says on its error stream where it listens. */
+export async function startServer(program, env, within = []) {
+  const [command, ...args] = [...within, program];
+  const child = spawn(command, args, { env: { ...process.env, ...env } });
   const exited = once(child, "exit");
   const abandon = () => child.kill("SIGKILL"); // a test that was given up leaves no server behind
   process.once("exit", abandon);
@@ -29,7 +33,7 @@ export async function startChat({ port = 0, env = {}, within = [] } = {}) {
     });
     child.once("exit", () => resolve());
   });
-  if (!url) throw new Error(`${binary} ended with ${(await exited)[0]}: ${complaint}`);
+  if (!url) throw new Error(`${program} ended with ${(await exited)[0]}: ${complaint}`);
   return {
     url,
     port: Number(new URL(url).port),

@@ -1,39 +1,28 @@
 // A page that was served over https connects by default options to koio's own TLS, in a real browser.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { launch } from "./browser.mjs";
-import { officialClient } from "./chat-server.mjs";
-
-const binaries = process.env.KOIO_BINARIES ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
+import { binaries, officialClient, startServer } from "./chat-server.mjs";
 
 let browser, folder, server, url;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "koio-tls-"));
-  server = spawn(join(binaries, "koio-fixture"), [], { env: { ...process.env, KOIO_FIXTURE_TLS: folder, KOIO_FIXTURE_CLIENT: join(officialClient, "socket.io.js") } });
-  url = await new Promise((resolve, reject) => {
-    createInterface(server.stderr).on("line", (line) => {
-      const found = /^listening on (https:.*)$/.exec(line)?.[1];
-      if (found) resolve(found);
-    });
-    server.once("exit", (code) => reject(new Error(`the fixture ended with ${code}`)));
-  });
+  const env = { KOIO_FIXTURE_TLS: folder, KOIO_FIXTURE_CLIENT: join(officialClient, "socket.io.js") };
+  server = await startServer(join(binaries, "koio-fixture"), env);
+  url = server.url;
+  assert.match(url, /^https:/);
   // Not `ignoreHTTPSErrors`: that holds for requests and not for WebSockets.
   browser = await launch(["--ignore-certificate-errors"]);
 });
 
 after(async () => {
   await browser?.close();
-  server?.kill("SIGKILL");
-  if (server && server.exitCode === null) await once(server, "exit");
+  await server?.stop();
   await rm(folder, { recursive: true });
 });
 
