@@ -7,9 +7,10 @@ use std::time::Duration;
 use koio::Io;
 use koio::server::{Listener, Tls, rustls};
 use koio_tests::{Certificate, Http, Running, run, tunnel, until, within};
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WantsServerCert;
+use rustls::{ConfigBuilder, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -29,14 +30,25 @@ pub(super) fn tls_of(certificate: &Certificate) -> Tls {
     Tls::from_pem_files(cert, key).expect("a certificate")
 }
 
-fn config(certificate: &Certificate) -> ServerConfig {
+/// rustls's own types of a certificate and its key.
+fn pair(certificate: &Certificate) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
     let chain = CertificateDer::from_pem_slice(certificate.pem.as_bytes()).expect("PEM");
     let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).expect("PEM");
+    (chain, key)
+}
+
+/// A configuration that lacks its certificate.
+fn config_builder() -> ConfigBuilder<ServerConfig, WantsServerCert> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("TLS")
         .with_no_client_auth()
+}
+
+fn config(certificate: &Certificate) -> ServerConfig {
+    let (chain, key) = pair(certificate);
+    config_builder()
         .with_single_cert(vec![chain], key)
         .expect("a certificate")
 }
@@ -176,8 +188,7 @@ impl rustls::server::ResolvesServerCert for Renewed {
 }
 
 fn certified(certificate: &Certificate) -> Arc<rustls::sign::CertifiedKey> {
-    let chain = CertificateDer::from_pem_slice(certificate.pem.as_bytes()).expect("PEM");
-    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).expect("PEM");
+    let (chain, key) = pair(certificate);
     let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key");
     Arc::new(rustls::sign::CertifiedKey::new(vec![chain], key))
 }
@@ -186,12 +197,7 @@ fn certified(certificate: &Certificate) -> Arc<rustls::sign::CertifiedKey> {
 async fn a_certificate_may_change_while_the_server_runs() {
     let (old, new) = (Certificate::new(), Certificate::new());
     let resolver = Arc::new(Renewed(std::sync::Mutex::new(certified(&old))));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("TLS")
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::clone(&resolver) as _);
+    let config = config_builder().with_cert_resolver(Arc::clone(&resolver) as _);
     let (io, _reasons) = koio();
     let server = tls_server(io, Tls::new(config)).await;
     for (is, is_not) in [(&old, &new), (&new, &old)] {
