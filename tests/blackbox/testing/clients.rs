@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
-use koio::testing::{Connect, TestServer};
+use koio::testing::TestServer;
 use koio::{
     Args, Auth, Bytes, Context, Error, Handshake, Io, Namespace, Next, Params, Reply, Result, args,
     ensure, handlers, on,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use super::both_ways;
 
 #[derive(Deserialize)]
 struct Login {
@@ -88,11 +90,6 @@ fn app() -> Io {
             "/room/{id}",
             Namespace::new().handlers(handlers![which, shout]),
         )
-}
-
-/// The same client, over each transport.
-fn both_ways(connect: impl Fn() -> Connect) -> [Connect; 2] {
-    [connect(), connect().polling()]
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use koio::testing::{Connect, TestServer};
+use koio::testing::TestServer;
 use koio::{CloseReason, Context, Io, Result, State, handlers, on};
 
+use super::both_ways;
 use crate::record::Record;
 
 #[on("disconnect")]
@@ -30,14 +31,10 @@ async fn app() -> Result<(TestServer, Record)> {
     Ok((TestServer::new(io).await?, record))
 }
 
-fn both_ways(server: &TestServer) -> [Connect; 2] {
-    [server.connect("/"), server.connect("/").polling()]
-}
-
 #[tokio::test]
 async fn a_client_leaves_its_namespace_and_the_connection_stays() -> Result<()> {
     let (server, record) = app().await?;
-    for connect in both_ways(&server) {
+    for connect in both_ways(|| server.connect("/")) {
         let mut ann = connect.await?;
         let mut chat = ann.connect("/chat").await?;
         ann.disconnect().await?;
@@ -62,7 +59,7 @@ async fn a_client_leaves_its_namespace_and_the_connection_stays() -> Result<()> 
 #[tokio::test]
 async fn a_closed_connection_takes_all_its_clients_with_it() -> Result<()> {
     let (server, record) = app().await?;
-    for connect in both_ways(&server) {
+    for connect in both_ways(|| server.connect("/")) {
         let mut ann = connect.await?;
         let mut chat = ann.connect("/chat").await?;
         ann.close().await;
@@ -95,7 +92,7 @@ async fn a_lost_connection_is_heard_of_without_a_word() -> Result<()> {
 #[tokio::test]
 async fn a_frozen_client_is_given_up_by_the_heartbeat_and_not_before() -> Result<()> {
     let (server, record) = app().await?;
-    for connect in both_ways(&server) {
+    for connect in both_ways(|| server.connect("/")) {
         let mut ann = connect.await?;
         ann.freeze();
         server.advance(Duration::from_secs(44)).await;
@@ -111,7 +108,7 @@ async fn a_frozen_client_is_given_up_by_the_heartbeat_and_not_before() -> Result
 #[tokio::test]
 async fn a_frozen_client_that_thaws_in_time_gets_what_was_sent() -> Result<()> {
     let (server, record) = app().await?;
-    for connect in both_ways(&server) {
+    for connect in both_ways(|| server.connect("/")) {
         let mut ann = connect.await?;
         ann.freeze();
         server.advance(Duration::from_secs(30)).await;

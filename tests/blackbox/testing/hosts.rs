@@ -12,6 +12,8 @@ use koio::testing::TestServer;
 use koio::{Context, Io, Next, Result, ensure};
 use tokio_tungstenite::client_async;
 
+use super::both_ways;
+
 /// Lets in who has the cookie of the login.
 fn members() -> Io {
     Io::new().wrap(|ctx: Context, next: Next| async move {
@@ -46,11 +48,12 @@ async fn a_login_in_axum_gives_the_cookie_that_the_client_connects_with() -> Res
         .headers()
         .get("set-cookie")
         .and_then(|cookie| cookie.to_str().ok());
-    for polls in [false, true] {
-        let connect = server
-            .connect("/")
-            .header("cookie", cookie.unwrap_or_default());
-        let mut ann = if polls { connect.polling() } else { connect }.await?;
+    let with_cookie = || {
+        let connect = server.connect("/");
+        connect.header("cookie", cookie.unwrap_or_default())
+    };
+    for connect in both_ways(with_cookie) {
+        let mut ann = connect.await?;
         ann.expect_nothing().await;
     }
     let health = server
