@@ -255,6 +255,19 @@ impl Peer {
         assert!(self.try_send(text).await, "{text} was not taken");
     }
 
+    /// Sends these packets at once: over polling in one POST.
+    pub(crate) async fn send_at_once(&mut self, packets: &[impl AsRef<str>]) {
+        let packets: Vec<_> = packets.iter().map(AsRef::as_ref).collect();
+        match self {
+            Self::Polling(_) => self.send(&packets.join("\u{1e}")).await,
+            Self::WebSocket(_) => {
+                for packet in packets {
+                    self.send(packet).await;
+                }
+            }
+        }
+    }
+
     /// Sends a packet with one attachment.
     pub(crate) async fn send_with(&mut self, text: &str, bytes: &[u8]) {
         match self {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use koio::{Bytes, Context, Error, Io, Namespace, Next, Reply, Result, State, handlers, on};
-use koio_tests::{Frame, Polling, RawWebSocket, client};
+use koio_tests::{Frame, Polling, RawWebSocket, Transport, client};
 use tokio::time::Instant;
 
 use crate::memory::{Memory, Peer};
@@ -45,20 +45,13 @@ fn server(record: &Record) -> Memory {
     Memory::new(io)
 }
 
-/// Sends these packets at once: over polling in one POST.
-async fn send_at_once(peer: &mut Peer, packets: &[String]) {
-    if let Peer::Polling(session) = peer {
-        let (status, _) = session.post(&packets.join("\u{1e}")).await;
-        assert_eq!(status, 200);
-        return;
-    }
-    for packet in packets {
-        peer.send(packet).await;
-    }
-}
-
-fn texts(packets: &[&str]) -> Vec<String> {
-    packets.iter().map(|packet| (*packet).to_owned()).collect()
+/// A client that is in `/`, with nothing in the record yet.
+async fn connected(transport: Transport) -> (Record, Memory, Peer) {
+    let record = Record::default();
+    let memory = server(&record);
+    let peer = memory.client(transport).await;
+    record.take();
+    (record, memory, peer)
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,7 +66,7 @@ async fn they_wait_until_it_is_decided_and_are_handled_and_answered_in_order() {
             r#"42/slow,1["work",1,0]"#,
             r#"42/slow,["work",2,0]"#,
         ];
-        send_at_once(&mut peer, &texts(&packets)).await;
+        peer.send_at_once(&packets).await;
         peer.send_with(file, &[7; 100]).await;
         peer.send(r#"42/slow,4["work",4,0]"#).await;
         assert!(record.lines().is_empty(), "{:?}", record.lines());
@@ -97,12 +90,9 @@ async fn they_wait_until_it_is_decided_and_are_handled_and_answered_in_order() {
 #[tokio::test(start_paused = true)]
 async fn those_of_a_client_that_is_refused_are_dropped_and_counted_and_it_may_go_on() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = server(&record);
-        let mut peer = memory.client(transport).await;
-        record.take();
+        let (record, memory, mut peer) = connected(transport).await;
         let packets = ["40/no,", r#"42/no,1["work",1,0]"#, r#"42/no,["work",2,0]"#];
-        send_at_once(&mut peer, &texts(&packets)).await;
+        peer.send_at_once(&packets).await;
         assert!(peer.text().await.starts_with("44/no,"));
         assert_eq!(memory.count(|counts| counts.late_events), 2);
         // It may not know yet.
@@ -127,7 +117,7 @@ async fn those_for_a_namespace_that_there_is_not_are_dropped_and_counted() {
             "40",
             r#"421["work",2,0]"#,
         ];
-        send_at_once(&mut peer, &texts(&packets)).await;
+        peer.send_at_once(&packets).await;
         assert!(peer.text().await.starts_with("44/nothing,"));
         assert!(peer.text().await.starts_with("40{"));
         peer.expect("431[2]").await;
@@ -138,12 +128,9 @@ async fn those_for_a_namespace_that_there_is_not_are_dropped_and_counted() {
 #[tokio::test(start_paused = true)]
 async fn those_of_a_client_that_leaves_before_it_is_decided_are_dropped_and_counted() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = server(&record);
-        let mut peer = memory.client(transport).await;
-        record.take();
+        let (record, memory, mut peer) = connected(transport).await;
         let packets = ["40/slow,", r#"42/slow,["work",1,0]"#, "41/slow,"];
-        send_at_once(&mut peer, &texts(&packets)).await;
+        peer.send_at_once(&packets).await;
         tokio::time::sleep(2 * THINKS).await;
         peer.send(r#"421["work",2,0]"#).await;
         peer.expect("431[2]").await;
@@ -155,9 +142,7 @@ async fn those_of_a_client_that_leaves_before_it_is_decided_are_dropped_and_coun
 #[tokio::test(start_paused = true)]
 async fn as_many_as_a_queue_holds_are_read_and_the_others_when_it_is_decided() {
     for transport in client::BOTH {
-        let record = Record::default();
-        let memory = server(&record);
-        let mut peer = memory.client(transport).await;
+        let (_record, memory, mut peer) = connected(transport).await;
         let mut packets = vec!["40/slow,".to_owned()];
         packets.extend((0..16).map(|number| format!(r#"42/slow,["work",{number},0]"#)));
         // Behind the bound of 16.
@@ -165,7 +150,7 @@ async fn as_many_as_a_queue_holds_are_read_and_the_others_when_it_is_decided() {
         packets.extend((16..40).map(|number| format!(r#"42/slow,{number}["work",{number},0]"#)));
         let began = Instant::now();
         // A POST is answered when its packets were taken.
-        send_at_once(&mut peer, &packets).await;
+        peer.send_at_once(&packets).await;
         assert!(peer.text().await.starts_with(r#"40/slow,{"sid":""#));
         assert!(began.elapsed() >= THINKS);
         let mut answers = Vec::new();

@@ -178,17 +178,8 @@ async fn disconnect_all_by_one_namespace_answers_the_others_that_are_asked_for()
             "40/other,",
             r#"42/other,["work",1,0]"#,
         ];
-        match &mut peer {
-            // In one turn: the last two are sent before the client can know.
-            Peer::Polling(session) => {
-                session.post(&all.join("\u{1e}")).await;
-            }
-            Peer::WebSocket(_) => {
-                for packet in all {
-                    peer.send(packet).await;
-                }
-            }
-        }
+        // In one turn: the last two are sent before the client can know.
+        peer.send_at_once(&all).await;
         let mut words = last_words(&mut peer).await;
         words.sort();
         assert!(words.contains(&"41".to_owned()), "{words:?}");
