@@ -17,7 +17,7 @@ fn pair() -> Memory {
 }
 
 /// Lets the nodes' tasks apply what has been published.
-async fn settle() {
+pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 

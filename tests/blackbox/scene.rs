@@ -56,7 +56,7 @@ async fn kick(ctx: Context) {
 }
 
 #[on("file")]
-async fn file(bytes: koio::Bytes) -> usize {
+pub(crate) async fn file(bytes: koio::Bytes) -> usize {
     bytes.len()
 }
 

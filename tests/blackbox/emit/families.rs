@@ -8,6 +8,7 @@ use koio::{Context, Io, Namespace, Result, SocketId, handlers, on};
 use koio_tests::Transport;
 
 use super::nodes::Memory;
+use crate::cluster::settle;
 use crate::memory::Peer;
 
 #[on("say", ns = "/agents")]
@@ -32,11 +33,6 @@ async fn client(memory: &Memory, namespace: &str) -> (Peer, SocketId) {
     let mut peer = memory.open(Transport::WebSocket).await;
     let id = peer.join_as(&format!("40{namespace},")).await;
     (peer, id.parse().expect("an id"))
-}
-
-/// Lets the nodes' tasks apply what has been published.
-async fn settle() {
-    tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,6 +26,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::listeners::address;
+
 /// What the routes and the handlers of a server share.
 #[derive(Default)]
 struct Hits(AtomicUsize);
@@ -39,11 +41,6 @@ impl Hits {
 #[on("hit")]
 async fn hit(hits: koio::State<Arc<Hits>>) -> usize {
     hits.hit()
-}
-
-#[on("address")]
-async fn address(ctx: Context) -> Option<String> {
-    ctx.handshake().address().map(|peer| peer.ip().to_string())
 }
 
 async fn page(State(hits): State<Arc<Hits>>) -> String {

@@ -1,20 +1,23 @@
 //! Names that are too long, and too many: answered, and the connection goes on.
 
-use koio::{Io, Namespace, handlers, on};
-use koio_tests::{Client, Transport, client, serve};
+use koio::{Io, Namespace, handlers};
+use koio_tests::{Client, Running, Transport, client, serve};
 
-use crate::scene::echo;
-
-#[on("file")]
-async fn file(data: koio::Bytes) -> usize {
-    data.len()
-}
+use crate::scene::{echo, file};
 
 fn io() -> Io {
     Io::new()
         .handlers(handlers![echo, file])
         .namespace("/other", Namespace::new().handlers(handlers![echo]))
         .config(|config| config.socket.namespaces = 2)
+}
+
+/// A server, and a client in both of its namespaces.
+async fn connected(io: Io, transport: Transport) -> (Running, Client) {
+    let server = serve(io).await;
+    let mut client = Client::connect(server.target(), transport).await;
+    client.join("40/other,").await;
+    (server, client)
 }
 
 /// The client is in both namespaces as before.
@@ -31,9 +34,7 @@ const TOO_LONG: &str =
 #[tokio::test]
 async fn an_event_whose_name_is_too_long_is_answered_and_the_connection_goes_on() {
     for transport in client::BOTH {
-        let server = serve(io()).await;
-        let mut client = Client::connect(server.target(), transport).await;
-        client.join("40/other,").await;
+        let (server, mut client) = connected(io(), transport).await;
         let long = "x".repeat(256);
         client.send(format!(r#"421["{long}",1]"#)).await;
         client.expect(&format!("431{TOO_LONG}")).await;
@@ -69,9 +70,7 @@ async fn an_event_whose_name_is_too_long_and_whose_arguments_are_no_json_ends_th
 #[tokio::test]
 async fn a_namespace_whose_name_is_too_long_is_refused_with_both_numbers() {
     for transport in client::BOTH {
-        let server = serve(io()).await;
-        let mut client = Client::connect(server.target(), transport).await;
-        client.join("40/other,").await;
+        let (server, mut client) = connected(io(), transport).await;
         let name = format!("/{}", "x".repeat(299));
         let message = concat!(
             r#"{"message":"namespace of 300 bytes (packets.namespace 255)","#,
@@ -157,9 +156,7 @@ async fn a_namespace_that_is_refused_twice_takes_the_place_of_no_other() {
 #[tokio::test]
 async fn a_namespace_beyond_the_number_of_namespaces_is_refused_with_both_numbers() {
     let io = io().namespace("/third", Namespace::new());
-    let server = serve(io).await;
-    let mut client = Client::connect(server.target(), Transport::WebSocket).await;
-    client.join("40/other,").await;
+    let (_server, mut client) = connected(io, Transport::WebSocket).await;
     client.send("40/third,").await;
     client
         .expect(concat!(

@@ -12,9 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use koio::{Args, CloseReason, Context, Io, State, handlers, on};
+use koio::{CloseReason, Context, Io, State, handlers, on};
 use koio_tests::{Client, Polling, Received, Target, WebSocket, client};
 use tokio::sync::mpsc;
+
+use crate::scene::echo;
 
 /// A folder of its own, which is removed at the end.
 pub(crate) struct Folder(PathBuf);
@@ -45,13 +47,8 @@ impl Drop for Folder {
     }
 }
 
-#[on("echo")]
-async fn echo(args: Args) -> Args {
-    args
-}
-
 #[on("address")]
-async fn address(ctx: Context) -> Option<String> {
+pub(crate) async fn address(ctx: Context) -> Option<String> {
     ctx.handshake().address().map(|peer| peer.ip().to_string())
 }
 
