@@ -3,11 +3,14 @@
 //! `KOIO_NGINX_IDLE=long` is the long form: connections that are idle for 70 s, with the times of koio and nginx as they are.
 
 use std::env;
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use koio_tests::{Certificate, Client, Http, Polling, Running, Target, Transport, Tunnel};
-use koio_tests::{client, run, serve, within};
+use koio_tests::{client, http, run, serve, within};
 use tokio::net::UnixListener;
 
 use crate::listeners::{Folder, assert_serves, koio};
@@ -44,6 +47,15 @@ async fn plain_nginx(folder: &Folder, server: &str) -> Nginx {
     Nginx::with(folder.path(), addr, &http).await
 }
 
+/// A Unix socket at `path` that nginx's workers, who are another user's, may connect to.
+fn listen_for_nginx(path: &Path) -> UnixListener {
+    // The file of a server that has gone stays.
+    fs::remove_file(path).ok();
+    let listener = UnixListener::bind(path).expect("a socket");
+    fs::set_permissions(path, Permissions::from_mode(0o666)).expect("a file");
+    listener
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_configuration_of_the_guide_both_transports_and_the_upgrade_work() {
     if !Nginx::is_there() {
@@ -60,11 +72,8 @@ async fn with_the_configuration_of_the_guide_both_transports_and_the_upgrade_wor
         (format!("http://{}", nginx.addr), 200),
         ("http://evil.example".to_owned(), 403),
     ] {
-        let mut http = Http::connect(nginx.addr).await;
-        let host = nginx.addr;
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n");
-        http.write(head).await;
-        let answer = http.response().await.expect("an answer");
+        let headers = [("Origin", &*origin)];
+        let answer = http::request(nginx.addr, "GET", &path, &headers).await;
         assert_eq!(answer.status, status, "{origin}");
     }
 }
@@ -80,20 +89,15 @@ async fn over_a_unix_socket_behind_nginx_both_transports_work_and_a_restart_is_s
     let nginx = plain_nginx(&folder, at.trim_end_matches(':')).await;
     let target = Target::socket_io(nginx.addr);
     for _ in 0..2 {
-        // A socket file stays when its server has gone.
-        std::fs::remove_file(&socket).ok();
-        let listener = UnixListener::bind(&socket).expect("a socket");
-        // nginx's workers are another user's.
-        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-        std::fs::set_permissions(&socket, everybody).expect("a file");
+        let listener = listen_for_nginx(&socket);
         let (io, _reasons) = koio();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = run(io.serve(listener).expect("a server"), nowhere);
         assert_serves(target).await;
         let client = Client::connect(target, Transport::WebSocket).await;
         leave(server, client).await;
-        // Until the next one listens, nginx says that nobody is there.
-        let answer = koio_tests::http::get(nginx.addr, &target.polling()).await;
+        // Until the next server listens, nginx has none to pass a request to.
+        let answer = http::get(nginx.addr, &target.polling()).await;
         assert_eq!(answer.status, 502);
     }
 }
@@ -138,17 +142,17 @@ async fn behind_nginx_no_idle_time_of_a_connection_costs_a_request() {
                 // Nothing is under way meanwhile, so nginx's connections are idle.
                 session.post("1").await;
                 tokio::time::sleep(Duration::from_millis(pause)).await;
-                let answer = koio_tests::http::get(target.addr, &target.polling()).await;
+                let answer = http::get(target.addr, &target.polling()).await;
                 assert_eq!(answer.status, 200, "after {pause} ms");
             }
         });
     }
     tries.join_all().await;
-    let log = std::fs::read_to_string(folder.path().join("error.log")).unwrap_or_default();
+    let log = fs::read_to_string(folder.path().join("error.log")).unwrap_or_default();
     assert!(!log.contains("upstream prematurely closed"), "{log}");
 }
 
-/// TLS ends in nginx, which tells koio over a Unix socket who came, and how.
+/// TLS ends in nginx, which tells koio over a Unix socket the address, scheme and host.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_nginx_with_tls_the_client_has_its_address_and_a_page_its_origin() {
     if !Nginx::is_there() {
@@ -157,9 +161,7 @@ async fn behind_nginx_with_tls_the_client_has_its_address_and_a_page_its_origin(
     let folder = Folder::new();
     let certificate = Certificate::new();
     let (cert, key) = certificate.write(folder.path());
-    let listener = UnixListener::bind(folder.socket()).expect("a socket");
-    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    std::fs::set_permissions(folder.socket(), everybody).expect("a file");
+    let listener = listen_for_nginx(&folder.socket());
     let (io, _reasons) = koio();
     let server = io.trust_proxies(["unix"]).serve(listener);
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
