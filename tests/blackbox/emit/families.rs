@@ -1,5 +1,5 @@
-//! Which namespaces an emit means: the event's own, one by its name, a family by its pattern, and one that nobody can be
-//! in. On two nodes the clients are on one and the other in turn.
+//! Which namespaces an emit means: the event's own, one by its name, a family by its pattern, and one that no client can
+//! be in. On two nodes the clients are on one and the other in turn.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -194,7 +194,7 @@ async fn what_a_middleware_of_axum_has_found_reaches_the_handlers() {
     for (io, headers, expected) in [
         (io().keep_extension::<User>(), &ann[..], r#"431["ann"]"#),
         (io().keep_extension::<User>(), &[], "431[null]"),
-        // Nothing is kept that nobody asked for.
+        // Without `keep_extension` none is kept.
         (io(), &ann, "431[null]"),
     ] {
         let app = Router::new().layer(io.into_layer());

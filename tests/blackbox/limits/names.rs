@@ -44,7 +44,7 @@ async fn an_event_whose_name_is_too_long_is_answered_and_the_connection_goes_on(
         client.expect(&format!("43/other,2{TOO_LONG}")).await;
         client.send(format!("423[{}]", "1".repeat(256))).await;
         client.expect(&format!("433{TOO_LONG}")).await;
-        // Its client waits for no answer.
+        // This one asks for no ack.
         client.send(format!(r#"42["{long}"]"#)).await;
         let binary = format!(r#"451-4["{long}",{{"_placeholder":true,"num":0}}]"#);
         client.send_with(&binary, &[b"data"]).await;

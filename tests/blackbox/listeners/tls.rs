@@ -1,4 +1,4 @@
-//! TLS on koio's own listener: certificates, handshakes, and who does not make one.
+//! TLS on koio's own listener: certificates, handshakes, and clients that make none.
 
 use std::fs;
 use std::sync::Arc;
@@ -68,10 +68,10 @@ async fn http_1_1_alone_is_announced_whatever_the_configuration_says() {
         let browser = certificate.connector(&[b"h2", b"http/1.1"]);
         let stream = tunnel::tls(server.addr, &browser).await.expect("TLS");
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-        // Who knows HTTP/2 alone is told so by TLS itself.
+        // A client that knows HTTP/2 alone is told so by TLS itself.
         let modern = certificate.connector(&[b"h2"]);
         assert!(tunnel::tls(server.addr, &modern).await.is_err());
-        // And who says nothing is served.
+        // And one without ALPN is served.
         let plain = certificate.connector(&[]);
         assert!(tunnel::tls(server.addr, &plain).await.is_ok());
     }

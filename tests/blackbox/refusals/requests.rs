@@ -1,4 +1,4 @@
-//! Requests.
+//! Refused requests: their answers, and what the log says of each.
 
 use koio::Io;
 use koio_tests::{Http, Polling, RawWebSocket, Target, http, serve};

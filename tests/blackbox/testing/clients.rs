@@ -28,7 +28,7 @@ async fn came(ctx: Context, _: Auth<Login>) -> Result<()> {
     ctx.socket().join("members")
 }
 
-/// Refuses whoever has no token.
+/// Refuses clients without the token.
 async fn has_token(ctx: Context, next: Next) -> Result<Reply> {
     let login: Login = ctx.handshake().auth()?;
     ensure!(login.token == "t", "token", "no such token");

@@ -14,7 +14,7 @@ use tokio_tungstenite::client_async;
 
 use super::both_ways;
 
-/// Lets in who has the cookie of the login.
+/// Lets in clients with the cookie of the login.
 fn members() -> Io {
     Io::new().wrap(|ctx: Context, next: Next| async move {
         let cookie = ctx.handshake().headers().get("cookie");
