@@ -5,6 +5,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { WAYS, ask, closeAll, connect, once } from "./support/client.js";
 import { blocks, printsWhatItSays } from "./support/pages.js";
 import { startAt } from "./support/server.js";
+import { until, within } from "./support/within.js";
 
 // The program is compiled as printed, and what is printed says port 3000.
 const url = "http://127.0.0.1:3000";
@@ -57,7 +58,7 @@ describe("the program of the documentation", () => {
       // Who is gone is gone from the user's room.
       for (const device of devices) device.disconnect();
       const gone = async () => !(await ask(sender, "private", { to: `cleo-${way}`, text: "?" }))[0].delivered;
-      while (!(await gone())) await new Promise((resolve) => setTimeout(resolve, 20));
+      await within("the room to be empty", until(gone));
     });
 
     it(`answers a payload that does not fit with what is wrong, over ${way}`, async () => {

@@ -5,7 +5,7 @@ import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-import { within } from "./within.js";
+import { until, within } from "./within.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -30,10 +30,6 @@ export async function startAt(port, binary, args = []) {
   const ready = until(() => answers(port));
   await within(`${binary} to start`, Promise.race([ready, server.wait(() => false)]));
   return server;
-}
-
-async function until(condition) {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 function answers(port) {

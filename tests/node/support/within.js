@@ -9,3 +9,8 @@ export function within(what, promise, ms = PATIENCE) {
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
+
+/** Resolves when `condition`, which may be asynchronous, holds. */
+export async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
