@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::env;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use self::clients::{Client, Clients};
@@ -49,10 +50,20 @@ impl Drop for Folder {
     }
 }
 
-/// A port that was free a moment ago, for a program that can't say which one it took.
+/// A port that was free a moment ago, for a program that can't say which one it took. It is below those that the system gives to
+/// connections and to listeners on port 0, so that no other test gets it before the program binds it.
 pub(super) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() % 20_000;
+    let free = (0..20_000).find_map(|_| {
+        let offset = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + (first + offset) % 20_000;
+        let port = u16::try_from(port).expect("a port");
+        TcpListener::bind(("127.0.0.1", port))
+            .is_ok()
+            .then_some(port)
+    });
+    free.expect("a port")
 }
 
 /// Restarts both nodes, one after the other, and ends both when the clients have left.
