@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use koio::cluster::{self, Broker, Inbox, NodeId, PartialAnswer, PublishError, Topic};
+use koio::cluster::{self, Broker, Inbox, Message, NodeId, PartialAnswer, PublishError, Topic};
 use koio::{Io, SocketId};
 use koio_tests::{Received, Transport};
 use serde::{Deserialize, Serialize};
@@ -204,12 +204,7 @@ impl Broker for WithSilentNode {
         self.0.join(inbox);
     }
 
-    fn publish(
-        &self,
-        from: &NodeId,
-        topic: &Topic,
-        message: hyper::body::Bytes,
-    ) -> Result<(), PublishError> {
+    fn publish(&self, from: &NodeId, topic: &Topic, message: &Message) -> Result<(), PublishError> {
         self.0.publish(from, topic, message)
     }
 
@@ -261,7 +256,7 @@ impl Broker for Broken {
         inbox.node_up(NodeId::new("other"));
     }
 
-    fn publish(&self, _: &NodeId, _: &Topic, _: hyper::body::Bytes) -> Result<(), PublishError> {
+    fn publish(&self, _: &NodeId, _: &Topic, _: &Message) -> Result<(), PublishError> {
         Err(PublishError::new("broken"))
     }
 
@@ -319,31 +314,25 @@ async fn an_ack_of_a_socket_that_no_node_could_be_asked_for_is_a_partial_answer_
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_none_is_counted_and_ignored() {
-    let broker = cluster::Memory::new();
-    let one = Node::new(Io::new().cluster(broker.clone()));
-    let topic = Topic::Node(NodeId::new("nowhere"));
-    broker
-        .publish(&NodeId::new("x"), &topic, "?".into())
-        .expect("taken");
-    assert_eq!(one.io.counts().cluster_malformed, 0);
+    /// Gives each node bytes that nobody of the cluster has sent.
     struct Inject;
     impl Broker for Inject {
         fn join(&self, inbox: Inbox) {
-            inbox.deliver("nonsense".into()).expect("room");
+            for bytes in ["", "nonsense", "\u{3}\0\0\0\u{2}{}"] {
+                match Message::decode(bytes.into()) {
+                    Ok(message) => inbox.deliver(message).expect("room"),
+                    Err(error) => inbox.malformed(&error),
+                }
+            }
         }
-        fn publish(
-            &self,
-            _: &NodeId,
-            _: &Topic,
-            _: hyper::body::Bytes,
-        ) -> Result<(), PublishError> {
+        fn publish(&self, _: &NodeId, _: &Topic, _: &Message) -> Result<(), PublishError> {
             Ok(())
         }
         fn leave(&self, _: &NodeId) {}
     }
-    let two = Node::new(Io::new().cluster(Inject));
+    let node = Node::new(Io::new().cluster(Inject));
     settle().await;
-    assert_eq!(two.io.counts().cluster_malformed, 1);
+    assert_eq!(node.io.counts().cluster_malformed, 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,17 +2,15 @@
 
 use std::{error::Error, fmt, sync::Arc};
 
-use bytes::Bytes;
-
-use super::{inbox::Inbox, node::NodeId};
+use super::{inbox::Inbox, message::ClusterMessage, node::NodeId};
 use crate::ids::Room;
 
 /// Carries messages between the servers of a cluster: [`Memory`](super::Memory) within one process, a message broker
 /// between several.
 ///
-/// A broker carries bytes and knows nothing of their meaning. Delivery is at most once: a lost message is a gap for the
-/// sockets of the nodes that did not get it, and nothing else. The messages of one node on one topic arrive in the
-/// order in which it published them.
+/// A broker knows nothing of what messages mean: it carries the bytes that [`Message::encode`](super::Message::encode) makes of
+/// one. Delivery is at most once: a lost message is a gap for the sockets of the nodes that did not get it, and nothing
+/// else. The messages of one node on one topic arrive in the order in which it published them.
 ///
 /// No method may block: emits call them.
 pub trait Broker: Send + Sync + 'static {
@@ -25,7 +23,12 @@ pub trait Broker: Send + Sync + 'static {
     /// # Errors
     /// The broker can't take the message now, for instance because its queue is full. The message is then dropped and
     /// counted ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
-    fn publish(&self, from: &NodeId, topic: &Topic, message: Bytes) -> Result<(), PublishError>;
+    fn publish(
+        &self,
+        from: &NodeId,
+        topic: &Topic,
+        message: &ClusterMessage,
+    ) -> Result<(), PublishError>;
 
     /// A server leaves: it has shut down, or was dropped. Nothing is published by it any more, and its inbox takes
     /// nothing. Called once for each server.

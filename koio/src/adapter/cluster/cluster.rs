@@ -15,10 +15,10 @@ use tokio::task::AbortHandle;
 use super::{
     super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
     broker::{Broker, Topic},
-    codec,
     inbox::Inbox,
-    message::{Address, ClusterEnvelope, ClusterMessage},
+    message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
+    request_id::RequestId,
     requests::{FetchCollector, RequestGuard, Requests},
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) struct Cluster {
     /// The broker refused the last message; logged once, until it takes one again.
     refused: AtomicBool,
     /// The `Ask` requests of other nodes that are being answered: the task of each, and the waits of its sockets.
-    pub(super) serving: Mutex<HashMap<(NodeId, u64), (AbortHandle, AskGuard)>>,
+    pub(super) serving: Mutex<HashMap<(NodeId, RequestId), (AbortHandle, AskGuard)>>,
     /// The cluster itself, for [`AskedNodes`].
     this: Weak<Self>,
     left: AtomicBool,
@@ -81,19 +81,10 @@ impl Cluster {
     }
 
     /// Publishes a message, for all nodes or for one. `false` if the broker refused it.
-    pub(super) fn publish(&self, topic: &Topic, message: ClusterMessage) -> bool {
-        let envelope = ClusterEnvelope {
-            from: self.inbox.node().clone(),
-            message,
-        };
-        let published = match codec::encode(&envelope) {
-            Ok(bytes) => self
-                .broker
-                .publish(self.inbox.node(), topic, bytes)
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        match published {
+    pub(super) fn publish(&self, topic: &Topic, body: MessageBody) -> bool {
+        let node = self.inbox.node();
+        let message = ClusterMessage::new(node.clone(), body);
+        match self.broker.publish(node, topic, &message) {
             Ok(()) => {
                 if self.refused.swap(false, Ordering::Relaxed) {
                     tracing::info!("the broker takes messages again");
@@ -101,6 +92,7 @@ impl Cluster {
                 true
             }
             Err(error) => {
+                let error = error.to_string();
                 let observation = Observation::ClusterUnpublished { cause: &error };
                 self.local.observers().notify(&observation);
                 if !self.refused.swap(true, Ordering::Relaxed) {
@@ -117,7 +109,7 @@ impl Cluster {
     fn publish_to(
         &self,
         to: Destination<'_>,
-        message: impl FnOnce(Address) -> ClusterMessage,
+        message: impl FnOnce(Address) -> MessageBody,
     ) -> bool {
         if self.inbox.is_alone() {
             return true;
@@ -137,7 +129,7 @@ impl Cluster {
         &self,
         here: Result<()>,
         to: Destination<'_>,
-        message: impl FnOnce(Address) -> ClusterMessage,
+        message: impl FnOnce(Address) -> MessageBody,
     ) -> Result<()> {
         let published = self.publish_to(to, message);
         here?;
@@ -164,7 +156,7 @@ impl Adapter for Cluster {
             return here;
         }
         if let Some(packet) = NeutralPacket::of_frame(packet, to.namespace) {
-            self.publish_to(to, |to| ClusterMessage::Broadcast {
+            self.publish_to(to, |to| MessageBody::Broadcast {
                 to,
                 volatile,
                 packet,
@@ -194,8 +186,8 @@ impl Adapter for Cluster {
         let published = match (&request, packet) {
             (Some(request), Some(packet)) => {
                 let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                let request = request.id;
-                self.publish_to(to, |to| ClusterMessage::Ask {
+                let request = request.id.clone();
+                self.publish_to(to, |to| MessageBody::Ask {
                     request,
                     to,
                     wait,
@@ -226,8 +218,8 @@ impl Adapter for Cluster {
         let answers = Arc::new(FetchCollector::new(nodes));
         let request = self.requests.begin_fetch(&answers);
         let published = request.as_ref().is_some_and(|request| {
-            let request = request.id;
-            self.publish_to(to, |to| ClusterMessage::Fetch { request, to })
+            let request = request.id.clone();
+            self.publish_to(to, |to| MessageBody::Fetch { request, to })
         });
         Box::pin(async move {
             // Dropped with the future: answers that come later are ignored.
@@ -244,14 +236,14 @@ impl Adapter for Cluster {
     }
 
     fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.change(self.local.join(to, room), to, |to| ClusterMessage::Join {
+        self.change(self.local.join(to, room), to, |to| MessageBody::Join {
             to,
             room: room.clone(),
         })
     }
 
     fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.change(self.local.leave(to, room), to, |to| ClusterMessage::Leave {
+        self.change(self.local.leave(to, room), to, |to| MessageBody::Leave {
             to,
             room: room.clone(),
         })
@@ -259,7 +251,7 @@ impl Adapter for Cluster {
 
     fn disconnect(&self, to: Destination<'_>) -> Result<()> {
         self.change(self.local.disconnect(to), to, |to| {
-            ClusterMessage::Disconnect { to }
+            MessageBody::Disconnect { to }
         })
     }
 
@@ -293,8 +285,8 @@ impl Drop for AskedNodes {
                 namespace: Arc::clone(&self.namespace),
                 room: None,
             };
-            let request = self.request.id;
-            cluster.publish(&topic, ClusterMessage::GiveUp { request });
+            let request = self.request.id.clone();
+            cluster.publish(&topic, MessageBody::GiveUp { request });
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
-use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
-use super::node::NodeId;
+use super::{message::ClusterMessage, node::NodeId};
+use crate::wire;
 
 /// The most messages that may wait.
 const MAX_MESSAGES: usize = 8_192;
@@ -39,12 +39,29 @@ struct InboxQueue {
 }
 
 /// What an [`Inbox`] gives to its node.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum InboxItem {
-    Message(Bytes),
+    Message(ClusterMessage),
     NodeDown(NodeId),
+    /// What arrived was no message.
+    Malformed(String),
     /// The number of messages that were dropped since the last `Dropped`.
     Dropped(u64),
+}
+
+impl InboxItem {
+    /// Whether the bounds of the queue are for it.
+    fn is_message(&self) -> bool {
+        matches!(self, Self::Message(_) | Self::Malformed(_))
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Message(message) => message.size(),
+            Self::Malformed(cause) => cause.len(),
+            Self::NodeDown(_) | Self::Dropped(_) => 0,
+        }
+    }
 }
 
 /// The node has left, or is so far behind that the message was dropped.
@@ -80,19 +97,35 @@ impl Inbox {
     /// # Errors
     /// The message was dropped: too much waits, or the node has left. The broker need not do anything; the node counts
     /// and logs what it drops while it is in the cluster.
-    pub fn deliver(&self, message: Bytes) -> Result<(), Lagging> {
+    pub fn deliver(&self, message: ClusterMessage) -> Result<(), Lagging> {
+        if message.from == self.0.node {
+            return Ok(());
+        }
+        self.push(InboxItem::Message(message))
+    }
+
+    /// What arrived for this node is no message: it is counted
+    /// ([`Counts::cluster_malformed`](crate::observe::Counts::cluster_malformed)) and logged with its cause, of which the
+    /// beginning is kept.
+    pub fn malformed(&self, cause: &dyn fmt::Display) {
+        let cause = wire::shorten(cause.to_string());
+        // If it is dropped, it is counted as that.
+        let _ = self.push(InboxItem::Malformed(cause));
+    }
+
+    fn push(&self, item: InboxItem) -> Result<(), Lagging> {
         let mut queue = self.0.queue.lock();
         if queue.closed {
             return Err(Lagging);
         }
-        let bytes = queue.bytes + message.len();
+        let bytes = queue.bytes + item.size();
         if queue.messages >= MAX_MESSAGES || (bytes > MAX_BYTES && queue.messages > 0) {
             queue.dropped += 1;
             return Err(Lagging);
         }
         queue.bytes = bytes;
         queue.messages += 1;
-        queue.items.push_back(InboxItem::Message(message));
+        queue.items.push_back(item);
         drop(queue);
         self.0.arrived.notify_one();
         Ok(())
@@ -116,10 +149,11 @@ impl Inbox {
         }
         drop(nodes);
         let mut queue = self.0.queue.lock();
-        let item = InboxItem::NodeDown(node.clone());
+        let is_down =
+            |item: &InboxItem| matches!(item, InboxItem::NodeDown(queued) if queued == node);
         // Once is enough, so that a node that comes and goes does not fill the queue.
-        if !queue.closed && !queue.items.contains(&item) {
-            queue.items.push_back(item);
+        if !queue.closed && !queue.items.iter().any(is_down) {
+            queue.items.push_back(InboxItem::NodeDown(node.clone()));
         }
         drop(queue);
         self.0.arrived.notify_one();
@@ -149,9 +183,9 @@ impl Inbox {
                     return Some(InboxItem::Dropped(std::mem::take(&mut queue.dropped)));
                 }
                 if let Some(item) = queue.items.pop_front() {
-                    if let InboxItem::Message(message) = &item {
+                    if item.is_message() {
                         queue.messages -= 1;
-                        queue.bytes -= message.len();
+                        queue.bytes -= item.size();
                     }
                     return Some(item);
                 }

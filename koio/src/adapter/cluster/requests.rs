@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::{
     super::{AckCollector, AckOutcome, SocketView},
     node::NodeId,
+    request_id::RequestId,
 };
 use crate::ids::SocketId;
 
@@ -25,7 +26,7 @@ const MAX_REQUESTS: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     last: AtomicU64,
-    pending: Mutex<HashMap<u64, ClusterRequest>>,
+    pending: Mutex<HashMap<RequestId, ClusterRequest>>,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ struct FetchState {
 #[derive(Debug)]
 pub(super) struct RequestGuard {
     requests: Arc<Requests>,
-    pub(super) id: u64,
+    pub(super) id: RequestId,
 }
 
 impl Drop for RequestGuard {
@@ -66,8 +67,9 @@ impl Requests {
         if pending.len() >= MAX_REQUESTS {
             return None;
         }
-        let id = self.last.fetch_add(1, Ordering::Relaxed);
-        pending.insert(id, request);
+        let number = self.last.fetch_add(1, Ordering::Relaxed);
+        let id = RequestId::numbered(number);
+        pending.insert(id.clone(), request);
         Some(RequestGuard {
             requests: Arc::clone(self),
             id,
@@ -85,28 +87,28 @@ impl Requests {
         self.begin(ClusterRequest::Ask(Arc::clone(answers)))
     }
 
-    fn ask(&self, request: u64) -> Option<Arc<AckCollector>> {
-        match self.pending.lock().get(&request)? {
+    fn ask(&self, request: &RequestId) -> Option<Arc<AckCollector>> {
+        match self.pending.lock().get(request)? {
             ClusterRequest::Ask(answers) => Some(Arc::clone(answers)),
             ClusterRequest::Fetch(_) => None,
         }
     }
 
-    pub(super) fn fetched(&self, request: u64, node: &NodeId, sockets: Vec<SocketView>) {
-        let answers = match self.pending.lock().get(&request) {
+    pub(super) fn fetched(&self, request: &RequestId, node: &NodeId, sockets: Vec<SocketView>) {
+        let answers = match self.pending.lock().get(request) {
             Some(ClusterRequest::Fetch(answers)) => Arc::clone(answers),
             _ => return,
         };
         answers.node_answered(node, sockets);
     }
 
-    pub(super) fn asked(&self, request: u64, node: &NodeId, sockets: Vec<SocketId>) {
+    pub(super) fn asked(&self, request: &RequestId, node: &NodeId, sockets: Vec<SocketId>) {
         if let Some(answers) = self.ask(request) {
             answers.node_asked(node, sockets);
         }
     }
 
-    pub(super) fn answered(&self, request: u64, (socket, outcome): AckOutcome) {
+    pub(super) fn answered(&self, request: &RequestId, (socket, outcome): AckOutcome) {
         if let Some(answers) = self.ask(request) {
             answers.resolve(socket, outcome);
         }
