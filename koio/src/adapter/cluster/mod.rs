@@ -13,6 +13,9 @@ mod memory;
 mod message;
 mod node;
 #[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
+mod node_wire;
+#[cfg(any(test, feature = "redis"))]
 #[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
 mod publish_queue;
 mod receive;
