@@ -30,6 +30,10 @@ const SOCKET_ID_MARK: u8 = b'_';
 pub struct SocketId([u8; SOCKET_ID_CHARS]);
 
 impl SocketId {
+    /// Stands for a socket whose id is not known: the answers of clients of a Node server in the
+    /// [cluster](crate::cluster) come without it. No socket has this id.
+    pub const UNKNOWN: Self = Self(*b"_-------------------");
+
     /// Draws a fresh id from the operating system's randomness.
     pub(crate) fn random() -> Result<Self, NoRandomness> {
         let random: [u8; SOCKET_ID_RANDOM] = random::bytes()?;

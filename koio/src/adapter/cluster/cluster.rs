@@ -14,12 +14,13 @@ use tokio::task::AbortHandle;
 
 use super::{
     super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
+    awaited::AwaitedNodes,
     broker::{Broker, Topic},
-    inbox::Inbox,
+    inbox::{CountFuture, Inbox},
     message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
     request_id::RequestId,
-    requests::{FetchCollector, RequestGuard, Requests},
+    requests::{NodeAnswers, RequestGuard, Requests},
 };
 use crate::{
     Error, Result,
@@ -55,8 +56,8 @@ impl Cluster {
         Ok(Arc::new_cyclic(|this| Self {
             local,
             broker,
+            requests: Requests::of(&node),
             inbox: Inbox::new(node),
-            requests: Arc::default(),
             refused: AtomicBool::new(false),
             serving: Mutex::default(),
             this: this.clone(),
@@ -124,6 +125,18 @@ impl Cluster {
         self.publish(&topic, message(Address::new(to.namespace, to.target)))
     }
 
+    /// Whom a request waits for; `None` if nobody else is in the cluster. Then the count of the servers without names, which
+    /// know no families.
+    fn awaited(&self, to: Destination<'_>) -> Option<(AwaitedNodes, Option<CountFuture>)> {
+        if self.inbox.is_alone() {
+            return None;
+        }
+        let unnamed = self.inbox.unnamed().filter(|_| to.family.is_none());
+        let count = unnamed.map(|servers| servers.count(to.namespace));
+        let nodes = AwaitedNodes::new(self.inbox.nodes(), count.is_some());
+        Some((nodes, count))
+    }
+
     /// Publishes a change that was made on this node; `here` is its result.
     fn change(
         &self,
@@ -174,13 +187,10 @@ impl Adapter for Cluster {
         answers: &Arc<AckCollector>,
     ) -> (AskGuard, usize) {
         let here = self.local.ask(to, packet, ack, wait, answers);
-        let nodes = self.inbox.nodes();
-        if nodes.is_empty() {
+        let Some((nodes, count)) = self.awaited(to) else {
             return here;
-        }
-        for node in nodes {
-            answers.expect_node(node);
-        }
+        };
+        answers.expect_nodes(nodes);
         let request = self.requests.begin_ask(answers);
         let packet = NeutralPacket::of_frame(packet, to.namespace);
         let published = match (&request, packet) {
@@ -198,6 +208,9 @@ impl Adapter for Cluster {
         };
         if !published {
             answers.nodes_unreachable();
+        } else if let Some(count) = count {
+            let answers = Arc::clone(answers);
+            tokio::spawn(async move { answers.servers_counted(count.await) });
         }
         let (guard, recipients) = here;
         let asked = request.map(|request| AskedNodes {
@@ -211,11 +224,10 @@ impl Adapter for Cluster {
 
     fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture {
         let here = self.local.fetch(to, wait);
-        let nodes = self.inbox.nodes();
-        if nodes.is_empty() {
+        let Some((nodes, count)) = self.awaited(to) else {
             return here;
-        }
-        let answers = Arc::new(FetchCollector::new(nodes));
+        };
+        let answers = Arc::new(NodeAnswers::new(nodes));
         let request = self.requests.begin_fetch(&answers);
         let published = request.as_ref().is_some_and(|request| {
             let request = request.id.clone();
@@ -226,7 +238,15 @@ impl Adapter for Cluster {
             let _request = request;
             let mut fetched = here.await;
             if published {
-                let _ = tokio::time::timeout(wait, answers.complete()).await;
+                let complete = async {
+                    if let Some(count) = count {
+                        answers.counted(count.await);
+                    }
+                    answers.complete().await;
+                };
+                let _ = tokio::time::timeout(wait, complete).await;
+            } else {
+                answers.unreachable();
             }
             let (sockets, missing) = answers.finish();
             fetched.sockets.extend(sockets);

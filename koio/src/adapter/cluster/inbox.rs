@@ -1,6 +1,12 @@
 //! What arrives at one node: a bounded queue between the broker and the node's task.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -24,9 +30,20 @@ struct InboxShared {
     node: NodeId,
     /// The other nodes.
     nodes: RwLock<Vec<NodeId>>,
+    /// Set if servers that have no names may be in the cluster too.
+    unnamed: OnceLock<Arc<dyn UnnamedServers>>,
     queue: Mutex<InboxQueue>,
     arrived: Notify,
 }
+
+/// Servers of a cluster that are no nodes of koio's: they answer requests, and nobody knows them by name.
+pub(super) trait UnnamedServers: Send + Sync {
+    /// How many of them serve a namespace. `None` if that can't be found out.
+    fn count(&self, namespace: &str) -> CountFuture;
+}
+
+/// The future of [`UnnamedServers::count`].
+pub(super) type CountFuture = Pin<Box<dyn Future<Output = Option<usize>> + Send>>;
 
 #[derive(Default)]
 struct InboxQueue {
@@ -81,6 +98,7 @@ impl Inbox {
         Self(Arc::new(InboxShared {
             node,
             nodes: RwLock::default(),
+            unnamed: OnceLock::new(),
             queue: Mutex::default(),
             arrived: Notify::new(),
         }))
@@ -165,9 +183,24 @@ impl Inbox {
         self.0.nodes.read().clone()
     }
 
-    /// Whether this is the only node.
+    /// Whether this is the only node, and no server without a name listens.
     pub(super) fn is_alone(&self) -> bool {
-        self.0.nodes.read().is_empty()
+        self.0.nodes.read().is_empty() && self.0.unnamed.get().is_none()
+    }
+
+    /// From here on servers that have no names are asked too.
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    pub(super) fn with_unnamed(&self, servers: Arc<dyn UnnamedServers>) {
+        // A broker does it once.
+        let _ = self.0.unnamed.set(servers);
+    }
+
+    /// The servers without names, if there may be some.
+    pub(super) fn unnamed(&self) -> Option<&dyn UnnamedServers> {
+        self.0.unnamed.get().map(|servers| &**servers)
     }
 
     /// The next item; `None` once the inbox is closed.

@@ -93,6 +93,26 @@ pub(super) enum MessageBody {
         #[serde(skip)]
         args: NeutralPacket,
     },
+    /// The answer of a server without a name to `Ask`: how many clients it has asked. No node of koio's sends it.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    ClientsAsked {
+        request: RequestId,
+        clients: usize,
+    },
+    /// One for each of those clients, if it answers. Nobody knows which it is.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    ClientAnswered {
+        request: RequestId,
+        args: NeutralPacket,
+    },
 }
 
 impl Address {

@@ -4,6 +4,7 @@
 //! [`ClusterMessage`] through a [`Broker`], and applies what other nodes publish. A broker that no other
 //! program listens to carries the bytes of `codec`; Redis' speaks those of Node's adapters.
 
+mod awaited;
 mod broker;
 #[allow(clippy::module_inception, reason = "the file of `Cluster`")]
 mod cluster;
@@ -18,7 +19,10 @@ mod requests;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unnamed_tests;
 
+pub(super) use awaited::AwaitedNodes;
 pub use broker::{Broker, PublishError, Topic};
 pub(crate) use cluster::Cluster;
 pub use codec::MalformedMessage;

@@ -112,6 +112,13 @@ impl Cluster {
             MessageBody::Asked { request, sockets } => {
                 self.requests().asked(&request, &from, sockets)
             }
+            MessageBody::ClientsAsked { request, clients } => {
+                self.requests().server_asked(&request, &from, clients);
+            }
+            MessageBody::ClientAnswered { request, args } => {
+                self.requests()
+                    .client_answered(&request, message::answer(args));
+            }
             MessageBody::GiveUp { request } => {
                 // The waits end here and not when the aborted task is dropped: the next message may ask the same
                 // sockets.
