@@ -21,6 +21,9 @@ pub struct Counts {
     /// Sessions, and WebSockets that were to become a session's transport, that were closed because their client went beyond
     /// a limit of the transport: `max_payload`, `max_fragments`, `message_timeout`, `min_rate`, or control frames.
     pub limits_exceeded: u64,
+    /// Sessions that ended because their client did not do something in time: `ping_timeout`, `poll_again_timeout`,
+    /// `close_timeout`, or `write_timeout` while they closed. Clients that vanish are among them.
+    pub deadlines_missed: u64,
     /// Sessions that were closed because their client broke the protocol.
     pub protocol_errors: u64,
     /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
@@ -76,6 +79,7 @@ pub(super) struct Counters {
     read_ahead_full: AtomicU64,
     write_timeouts: AtomicU64,
     limits_exceeded: AtomicU64,
+    deadlines_missed: AtomicU64,
     protocol_errors: AtomicU64,
     packets_ignored: AtomicU64,
     requests_refused: AtomicU64,
@@ -110,6 +114,7 @@ impl Observer for Counters {
                 &self.slow_consumers
             }
             Observation::LimitExceeded { .. } => &self.limits_exceeded,
+            Observation::DeadlineMissed { .. } => &self.deadlines_missed,
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::PacketIgnored { .. } => &self.packets_ignored,
@@ -159,6 +164,7 @@ impl Counters {
             read_ahead_full: read(&self.read_ahead_full),
             write_timeouts: read(&self.write_timeouts),
             limits_exceeded: read(&self.limits_exceeded),
+            deadlines_missed: read(&self.deadlines_missed),
             protocol_errors: read(&self.protocol_errors),
             packets_ignored: read(&self.packets_ignored),
             requests_refused: read(&self.requests_refused),

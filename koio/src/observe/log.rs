@@ -124,6 +124,9 @@ impl Observer for Log {
             Observation::LimitExceeded { sid, limit, cause } => {
                 debug!(target: "koio::engine", ?sid, limit, "limit exceeded: {cause}");
             }
+            Observation::DeadlineMissed { sid, limit, cause } => {
+                debug!(target: "koio::engine", ?sid, limit, "deadline missed: {cause}");
+            }
             Observation::ReadAheadFull {
                 sid,
                 waiting,

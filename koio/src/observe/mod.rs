@@ -241,6 +241,18 @@ pub enum Observation<'a> {
         /// What the client did, with the limit and both numbers.
         cause: fmt::Arguments<'a>,
     },
+    /// A session ends because its client has not done in time what it owed: answered a ping, made its next request, taken what
+    /// was queued when the session closed, or answered the close. What a client that is cut for another reason does not
+    /// answer is not observed.
+    DeadlineMissed {
+        /// The session.
+        sid: Sid,
+        /// The limit's name in [`EngineConfig`](crate::engine::EngineConfig): `ping_timeout`, `poll_again_timeout`,
+        /// `close_timeout` or `write_timeout`.
+        limit: &'a str,
+        /// What did not come, how long it was waited for, and the limit's value.
+        cause: fmt::Arguments<'a>,
+    },
     /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.
     ReadAheadFull {
         /// The session.

@@ -1,5 +1,6 @@
 //! Every refusal says in the log what decided it, and what to write.
 
 mod clients;
+mod deadlines;
 mod limits;
 mod requests;

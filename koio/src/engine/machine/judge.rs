@@ -10,7 +10,10 @@ use super::{
     probe::ProbeState,
     rare::{ArrivingMessage, Late, Leaving, RareState},
 };
-use crate::engine::{CloseReason, breach::Breach, ending::Ending, transport::Arriving};
+use crate::engine::{
+    CloseReason, breach::Breach, ending::Ending, missed_deadline::MissedDeadline,
+    transport::Arriving,
+};
 
 impl Machine {
     /// The message that had begun to arrive is complete.
@@ -100,7 +103,8 @@ impl Machine {
         let write = rare
             .write
             .map(|write| write.headway.deadline(self.write_pace()));
-        [pong, message, write, rare.absent_by, rare.probe.ends()]
+        let absent_by = rare.absent.map(|absent| absent.by);
+        [pong, message, write, absent_by, rare.probe.ends()]
             .into_iter()
             .flatten()
             .min()
@@ -176,8 +180,11 @@ impl Machine {
         if rare.late.is_some() {
             self.change_rare(|rare| rare.late = None);
         }
-        if rare.absent_by.is_some_and(due) {
-            return self.close(CloseReason::TransportClose, Ending::Cut, now);
+        if let Some(absent) = rare.absent.filter(|absent| due(absent.by)) {
+            let waited = now.saturating_duration_since(absent.since);
+            let missed = MissedDeadline::request(waited, self.config.poll_again_timeout);
+            let closed = self.close(CloseReason::TransportClose, Ending::Cut, now);
+            return closed.after(Output::Missed(missed));
         }
         let is_read = rare.paused_at.is_none();
         if let Some(mut write) = rare.write
@@ -198,9 +205,11 @@ impl Machine {
         } else if let SessionPhase::Open(heartbeat) = &self.phase
             && is_read
             && rare.write.is_none()
-            && heartbeat.is_missed(now)
+            && let Some(waited) = heartbeat.missed(self.config.ping_timeout, now)
         {
-            return self.close(CloseReason::PingTimeout, Ending::Cut, now);
+            let missed = MissedDeadline::pong(waited, self.config.ping_timeout);
+            let closed = self.close(CloseReason::PingTimeout, Ending::Cut, now);
+            return closed.after(Output::Missed(missed));
         }
         if rare.probe.ends().is_some_and(due) {
             return self.drop_probe();
