@@ -54,6 +54,16 @@ impl SocketId {
         (chars[0] == SOCKET_ID_MARK && chars.iter().all(is_id_char)).then_some(Self(chars))
     }
 
+    /// Reads an id that another server of Socket.IO's has drawn, which has no mark.
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    pub(crate) fn of_any_server(text: &str) -> Option<Self> {
+        let chars: [u8; SOCKET_ID_CHARS] = text.as_bytes().try_into().ok()?;
+        chars.iter().all(is_id_char).then_some(Self(chars))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
+use tokio::{task::AbortHandle, time::Instant};
 
 use super::{
     super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
@@ -47,17 +47,21 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A node that has not joined: [`join`](Self::join) does.
+    /// A node that has not joined: [`join`](Self::join) does. `namespaces`: those that it has declared by their names.
     pub(crate) fn new(
         local: Arc<dyn Adapter>,
         broker: Arc<dyn Broker>,
+        namespaces: Vec<Arc<str>>,
     ) -> Result<Arc<Self>, NoRandomness> {
         let node = NodeId::random()?;
+        let requests = Requests::of(&node);
+        let inbox = Inbox::new(node, namespaces);
+        inbox.serve(Arc::downgrade(&local));
         Ok(Arc::new_cyclic(|this| Self {
+            requests,
+            inbox,
             local,
             broker,
-            requests: Requests::of(&node),
-            inbox: Inbox::new(node),
             refused: AtomicBool::new(false),
             serving: Mutex::default(),
             this: this.clone(),
@@ -94,7 +98,10 @@ impl Cluster {
             }
             Err(error) => {
                 let error = error.to_string();
-                let observation = Observation::ClusterUnpublished { cause: &error };
+                let observation = Observation::ClusterUnpublished {
+                    messages: 1,
+                    cause: &error,
+                };
                 self.local.observers().notify(&observation);
                 if !self.refused.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
@@ -258,21 +265,33 @@ impl Adapter for Cluster {
     fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
         self.change(self.local.join(to, room), to, |to| MessageBody::Join {
             to,
-            room: room.clone(),
+            rooms: vec![room.clone()],
         })
     }
 
     fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
         self.change(self.local.leave(to, room), to, |to| MessageBody::Leave {
             to,
-            room: room.clone(),
+            rooms: vec![room.clone()],
         })
     }
 
-    fn disconnect(&self, to: Destination<'_>) -> Result<()> {
-        self.change(self.local.disconnect(to), to, |to| {
-            MessageBody::Disconnect { to }
+    fn disconnect(&self, to: Destination<'_>, all: bool) -> Result<()> {
+        self.change(self.local.disconnect(to, all), to, |to| {
+            MessageBody::Disconnect { to, all }
         })
+    }
+
+    fn rooms(&self, namespace: &str) -> Vec<Room> {
+        self.local.rooms(namespace)
+    }
+
+    fn has_room(&self, namespace: &str, room: &str) -> bool {
+        self.local.has_room(namespace, room)
+    }
+
+    fn alone_since(&self) -> Option<Instant> {
+        self.inbox.alone_since()
     }
 
     fn observers(&self) -> &Observers {

@@ -23,7 +23,7 @@ mod tests;
 mod unnamed_tests;
 
 pub(super) use awaited::AwaitedNodes;
-pub use broker::{Broker, PublishError, Topic};
+pub use broker::{Broker, Connecting, PublishError, Topic};
 pub(crate) use cluster::Cluster;
 pub use codec::MalformedMessage;
 pub use inbox::{Inbox, Lagging};
