@@ -14,6 +14,12 @@ mod memory;
 mod message;
 mod node;
 mod receive;
+#[cfg(feature = "redis")]
+#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
+mod redis;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+mod redis_channel;
 mod request_id;
 mod requests;
 
