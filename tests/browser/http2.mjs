@@ -1,0 +1,67 @@
+// What a page of axum's, over TLS and HTTP/2, has to get from koio, in whichever browser.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { binaries, officialClient, startServer } from "./chat-server.mjs";
+
+/** In the page: connects, speaks, and tells over what. */
+async function conversation(options) {
+  const socket = window.io(options);
+  const event = (emitter, name) => new Promise((resolve) => emitter.once(name, resolve));
+  const refused = event(socket, "connect_error").then((error) => { throw error; });
+  await Promise.race([event(socket, "connect"), refused]);
+  const { engine } = socket.io;
+  if (!options && engine.transport.name === "polling") await event(engine, "upgrade");
+  const bytes = Uint8Array.from({ length: 70_000 }, (_, at) => at % 251);
+  const answer = await socket.timeout(10_000).emitWithAck("echo", { word: "hello", bytes });
+  const bounced = event(socket, "bounced");
+  socket.emit("bounce", { word: "news", bytes });
+  const pushed = await bounced;
+  const heard = [answer, pushed].map((one) => [one.word, String(new Uint8Array(one.bytes)) === String(bytes)]);
+  const over = engine.transport.name;
+  socket.disconnect();
+  return JSON.stringify({ over, heard });
+}
+
+/** In the page: the version of HTTP of each poll, as the browser and as the server tell it. */
+async function requests() {
+  const polls = performance.getEntriesByType("resource").filter(({ name }) => name.includes("transport=polling"));
+  const seen = await (await fetch("/seen")).text();
+  return JSON.stringify({ versions: polls.map(({ nextHopProtocol }) => nextHopProtocol), seen: seen.split("\n") });
+}
+
+const set = (lines) => [...new Set(lines)].sort();
+
+/**
+ * `open` answers a page that trusts any certificate: `goto(url)` and `evaluate(function, argument)`; and what closes
+ * it. `asksForStreams` tells whether the browser opens a WebSocket on a stream of HTTP/2 where that is offered.
+ */
+export function connectsOverHttp2(open, { asksForStreams = true } = {}) {
+  let page, close;
+  before(async () => { ({ page, close } = await open()); });
+  after(() => close?.());
+
+  for (const offered of [true, false]) {
+    const isStream = offered && asksForStreams;
+    const title = `where WebSockets on streams are ${offered ? "" : "not "}offered, polling is HTTP/2 and the WebSocket`;
+    test(`${title} ${isStream ? "one of its streams" : "a connection of its own"}`, async () => {
+      const env = { KOIO_AXUM_CLIENT: join(officialClient, "socket.io.js"), KOIO_AXUM_CONNECT: offered ? "yes" : "no" };
+      const server = await startServer(join(binaries, "koio-axum"), env);
+      try {
+        await page.goto(`${server.url}/`);
+        const heard = [["hello", true], ["news", true]];
+        for (const [options, over] of [[undefined, "websocket"], [{ transports: ["polling"] }, "polling"]]) {
+          assert.deepEqual(JSON.parse(await page.evaluate(conversation, options)), { over, heard });
+        }
+        const { versions, seen } = JSON.parse(await page.evaluate(requests));
+        assert.deepEqual(set(versions), ["h2"]);
+        assert.deepEqual(set(seen.filter((line) => line.endsWith("polling"))), ["HTTP/2.0 GET polling", "HTTP/2.0 POST polling"]);
+        const sockets = seen.filter((line) => line.endsWith("websocket"));
+        assert.deepEqual(sockets, [isStream ? "HTTP/2.0 CONNECT websocket" : "HTTP/1.1 GET websocket"]);
+      } finally {
+        await server.stop();
+      }
+    });
+  }
+}
