@@ -19,7 +19,8 @@ pub(crate) use cluster::Cluster;
 #[cfg(all(fuzzing, feature = "redis"))]
 pub use cluster::fuzz_node_wire;
 pub use cluster::{
-    Broker, ClusterMessage, Inbox, Lagging, MalformedMessage, Memory, NodeId, PublishError, Topic,
+    Broker, ClusterMessage, Connecting, Inbox, Lagging, MalformedMessage, Memory, NodeId,
+    PublishError, Topic,
 };
 pub(crate) use packet::NeutralPacket;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};
