@@ -69,6 +69,8 @@ pub struct Counts {
     pub cluster_unpublished: u64,
     /// Messages of other nodes that could not be read.
     pub cluster_malformed: u64,
+    /// How often this node has lost the connection to its broker, and so missed what other nodes published.
+    pub cluster_gaps: u64,
 }
 
 /// The live counters behind [`Counts`].
@@ -101,6 +103,7 @@ pub(super) struct Counters {
     cluster_dropped: AtomicU64,
     cluster_unpublished: AtomicU64,
     cluster_malformed: AtomicU64,
+    cluster_gaps: AtomicU64,
 }
 
 impl Observer for Counters {
@@ -146,7 +149,12 @@ impl Observer for Counters {
                 self.cluster_dropped.fetch_add(*messages, Ordering::Relaxed);
                 return;
             }
-            Observation::ClusterUnpublished { .. } => &self.cluster_unpublished,
+            Observation::ClusterUnpublished { messages, .. } => {
+                self.cluster_unpublished
+                    .fetch_add(*messages, Ordering::Relaxed);
+                return;
+            }
+            Observation::ClusterAlone { .. } => &self.cluster_gaps,
             Observation::ClusterMalformed { .. } => &self.cluster_malformed,
             _ => return,
         };
@@ -186,6 +194,7 @@ impl Counters {
             cluster_dropped: read(&self.cluster_dropped),
             cluster_unpublished: read(&self.cluster_unpublished),
             cluster_malformed: read(&self.cluster_malformed),
+            cluster_gaps: read(&self.cluster_gaps),
         }
     }
 }

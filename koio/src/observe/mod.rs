@@ -343,10 +343,23 @@ pub enum Observation<'a> {
         /// How many.
         messages: u64,
     },
-    /// A message to other nodes of the cluster was dropped, since the broker did not take it.
+    /// Messages to other nodes of the cluster were dropped, since the broker did not take them.
     ClusterUnpublished {
+        /// How many.
+        messages: u64,
         /// The broker's error.
         cause: &'a str,
+    },
+    /// The broker of the cluster has lost its connection: until [`ClusterTogether`](Self::ClusterTogether) this node misses what
+    /// other nodes publish.
+    ClusterAlone {
+        /// Why.
+        cause: &'a str,
+    },
+    /// What other nodes publish arrives again.
+    ClusterTogether {
+        /// How long it did not.
+        alone: Duration,
     },
     /// A message of another node of the cluster could not be read.
     ClusterMalformed {

@@ -4,6 +4,7 @@
 //! [`ClusterMessage`] through a [`Broker`], and applies what other nodes publish. A broker that no other
 //! program listens to carries the bytes of `codec`; Redis' speaks those of Node's adapters.
 
+mod awaited;
 mod broker;
 #[allow(clippy::module_inception, reason = "the file of `Cluster`")]
 mod cluster;
@@ -12,6 +13,9 @@ mod inbox;
 mod memory;
 mod message;
 mod node;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
+mod node_wire;
 mod receive;
 #[cfg(feature = "redis")]
 #[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
@@ -24,8 +28,11 @@ mod requests;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unnamed_tests;
 
-pub use broker::{Broker, PublishError, Topic};
+pub(super) use awaited::AwaitedNodes;
+pub use broker::{Broker, Connecting, PublishError, Topic};
 pub(crate) use cluster::Cluster;
 pub use codec::MalformedMessage;
 pub use inbox::{Inbox, Lagging};
