@@ -2,12 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { officialClient, startChat } from "../chat-server.mjs";
+import { startChat } from "../chat-server.mjs";
 import { person, transports } from "../person.mjs";
 import { engines } from "./engines.mjs";
 import { visit } from "./visitor.mjs";
@@ -112,30 +108,6 @@ for (const [engine, open] of Object.entries(engines)) {
       await ann.sees("Bob");
       await bob.page.close();
       await ann.sees();
-    });
-
-    test("a page of another origin is refused over each transport", async () => {
-      const script = await readFile(join(officialClient, "socket.io.js"));
-      const elsewhere = createServer((request, response) => {
-        response.setHeader("content-type", request.url === "/client.js" ? "text/javascript" : "text/html");
-        response.end(request.url === "/client.js" ? script : "<!doctype html><link rel=icon href=data:,><script src=/client.js></script>");
-      }).listen(0, "127.0.0.1");
-      await once(elsewhere, "listening");
-      const { page } = ann;
-      await page.goto(`http://127.0.0.1:${elsewhere.address().port}/`);
-      const ask = (url, options) => page.evaluate((url, options) => new Promise((resolve) => {
-        const socket = window.io(url, { reconnection: false, forceNew: true, ...options });
-        socket.once("connect", () => resolve("connected"));
-        socket.once("connect_error", ({ message }) => resolve(message));
-      }), url, options);
-      for (const [transport, refused] of [["polling", "xhr poll error"], ["websocket", "websocket error"]]) {
-        assert.equal(await ask(chat.url, { transports: [transport] }), refused);
-      }
-      assert.equal(await ask(chat.url, {}), "xhr poll error");
-      // It is there, and the page may ask it what no answer is read of.
-      await page.evaluate(async (url) => { await fetch(url, { mode: "no-cors" }); }, chat.url);
-      elsewhere.closeAllConnections();
-      elsewhere.close();
     });
   });
 }

@@ -12,6 +12,9 @@ mod inbox;
 mod memory;
 mod message;
 mod node;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
+mod node_wire;
 mod receive;
 #[cfg(feature = "redis")]
 #[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
