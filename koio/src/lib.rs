@@ -228,8 +228,8 @@ pub mod cluster {
     //! ```
 
     pub use crate::adapter::{
-        Broker, ClusterMessage as Message, HandshakeView, Inbox, Lagging, MalformedMessage, Memory,
-        NodeId, PublishError, Topic,
+        Broker, ClusterMessage as Message, Connecting, HandshakeView, Inbox, Lagging,
+        MalformedMessage, Memory, NodeId, PublishError, Topic,
     };
     pub use crate::socket::{PartialAnswer, RemoteSocket};
 }

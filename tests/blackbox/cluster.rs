@@ -263,6 +263,78 @@ impl Broker for Broken {
     fn leave(&self, _: &NodeId) {}
 }
 
+/// Can't be reached, or is lost behind the start and found again.
+struct Unsteady {
+    reachable: bool,
+    inbox: std::sync::Arc<std::sync::OnceLock<Inbox>>,
+}
+
+impl Broker for Unsteady {
+    fn connect(&self) -> cluster::Connecting<'_> {
+        Box::pin(async {
+            match self.reachable {
+                true => Ok(()),
+                false => Err(koio::Error::new("cluster", "no broker at nowhere:1")),
+            }
+        })
+    }
+
+    fn join(&self, inbox: Inbox) {
+        self.inbox.set(inbox).expect("once");
+    }
+
+    fn publish(&self, _: &NodeId, _: &Topic, _: &Message) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn leave(&self, _: &NodeId) {}
+}
+
+#[tokio::test]
+async fn a_broker_that_cant_be_reached_is_an_error_of_the_start_which_names_it() {
+    let unreachable = || {
+        Io::new().cluster(Unsteady {
+            reachable: false,
+            inbox: Default::default(),
+        })
+    };
+    for error in [
+        unreachable().bind("127.0.0.1:0").await.expect_err("alone"),
+        unreachable().connect_cluster().await.expect_err("alone"),
+    ] {
+        assert!(error.to_string().contains("nowhere:1"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_says_since_when_its_broker_is_gone_and_counts_it() {
+    let inbox = std::sync::Arc::<std::sync::OnceLock<Inbox>>::default();
+    let io = Io::new().namespace("/chat", koio::Namespace::new());
+    let one = Node::new(io.cluster(Unsteady {
+        reachable: true,
+        inbox: inbox.clone(),
+    }));
+    let inbox = inbox.get().expect("it has joined");
+    assert!(inbox.namespaces().any(|namespace| namespace == "/chat"));
+    inbox.together();
+    assert_eq!(one.io.alone_since(), None);
+    inbox.alone(&"cut");
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    inbox.alone(&"cut again");
+    let since = one.io.alone_since().expect("alone");
+    assert_eq!(
+        Instant::from_std(since).elapsed(),
+        Duration::from_secs(7),
+        "it counts from the first loss"
+    );
+    inbox.unpublished(3, &"cut");
+    inbox.together();
+    settle().await;
+    assert_eq!(one.io.alone_since(), None);
+    let counts = one.io.counts();
+    assert_eq!((counts.cluster_gaps, counts.cluster_unpublished), (1, 3));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_broken_broker_changes_nothing_on_this_node_and_is_counted() {
     let one = Node::new(Io::new().cluster(Broken));

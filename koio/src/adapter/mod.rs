@@ -17,7 +17,8 @@ pub(crate) use ack_collector::{AckCollector, AckOutcome, NoAnswer};
 pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
 pub(crate) use cluster::Cluster;
 pub use cluster::{
-    Broker, ClusterMessage, Inbox, Lagging, MalformedMessage, Memory, NodeId, PublishError, Topic,
+    Broker, ClusterMessage, Connecting, Inbox, Lagging, MalformedMessage, Memory, NodeId,
+    PublishError, Topic,
 };
 pub(crate) use packet::NeutralPacket;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};

@@ -399,7 +399,7 @@ impl Emit {
                 socket.disconnect();
                 Ok(())
             }
-            None => self.checked()?.disconnect(self.destination()),
+            None => self.checked()?.disconnect(self.destination(), false),
         }
     }
 

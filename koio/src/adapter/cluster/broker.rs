@@ -1,9 +1,15 @@
 //! What connects the nodes of a cluster.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+};
 
 use super::{inbox::Inbox, message::ClusterMessage, node::NodeId};
-use crate::ids::Room;
+use crate::{Result, ids::Room};
 
 /// Carries messages between the servers of a cluster: [`Memory`](super::Memory) within one process, a message broker
 /// between several.
@@ -14,6 +20,17 @@ use crate::ids::Room;
 ///
 /// No method may block: emits call them.
 pub trait Broker: Send + Sync + 'static {
+    /// Connects to what carries the messages. Resolves when that is done and, for a server that has joined, when what other
+    /// nodes publish arrives. [`Io::bind`](crate::Io::bind) and [`Io::listen`](crate::Io::listen) wait for it before the server
+    /// joins and behind that, [`Io::connect_cluster`](crate::Io::connect_cluster) before. Other starts don't: a broker connects in
+    /// the background then. By default there is nothing to connect to.
+    ///
+    /// # Errors
+    /// It can't be reached. The server does not start.
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(ready(Ok(())))
+    }
+
     /// A server joins. From here on `inbox` gets what other nodes publish ([`Inbox::deliver`]), and learns which nodes
     /// there are ([`Inbox::node_up`], [`Inbox::node_down`]). Called within a tokio runtime, once for each server.
     fn join(&self, inbox: Inbox);
@@ -28,12 +45,15 @@ pub trait Broker: Send + Sync + 'static {
         from: &NodeId,
         topic: &Topic,
         message: &ClusterMessage,
-    ) -> Result<(), PublishError>;
+    ) -> std::result::Result<(), PublishError>;
 
     /// A server leaves: it has shut down, or was dropped. Nothing is published by it any more, and its inbox takes
     /// nothing. Called once for each server.
     fn leave(&self, node: &NodeId);
 }
+
+/// The future of [`Broker::connect`].
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// Which nodes a message is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

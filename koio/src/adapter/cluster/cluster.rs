@@ -10,16 +10,17 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
+use tokio::{task::AbortHandle, time::Instant};
 
 use super::{
     super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
+    awaited::AwaitedNodes,
     broker::{Broker, Topic},
-    inbox::Inbox,
+    inbox::{CountFuture, Inbox},
     message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
     request_id::RequestId,
-    requests::{FetchCollector, RequestGuard, Requests},
+    requests::{NodeAnswers, RequestGuard, Requests},
 };
 use crate::{
     Error, Result,
@@ -46,17 +47,21 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A node that has not joined: [`join`](Self::join) does.
+    /// A node that has not joined: [`join`](Self::join) does. `namespaces`: those that it has declared by their names.
     pub(crate) fn new(
         local: Arc<dyn Adapter>,
         broker: Arc<dyn Broker>,
+        namespaces: Vec<Arc<str>>,
     ) -> Result<Arc<Self>, NoRandomness> {
         let node = NodeId::random()?;
+        let requests = Requests::of(&node);
+        let inbox = Inbox::new(node, namespaces);
+        inbox.serve(Arc::downgrade(&local));
         Ok(Arc::new_cyclic(|this| Self {
+            requests,
+            inbox,
             local,
             broker,
-            inbox: Inbox::new(node),
-            requests: Arc::default(),
             refused: AtomicBool::new(false),
             serving: Mutex::default(),
             this: this.clone(),
@@ -93,7 +98,10 @@ impl Cluster {
             }
             Err(error) => {
                 let error = error.to_string();
-                let observation = Observation::ClusterUnpublished { cause: &error };
+                let observation = Observation::ClusterUnpublished {
+                    messages: 1,
+                    cause: &error,
+                };
                 self.local.observers().notify(&observation);
                 if !self.refused.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
@@ -122,6 +130,18 @@ impl Cluster {
             },
         };
         self.publish(&topic, message(Address::new(to.namespace, to.target)))
+    }
+
+    /// Whom a request waits for; `None` if nobody else is in the cluster. Then the count of the servers without names, which
+    /// know no families.
+    fn awaited(&self, to: Destination<'_>) -> Option<(AwaitedNodes, Option<CountFuture>)> {
+        if self.inbox.is_alone() {
+            return None;
+        }
+        let unnamed = self.inbox.unnamed().filter(|_| to.family.is_none());
+        let count = unnamed.map(|servers| servers.count(to.namespace));
+        let nodes = AwaitedNodes::new(self.inbox.nodes(), count.is_some());
+        Some((nodes, count))
     }
 
     /// Publishes a change that was made on this node; `here` is its result.
@@ -174,13 +194,10 @@ impl Adapter for Cluster {
         answers: &Arc<AckCollector>,
     ) -> (AskGuard, usize) {
         let here = self.local.ask(to, packet, ack, wait, answers);
-        let nodes = self.inbox.nodes();
-        if nodes.is_empty() {
+        let Some((nodes, count)) = self.awaited(to) else {
             return here;
-        }
-        for node in nodes {
-            answers.expect_node(node);
-        }
+        };
+        answers.expect_nodes(nodes);
         let request = self.requests.begin_ask(answers);
         let packet = NeutralPacket::of_frame(packet, to.namespace);
         let published = match (&request, packet) {
@@ -198,6 +215,9 @@ impl Adapter for Cluster {
         };
         if !published {
             answers.nodes_unreachable();
+        } else if let Some(count) = count {
+            let answers = Arc::clone(answers);
+            tokio::spawn(async move { answers.servers_counted(count.await) });
         }
         let (guard, recipients) = here;
         let asked = request.map(|request| AskedNodes {
@@ -211,11 +231,10 @@ impl Adapter for Cluster {
 
     fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture {
         let here = self.local.fetch(to, wait);
-        let nodes = self.inbox.nodes();
-        if nodes.is_empty() {
+        let Some((nodes, count)) = self.awaited(to) else {
             return here;
-        }
-        let answers = Arc::new(FetchCollector::new(nodes));
+        };
+        let answers = Arc::new(NodeAnswers::new(nodes));
         let request = self.requests.begin_fetch(&answers);
         let published = request.as_ref().is_some_and(|request| {
             let request = request.id.clone();
@@ -226,7 +245,15 @@ impl Adapter for Cluster {
             let _request = request;
             let mut fetched = here.await;
             if published {
-                let _ = tokio::time::timeout(wait, answers.complete()).await;
+                let complete = async {
+                    if let Some(count) = count {
+                        answers.counted(count.await);
+                    }
+                    answers.complete().await;
+                };
+                let _ = tokio::time::timeout(wait, complete).await;
+            } else {
+                answers.unreachable();
             }
             let (sockets, missing) = answers.finish();
             fetched.sockets.extend(sockets);
@@ -238,21 +265,33 @@ impl Adapter for Cluster {
     fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
         self.change(self.local.join(to, room), to, |to| MessageBody::Join {
             to,
-            room: room.clone(),
+            rooms: vec![room.clone()],
         })
     }
 
     fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
         self.change(self.local.leave(to, room), to, |to| MessageBody::Leave {
             to,
-            room: room.clone(),
+            rooms: vec![room.clone()],
         })
     }
 
-    fn disconnect(&self, to: Destination<'_>) -> Result<()> {
-        self.change(self.local.disconnect(to), to, |to| {
-            MessageBody::Disconnect { to }
+    fn disconnect(&self, to: Destination<'_>, all: bool) -> Result<()> {
+        self.change(self.local.disconnect(to, all), to, |to| {
+            MessageBody::Disconnect { to, all }
         })
+    }
+
+    fn rooms(&self, namespace: &str) -> Vec<Room> {
+        self.local.rooms(namespace)
+    }
+
+    fn has_room(&self, namespace: &str, room: &str) -> bool {
+        self.local.has_room(namespace, room)
+    }
+
+    fn alone_since(&self) -> Option<Instant> {
+        self.inbox.alone_since()
     }
 
     fn observers(&self) -> &Observers {

@@ -1,11 +1,18 @@
 //! What arrives at one node: a bounded queue between the broker and the node's task.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
-use super::{message::ClusterMessage, node::NodeId};
+use super::{super::Adapter, message::ClusterMessage, node::NodeId};
 use crate::wire;
 
 /// The most messages that may wait.
@@ -22,11 +29,28 @@ pub struct Inbox(Arc<InboxShared>);
 
 struct InboxShared {
     node: NodeId,
+    /// The namespaces that the node has declared by their names.
+    namespaces: Vec<Arc<str>>,
+    /// The sockets of the node.
+    local: OnceLock<Weak<dyn Adapter>>,
+    /// Since when the broker is gone.
+    alone_since: Mutex<Option<Instant>>,
     /// The other nodes.
     nodes: RwLock<Vec<NodeId>>,
+    /// Set if servers that have no names may be in the cluster too.
+    unnamed: OnceLock<Arc<dyn UnnamedServers>>,
     queue: Mutex<InboxQueue>,
     arrived: Notify,
 }
+
+/// Servers of a cluster that are no nodes of koio's: they answer requests, and nobody knows them by name.
+pub(super) trait UnnamedServers: Send + Sync {
+    /// How many of them serve a namespace. `None` if that can't be found out.
+    fn count(&self, namespace: &str) -> CountFuture;
+}
+
+/// The future of [`UnnamedServers::count`].
+pub(super) type CountFuture = Pin<Box<dyn Future<Output = Option<usize>> + Send>>;
 
 #[derive(Default)]
 struct InboxQueue {
@@ -45,6 +69,15 @@ pub(super) enum InboxItem {
     NodeDown(NodeId),
     /// What arrived was no message.
     Malformed(String),
+    /// Messages of this node were not published after all.
+    Unpublished {
+        messages: u64,
+        cause: String,
+    },
+    /// The broker is gone, for this reason.
+    Alone(String),
+    /// The broker is there again, after this time.
+    Together(Duration),
     /// The number of messages that were dropped since the last `Dropped`.
     Dropped(u64),
 }
@@ -59,7 +92,7 @@ impl InboxItem {
         match self {
             Self::Message(message) => message.size(),
             Self::Malformed(cause) => cause.len(),
-            Self::NodeDown(_) | Self::Dropped(_) => 0,
+            _ => 0,
         }
     }
 }
@@ -77,19 +110,34 @@ impl fmt::Display for Lagging {
 impl std::error::Error for Lagging {}
 
 impl Inbox {
-    pub(super) fn new(node: NodeId) -> Self {
+    pub(super) fn new(node: NodeId, namespaces: Vec<Arc<str>>) -> Self {
         Self(Arc::new(InboxShared {
             node,
+            namespaces,
+            local: OnceLock::new(),
+            alone_since: Mutex::default(),
             nodes: RwLock::default(),
+            unnamed: OnceLock::new(),
             queue: Mutex::default(),
             arrived: Notify::new(),
         }))
+    }
+
+    /// Sets whose sockets it is for.
+    pub(super) fn serve(&self, local: Weak<dyn Adapter>) {
+        // A node does it once.
+        let _ = self.0.local.set(local);
     }
 
     /// The node that this is for.
     #[must_use]
     pub fn node(&self) -> &NodeId {
         &self.0.node
+    }
+
+    /// The namespaces that the node has declared by their names, each with its slash.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.0.namespaces.iter().map(|name| &**name)
     }
 
     /// A message of another node has arrived. One that this node published itself is ignored.
@@ -111,6 +159,59 @@ impl Inbox {
         let cause = wire::shorten(cause.to_string());
         // If it is dropped, it is counted as that.
         let _ = self.push(InboxItem::Malformed(cause));
+    }
+
+    /// The broker has lost its connection, or has none yet: this node misses what others publish. Counted
+    /// ([`Counts::cluster_gaps`](crate::observe::Counts::cluster_gaps)), logged as a warning, and told by
+    /// [`IoHandle::alone_since`](crate::IoHandle::alone_since), until [`together`](Self::together). Without effect while
+    /// it is gone already.
+    pub fn alone(&self, cause: &dyn fmt::Display) {
+        let mut since = self.0.alone_since.lock();
+        if since.is_some() {
+            return;
+        }
+        *since = Some(Instant::now());
+        drop(since);
+        self.tell(InboxItem::Alone(wire::shorten(cause.to_string())));
+    }
+
+    /// The broker has its connection again, and what others publish arrives. Without effect if it had lost none.
+    pub fn together(&self) {
+        let since = self.0.alone_since.lock().take();
+        if let Some(since) = since {
+            self.tell(InboxItem::Together(since.elapsed()));
+        }
+    }
+
+    /// Messages that [`Broker::publish`](super::Broker::publish) took were not sent after all: counted
+    /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
+    pub fn unpublished(&self, messages: u64, cause: &dyn fmt::Display) {
+        let cause = wire::shorten(cause.to_string());
+        self.tell(InboxItem::Unpublished { messages, cause });
+    }
+
+    pub(super) fn alone_since(&self) -> Option<Instant> {
+        *self.0.alone_since.lock()
+    }
+
+    /// Whether a room has a socket of this node; if it is empty, whether the namespace has any.
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    pub(super) fn has_room(&self, namespace: &str, room: &str) -> bool {
+        let local = self.0.local.get().and_then(Weak::upgrade);
+        local.is_some_and(|local| local.has_room(namespace, room))
+    }
+
+    /// Queues what the broker says of itself, which is seldom. Beyond the bounds it is left out.
+    fn tell(&self, item: InboxItem) {
+        let mut queue = self.0.queue.lock();
+        if !queue.closed && queue.items.len() < 2 * MAX_MESSAGES {
+            queue.items.push_back(item);
+        }
+        drop(queue);
+        self.0.arrived.notify_one();
     }
 
     fn push(&self, item: InboxItem) -> Result<(), Lagging> {
@@ -165,9 +266,24 @@ impl Inbox {
         self.0.nodes.read().clone()
     }
 
-    /// Whether this is the only node.
+    /// Whether this is the only node, and no server without a name listens.
     pub(super) fn is_alone(&self) -> bool {
-        self.0.nodes.read().is_empty()
+        self.0.nodes.read().is_empty() && self.0.unnamed.get().is_none()
+    }
+
+    /// From here on servers that have no names are asked too.
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    pub(super) fn with_unnamed(&self, servers: Arc<dyn UnnamedServers>) {
+        // A broker does it once.
+        let _ = self.0.unnamed.set(servers);
+    }
+
+    /// The servers without names, if there may be some.
+    pub(super) fn unnamed(&self) -> Option<&dyn UnnamedServers> {
+        self.0.unnamed.get().map(|servers| &**servers)
     }
 
     /// The next item; `None` once the inbox is closed.

@@ -50,14 +50,16 @@ pub(super) enum MessageBody {
     },
     Join {
         to: Address,
-        room: Room,
+        rooms: Vec<Room>,
     },
     Leave {
         to: Address,
-        room: Room,
+        rooms: Vec<Room>,
     },
     Disconnect {
         to: Address,
+        /// Other namespaces of the client too.
+        all: bool,
     },
     /// Answered by `Fetched`.
     Fetch {
@@ -91,6 +93,46 @@ pub(super) enum MessageBody {
         /// `None`: the answer is in `args`.
         failure: Option<NoAnswer>,
         #[serde(skip)]
+        args: NeutralPacket,
+    },
+    /// Answered by `Rooms`. No node of koio's sends it.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    AllRooms {
+        request: RequestId,
+        namespace: String,
+    },
+    /// The rooms of this node, those of its sockets' ids included.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    Rooms {
+        request: RequestId,
+        rooms: Vec<Room>,
+    },
+    /// The answer of a server without a name to `Ask`: how many clients it has asked. No node of koio's sends it.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    ClientsAsked {
+        request: RequestId,
+        clients: usize,
+    },
+    /// One for each of those clients, if it answers. Nobody knows which it is.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    ClientAnswered {
+        request: RequestId,
         args: NeutralPacket,
     },
 }

@@ -4,6 +4,7 @@
 //! [`ClusterMessage`] through a [`Broker`], and applies what other nodes publish. A broker that no other
 //! program listens to carries the bytes of `codec`; Redis' speaks those of Node's adapters.
 
+mod awaited;
 mod broker;
 #[allow(clippy::module_inception, reason = "the file of `Cluster`")]
 mod cluster;
@@ -15,6 +16,9 @@ mod node;
 #[cfg(any(test, feature = "redis"))]
 #[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
 mod node_wire;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+mod publish_queue;
 mod receive;
 #[cfg(feature = "redis")]
 #[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
@@ -27,8 +31,11 @@ mod requests;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unnamed_tests;
 
-pub use broker::{Broker, PublishError, Topic};
+pub(super) use awaited::AwaitedNodes;
+pub use broker::{Broker, Connecting, PublishError, Topic};
 pub(crate) use cluster::Cluster;
 pub use codec::MalformedMessage;
 pub use inbox::{Inbox, Lagging};

@@ -63,6 +63,19 @@ impl Cluster {
                     .observers()
                     .notify(&Observation::ClusterMalformed { cause });
             }
+            InboxItem::Unpublished { messages, cause } => {
+                let cause = &*cause;
+                let observation = Observation::ClusterUnpublished { messages, cause };
+                self.local().observers().notify(&observation);
+            }
+            InboxItem::Alone(cause) => {
+                let observation = Observation::ClusterAlone { cause: &cause };
+                self.local().observers().notify(&observation);
+            }
+            InboxItem::Together(alone) => {
+                let observation = Observation::ClusterTogether { alone };
+                self.local().observers().notify(&observation);
+            }
             InboxItem::NodeDown(node) => self.requests().node_left(&node),
             InboxItem::Dropped(count) => {
                 self.local()
@@ -83,15 +96,25 @@ impl Cluster {
                 let frame = packet.to_frame(to.namespace, None);
                 self.local().broadcast(to, &frame, volatile);
             }),
-            MessageBody::Join { to, room } => {
-                here(to, |to| self.changed(self.local().join(to, &room)))
+            MessageBody::Join { to, rooms } => here(to, |to| {
+                for room in rooms {
+                    self.changed(self.local().join(to, &room));
+                }
+            }),
+            MessageBody::Leave { to, rooms } => here(to, |to| {
+                for room in rooms {
+                    self.changed(self.local().leave(to, &room));
+                }
+            }),
+            MessageBody::Disconnect { to, all } => {
+                here(to, |to| self.changed(self.local().disconnect(to, all)))
             }
-            MessageBody::Leave { to, room } => {
-                here(to, |to| self.changed(self.local().leave(to, &room)));
+            MessageBody::AllRooms { request, namespace } => {
+                let rooms = self.local().rooms(&namespace);
+                self.publish(&Topic::Node(from), MessageBody::Rooms { request, rooms });
             }
-            MessageBody::Disconnect { to } => {
-                here(to, |to| self.changed(self.local().disconnect(to)))
-            }
+            // No node of koio's asks for them.
+            MessageBody::Rooms { .. } => {}
             MessageBody::Fetch { request, to } => {
                 let fetching = here(to, |to| self.local().fetch(to, Duration::ZERO));
                 let sockets = fetching.await.sockets;
@@ -111,6 +134,13 @@ impl Cluster {
             } => self.serve(from, request, to, Duration::from_millis(wait), &packet),
             MessageBody::Asked { request, sockets } => {
                 self.requests().asked(&request, &from, sockets)
+            }
+            MessageBody::ClientsAsked { request, clients } => {
+                self.requests().server_asked(&request, &from, clients);
+            }
+            MessageBody::ClientAnswered { request, args } => {
+                self.requests()
+                    .client_answered(&request, message::answer(args));
             }
             MessageBody::GiveUp { request } => {
                 // The waits end here and not when the aborted task is dropped: the next message may ask the same

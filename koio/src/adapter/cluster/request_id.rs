@@ -17,6 +17,16 @@ impl RequestId {
     }
 }
 
+impl RequestId {
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&*self.0, f)

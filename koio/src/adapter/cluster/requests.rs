@@ -13,17 +13,18 @@ use tokio::sync::Notify;
 
 use super::{
     super::{AckCollector, AckOutcome, SocketView},
+    awaited::AwaitedNodes,
     node::NodeId,
     request_id::RequestId,
 };
-use crate::ids::SocketId;
+use crate::{ids::SocketId, wire::RawArgs};
 
 /// The most requests of this node that may be unanswered. Beyond that a request is not sent: every other node counts as
 /// missing.
 const MAX_REQUESTS: usize = 4_096;
 
 /// Requests by their ids.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Requests {
     last: AtomicU64,
     pending: Mutex<HashMap<RequestId, ClusterRequest>>,
@@ -31,21 +32,21 @@ pub(super) struct Requests {
 
 #[derive(Clone, Debug)]
 enum ClusterRequest {
-    Fetch(Arc<FetchCollector>),
+    Fetch(Arc<NodeAnswers<SocketView>>),
     Ask(Arc<AckCollector>),
 }
 
-/// Collects the `Fetched` messages of other nodes.
-#[derive(Debug, Default)]
-pub(super) struct FetchCollector {
-    state: Mutex<FetchState>,
+/// Collects what other nodes answer, each once and all at once.
+#[derive(Debug)]
+pub(super) struct NodeAnswers<T> {
+    state: Mutex<AnswersState<T>>,
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct FetchState {
-    silent: Vec<NodeId>,
-    sockets: Vec<SocketView>,
+#[derive(Debug)]
+struct AnswersState<T> {
+    nodes: AwaitedNodes,
+    answers: Vec<T>,
 }
 
 /// A request that is under way. Dropping it ends it: later answers are ignored.
@@ -62,6 +63,17 @@ impl Drop for RequestGuard {
 }
 
 impl Requests {
+    /// The requests of a node. Their ids begin at a random place: other servers ignore a request that has the id of one
+    /// of their own.
+    pub(super) fn of(node: &NodeId) -> Arc<Self> {
+        let random = node.as_str().bytes().take(8);
+        let first = random.fold(0_u64, |number, byte| (number << 8) | u64::from(byte));
+        Arc::new(Self {
+            last: AtomicU64::new(first),
+            pending: Mutex::default(),
+        })
+    }
+
     fn begin(self: &Arc<Self>, request: ClusterRequest) -> Option<RequestGuard> {
         let mut pending = self.pending.lock();
         if pending.len() >= MAX_REQUESTS {
@@ -78,7 +90,7 @@ impl Requests {
 
     pub(super) fn begin_fetch(
         self: &Arc<Self>,
-        answers: &Arc<FetchCollector>,
+        answers: &Arc<NodeAnswers<SocketView>>,
     ) -> Option<RequestGuard> {
         self.begin(ClusterRequest::Fetch(Arc::clone(answers)))
     }
@@ -108,9 +120,23 @@ impl Requests {
         }
     }
 
+    /// A server without a name has asked so many clients.
+    pub(super) fn server_asked(&self, request: &RequestId, server: &NodeId, clients: usize) {
+        if let Some(answers) = self.ask(request) {
+            answers.server_asked(server, clients);
+        }
+    }
+
     pub(super) fn answered(&self, request: &RequestId, (socket, outcome): AckOutcome) {
         if let Some(answers) = self.ask(request) {
             answers.resolve(socket, outcome);
+        }
+    }
+
+    /// A client of a server without a name has answered.
+    pub(super) fn client_answered(&self, request: &RequestId, answer: Option<RawArgs>) {
+        if let Some(answers) = self.ask(request) {
+            answers.client_answered(answer);
         }
     }
 
@@ -119,45 +145,63 @@ impl Requests {
         let pending: Vec<_> = self.pending.lock().values().cloned().collect();
         for request in pending {
             match request {
-                ClusterRequest::Fetch(answers) => answers.node_answered(node, Vec::new()),
+                ClusterRequest::Fetch(answers) => answers.node_left(node),
                 ClusterRequest::Ask(answers) => answers.node_left(node),
             }
         }
     }
 }
 
-impl FetchCollector {
-    pub(super) fn new(nodes: Vec<NodeId>) -> Self {
+impl<T> NodeAnswers<T> {
+    pub(super) fn new(nodes: AwaitedNodes) -> Self {
         Self {
-            state: Mutex::new(FetchState {
-                silent: nodes,
-                sockets: Vec::new(),
+            state: Mutex::new(AnswersState {
+                nodes,
+                answers: Vec::new(),
             }),
             changed: Notify::new(),
         }
     }
 
-    fn node_answered(&self, node: &NodeId, sockets: Vec<SocketView>) {
-        let mut state = self.state.lock();
-        let silent = state.silent.len();
-        state.silent.retain(|silent| silent != node);
-        if state.silent.len() < silent {
-            state.sockets.extend(sockets);
-        }
-        drop(state);
+    fn change(&self, change: impl FnOnce(&mut AnswersState<T>)) {
+        change(&mut self.state.lock());
         self.changed.notify_one();
+    }
+
+    fn node_answered(&self, node: &NodeId, answers: Vec<T>) {
+        self.change(|state| {
+            if state.nodes.heard(node) {
+                state.answers.extend(answers);
+            }
+        });
+    }
+
+    fn node_left(&self, node: &NodeId) {
+        self.change(|state| state.nodes.left(node));
+    }
+
+    /// The number of servers without names that answer.
+    pub(super) fn counted(&self, servers: Option<usize>) {
+        self.change(|state| state.nodes.counted(servers));
+    }
+
+    /// Nobody could be asked.
+    pub(super) fn unreachable(&self) {
+        self.change(|state| state.nodes.unreachable());
     }
 
     /// Ends when every node has answered.
     pub(super) async fn complete(&self) {
-        while !self.state.lock().silent.is_empty() {
+        while !self.state.lock().nodes.is_empty() {
             self.changed.notified().await;
         }
     }
 
-    /// Ends the wait. Returns the sockets that have arrived, and the nodes that have not answered.
-    pub(super) fn finish(&self) -> (Vec<SocketView>, Vec<NodeId>) {
-        let FetchState { silent, sockets } = std::mem::take(&mut *self.state.lock());
-        (sockets, silent)
+    /// Ends the wait. Returns what has arrived, and the nodes that have not answered.
+    pub(super) fn finish(&self) -> (Vec<T>, Vec<NodeId>) {
+        let mut state = self.state.lock();
+        let nodes = std::mem::take(&mut state.nodes);
+        let answers = std::mem::take(&mut state.answers);
+        (answers, nodes.missing())
     }
 }

@@ -54,6 +54,10 @@ fn held(item: Option<InboxItem>) -> usize {
     }
 }
 
+fn inbox_of(name: &str) -> Inbox {
+    Inbox::new(NodeId::new(name), Vec::new())
+}
+
 fn through_bytes(message: &ClusterMessage) -> ClusterMessage {
     ClusterMessage::decode(message.encode().unwrap()).unwrap()
 }
@@ -113,7 +117,7 @@ fn a_message_that_is_cut_short_or_of_another_version_is_refused_with_a_reason() 
 
 #[tokio::test]
 async fn an_inbox_that_is_full_drops_messages_and_reports_their_number() {
-    let inbox = Inbox::new(NodeId::new("two"));
+    let inbox = inbox_of("two");
     let mut taken = 0_u64;
     while inbox.deliver(holding(1)).is_ok() {
         taken += 1;
@@ -132,7 +136,7 @@ async fn an_inbox_that_is_full_drops_messages_and_reports_their_number() {
 
 #[tokio::test]
 async fn an_inbox_is_full_by_bytes_too_but_takes_one_message_of_any_size() {
-    let inbox = Inbox::new(NodeId::new("two"));
+    let inbox = inbox_of("two");
     let big = 65 * 1024 * 1024;
     assert!(inbox.deliver(holding(big)).is_ok());
     assert!(inbox.deliver(holding(1)).is_err());
@@ -143,7 +147,7 @@ async fn an_inbox_is_full_by_bytes_too_but_takes_one_message_of_any_size() {
 
 #[tokio::test]
 async fn an_inbox_gives_what_was_malformed_in_its_place_and_ignores_the_nodes_own_messages() {
-    let inbox = Inbox::new(NodeId::new("one"));
+    let inbox = inbox_of("one");
     assert!(inbox.deliver(holding(1)).is_ok());
     inbox.malformed(&"x".repeat(10_000));
     let Some(InboxItem::Malformed(cause)) = inbox.next().await else {
@@ -155,7 +159,7 @@ async fn an_inbox_gives_what_was_malformed_in_its_place_and_ignores_the_nodes_ow
 #[tokio::test]
 async fn the_memory_broker_brings_messages_to_the_others_or_to_one() {
     let broker = Memory::new();
-    let [one, two, three] = ["one", "two", "three"].map(|name| Inbox::new(NodeId::new(name)));
+    let [one, two, three] = ["one", "two", "three"].map(inbox_of);
     for inbox in [&one, &two, &three] {
         broker.join(inbox.clone());
     }
