@@ -24,7 +24,8 @@ pub struct Counts {
     /// Sessions that ended because their client did not do something in time: `ping_timeout`, `poll_again_timeout`,
     /// `close_timeout`, or `write_timeout` while they closed. Clients that vanish are among them.
     pub deadlines_missed: u64,
-    /// Sessions that were closed because their client broke the protocol.
+    /// Sessions, and WebSockets that were to become a session's transport, that were closed because their client broke the
+    /// protocol.
     pub protocol_errors: u64,
     /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
     pub packets_ignored: u64,
@@ -36,6 +37,10 @@ pub struct Counts {
     pub sessions_refused: u64,
     /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
     pub tls_failed: u64,
+    /// Connections of koio's own listener that were closed because no request came on them, or no whole head of one, in
+    /// [`header_timeout`](crate::config::Config::header_timeout). Browsers open connections ahead of time, which are among
+    /// them.
+    pub header_timeouts: u64,
     /// Polls and POSTs whose client hung up before they were answered; their sessions ended.
     pub requests_dropped: u64,
     /// WebSockets to which a session was to move and did not.
@@ -88,6 +93,7 @@ pub(super) struct Counters {
     origins_refused: AtomicU64,
     sessions_refused: AtomicU64,
     tls_failed: AtomicU64,
+    header_timeouts: AtomicU64,
     requests_dropped: AtomicU64,
     upgrades_failed: AtomicU64,
     connects_refused: AtomicU64,
@@ -129,6 +135,10 @@ impl Observer for Counters {
             }
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::TlsFailed { .. } => &self.tls_failed,
+            Observation::HttpTimeout {
+                limit: "header_timeout",
+                ..
+            } => &self.header_timeouts,
             Observation::RequestDropped { .. } => &self.requests_dropped,
             Observation::UpgradeFailed { .. } => &self.upgrades_failed,
             Observation::ConnectRefused { .. } => &self.connects_refused,
@@ -179,6 +189,7 @@ impl Counters {
             origins_refused: read(&self.origins_refused),
             sessions_refused: read(&self.sessions_refused),
             tls_failed: read(&self.tls_failed),
+            header_timeouts: read(&self.header_timeouts),
             requests_dropped: read(&self.requests_dropped),
             upgrades_failed: read(&self.upgrades_failed),
             connects_refused: read(&self.connects_refused),

@@ -98,6 +98,10 @@ impl Observer for Log {
             Observation::TlsFailed { peer, cause } => {
                 debug!(target: "koio::transport", peer = peer.map(field::display), "TLS handshake failed: {cause}");
             }
+            Observation::HttpTimeout { peer, limit, cause } => {
+                let peer = peer.map(field::display);
+                debug!(target: "koio::transport", limit, peer, "connection closed: {cause}");
+            }
             Observation::RequestDropped { sid } => {
                 debug!(target: "koio::transport", ?sid, "a request was dropped: its client hung up before the answer");
             }
