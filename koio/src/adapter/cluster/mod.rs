@@ -16,6 +16,9 @@ mod node;
 #[cfg(any(test, feature = "redis"))]
 #[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
 mod node_wire;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+mod publish_queue;
 mod receive;
 #[cfg(feature = "redis")]
 #[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
