@@ -87,3 +87,17 @@ fn the_blocking_client_computes_for_ever_after_it_has_disconnected() {
         }
     });
 }
+
+/// Each piece of a poll's answer that one read brings is an answer of its own to it. The blocking client reads all of it.
+#[test]
+fn the_asynchronous_client_can_not_read_a_long_answer_to_a_poll() {
+    let server = Server::start();
+    let long = "x".repeat(900_000);
+    let options = || Options::new(&server, TransportType::Polling);
+    let mut peer = Peer::<Asynchronous>::connect(options());
+    peer.emit("bounce", long.as_str());
+    peer.hear(Event::Error);
+    let mut peer = Peer::<Blocking>::connect(options());
+    peer.emit("bounce", long.as_str());
+    assert_eq!(peer.hear("bounced"), Payload::from(long));
+}
