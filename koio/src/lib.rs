@@ -152,6 +152,9 @@ mod time;
 pub mod transport;
 pub mod wire;
 
+#[cfg(all(fuzzing, feature = "redis"))]
+#[doc(hidden)]
+pub use adapter::fuzz_node_wire;
 pub use close_reason::CloseReason;
 pub use error::{Error, Result};
 pub use ids::{Room, SocketId};
@@ -254,7 +257,8 @@ pub mod cluster {
     //! ```
 
     pub use crate::adapter::{
-        Broker, HandshakeView, Inbox, Lagging, Memory, NodeId, PublishError, Topic,
+        Broker, ClusterMessage as Message, Connecting, HandshakeView, Inbox, Lagging,
+        MalformedMessage, Memory, NodeId, PublishError, Topic,
     };
     pub use crate::socket::{PartialAnswer, RemoteSocket};
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use koio::{
-    Args, Auth, Bytes, Context, FromEvent, Handshake, Io, Result, Socket, State,
+    Args, Auth, Bytes, Context, FromEvent, Handshake, Io, Result, Socket, State, args,
     extract::{Requirements, Try},
     handlers, on,
 };
@@ -12,6 +12,31 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::memory::Memory;
+
+#[on("spread")]
+async fn spread(list: Vec<Bytes>) -> impl Serialize {
+    args![..list]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_spread_is_as_many_arguments_as_it_has_items() {
+    let memory = Memory::new(Io::new().handlers(handlers![spread]));
+    let mut peer = memory.client(Transport::WebSocket).await;
+    peer.send(r#"421["spread",[]]"#).await;
+    peer.expect("431[]").await;
+    let blob = r#"[{"_placeholder":true,"num":0}]"#;
+    peer.send_with(&format!(r#"451-1["spread",{blob}]"#), b"]")
+        .await;
+    peer.expect(&format!("461-1{blob}")).await;
+    assert_eq!(peer.next().await, Received::Binary(b"]".to_vec()));
+    // The bytes of a blob that is spread are numbers, and no text of the packet.
+    let bytes = Bytes::from_static(b"],[");
+    memory
+        .io
+        .broadcast("bytes", args![..&*bytes])
+        .expect("numbers");
+    peer.expect(r#"42["bytes",93,44,91]"#).await;
+}
 
 /// A place in the line: made of the next argument, of a state, and of some waiting.
 struct Seat {

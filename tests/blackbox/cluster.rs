@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use koio::cluster::{self, Broker, Inbox, NodeId, PartialAnswer, PublishError, Topic};
+use koio::cluster::{self, Broker, Inbox, Message, NodeId, PartialAnswer, PublishError, Topic};
 use koio::{Io, SocketId};
 use koio_tests::{Received, Transport};
 use serde::{Deserialize, Serialize};
@@ -204,12 +204,7 @@ impl Broker for WithSilentNode {
         self.0.join(inbox);
     }
 
-    fn publish(
-        &self,
-        from: &NodeId,
-        topic: &Topic,
-        message: hyper::body::Bytes,
-    ) -> Result<(), PublishError> {
+    fn publish(&self, from: &NodeId, topic: &Topic, message: &Message) -> Result<(), PublishError> {
         self.0.publish(from, topic, message)
     }
 
@@ -261,11 +256,83 @@ impl Broker for Broken {
         inbox.node_up(NodeId::new("other"));
     }
 
-    fn publish(&self, _: &NodeId, _: &Topic, _: hyper::body::Bytes) -> Result<(), PublishError> {
+    fn publish(&self, _: &NodeId, _: &Topic, _: &Message) -> Result<(), PublishError> {
         Err(PublishError::new("broken"))
     }
 
     fn leave(&self, _: &NodeId) {}
+}
+
+/// Can't be reached, or is lost behind the start and found again.
+struct Unsteady {
+    reachable: bool,
+    inbox: std::sync::Arc<std::sync::OnceLock<Inbox>>,
+}
+
+impl Broker for Unsteady {
+    fn connect(&self) -> cluster::Connecting<'_> {
+        Box::pin(async {
+            match self.reachable {
+                true => Ok(()),
+                false => Err(koio::Error::new("cluster", "no broker at nowhere:1")),
+            }
+        })
+    }
+
+    fn join(&self, inbox: Inbox) {
+        self.inbox.set(inbox).expect("once");
+    }
+
+    fn publish(&self, _: &NodeId, _: &Topic, _: &Message) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn leave(&self, _: &NodeId) {}
+}
+
+#[tokio::test]
+async fn a_broker_that_cant_be_reached_is_an_error_of_the_start_which_names_it() {
+    let unreachable = || {
+        Io::new().cluster(Unsteady {
+            reachable: false,
+            inbox: Default::default(),
+        })
+    };
+    for error in [
+        unreachable().bind("127.0.0.1:0").await.expect_err("alone"),
+        unreachable().connect_cluster().await.expect_err("alone"),
+    ] {
+        assert!(error.to_string().contains("nowhere:1"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_says_since_when_its_broker_is_gone_and_counts_it() {
+    let inbox = std::sync::Arc::<std::sync::OnceLock<Inbox>>::default();
+    let io = Io::new().namespace("/chat", koio::Namespace::new());
+    let one = Node::new(io.cluster(Unsteady {
+        reachable: true,
+        inbox: inbox.clone(),
+    }));
+    let inbox = inbox.get().expect("it has joined");
+    assert!(inbox.namespaces().any(|namespace| namespace == "/chat"));
+    inbox.together();
+    assert_eq!(one.io.alone_since(), None);
+    inbox.alone(&"cut");
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    inbox.alone(&"cut again");
+    let since = one.io.alone_since().expect("alone");
+    assert_eq!(
+        Instant::from_std(since).elapsed(),
+        Duration::from_secs(7),
+        "it counts from the first loss"
+    );
+    inbox.unpublished(3, &"cut");
+    inbox.together();
+    settle().await;
+    assert_eq!(one.io.alone_since(), None);
+    let counts = one.io.counts();
+    assert_eq!((counts.cluster_gaps, counts.cluster_unpublished), (1, 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -319,31 +386,25 @@ async fn an_ack_of_a_socket_that_no_node_could_be_asked_for_is_a_partial_answer_
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_none_is_counted_and_ignored() {
-    let broker = cluster::Memory::new();
-    let one = Node::new(Io::new().cluster(broker.clone()));
-    let topic = Topic::Node(NodeId::new("nowhere"));
-    broker
-        .publish(&NodeId::new("x"), &topic, "?".into())
-        .expect("taken");
-    assert_eq!(one.io.counts().cluster_malformed, 0);
+    /// Gives each node bytes that nobody of the cluster has sent.
     struct Inject;
     impl Broker for Inject {
         fn join(&self, inbox: Inbox) {
-            inbox.deliver("nonsense".into()).expect("room");
+            for bytes in ["", "nonsense", "\u{3}\0\0\0\u{2}{}"] {
+                match Message::decode(bytes.into()) {
+                    Ok(message) => inbox.deliver(message).expect("room"),
+                    Err(error) => inbox.malformed(&error),
+                }
+            }
         }
-        fn publish(
-            &self,
-            _: &NodeId,
-            _: &Topic,
-            _: hyper::body::Bytes,
-        ) -> Result<(), PublishError> {
+        fn publish(&self, _: &NodeId, _: &Topic, _: &Message) -> Result<(), PublishError> {
             Ok(())
         }
         fn leave(&self, _: &NodeId) {}
     }
-    let two = Node::new(Io::new().cluster(Inject));
+    let node = Node::new(Io::new().cluster(Inject));
     settle().await;
-    assert_eq!(two.io.counts().cluster_malformed, 1);
+    assert_eq!(node.io.counts().cluster_malformed, 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,9 +15,9 @@ export const officialClient = fileURLToPath(new URL("node_modules/socket.io-clie
 export const startChat = ({ port = 0, env = {}, within = [] } = {}) =>
   startServer(binary, { CLIENT_DIR: officialClient, ...env, PORT: String(port) }, within);
 
-/** Starts a program that says on its error stream where it listens. */
-export async function startServer(program, env, within = []) {
-  const [command, ...args] = [...within, program];
+/** Starts a program, with these flags, that says on its error stream where it listens. */
+export async function startServer(program, env, within = [], flags = []) {
+  const [command, ...args] = [...within, program, ...flags];
   const child = spawn(command, args, { env: { ...process.env, ...env } });
   const exited = once(child, "exit");
   const abandon = () => child.kill("SIGKILL"); // a test that was given up leaves no server behind

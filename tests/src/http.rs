@@ -157,7 +157,7 @@ impl Http {
             headers,
             body: Vec::new(),
         };
-        if status == 101 || status == 204 || status == 304 {
+        if matches!(status, 100 | 101 | 204 | 304) {
             return Some(response);
         }
         if response.header("transfer-encoding").is_some() {

@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::cluster::NodeId;
+use super::cluster::{AwaitedNodes, NodeId};
 use crate::{ids::SocketId, wire::RawArgs};
 
 /// Why a socket gave no answer.
@@ -28,8 +28,12 @@ pub(crate) enum NoAnswer {
 /// One socket's answer.
 pub(crate) type AckOutcome = (SocketId, Result<RawArgs, NoAnswer>);
 
+/// The most clients of servers without names that one event waits for: what a server says of it is not believed further.
+const MOST_CLIENTS: usize = 1_000_000;
+
 /// Collects the answers to one event. It is complete when every socket that was asked has an outcome, and every node
-/// that was asked has sent the list of sockets that it asked.
+/// that was asked has sent the list of sockets that it asked. Servers without names send the number of their clients,
+/// and answers that do not say whose they are.
 #[derive(Debug)]
 pub(crate) struct AckCollector {
     state: Mutex<CollectorState>,
@@ -43,15 +47,16 @@ struct CollectorState {
     /// Sockets that have not answered, with their node if that is another one.
     unanswered: HashMap<SocketId, Option<NodeId>>,
     /// Nodes that have not sent the list of sockets that they asked.
-    silent: Vec<NodeId>,
-    /// Nodes that could not be asked. The collector does not wait for them.
-    unreachable: Vec<NodeId>,
+    nodes: AwaitedNodes,
+    /// Clients of servers without names: how many were asked, and how many have answered.
+    clients: usize,
+    clients_answered: usize,
     waker: Option<Waker>,
 }
 
 impl CollectorState {
     fn is_complete(&self) -> bool {
-        self.unanswered.is_empty() && self.silent.is_empty()
+        self.unanswered.is_empty() && self.clients_answered >= self.clients && self.nodes.is_empty()
     }
 
     fn register_waker(&mut self, cx: &Context<'_>) {
@@ -98,22 +103,26 @@ impl AckCollector {
         self.state.lock().unanswered.insert(socket, None);
     }
 
-    /// Expects the list of a node, by [`node_asked`](Self::node_asked).
-    pub(super) fn expect_node(&self, node: NodeId) {
-        self.state.lock().silent.push(node);
+    /// Expects the lists of nodes, by [`node_asked`](Self::node_asked), and the numbers of servers without names, by
+    /// [`server_asked`](Self::server_asked).
+    pub(super) fn expect_nodes(&self, nodes: AwaitedNodes) {
+        self.state.lock().nodes = nodes;
+    }
+
+    /// The number of servers without names.
+    pub(super) fn servers_counted(&self, servers: Option<usize>) {
+        self.change(|state| state.nodes.counted(servers));
     }
 
     /// No node could be asked: those that were expected are missing from now on.
     pub(super) fn nodes_unreachable(&self) {
-        self.change(|state| state.unreachable.append(&mut state.silent));
+        self.change(|state| state.nodes.unreachable());
     }
 
     /// Expects outcomes of these sockets of another node. Without effect if the node was not expected to send them.
     pub(super) fn node_asked(&self, node: &NodeId, sockets: Vec<SocketId>) {
         self.change(|state| {
-            let silent = state.silent.len();
-            state.silent.retain(|silent| silent != node);
-            if state.silent.len() < silent {
+            if state.nodes.heard(node) {
                 let sockets = sockets.into_iter();
                 state
                     .unanswered
@@ -122,10 +131,34 @@ impl AckCollector {
         });
     }
 
+    /// Expects answers of so many clients of a server without a name.
+    pub(super) fn server_asked(&self, server: &NodeId, clients: usize) {
+        self.change(|state| {
+            if state.nodes.heard(server) {
+                state.clients = state.clients.saturating_add(clients).min(MOST_CLIENTS);
+            }
+        });
+    }
+
+    /// A client of a server without a name has answered; `None` if the answer can't be read.
+    pub(super) fn client_answered(&self, mut answer: Option<RawArgs>) {
+        if let Some(answer) = &mut answer {
+            answer.detach();
+        }
+        self.change(|state| {
+            // A server says first how many clients it has asked.
+            if state.clients_answered < state.clients {
+                state.clients_answered += 1;
+                let outcome = answer.ok_or(NoAnswer::Malformed);
+                state.outcomes.push((SocketId::UNKNOWN, outcome));
+            }
+        });
+    }
+
     /// Another node has left: its sockets disconnected before they answered.
     pub(super) fn node_left(&self, node: &NodeId) {
         self.change(|state| {
-            state.silent.retain(|silent| silent != node);
+            state.nodes.left(node);
             let CollectorState {
                 unanswered,
                 outcomes,
@@ -196,14 +229,15 @@ impl AckCollector {
         let CollectorState {
             mut outcomes,
             unanswered,
-            mut silent,
-            unreachable,
+            nodes,
+            clients,
+            clients_answered,
             ..
         } = std::mem::take(&mut *state);
         drop(state);
-        let late = unanswered.into_keys();
+        let unnamed = std::iter::repeat_n(SocketId::UNKNOWN, clients - clients_answered);
+        let late = unanswered.into_keys().chain(unnamed);
         outcomes.extend(late.map(|socket| (socket, Err(NoAnswer::Late))));
-        silent.extend(unreachable);
-        (outcomes, silent)
+        (outcomes, nodes.missing())
     }
 }

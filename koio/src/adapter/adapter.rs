@@ -2,6 +2,8 @@
 
 use std::{any::Any, future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{AckCollector, SocketView, Target, cluster::NodeId};
 use crate::{
     Result,
@@ -72,11 +74,23 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// The broker refused the message.
     fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()>;
 
-    /// Disconnects each socket meant from the namespace.
+    /// Disconnects each socket meant from the namespace; `all`: its client from all namespaces.
     ///
     /// # Errors
     /// The broker refused the message.
-    fn disconnect(&self, to: Destination<'_>) -> Result<()>;
+    fn disconnect(&self, to: Destination<'_>, all: bool) -> Result<()>;
+
+    /// The rooms of a namespace that have a socket of this node, those of its sockets' ids included.
+    fn rooms(&self, namespace: &str) -> Vec<Room>;
+
+    /// Whether a room of a namespace has a socket of this node, or is named like one; if `room` is empty, whether the
+    /// namespace has any.
+    fn has_room(&self, namespace: &str, room: &str) -> bool;
+
+    /// Since when the other nodes can't be heard, if that is so.
+    fn alone_since(&self) -> Option<Instant> {
+        None
+    }
 
     /// The observers of this server.
     fn observers(&self) -> &Observers;

@@ -16,7 +16,12 @@ mod target;
 pub(crate) use ack_collector::{AckCollector, AckOutcome, NoAnswer};
 pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
 pub(crate) use cluster::Cluster;
-pub use cluster::{Broker, Inbox, Lagging, Memory, NodeId, PublishError, Topic};
+#[cfg(all(fuzzing, feature = "redis"))]
+pub use cluster::fuzz_node_wire;
+pub use cluster::{
+    Broker, ClusterMessage, Connecting, Inbox, Lagging, MalformedMessage, Memory, NodeId,
+    PublishError, Topic,
+};
 pub(crate) use packet::NeutralPacket;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};
 pub(crate) use selection::Selection;

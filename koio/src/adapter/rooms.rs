@@ -230,7 +230,7 @@ impl<M: Recipient> Rooms<M> {
     }
 
     /// Whether a room has a member.
-    pub(crate) fn has_room(&self, room: &Room) -> bool {
+    pub(crate) fn has_room(&self, room: &str) -> bool {
         self.read().rooms.contains_key(room)
     }
 

@@ -18,6 +18,7 @@ mod ending;
 #[allow(clippy::module_inception, reason = "the file is named after `Engine`")]
 mod engine;
 pub(crate) mod machine;
+mod missed_deadline;
 pub(crate) mod outbox;
 mod request_head;
 mod session;

@@ -30,6 +30,10 @@ const SOCKET_ID_MARK: u8 = b'_';
 pub struct SocketId([u8; SOCKET_ID_CHARS]);
 
 impl SocketId {
+    /// Stands for a socket whose id is not known: the answers of clients of a Node server in the
+    /// [cluster](crate::cluster) come without it. No socket has this id.
+    pub const UNKNOWN: Self = Self(*b"_-------------------");
+
     /// Draws a fresh id from the operating system's randomness.
     pub(crate) fn random() -> Result<Self, NoRandomness> {
         let random: [u8; SOCKET_ID_RANDOM] = random::bytes()?;
@@ -48,6 +52,16 @@ impl SocketId {
     pub fn parse(text: &str) -> Option<Self> {
         let chars: [u8; SOCKET_ID_CHARS] = text.as_bytes().try_into().ok()?;
         (chars[0] == SOCKET_ID_MARK && chars.iter().all(is_id_char)).then_some(Self(chars))
+    }
+
+    /// Reads an id that another server of Socket.IO's has drawn, which has no mark.
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    pub(crate) fn of_any_server(text: &str) -> Option<Self> {
+        let chars: [u8; SOCKET_ID_CHARS] = text.as_bytes().try_into().ok()?;
+        chars.iter().all(is_id_char).then_some(Self(chars))
     }
 
     /// The id as text.

@@ -21,7 +21,11 @@ pub struct Counts {
     /// Sessions, and WebSockets that were to become a session's transport, that were closed because their client went beyond
     /// a limit of the transport: `max_payload`, `max_fragments`, `message_timeout`, `min_rate`, or control frames.
     pub limits_exceeded: u64,
-    /// Sessions that were closed because their client broke the protocol.
+    /// Sessions that ended because their client did not do something in time: `ping_timeout`, `poll_again_timeout`,
+    /// `close_timeout`, or `write_timeout` while they closed. Clients that vanish are among them.
+    pub deadlines_missed: u64,
+    /// Sessions, and WebSockets that were to become a session's transport, that were closed because their client broke the
+    /// protocol.
     pub protocol_errors: u64,
     /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
     pub packets_ignored: u64,
@@ -33,6 +37,10 @@ pub struct Counts {
     pub sessions_refused: u64,
     /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
     pub tls_failed: u64,
+    /// Connections of koio's own listener that were closed because no request came on them, or no whole head of one, in
+    /// [`header_timeout`](crate::config::Config::header_timeout). Browsers open connections ahead of time, which are among
+    /// them.
+    pub header_timeouts: u64,
     /// Polls and POSTs whose client hung up before they were answered; their sessions ended.
     pub requests_dropped: u64,
     /// WebSockets to which a session was to move and did not.
@@ -74,6 +82,8 @@ pub struct Counts {
     pub cluster_unpublished: u64,
     /// Messages of other nodes that could not be read.
     pub cluster_malformed: u64,
+    /// How often this node has lost the connection to its broker, and so missed what other nodes published.
+    pub cluster_gaps: u64,
 }
 
 /// The live counters behind [`Counts`].
@@ -84,12 +94,14 @@ pub(super) struct Counters {
     read_ahead_full: AtomicU64,
     write_timeouts: AtomicU64,
     limits_exceeded: AtomicU64,
+    deadlines_missed: AtomicU64,
     protocol_errors: AtomicU64,
     packets_ignored: AtomicU64,
     requests_refused: AtomicU64,
     origins_refused: AtomicU64,
     sessions_refused: AtomicU64,
     tls_failed: AtomicU64,
+    header_timeouts: AtomicU64,
     requests_dropped: AtomicU64,
     upgrades_failed: AtomicU64,
     connects_refused: AtomicU64,
@@ -108,6 +120,7 @@ pub(super) struct Counters {
     cluster_dropped: AtomicU64,
     cluster_unpublished: AtomicU64,
     cluster_malformed: AtomicU64,
+    cluster_gaps: AtomicU64,
 }
 
 impl Observer for Counters {
@@ -121,6 +134,7 @@ impl Observer for Counters {
                 &self.slow_consumers
             }
             Observation::LimitExceeded { .. } => &self.limits_exceeded,
+            Observation::DeadlineMissed { .. } => &self.deadlines_missed,
             Observation::ReadAheadFull { .. } => &self.read_ahead_full,
             Observation::ProtocolError { .. } => &self.protocol_errors,
             Observation::PacketIgnored { .. } => &self.packets_ignored,
@@ -132,6 +146,10 @@ impl Observer for Counters {
             }
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::TlsFailed { .. } => &self.tls_failed,
+            Observation::HttpTimeout {
+                limit: "header_timeout",
+                ..
+            } => &self.header_timeouts,
             Observation::RequestDropped { .. } => &self.requests_dropped,
             Observation::UpgradeFailed { .. } => &self.upgrades_failed,
             Observation::ConnectRefused { .. } => &self.connects_refused,
@@ -155,7 +173,12 @@ impl Observer for Counters {
                 self.cluster_dropped.fetch_add(*messages, Ordering::Relaxed);
                 return;
             }
-            Observation::ClusterUnpublished { .. } => &self.cluster_unpublished,
+            Observation::ClusterUnpublished { messages, .. } => {
+                self.cluster_unpublished
+                    .fetch_add(*messages, Ordering::Relaxed);
+                return;
+            }
+            Observation::ClusterAlone { .. } => &self.cluster_gaps,
             Observation::ClusterMalformed { .. } => &self.cluster_malformed,
             _ => return,
         };
@@ -173,12 +196,14 @@ impl Counters {
             read_ahead_full: read(&self.read_ahead_full),
             write_timeouts: read(&self.write_timeouts),
             limits_exceeded: read(&self.limits_exceeded),
+            deadlines_missed: read(&self.deadlines_missed),
             protocol_errors: read(&self.protocol_errors),
             packets_ignored: read(&self.packets_ignored),
             requests_refused: read(&self.requests_refused),
             origins_refused: read(&self.origins_refused),
             sessions_refused: read(&self.sessions_refused),
             tls_failed: read(&self.tls_failed),
+            header_timeouts: read(&self.header_timeouts),
             requests_dropped: read(&self.requests_dropped),
             upgrades_failed: read(&self.upgrades_failed),
             connects_refused: read(&self.connects_refused),
@@ -197,6 +222,7 @@ impl Counters {
             cluster_dropped: read(&self.cluster_dropped),
             cluster_unpublished: read(&self.cluster_unpublished),
             cluster_malformed: read(&self.cluster_malformed),
+            cluster_gaps: read(&self.cluster_gaps),
         }
     }
 }

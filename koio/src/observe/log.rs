@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use tracing::{Span, debug, field, trace, warn};
+use tracing::{Span, debug, field, info, trace, warn};
 
 use super::{Observation, Observer};
 use crate::{ids::SocketId, time};
@@ -98,6 +98,10 @@ impl Observer for Log {
             Observation::TlsFailed { peer, cause } => {
                 debug!(target: "koio::transport", peer = peer.map(field::display), "TLS handshake failed: {cause}");
             }
+            Observation::HttpTimeout { peer, limit, cause } => {
+                let peer = peer.map(field::display);
+                debug!(target: "koio::transport", limit, peer, "connection closed: {cause}");
+            }
             Observation::RequestDropped { sid } => {
                 debug!(target: "koio::transport", ?sid, "a request was dropped: its client hung up before the answer");
             }
@@ -136,6 +140,9 @@ impl Observer for Log {
             }
             Observation::LimitExceeded { sid, limit, cause } => {
                 debug!(target: "koio::engine", ?sid, limit, "limit exceeded: {cause}");
+            }
+            Observation::DeadlineMissed { sid, limit, cause } => {
+                debug!(target: "koio::engine", ?sid, limit, "deadline missed: {cause}");
             }
             Observation::ReadAheadFull {
                 sid,
@@ -182,8 +189,14 @@ impl Observer for Log {
             Observation::ClusterMalformed { cause } => {
                 debug!(target: "koio::adapter", "a message of another node can't be read: {cause}");
             }
-            Observation::ClusterUnpublished { cause } => {
-                debug!(target: "koio::adapter", cause, "a message to other nodes was dropped");
+            Observation::ClusterUnpublished { messages, cause } => {
+                debug!(target: "koio::adapter", messages, cause, "messages to other nodes were dropped");
+            }
+            Observation::ClusterAlone { cause } => {
+                warn!(target: "koio::adapter", cause, "this node is alone: it hears no other node");
+            }
+            Observation::ClusterTogether { alone } => {
+                info!(target: "koio::adapter", ?alone, "this node hears the other nodes again");
             }
             Observation::Connected { .. }
             | Observation::Disconnected { .. }

@@ -86,12 +86,12 @@ pub enum Observation<'a> {
     /// A request was refused: it could not open a session, or did not fit the session that it named (Engine.IO protocol,
     /// error codes).
     RequestRefused {
-        /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `limit`,
-        /// `shutdown`, or the name of a header or of a parameter.
+        /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `head`,
+        /// `limit`, `shutdown`, or the name of a header or of a parameter.
         cause: &'a str,
         /// The status of the answer; over WebSocket it is 400 unless it is 405 or 503.
         status: u16,
-        /// The request's method.
+        /// The request's method. Empty if the head could not be read, and so is the path.
         method: &'a str,
         /// The beginning of its path.
         path: &'a str,
@@ -124,6 +124,15 @@ pub enum Observation<'a> {
         peer: Option<SocketAddr>,
         /// What failed, or which limit was reached.
         cause: &'a str,
+    },
+    /// A connection of koio's own listener was closed because no request came on it in time.
+    HttpTimeout {
+        /// Where it came from, if that is known.
+        peer: Option<SocketAddr>,
+        /// The limit's name in [`Config`](crate::config::Config): `header_timeout`, or `keep_alive_timeout` behind an answer.
+        limit: &'a str,
+        /// What did not come, how long it was waited for, and the limit's value.
+        cause: fmt::Arguments<'a>,
     },
     /// A client hung up before its poll or its POST was answered, so its session ends.
     RequestDropped {
@@ -264,6 +273,18 @@ pub enum Observation<'a> {
         /// What the client did, with the limit and both numbers.
         cause: fmt::Arguments<'a>,
     },
+    /// A session ends because its client has not done in time what it owed: answered a ping, made its next request, taken what
+    /// was queued when the session closed, or answered the close. What a client that is cut for another reason does not
+    /// answer is not observed.
+    DeadlineMissed {
+        /// The session.
+        sid: Sid,
+        /// The limit's name in [`EngineConfig`](crate::engine::EngineConfig): `ping_timeout`, `poll_again_timeout`,
+        /// `close_timeout` or `write_timeout`.
+        limit: &'a str,
+        /// What did not come, how long it was waited for, and the limit's value.
+        cause: fmt::Arguments<'a>,
+    },
     /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.
     ReadAheadFull {
         /// The session.
@@ -273,7 +294,8 @@ pub enum Observation<'a> {
         /// `read_ahead`.
         limit: usize,
     },
-    /// A session is closed because its client broke the protocol.
+    /// A session is closed because its client broke the protocol, or that of its transport. If that was on a WebSocket to
+    /// which the session was to move, only the WebSocket is closed.
     ProtocolError {
         /// The session.
         sid: Sid,
@@ -354,10 +376,23 @@ pub enum Observation<'a> {
         /// How many.
         messages: u64,
     },
-    /// A message to other nodes of the cluster was dropped, since the broker did not take it.
+    /// Messages to other nodes of the cluster were dropped, since the broker did not take them.
     ClusterUnpublished {
+        /// How many.
+        messages: u64,
         /// The broker's error.
         cause: &'a str,
+    },
+    /// The broker of the cluster has lost its connection: until [`ClusterTogether`](Self::ClusterTogether) this node misses what
+    /// other nodes publish.
+    ClusterAlone {
+        /// Why.
+        cause: &'a str,
+    },
+    /// What other nodes publish arrives again.
+    ClusterTogether {
+        /// How long it did not.
+        alone: Duration,
     },
     /// A message of another node of the cluster could not be read.
     ClusterMalformed {

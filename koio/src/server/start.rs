@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    adapter::Broker,
     engine::Engine,
     socket::{Clients, IoHandle},
     transport::EngineService,
@@ -18,8 +19,50 @@ use crate::{
 use {super::attached::boxed, tower::Layer as _};
 
 impl Io {
-    /// Checks everything and makes the engine of it.
+    /// Checks everything, makes the engine of it, and joins the cluster.
     fn start(self) -> Result<StartedIo> {
+        let started = self.start_alone()?;
+        started.join()?;
+        Ok(started)
+    }
+
+    /// Waits for the broker too.
+    async fn start_connected(self) -> Result<StartedIo> {
+        let started = self.start_alone()?;
+        if let Some(broker) = &started.broker {
+            broker.connect().await?;
+            started.join()?;
+            broker.connect().await?;
+        }
+        Ok(started)
+    }
+
+    /// Connects to the broker of the [cluster](Self::cluster), for a server that another one serves: its start
+    /// ([`into_layer`](Self::into_layer), [`into_service`](Self::into_service), [`serve`](Self::serve)) can't wait, and connects in the
+    /// background. [`bind`](Self::bind) and [`listen`](Self::listen) do it themselves. Without effect if the server is in no cluster.
+    ///
+    /// ```no_run
+    /// # use koio::{Io, Result, cluster::Memory};
+    /// # async fn run() -> Result<()> {
+    /// let layer = Io::new().cluster(Memory::new()).connect_cluster().await?.into_layer();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The broker can't be reached; the error names it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the set-up with it.
+    pub async fn connect_cluster(self) -> Result<Self> {
+        if let Some(broker) = &self.broker {
+            broker.connect().await?;
+        }
+        Ok(self)
+    }
+
+    /// Checks everything and makes the engine of it.
+    fn start_alone(self) -> Result<StartedIo> {
         let Self {
             setup,
             core,
@@ -64,15 +107,13 @@ impl Io {
         )?;
         core.start(config.socket.clone(), &engine);
         let handle = IoHandle::root(core);
-        if let Some(broker) = broker {
-            handle.join_cluster(broker)?;
-        }
         let service = EngineService::with_rules(engine, &path, rules);
         Ok(StartedIo {
             service,
             handle,
             config,
             attached,
+            broker,
         })
     }
 
@@ -91,13 +132,13 @@ impl Io {
     ///
     /// # Errors
     /// The set-up contradicts itself ([`is_setup`](Error::is_setup)), with file and line: two handlers of an event, a
-    /// missing state, limits. Or the address can't be bound.
+    /// missing state, limits. Or the address can't be bound. In a [cluster](Self::cluster) also: its broker can't be reached.
     ///
     /// # Cancel safety
     /// Dropping the future drops the set-up with it. No client has been served.
     pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server> {
         self.warn_of_root();
-        let started = self.start()?;
+        let started = self.start_connected().await?;
         let listener = bind_tcp(address).await?;
         started.serve(listener)
     }
@@ -212,9 +253,17 @@ struct StartedIo {
     handle: IoHandle,
     config: Config,
     attached: Option<AttachedService>,
+    broker: Option<Arc<dyn Broker>>,
 }
 
 impl StartedIo {
+    fn join(&self) -> Result<()> {
+        match &self.broker {
+            Some(broker) => self.handle.join_cluster(Arc::clone(broker)),
+            None => Ok(()),
+        }
+    }
+
     fn serve<L: Listener>(self, listener: L) -> Result<Server<L::Addr>> {
         let timeouts = self.config.http_timeouts();
         let services = HttpServices::new(self.service, self.attached, timeouts);

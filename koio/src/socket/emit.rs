@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    ack::{AckFuture, AcksFuture},
+    ack::{AckFuture, AckTime, AcksFuture},
     error::{closed, not_one_socket, not_sent},
     local::{AskedSockets, view, volatile_dropped},
     partial::PartialAnswer,
@@ -126,8 +126,9 @@ impl Emit {
         Ok(self.adapter())
     }
 
-    fn ack_timeout(&self) -> Duration {
-        self.timeout.unwrap_or(self.core.config().ack_timeout)
+    fn ack_time(&self) -> AckTime {
+        let configured = AckTime::Configured(self.core.config().ack_timeout);
+        self.timeout.map_or(configured, AckTime::Own)
     }
 
     /// Sends an event. For `args` see [`Socket::emit`].
@@ -226,12 +227,12 @@ impl Emit {
         }
         match self.single() {
             Some(SingleSocket::Here(socket)) => {
-                AckFuture::send(&socket, event, &args, self.ack_timeout())
+                AckFuture::send(&socket, event, &args, self.ack_time())
             }
             Some(SingleSocket::Elsewhere) => {
                 let answers = Arc::new(AckCollector::streaming());
                 match self.ask(event, &args, &answers) {
-                    Ok(guard) => AckFuture::remote(answers, guard, self.ack_timeout()),
+                    Ok(guard) => AckFuture::remote(answers, guard, self.ack_time()),
                     Err(error) => AckFuture::failed(error),
                 }
             }
@@ -277,7 +278,7 @@ impl Emit {
     ) -> AcksFuture<T> {
         let answers = Arc::new(AckCollector::new());
         match self.ask(event, &args, &answers) {
-            Ok(guard) => AcksFuture::new(answers, guard, self.ack_timeout()),
+            Ok(guard) => AcksFuture::new(answers, guard, self.ack_time()),
             Err(error) => AcksFuture::failed(error),
         }
     }
@@ -300,7 +301,7 @@ impl Emit {
                 asking.finish()
             }
             None => {
-                let (to, wait) = (self.destination(), self.ack_timeout());
+                let (to, wait) = (self.destination(), self.ack_time().duration());
                 self.adapter().ask(to, &packet, ack, wait, answers)
             }
         };
@@ -401,7 +402,7 @@ impl Emit {
                 socket.disconnect();
                 Ok(())
             }
-            None => self.checked()?.disconnect(self.destination()),
+            None => self.checked()?.disconnect(self.destination(), false),
         }
     }
 

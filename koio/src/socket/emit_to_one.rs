@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::task::consume_budget;
 
 use super::{
-    ack::AckFuture,
+    ack::{AckFuture, AckTime},
     emit::Emit,
     error::{closed, not_sent},
     remote::RemoteSocket,
@@ -88,7 +88,8 @@ impl Socket {
         event: &str,
         args: impl Serialize,
     ) -> AckFuture<T> {
-        AckFuture::send(self, event, &args, self.core().config().ack_timeout)
+        let time = AckTime::Configured(self.core().config().ack_timeout);
+        AckFuture::send(self, event, &args, time)
     }
 
     /// An emit to this client alone that can be [volatile](Emit::volatile) or have a

@@ -1,8 +1,8 @@
 //! The errors that sockets and emits end with.
 
-use super::declared::NoNamespace;
 use std::borrow::Cow;
 
+use super::{ack::AckTime, declared::NoNamespace};
 use crate::{
     Error,
     adapter::{NoAnswer, NotJoined},
@@ -30,12 +30,12 @@ pub(super) fn refused(refused: SendError) -> Error {
     }
 }
 
-/// An event that was to be acknowledged has no answer.
-pub(super) fn no_answer(why: NoAnswer) -> Error {
+/// An event that was to be acknowledged has no answer. `time`: how long it was waited for.
+pub(super) fn no_answer(why: NoAnswer, time: AckTime) -> Error {
     match why {
         NoAnswer::Closed => closed(),
         NoAnswer::Full => Error::full("the client does not read fast enough"),
-        NoAnswer::Late => Error::timeout("the client did not answer in time"),
+        NoAnswer::Late => Error::timeout(format!("the client did not answer {time}")),
         NoAnswer::Disconnected => Error::disconnected(),
         NoAnswer::Malformed => Error::bad_request("the client's answer is no JSON").hide(),
     }
@@ -50,9 +50,9 @@ pub(super) fn too_many_acks(max: usize) -> Error {
 
 /// An answer did not come in time, and could not: `waiting` bytes of the client's events wait for its handlers, so its
 /// connection is not read.
-pub(super) fn unread(waiting: u32, limit: usize) -> Error {
+pub(super) fn unread(waiting: u32, limit: usize, time: AckTime) -> Error {
     Error::timeout(format!(
-        "the client did not answer in time: its connection is not read, because {waiting} bytes of its events wait for \
+        "the client did not answer {time}: its connection is not read, because {waiting} bytes of its events wait for \
          handlers (`read_ahead` is {limit})"
     ))
 }

@@ -1,6 +1,8 @@
 //! What a client sent when it connected.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{
+    any::type_name, collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::SystemTime,
+};
 
 use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
@@ -91,11 +93,21 @@ impl Handshake {
 
     /// What the server around koio has put into the extensions of the first request: a user that a middleware of axum has
     /// found, for example. Only types that were named with [`Io::keep_extension`](crate::Io::keep_extension) are kept.
+    /// Where there is none, a line of the log at level `debug` says of which type.
     ///
     /// The first request is the one that opened the connection, long-polling or WebSocket; those that follow do not count.
     #[must_use]
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.request().opening.extension()
+        let found = self.request().opening.extension();
+        if found.is_none() {
+            // A forgotten `keep_extension` looks like a client that has not logged in.
+            tracing::debug!(
+                "a handshake has no extension `{0}`: the request had none, or `.keep_extension::<{0}>()` is missing, or the \
+                 layer that sets it is inside koio's",
+                type_name::<T>()
+            );
+        }
+        found
     }
 
     /// When the connection was opened.

@@ -40,7 +40,9 @@ impl IoHandle {
             return Err(Error::setup(message));
         }
         let local = Arc::clone(&self.core.local);
-        let cluster = Cluster::new(local, broker)
+        let declared = self.core.declared().into_iter();
+        let namespaces = declared.flat_map(|declared| declared.names().cloned());
+        let cluster = Cluster::new(local, broker, namespaces.collect())
             .map_err(|_| Error::setup("the operating system has no randomness to give"))?;
         if self.core.set_cluster(Arc::clone(&cluster) as _) {
             cluster.join();
@@ -216,6 +218,15 @@ impl IoHandle {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.core.local.observers.counts()
+    }
+
+    /// Since when this node of a [cluster](crate::Io::cluster) hears no other: the broker has lost its connection, or has had none
+    /// since the start. `None` while it is connected, and without a cluster. For a readiness probe; the clients of this
+    /// node are served all the same.
+    #[must_use]
+    pub fn alone_since(&self) -> Option<std::time::Instant> {
+        let since = self.core.cluster()?.alone_since()?;
+        Some(since.into_std())
     }
 
     /// Ends the server in order:

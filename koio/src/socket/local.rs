@@ -11,10 +11,10 @@ use crate::{
     Result,
     adapter::{
         AckCollector, Adapter, AskGuard, Destination, FetchFuture, Fetched, NeutralPacket,
-        NoAnswer, Selection, SocketView,
+        NoAnswer, Selection, SocketView, Target,
     },
     engine::{Fanout, NotQueued},
-    ids::{Pattern, Room},
+    ids::{Pattern, Room, SocketId},
     observe::{Observation, Observers},
     wire::Frame,
 };
@@ -152,9 +152,30 @@ impl Adapter for LocalNode<Socket> {
         Ok(())
     }
 
-    fn disconnect(&self, to: Destination<'_>) -> Result<()> {
-        self.for_each(to, Socket::disconnect);
+    fn disconnect(&self, to: Destination<'_>, all: bool) -> Result<()> {
+        self.for_each(to, |socket| match all {
+            true => socket.disconnect_all(),
+            false => socket.disconnect(),
+        });
         Ok(())
+    }
+
+    fn rooms(&self, namespace: &str) -> Vec<Room> {
+        let Some(namespace) = self.find(namespace) else {
+            return Vec::new();
+        };
+        let everybody: Selection<Socket> = namespace.rooms.select(&Target::default());
+        let ids = everybody.iter().map(|socket| Room::from(socket.id()));
+        namespace.rooms.names().into_iter().chain(ids).collect()
+    }
+
+    fn has_room(&self, namespace: &str, room: &str) -> bool {
+        self.find(namespace).is_some_and(|namespace| {
+            let is_socket = |id| namespace.rooms.get(&id).is_some();
+            room.is_empty()
+                || namespace.rooms.has_room(room)
+                || SocketId::parse(room).is_some_and(is_socket)
+        })
     }
 
     fn observers(&self) -> &Observers {

@@ -4,7 +4,10 @@ use std::{error::Error as StdError, fmt};
 
 use serde::de::DeserializeOwned;
 
-use super::{ack::read_outcomes, remote::RemoteSocket};
+use super::{
+    ack::{AckTime, read_outcomes},
+    remote::RemoteSocket,
+};
 use crate::{
     Error, Result, SocketId,
     adapter::{AckOutcome, NodeId},
@@ -32,7 +35,8 @@ use crate::{
 pub struct PartialAnswer {
     missing: Vec<NodeId>,
     sockets: Vec<RemoteSocket>,
-    answers: Vec<AckOutcome>,
+    /// And how long they were waited for.
+    answers: Option<(Vec<AckOutcome>, AckTime)>,
 }
 
 impl PartialAnswer {
@@ -40,7 +44,7 @@ impl PartialAnswer {
         Self {
             missing,
             sockets: Vec::new(),
-            answers: Vec::new(),
+            answers: None,
         }
     }
 
@@ -48,8 +52,11 @@ impl PartialAnswer {
         Self { sockets, ..self }
     }
 
-    pub(super) fn with_answers(self, answers: Vec<AckOutcome>) -> Self {
-        Self { answers, ..self }
+    pub(super) fn with_answers(self, answers: Vec<AckOutcome>, time: AckTime) -> Self {
+        Self {
+            answers: Some((answers, time)),
+            ..self
+        }
     }
 
     pub(super) fn into_error(self) -> Error {
@@ -74,7 +81,8 @@ impl PartialAnswer {
     /// The answers of the other nodes' sockets, after an `emit_with_acks`.
     #[must_use]
     pub fn answers<T: DeserializeOwned>(&self) -> Vec<(SocketId, Result<T>)> {
-        read_outcomes(&self.answers)
+        let answers = self.answers.as_ref();
+        answers.map_or_else(Vec::new, |(answers, time)| read_outcomes(answers, *time))
     }
 }
 

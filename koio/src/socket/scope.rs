@@ -93,7 +93,9 @@ impl<M: Recipient> NamespaceScope<M> {
     /// was most likely meant for it.
     pub(super) fn meant_instead<'a>(&'a self, rooms: &'a [Room]) -> Option<(&'a str, &'a Room)> {
         let from = self.from.as_ref()?;
-        let room = rooms.iter().find(|room| from.rooms.has_room(room))?;
+        let room = rooms
+            .iter()
+            .find(|room| from.rooms.has_room(room.as_str()))?;
         Some((&from.name, room))
     }
 }

@@ -11,12 +11,15 @@ use crate::{
     wire::{self, RawArgs},
 };
 
+/// Reads the answer to what the test has asked at that place.
+type Read<T> = fn(ReceivedEvent, &'static Location<'static>) -> Result<T>;
+
 /// An event that was sent, whose answer is awaited. Made by [`TestClient::ask`](super::TestClient::ask).
 #[must_use = "it is sent, but its answer comes by awaiting it"]
 pub struct Asked<T> {
     answer: Result<oneshot::Receiver<Result<RawArgs>>>,
     event: String,
-    read: fn(ReceivedEvent) -> Result<T>,
+    read: Read<T>,
     within: Duration,
     location: &'static Location<'static>,
 }
@@ -28,7 +31,7 @@ impl<T> Asked<T> {
         namespace: &str,
         event: &str,
         args: &impl Serialize,
-        read: fn(ReceivedEvent) -> Result<T>,
+        read: Read<T>,
     ) -> Self {
         let packet = |id| Ok(wire::event(namespace, Some(id), event, args)?);
         Self {
@@ -62,7 +65,7 @@ impl<T: 'static> IntoFuture for Asked<T> {
             let answer = answer.unwrap_or_else(|_| Err(Error::disconnected()))?;
             match error_of(&answer) {
                 Some(error) => Err(error),
-                None => (self.read)(ReceivedEvent::answer(&self.event, answer)),
+                None => (self.read)(ReceivedEvent::answer(&self.event, answer), self.location),
             }
         })
     }

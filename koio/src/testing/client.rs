@@ -114,7 +114,7 @@ impl TestClient {
             self.namespace(),
             event,
             &args,
-            |answer| answer.get(0),
+            |answer, location| answer.get_at(0, location),
         )
     }
 
@@ -124,7 +124,13 @@ impl TestClient {
     /// As [`ask`](Self::ask).
     #[track_caller]
     pub fn ask_for_all(&mut self, event: &str, args: impl Serialize) -> Asked<ReceivedEvent> {
-        Asked::send(&self.connection.line, self.namespace(), event, &args, Ok)
+        Asked::send(
+            &self.connection.line,
+            self.namespace(),
+            event,
+            &args,
+            |answer, _| Ok(answer),
+        )
     }
 
     /// Waits for an event of that name, for at most 10 s of the test's clock ([`Expectation::within`]). Events of other names

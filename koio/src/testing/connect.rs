@@ -140,8 +140,8 @@ impl Connect {
         self
     }
 
-    /// The path of koio's requests, if it is not that of the [`Io`](crate::Io): for a server that is
-    /// [nested](super::TestServer::of_service) in another.
+    /// The path of koio's requests, as the client asks for it. By default that of the [`Io`](crate::Io), and `/socket.io` inside
+    /// [another server](super::TestServer::of_service): behind a prefix it is `/api/socket.io`.
     pub fn path(mut self, path: &str) -> Self {
         path.trim_end_matches('/').clone_into(&mut self.head.path);
         self

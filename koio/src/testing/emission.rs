@@ -221,8 +221,16 @@ impl Adapter for Recorder {
         self.local.leave(to, room)
     }
 
-    fn disconnect(&self, to: Destination<'_>) -> Result<()> {
-        self.local.disconnect(to)
+    fn disconnect(&self, to: Destination<'_>, all: bool) -> Result<()> {
+        self.local.disconnect(to, all)
+    }
+
+    fn rooms(&self, namespace: &str) -> Vec<Room> {
+        self.local.rooms(namespace)
+    }
+
+    fn has_room(&self, namespace: &str, room: &str) -> bool {
+        self.local.has_room(namespace, room)
     }
 
     fn observers(&self) -> &Observers {

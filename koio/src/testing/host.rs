@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming, client::conn::http1::SendRequest, server::conn::http1, service::service_fn,
@@ -163,9 +163,13 @@ impl Drop for AbortOnDrop {
 pub(super) fn refused(response: &Response<impl AsRef<[u8]>>, what: &str) -> Error {
     let body = String::from_utf8_lossy(response.body().as_ref()).into_owned();
     let status = response.status().as_u16();
+    let elsewhere = match response.status() {
+        StatusCode::NOT_FOUND => "; a client asks for another path by `.path(\"..\")`",
+        _ => "",
+    };
     Error::new(
         "refused",
-        format!("the server answered {status} to {what}: {body}"),
+        format!("the server answered {status} to {what}{elsewhere}: {body}"),
     )
     .data(serde_json::json!({ "status": status, "body": body }))
 }

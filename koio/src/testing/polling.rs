@@ -59,7 +59,10 @@ pub(super) async fn open(
     let request = head.request("polling", None).body(Full::default())?;
     let response = http.send(host, request).await?;
     if response.status() != StatusCode::OK {
-        return Err(refused(&response, "the handshake"));
+        return Err(refused(
+            &response,
+            &format!("the handshake at `{}/`", head.path),
+        ));
     }
     let (parts, payload) = response.into_parts();
     let packets = payload::decode(payload)

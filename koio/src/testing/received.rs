@@ -1,6 +1,6 @@
 //! [`ReceivedEvent`]: what a client got.
 
-use std::fmt;
+use std::{fmt, panic::Location};
 
 use serde::{
     Serialize,
@@ -10,7 +10,7 @@ use serde::{
 use super::{line::WeakLine, sent::Sent};
 use crate::{
     Error, Result,
-    wire::{self, RawArgs},
+    wire::{self, ArgError, RawArgs},
 };
 
 /// The most of an event that a failure prints.
@@ -85,8 +85,17 @@ impl ReceivedEvent {
     /// [`Bytes`](crate::Bytes), at any depth.
     ///
     /// # Errors
-    /// `bad_request`, if it is no `T`; the message shows the event.
+    /// `bad_request`, if it is no `T`; the message shows the event, and where in the test it was read.
+    #[track_caller]
     pub fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
+        self.get_at(index, Location::caller())
+    }
+
+    pub(super) fn get_at<T: DeserializeOwned>(
+        &self,
+        index: usize,
+        location: &'static Location<'static>,
+    ) -> Result<T> {
         let mut reader = self.list.reader();
         for _ in 0..index.saturating_add(self.skipped) {
             if let Ok(None) = reader.next::<IgnoredAny>() {
@@ -94,8 +103,21 @@ impl ReceivedEvent {
             }
         }
         reader.next_or_null().map_err(|error| {
+            // Its own position counts the name.
+            let reason = match error {
+                ArgError::Type { reason, .. } => reason,
+                syntax @ ArgError::Syntax(_) => syntax.to_string(),
+            };
             let number = index.saturating_add(1);
-            Error::bad_request(format!("argument {number} of {self} does not fit: {error}"))
+            let misfit =
+                format!("{location}: argument {number} of `{self}` does not fit: {reason}");
+            Error::bad_request(match self.len() {
+                len if index < len => misfit,
+                1 => format!(
+                    "{misfit}; there is one argument: a list or a tuple is one, `args![..]` are several"
+                ),
+                len => format!("{misfit}; there are {len} arguments"),
+            })
         })
     }
 

@@ -96,7 +96,7 @@ impl TestServer {
 
     /// The same for koio inside another server: `service` is all of it, an axum `Router` with
     /// [`into_layer`](Io::into_layer) for example, and `handle` is the [`Io`]'s. If clients reach koio by another path than
-    /// `/socket.io`, they say so: [`Connect::path`].
+    /// `/socket.io`, they say so: [`Connect::path`]. The guide, section 13, has a program with a login.
     ///
     /// ```
     /// # use koio::{Io, Result, testing::TestServer};

@@ -48,9 +48,10 @@ pub(super) async fn open(
     match client_async(request, host.pipe(PIPE, head.peer)).await {
         Ok((socket, response)) => Ok((socket, response.into_parts().0.headers)),
         Err(WebSocketError::Http(response)) => {
-            let (head, body) = response.into_parts();
-            let response = Response::from_parts(head, body.unwrap_or_default());
-            Err(refused(&response, "the WebSocket handshake"))
+            let (parts, body) = response.into_parts();
+            let response = Response::from_parts(parts, body.unwrap_or_default());
+            let what = format!("the WebSocket handshake at `{}/`", head.path);
+            Err(refused(&response, &what))
         }
         Err(error) => Err(error.into()),
     }

@@ -10,11 +10,14 @@
 //! - `websocket_header`: the header of a WebSocket frame.
 //! - `engineio`: Engine.IO packets, polling payloads, and the frames that go out.
 //! - `socketio`: Socket.IO packets: header, event name, attachments; `socketio/args` is the codec of arguments.
+//! - `msgpack`: JSON as msgpack, for servers of Node; knows nothing of the protocols either.
 //! - `json`: JSON as text and as serde values, binary data included. Knows nothing of the protocols.
 
 mod engineio;
 mod error;
 mod json;
+#[cfg(any(test, feature = "redis"))]
+mod msgpack;
 mod socketio;
 #[cfg(test)]
 mod tests;
@@ -26,6 +29,10 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub(crate) use error::{shorten, shortened};
 pub use json::Bytes;
 pub(crate) use json::read_again;
+#[cfg(any(test, feature = "redis"))]
+pub(crate) use json::{mend_surrogates, push_string as push_json_string};
+#[cfg(any(test, feature = "redis"))]
+pub(crate) use msgpack::{Binary, Packer, UnpackError, UnpackErrorKind, date_text, unpack};
 pub use socketio::{
     ArgError, ArgList, ArgsReader, Assembler, Event, Incoming, MAX_ATTACHMENTS, Packet, PacketKind,
     PacketLimits, RESERVED_EVENTS, RawArgs, ack, connect, connect_error, disconnect, event,

@@ -40,8 +40,11 @@ async fn a_peer_that_is_gone_full_or_silent_is_no_internal_error() {
         format!(r#"431[{{"error":{{"code":"{code}","message":"{message}"}}}}]"#)
     };
     ann.send(&format!(r#"421["inquire","{id}"]"#)).await;
-    ann.expect(&told("timeout", "the client did not answer in time"))
-        .await;
+    ann.expect(&told(
+        "timeout",
+        "the client did not answer in 5s (timeout 5s of the emit)",
+    ))
+    .await;
     ben.text().await;
     for _ in 0..3 {
         ann.send(&format!(r#"421["note","{id}"]"#)).await;

@@ -237,8 +237,11 @@ async fn a_peer_that_is_gone_or_silent_is_no_internal_error() {
             format!(r#"431[{{"error":{{"code":"{code}","message":"{message}"}}}}]"#)
         };
         ann.send(&inquiry).await;
-        ann.expect(&told("timeout", "the client did not answer in time"))
-            .await;
+        ann.expect(&told(
+            "timeout",
+            "the client did not answer in 5s (timeout 5s of the emit)",
+        ))
+        .await;
         question(&mut ben).await;
         ann.send(&inquiry).await;
         question(&mut ben).await;

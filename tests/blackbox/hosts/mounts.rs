@@ -69,6 +69,11 @@ async fn koio_is_reached_wherever_its_path_arrives() {
             "/api/socket.io/",
         ),
         (
+            "layer with the whole path",
+            page().layer(io().path("/api/socket.io").into_layer()),
+            "/api/socket.io/",
+        ),
+        (
             "nest_service at the path",
             page().nest_service("/socket.io", io().path("/").into_service()),
             "/socket.io/",

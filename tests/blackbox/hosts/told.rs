@@ -10,8 +10,10 @@ use axum::middleware::map_request;
 use koio::{Context, Io, handlers, on};
 use koio_tests::polling::Open;
 use koio_tests::{Client, Target, Transport, client::BOTH, http, serve};
+use tracing::Level;
 
 use super::{a_port, axum_target, koio};
+use crate::logs::Heard;
 
 /// With it a request is not plain, and hyper serves it.
 const LONG_WAY: (&str, &str) = ("Access-Control-Request-Method", "POST");
@@ -200,6 +202,28 @@ async fn what_a_middleware_of_axum_has_found_reaches_the_handlers() {
         let app = Router::new().layer(io.into_layer());
         let target = axum_target(app.layer(map_request(log_in))).await;
         assert_eq!(answer(target, headers, r#"421["user"]"#).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn an_extension_that_is_missing_is_named_in_the_log() {
+    let heard = Heard::default();
+    let _listening = heard.listen();
+    let ann = [("Cookie", "user=ann")];
+    for (io, missing) in [
+        (Io::new().keep_extension::<User>(), false),
+        (Io::new(), true),
+    ] {
+        let app = Router::new().layer(io.handlers(handlers![user]).into_layer());
+        let target = axum_target(app.layer(map_request(log_in))).await;
+        answer(target, &ann, r#"421["user"]"#).await;
+        let said = heard.says("has no extension `blackbox::hosts::told::User`");
+        assert_eq!(said.is_some(), missing);
+        let names = |(level, line): (Level, String)| {
+            level == Level::DEBUG
+                && line.contains(".keep_extension::<blackbox::hosts::told::User>()")
+        };
+        assert_eq!(said.is_some_and(names), missing);
     }
 }
 

@@ -70,6 +70,39 @@ async fn events_of_other_names_are_kept_for_later() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn what_does_not_fit_is_said_with_the_line_of_the_test_and_how_many_arguments_came()
+-> Result<()> {
+    let io = io().on("pair", |_| async { Ok((1, 2)) });
+    let (server, mut ann, _ben) = two(io).await?;
+    server.handle().broadcast("typing", (7, "eve"))?; // one argument, a list
+    let typing = ann.expect("typing").await?;
+    let line = line!() + 1;
+    let error = typing.get::<String>(1).unwrap_err();
+    let expected = format!(
+        "tests/blackbox/testing/expecting.rs:{line}:{}: argument 2 of `typing [7,\"eve\"]` does not fit: invalid type: null, \
+         expected a string; there is one argument: a list or a tuple is one, `args![..]` are several",
+        error.message().split(':').nth(2).unwrap_or_default()
+    );
+    assert_eq!((error.code(), error.message()), ("bad_request", &*expected));
+
+    server.handle().broadcast("typing", args![7, "eve"])?;
+    let typing = ann.expect("typing").await?;
+    assert_eq!(typing.get::<String>(1)?, "eve");
+    let error = typing.get::<String>(2).unwrap_err();
+    assert!(error.message().ends_with("; there are 2 arguments"));
+    let error = typing.get::<u8>(1).unwrap_err();
+    assert!(error.message().ends_with("\"eve\", expected u8"));
+
+    let line = line!() + 1;
+    let error = ann.ask::<bool>("pair", ()).await.unwrap_err();
+    let place = format!("expecting.rs:{line}:");
+    assert!(error.message().contains(&place), "{error}");
+    let what = "argument 1 of `pair [1,2]` does not fit: invalid type: ";
+    assert!(error.message().contains(what), "{error}");
+    Ok(())
+}
+
 /// The message of a panic.
 async fn panicked(client: &mut TestClient) -> String {
     let outcome = AssertUnwindSafe(client.expect_nothing())

@@ -82,6 +82,26 @@ async fn an_attached_service_and_a_path_of_its_own_are_served_too() -> Result<()
 }
 
 #[tokio::test]
+async fn a_client_that_asks_for_the_wrong_path_is_told_which_and_how_to_ask_for_another()
+-> Result<()> {
+    let io = Io::new().path("/support/socket.io");
+    let handle = io.handle();
+    let app = Router::new().layer(io.into_layer());
+    let server = TestServer::of_service(handle, app).await?;
+    for connect in both_ways(|| server.connect("/")) {
+        let lost = connect.await.unwrap_err();
+        assert!(lost.message().contains("404 to the "), "{lost}");
+        let hint =
+            "handshake at `/socket.io/`; a client asks for another path by `.path(\"..\")`: ";
+        assert!(lost.message().ends_with(hint), "{lost}");
+    }
+    for connect in both_ways(|| server.connect("/").path("/support/socket.io")) {
+        connect.await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_headers_of_the_handshakes_answer_can_be_looked_at() -> Result<()> {
     let server = TestServer::new(Io::new()).await?;
     let ann = server.connect("/").polling().await?;

@@ -1,21 +1,36 @@
 //! What connects the nodes of a cluster.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+};
 
-use bytes::Bytes;
-
-use super::{inbox::Inbox, node::NodeId};
-use crate::ids::Room;
+use super::{inbox::Inbox, message::ClusterMessage, node::NodeId};
+use crate::{Result, ids::Room};
 
 /// Carries messages between the servers of a cluster: [`Memory`](super::Memory) within one process, a message broker
 /// between several.
 ///
-/// A broker carries bytes and knows nothing of their meaning. Delivery is at most once: a lost message is a gap for the
-/// sockets of the nodes that did not get it, and nothing else. The messages of one node on one topic arrive in the
-/// order in which it published them.
+/// A broker knows nothing of what messages mean: it carries the bytes that [`Message::encode`](super::Message::encode) makes of
+/// one. Delivery is at most once: a lost message is a gap for the sockets of the nodes that did not get it, and nothing
+/// else. The messages of one node on one topic arrive in the order in which it published them.
 ///
 /// No method may block: emits call them.
 pub trait Broker: Send + Sync + 'static {
+    /// Connects to what carries the messages. Resolves when that is done and, for a server that has joined, when what other
+    /// nodes publish arrives. [`Io::bind`](crate::Io::bind) and [`Io::listen`](crate::Io::listen) wait for it before the server
+    /// joins and behind that, [`Io::connect_cluster`](crate::Io::connect_cluster) before. Other starts don't: a broker connects in
+    /// the background then. By default there is nothing to connect to.
+    ///
+    /// # Errors
+    /// It can't be reached. The server does not start.
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(ready(Ok(())))
+    }
+
     /// A server joins. From here on `inbox` gets what other nodes publish ([`Inbox::deliver`]), and learns which nodes
     /// there are ([`Inbox::node_up`], [`Inbox::node_down`]). Called within a tokio runtime, once for each server.
     fn join(&self, inbox: Inbox);
@@ -25,12 +40,20 @@ pub trait Broker: Send + Sync + 'static {
     /// # Errors
     /// The broker can't take the message now, for instance because its queue is full. The message is then dropped and
     /// counted ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
-    fn publish(&self, from: &NodeId, topic: &Topic, message: Bytes) -> Result<(), PublishError>;
+    fn publish(
+        &self,
+        from: &NodeId,
+        topic: &Topic,
+        message: &ClusterMessage,
+    ) -> std::result::Result<(), PublishError>;
 
     /// A server leaves: it has shut down, or was dropped. Nothing is published by it any more, and its inbox takes
     /// nothing. Called once for each server.
     fn leave(&self, node: &NodeId);
 }
+
+/// The future of [`Broker::connect`].
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// Which nodes a message is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,16 +10,17 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
+use tokio::{task::AbortHandle, time::Instant};
 
 use super::{
     super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
+    awaited::AwaitedNodes,
     broker::{Broker, Topic},
-    codec,
-    inbox::Inbox,
-    message::{Address, ClusterEnvelope, ClusterMessage},
+    inbox::{CountFuture, Inbox},
+    message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
-    requests::{FetchCollector, RequestGuard, Requests},
+    request_id::RequestId,
+    requests::{NodeAnswers, RequestGuard, Requests},
 };
 use crate::{
     Error, Result,
@@ -39,24 +40,28 @@ pub(crate) struct Cluster {
     /// The broker refused the last message; logged once, until it takes one again.
     refused: AtomicBool,
     /// The `Ask` requests of other nodes that are being answered: the task of each, and the waits of its sockets.
-    pub(super) serving: Mutex<HashMap<(NodeId, u64), (AbortHandle, AskGuard)>>,
+    pub(super) serving: Mutex<HashMap<(NodeId, RequestId), (AbortHandle, AskGuard)>>,
     /// The cluster itself, for [`AskedNodes`].
     this: Weak<Self>,
     left: AtomicBool,
 }
 
 impl Cluster {
-    /// A node that has not joined: [`join`](Self::join) does.
+    /// A node that has not joined: [`join`](Self::join) does. `namespaces`: those that it has declared by their names.
     pub(crate) fn new(
         local: Arc<dyn Adapter>,
         broker: Arc<dyn Broker>,
+        namespaces: Vec<Arc<str>>,
     ) -> Result<Arc<Self>, NoRandomness> {
         let node = NodeId::random()?;
+        let requests = Requests::of(&node);
+        let inbox = Inbox::new(node, namespaces);
+        inbox.serve(Arc::downgrade(&local));
         Ok(Arc::new_cyclic(|this| Self {
+            requests,
+            inbox,
             local,
             broker,
-            inbox: Inbox::new(node),
-            requests: Arc::default(),
             refused: AtomicBool::new(false),
             serving: Mutex::default(),
             this: this.clone(),
@@ -81,19 +86,10 @@ impl Cluster {
     }
 
     /// Publishes a message, for all nodes or for one. `false` if the broker refused it.
-    pub(super) fn publish(&self, topic: &Topic, message: ClusterMessage) -> bool {
-        let envelope = ClusterEnvelope {
-            from: self.inbox.node().clone(),
-            message,
-        };
-        let published = match codec::encode(&envelope) {
-            Ok(bytes) => self
-                .broker
-                .publish(self.inbox.node(), topic, bytes)
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        match published {
+    pub(super) fn publish(&self, topic: &Topic, body: MessageBody) -> bool {
+        let node = self.inbox.node();
+        let message = ClusterMessage::new(node.clone(), body);
+        match self.broker.publish(node, topic, &message) {
             Ok(()) => {
                 if self.refused.swap(false, Ordering::Relaxed) {
                     tracing::info!("the broker takes messages again");
@@ -101,7 +97,11 @@ impl Cluster {
                 true
             }
             Err(error) => {
-                let observation = Observation::ClusterUnpublished { cause: &error };
+                let error = error.to_string();
+                let observation = Observation::ClusterUnpublished {
+                    messages: 1,
+                    cause: &error,
+                };
                 self.local.observers().notify(&observation);
                 if !self.refused.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
@@ -117,7 +117,7 @@ impl Cluster {
     fn publish_to(
         &self,
         to: Destination<'_>,
-        message: impl FnOnce(Address) -> ClusterMessage,
+        message: impl FnOnce(Address) -> MessageBody,
     ) -> bool {
         if self.inbox.is_alone() {
             return true;
@@ -132,12 +132,24 @@ impl Cluster {
         self.publish(&topic, message(Address::new(to.namespace, to.target)))
     }
 
+    /// Whom a request waits for; `None` if nobody else is in the cluster. Then the count of the servers without names, which
+    /// know no families.
+    fn awaited(&self, to: Destination<'_>) -> Option<(AwaitedNodes, Option<CountFuture>)> {
+        if self.inbox.is_alone() {
+            return None;
+        }
+        let unnamed = self.inbox.unnamed().filter(|_| to.family.is_none());
+        let count = unnamed.map(|servers| servers.count(to.namespace));
+        let nodes = AwaitedNodes::new(self.inbox.nodes(), count.is_some());
+        Some((nodes, count))
+    }
+
     /// Publishes a change that was made on this node; `here` is its result.
     fn change(
         &self,
         here: Result<()>,
         to: Destination<'_>,
-        message: impl FnOnce(Address) -> ClusterMessage,
+        message: impl FnOnce(Address) -> MessageBody,
     ) -> Result<()> {
         let published = self.publish_to(to, message);
         here?;
@@ -164,7 +176,7 @@ impl Adapter for Cluster {
             return here;
         }
         if let Some(packet) = NeutralPacket::of_frame(packet, to.namespace) {
-            self.publish_to(to, |to| ClusterMessage::Broadcast {
+            self.publish_to(to, |to| MessageBody::Broadcast {
                 to,
                 volatile,
                 packet,
@@ -182,20 +194,17 @@ impl Adapter for Cluster {
         answers: &Arc<AckCollector>,
     ) -> (AskGuard, usize) {
         let here = self.local.ask(to, packet, ack, wait, answers);
-        let nodes = self.inbox.nodes();
-        if nodes.is_empty() {
+        let Some((nodes, count)) = self.awaited(to) else {
             return here;
-        }
-        for node in nodes {
-            answers.expect_node(node);
-        }
+        };
+        answers.expect_nodes(nodes);
         let request = self.requests.begin_ask(answers);
         let packet = NeutralPacket::of_frame(packet, to.namespace);
         let published = match (&request, packet) {
             (Some(request), Some(packet)) => {
                 let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                let request = request.id;
-                self.publish_to(to, |to| ClusterMessage::Ask {
+                let request = request.id.clone();
+                self.publish_to(to, |to| MessageBody::Ask {
                     request,
                     to,
                     wait,
@@ -206,6 +215,9 @@ impl Adapter for Cluster {
         };
         if !published {
             answers.nodes_unreachable();
+        } else if let Some(count) = count {
+            let answers = Arc::clone(answers);
+            tokio::spawn(async move { answers.servers_counted(count.await) });
         }
         let (guard, recipients) = here;
         let asked = request.map(|request| AskedNodes {
@@ -219,22 +231,29 @@ impl Adapter for Cluster {
 
     fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture {
         let here = self.local.fetch(to, wait);
-        let nodes = self.inbox.nodes();
-        if nodes.is_empty() {
+        let Some((nodes, count)) = self.awaited(to) else {
             return here;
-        }
-        let answers = Arc::new(FetchCollector::new(nodes));
+        };
+        let answers = Arc::new(NodeAnswers::new(nodes));
         let request = self.requests.begin_fetch(&answers);
         let published = request.as_ref().is_some_and(|request| {
-            let request = request.id;
-            self.publish_to(to, |to| ClusterMessage::Fetch { request, to })
+            let request = request.id.clone();
+            self.publish_to(to, |to| MessageBody::Fetch { request, to })
         });
         Box::pin(async move {
             // Dropped with the future: answers that come later are ignored.
             let _request = request;
             let mut fetched = here.await;
             if published {
-                let _ = tokio::time::timeout(wait, answers.complete()).await;
+                let complete = async {
+                    if let Some(count) = count {
+                        answers.counted(count.await);
+                    }
+                    answers.complete().await;
+                };
+                let _ = tokio::time::timeout(wait, complete).await;
+            } else {
+                answers.unreachable();
             }
             let (sockets, missing) = answers.finish();
             fetched.sockets.extend(sockets);
@@ -244,23 +263,35 @@ impl Adapter for Cluster {
     }
 
     fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.change(self.local.join(to, room), to, |to| ClusterMessage::Join {
+        self.change(self.local.join(to, room), to, |to| MessageBody::Join {
             to,
-            room: room.clone(),
+            rooms: vec![room.clone()],
         })
     }
 
     fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.change(self.local.leave(to, room), to, |to| ClusterMessage::Leave {
+        self.change(self.local.leave(to, room), to, |to| MessageBody::Leave {
             to,
-            room: room.clone(),
+            rooms: vec![room.clone()],
         })
     }
 
-    fn disconnect(&self, to: Destination<'_>) -> Result<()> {
-        self.change(self.local.disconnect(to), to, |to| {
-            ClusterMessage::Disconnect { to }
+    fn disconnect(&self, to: Destination<'_>, all: bool) -> Result<()> {
+        self.change(self.local.disconnect(to, all), to, |to| {
+            MessageBody::Disconnect { to, all }
         })
+    }
+
+    fn rooms(&self, namespace: &str) -> Vec<Room> {
+        self.local.rooms(namespace)
+    }
+
+    fn has_room(&self, namespace: &str, room: &str) -> bool {
+        self.local.has_room(namespace, room)
+    }
+
+    fn alone_since(&self) -> Option<Instant> {
+        self.inbox.alone_since()
     }
 
     fn observers(&self) -> &Observers {
@@ -293,8 +324,8 @@ impl Drop for AskedNodes {
                 namespace: Arc::clone(&self.namespace),
                 room: None,
             };
-            let request = self.request.id;
-            cluster.publish(&topic, ClusterMessage::GiveUp { request });
+            let request = self.request.id.clone();
+            cluster.publish(&topic, MessageBody::GiveUp { request });
         }
     }
 }

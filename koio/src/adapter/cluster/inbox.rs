@@ -1,12 +1,19 @@
 //! What arrives at one node: a bounded queue between the broker and the node's task.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
-use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
-use super::node::NodeId;
+use super::{super::Adapter, message::ClusterMessage, node::NodeId};
+use crate::wire;
 
 /// The most messages that may wait.
 const MAX_MESSAGES: usize = 8_192;
@@ -22,11 +29,28 @@ pub struct Inbox(Arc<InboxShared>);
 
 struct InboxShared {
     node: NodeId,
+    /// The namespaces that the node has declared by their names.
+    namespaces: Vec<Arc<str>>,
+    /// The sockets of the node.
+    local: OnceLock<Weak<dyn Adapter>>,
+    /// Since when the broker is gone.
+    alone_since: Mutex<Option<Instant>>,
     /// The other nodes.
     nodes: RwLock<Vec<NodeId>>,
+    /// Set if servers that have no names may be in the cluster too.
+    unnamed: OnceLock<Arc<dyn UnnamedServers>>,
     queue: Mutex<InboxQueue>,
     arrived: Notify,
 }
+
+/// Servers of a cluster that are no nodes of koio's: they answer requests, and nobody knows them by name.
+pub(super) trait UnnamedServers: Send + Sync {
+    /// How many of them serve a namespace. `None` if that can't be found out.
+    fn count(&self, namespace: &str) -> CountFuture;
+}
+
+/// The future of [`UnnamedServers::count`].
+pub(super) type CountFuture = Pin<Box<dyn Future<Output = Option<usize>> + Send>>;
 
 #[derive(Default)]
 struct InboxQueue {
@@ -39,12 +63,38 @@ struct InboxQueue {
 }
 
 /// What an [`Inbox`] gives to its node.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum InboxItem {
-    Message(Bytes),
+    Message(ClusterMessage),
     NodeDown(NodeId),
+    /// What arrived was no message.
+    Malformed(String),
+    /// Messages of this node were not published after all.
+    Unpublished {
+        messages: u64,
+        cause: String,
+    },
+    /// The broker is gone, for this reason.
+    Alone(String),
+    /// The broker is there again, after this time.
+    Together(Duration),
     /// The number of messages that were dropped since the last `Dropped`.
     Dropped(u64),
+}
+
+impl InboxItem {
+    /// Whether the bounds of the queue are for it.
+    fn is_message(&self) -> bool {
+        matches!(self, Self::Message(_) | Self::Malformed(_))
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Message(message) => message.size(),
+            Self::Malformed(cause) => cause.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// The node has left, or is so far behind that the message was dropped.
@@ -60,13 +110,23 @@ impl fmt::Display for Lagging {
 impl std::error::Error for Lagging {}
 
 impl Inbox {
-    pub(super) fn new(node: NodeId) -> Self {
+    pub(super) fn new(node: NodeId, namespaces: Vec<Arc<str>>) -> Self {
         Self(Arc::new(InboxShared {
             node,
+            namespaces,
+            local: OnceLock::new(),
+            alone_since: Mutex::default(),
             nodes: RwLock::default(),
+            unnamed: OnceLock::new(),
             queue: Mutex::default(),
             arrived: Notify::new(),
         }))
+    }
+
+    /// Sets whose sockets it is for.
+    pub(super) fn serve(&self, local: Weak<dyn Adapter>) {
+        // A node does it once.
+        let _ = self.0.local.set(local);
     }
 
     /// The node that this is for.
@@ -75,24 +135,98 @@ impl Inbox {
         &self.0.node
     }
 
+    /// The namespaces that the node has declared by their names, each with its slash.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.0.namespaces.iter().map(|name| &**name)
+    }
+
     /// A message of another node has arrived. One that this node published itself is ignored.
     ///
     /// # Errors
     /// The message was dropped: too much waits, or the node has left. The broker need not do anything; the node counts
     /// and logs what it drops while it is in the cluster.
-    pub fn deliver(&self, message: Bytes) -> Result<(), Lagging> {
+    pub fn deliver(&self, message: ClusterMessage) -> Result<(), Lagging> {
+        if message.from == self.0.node {
+            return Ok(());
+        }
+        self.push(InboxItem::Message(message))
+    }
+
+    /// What arrived for this node is no message: it is counted
+    /// ([`Counts::cluster_malformed`](crate::observe::Counts::cluster_malformed)) and logged with its cause, of which the
+    /// beginning is kept.
+    pub fn malformed(&self, cause: &dyn fmt::Display) {
+        let cause = wire::shorten(cause.to_string());
+        // If it is dropped, it is counted as that.
+        let _ = self.push(InboxItem::Malformed(cause));
+    }
+
+    /// The broker has lost its connection, or has none yet: this node misses what others publish. Counted
+    /// ([`Counts::cluster_gaps`](crate::observe::Counts::cluster_gaps)), logged as a warning, and told by
+    /// [`IoHandle::alone_since`](crate::IoHandle::alone_since), until [`together`](Self::together). Without effect while
+    /// it is gone already.
+    pub fn alone(&self, cause: &dyn fmt::Display) {
+        let mut since = self.0.alone_since.lock();
+        if since.is_some() {
+            return;
+        }
+        *since = Some(Instant::now());
+        drop(since);
+        self.tell(InboxItem::Alone(wire::shorten(cause.to_string())));
+    }
+
+    /// The broker has its connection again, and what others publish arrives. Without effect if it had lost none.
+    pub fn together(&self) {
+        let since = self.0.alone_since.lock().take();
+        if let Some(since) = since {
+            self.tell(InboxItem::Together(since.elapsed()));
+        }
+    }
+
+    /// Messages that [`Broker::publish`](super::Broker::publish) took were not sent after all: counted
+    /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
+    pub fn unpublished(&self, messages: u64, cause: &dyn fmt::Display) {
+        let cause = wire::shorten(cause.to_string());
+        self.tell(InboxItem::Unpublished { messages, cause });
+    }
+
+    pub(super) fn alone_since(&self) -> Option<Instant> {
+        *self.0.alone_since.lock()
+    }
+
+    /// Whether a room has a socket of this node; if it is empty, whether the namespace has any.
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    pub(super) fn has_room(&self, namespace: &str, room: &str) -> bool {
+        let local = self.0.local.get().and_then(Weak::upgrade);
+        local.is_some_and(|local| local.has_room(namespace, room))
+    }
+
+    /// Queues what the broker says of itself, which is seldom. Beyond the bounds it is left out.
+    fn tell(&self, item: InboxItem) {
+        let mut queue = self.0.queue.lock();
+        if !queue.closed && queue.items.len() < 2 * MAX_MESSAGES {
+            queue.items.push_back(item);
+        }
+        drop(queue);
+        self.0.arrived.notify_one();
+    }
+
+    fn push(&self, item: InboxItem) -> Result<(), Lagging> {
         let mut queue = self.0.queue.lock();
         if queue.closed {
             return Err(Lagging);
         }
-        let bytes = queue.bytes + message.len();
+        let bytes = queue.bytes + item.size();
         if queue.messages >= MAX_MESSAGES || (bytes > MAX_BYTES && queue.messages > 0) {
             queue.dropped += 1;
             return Err(Lagging);
         }
         queue.bytes = bytes;
         queue.messages += 1;
-        queue.items.push_back(InboxItem::Message(message));
+        queue.items.push_back(item);
         drop(queue);
         self.0.arrived.notify_one();
         Ok(())
@@ -116,10 +250,11 @@ impl Inbox {
         }
         drop(nodes);
         let mut queue = self.0.queue.lock();
-        let item = InboxItem::NodeDown(node.clone());
+        let is_down =
+            |item: &InboxItem| matches!(item, InboxItem::NodeDown(queued) if queued == node);
         // Once is enough, so that a node that comes and goes does not fill the queue.
-        if !queue.closed && !queue.items.contains(&item) {
-            queue.items.push_back(item);
+        if !queue.closed && !queue.items.iter().any(is_down) {
+            queue.items.push_back(InboxItem::NodeDown(node.clone()));
         }
         drop(queue);
         self.0.arrived.notify_one();
@@ -131,9 +266,24 @@ impl Inbox {
         self.0.nodes.read().clone()
     }
 
-    /// Whether this is the only node.
+    /// Whether this is the only node, and no server without a name listens.
     pub(super) fn is_alone(&self) -> bool {
-        self.0.nodes.read().is_empty()
+        self.0.nodes.read().is_empty() && self.0.unnamed.get().is_none()
+    }
+
+    /// From here on servers that have no names are asked too.
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    pub(super) fn with_unnamed(&self, servers: Arc<dyn UnnamedServers>) {
+        // A broker does it once.
+        let _ = self.0.unnamed.set(servers);
+    }
+
+    /// The servers without names, if there may be some.
+    pub(super) fn unnamed(&self) -> Option<&dyn UnnamedServers> {
+        self.0.unnamed.get().map(|servers| &**servers)
     }
 
     /// The next item; `None` once the inbox is closed.
@@ -149,9 +299,9 @@ impl Inbox {
                     return Some(InboxItem::Dropped(std::mem::take(&mut queue.dropped)));
                 }
                 if let Some(item) = queue.items.pop_front() {
-                    if let InboxItem::Message(message) = &item {
+                    if item.is_message() {
                         queue.messages -= 1;
-                        queue.bytes -= message.len();
+                        queue.bytes -= item.size();
                     }
                     return Some(item);
                 }

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use super::{
     broker::{Broker, PublishError, Topic},
     inbox::Inbox,
+    message::ClusterMessage,
     node::NodeId,
 };
 
@@ -43,18 +44,23 @@ impl Broker for Memory {
         nodes.insert(inbox.node().clone(), inbox);
     }
 
-    fn publish(&self, from: &NodeId, topic: &Topic, message: Bytes) -> Result<(), PublishError> {
+    fn publish(
+        &self,
+        from: &NodeId,
+        topic: &Topic,
+        message: &ClusterMessage,
+    ) -> Result<(), PublishError> {
+        let encoded = message.encode()?;
         let nodes = self.0.read();
         if let Topic::Node(node) = topic {
             if let Some(inbox) = nodes.get(node) {
-                // `deliver` counts the loss at the node that lags.
-                let _ = inbox.deliver(message);
+                deliver(inbox, &encoded);
             }
             return Ok(());
         }
         for (node, inbox) in nodes.iter() {
             if node != from {
-                let _ = inbox.deliver(message.clone());
+                deliver(inbox, &encoded);
             }
         }
         Ok(())
@@ -66,6 +72,17 @@ impl Broker for Memory {
         for inbox in nodes.values() {
             inbox.node_down(node);
         }
+    }
+}
+
+/// Brings bytes to a node, as they would arrive there from another process.
+fn deliver(inbox: &Inbox, encoded: &Bytes) {
+    match ClusterMessage::decode(encoded.clone()) {
+        Ok(message) => {
+            // The node counts the loss, if it lags.
+            let _ = inbox.deliver(message);
+        }
+        Err(error) => inbox.malformed(&error),
     }
 }
 

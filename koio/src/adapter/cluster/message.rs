@@ -1,21 +1,34 @@
 //! The messages between nodes. `codec` encodes them.
 
+use std::fmt;
+
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
     super::{AckOutcome, NeutralPacket, NoAnswer, SocketView, Target},
     node::NodeId,
+    request_id::RequestId,
 };
 use crate::{
     ids::{Room, SocketId},
     wire::RawArgs,
 };
 
-/// A message and the node that sent it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct ClusterEnvelope {
+/// What a message holds beside its packet: an estimate, for the bounds of queues.
+const OVERHEAD: usize = 256;
+
+/// A message of one node to others, as a [`Broker`](super::Broker) carries it.
+///
+/// A broker that no other program listens to carries the bytes that [`encode`](Self::encode) makes, and gives what
+/// [`decode`](Self::decode) makes of them to the [`Inbox`](super::Inbox) of each node. The bytes begin with a version: nodes of
+/// another version of koio count the message as malformed.
+#[derive(Clone)]
+pub struct ClusterMessage {
     pub(super) from: NodeId,
-    pub(super) message: ClusterMessage,
+    pub(super) body: MessageBody,
+    /// Bytes that it holds.
+    size: usize,
 }
 
 /// Whom a message is for. `namespace` may be a pattern: then all namespaces of the node that it matches.
@@ -28,7 +41,7 @@ pub(super) struct Address {
 
 /// A request of one node to others, or the answer to one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum ClusterMessage {
+pub(super) enum MessageBody {
     Broadcast {
         to: Address,
         volatile: bool,
@@ -37,27 +50,29 @@ pub(super) enum ClusterMessage {
     },
     Join {
         to: Address,
-        room: Room,
+        rooms: Vec<Room>,
     },
     Leave {
         to: Address,
-        room: Room,
+        rooms: Vec<Room>,
     },
     Disconnect {
         to: Address,
+        /// Other namespaces of the client too.
+        all: bool,
     },
     /// Answered by `Fetched`.
     Fetch {
-        request: u64,
+        request: RequestId,
         to: Address,
     },
     Fetched {
-        request: u64,
+        request: RequestId,
         sockets: Vec<SocketView>,
     },
     /// Answered by one `Asked`, and then by an `Answered` for each socket in it.
     Ask {
-        request: u64,
+        request: RequestId,
         to: Address,
         /// Milliseconds.
         wait: u64,
@@ -65,19 +80,59 @@ pub(super) enum ClusterMessage {
         packet: NeutralPacket,
     },
     Asked {
-        request: u64,
+        request: RequestId,
         sockets: Vec<SocketId>,
     },
     /// Ends an `Ask` of the same node, which no longer waits for the answers.
     GiveUp {
-        request: u64,
+        request: RequestId,
     },
     Answered {
-        request: u64,
+        request: RequestId,
         socket: SocketId,
         /// `None`: the answer is in `args`.
         failure: Option<NoAnswer>,
         #[serde(skip)]
+        args: NeutralPacket,
+    },
+    /// Answered by `Rooms`. No node of koio's sends it.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    AllRooms {
+        request: RequestId,
+        namespace: String,
+    },
+    /// The rooms of this node, those of its sockets' ids included.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    Rooms {
+        request: RequestId,
+        rooms: Vec<Room>,
+    },
+    /// The answer of a server without a name to `Ask`: how many clients it has asked. No node of koio's sends it.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    ClientsAsked {
+        request: RequestId,
+        clients: usize,
+    },
+    /// One for each of those clients, if it answers. Nobody knows which it is.
+    #[serde(skip)]
+    #[allow(
+        dead_code,
+        reason = "for a broker that servers of another kind use too"
+    )]
+    ClientAnswered {
+        request: RequestId,
         args: NeutralPacket,
     },
 }
@@ -103,16 +158,53 @@ impl Address {
 }
 
 impl ClusterMessage {
+    pub(super) fn new(from: NodeId, body: MessageBody) -> Self {
+        let size = body.packet().map_or(0, |packet| {
+            let attachments: usize = packet.attachments.iter().map(Bytes::len).sum();
+            packet.list.len() + attachments
+        });
+        Self {
+            from,
+            body,
+            size: OVERHEAD + size,
+        }
+    }
+
+    /// A message that arrived in so many bytes.
+    pub(super) fn received(from: NodeId, body: MessageBody, bytes: usize) -> Self {
+        Self {
+            from,
+            body,
+            size: bytes,
+        }
+    }
+
+    /// The node that sent it.
+    #[must_use]
+    pub fn from(&self) -> &NodeId {
+        &self.from
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+}
+
+impl fmt::Debug for ClusterMessage {
+    /// Without what it says, which is the program's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("from", &self.from)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MessageBody {
     /// The outcome of one socket, for the node that asked.
-    pub(super) fn answered(request: u64, (socket, outcome): AckOutcome) -> Self {
+    pub(super) fn answered(request: RequestId, (socket, outcome): AckOutcome) -> Self {
         let (failure, args) = match outcome {
-            Ok(args) => (
-                None,
-                NeutralPacket {
-                    list: [b"[", args.json(), b"]"].concat().into(),
-                    attachments: args.attachments().to_vec(),
-                },
-            ),
+            Ok(args) => (None, packet_of(&args)),
             Err(failure) => (Some(failure), NeutralPacket::default()),
         };
         Self::Answered {
@@ -140,6 +232,14 @@ impl ClusterMessage {
             Self::Answered { failure, args, .. } => failure.is_none().then_some(args),
             _ => None,
         }
+    }
+}
+
+/// The arguments of an answer, to be sent.
+fn packet_of(args: &RawArgs) -> NeutralPacket {
+    NeutralPacket {
+        list: [b"[", args.json(), b"]"].concat().into(),
+        attachments: args.attachments().to_vec(),
     }
 }
 

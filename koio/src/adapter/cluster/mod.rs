@@ -1,9 +1,10 @@
 //! Several servers as one: emits reach the sockets of other nodes through a broker.
 //!
 //! [`Cluster`] is the adapter: it delivers on this node first, then publishes a
-//! [`ClusterMessage`](message::ClusterMessage) through a [`Broker`], and applies what other nodes publish. Messages are
-//! encoded by `codec`; another codec (Redis') can take its place without a change to the rest.
+//! [`ClusterMessage`] through a [`Broker`], and applies what other nodes publish. A broker that no other
+//! program listens to carries the bytes of `codec`; Redis' speaks those of Node's adapters.
 
+mod awaited;
 mod broker;
 #[allow(clippy::module_inception, reason = "the file of `Cluster`")]
 mod cluster;
@@ -12,14 +13,34 @@ mod inbox;
 mod memory;
 mod message;
 mod node;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
+mod node_wire;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+mod publish_queue;
 mod receive;
+#[cfg(feature = "redis")]
+#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
+mod redis;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+mod redis_channel;
+mod request_id;
 mod requests;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unnamed_tests;
 
-pub use broker::{Broker, PublishError, Topic};
+pub(super) use awaited::AwaitedNodes;
+pub use broker::{Broker, Connecting, PublishError, Topic};
 pub(crate) use cluster::Cluster;
+pub use codec::MalformedMessage;
 pub use inbox::{Inbox, Lagging};
 pub use memory::Memory;
+pub use message::ClusterMessage;
 pub use node::NodeId;
+#[cfg(all(fuzzing, feature = "redis"))]
+pub use node_wire::fuzz_node_wire;

@@ -6,17 +6,16 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     super::{AckCollector, Destination, NeutralPacket, NoAnswer},
     broker::Topic,
     cluster::Cluster,
-    codec,
     inbox::InboxItem,
-    message::{self, Address, ClusterEnvelope, ClusterMessage},
+    message::{self, Address, ClusterMessage, MessageBody},
     node::NodeId,
+    request_id::RequestId,
 };
 use crate::{ids::Pattern, observe::Observation};
 
@@ -57,7 +56,26 @@ impl Cluster {
 
     async fn apply(self: &Arc<Self>, item: InboxItem) {
         match item {
-            InboxItem::Message(encoded) => self.receive(encoded).await,
+            InboxItem::Message(message) => self.receive(message).await,
+            InboxItem::Malformed(cause) => {
+                let cause = format_args!("{cause}");
+                self.local()
+                    .observers()
+                    .notify(&Observation::ClusterMalformed { cause });
+            }
+            InboxItem::Unpublished { messages, cause } => {
+                let cause = &*cause;
+                let observation = Observation::ClusterUnpublished { messages, cause };
+                self.local().observers().notify(&observation);
+            }
+            InboxItem::Alone(cause) => {
+                let observation = Observation::ClusterAlone { cause: &cause };
+                self.local().observers().notify(&observation);
+            }
+            InboxItem::Together(alone) => {
+                let observation = Observation::ClusterTogether { alone };
+                self.local().observers().notify(&observation);
+            }
             InboxItem::NodeDown(node) => self.requests().node_left(&node),
             InboxItem::Dropped(count) => {
                 self.local()
@@ -67,22 +85,10 @@ impl Cluster {
         }
     }
 
-    async fn receive(self: &Arc<Self>, encoded: Bytes) {
-        let ClusterEnvelope { from, message } = match codec::decode(encoded) {
-            Ok(envelope) => envelope,
-            Err(error) => {
-                let cause = format_args!("{error:?}");
-                self.local()
-                    .observers()
-                    .notify(&Observation::ClusterMalformed { cause });
-                return;
-            }
-        };
-        if from == *self.inbox().node() {
-            return;
-        }
-        match message {
-            ClusterMessage::Broadcast {
+    async fn receive(self: &Arc<Self>, message: ClusterMessage) {
+        let ClusterMessage { from, body, .. } = message;
+        match body {
+            MessageBody::Broadcast {
                 to,
                 volatile,
                 packet,
@@ -90,36 +96,53 @@ impl Cluster {
                 let frame = packet.to_frame(to.namespace, None);
                 self.local().broadcast(to, &frame, volatile);
             }),
-            ClusterMessage::Join { to, room } => {
-                here(to, |to| self.changed(self.local().join(to, &room)))
+            MessageBody::Join { to, rooms } => here(to, |to| {
+                for room in rooms {
+                    self.changed(self.local().join(to, &room));
+                }
+            }),
+            MessageBody::Leave { to, rooms } => here(to, |to| {
+                for room in rooms {
+                    self.changed(self.local().leave(to, &room));
+                }
+            }),
+            MessageBody::Disconnect { to, all } => {
+                here(to, |to| self.changed(self.local().disconnect(to, all)))
             }
-            ClusterMessage::Leave { to, room } => {
-                here(to, |to| self.changed(self.local().leave(to, &room)));
+            MessageBody::AllRooms { request, namespace } => {
+                let rooms = self.local().rooms(&namespace);
+                self.publish(&Topic::Node(from), MessageBody::Rooms { request, rooms });
             }
-            ClusterMessage::Disconnect { to } => {
-                here(to, |to| self.changed(self.local().disconnect(to)))
-            }
-            ClusterMessage::Fetch { request, to } => {
+            // No node of koio's asks for them.
+            MessageBody::Rooms { .. } => {}
+            MessageBody::Fetch { request, to } => {
                 let fetching = here(to, |to| self.local().fetch(to, Duration::ZERO));
                 let sockets = fetching.await.sockets;
                 self.publish(
                     &Topic::Node(from),
-                    ClusterMessage::Fetched { request, sockets },
+                    MessageBody::Fetched { request, sockets },
                 );
             }
-            ClusterMessage::Fetched { request, sockets } => {
-                self.requests().fetched(request, &from, sockets);
+            MessageBody::Fetched { request, sockets } => {
+                self.requests().fetched(&request, &from, sockets);
             }
-            ClusterMessage::Ask {
+            MessageBody::Ask {
                 request,
                 to,
                 wait,
                 packet,
             } => self.serve(from, request, to, Duration::from_millis(wait), &packet),
-            ClusterMessage::Asked { request, sockets } => {
-                self.requests().asked(request, &from, sockets)
+            MessageBody::Asked { request, sockets } => {
+                self.requests().asked(&request, &from, sockets)
             }
-            ClusterMessage::GiveUp { request } => {
+            MessageBody::ClientsAsked { request, clients } => {
+                self.requests().server_asked(&request, &from, clients);
+            }
+            MessageBody::ClientAnswered { request, args } => {
+                self.requests()
+                    .client_answered(&request, message::answer(args));
+            }
+            MessageBody::GiveUp { request } => {
                 // The waits end here and not when the aborted task is dropped: the next message may ask the same
                 // sockets.
                 let served = self.serving.lock().remove(&(from, request));
@@ -128,7 +151,7 @@ impl Cluster {
                     drop(guard);
                 }
             }
-            ClusterMessage::Answered {
+            MessageBody::Answered {
                 request,
                 socket,
                 failure,
@@ -138,7 +161,7 @@ impl Cluster {
                     Some(failure) => Err(failure),
                     None => message::answer(args).ok_or(NoAnswer::Malformed),
                 };
-                self.requests().answered(request, (socket, outcome));
+                self.requests().answered(&request, (socket, outcome));
             }
         }
     }
@@ -154,7 +177,7 @@ impl Cluster {
     fn serve(
         self: &Arc<Self>,
         from: NodeId,
-        request: u64,
+        request: RequestId,
         to: Address,
         wait: Duration,
         packet: &NeutralPacket,
@@ -174,11 +197,18 @@ impl Cluster {
         });
         let topic = Topic::Node(from.clone());
         let sockets = answers.asked();
-        self.publish(&topic, ClusterMessage::Asked { request, sockets });
         let serving = Serving {
             cluster: Arc::downgrade(self),
-            key: (from, request),
+            key: (from, request.clone()),
         };
+        let asked = request.clone();
+        self.publish(
+            &topic,
+            MessageBody::Asked {
+                request: asked,
+                sockets,
+            },
+        );
         let until = Instant::now().checked_add(wait);
         // Held while the task starts, so that the task does not remove its entry before it is there.
         let mut tasks = self.serving.lock();
@@ -193,7 +223,7 @@ impl Cluster {
                 let (Some(outcome), Some(cluster)) = (outcome, serving.cluster.upgrade()) else {
                     break;
                 };
-                cluster.publish(&topic, ClusterMessage::answered(request, outcome));
+                cluster.publish(&topic, MessageBody::answered(request.clone(), outcome));
             }
             drop(serving);
         });
@@ -204,7 +234,7 @@ impl Cluster {
 /// One request that this node answers; it is in the table until this is dropped.
 struct Serving {
     cluster: Weak<Cluster>,
-    key: (NodeId, u64),
+    key: (NodeId, RequestId),
 }
 
 impl Drop for Serving {

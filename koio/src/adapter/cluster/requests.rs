@@ -13,45 +13,47 @@ use tokio::sync::Notify;
 
 use super::{
     super::{AckCollector, AckOutcome, SocketView},
+    awaited::AwaitedNodes,
     node::NodeId,
+    request_id::RequestId,
 };
-use crate::ids::SocketId;
+use crate::{ids::SocketId, wire::RawArgs};
 
 /// The most requests of this node that may be unanswered. Beyond that a request is not sent: every other node counts as
 /// missing.
 const MAX_REQUESTS: usize = 4_096;
 
 /// Requests by their ids.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Requests {
     last: AtomicU64,
-    pending: Mutex<HashMap<u64, ClusterRequest>>,
+    pending: Mutex<HashMap<RequestId, ClusterRequest>>,
 }
 
 #[derive(Clone, Debug)]
 enum ClusterRequest {
-    Fetch(Arc<FetchCollector>),
+    Fetch(Arc<NodeAnswers<SocketView>>),
     Ask(Arc<AckCollector>),
 }
 
-/// Collects the `Fetched` messages of other nodes.
-#[derive(Debug, Default)]
-pub(super) struct FetchCollector {
-    state: Mutex<FetchState>,
+/// Collects what other nodes answer, each once and all at once.
+#[derive(Debug)]
+pub(super) struct NodeAnswers<T> {
+    state: Mutex<AnswersState<T>>,
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct FetchState {
-    silent: Vec<NodeId>,
-    sockets: Vec<SocketView>,
+#[derive(Debug)]
+struct AnswersState<T> {
+    nodes: AwaitedNodes,
+    answers: Vec<T>,
 }
 
 /// A request that is under way. Dropping it ends it: later answers are ignored.
 #[derive(Debug)]
 pub(super) struct RequestGuard {
     requests: Arc<Requests>,
-    pub(super) id: u64,
+    pub(super) id: RequestId,
 }
 
 impl Drop for RequestGuard {
@@ -61,13 +63,25 @@ impl Drop for RequestGuard {
 }
 
 impl Requests {
+    /// The requests of a node. Their ids begin at a random place: other servers ignore a request that has the id of one
+    /// of their own.
+    pub(super) fn of(node: &NodeId) -> Arc<Self> {
+        let random = node.as_str().bytes().take(8);
+        let first = random.fold(0_u64, |number, byte| (number << 8) | u64::from(byte));
+        Arc::new(Self {
+            last: AtomicU64::new(first),
+            pending: Mutex::default(),
+        })
+    }
+
     fn begin(self: &Arc<Self>, request: ClusterRequest) -> Option<RequestGuard> {
         let mut pending = self.pending.lock();
         if pending.len() >= MAX_REQUESTS {
             return None;
         }
-        let id = self.last.fetch_add(1, Ordering::Relaxed);
-        pending.insert(id, request);
+        let number = self.last.fetch_add(1, Ordering::Relaxed);
+        let id = RequestId::numbered(number);
+        pending.insert(id.clone(), request);
         Some(RequestGuard {
             requests: Arc::clone(self),
             id,
@@ -76,7 +90,7 @@ impl Requests {
 
     pub(super) fn begin_fetch(
         self: &Arc<Self>,
-        answers: &Arc<FetchCollector>,
+        answers: &Arc<NodeAnswers<SocketView>>,
     ) -> Option<RequestGuard> {
         self.begin(ClusterRequest::Fetch(Arc::clone(answers)))
     }
@@ -85,30 +99,44 @@ impl Requests {
         self.begin(ClusterRequest::Ask(Arc::clone(answers)))
     }
 
-    fn ask(&self, request: u64) -> Option<Arc<AckCollector>> {
-        match self.pending.lock().get(&request)? {
+    fn ask(&self, request: &RequestId) -> Option<Arc<AckCollector>> {
+        match self.pending.lock().get(request)? {
             ClusterRequest::Ask(answers) => Some(Arc::clone(answers)),
             ClusterRequest::Fetch(_) => None,
         }
     }
 
-    pub(super) fn fetched(&self, request: u64, node: &NodeId, sockets: Vec<SocketView>) {
-        let answers = match self.pending.lock().get(&request) {
+    pub(super) fn fetched(&self, request: &RequestId, node: &NodeId, sockets: Vec<SocketView>) {
+        let answers = match self.pending.lock().get(request) {
             Some(ClusterRequest::Fetch(answers)) => Arc::clone(answers),
             _ => return,
         };
         answers.node_answered(node, sockets);
     }
 
-    pub(super) fn asked(&self, request: u64, node: &NodeId, sockets: Vec<SocketId>) {
+    pub(super) fn asked(&self, request: &RequestId, node: &NodeId, sockets: Vec<SocketId>) {
         if let Some(answers) = self.ask(request) {
             answers.node_asked(node, sockets);
         }
     }
 
-    pub(super) fn answered(&self, request: u64, (socket, outcome): AckOutcome) {
+    /// A server without a name has asked so many clients.
+    pub(super) fn server_asked(&self, request: &RequestId, server: &NodeId, clients: usize) {
+        if let Some(answers) = self.ask(request) {
+            answers.server_asked(server, clients);
+        }
+    }
+
+    pub(super) fn answered(&self, request: &RequestId, (socket, outcome): AckOutcome) {
         if let Some(answers) = self.ask(request) {
             answers.resolve(socket, outcome);
+        }
+    }
+
+    /// A client of a server without a name has answered.
+    pub(super) fn client_answered(&self, request: &RequestId, answer: Option<RawArgs>) {
+        if let Some(answers) = self.ask(request) {
+            answers.client_answered(answer);
         }
     }
 
@@ -117,45 +145,63 @@ impl Requests {
         let pending: Vec<_> = self.pending.lock().values().cloned().collect();
         for request in pending {
             match request {
-                ClusterRequest::Fetch(answers) => answers.node_answered(node, Vec::new()),
+                ClusterRequest::Fetch(answers) => answers.node_left(node),
                 ClusterRequest::Ask(answers) => answers.node_left(node),
             }
         }
     }
 }
 
-impl FetchCollector {
-    pub(super) fn new(nodes: Vec<NodeId>) -> Self {
+impl<T> NodeAnswers<T> {
+    pub(super) fn new(nodes: AwaitedNodes) -> Self {
         Self {
-            state: Mutex::new(FetchState {
-                silent: nodes,
-                sockets: Vec::new(),
+            state: Mutex::new(AnswersState {
+                nodes,
+                answers: Vec::new(),
             }),
             changed: Notify::new(),
         }
     }
 
-    fn node_answered(&self, node: &NodeId, sockets: Vec<SocketView>) {
-        let mut state = self.state.lock();
-        let silent = state.silent.len();
-        state.silent.retain(|silent| silent != node);
-        if state.silent.len() < silent {
-            state.sockets.extend(sockets);
-        }
-        drop(state);
+    fn change(&self, change: impl FnOnce(&mut AnswersState<T>)) {
+        change(&mut self.state.lock());
         self.changed.notify_one();
+    }
+
+    fn node_answered(&self, node: &NodeId, answers: Vec<T>) {
+        self.change(|state| {
+            if state.nodes.heard(node) {
+                state.answers.extend(answers);
+            }
+        });
+    }
+
+    fn node_left(&self, node: &NodeId) {
+        self.change(|state| state.nodes.left(node));
+    }
+
+    /// The number of servers without names that answer.
+    pub(super) fn counted(&self, servers: Option<usize>) {
+        self.change(|state| state.nodes.counted(servers));
+    }
+
+    /// Nobody could be asked.
+    pub(super) fn unreachable(&self) {
+        self.change(|state| state.nodes.unreachable());
     }
 
     /// Ends when every node has answered.
     pub(super) async fn complete(&self) {
-        while !self.state.lock().silent.is_empty() {
+        while !self.state.lock().nodes.is_empty() {
             self.changed.notified().await;
         }
     }
 
-    /// Ends the wait. Returns the sockets that have arrived, and the nodes that have not answered.
-    pub(super) fn finish(&self) -> (Vec<SocketView>, Vec<NodeId>) {
-        let FetchState { silent, sockets } = std::mem::take(&mut *self.state.lock());
-        (sockets, silent)
+    /// Ends the wait. Returns what has arrived, and the nodes that have not answered.
+    pub(super) fn finish(&self) -> (Vec<T>, Vec<NodeId>) {
+        let mut state = self.state.lock();
+        let nodes = std::mem::take(&mut state.nodes);
+        let answers = std::mem::take(&mut state.answers);
+        (answers, nodes.missing())
     }
 }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::{
     super::NeutralPacket,
     broker::{Broker, Topic},
-    codec::{self, NotAMessage},
     inbox::{Inbox, InboxItem},
     memory::Memory,
-    message::{Address, ClusterEnvelope, ClusterMessage},
+    message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
+    request_id::RequestId,
 };
 use crate::{adapter::Target, ids::SocketId};
 
@@ -30,27 +30,52 @@ fn packet() -> NeutralPacket {
     }
 }
 
-fn envelope(message: ClusterMessage) -> ClusterEnvelope {
-    ClusterEnvelope {
-        from: NodeId::new("one"),
-        message,
+fn message(body: MessageBody) -> ClusterMessage {
+    ClusterMessage::new(NodeId::new("one"), body)
+}
+
+/// A message that holds so many bytes beside its overhead, and is told apart by them.
+fn holding(bytes: usize) -> ClusterMessage {
+    message(MessageBody::Broadcast {
+        to: address(),
+        volatile: false,
+        packet: NeutralPacket {
+            list: vec![b' '; bytes].into(),
+            attachments: Vec::new(),
+        },
+    })
+}
+
+/// The length of the packet in what an inbox gave.
+fn held(item: Option<InboxItem>) -> usize {
+    match item {
+        Some(InboxItem::Message(message)) => message.body.packet().unwrap().list.len(),
+        other => panic!("{other:?}"),
     }
+}
+
+fn inbox_of(name: &str) -> Inbox {
+    Inbox::new(NodeId::new(name), Vec::new())
+}
+
+fn through_bytes(message: &ClusterMessage) -> ClusterMessage {
+    ClusterMessage::decode(message.encode().unwrap()).unwrap()
 }
 
 #[test]
 fn a_message_is_read_as_it_was_written() {
-    let broadcast = ClusterMessage::Broadcast {
+    let broadcast = MessageBody::Broadcast {
         to: address(),
         volatile: true,
         packet: packet(),
     };
-    let read = codec::decode(codec::encode(&envelope(broadcast)).unwrap()).unwrap();
+    let read = through_bytes(&message(broadcast));
     assert_eq!(read.from, NodeId::new("one"));
-    let ClusterMessage::Broadcast {
+    let MessageBody::Broadcast {
         to,
         volatile: true,
         packet: read,
-    } = read.message
+    } = read.body
     else {
         panic!("{read:?}");
     };
@@ -61,76 +86,80 @@ fn a_message_is_read_as_it_was_written() {
     assert_eq!(target.except, ["c".into()]);
 
     let socket = SocketId::random().unwrap();
-    let answered = ClusterMessage::Answered {
-        request: u64::MAX,
+    let asked = RequestId::numbered(u64::MAX);
+    let answered = MessageBody::Answered {
+        request: asked.clone(),
         socket,
         failure: None,
         args: packet(),
     };
-    let read = codec::decode(codec::encode(&envelope(answered)).unwrap()).unwrap();
+    let read = through_bytes(&message(answered));
     assert!(matches!(
-        read.message,
-        ClusterMessage::Answered { request: u64::MAX, socket: id, failure: None, args }
-            if id == socket && args == packet()
+        read.body,
+        MessageBody::Answered { request, socket: id, failure: None, args }
+            if request == asked && id == socket && args == packet()
     ));
 }
 
 #[test]
-fn a_message_that_is_cut_short_or_of_another_version_is_refused() {
-    let message = ClusterMessage::Broadcast {
-        to: address(),
-        volatile: false,
-        packet: NeutralPacket {
-            attachments: Vec::new(),
-            ..packet()
-        },
-    };
-    let whole = codec::encode(&envelope(message)).unwrap();
+fn a_message_that_is_cut_short_or_of_another_version_is_refused_with_a_reason() {
+    let whole = holding(7).encode().unwrap();
     for len in 0..whole.len() {
-        assert!(codec::decode(whole.slice(..len)).is_err(), "{len}");
+        let refused = ClusterMessage::decode(whole.slice(..len));
+        assert!(refused.is_err(), "{len}");
     }
     let mut other = whole.to_vec();
-    other[0] = 1;
-    assert!(matches!(
-        codec::decode(other.into()),
-        Err(NotAMessage::Version(1))
-    ));
+    other[0] = 2;
+    let refused = ClusterMessage::decode(other.into()).unwrap_err();
+    let reason = "it has version 2, and this node speaks 3";
+    assert_eq!(refused.to_string(), reason);
 }
 
 #[tokio::test]
 async fn an_inbox_that_is_full_drops_messages_and_reports_their_number() {
-    let inbox = Inbox::new(NodeId::new("one"));
+    let inbox = inbox_of("two");
     let mut taken = 0_u64;
-    while inbox.deliver(Bytes::from_static(b"x")).is_ok() {
+    while inbox.deliver(holding(1)).is_ok() {
         taken += 1;
     }
-    assert!(inbox.deliver(Bytes::from_static(b"y")).is_err());
-    assert_eq!(inbox.next().await, Some(InboxItem::Dropped(2)));
+    assert_eq!(taken, 8_192);
+    assert!(inbox.deliver(holding(2)).is_err());
+    assert!(matches!(inbox.next().await, Some(InboxItem::Dropped(2))));
     for _ in 0..taken {
-        let expected = InboxItem::Message(Bytes::from_static(b"x"));
-        assert_eq!(inbox.next().await, Some(expected));
+        assert_eq!(held(inbox.next().await), 1);
     }
-    assert!(inbox.deliver(Bytes::from_static(b"z")).is_ok());
+    assert!(inbox.deliver(holding(3)).is_ok());
     inbox.close();
-    assert_eq!(inbox.next().await, None);
-    assert!(inbox.deliver(Bytes::from_static(b"z")).is_err());
+    assert!(inbox.next().await.is_none());
+    assert!(inbox.deliver(holding(3)).is_err());
 }
 
 #[tokio::test]
 async fn an_inbox_is_full_by_bytes_too_but_takes_one_message_of_any_size() {
-    let inbox = Inbox::new(NodeId::new("one"));
-    let big = Bytes::from(vec![0; 65 * 1024 * 1024]);
-    assert!(inbox.deliver(big.clone()).is_ok());
-    assert!(inbox.deliver(Bytes::from_static(b"x")).is_err());
+    let inbox = inbox_of("two");
+    let big = 65 * 1024 * 1024;
+    assert!(inbox.deliver(holding(big)).is_ok());
+    assert!(inbox.deliver(holding(1)).is_err());
     assert!(matches!(inbox.next().await, Some(InboxItem::Dropped(1))));
-    assert_eq!(inbox.next().await, Some(InboxItem::Message(big)));
-    assert!(inbox.deliver(Bytes::from_static(b"x")).is_ok());
+    assert_eq!(held(inbox.next().await), big);
+    assert!(inbox.deliver(holding(1)).is_ok());
+}
+
+#[tokio::test]
+async fn an_inbox_gives_what_was_malformed_in_its_place_and_ignores_the_nodes_own_messages() {
+    let inbox = inbox_of("one");
+    assert!(inbox.deliver(holding(1)).is_ok());
+    inbox.malformed(&"x".repeat(10_000));
+    let Some(InboxItem::Malformed(cause)) = inbox.next().await else {
+        panic!("the node's own message was queued");
+    };
+    assert!(cause.starts_with('x') && cause.len() < 1_000);
 }
 
 #[tokio::test]
 async fn the_memory_broker_brings_messages_to_the_others_or_to_one() {
     let broker = Memory::new();
-    let [one, two, three] = ["one", "two", "three"].map(|name| Inbox::new(NodeId::new(name)));
+    let [one, two, three] = ["one", "two", "three"].map(inbox_of);
     for inbox in [&one, &two, &three] {
         broker.join(inbox.clone());
     }
@@ -141,19 +170,15 @@ async fn the_memory_broker_brings_messages_to_the_others_or_to_one() {
         namespace: "/".into(),
         room: None,
     };
-    let (all, single) = (Bytes::from_static(b"all"), Bytes::from_static(b"single"));
-    broker.publish(one.node(), &topic, all.clone()).unwrap();
+    broker.publish(one.node(), &topic, &holding(1)).unwrap();
     let topic = Topic::Node(NodeId::new("two"));
-    broker.publish(one.node(), &topic, single.clone()).unwrap();
+    broker.publish(one.node(), &topic, &holding(2)).unwrap();
     broker.leave(one.node());
-    for expected in [
-        InboxItem::Message(all.clone()),
-        InboxItem::Message(single),
-        InboxItem::NodeDown(NodeId::new("one")),
-    ] {
-        assert_eq!(two.next().await, Some(expected));
-    }
-    assert_eq!(three.next().await, Some(InboxItem::Message(all)));
+    assert_eq!(held(two.next().await), 1);
+    assert_eq!(held(two.next().await), 2);
+    let down = two.next().await;
+    assert!(matches!(down, Some(InboxItem::NodeDown(node)) if node == NodeId::new("one")));
+    assert_eq!(held(three.next().await), 1);
     let nothing = tokio::time::timeout(Duration::from_millis(1), one.next());
     assert!(nothing.await.is_err());
     assert_eq!(two.nodes(), [NodeId::new("three")]);

@@ -78,8 +78,9 @@ impl Heartbeat {
         true
     }
 
-    /// Whether the pong has not come in time.
-    pub(super) fn is_missed(&self, now: Instant) -> bool {
-        self.awaits_pong() && now >= self.at
+    /// How long the pong was waited for, if it has not come in time. Without the time that did not count.
+    pub(super) fn missed(&self, timeout: Duration, now: Instant) -> Option<Duration> {
+        let late = now.checked_duration_since(self.at)?;
+        self.awaits_pong().then_some(timeout + late)
     }
 }

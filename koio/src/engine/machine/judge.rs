@@ -10,7 +10,10 @@ use super::{
     probe::ProbeState,
     rare::{ArrivingMessage, Late, Leaving, RareState},
 };
-use crate::engine::{CloseReason, breach::Breach, ending::Ending, transport::Arriving};
+use crate::engine::{
+    CloseReason, breach::Breach, ending::Ending, missed_deadline::MissedDeadline,
+    transport::Arriving,
+};
 
 impl Machine {
     /// The message that had begun to arrive is complete.
@@ -21,18 +24,27 @@ impl Machine {
         }
     }
 
-    /// How much has arrived of a message, as far as the machine knows.
-    pub(crate) fn arrived(&self) -> Option<u64> {
+    /// How much has arrived of a message, as far as the machine knows, and whether somebody else judges it.
+    pub(crate) fn arrived(&self) -> Option<(u64, bool)> {
         let message = self.rare.as_ref()?.message?;
-        Some(message.headway.bytes())
+        Some((message.headway.bytes(), message.is_judged))
     }
 
     /// More of a message has arrived. The client's pong may wait behind it.
     pub(super) fn arriving(&mut self, arriving: Arriving, now: Instant) {
-        let Arriving { bytes, expected } = arriving;
+        let Arriving {
+            bytes,
+            expected,
+            is_judged,
+        } = arriving;
         let begun = self.rare.as_ref().and_then(|rare| rare.message);
         let headway = match begun {
             None => Headway::begin(bytes, now),
+            // Somebody else judged it before.
+            Some(message) if message.is_judged && !is_judged => {
+                self.rest_heartbeat(message.headway.pause(now));
+                Headway::begin(bytes, now)
+            }
             Some(ArrivingMessage { mut headway, .. }) => {
                 if bytes != headway.bytes() {
                     self.rest_heartbeat(headway.pause(now));
@@ -41,7 +53,12 @@ impl Machine {
                 headway
             }
         };
-        self.change_rare(|rare| rare.message = Some(ArrivingMessage { headway, expected }));
+        let message = ArrivingMessage {
+            headway,
+            expected,
+            is_judged,
+        };
+        self.change_rare(|rare| rare.message = Some(message));
     }
 
     /// The client gets more time for its pong.
@@ -95,12 +112,13 @@ impl Machine {
         let is_read = rare.paused_at.is_none();
         let may_see_pong = is_read && rare.message.is_none() && rare.write.is_none();
         let pong = (may_see_pong && heartbeat.awaits_pong()).then_some(heartbeat.at());
-        let message = rare.message.filter(|_| is_read);
+        let message = rare.message.filter(|message| is_read && !message.is_judged);
         let message = message.map(|message| message.headway.deadline(self.message_pace()));
         let write = rare
             .write
             .map(|write| write.headway.deadline(self.write_pace()));
-        [pong, message, write, rare.absent_by, rare.probe.ends()]
+        let absent_by = rare.absent.map(|absent| absent.by);
+        [pong, message, write, absent_by, rare.probe.ends()]
             .into_iter()
             .flatten()
             .min()
@@ -176,8 +194,11 @@ impl Machine {
         if rare.late.is_some() {
             self.change_rare(|rare| rare.late = None);
         }
-        if rare.absent_by.is_some_and(due) {
-            return self.close(CloseReason::TransportClose, Ending::Cut, now);
+        if let Some(absent) = rare.absent.filter(|absent| due(absent.by)) {
+            let waited = now.saturating_duration_since(absent.since);
+            let missed = MissedDeadline::request(waited, self.config.poll_again_timeout);
+            let closed = self.close(CloseReason::TransportClose, Ending::Cut, now);
+            return closed.after(Output::Missed(missed));
         }
         let is_read = rare.paused_at.is_none();
         if let Some(mut write) = rare.write
@@ -189,7 +210,8 @@ impl Machine {
             && is_read
         {
             let pace = self.message_pace();
-            if let Some(halt) = message.headway.judge(pace, now) {
+            let halt = message.headway.judge(pace, now);
+            if let Some(halt) = halt.filter(|_| !message.is_judged) {
                 let breach = Breach::of_message(halt, pace, message.expected);
                 let closed = self.close(CloseReason::TransportError, Ending::Cut, now);
                 return closed.after(Output::Exceeded(breach));
@@ -198,9 +220,11 @@ impl Machine {
         } else if let SessionPhase::Open(heartbeat) = &self.phase
             && is_read
             && rare.write.is_none()
-            && heartbeat.is_missed(now)
+            && let Some(waited) = heartbeat.missed(self.config.ping_timeout, now)
         {
-            return self.close(CloseReason::PingTimeout, Ending::Cut, now);
+            let missed = MissedDeadline::pong(waited, self.config.ping_timeout);
+            let closed = self.close(CloseReason::PingTimeout, Ending::Cut, now);
+            return closed.after(Output::Missed(missed));
         }
         if rare.probe.ends().is_some_and(due) {
             return self.drop_probe();

@@ -6,18 +6,18 @@ use std::{
 };
 
 use super::{
-    closing::Patience,
+    closing::{Granted, Patience},
     headway::{Headway, Pace},
     heartbeat::Heartbeat,
     input::Input,
     output::{Output, Outputs},
     probe::ProbeState,
-    rare::{Leaving, RareState},
+    rare::{Absence, ClosingGrant, Leaving, RareState},
 };
 use crate::{
     engine::{
         CloseReason, EngineConfig, config::between_tries, ending::Ending,
-        transport_kind::TransportKind,
+        missed_deadline::FOR_LAST_ANSWER, transport_kind::TransportKind,
     },
     wire::EnginePacket,
 };
@@ -110,12 +110,12 @@ impl Machine {
 
     /// When a client whose connection has ended is taken for gone, unless it has [returned](Self::returned).
     pub(crate) fn absent_by(&self) -> Option<Instant> {
-        self.rare.as_deref()?.absent_by
+        Some(self.rare.as_deref()?.absent?.by)
     }
 
     /// The client has made another request.
     pub(crate) fn returned(&mut self) {
-        self.change_rare(|rare| rare.absent_by = None);
+        self.change_rare(|rare| rare.absent = None);
     }
 
     pub(crate) fn transport(&self) -> TransportKind {
@@ -135,7 +135,7 @@ impl Machine {
     pub(super) fn close_stalls(&self) -> Option<Instant> {
         let write = self.rare.as_deref()?.write?;
         let pace = Pace {
-            pause: self.patience().for_progress(),
+            pause: self.patience().for_progress().time,
             min_rate: None,
         };
         Some(write.headway.deadline(pace))
@@ -144,8 +144,16 @@ impl Machine {
     /// The client of a closing session may still be receiving so many bytes, and comes for the rest only then.
     pub(crate) fn delivers(&mut self, bytes: usize, now: Instant) {
         let longest = now + self.config.close_timeout;
-        if let SessionPhase::Closing(by) = &mut self.phase {
-            *by = longest.min(*by + self.config.transfer_time(bytes));
+        let more = self.config.transfer_time(bytes);
+        if let SessionPhase::Closing(by) = &mut self.phase
+            && !more.is_zero()
+        {
+            *by = longest.min(*by + more);
+            self.change_rare(|rare| {
+                if let Some(closing) = &mut rare.closing {
+                    closing.granted = closing.granted.because(FOR_LAST_ANSWER);
+                }
+            });
         }
     }
 
@@ -178,16 +186,17 @@ impl Machine {
             // The session may have closed for another reason, and with more patience.
             Input::Close(CloseReason::ServerShuttingDown, Ending::Flush) => {
                 self.shuts_down = true;
-                let by = by.min(now + self.patience().to_close(Ending::Flush));
-                self.phase = SessionPhase::Closing(by);
+                self.grant_less(self.patience().to_close(Ending::Flush), by, now);
                 Outputs::default()
             }
             Input::CloseSent => {
-                self.phase = SessionPhase::Closing(by.min(now + self.patience().for_answer()));
+                self.grant_less(self.patience().for_answer(), by, now);
                 Outputs::default()
             }
-            Input::Tick { .. } if now >= by => self.gone(),
-            Input::Tick { .. } if self.close_stalls().is_some_and(|at| now >= at) => self.gone(),
+            Input::Tick { .. } if now >= by => self.give_up(None, now),
+            Input::Tick { .. } if self.close_stalls().is_some_and(|at| now >= at) => {
+                self.give_up(Some(self.patience().for_progress()), now)
+            }
             Input::Tick { .. } if self.probe().ends().is_some_and(|at| now >= at) => {
                 self.drop_probe()
             }
@@ -200,8 +209,7 @@ impl Machine {
             Input::ProbePacket(packet) => {
                 let outputs = self.probe_packet(packet, now);
                 if !self.transport.capabilities().waits_for_requests {
-                    self.phase =
-                        SessionPhase::Closing(now + self.patience().to_close(Ending::Flush));
+                    self.grant(self.patience().to_close(Ending::Flush), now);
                 }
                 outputs
             }
@@ -218,6 +226,47 @@ impl Machine {
     pub(super) fn drop_probe(&mut self) -> Outputs {
         self.set_probe(ProbeState::None);
         Outputs::one(Output::DropProbe)
+    }
+
+    /// The closing session waits so long for its client.
+    fn grant(&mut self, granted: Granted, now: Instant) {
+        self.phase = SessionPhase::Closing(now + granted.time);
+        let closing = ClosingGrant {
+            since: now,
+            granted,
+        };
+        self.change_rare(|rare| rare.closing = Some(closing));
+    }
+
+    /// The session, which waits until `by`, waits only so long if that is less. One that is cut is not granted anything.
+    fn grant_less(&mut self, granted: Granted, by: Instant, now: Instant) {
+        if now + granted.time >= by {
+            return;
+        }
+        if self.rare().closing.is_some() {
+            self.grant(granted, now);
+        } else {
+            self.phase = SessionPhase::Closing(now + granted.time);
+        }
+    }
+
+    /// The client has not done what the closing session waits for. `stalls`: it takes nothing. Why a session is cut was said
+    /// before.
+    fn give_up(&mut self, stalls: Option<Granted>, now: Instant) -> Outputs {
+        let rare = self.rare();
+        let stalled = stalls.zip(rare.write);
+        let missed = rare.closing.map(|closing| match stalled {
+            Some((granted, write)) => granted.missed(write.headway.pause(now)),
+            None => {
+                let waited = now.saturating_duration_since(closing.since);
+                closing.granted.missed(waited)
+            }
+        });
+        let gone = self.gone();
+        match missed {
+            Some(missed) => gone.after(Output::Missed(missed)),
+            None => gone,
+        }
     }
 
     fn gone(&mut self) -> Outputs {
@@ -252,7 +301,10 @@ impl Machine {
             Input::ConnectionEnded { last_answer } => {
                 let patience =
                     self.config.poll_again_timeout + self.config.transfer_time(last_answer);
-                self.change_rare(|rare| rare.absent_by = now.checked_add(patience));
+                let absent = now
+                    .checked_add(patience)
+                    .map(|by| Absence { since: now, by });
+                self.change_rare(|rare| rare.absent = absent);
                 Outputs::default()
             }
             Input::Reading(true) => {
@@ -302,7 +354,11 @@ impl Machine {
                 closed
             }
             // Protocol section "Heartbeat": since revision 4 only the server sends pings.
-            EnginePacket::Ping(_) => self.close(CloseReason::TransportError, Ending::Cut, now),
+            EnginePacket::Ping(_) => {
+                let rule = "the client sent a ping, which is the server's since EIO=4";
+                let closed = self.close(CloseReason::TransportError, Ending::Cut, now);
+                closed.after(Output::Broken(rule))
+            }
             // The reference ignores these too. Devices send `5` on a WebSocket that needs none, and `6` to keep it alive.
             EnginePacket::Open(_) => Outputs::one(Output::Ignored("open")),
             EnginePacket::Upgrade => Outputs::one(Output::Ignored("upgrade")),
@@ -336,7 +392,11 @@ impl Machine {
         // What stalled before this is not held against the closing session.
         self.wrote(now);
         self.shuts_down = reason == CloseReason::ServerShuttingDown;
-        self.phase = SessionPhase::Closing(now + self.patience().to_close(ending));
+        let granted = self.patience().to_close(ending);
+        match ending {
+            Ending::Flush => self.grant(granted, now),
+            Ending::Cut => self.phase = SessionPhase::Closing(now + granted.time),
+        }
         let closed = Output::Closed { reason, ending };
         match self.probe() {
             ProbeState::None => Outputs::one(closed),

@@ -1,6 +1,6 @@
 //! What a session must do.
 
-use crate::engine::{CloseReason, breach::Breach, ending::Ending};
+use crate::engine::{CloseReason, breach::Breach, ending::Ending, missed_deadline::MissedDeadline};
 
 /// What a session must do about it.
 #[derive(Debug, PartialEq)]
@@ -21,6 +21,10 @@ pub(crate) enum Output {
     Ignored(&'static str),
     /// The client went beyond a limit. The session is over: see the next output.
     Exceeded(Breach),
+    /// The client broke this rule. The session is over: see the next output.
+    Broken(&'static str),
+    /// The client has not done something in time. The session is over: see the next output.
+    Missed(MissedDeadline),
     /// The session is over, and the transport closes.
     Closed { reason: CloseReason, ending: Ending },
     /// Drop the transport.

@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
-use super::{headway::Headway, probe::ProbeState};
+use super::{closing::Granted, headway::Headway, probe::ProbeState};
 
 /// Rarely used state, boxed to keep idle sessions small.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(super) struct RareState {
     pub(super) probe: ProbeState,
     pub(super) paused_at: Option<Instant>,
-    /// When a client is taken for gone whose connection has ended.
-    pub(super) absent_by: Option<Instant>,
+    /// The client's connection has ended.
+    pub(super) absent: Option<Absence>,
+    /// What a closing session waits for, unless it is cut.
+    pub(super) closing: Option<ClosingGrant>,
     /// A message that has begun to arrive.
     pub(super) message: Option<ArrivingMessage>,
     /// Bytes that wait to be taken by the transport.
@@ -19,12 +21,29 @@ pub(super) struct RareState {
     pub(super) late: Option<Late>,
 }
 
+/// The client's connection has ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Absence {
+    pub(super) since: Instant,
+    /// When the client is taken for gone.
+    pub(super) by: Instant,
+}
+
+/// What a closing session waits for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ClosingGrant {
+    pub(super) since: Instant,
+    pub(super) granted: Granted,
+}
+
 /// A message that has begun to arrive, or a packet of several.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ArrivingMessage {
     pub(super) headway: Headway,
     /// How many bytes it has at least.
     pub(super) expected: u64,
+    /// Whether somebody else judges how it gets on.
+    pub(super) is_judged: bool,
 }
 
 /// Bytes that wait to be taken by the transport.

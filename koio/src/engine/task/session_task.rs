@@ -137,6 +137,10 @@ impl SessionTask {
             Output::DropProbe => self.drop_probe(end),
             Output::Ignored(packet) => self.ignored(packet),
             Output::Exceeded(breach) => self.exceeded(&breach),
+            Output::Broken(rule) => self.broken(Some(rule)),
+            Output::Missed(missed) => {
+                missed.notify(self.session.sid(), self.registration.observers());
+            }
             Output::Closed { reason, ending } => self.closed(reason, ending),
             Output::Gone => self.gone(),
         }

@@ -7,13 +7,12 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use serde::de::DeserializeOwned;
 use tokio::time::Sleep;
 
-use super::{super::partial::PartialAnswer, read::read_outcomes};
+use super::{super::partial::PartialAnswer, ack_time::AckTime, read::read_outcomes};
 use crate::{
     Error, Result, SocketId,
     adapter::{AckCollector, AskGuard},
@@ -31,6 +30,7 @@ struct AcksWait {
     /// Dropping it frees the places among the pending acks.
     _guard: AskGuard,
     timer: Pin<Box<Sleep>>,
+    time: AckTime,
 }
 
 impl<T> AcksFuture<T> {
@@ -38,13 +38,14 @@ impl<T> AcksFuture<T> {
     pub(in crate::socket) fn new(
         answers: Arc<AckCollector>,
         guard: AskGuard,
-        timeout: Duration,
+        time: AckTime,
     ) -> Self {
         Self {
             wait: Ok(AcksWait {
                 answers,
                 _guard: guard,
-                timer: Box::pin(tokio::time::sleep(timeout)),
+                timer: Box::pin(tokio::time::sleep(time.duration())),
+                time,
             }),
             answer: PhantomData,
         }
@@ -70,12 +71,13 @@ impl<T: DeserializeOwned> Future for AcksFuture<T> {
             ready!(wait.timer.as_mut().poll(cx));
         }
         let (outcomes, missing) = wait.answers.finish();
+        let time = wait.time;
         self.wait = Err(None);
         Poll::Ready(if missing.is_empty() {
-            Ok(read_outcomes(&outcomes))
+            Ok(read_outcomes(&outcomes, time))
         } else {
             Err(PartialAnswer::new(missing)
-                .with_answers(outcomes)
+                .with_answers(outcomes, time)
                 .into_error())
         })
     }

@@ -1,10 +1,12 @@
 //! Acknowledgements that the server asks clients for.
 
+mod ack_time;
 mod many;
 mod one;
 mod pending;
 mod read;
 
+pub(super) use ack_time::AckTime;
 pub use many::AcksFuture;
 pub use one::AckFuture;
 pub(super) use pending::PendingAcks;

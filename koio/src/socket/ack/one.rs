@@ -7,7 +7,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,6 +18,7 @@ use super::{
         partial::PartialAnswer,
         socket::Socket,
     },
+    ack_time::AckTime,
     read::first_argument,
 };
 use crate::{
@@ -47,6 +47,7 @@ struct LocalAck {
     id: u64,
     answered: oneshot::Receiver<RawArgs>,
     timer: Pin<Box<Sleep>>,
+    time: AckTime,
 }
 
 /// The answer of a socket that is on another node, or nowhere.
@@ -54,15 +55,11 @@ struct RemoteAck {
     answers: Arc<AckCollector>,
     _guard: AskGuard,
     timer: Pin<Box<Sleep>>,
+    time: AckTime,
 }
 
 impl LocalAck {
-    fn send(
-        socket: &Socket,
-        event: &str,
-        args: &impl Serialize,
-        timeout: Duration,
-    ) -> Result<Self> {
+    fn send(socket: &Socket, event: &str, args: &impl Serialize, time: AckTime) -> Result<Self> {
         let namespace = socket.live_namespace();
         let id = namespace.next_ack();
         let draft = wire::event_draft(&namespace.name, Some(id), event, args).map_err(not_sent)?;
@@ -73,7 +70,7 @@ impl LocalAck {
             .wait(id, limit, || socket.is_closed())
             .map_err(|why| match why {
                 NoAnswer::Full => too_many_acks(limit),
-                why => no_answer(why),
+                why => no_answer(why, time),
             })?;
         if let Err(error) = socket.deliver_now(draft) {
             socket.acks().forget(id);
@@ -84,19 +81,20 @@ impl LocalAck {
             socket: socket.clone(),
             id,
             answered,
-            timer: Box::pin(tokio::time::sleep(timeout)),
+            timer: Box::pin(tokio::time::sleep(time.duration())),
+            time,
         })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawArgs>> {
         // `answered` before `timer`: an answer that came in time counts, even if this is polled late.
         if let Poll::Ready(answered) = Pin::new(&mut self.answered).poll(cx) {
-            return Poll::Ready(answered.map_err(|_| no_answer(NoAnswer::Disconnected)));
+            return Poll::Ready(answered.map_err(|_| no_answer(NoAnswer::Disconnected, self.time)));
         }
         ready!(self.timer.as_mut().poll(cx));
         Poll::Ready(Err(match self.socket.unread() {
-            Some(waiting) => unread(waiting, self.socket.core().config().read_ahead),
-            None => no_answer(NoAnswer::Late),
+            Some(waiting) => unread(waiting, self.socket.core().config().read_ahead, self.time),
+            None => no_answer(NoAnswer::Late, self.time),
         }))
     }
 }
@@ -111,13 +109,15 @@ impl RemoteAck {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawArgs>> {
         // The first outcome ends the wait, since one node only has the socket.
         match self.answers.poll_next(cx) {
-            Poll::Ready(Some((_, answer))) => return Poll::Ready(answer.map_err(no_answer)),
+            Poll::Ready(Some((_, answer))) => {
+                return Poll::Ready(answer.map_err(|why| no_answer(why, self.time)));
+            }
             Poll::Ready(None) => {}
             Poll::Pending => ready!(self.timer.as_mut().poll(cx)),
         }
         let (outcomes, missing) = self.answers.finish();
         Poll::Ready(match outcomes.into_iter().next() {
-            Some((_, answer)) => answer.map_err(no_answer),
+            Some((_, answer)) => answer.map_err(|why| no_answer(why, self.time)),
             None if missing.is_empty() => Err(closed()),
             None => Err(PartialAnswer::new(missing).into_error()),
         })
@@ -141,9 +141,9 @@ impl<T> AckFuture<T> {
         socket: &Socket,
         event: &str,
         args: &impl Serialize,
-        timeout: Duration,
+        time: AckTime,
     ) -> Self {
-        match LocalAck::send(socket, event, args, timeout) {
+        match LocalAck::send(socket, event, args, time) {
             Ok(ack) => Self::new(AckWait::Local(Box::new(ack))),
             Err(error) => Self::failed(error),
         }
@@ -153,12 +153,13 @@ impl<T> AckFuture<T> {
     pub(in crate::socket) fn remote(
         answers: Arc<AckCollector>,
         guard: AskGuard,
-        timeout: Duration,
+        time: AckTime,
     ) -> Self {
         Self::new(AckWait::Remote(Box::new(RemoteAck {
             answers,
             _guard: guard,
-            timer: Box::pin(tokio::time::sleep(timeout)),
+            timer: Box::pin(tokio::time::sleep(time.duration())),
+            time,
         })))
     }
 }
@@ -170,7 +171,7 @@ impl<T: DeserializeOwned> Future for AckFuture<T> {
         let answer = match &mut self.wait {
             AckWait::Failed(error) => {
                 let error = error.take();
-                Err(error.unwrap_or_else(|| no_answer(NoAnswer::Disconnected)))
+                Err(error.unwrap_or_else(Error::disconnected))
             }
             AckWait::Local(ack) => ready!(ack.poll(cx)),
             AckWait::Remote(ack) => ready!(ack.poll(cx)),

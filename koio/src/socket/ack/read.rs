@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::super::error::no_answer;
+use super::{super::error::no_answer, ack_time::AckTime};
 use crate::{Error, Result, SocketId, adapter::AckOutcome, wire::RawArgs};
 
 /// The first argument of an answer.
@@ -13,12 +13,13 @@ pub(super) fn first_argument<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
         .map_err(|error| Error::bad_request(format!("the client's answer: {error}")).hide())
 }
 
-/// The first argument of each answer.
+/// The first argument of each answer. `time`: how long they were waited for.
 pub(in crate::socket) fn read_outcomes<T: DeserializeOwned>(
     outcomes: &[AckOutcome],
+    time: AckTime,
 ) -> Vec<(SocketId, Result<T>)> {
     let read = |(socket, outcome): &AckOutcome| {
-        let args = outcome.as_ref().map_err(|why| no_answer(*why));
+        let args = outcome.as_ref().map_err(|why| no_answer(*why, time));
         (*socket, args.and_then(first_argument))
     };
     outcomes.iter().map(read).collect()

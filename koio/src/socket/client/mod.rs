@@ -292,11 +292,11 @@ impl Client {
         // A client whose CONNECT is undecided has sent it.
         if self.undecided().is_empty() && self.deadlines.connect_is_over(now) {
             let time = self.core().config().connect_timeout;
-            self.protocol_error(format_args!("no CONNECT in {time:?} (connect_timeout)"));
+            let words = format!("no CONNECT in {time:?} (connect_timeout)");
+            self.protocol_error(format_args!("{words}"));
             self.ignores_packets = true;
-            self.connection
-                .session
-                .close(CloseReason::ForcedServerClose);
+            let reason = CloseReason::ForcedServerClose;
+            self.connection.session.close_because(reason, &words);
         }
     }
 

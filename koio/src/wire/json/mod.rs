@@ -13,11 +13,16 @@ mod string;
 
 pub use self::bytes::Bytes;
 pub(crate) use self::de::read_again;
+#[cfg(any(test, feature = "redis"))]
+pub(crate) use self::escapes::mend_surrogates;
+#[cfg(any(test, feature = "redis"))]
+pub(super) use self::scan::Watch;
+pub(crate) use self::ser::push_string;
 pub(super) use self::{
     de::{Scope, WithAttachments, read_fast},
     escapes::unescape,
     placeholder::{Placeholders, count_keys, placeholder},
     scan::{MAX_DEPTH, Unwatched, document, is_shallow, value},
-    ser::{JsonSerializer, JsonSink, push_string},
+    ser::{JsonSerializer, JsonSink},
     string::{plain, string, whitespace},
 };

@@ -6,6 +6,7 @@ mod codec;
 mod encoding;
 mod integers;
 mod limits;
+mod msgpack;
 mod packets;
 mod prefixes;
 mod random;

@@ -1,6 +1,6 @@
 //! The server that the tests with the official client talk to. koio says where it listens.
 //!
-//! Flags, each with a number: `--port`, `--ping-interval`, `--ping-timeout`, `--connect-timeout`
+//! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`
 //! (milliseconds), `--max-payload`, `--max-queue` (bytes). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
 //! writes to that folder as `cert.pem`.
 
@@ -110,6 +110,7 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
                 port = u16::try_from(value).expect("a port");
                 io
             }
+            "--allow-port" => io.allow_origin(format!("http://127.0.0.1:{value}")),
             "--ping-interval" => io.ping_interval(time),
             "--ping-timeout" => io.ping_timeout(time),
             "--connect-timeout" => io.connect_timeout(time),

@@ -5,6 +5,7 @@ use crate::engine::{breach::Breach, transport::Arriving};
 
 fn arriving(bytes: u64) -> Input {
     Input::Arriving(Arriving {
+        is_judged: false,
         bytes,
         expected: 640_000,
     })
@@ -81,7 +82,8 @@ fn the_pong_deadline_rests_while_a_message_arrives() {
     session.machine.completed(session.now);
     // The pong had 100 ms left.
     assert_eq!(session.wait(99 * MS), []);
-    assert_eq!(session.wait(MS), closed(CloseReason::PingTimeout));
+    let ended = session.wait(MS);
+    assert_eq!(missed(ended, PONG), closed(CloseReason::PingTimeout));
 }
 
 #[test]
@@ -125,9 +127,12 @@ fn a_server_that_stood_still_gives_its_client_a_little_longer() {
         if answers {
             assert_eq!(session.give(pong()), []);
             assert_eq!(session.wait(300 * MS), [Output::Ping]);
-            assert_eq!(session.wait(200 * MS), closed(CloseReason::PingTimeout));
+            let ended = session.wait(200 * MS);
+            assert_eq!(missed(ended, PONG), closed(CloseReason::PingTimeout));
         } else {
-            assert_eq!(session.wait(MS), closed(CloseReason::PingTimeout));
+            let ended = session.wait(MS);
+            let words = "no pong came in 60.1s (ping_timeout 200ms)";
+            assert_eq!(missed(ended, words), closed(CloseReason::PingTimeout));
         }
     }
 }

@@ -77,6 +77,17 @@ fn closed(reason: CloseReason) -> Vec<Output> {
     }]
 }
 
+/// What was missed first, in these words. Returns the outputs behind it.
+fn missed(mut outputs: Vec<Output>, words: &str) -> Vec<Output> {
+    match outputs.remove(0) {
+        Output::Missed(missed) => assert_eq!(missed.to_string(), words),
+        other => panic!("{other:?}"),
+    }
+    outputs
+}
+
+const PONG: &str = "no pong came in 200ms (ping_timeout 200ms)";
+
 fn text(text: &str) -> EnginePacket {
     EnginePacket::Message(crate::wire::Message::Text(Bytes::copy_from_slice(
         text.as_bytes(),
@@ -106,7 +117,8 @@ fn a_ping_follows_the_interval_and_the_next_one_follows_the_pong() {
 fn an_unanswered_ping_ends_the_session_in_time() {
     let mut session = Played::new(TransportKind::Polling);
     assert_eq!(session.wait(499 * MS), [Output::Ping]);
-    assert_eq!(session.wait(MS), closed(CloseReason::PingTimeout));
+    let ended = session.wait(MS);
+    assert_eq!(missed(ended, PONG), closed(CloseReason::PingTimeout));
 }
 
 #[test]
@@ -121,7 +133,9 @@ fn an_unasked_pong_moves_no_timer() {
 fn a_client_that_pings_ends_with_a_transport_error() {
     let mut session = Played::new(TransportKind::WebSocket);
     let ping = Input::Packet(EnginePacket::Ping(Bytes::new()));
-    assert_eq!(session.give(ping), closed(CloseReason::TransportError));
+    let mut outputs = session.give(ping);
+    assert!(matches!(outputs.remove(0), Output::Broken(rule) if rule.contains("a ping")));
+    assert_eq!(outputs, closed(CloseReason::TransportError));
 }
 
 #[test]
@@ -137,7 +151,8 @@ fn packets_that_only_a_server_sends_are_ignored_and_move_no_timer() {
             assert_eq!(session.give(Input::Packet(packet)), [Output::Ignored(name)]);
         }
         assert_eq!(session.wait(100 * MS), [Output::Ping]);
-        assert_eq!(session.wait(200 * MS), closed(CloseReason::PingTimeout));
+        let ended = session.wait(200 * MS);
+        assert_eq!(missed(ended, PONG), closed(CloseReason::PingTimeout));
     }
 }
 
@@ -201,7 +216,8 @@ fn a_heartbeat_under_way_survives_the_upgrade() {
     session.give(Input::ProbeOpened(TransportKind::WebSocket));
     session.give(Input::ProbePacket(probe()));
     session.give(Input::ProbePacket(EnginePacket::Upgrade));
-    assert_eq!(session.wait(200 * MS), closed(CloseReason::PingTimeout));
+    let ended = session.wait(200 * MS);
+    assert_eq!(missed(ended, PONG), closed(CloseReason::PingTimeout));
 }
 
 #[test]
@@ -271,7 +287,8 @@ fn the_pong_deadline_is_paused_while_the_server_does_not_read() {
     assert_eq!(session.wait(5_000 * MS), []);
     session.give(Input::Reading(true));
     assert_eq!(session.wait(99 * MS), []);
-    assert_eq!(session.wait(MS), closed(CloseReason::PingTimeout));
+    let ended = session.wait(MS);
+    assert_eq!(missed(ended, PONG), closed(CloseReason::PingTimeout));
 }
 
 #[test]
@@ -326,7 +343,8 @@ fn a_pong_is_not_missed_while_its_ping_waits_behind_bytes_that_leave() {
     // All has left now, the ping too.
     session.machine.wrote(session.now);
     assert_eq!(session.wait(199 * MS), []);
-    assert_eq!(session.wait(1_000 * MS), closed(CloseReason::PingTimeout));
+    let ended = session.wait(1_000 * MS);
+    assert_eq!(missed(ended, PONG), closed(CloseReason::PingTimeout));
 }
 
 #[test]
@@ -341,7 +359,14 @@ fn a_closing_session_is_gone_when_finished_or_when_its_time_is_up() {
     let mut session = Played::new(TransportKind::Polling);
     session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
     assert_eq!(session.wait(4_999 * MS), []);
-    assert_eq!(session.wait(MS), [Output::Gone]);
+    let ended = session.wait(MS);
+    assert_eq!(
+        missed(
+            ended,
+            "no poll came for what was queued in 5s (poll_again_timeout 5s)"
+        ),
+        [Output::Gone]
+    );
 }
 
 #[test]
@@ -360,7 +385,16 @@ fn a_closing_session_waits_for_a_poll_longer_if_its_client_has_a_big_answer_to_r
             session.machine.delivers(bytes, session.now);
             let time = 1_000 * (seconds + more) * MS;
             assert_eq!(session.wait(time - MS), [], "{reason}, {bytes} bytes");
-            assert_eq!(session.wait(MS), [Output::Gone], "{reason}, {bytes} bytes");
+            let note = match (bytes, seconds) {
+                (8_192.., _) => ", and more for its last answer",
+                (_, 1) => ", less at a shutdown",
+                _ => "",
+            };
+            let waited = seconds + more;
+            let words = format!(
+                "no poll came for what was queued in {waited}s (poll_again_timeout 5s{note})"
+            );
+            assert_eq!(missed(session.wait(MS), &words), [Output::Gone]);
         }
     }
 }
@@ -373,7 +407,14 @@ fn a_session_that_closes_already_hurries_when_the_server_shuts_down() {
     let shutdown = Input::Close(CloseReason::ServerShuttingDown, Ending::Flush);
     assert_eq!(session.give(shutdown), []);
     assert_eq!(session.wait(999 * MS), []);
-    assert_eq!(session.wait(MS), [Output::Gone]);
+    let ended = session.wait(MS);
+    assert_eq!(
+        missed(
+            ended,
+            "no poll came for what was queued in 1s (poll_again_timeout 5s, less at a shutdown)"
+        ),
+        [Output::Gone]
+    );
 }
 
 #[test]
@@ -386,13 +427,27 @@ fn at_a_shutdown_a_websocket_may_take_long_as_long_as_it_takes_something() {
         session.machine.wrote(session.now);
     }
     session.give(Input::Stalled);
-    assert_eq!(session.wait(5_000 * MS), [Output::Gone]);
+    let ended = session.wait(5_000 * MS);
+    assert_eq!(
+        missed(
+            ended,
+            "nothing of what was queued was taken in 5s (poll_again_timeout 5s)"
+        ),
+        [Output::Gone]
+    );
 
     let mut session = Played::quiet(TransportKind::WebSocket);
     session.give(Input::Close(CloseReason::ServerShuttingDown, Ending::Flush));
     session.give(Input::CloseSent);
     assert_eq!(session.wait(499 * MS), []);
-    assert_eq!(session.wait(MS), [Output::Gone]);
+    let ended = session.wait(MS);
+    assert_eq!(
+        missed(
+            ended,
+            "the close was not answered in 500ms (close_timeout 30s, less at a shutdown)"
+        ),
+        [Output::Gone]
+    );
 }
 
 #[test]
@@ -402,7 +457,14 @@ fn a_closing_websocket_has_its_time_to_flush_and_a_sixth_of_it_to_answer() {
     assert_eq!(session.wait(20_000 * MS), []);
     session.give(Input::CloseSent);
     assert_eq!(session.wait(4_999 * MS), []);
-    assert_eq!(session.wait(MS), [Output::Gone]);
+    let ended = session.wait(MS);
+    assert_eq!(
+        missed(
+            ended,
+            "the close was not answered in 5s (close_timeout 30s, of which an answer gets a sixth)"
+        ),
+        [Output::Gone]
+    );
 }
 
 #[test]
@@ -432,7 +494,14 @@ fn a_closing_session_does_not_wait_for_the_whole_time_of_a_probe() {
     session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
     // It would time out after 10 s; a closing session waits 5 s for its last step.
     assert_eq!(session.wait(4_999 * MS), []);
-    assert_eq!(session.wait(MS), [Output::Gone]);
+    let ended = session.wait(MS);
+    assert_eq!(
+        missed(
+            ended,
+            "no poll came for what was queued in 5s (poll_again_timeout 5s)"
+        ),
+        [Output::Gone]
+    );
 }
 
 #[test]
@@ -442,7 +511,14 @@ fn a_client_whose_connection_has_ended_is_looked_for_soon_but_not_at_once() {
         assert_eq!(session.wait(1_000 * MS), []);
         session.give(Input::ConnectionEnded { last_answer });
         assert_eq!(session.wait(4_999 * MS + more * 1_000 * MS), []);
-        assert_eq!(session.wait(MS), closed(CloseReason::TransportClose));
+        let words = match last_answer {
+            0 => "no request came behind the end of its connection in 5s (poll_again_timeout 5s)",
+            _ => {
+                "no request came behind the end of its connection in 30s (poll_again_timeout 5s, and more for its last answer)"
+            }
+        };
+        let ended = session.wait(MS);
+        assert_eq!(missed(ended, words), closed(CloseReason::TransportClose));
     }
 }
 

@@ -6,5 +6,5 @@ mod serializer;
 mod string;
 mod writer;
 
-pub(in crate::wire) use string::push_string;
+pub(crate) use string::push_string;
 pub(in crate::wire) use writer::{JsonSerializer, JsonSink};

@@ -10,7 +10,7 @@ use crate::wire::json::string::plain;
 /// Runs without escapes are found a word or more at a time and copied. serde_json, the slow twin, looks at each byte: a struct
 /// of 200 bytes took 10,827 instructions instead of 9,770. (`koio/benches/codec.md`, `write a string of 16 KiB`: 41,116
 /// instructions, most of them valgrind's count of the copies.)
-pub(in crate::wire) fn push_string(text: &mut Vec<u8>, string: &str) {
+pub(crate) fn push_string(text: &mut Vec<u8>, string: &str) {
     if !FastPath::PlainString.is_on() {
         // Writing a string to memory can't fail.
         let _ = serde_json::to_writer(text, string);

@@ -26,8 +26,22 @@ impl<T: Serialize> Serialize for ArgList<T> {
 /// # fn emit(name: &str, args: impl serde::Serialize) {}
 /// emit("position", args![1.5, -2.0, "north"]);
 /// ```
+///
+/// How many there are may be known at run time only: `args![..list]` is JavaScript's `...list`.
+///
+/// ```
+/// # use koio::args;
+/// # fn emit(name: &str, args: impl serde::Serialize) {}
+/// let ranks = [3, 1, 2];
+/// emit("ranks", args![..ranks]); // three arguments, of whatever iterates
+/// emit("ranks", ranks); // one, a list
+/// ```
 #[macro_export]
 macro_rules! args {
+    // A `Vec`, whatever iterates: bytes, or anything else that is no sequence to serde, must not get into an `ArgList`.
+    (..$list:expr) => {
+        $crate::__private::ArgList(<::std::vec::Vec<_> as ::std::iter::FromIterator<_>>::from_iter($list))
+    };
     ($($value:expr),* $(,)?) => {
         $crate::__private::ArgList(($($value,)*))
     };
