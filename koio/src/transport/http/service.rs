@@ -53,7 +53,7 @@ pub struct EngineService {
 
 /// Who asks, and for what.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct RequestFrom<'a> {
     upgrade: RequestUpgrade,
     /// The client's address, as far as it is known.
     client: Option<SocketAddr>,
@@ -176,12 +176,12 @@ impl EngineService {
             None => self.peer_of(&mut request),
         };
         let forwarded = self.rules.proxies.read(peer, request.headers());
-        let asked = Asked {
+        let from = RequestFrom {
             upgrade,
             client: forwarded.client.or(peer),
             forwarded: &forwarded,
         };
-        let client = asked.client;
+        let client = from.client;
         let origins = &self.rules.origins;
         let mut verdict = origins.judge(request.uri(), request.headers(), &forwarded);
         if verdict == OriginVerdict::Foreign && self.rules.origin_predicate.is_some() {
@@ -192,7 +192,7 @@ impl EngineService {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
             OriginVerdict::Foreign => {
-                let refused = self.refuse(Refusal::Forbidden, asked, &request);
+                let refused = self.refuse(Refusal::Forbidden, from, &request);
                 return (PendingResponse::Done(refused), None);
             }
         };
@@ -221,17 +221,17 @@ impl EngineService {
             Ok(RequestIntent::Open(transport)) => {
                 let opening = self.opening(&request, client, transport);
                 let mut response = match transport {
-                    TransportKind::Polling => self.open_polling(&request, asked, opening),
+                    TransportKind::Polling => self.open_polling(&request, from, opening),
                     _ => {
                         let to = WebSocketTo::New(opening);
-                        self.open_websocket(&mut request, asked, to)
+                        self.open_websocket(&mut request, from, to)
                     }
                 };
                 self.add_initial_headers(&mut request, &mut response);
                 PendingResponse::Done(response)
             }
-            Ok(RequestIntent::Session(sid, _)) => self.session(sid, asked, request, connection),
-            Err(refusal) => PendingResponse::Done(self.refuse(refusal, asked, &request)),
+            Ok(RequestIntent::Session(sid, _)) => self.session(sid, from, request, connection),
+            Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
         (response, allow_origin)
     }
@@ -239,11 +239,11 @@ impl EngineService {
     fn refuse<B>(
         &self,
         refusal: Refusal,
-        asked: Asked<'_>,
+        from: RequestFrom<'_>,
         request: &Request<B>,
     ) -> Response<Body> {
-        let refused = RefusedRequest::new(request, asked.client, asked.forwarded);
-        let is_websocket = asked.upgrade.is_websocket();
+        let refused = RefusedRequest::new(request, from.client, from.forwarded);
+        let is_websocket = from.upgrade.is_websocket();
         refused.notify(refusal, is_websocket, self.engine.observers());
         let mut response = if is_websocket {
             response::refused_upgrade(refusal)
@@ -295,7 +295,7 @@ impl EngineService {
     fn open_polling<B>(
         &self,
         request: &Request<B>,
-        asked: Asked<'_>,
+        from: RequestFrom<'_>,
         opening: Opening,
     ) -> Response<Body> {
         let transport = Box::<PollingTransport>::default();
@@ -306,7 +306,7 @@ impl EngineService {
         });
         let (sid, handshake) = match opened {
             Ok(opened) => opened,
-            Err(why) => return self.refuse(why.into(), asked, request),
+            Err(why) => return self.refuse(why.into(), from, request),
         };
         let mut response: Response<Body> =
             PollResponse::Payload(payload::encode([handshake])).into();
@@ -332,7 +332,7 @@ impl EngineService {
     fn session<B>(
         &self,
         sid: Sid,
-        asked: Asked<'_>,
+        from: RequestFrom<'_>,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse
@@ -342,14 +342,14 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let refuse = |refusal, request: &Request<B>| {
-            PendingResponse::Done(self.refuse(refusal, asked, request))
+            PendingResponse::Done(self.refuse(refusal, from, request))
         };
         let Some(session) = self.engine.get(&sid) else {
             return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
-        if asked.upgrade.is_websocket() {
+        if from.upgrade.is_websocket() {
             let to = WebSocketTo::Existing(sid);
-            let response = self.open_websocket(&mut request, asked, to);
+            let response = self.open_websocket(&mut request, from, to);
             return PendingResponse::Done(response);
         }
         let transport = session.transport();
@@ -395,10 +395,10 @@ impl EngineService {
     fn open_websocket<B>(
         &self,
         request: &mut Request<B>,
-        asked: Asked<'_>,
+        from: RequestFrom<'_>,
         to: WebSocketTo,
     ) -> Response<Body> {
-        let accepted = if asked.upgrade == RequestUpgrade::WebSocketStream {
+        let accepted = if from.upgrade == RequestUpgrade::WebSocketStream {
             let mut response = Response::new(Body::empty());
             echo_protocol(request.headers(), response.headers_mut());
             Ok(response)
@@ -407,13 +407,13 @@ impl EngineService {
         };
         let response = match accepted {
             Ok(response) => response,
-            Err(refusal) => return self.refuse(refusal, asked, request),
+            Err(refusal) => return self.refuse(refusal, from, request),
         };
         let session = match to {
             WebSocketTo::Existing(sid) => WebSocketFor::Existing(sid),
             WebSocketTo::New(opening) => match self.engine.admit(&opening) {
                 Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
-                Err(why) => return self.refuse(why.into(), asked, request),
+                Err(why) => return self.refuse(why.into(), from, request),
             },
         };
         let upgrading = hyper::upgrade::on(&mut *request);
