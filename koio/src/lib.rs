@@ -151,6 +151,9 @@ mod time;
 pub mod transport;
 pub mod wire;
 
+#[cfg(all(fuzzing, feature = "redis"))]
+#[doc(hidden)]
+pub use adapter::fuzz_node_wire;
 pub use close_reason::CloseReason;
 pub use error::{Error, Result};
 pub use ids::{Room, SocketId};
