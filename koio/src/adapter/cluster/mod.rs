@@ -14,14 +14,18 @@ mod memory;
 mod message;
 mod node;
 #[cfg(any(test, feature = "redis"))]
-#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
+#[allow(dead_code, unused_imports, reason = "some of it is for its tests")]
 mod node_wire;
 mod receive;
 #[cfg(feature = "redis")]
-#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
 mod redis;
+#[cfg(feature = "redis")]
+mod redis_broker;
 #[cfg(any(test, feature = "redis"))]
-#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+#[cfg_attr(
+    not(feature = "redis"),
+    allow(dead_code, reason = "its tests run without Redis")
+)]
 mod redis_channel;
 mod request_id;
 mod requests;
@@ -39,3 +43,5 @@ pub use inbox::{Inbox, Lagging};
 pub use memory::Memory;
 pub use message::ClusterMessage;
 pub use node::NodeId;
+#[cfg(feature = "redis")]
+pub use redis_broker::Redis;

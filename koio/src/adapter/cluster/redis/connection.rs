@@ -80,6 +80,14 @@ struct KeptConnection {
 }
 
 impl RedisConnection {
+    /// Whether a URL can be read.
+    ///
+    /// # Errors
+    /// It can't, for this reason.
+    pub(in crate::adapter::cluster) fn check(url: &str) -> Result<(), RedisUnreachable> {
+        RedisServer::parse(url).map(drop)
+    }
+
     /// Opens both connections once, and keeps them from then on. Nothing is subscribed yet.
     ///
     /// # Errors
@@ -150,6 +158,10 @@ impl RedisConnection {
     }
 
     /// Takes channels out of those that are subscribed, in this order.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "the channels of a node stay the same")
+    )]
     pub(in crate::adapter::cluster) fn unsubscribe(
         &self,
         channels: impl IntoIterator<Item = RedisChannel>,
