@@ -31,6 +31,32 @@ async function requests() {
   return JSON.stringify({ versions: polls.map(({ nextHopProtocol }) => nextHopProtocol), seen: seen.split("\n") });
 }
 
+/** In the page: connects and stays, until the server has got all that the client has to say. */
+async function stay(options) {
+  const socket = window.io(options);
+  const { engine } = socket.io;
+  if (!options) await new Promise((resolve) => engine.once("upgrade", resolve));
+  await socket.timeout(10_000).emitWithAck("echo", "here");
+  // The next poll is under way then. It has come when nothing comes any more.
+  const look = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return (await fetch("/seen")).text();
+  };
+  for (let [last, next] = ["", await look()]; last !== next; [last, next] = [next, await look()]);
+  return engine.transport.name;
+}
+
+/** In a page: the first end that the server has seen, or nothing for 10 seconds. */
+async function end() {
+  for (const late = performance.now() + 10_000; performance.now() < late;) {
+    const seen = await (await fetch("/seen")).text();
+    const left = seen.split("\n").find((line) => line.startsWith("left"));
+    if (left) return left;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return "nothing";
+}
+
 const set = (lines) => [...new Set(lines)].sort();
 
 /**
@@ -42,26 +68,38 @@ export function connectsOverHttp2(open, { asksForStreams = true } = {}) {
   before(async () => { ({ page, close } = await open()); });
   after(() => close?.());
 
+  const serving = async (offered, use) => {
+    const env = { KOIO_AXUM_CLIENT: join(officialClient, "socket.io.js"), KOIO_AXUM_CONNECT: offered ? "yes" : "no" };
+    const server = await startServer(join(binaries, "koio-axum"), env);
+    try {
+      await page.goto(`${server.url}/`);
+      await use(server.url);
+    } finally {
+      await server.stop();
+    }
+  };
+
   for (const offered of [true, false]) {
     const isStream = offered && asksForStreams;
     const title = `where WebSockets on streams are ${offered ? "" : "not "}offered, polling is HTTP/2 and the WebSocket`;
-    test(`${title} ${isStream ? "one of its streams" : "a connection of its own"}`, async () => {
-      const env = { KOIO_AXUM_CLIENT: join(officialClient, "socket.io.js"), KOIO_AXUM_CONNECT: offered ? "yes" : "no" };
-      const server = await startServer(join(binaries, "koio-axum"), env);
-      try {
-        await page.goto(`${server.url}/`);
-        const heard = [["hello", true], ["news", true]];
-        for (const [options, over] of [[undefined, "websocket"], [{ transports: ["polling"] }, "polling"]]) {
-          assert.deepEqual(JSON.parse(await page.evaluate(conversation, options)), { over, heard });
-        }
-        const { versions, seen } = JSON.parse(await page.evaluate(requests));
-        assert.deepEqual(set(versions), ["h2"]);
-        assert.deepEqual(set(seen.filter((line) => line.endsWith("polling"))), ["HTTP/2.0 GET polling", "HTTP/2.0 POST polling"]);
-        const sockets = seen.filter((line) => line.endsWith("websocket"));
-        assert.deepEqual(sockets, [isStream ? "HTTP/2.0 CONNECT websocket" : "HTTP/1.1 GET websocket"]);
-      } finally {
-        await server.stop();
+    test(`${title} ${isStream ? "one of its streams" : "a connection of its own"}`, () => serving(offered, async () => {
+      const heard = [["hello", true], ["news", true]];
+      for (const [options, over] of [[undefined, "websocket"], [{ transports: ["polling"] }, "polling"]]) {
+        assert.deepEqual(JSON.parse(await page.evaluate(conversation, options)), { over, heard });
       }
-    });
+      const { versions, seen } = JSON.parse(await page.evaluate(requests));
+      assert.deepEqual(set(versions), ["h2"]);
+      assert.deepEqual(set(seen.filter((line) => line.endsWith("polling"))), ["HTTP/2.0 GET polling", "HTTP/2.0 POST polling"]);
+      const sockets = seen.filter((line) => line.endsWith("websocket"));
+      assert.deepEqual(sockets, [isStream ? "HTTP/2.0 CONNECT websocket" : "HTTP/1.1 GET websocket"]);
+    }));
+  }
+
+  for (const [options, over] of [[undefined, "websocket"], [{ transports: ["polling"] }, "polling"]]) {
+    test(`who leaves a page that is connected by ${over} has left, although the connection of HTTP/2 goes on`, () => serving(true, async (url) => {
+      assert.equal(await page.evaluate(stay, options), over);
+      await page.goto(`${url}/seen`);
+      assert.match(await page.evaluate(end), /^left Transport(Close|Error)$/);
+    }));
   }
 }

@@ -18,6 +18,8 @@ pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
 pub(crate) use cluster::Cluster;
 #[cfg(feature = "redis")]
 pub use cluster::Redis;
+#[cfg(all(fuzzing, feature = "redis"))]
+pub use cluster::fuzz_node_wire;
 pub use cluster::{
     Broker, ClusterMessage, Connecting, Inbox, Lagging, MalformedMessage, Memory, NodeId,
     PublishError, Topic,

@@ -25,7 +25,12 @@ pub(crate) enum Command {
     /// Starts no further event, and ends the session when those that run are answered: the server shuts down.
     Drain,
     /// Ends the session: the layer above closed it.
-    Close { reason: CloseReason, ending: Ending },
+    Close {
+        reason: CloseReason,
+        ending: Ending,
+        /// What the client is told, on a transport that can say it.
+        words: Option<Box<str>>,
+    },
 }
 
 /// Commands, oldest first. One is stored in place: an upgrade sends one, and allocates only for its transport.

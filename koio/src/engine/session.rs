@@ -216,12 +216,17 @@ impl Session {
     /// Ends the session. Queued messages are delivered first, within
     /// [`EngineConfig::close_timeout`]; later messages, in either direction, are refused or dropped.
     pub fn close(&self, reason: CloseReason) {
-        self.end(reason, Ending::Flush);
+        self.end(reason, Ending::Flush, None);
+    }
+
+    /// As [`close`](Self::close). A WebSocket's close frame says these words, as far as there is room.
+    pub(crate) fn close_because(&self, reason: CloseReason, words: &str) {
+        self.end(reason, Ending::Flush, Some(words.into()));
     }
 
     /// Ends the session at once; queued messages are dropped.
     pub fn cut(&self, reason: CloseReason) {
-        self.end(reason, Ending::Cut);
+        self.end(reason, Ending::Cut, None);
     }
 
     /// Starts no further event. The session ends as by [`close`](Self::close) when the events that run are answered.
@@ -229,10 +234,14 @@ impl Session {
         let _ = self.command(Command::Drain);
     }
 
-    fn end(&self, reason: CloseReason, ending: Ending) {
+    fn end(&self, reason: CloseReason, ending: Ending, words: Option<Box<str>>) {
         // First, so that no frame is accepted that can't be delivered any more.
         self.0.outbox.close(ending);
-        let _ = self.command(Command::Close { reason, ending });
+        let _ = self.command(Command::Close {
+            reason,
+            ending,
+            words,
+        });
     }
 
     fn command(&self, command: Command) -> Result<(), NotTaken> {

@@ -6,19 +6,41 @@
 
 use std::{
     any::Any,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::{Buf, Bytes};
-use tracing::debug;
 
 use super::{CloseReason, breach::Breach, ending::Ending, transport_kind::TransportKind};
 use crate::wire::{DecodeError, EnginePacket, Frame, Message};
 
-/// The connection is gone or broke a rule, and the session ends for this reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TransportLost(pub(crate) CloseReason);
+/// The connection is gone, or its client broke a rule, and the session ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TransportLost {
+    pub(crate) reason: CloseReason,
+    /// The rule that the client broke, in words for the log.
+    pub(crate) broken: Option<String>,
+}
+
+impl TransportLost {
+    /// The connection is gone.
+    pub(crate) fn gone(reason: CloseReason) -> Self {
+        Self {
+            reason,
+            broken: None,
+        }
+    }
+
+    /// The client broke a rule of the protocol, or of its transport.
+    pub(crate) fn broken(reason: CloseReason, rule: impl fmt::Display) -> Self {
+        Self {
+            reason,
+            broken: Some(rule.to_string()),
+        }
+    }
+}
 
 /// A connection to one client, owned by its session's task.
 pub(crate) trait Transport: Send {
@@ -86,6 +108,11 @@ pub(crate) trait Transport: Send {
         let _ = frames;
     }
 
+    /// Keeps what the client is told when the connection is [closed](Self::close), if the transport can say it.
+    fn explain(&mut self, words: &str) {
+        let _ = words;
+    }
+
     /// Starts to close the connection. Returns how far that is. With [`Ending::Flush`] all frames that are still given to
     /// [`poll_send`](Self::poll_send) are sent first. Called once; what the client sends from here on is dropped.
     fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress;
@@ -121,6 +148,8 @@ pub(crate) struct Arriving {
     pub(crate) bytes: u64,
     /// How many it has at least; 0 if that is unknown.
     pub(crate) expected: u64,
+    /// Whether somebody else ends the session if they do not come: who reads the body of a POST also answers it.
+    pub(crate) is_judged: bool,
 }
 
 /// A packet of the client.
@@ -165,10 +194,10 @@ impl Received {
                 Ok(Self::Message)
             }
             Ok(packet) => Ok(Self::Packet(packet)),
-            Err(error) => {
-                debug!(%error, "undecodable engine packet");
-                Err(TransportLost(CloseReason::ParseError))
-            }
+            Err(error) => Err(TransportLost::broken(
+                CloseReason::ParseError,
+                format_args!("undecodable Engine.IO packet: {error}"),
+            )),
         }
     }
 }

@@ -24,7 +24,8 @@ pub struct Counts {
     /// Sessions that ended because their client did not do something in time: `ping_timeout`, `poll_again_timeout`,
     /// `close_timeout`, or `write_timeout` while they closed. Clients that vanish are among them.
     pub deadlines_missed: u64,
-    /// Sessions that were closed because their client broke the protocol.
+    /// Sessions, and WebSockets that were to become a session's transport, that were closed because their client broke the
+    /// protocol.
     pub protocol_errors: u64,
     /// Engine.IO packets that were ignored, because only a server sends them: `open`, `upgrade` outside an upgrade, `noop`.
     pub packets_ignored: u64,
@@ -36,6 +37,10 @@ pub struct Counts {
     pub sessions_refused: u64,
     /// Connections of listeners with TLS that ended before their handshake had: it failed, or took too long.
     pub tls_failed: u64,
+    /// Connections of koio's own listener that were closed because no request came on them, or no whole head of one, in
+    /// [`header_timeout`](crate::config::Config::header_timeout). Browsers open connections ahead of time, which are among
+    /// them.
+    pub header_timeouts: u64,
     /// Polls and POSTs whose client hung up before they were answered; their sessions ended.
     pub requests_dropped: u64,
     /// WebSockets to which a session was to move and did not.
@@ -61,6 +66,14 @@ pub struct Counts {
     /// Packets that were dropped because their sender was not in the namespace: the server had just disconnected it, or refused
     /// its CONNECT.
     pub late_events: u64,
+    /// Clients that came back to their sockets after a lost connection.
+    pub sessions_recovered: u64,
+    /// Clients that wanted to come back and were connected as new ones: their time was over, or an event that they had missed was
+    /// gone.
+    pub sessions_not_recovered: u64,
+    /// Sessions of lost connections whose clients did not come back in time, or that ended before because of
+    /// [`waiting_sessions`](crate::recovery::Recovery::waiting_sessions).
+    pub sessions_expired: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
     pub handlers_dropped: u64,
     /// Messages of other nodes that this node dropped because it was too far behind.
@@ -88,6 +101,7 @@ pub(super) struct Counters {
     origins_refused: AtomicU64,
     sessions_refused: AtomicU64,
     tls_failed: AtomicU64,
+    header_timeouts: AtomicU64,
     requests_dropped: AtomicU64,
     upgrades_failed: AtomicU64,
     connects_refused: AtomicU64,
@@ -99,6 +113,9 @@ pub(super) struct Counters {
     events_dropped: AtomicU64,
     sessions_abandoned: AtomicU64,
     late_events: AtomicU64,
+    sessions_recovered: AtomicU64,
+    sessions_not_recovered: AtomicU64,
+    sessions_expired: AtomicU64,
     handlers_dropped: AtomicU64,
     cluster_dropped: AtomicU64,
     cluster_unpublished: AtomicU64,
@@ -129,6 +146,10 @@ impl Observer for Counters {
             }
             Observation::SessionRefused { .. } => &self.sessions_refused,
             Observation::TlsFailed { .. } => &self.tls_failed,
+            Observation::HttpTimeout {
+                limit: "header_timeout",
+                ..
+            } => &self.header_timeouts,
             Observation::RequestDropped { .. } => &self.requests_dropped,
             Observation::UpgradeFailed { .. } => &self.upgrades_failed,
             Observation::ConnectRefused { .. } => &self.connects_refused,
@@ -144,6 +165,9 @@ impl Observer for Counters {
             }
             Observation::SessionAbandoned { .. } => &self.sessions_abandoned,
             Observation::LateEvent { .. } => &self.late_events,
+            Observation::Recovered { .. } => &self.sessions_recovered,
+            Observation::NotRecovered { .. } => &self.sessions_not_recovered,
+            Observation::SessionExpired { .. } => &self.sessions_expired,
             Observation::HandlerDropped { .. } => &self.handlers_dropped,
             Observation::ClusterDropped { messages } => {
                 self.cluster_dropped.fetch_add(*messages, Ordering::Relaxed);
@@ -179,6 +203,7 @@ impl Counters {
             origins_refused: read(&self.origins_refused),
             sessions_refused: read(&self.sessions_refused),
             tls_failed: read(&self.tls_failed),
+            header_timeouts: read(&self.header_timeouts),
             requests_dropped: read(&self.requests_dropped),
             upgrades_failed: read(&self.upgrades_failed),
             connects_refused: read(&self.connects_refused),
@@ -190,6 +215,9 @@ impl Counters {
             events_dropped: read(&self.events_dropped),
             sessions_abandoned: read(&self.sessions_abandoned),
             late_events: read(&self.late_events),
+            sessions_recovered: read(&self.sessions_recovered),
+            sessions_not_recovered: read(&self.sessions_not_recovered),
+            sessions_expired: read(&self.sessions_expired),
             handlers_dropped: read(&self.handlers_dropped),
             cluster_dropped: read(&self.cluster_dropped),
             cluster_unpublished: read(&self.cluster_unpublished),

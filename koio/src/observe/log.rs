@@ -98,6 +98,10 @@ impl Observer for Log {
             Observation::TlsFailed { peer, cause } => {
                 debug!(target: "koio::transport", peer = peer.map(field::display), "TLS handshake failed: {cause}");
             }
+            Observation::HttpTimeout { peer, limit, cause } => {
+                let peer = peer.map(field::display);
+                debug!(target: "koio::transport", limit, peer, "connection closed: {cause}");
+            }
             Observation::RequestDropped { sid } => {
                 debug!(target: "koio::transport", ?sid, "a request was dropped: its client hung up before the answer");
             }
@@ -106,6 +110,19 @@ impl Observer for Log {
             }
             Observation::AnswerCut { sid, cause } => {
                 debug!(target: "koio::transport", ?sid, "the answer to a poll was cut: {cause}");
+            }
+            Observation::Recovered {
+                namespace,
+                socket,
+                missed,
+            } => {
+                debug!(target: "koio::socket", namespace, %socket, missed, "recovered");
+            }
+            Observation::NotRecovered { namespace, cause } => {
+                debug!(target: "koio::socket", namespace, "not recovered: {cause}");
+            }
+            Observation::SessionExpired { namespace, socket } => {
+                debug!(target: "koio::socket", namespace, %socket, "a session expired: its client has not come back");
             }
             Observation::ConnectRefused { namespace, message } => {
                 debug!(target: "koio::socket", namespace, message, "namespace refused");

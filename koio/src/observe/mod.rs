@@ -86,12 +86,12 @@ pub enum Observation<'a> {
     /// A request was refused: it could not open a session, or did not fit the session that it named (Engine.IO protocol,
     /// error codes).
     RequestRefused {
-        /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `limit`,
-        /// `shutdown`, or the name of a header or of a parameter.
+        /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `head`,
+        /// `limit`, `shutdown`, or the name of a header or of a parameter.
         cause: &'a str,
         /// The status of the answer; over WebSocket it is 400 unless it is 405 or 503.
         status: u16,
-        /// The request's method.
+        /// The request's method. Empty if the head could not be read, and so is the path.
         method: &'a str,
         /// The beginning of its path.
         path: &'a str,
@@ -125,6 +125,15 @@ pub enum Observation<'a> {
         /// What failed, or which limit was reached.
         cause: &'a str,
     },
+    /// A connection of koio's own listener was closed because no request came on it in time.
+    HttpTimeout {
+        /// Where it came from, if that is known.
+        peer: Option<SocketAddr>,
+        /// The limit's name in [`Config`](crate::config::Config): `header_timeout`, or `keep_alive_timeout` behind an answer.
+        limit: &'a str,
+        /// What did not come, how long it was waited for, and the limit's value.
+        cause: fmt::Arguments<'a>,
+    },
     /// A client hung up before its poll or its POST was answered, so its session ends.
     RequestDropped {
         /// The session.
@@ -150,6 +159,29 @@ pub enum Observation<'a> {
         /// The namespace.
         namespace: &'a str,
         /// The socket.
+        socket: SocketId,
+    },
+    /// A client has come back to its socket after a lost connection. Its [`Connected`](Self::Connected) follows.
+    Recovered {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket, whose id is the one of before.
+        socket: SocketId,
+        /// How many events it had missed.
+        missed: usize,
+    },
+    /// A client that wanted to come back is connected as a new one.
+    NotRecovered {
+        /// The namespace.
+        namespace: &'a str,
+        /// Why, with the limits if it was those.
+        cause: &'a str,
+    },
+    /// The time of a client to come back is over: its session ends.
+    SessionExpired {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it had.
         socket: SocketId,
     },
     /// A CONNECT was answered with an error (Socket.IO protocol, "Connection to a namespace").
@@ -262,7 +294,8 @@ pub enum Observation<'a> {
         /// `read_ahead`.
         limit: usize,
     },
-    /// A session is closed because its client broke the protocol.
+    /// A session is closed because its client broke the protocol, or that of its transport. If that was on a WebSocket to
+    /// which the session was to move, only the WebSocket is closed.
     ProtocolError {
         /// The session.
         sid: Sid,

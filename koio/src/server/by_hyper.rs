@@ -112,7 +112,11 @@ impl HttpServices {
         let engine = engine.filter(|engine| engine.claims(request.uri()));
         let served = connection.begin(engine.is_none());
         let is_connect = request.method() == Method::CONNECT;
-        let response = if head_length(&request) > MAX_HEAD {
+        let head = head_length(&request);
+        let response = if head > MAX_HEAD {
+            if let Some(engine) = &self.engine {
+                engine.refuse_head(&request, connection.peer, (head, MAX_HEAD));
+            }
             HttpAnswer::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
         } else if let Some(engine) = engine {
             HttpAnswer::Koio(engine.respond_on(request, connection))
@@ -267,6 +271,18 @@ pub(super) async fn by_hyper(
     connection.last_session.connection_ended();
     let peer = connection.peer;
     if let Err(error) = result {
+        if error.is_parse_too_large() {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            connection.refuse_unread(
+                status,
+                format_args!(
+                    "the head of a request has more than {MAX_HEAD} bytes, or more than 100 headers"
+                ),
+            );
+        } else if error.is_parse() {
+            let status = StatusCode::BAD_REQUEST;
+            connection.refuse_unread(status, format_args!("this is no HTTP/1.1: {error}"));
+        }
         debug!(peer = peer.map(field::display), %error, "http connection ended");
     }
 }

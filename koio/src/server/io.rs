@@ -17,7 +17,7 @@ use crate::{
     error::BoxError,
     observe::Observer,
     router::{Answer, IntoRoutes, Pipeline, Setup, Table},
-    socket::{IoHandle, ServerCore, Socket},
+    socket::{ExpiredHook, ExpiredSession, IoHandle, Recovery, ServerCore, Socket},
     transport::RequestRules,
 };
 
@@ -61,6 +61,7 @@ pub struct Io {
     pub(super) attached: Option<AttachedService>,
     pub(super) broker: Option<Arc<dyn Broker>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
+    pub(super) on_session_expired: Option<ExpiredHook>,
 }
 
 impl Default for Io {
@@ -96,6 +97,7 @@ impl Io {
             attached: None,
             broker: None,
             observers: Vec::new(),
+            on_session_expired: None,
         }
     }
 
@@ -246,6 +248,46 @@ impl Io {
             Ok(()) => None,
             Err(_) => Some(self.contradiction.unwrap_or(Location::caller())),
         };
+        self
+    }
+
+    /// Lets clients whose connection is lost come back as the same socket, and miss nothing: Socket.IO's connection state
+    /// recovery. Off by default. See [`recovery`](crate::recovery) for what is promised, and [`Recovery`] for its limits.
+    ///
+    /// ```
+    /// # use koio::{Io, recovery::Recovery};
+    /// # use std::time::Duration;
+    /// let io = Io::new().recovery(Recovery::new(Duration::from_secs(120)));
+    /// ```
+    #[track_caller]
+    pub fn recovery(self, recovery: Recovery) -> Self {
+        self.config(|config| config.socket.recovery = Some(recovery))
+    }
+
+    /// Calls a function with each session whose client has not come back, once, when its time is over; see
+    /// [`recovery`](Self::recovery). Also with those that still wait when a shutdown has ended. The last function counts.
+    ///
+    /// The `disconnect` handlers of the socket ran when its connection was lost. The function is called in a task of the server,
+    /// and must not block; a panic is caught and logged.
+    ///
+    /// ```
+    /// # use koio::{Io, recovery::Recovery};
+    /// # use std::time::Duration;
+    /// let io = Io::new();
+    /// let handle = io.handle();
+    /// let io = io
+    ///     .recovery(Recovery::new(Duration::from_secs(120)))
+    ///     .on_session_expired(move |session| {
+    ///         for room in session.rooms() {
+    ///             let _ = handle.to(room).emit("left", session.id());
+    ///         }
+    ///     });
+    /// ```
+    pub fn on_session_expired(
+        mut self,
+        call: impl Fn(ExpiredSession) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_session_expired = Some(Arc::new(call));
         self
     }
 

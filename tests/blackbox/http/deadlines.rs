@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::service_fn;
 
+use crate::logs::Heard;
 use crate::scene::Scene;
 
 const LONG_WAY: &str = "Access-Control-Request-Method: POST\r\n";
@@ -26,11 +27,30 @@ async fn life(http: &mut Http) -> Duration {
     begin.elapsed()
 }
 
-async fn scene() -> Scene {
+/// Which deadline closes the connection, and how long it lives until then. A machine that stands still makes no difference
+/// to the first, and only makes the second longer.
+async fn closed_by(http: &mut Http, heard: &Heard) -> (String, Duration) {
+    let before = heard.lines().len();
+    let life = life(http).await;
+    let lines = heard.lines().split_off(before);
+    let closed = lines
+        .iter()
+        .find(|(_, line)| line.contains("connection closed:"));
+    let (_, line) = closed.unwrap_or_else(|| panic!("no line: {lines:#?}"));
+    let (_, limit) = line.split_once("limit=\"").expect("a limit");
+    let limit = limit.split('"').next().expect("a limit");
+    (limit.to_owned(), life)
+}
+
+const HEADER_TIMEOUT: Duration = Duration::from_millis(1_000);
+const BETWEEN: Duration = Duration::from_millis(1_500);
+
+/// With as much between these times as a machine may stand still.
+async fn scene(keep_alive: Duration) -> Scene {
     Scene::alone(|io| {
         io.config(|config| {
-            config.header_timeout = Duration::from_millis(300);
-            config.keep_alive_timeout = Duration::from_millis(1_200);
+            config.header_timeout = HEADER_TIMEOUT;
+            config.keep_alive_timeout = keep_alive;
         })
     })
     .await
@@ -42,47 +62,61 @@ fn head(target: &str, way: &str) -> String {
 
 #[tokio::test]
 async fn a_connection_may_be_idle_behind_an_answer_for_longer_than_a_head_may_take() {
+    let heard = Heard::default();
+    let _guard = heard.listen();
     for way in [SHORT_WAY, LONG_WAY] {
-        let scene = scene().await;
+        let scene = scene(Duration::from_secs(4)).await;
         let mut http = Http::connect(scene.server.addr).await;
         for _ in 0..2 {
             http.write(head(&scene.target().polling(), way)).await;
             assert_eq!(http.response().await.expect("an answer").status, 200);
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            tokio::time::sleep(BETWEEN).await;
         }
-        let life = life(&mut http).await;
-        assert!(life > Duration::from_millis(300), "{way}: {life:?}");
-        assert!(life < Duration::from_millis(1_200), "{way}: {life:?}");
+        let (limit, life) = closed_by(&mut http, &heard).await;
+        assert_eq!(limit, "keep_alive_timeout", "{way}");
+        assert!(life > HEADER_TIMEOUT, "{way}: {life:?}");
     }
 }
 
 #[tokio::test]
 async fn a_head_must_be_complete_in_its_time_from_its_first_byte_on() {
+    let heard = Heard::default();
+    let _guard = heard.listen();
     for way in [SHORT_WAY, LONG_WAY] {
-        let scene = scene().await;
+        let scene = scene(Duration::from_secs(60)).await;
         let mut http = Http::connect(scene.server.addr).await;
         http.write(head(&scene.target().polling(), way)).await;
         assert_eq!(http.response().await.expect("an answer").status, 200);
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(BETWEEN).await;
         http.write("GET /socket.io/").await;
-        let life = life(&mut http).await;
-        assert!(life >= Duration::from_millis(290), "{way}: {life:?}");
-        assert!(life < Duration::from_millis(650), "{way}: {life:?}");
+        let (limit, life) = closed_by(&mut http, &heard).await;
+        assert_eq!(limit, "header_timeout", "{way}");
+        // Not from the answer on.
+        assert!(
+            life >= HEADER_TIMEOUT - Duration::from_millis(10),
+            "{way}: {life:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_connection_without_a_request_has_the_time_of_a_head() {
-    let scene = scene().await;
+    let heard = Heard::default();
+    let _guard = heard.listen();
+    let scene = scene(Duration::from_secs(60)).await;
     let mut http = Http::connect(scene.server.addr).await;
-    let life = life(&mut http).await;
-    assert!(life >= Duration::from_millis(290) && life < Duration::from_millis(1_000));
+    let (limit, life) = closed_by(&mut http, &heard).await;
+    assert_eq!(limit, "header_timeout");
+    assert!(
+        life >= HEADER_TIMEOUT - Duration::from_millis(10),
+        "{life:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_poll_that_waits_is_no_idle_connection() {
     for way in [SHORT_WAY, LONG_WAY] {
-        let scene = scene().await;
+        let scene = scene(Duration::from_millis(1_200)).await;
         let mut session = scene.polling().await;
         let mut http = Http::connect(scene.server.addr).await;
         http.write(head(&session.path(), way)).await;
@@ -134,7 +168,7 @@ fn with_page() -> Io {
         },
     );
     Io::new().attach(page).config(|config| {
-        config.header_timeout = Duration::from_millis(200);
+        config.header_timeout = HEADER_TIMEOUT;
         config.keep_alive_timeout = Duration::from_millis(300);
         config.attached_write_timeout = Duration::from_millis(300);
         config.engine.write_timeout = Duration::from_millis(300);
@@ -160,7 +194,7 @@ async fn an_upgrade_of_another_service_has_no_deadline_of_http() {
     assert_eq!(http.response().await.expect("an answer").status, 101);
     let (mut stream, _) = http.into_stream();
     for _ in 0..2 {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(BETWEEN).await;
         stream.write_all(b"x").await.expect("a server that reads");
         let mut byte = [0];
         let read = within("an echo", stream.read_exact(&mut byte)).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use koio::Io;
 use koio_tests::{Client, Http, Polling, RawWebSocket, Response, Running, Transport, http};
 
+use crate::memory::Memory;
 use crate::scene::Scene;
 
 /// A header with which a request is served by hyper.
@@ -150,19 +151,22 @@ async fn big_heads_of_sessions_without_a_socket_are_bounded_together() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_whose_client_does_not_answer_the_close_takes_no_place() {
-    let scene = Scene::alone(|io| {
-        io.connect_timeout(Duration::from_millis(300))
-            .config(|config| config.engine.max_unconnected = 1)
-    })
-    .await;
-    let (mut silent, _) = RawWebSocket::session(scene.target()).await;
-    let refused = handshake(&scene.server, &[]).await;
-    assert_refused(&refused, "max_unconnected reached: 1 of 1");
-    let close = silent.next().await.expect("a close frame");
-    assert_eq!(close.opcode, 8);
-    assert_eq!(handshake(&scene.server, &[]).await.status, 200);
+    let io = Io::new().connect_timeout(Duration::from_millis(300));
+    let memory = Memory::new(io.config(|config| config.engine.max_unconnected = 1));
+    // It reads nothing any more, so the close frame is not answered.
+    let silent = memory.open(Transport::WebSocket).await;
+    let handshake = || memory.request("GET", "/socket.io/?EIO=4&transport=polling", "");
+    tokio::time::sleep(Duration::from_millis(290)).await;
+    let (status, refused) = handshake().await;
+    assert_eq!(status, 503);
+    assert!(
+        refused.contains("max_unconnected reached: 1 of 1"),
+        "{refused}"
+    );
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(handshake().await.0, 200);
     drop(silent);
 }
 

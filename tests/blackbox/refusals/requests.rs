@@ -278,3 +278,32 @@ async fn a_refused_origin_is_a_warning_once_in_a_minute_with_the_line_that_lets_
     assert_eq!(others.count(), 4);
     assert_eq!(server.handle.counts().origins_refused, 5);
 }
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_refusal_names_the_host_that_the_client_asked() {
+    let server = serve(Io::new().trust_proxies(["127.0.0.1"])).await;
+    let heard = Heard::default();
+    let _guard = heard.listen();
+    let mut seen = 0;
+    let target = server.target();
+    let forwarded = [
+        ("X-Forwarded-Host", "chat.example"),
+        ("X-Forwarded-For", "192.0.2.1"),
+    ];
+    let cookie = "x".repeat(66_000);
+    for (path, header, status) in [
+        (target.with("EIO=4&transport=foo"), ("X-Way", "1"), 400),
+        (target.polling_of(&"a".repeat(32)), ("X-Way", "1"), 400),
+        (target.polling(), ("Origin", "https://app.example"), 403),
+        (target.polling(), ("Cookie", &cookie), 431),
+    ] {
+        let mut headers = forwarded.to_vec();
+        headers.push(header);
+        let answer = http::request(server.addr, "GET", &path, &headers).await;
+        assert_eq!(answer.status, status);
+        let (_, line) = refusal(&heard, &mut seen);
+        for part in [r#"host="chat.example""#, "peer=192.0.2.1:0"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
+}

@@ -16,6 +16,9 @@ mod node;
 #[cfg(any(test, feature = "redis"))]
 #[allow(dead_code, unused_imports, reason = "some of it is for its tests")]
 mod node_wire;
+#[cfg(any(test, feature = "redis"))]
+#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+mod publish_queue;
 mod receive;
 #[cfg(feature = "redis")]
 mod redis;
@@ -43,5 +46,7 @@ pub use inbox::{Inbox, Lagging};
 pub use memory::Memory;
 pub use message::ClusterMessage;
 pub use node::NodeId;
+#[cfg(all(fuzzing, feature = "redis"))]
+pub use node_wire::fuzz_node_wire;
 #[cfg(feature = "redis")]
 pub use redis_broker::Redis;

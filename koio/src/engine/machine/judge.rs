@@ -24,18 +24,27 @@ impl Machine {
         }
     }
 
-    /// How much has arrived of a message, as far as the machine knows.
-    pub(crate) fn arrived(&self) -> Option<u64> {
+    /// How much has arrived of a message, as far as the machine knows, and whether somebody else judges it.
+    pub(crate) fn arrived(&self) -> Option<(u64, bool)> {
         let message = self.rare.as_ref()?.message?;
-        Some(message.headway.bytes())
+        Some((message.headway.bytes(), message.is_judged))
     }
 
     /// More of a message has arrived. The client's pong may wait behind it.
     pub(super) fn arriving(&mut self, arriving: Arriving, now: Instant) {
-        let Arriving { bytes, expected } = arriving;
+        let Arriving {
+            bytes,
+            expected,
+            is_judged,
+        } = arriving;
         let begun = self.rare.as_ref().and_then(|rare| rare.message);
         let headway = match begun {
             None => Headway::begin(bytes, now),
+            // Somebody else judged it before.
+            Some(message) if message.is_judged && !is_judged => {
+                self.rest_heartbeat(message.headway.pause(now));
+                Headway::begin(bytes, now)
+            }
             Some(ArrivingMessage { mut headway, .. }) => {
                 if bytes != headway.bytes() {
                     self.rest_heartbeat(headway.pause(now));
@@ -44,7 +53,12 @@ impl Machine {
                 headway
             }
         };
-        self.change_rare(|rare| rare.message = Some(ArrivingMessage { headway, expected }));
+        let message = ArrivingMessage {
+            headway,
+            expected,
+            is_judged,
+        };
+        self.change_rare(|rare| rare.message = Some(message));
     }
 
     /// The client gets more time for its pong.
@@ -98,7 +112,7 @@ impl Machine {
         let is_read = rare.paused_at.is_none();
         let may_see_pong = is_read && rare.message.is_none() && rare.write.is_none();
         let pong = (may_see_pong && heartbeat.awaits_pong()).then_some(heartbeat.at());
-        let message = rare.message.filter(|_| is_read);
+        let message = rare.message.filter(|message| is_read && !message.is_judged);
         let message = message.map(|message| message.headway.deadline(self.message_pace()));
         let write = rare
             .write
@@ -196,7 +210,8 @@ impl Machine {
             && is_read
         {
             let pace = self.message_pace();
-            if let Some(halt) = message.headway.judge(pace, now) {
+            let halt = message.headway.judge(pace, now);
+            if let Some(halt) = halt.filter(|_| !message.is_judged) {
                 let breach = Breach::of_message(halt, pace, message.expected);
                 let closed = self.close(CloseReason::TransportError, Ending::Cut, now);
                 return closed.after(Output::Exceeded(breach));

@@ -354,7 +354,11 @@ impl Machine {
                 closed
             }
             // Protocol section "Heartbeat": since revision 4 only the server sends pings.
-            EnginePacket::Ping(_) => self.close(CloseReason::TransportError, Ending::Cut, now),
+            EnginePacket::Ping(_) => {
+                let rule = "the client sent a ping, which is the server's since EIO=4";
+                let closed = self.close(CloseReason::TransportError, Ending::Cut, now);
+                closed.after(Output::Broken(rule))
+            }
             // The reference ignores these too. Devices send `5` on a WebSocket that needs none, and `6` to keep it alive.
             EnginePacket::Open(_) => Outputs::one(Output::Ignored("open")),
             EnginePacket::Upgrade => Outputs::one(Output::Ignored("upgrade")),

@@ -21,6 +21,8 @@ pub(crate) enum Output {
     Ignored(&'static str),
     /// The client went beyond a limit. The session is over: see the next output.
     Exceeded(Breach),
+    /// The client broke this rule. The session is over: see the next output.
+    Broken(&'static str),
     /// The client has not done something in time. The session is over: see the next output.
     Missed(MissedDeadline),
     /// The session is over, and the transport closes.

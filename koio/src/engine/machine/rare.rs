@@ -42,6 +42,8 @@ pub(super) struct ArrivingMessage {
     pub(super) headway: Headway,
     /// How many bytes it has at least.
     pub(super) expected: u64,
+    /// Whether somebody else judges how it gets on.
+    pub(super) is_judged: bool,
 }
 
 /// Bytes that wait to be taken by the transport.

@@ -52,7 +52,7 @@ impl SessionTask {
                 }
                 Some(Ok(Received::Part(units))) => *budget = budget.saturating_sub(units),
                 Some(Ok(Received::Breach(breach))) => self.breach(&breach),
-                Some(Err(TransportLost(reason))) => self.input(Input::Lost(reason)),
+                Some(Err(lost)) => self.lost(&lost),
             }
         }
         let before = self.machine.transport();
@@ -118,14 +118,19 @@ impl SessionTask {
             }
             return;
         }
-        let Arriving { bytes, expected } = of_message.unwrap_or_default();
+        let Arriving {
+            bytes,
+            expected,
+            is_judged,
+        } = of_message.unwrap_or_default();
         let before = of_packet.unwrap_or(0) as u64;
         let arriving = Arriving {
             bytes: before + bytes,
             expected: if expected > 0 { before + expected } else { 0 },
+            is_judged,
         };
         self.partial = true;
-        if self.machine.arrived() != Some(arriving.bytes) {
+        if self.machine.arrived() != Some((arriving.bytes, is_judged)) {
             self.input(Input::Arriving(arriving));
         }
     }
@@ -149,6 +154,24 @@ impl SessionTask {
     pub(super) fn breach(&mut self, breach: &Breach) {
         self.exceeded(breach);
         self.input(Input::Lost(CloseReason::TransportError));
+    }
+
+    /// The connection is gone, or its client broke a rule.
+    pub(super) fn lost(&mut self, lost: &TransportLost) {
+        self.broken(lost.broken.as_deref());
+        self.input(Input::Lost(lost.reason));
+    }
+
+    /// Says which rule the client broke, if it did.
+    pub(super) fn broken(&self, rule: Option<&str>) {
+        if let Some(rule) = rule {
+            self.registration
+                .observers()
+                .notify(&Observation::ProtocolError {
+                    sid: self.session.sid(),
+                    cause: format_args!("{rule}"),
+                });
+        }
     }
 
     /// Says which limit the client went beyond.

@@ -137,6 +137,7 @@ impl SessionTask {
             Output::DropProbe => self.drop_probe(end),
             Output::Ignored(packet) => self.ignored(packet),
             Output::Exceeded(breach) => self.exceeded(&breach),
+            Output::Broken(rule) => self.broken(Some(rule)),
             Output::Missed(missed) => {
                 missed.notify(self.session.sid(), self.registration.observers());
             }

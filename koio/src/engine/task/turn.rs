@@ -112,7 +112,16 @@ impl SessionTask {
                 Command::ConnectionEnded => self.connection_ended(),
                 Command::Drain => self.drain(),
                 Command::Lost(reason) => self.input(Input::Lost(reason)),
-                Command::Close { reason, ending } => self.input(Input::Close(reason, ending)),
+                Command::Close {
+                    reason,
+                    ending,
+                    words,
+                } => {
+                    if let Some(words) = words.filter(|_| self.machine.is_open()) {
+                        self.transport.explain(&words);
+                    }
+                    self.input(Input::Close(reason, ending));
+                }
             }
         }
         if self.probe().is_some() && self.transport.is_awaited() {

@@ -57,7 +57,8 @@ impl SessionTask {
                     let message = std::mem::take(&mut message);
                     self.input(Input::ProbePacket(EnginePacket::Message(message)));
                 }
-                Poll::Ready(Err(_)) => {
+                Poll::Ready(Err(lost)) => {
+                    self.broken(lost.broken.as_deref());
                     self.input(Input::ProbeLost);
                     // The client may have paused its polls, and be gone.
                     self.connection_ended();

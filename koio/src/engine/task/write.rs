@@ -9,10 +9,7 @@ use std::{
 use tokio::task::coop::unconstrained;
 
 use super::session_task::{SessionTask, TurnFrames};
-use crate::{
-    engine::{machine::Input, transport::TransportLost},
-    time::now,
-};
+use crate::{engine::machine::Input, time::now};
 
 /// Frames that one turn sends: emitters on other threads may queue as fast as the client reads.
 const MAX_FRAMES_PER_TURN: usize = 4_096;
@@ -38,8 +35,8 @@ impl SessionTask {
                 }
                 true
             }
-            Poll::Ready(Err(TransportLost(reason))) => {
-                self.input(Input::Lost(reason));
+            Poll::Ready(Err(lost)) => {
+                self.lost(&lost);
                 self.input(Input::Finished);
                 false
             }

@@ -69,14 +69,17 @@ impl Client {
     /// Ends the session of a client that broke the protocol.
     pub(super) fn violation(&mut self, violation: &ProtocolViolation) {
         self.ignores_packets = true;
+        let session = &self.connection.session;
         let reason = match *violation {
             ProtocolViolation::Undecodable(error) => {
                 if let Some(breach) = self.assembler.limits().breach_of(error) {
                     self.observers().notify(&Observation::LimitExceeded {
-                        sid: self.connection.session.sid(),
+                        sid: session.sid(),
                         limit: breach.limit,
                         cause: format_args!("{breach}"),
                     });
+                    session.close_because(CloseReason::ForcedClose, &breach.to_string());
+                    return;
                 } else {
                     let is_first = self.deadlines.connect.is_some();
                     let hint = match error.kind() {
@@ -94,6 +97,6 @@ impl Client {
                 CloseReason::ForcedServerClose
             }
         };
-        self.connection.session.close(reason);
+        session.close(reason);
     }
 }

@@ -1,17 +1,23 @@
 //! What hyper does not tell about a connection of koio's own listener: how long it waits, and what became of its answers.
 
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
+use http::StatusCode;
 use parking_lot::Mutex;
 
-use super::{handshake_rate::HandshakeRate, last_session::LastSession};
+use super::{
+    handshake_rate::HandshakeRate,
+    last_session::LastSession,
+    timeouts::{HttpTimeouts, MissedRequest},
+};
 use crate::{
     engine::{LimitReached, Session},
-    observe::Observers,
+    observe::{Observation, Observers},
     time::now,
     transport::{AnyStream, polling::AnsweredPoll, tcp::TcpWriter},
 };
@@ -19,19 +25,6 @@ use crate::{
 /// The longest head of a request on koio's own listener (431 above it): method, target, and the names and values of the
 /// headers. Cookies and tokens fit; bodies are not bound by it.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
-
-/// How long each part of an exchange may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HttpTimeouts {
-    /// For the head of a request, from its first byte; and for the first request of a connection to come.
-    pub(crate) header: Duration,
-    /// For the next request to come.
-    pub(crate) keep_alive: Duration,
-    /// For the client to take bytes of an answer of koio's.
-    pub(crate) write: Duration,
-    /// For the client to take bytes of another service's answer.
-    pub(crate) attached_write: Duration,
-}
 
 /// A connection that hyper serves, as its stream ([`HttpStream`](super::HttpStream)) and its requests see it.
 #[derive(Debug)]
@@ -94,6 +87,37 @@ impl HttpConnection {
                 stalled: false,
                 sent: None,
             }),
+        }
+    }
+
+    /// The head of a request could not be read, so hyper has refused it with this status.
+    pub(crate) fn refuse_unread(&self, status: StatusCode, hint: fmt::Arguments<'_>) {
+        let Some(observers) = &self.observers else {
+            return;
+        };
+        observers.notify(&Observation::RequestRefused {
+            cause: "head",
+            status: status.as_u16(),
+            method: "",
+            path: "",
+            origin: None,
+            host: None,
+            peer: self.peer,
+            upgrade: false,
+            message: status.canonical_reason().unwrap_or_default(),
+            hint,
+        });
+    }
+
+    /// No request has come in its time.
+    pub(super) fn expired(&self) {
+        let missed = match self.exchange.lock().phase {
+            ExchangePhase::Head(since) => MissedRequest::head(since, self.timeouts),
+            ExchangePhase::Idle(since) => MissedRequest::next(since, self.timeouts),
+            ExchangePhase::Serving | ExchangePhase::Upgraded => return,
+        };
+        if let Some(observers) = &self.observers {
+            missed.notify(self.peer, observers);
         }
     }
 

@@ -18,10 +18,11 @@ pub(super) mod response;
 mod service;
 mod session_cookie;
 mod stream;
+mod timeouts;
 mod websocket_upgrade;
 
 pub use body::Body;
-pub(crate) use connection::{HttpConnection, HttpTimeouts, MAX_HEAD, ServedRequest};
+pub(crate) use connection::{HttpConnection, MAX_HEAD, ServedRequest};
 pub(crate) use handshake_rate::HandshakeRate;
 pub use origin::{BadOrigin, Origins};
 pub use proxies::{BadProxy, TrustedProxies};
@@ -30,3 +31,4 @@ pub use responding::Responding;
 pub use service::EngineService;
 pub use session_cookie::{BadCookie, SessionCookie};
 pub(crate) use stream::HttpStream;
+pub(crate) use timeouts::{HttpTimeouts, MissedRequest};

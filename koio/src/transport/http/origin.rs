@@ -304,6 +304,49 @@ mod tests {
         }
     }
 
+    /// Older versions of React Native on Android write a slash behind it, elephant.io (PHP) its URL as the program wrote it.
+    #[test]
+    fn clients_that_write_their_own_address_as_a_url_mean_the_same_host() {
+        for (origin, host) in [
+            ("https://chat.example/", "chat.example"),
+            ("http://127.0.0.1:3000/", "127.0.0.1:3000"),
+            ("http://chat.example", "chat.example:80"),
+            (
+                "http://chat.example/tenant/socket.io/?a=1",
+                "chat.example:80",
+            ),
+        ] {
+            assert_eq!(judge(origin, host), OriginVerdict::Same, "{origin}");
+        }
+        for (origin, host) in [
+            ("https://evil.example/chat.example", "chat.example"),
+            ("https://evil.example/?chat.example/", "chat.example"),
+            ("http://chat.example:3001/", "chat.example:3000"),
+        ] {
+            assert_eq!(judge(origin, host), OriginVerdict::Foreign, "{origin}");
+        }
+    }
+
+    #[test]
+    fn apps_devices_and_extensions_are_refused_until_they_are_listed() {
+        for origin in [
+            "capacitor://localhost",
+            "ionic://localhost",
+            "app://localhost",
+            "tauri://localhost",
+            "http://tauri.localhost",
+            "https://localhost",
+            "http://localhost",
+            "file://",
+            "null",
+            "chrome-extension://abcdefghijklmnop",
+        ] {
+            for host in ["chat.example", "127.0.0.1:3000"] {
+                assert_eq!(judge(origin, host), OriginVerdict::Foreign, "{origin}");
+            }
+        }
+    }
+
     #[test]
     fn a_client_without_an_origin_may_connect() {
         assert_eq!(
@@ -430,10 +473,15 @@ mod tests {
             "ionic://localhost",
             "tauri://localhost",
             "http://tauri.localhost",
+            "https://tauri.localhost",
             "https://localhost",
+            "http://localhost",
             "null",
             "chrome-extension://abcdefghijklmnop",
+            "moz-extension://0f334731-19e3-42f8-85e2-03dbf50026df",
+            "safari-web-extension://3FAD6DAE-0632-4DE6-ACBA-13C69C5D62B5",
             "app://.",
+            "app://localhost",
             "file://",
         ] {
             let mut origins = Origins::default();

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt, net::SocketAddr};
 
 use http::{
-    HeaderMap, HeaderName, Method, Request, StatusCode, Uri, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
     header::{
         CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_KEY,
         SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -64,6 +64,11 @@ pub(crate) enum Refusal {
     NoRandomness,
     /// There are too many sessions, or handshakes.
     Limit(LimitReached),
+    /// The head of the request has more bytes than it may.
+    HeadTooLarge {
+        bytes: usize,
+        max: usize,
+    },
 }
 
 impl From<NotOpened> for Refusal {
@@ -99,7 +104,8 @@ impl Refusal {
             | Self::EncodedBody
             | Self::ShuttingDown
             | Self::NoRandomness
-            | Self::Limit(_) => return None,
+            | Self::Limit(_)
+            | Self::HeadTooLarge { .. } => return None,
         })
     }
 
@@ -125,6 +131,7 @@ impl Refusal {
             Self::MethodNotAllowed | Self::UpgradeMethod => "Method not allowed",
             Self::EncodedBody => "Unsupported media type",
             Self::ShuttingDown | Self::NoRandomness => "Unavailable",
+            Self::HeadTooLarge { .. } => "Request header fields too large",
             Self::Limit(limit) => return Cow::Owned(limit.to_string()),
         })
     }
@@ -134,6 +141,7 @@ impl Refusal {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed | Self::UpgradeMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::ShuttingDown | Self::NoRandomness | Self::Limit(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -159,6 +167,7 @@ impl Refusal {
             Self::ShuttingDown => "shutdown",
             Self::NoRandomness => "randomness",
             Self::Limit(_) => "limit",
+            Self::HeadTooLarge { .. } => "head",
         }
     }
 }
@@ -171,29 +180,24 @@ pub(super) struct RefusedRequest<'a> {
     headers: &'a HeaderMap,
     /// The client, as far as is known.
     peer: Option<SocketAddr>,
-    forwarded: Option<&'a ForwardedRequest>,
+    /// What a trusted proxy says of it.
+    forwarded: &'a ForwardedRequest,
 }
 
 impl<'a> RefusedRequest<'a> {
-    pub(super) fn new<B>(request: &'a Request<B>, peer: Option<SocketAddr>) -> Self {
+    pub(super) fn new<B>(
+        request: &'a Request<B>,
+        peer: Option<SocketAddr>,
+        forwarded: &'a ForwardedRequest,
+    ) -> Self {
         Self {
             method: request.method(),
             version: request.version(),
             uri: request.uri(),
             headers: request.headers(),
             peer,
-            forwarded: None,
+            forwarded,
         }
-    }
-
-    /// What a trusted proxy says of it.
-    pub(super) fn forwarded(mut self, forwarded: &'a ForwardedRequest) -> Self {
-        self.forwarded = Some(forwarded);
-        self
-    }
-
-    pub(super) fn version(&self) -> Version {
-        self.version
     }
 
     /// Tells the observers that it is refused.
@@ -225,7 +229,7 @@ impl<'a> RefusedRequest<'a> {
     }
 
     fn host(&self) -> Option<&'a str> {
-        if let Some(host) = self.forwarded.and_then(|it| it.host.as_deref()) {
+        if let Some(host) = self.forwarded.host.as_deref() {
             return Some(shortened(host));
         }
         let host = host_of(self.uri, self.headers)?;
@@ -299,8 +303,12 @@ impl fmt::Display for RefusalHint<'_> {
                 f,
                 "the session {sid:?} has moved to {kind}: a request over polling comes too late"
             ),
-            Refusal::WebSocketKey => match request.header(SEC_WEBSOCKET_KEY) {
-                Some(key) => write!(f, "`Sec-WebSocket-Key` has {} characters that are not 16 bytes in base64", key.len()),
+            Refusal::WebSocketKey => match request.headers.get(SEC_WEBSOCKET_KEY) {
+                Some(key) => write!(
+                    f,
+                    "`Sec-WebSocket-Key` has {} characters that are not 16 bytes in base64",
+                    key.len()
+                ),
                 None => f.write_str("`Sec-WebSocket-Key` is missing. Does a proxy remove it?"),
             },
             Refusal::WebSocketVersion => match request.header(SEC_WEBSOCKET_VERSION) {
@@ -344,6 +352,16 @@ impl fmt::Display for RefusalHint<'_> {
                 "a body with `Content-Encoding: {}`: koio inflates nothing, since a kilobyte could become a gigabyte",
                 request.header(CONTENT_ENCODING).unwrap_or_default()
             ),
+            Refusal::HeadTooLarge { bytes, max } => {
+                write!(f, "the head has {bytes} bytes, and may have {max}. ")?;
+                let headers = request.headers.iter();
+                match headers.max_by_key(|(_, value)| value.len()) {
+                    Some((name, value)) => {
+                        write!(f, "The longest header is `{name}`, of {} bytes", value.len())
+                    }
+                    None => f.write_str("It has no headers: the target is that long"),
+                }
+            }
             Refusal::ShuttingDown => f.write_str("the server is shutting down"),
             Refusal::NoRandomness => {
                 f.write_str("the operating system gives no random numbers for a session's id")
@@ -385,13 +403,14 @@ impl RefusalHint<'_> {
     fn foreign_origin(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = self.request;
         let origins = request.headers.get_all(ORIGIN).iter().count();
+        let length = request.headers.get(ORIGIN).map_or(0, HeaderValue::len);
         let Some(origin) = request.header(ORIGIN).filter(|_| origins == 1) else {
             return write!(
                 f,
                 "of {origins} `Origin` headers none can be trusted: a browser sends one, in ASCII"
             );
         };
-        let scheme = request.forwarded.and_then(|it| it.scheme.as_deref());
+        let scheme = request.forwarded.scheme.as_deref();
         match request.host() {
             Some(host) => match scheme {
                 // A host alone would look the same, where a proxy says the wrong scheme.
@@ -405,6 +424,13 @@ impl RefusalHint<'_> {
                 f,
                 "a page of {origin}, and the request has no `Host` header, or several. "
             )?,
+        }
+        if length > origin.len() {
+            return write!(
+                f,
+                "The origin has {length} bytes, and this is its beginning: that of a page has a scheme, a name of at most 253 \
+                 bytes and a port"
+            );
         }
         match Origins::default().allow(origin) {
             Ok(()) => write!(f, "If it may connect: `.allow_origin({origin:?})`")?,

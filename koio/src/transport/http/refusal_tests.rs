@@ -4,7 +4,8 @@ use super::*;
 
 fn hint(refusal: Refusal, head: http::request::Builder) -> String {
     let request = head.body(()).unwrap();
-    let request = RefusedRequest::new(&request, None);
+    let forwarded = ForwardedRequest::default();
+    let request = RefusedRequest::new(&request, None, &forwarded);
     let request = &request;
     RefusalHint { refusal, request }.to_string()
 }
@@ -34,6 +35,20 @@ fn the_hint_for_an_origin_names_it_the_host_and_the_line_to_write() {
     assert!(say(two).contains("of 2 `Origin` headers"));
     let bad = say(get(path).header("origin", "https://app.example/"));
     assert!(bad.contains("`allow_origin` does not take it"), "{bad}");
+}
+
+#[test]
+fn the_hint_for_a_header_that_is_too_long_has_its_own_length() {
+    let path = "/socket.io/?EIO=4&transport=websocket";
+    let long = "x".repeat(300);
+    let key = get(path).header("sec-websocket-key", &long);
+    let line = hint(Refusal::WebSocketKey, key);
+    assert!(line.contains("has 300 characters"), "{line}");
+    let origin = get(path).header("origin", format!("https://{long}"));
+    let line = hint(Refusal::Forbidden, origin);
+    assert!(line.contains("The origin has 308 bytes"), "{line}");
+    // Its beginning is nobody's origin.
+    assert!(!line.contains("allow_origin"), "{line}");
 }
 
 #[test]

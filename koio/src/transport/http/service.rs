@@ -22,6 +22,7 @@ use super::{
     connection::HttpConnection,
     origin,
     origin::OriginVerdict,
+    proxies::ForwardedRequest,
     refusal::{Refusal, RefusedRequest},
     request::{self, RequestIntent, RequestUpgrade},
     request_rules::{RequestRules, with_parts},
@@ -48,6 +49,15 @@ pub struct EngineService {
     /// Without a trailing slash.
     path: Arc<str>,
     pub(crate) rules: Arc<RequestRules>,
+}
+
+/// Who asks, and for what.
+#[derive(Clone, Copy)]
+struct RequestFrom<'a> {
+    upgrade: RequestUpgrade,
+    /// The client's address, as far as it is known.
+    client: Option<SocketAddr>,
+    forwarded: &'a ForwardedRequest,
 }
 
 impl EngineService {
@@ -166,7 +176,12 @@ impl EngineService {
             None => self.peer_of(&mut request),
         };
         let forwarded = self.rules.proxies.read(peer, request.headers());
-        let client = forwarded.client.or(peer);
+        let from = RequestFrom {
+            upgrade,
+            client: forwarded.client.or(peer),
+            forwarded: &forwarded,
+        };
+        let client = from.client;
         let origins = &self.rules.origins;
         let mut verdict = origins.judge(request.uri(), request.headers(), &forwarded);
         if verdict == OriginVerdict::Foreign && self.rules.origin_predicate.is_some() {
@@ -177,8 +192,7 @@ impl EngineService {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
             OriginVerdict::Foreign => {
-                let refused = RefusedRequest::new(&request, client).forwarded(&forwarded);
-                let refused = self.refuse_as(Refusal::Forbidden, upgrade, &refused);
+                let refused = self.refuse(Refusal::Forbidden, from, &request);
                 return (PendingResponse::Done(refused), None);
             }
         };
@@ -207,19 +221,17 @@ impl EngineService {
             Ok(RequestIntent::Open(transport)) => {
                 let opening = self.opening(&request, client, transport);
                 let mut response = match transport {
-                    TransportKind::Polling => self.open_polling(&request, client, opening),
+                    TransportKind::Polling => self.open_polling(&request, from, opening),
                     _ => {
                         let to = WebSocketTo::New(opening);
-                        self.open_websocket(&mut request, upgrade, client, to)
+                        self.open_websocket(&mut request, from, to)
                     }
                 };
                 self.add_initial_headers(&mut request, &mut response);
                 PendingResponse::Done(response)
             }
-            Ok(RequestIntent::Session(sid, _)) => {
-                self.session(sid, upgrade, client, request, connection)
-            }
-            Err(refusal) => PendingResponse::Done(self.refuse(refusal, upgrade, &request, client)),
+            Ok(RequestIntent::Session(sid, _)) => self.session(sid, from, request, connection),
+            Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
         (response, allow_origin)
     }
@@ -227,30 +239,37 @@ impl EngineService {
     fn refuse<B>(
         &self,
         refusal: Refusal,
-        upgrade: RequestUpgrade,
+        from: RequestFrom<'_>,
         request: &Request<B>,
-        client: Option<SocketAddr>,
     ) -> Response<Body> {
-        self.refuse_as(refusal, upgrade, &RefusedRequest::new(request, client))
-    }
-
-    fn refuse_as(
-        &self,
-        refusal: Refusal,
-        upgrade: RequestUpgrade,
-        refused: &RefusedRequest<'_>,
-    ) -> Response<Body> {
-        refused.notify(refusal, upgrade.is_websocket(), self.engine.observers());
-        let mut response = if upgrade.is_websocket() {
+        let refused = RefusedRequest::new(request, from.client, from.forwarded);
+        let is_websocket = from.upgrade.is_websocket();
+        refused.notify(refusal, is_websocket, self.engine.observers());
+        let mut response = if is_websocket {
             response::refused_upgrade(refusal)
         } else {
             response::refused(refusal)
         };
-        if refused.version() == Version::HTTP_2 {
+        if request.version() == Version::HTTP_2 {
             // One stream of many: HTTP/2 has no such header.
             response.headers_mut().remove(CONNECTION);
         }
         response
+    }
+
+    /// The head of a request, with so many bytes, is longer than it may be.
+    pub(crate) fn refuse_head<B>(
+        &self,
+        request: &Request<B>,
+        peer: Option<SocketAddr>,
+        (bytes, max): (usize, usize),
+    ) {
+        let upgrade = request::upgrade_of(request.method(), request.version(), request.headers());
+        let forwarded = self.rules.proxies.read(peer, request.headers());
+        let client = forwarded.client.or(peer);
+        let refused = RefusedRequest::new(request, client, &forwarded);
+        let refusal = Refusal::HeadTooLarge { bytes, max };
+        refused.notify(refusal, upgrade.is_websocket(), self.engine.observers());
     }
 
     /// The address of the peer of another server's connection.
@@ -276,7 +295,7 @@ impl EngineService {
     fn open_polling<B>(
         &self,
         request: &Request<B>,
-        client: Option<SocketAddr>,
+        from: RequestFrom<'_>,
         opening: Opening,
     ) -> Response<Body> {
         let transport = Box::<PollingTransport>::default();
@@ -287,7 +306,7 @@ impl EngineService {
         });
         let (sid, handshake) = match opened {
             Ok(opened) => opened,
-            Err(why) => return self.refuse(why.into(), RequestUpgrade::None, request, client),
+            Err(why) => return self.refuse(why.into(), from, request),
         };
         let mut response: Response<Body> =
             PollResponse::Payload(payload::encode([handshake])).into();
@@ -313,8 +332,7 @@ impl EngineService {
     fn session<B>(
         &self,
         sid: Sid,
-        upgrade: RequestUpgrade,
-        client: Option<SocketAddr>,
+        from: RequestFrom<'_>,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse
@@ -324,14 +342,14 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let refuse = |refusal, request: &Request<B>| {
-            PendingResponse::Done(self.refuse(refusal, upgrade, request, client))
+            PendingResponse::Done(self.refuse(refusal, from, request))
         };
         let Some(session) = self.engine.get(&sid) else {
             return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
-        if upgrade.is_websocket() {
+        if from.upgrade.is_websocket() {
             let to = WebSocketTo::Existing(sid);
-            let response = self.open_websocket(&mut request, upgrade, client, to);
+            let response = self.open_websocket(&mut request, from, to);
             return PendingResponse::Done(response);
         }
         let transport = session.transport();
@@ -377,11 +395,10 @@ impl EngineService {
     fn open_websocket<B>(
         &self,
         request: &mut Request<B>,
-        upgrade: RequestUpgrade,
-        client: Option<SocketAddr>,
+        from: RequestFrom<'_>,
         to: WebSocketTo,
     ) -> Response<Body> {
-        let accepted = if upgrade == RequestUpgrade::WebSocketStream {
+        let accepted = if from.upgrade == RequestUpgrade::WebSocketStream {
             let mut response = Response::new(Body::empty());
             echo_protocol(request.headers(), response.headers_mut());
             Ok(response)
@@ -390,13 +407,13 @@ impl EngineService {
         };
         let response = match accepted {
             Ok(response) => response,
-            Err(refusal) => return self.refuse(refusal, upgrade, request, client),
+            Err(refusal) => return self.refuse(refusal, from, request),
         };
         let session = match to {
             WebSocketTo::Existing(sid) => WebSocketFor::Existing(sid),
             WebSocketTo::New(opening) => match self.engine.admit(&opening) {
                 Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
-                Err(why) => return self.refuse(why.into(), upgrade, request, client),
+                Err(why) => return self.refuse(why.into(), from, request),
             },
         };
         let upgrading = hyper::upgrade::on(&mut *request);

@@ -79,7 +79,9 @@ impl StreamDeadlines {
             // While an answer is written, the deadline is that of the writing.
             Poll::Pending if !self.write.is_stalled() => {
                 if let Some(by) = self.connection.read_by() {
-                    return self.read.poll(cx, by).map(Ok);
+                    ready!(self.read.poll(cx, by));
+                    self.connection.expired();
+                    return Poll::Ready(Ok(()));
                 }
             }
             Poll::Pending => {}

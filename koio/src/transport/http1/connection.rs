@@ -87,7 +87,7 @@ impl Http1Connection {
             requests: SessionRequests::new(service, peer, stop),
             tcp: tcp.into(),
             unread: Bytes::new(),
-            idle: IdleTimer::new(timeouts.header, timeouts.keep_alive),
+            idle: IdleTimer::new(timeouts),
             awaits_session: false,
             watches_stop: false,
         }
@@ -221,10 +221,13 @@ impl Http1Connection {
             }
             Poll::Pending => {
                 let client = self.requests.client();
-                let expired = self
-                    .idle
-                    .poll_expired(cx, || client.and_then(PollingClient::answered));
-                expired.map(|()| NextStep::End(Http1End::Close))
+                let answered = || client.and_then(PollingClient::answered);
+                let missed = ready!(self.idle.poll_expired(cx, answered));
+                missed.notify(
+                    Some(self.requests.peer()),
+                    self.requests.service().engine.observers(),
+                );
+                Poll::Ready(NextStep::End(Http1End::Close))
             }
         }
     }

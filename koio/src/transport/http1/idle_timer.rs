@@ -2,16 +2,18 @@
 
 use std::{
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use crate::{time::now, transport::lazy_timer::LazyTimer};
+use crate::{
+    time::now,
+    transport::{HttpTimeouts, http::MissedRequest, lazy_timer::LazyTimer},
+};
 
-/// Expires when no request has come: for `first` on a new connection, for `next` behind an answer. Restarting it is an
+/// Expires when no request has come: for `header` on a new connection, for `keep_alive` behind an answer. Restarting it is an
 /// assignment.
 pub(super) struct IdleTimer {
-    first: Duration,
-    next: Duration,
+    timeouts: HttpTimeouts,
     /// Since when a request is awaited, once one is.
     since: Option<Instant>,
     /// Whether a request was answered.
@@ -21,10 +23,9 @@ pub(super) struct IdleTimer {
 }
 
 impl IdleTimer {
-    pub(super) fn new(first: Duration, next: Duration) -> Self {
+    pub(super) fn new(timeouts: HttpTimeouts) -> Self {
         Self {
-            first,
-            next,
+            timeouts,
             since: None,
             answered: false,
             timer: LazyTimer::default(),
@@ -39,7 +40,7 @@ impl IdleTimer {
     /// Whether the timer of the runtime is set, and wakes the task that polled it last.
     pub(super) fn is_set(&self) -> bool {
         // Set for the first request it may be late for the next.
-        self.timer.is_set() && self.first <= self.next
+        self.timer.is_set() && self.timeouts.header <= self.timeouts.keep_alive
     }
 
     /// Ready when the time is over. `answered`: when the session answered the last request, which may be later than the
@@ -48,7 +49,7 @@ impl IdleTimer {
         &mut self,
         cx: &mut Context<'_>,
         answered: impl FnOnce() -> Option<Instant>,
-    ) -> Poll<()> {
+    ) -> Poll<MissedRequest> {
         // Only the connection's task polls it, so the waker is this task's.
         if self.is_set() && self.since.is_some() {
             return Poll::Pending;
@@ -58,9 +59,18 @@ impl IdleTimer {
             self.since = self.since.max(Some(answered));
         }
         let since = *self.since.get_or_insert_with(now);
-        let timeout = if self.answered { self.next } else { self.first };
+        let HttpTimeouts {
+            header, keep_alive, ..
+        } = self.timeouts;
+        let timeout = if self.answered { keep_alive } else { header };
         match since.checked_add(timeout) {
-            Some(end) => self.timer.poll(cx, end),
+            Some(end) => {
+                let missed = || match self.answered {
+                    true => MissedRequest::next(since, self.timeouts),
+                    false => MissedRequest::first(since, self.timeouts),
+                };
+                self.timer.poll(cx, end).map(|()| missed())
+            }
             // The timeout is longer than the clock can express.
             None => Poll::Pending,
         }
@@ -69,7 +79,7 @@ impl IdleTimer {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::{future::poll_fn, time::Duration};
 
     use super::*;
 
@@ -81,17 +91,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_request_and_the_next_have_times_of_their_own() {
-        for (first, next) in
+        for (header, keep_alive) in
             [(10, 75), (75, 10)].map(|(a, b)| (Duration::from_secs(a), Duration::from_secs(b)))
         {
+            let timeouts = HttpTimeouts {
+                header,
+                keep_alive,
+                write: keep_alive,
+                attached_write: keep_alive,
+            };
+            let (first, next) = (header, keep_alive);
             let about = |late: Duration, time| {
                 assert!(
                     late >= time && late <= time + Duration::from_millis(2),
                     "{late:?}"
                 );
             };
-            about(expires(&mut IdleTimer::new(first, next), None).await, first);
-            let mut idle = IdleTimer::new(first, next);
+            about(expires(&mut IdleTimer::new(timeouts), None).await, first);
+            let mut idle = IdleTimer::new(timeouts);
             let wait = poll_fn(|cx| Poll::Ready(idle.poll_expired(cx, || None)));
             assert!(wait.await.is_pending());
             idle.restart(now());
@@ -100,7 +117,7 @@ mod tests {
                 late >= next && late <= next + Duration::from_millis(2),
                 "{late:?}"
             );
-            let mut idle = IdleTimer::new(first, next);
+            let mut idle = IdleTimer::new(timeouts);
             about(expires(&mut idle, Some(now())).await, next);
         }
     }

@@ -91,7 +91,8 @@ impl PollingTransport {
 
     fn check(&self) -> Result<(), TransportLost> {
         if self.state == PollingState::Violated {
-            return Err(TransportLost(CloseReason::TransportError));
+            let rule = "a second GET came while one waited. Do two clients share a session, or does a proxy repeat requests?";
+            return Err(TransportLost::broken(CloseReason::TransportError, rule));
         }
         Ok(())
     }
@@ -124,7 +125,11 @@ impl Transport for PollingTransport {
 
     fn arriving(&self) -> Option<Arriving> {
         let bytes = self.inbox.arrived()?;
-        Some(Arriving { bytes, expected: 0 })
+        Some(Arriving {
+            bytes,
+            expected: 0,
+            is_judged: true,
+        })
     }
 
     fn poll_send(

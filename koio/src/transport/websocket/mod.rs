@@ -22,7 +22,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use tracing::debug;
 
 pub(super) use self::write::{Sink, WriteQueue};
 use self::{
@@ -71,6 +70,9 @@ pub(super) struct WebSocketTransport<S: ByteStream> {
     control_rate: ControlRate,
     /// The close frame that follows everything else, once that is written.
     close_with: Option<NonZeroU16>,
+    /// What that close frame says. Boxed twice, for idle connections to be small.
+    #[allow(clippy::box_collection, reason = "one word instead of two")]
+    close_words: Option<Box<Box<str>>>,
     /// The connection is closed for writing.
     shut: bool,
     /// All frames that were taken from the outbox are written, and the close frame.
@@ -99,6 +101,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
             reader: Reader::new(config),
             control_rate: ControlRate::default(),
             close_with: None,
+            close_words: None,
             shut: false,
             flushed: false,
             client_closed: false,
@@ -108,19 +111,19 @@ impl<S: ByteStream> WebSocketTransport<S> {
 
     /// Closes because the peer broke the protocol, and stops reading messages.
     fn violation(&mut self, violation: Violation) -> Result<Received, TransportLost> {
-        let mut payload = u16::from(violation.close_code()).to_be_bytes().to_vec();
+        let code = u16::from(violation.close_code());
+        let mut words = String::new();
         let result = match violation {
             Violation::Limit(breach) => {
-                payload.extend_from_slice(breach.to_string().as_bytes());
-                payload.truncate(MAX_CLOSE);
+                words = breach.to_string();
                 Ok(Received::Breach(breach))
             }
-            _ => {
-                debug!(%violation, "websocket protocol violation");
-                Err(TransportLost(CloseReason::TransportError))
-            }
+            _ => Err(TransportLost::broken(
+                CloseReason::TransportError,
+                format_args!("broken WebSocket: {violation}"),
+            )),
         };
-        self.send_close(&payload);
+        self.send_close(&close_payload(code, &words));
         self.drain();
         result
     }
@@ -169,7 +172,8 @@ impl<S: ByteStream> WebSocketTransport<S> {
             self.queue(WriteQueue::finish_silently);
             self.shut = true;
         } else {
-            self.send_close(&code.to_be_bytes());
+            let words = self.close_words.take().unwrap_or_default();
+            self.send_close(&close_payload(code, &words));
         }
     }
 
@@ -179,7 +183,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
         cx: &mut Context<'_>,
         source: &mut dyn FrameSource,
     ) -> Poll<Result<(), TransportLost>> {
-        let lost = |_| TransportLost(CloseReason::TransportClose);
+        let lost = |_| TransportLost::gone(CloseReason::TransportClose);
         let written = self.io.poll_write_frames(&mut self.own_queue, cx, source);
         ready!(written).map_err(lost)?;
         // The server closes the connection first (RFC 6455 section 7.1.1): clients wait for that. Only the answer to
@@ -208,10 +212,10 @@ impl<S: ByteStream> WebSocketTransport<S> {
             ConnectionPhase::Draining => {
                 return self
                     .poll_drain(cx)
-                    .map(|()| Err(TransportLost(CloseReason::TransportError)));
+                    .map(|()| Err(TransportLost::gone(CloseReason::TransportError)));
             }
             ConnectionPhase::Ended => {
-                return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+                return Poll::Ready(Err(TransportLost::gone(CloseReason::TransportClose)));
             }
         }
         for _ in 0..READS {
@@ -232,7 +236,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
                 Some(ReadEvent::Close(answer)) => {
                     self.send_close(&answer);
                     self.drain();
-                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+                    return Poll::Ready(Err(TransportLost::gone(CloseReason::TransportClose)));
                 }
                 Some(ReadEvent::Violation(violation)) => {
                     return Poll::Ready(self.violation(violation));
@@ -244,7 +248,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => {
                     self.phase = ConnectionPhase::Ended;
-                    return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+                    return Poll::Ready(Err(TransportLost::gone(CloseReason::TransportClose)));
                 }
             }
         }
@@ -309,6 +313,10 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         self.queue(WriteQueue::has_progressed)
     }
 
+    fn explain(&mut self, words: &str) {
+        self.close_words = Some(Box::new(words.into()));
+    }
+
     fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress {
         let code = close_code(reason);
         if ending == Ending::Flush {
@@ -353,6 +361,14 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
     fn end_turn(&mut self) {
         self.buffer.release();
     }
+}
+
+/// What a close frame holds: the code, and as much of the words as there is room for.
+fn close_payload(code: u16, words: &str) -> Vec<u8> {
+    let mut payload = code.to_be_bytes().to_vec();
+    let end = words.floor_char_boundary(MAX_CLOSE - payload.len());
+    payload.extend_from_slice(words.get(..end).unwrap_or_default().as_bytes());
+    payload
 }
 
 /// The close code for an ending (RFC 6455 section 7.4.1). The official clients ignore it; a reader of a capture does not.

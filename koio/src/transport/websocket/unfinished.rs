@@ -66,6 +66,7 @@ impl Unfinished {
             }
         };
         Arriving {
+            is_judged: false,
             bytes: bytes as u64,
             expected: if missing > 0 { bytes + missing } else { 0 } as u64,
         }

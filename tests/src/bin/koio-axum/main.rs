@@ -2,8 +2,8 @@
 //!
 //! `KOIO_AXUM_CLIENT` is the file of the client that its page loads. With `KOIO_AXUM_CONNECT=yes` a WebSocket may be a
 //! stream of HTTP/2 (RFC 8441), as under `axum::serve`; otherwise it may not, as under hyper-util's default options.
-//! `/seen` answers with the requests that came to koio: version, method and transport of each, a line
-//! for one.
+//! `/seen` answers with what came to koio, a line for each: a request, by version, method and transport, or the end of a
+//! connection, by its reason.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use axum::routing::get;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use koio::{Args, Context, Io, handlers, on};
+use koio::{Args, CloseReason, Context, Io, handlers, on};
 use koio_tests::Certificate;
 use tokio::net::TcpListener;
 
@@ -27,6 +27,13 @@ async fn echo(args: Args) -> Args {
 #[on("bounce")]
 async fn bounce(ctx: Context, args: Args) -> koio::Result<()> {
     ctx.emit("bounced", args)
+}
+
+#[on("disconnect")]
+async fn left(reason: CloseReason, seen: koio::State<Seen>) {
+    seen.lock()
+        .expect("a lock")
+        .push(format!("left {reason:?}"));
 }
 
 type Seen = Arc<Mutex<Vec<String>>>;
@@ -60,8 +67,9 @@ async fn client() -> ([(&'static str, &'static str); 1], String) {
 
 #[tokio::main]
 async fn main() {
-    let io = Io::new().handlers(handlers![echo, bounce]);
     let requests = Seen::default();
+    let io = Io::new().state(Arc::clone(&requests));
+    let io = io.handlers(handlers![echo, bounce, left]);
     let app = Router::new()
         .route("/", get(page))
         .route("/client.js", get(client))

@@ -3,7 +3,7 @@
 use redis::{Cmd, Pipeline, Value, cmd, pipe};
 
 use super::{
-    super::redis_channel::RedisChannel, publish_queue::Publication,
+    super::redis_channel::RedisChannel, publication::RedisPublication,
     subscriptions::SubscriptionChange,
 };
 
@@ -17,7 +17,7 @@ impl RedisChannel {
 }
 
 /// One `PUBLISH` or `SPUBLISH` each.
-pub(super) fn publish(batch: &[Publication]) -> Pipeline {
+pub(super) fn publish(batch: &[RedisPublication]) -> Pipeline {
     let mut pipeline = pipe();
     for publication in batch {
         let name = match publication.channel {

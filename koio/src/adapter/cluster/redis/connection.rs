@@ -16,10 +16,14 @@ use tokio::{
 };
 
 use super::{
-    super::{broker::PublishError, redis_channel::RedisChannel},
+    super::{
+        broker::PublishError,
+        publish_queue::{PublishLimits, PublishQueue},
+        redis_channel::RedisChannel,
+    },
     counting::Counting,
     events::RedisEvents,
-    publish_queue::{Publication, PublishLimits, PublishQueue},
+    publication::RedisPublication,
     publisher::Publisher,
     server::{RedisServer, RedisUnreachable, late},
     socket::RedisSocket,
@@ -69,7 +73,7 @@ pub(in crate::adapter::cluster) struct RedisConnection(Arc<KeptConnection>);
 struct KeptConnection {
     server: Arc<RedisServer>,
     within: Duration,
-    queue: Arc<PublishQueue>,
+    queue: Arc<PublishQueue<RedisPublication>>,
     subscriptions: Arc<Mutex<Subscriptions>>,
     changed: Arc<Notify>,
     listening: watch::Receiver<Listening>,
@@ -80,14 +84,6 @@ struct KeptConnection {
 }
 
 impl RedisConnection {
-    /// Whether a URL can be read.
-    ///
-    /// # Errors
-    /// It can't, for this reason.
-    pub(in crate::adapter::cluster) fn check(url: &str) -> Result<(), RedisUnreachable> {
-        RedisServer::parse(url).map(drop)
-    }
-
     /// Opens both connections once, and keeps them from then on. Nothing is subscribed yet.
     ///
     /// # Errors
@@ -110,6 +106,14 @@ impl RedisConnection {
         let (publishing, listening) = tokio::try_join!(publishing, listening)?;
         parts.publisher.queue.open();
         Ok(parts.start(Some((publishing, listening))))
+    }
+
+    /// Whether a URL can be read.
+    ///
+    /// # Errors
+    /// It can't.
+    pub(in crate::adapter::cluster) fn check(url: &str) -> Result<(), RedisUnreachable> {
+        RedisServer::parse(url).map(|_| ())
     }
 
     /// Connects in the background, for ever.
@@ -137,7 +141,7 @@ impl RedisConnection {
         channel: RedisChannel,
         payload: Bytes,
     ) -> Result<(), PublishError> {
-        let publication = Publication {
+        let publication = RedisPublication {
             channel,
             payload,
             accepted: None,

@@ -9,10 +9,11 @@ use redis::{
 use tokio::{sync::watch, time::sleep};
 
 use super::{
+    super::publish_queue::PublishQueue,
     backoff::Backoff,
     commands,
     events::RedisEvents,
-    publish_queue::{Publication, PublishQueue},
+    publication::RedisPublication,
     server::{RedisServer, describe, describe_answer},
     socket::RedisSocket,
 };
@@ -23,7 +24,7 @@ use crate::time;
 pub(super) struct Publisher {
     pub(super) server: Arc<RedisServer>,
     pub(super) within: Duration,
-    pub(super) queue: Arc<PublishQueue>,
+    pub(super) queue: Arc<PublishQueue<RedisPublication>>,
     /// The connection while there is one.
     pub(super) commands: watch::Sender<Option<MultiplexedConnection>>,
     pub(super) events: Arc<dyn RedisEvents>,
@@ -92,7 +93,7 @@ impl Publisher {
         }
     }
 
-    fn answered(&self, batch: Vec<Publication>, answers: Vec<Value>) {
+    fn answered(&self, batch: Vec<RedisPublication>, answers: Vec<Value>) {
         let (mut refused, mut cause) = (0, None);
         for (publication, answer) in batch.into_iter().zip(answers) {
             let error = match answer {

@@ -17,12 +17,12 @@ use tokio::{
 };
 
 use super::{
-    super::redis_channel::RedisChannel,
+    super::{publish_queue::PublishQueue, redis_channel::RedisChannel},
     backoff::Backoff,
     commands,
     events::RedisEvents,
     liveness::{Liveness, LivenessAction},
-    publish_queue::{Publication, PublishQueue},
+    publication::RedisPublication,
     server::{RedisServer, RedisUnreachable, describe, describe_answer},
     socket::{PushHandler, RedisSocket},
     subscriptions::{SubscriptionChange, SubscriptionChanges, Subscriptions},
@@ -47,7 +47,7 @@ pub(super) struct Subscriber {
     /// There are changes of the subscriptions.
     pub(super) changed: Arc<Notify>,
     pub(super) listening: watch::Sender<Listening>,
-    pub(super) queue: Arc<PublishQueue>,
+    pub(super) queue: Arc<PublishQueue<RedisPublication>>,
     pub(super) events: Arc<dyn RedisEvents>,
     pub(super) heard: Arc<AtomicBool>,
 }
@@ -220,7 +220,7 @@ impl Subscriber {
     /// Publishes a probe the way every message goes.
     fn probe(&self) -> oneshot::Receiver<bool> {
         let (accepted, result) = oneshot::channel();
-        let probe = Publication {
+        let probe = RedisPublication {
             channel: self.probe_channel.clone(),
             payload: Bytes::from_static(b"probe"),
             accepted: Some(accepted),

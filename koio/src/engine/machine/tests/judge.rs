@@ -5,6 +5,7 @@ use crate::engine::{breach::Breach, transport::Arriving};
 
 fn arriving(bytes: u64) -> Input {
     Input::Arriving(Arriving {
+        is_judged: false,
         bytes,
         expected: 640_000,
     })

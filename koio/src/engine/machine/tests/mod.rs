@@ -133,7 +133,9 @@ fn an_unasked_pong_moves_no_timer() {
 fn a_client_that_pings_ends_with_a_transport_error() {
     let mut session = Played::new(TransportKind::WebSocket);
     let ping = Input::Packet(EnginePacket::Ping(Bytes::new()));
-    assert_eq!(session.give(ping), closed(CloseReason::TransportError));
+    let mut outputs = session.give(ping);
+    assert!(matches!(outputs.remove(0), Output::Broken(rule) if rule.contains("a ping")));
+    assert_eq!(outputs, closed(CloseReason::TransportError));
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Transport for Memory {
             return Poll::Ready(Received::from_packet(packet, message));
         }
         if queues.hung_up {
-            return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+            return Poll::Ready(Err(TransportLost::gone(CloseReason::TransportClose)));
         }
         queues.waker = Some(cx.waker().clone());
         Poll::Pending

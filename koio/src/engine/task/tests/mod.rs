@@ -341,6 +341,7 @@ async fn messages_that_follow_each_other_without_a_gap_each_have_their_own_deadl
     let (_engine, above, wire) = websocket(config());
     // Every read ends in the middle of the next message, as it does while a client sends all it can.
     let arriving = Arriving {
+        is_judged: false,
         bytes: 1,
         expected: 2,
     };

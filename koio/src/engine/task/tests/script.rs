@@ -106,7 +106,7 @@ impl Transport for Wire {
             return Poll::Ready(Received::decode(message));
         }
         if script.gone {
-            return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+            return Poll::Ready(Err(TransportLost::gone(CloseReason::TransportClose)));
         }
         script.waker = Some(cx.waker().clone());
         Poll::Pending
@@ -123,7 +123,7 @@ impl Transport for Wire {
     ) -> Poll<Result<(), TransportLost>> {
         let mut script = self.0.lock().unwrap();
         if script.broken {
-            return Poll::Ready(Err(TransportLost(CloseReason::TransportClose)));
+            return Poll::Ready(Err(TransportLost::gone(CloseReason::TransportClose)));
         }
         if script.blocked {
             script.waker = Some(cx.waker().clone());

@@ -25,7 +25,7 @@ fn read(websocket: &mut WebSocketTransport<DuplexStream>) -> Poll<Result<Message
         return match websocket.poll_message(&mut cx, &mut message) {
             Poll::Ready(Ok(Received::Part(_))) => continue,
             Poll::Ready(Ok(Received::Breach(_))) => {
-                Poll::Ready(Err(TransportLost(CloseReason::TransportError)))
+                Poll::Ready(Err(TransportLost::gone(CloseReason::TransportError)))
             }
             other => other.map_ok(|_| message),
         };
@@ -49,7 +49,7 @@ async fn a_violation_right_behind_the_handshake_ends_the_connection_at_once() {
     let (mut websocket, _theirs) = open(flood);
     assert_eq!(
         read(&mut websocket),
-        Poll::Ready(Err(TransportLost(CloseReason::TransportError)))
+        Poll::Ready(Err(TransportLost::gone(CloseReason::TransportError)))
     );
 }
 
@@ -191,7 +191,7 @@ fn koio(pieces: &[&[u8]], config: &EngineConfig) -> Story {
         while end.is_none() {
             match read(&mut websocket) {
                 Poll::Ready(Ok(message)) => messages.push(message),
-                Poll::Ready(Err(TransportLost(reason))) => end = Some(reason),
+                Poll::Ready(Err(lost)) => end = Some(lost.reason),
                 Poll::Pending => break,
             }
         }

@@ -28,9 +28,9 @@ fn says(error: &str, words: &[&str]) {
 
 #[test]
 fn a_url_that_cannot_be_used_says_why_and_shows_no_password() {
-    let refused = |url: &str| match RedisServer::parse(url) {
-        Ok(server) => panic!("{server}"),
-        Err(error) => error.to_string(),
+    let refused = |url: &str| {
+        let refused = RedisConnection::check(url);
+        refused.expect_err("a refusal").to_string()
     };
     says(
         &refused("http://user:secret@example/"),
@@ -229,7 +229,7 @@ async fn it_starts_without_a_server_and_finds_it_later() {
     connection.subscribe([plain("a")]);
     let refused = connection.publish(plain("a"), "early".into());
     let refused = refused.expect_err("nothing to publish by").to_string();
-    assert!(refused.contains("no connection to Redis"), "{refused}");
+    assert!(refused.contains("no connection to the broker"), "{refused}");
     redis.restart();
     record.ups(1).await;
     publish_until_heard(&connection, &record, "hello").await;

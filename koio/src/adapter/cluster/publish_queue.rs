@@ -2,17 +2,14 @@
 
 use std::{collections::VecDeque, fmt};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
-
-use super::super::redis_channel::RedisChannel;
+use tokio::sync::Notify;
 
 /// The most publications that go to the server in one write.
 const BATCH_MESSAGES: usize = 512;
 /// A batch ends with the publication that reaches so many bytes.
 const BATCH_BYTES: usize = 1024 * 1024;
-/// What a publication counts beside its channel and payload.
+/// What a publication counts beside its size.
 const OVERHEAD: usize = 64;
 
 /// How much may wait to be published.
@@ -20,24 +17,14 @@ const OVERHEAD: usize = 64;
 pub(super) struct PublishLimits {
     /// The most messages.
     pub(super) messages: usize,
-    /// The most bytes: of channels and payloads, and 64 for each message. A message that is larger is taken while
-    /// nothing waits.
+    /// The most bytes, and 64 for each message. A message that is larger is taken while nothing waits.
     pub(super) bytes: usize,
 }
 
-/// One message for one channel.
-#[derive(Debug)]
-pub(super) struct Publication {
-    pub(super) channel: RedisChannel,
-    pub(super) payload: Bytes,
-    /// Is told whether the server took it, and dropped if that is unknown.
-    pub(super) accepted: Option<oneshot::Sender<bool>>,
-}
-
-impl Publication {
-    fn size(&self) -> usize {
-        self.channel.name().len() + self.payload.len() + OVERHEAD
-    }
+/// Something that waits to be published.
+pub(super) trait Publication: Send {
+    /// The bytes of its payload and of where it goes.
+    fn size(&self) -> usize;
 }
 
 /// Why a message was not queued.
@@ -64,7 +51,7 @@ impl fmt::Display for PublishRefusal {
                 f,
                 "{waiting} bytes wait to be published, the limit is {limit}"
             ),
-            Self::NotConnected => f.write_str("there is no connection to Redis"),
+            Self::NotConnected => f.write_str("there is no connection to the broker"),
             Self::Closed => f.write_str("the node has left the cluster"),
         }
     }
@@ -72,44 +59,48 @@ impl fmt::Display for PublishRefusal {
 
 /// A bounded queue between the emitters and the task that publishes, in order.
 #[derive(Debug)]
-pub(super) struct PublishQueue {
+pub(super) struct PublishQueue<P> {
     limits: PublishLimits,
-    waiting: Mutex<QueuedPublications>,
+    waiting: Mutex<QueuedPublications<P>>,
     arrived: Notify,
     emptied: Notify,
 }
 
-#[derive(Debug, Default)]
-struct QueuedPublications {
-    items: VecDeque<Publication>,
+#[derive(Debug)]
+struct QueuedPublications<P> {
+    items: VecDeque<P>,
     bytes: usize,
     state: QueueState,
     /// A batch was taken, and what became of it is not known yet.
     in_flight: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum QueueState {
     Open,
     /// Nothing is taken while there is no connection.
-    #[default]
     NotConnected,
     /// Nothing is taken any more.
     Closed,
 }
 
-impl PublishQueue {
+impl<P: Publication> PublishQueue<P> {
     pub(super) fn new(limits: PublishLimits) -> Self {
         Self {
             limits,
-            waiting: Mutex::default(),
+            waiting: Mutex::new(QueuedPublications {
+                items: VecDeque::new(),
+                bytes: 0,
+                state: QueueState::NotConnected,
+                in_flight: false,
+            }),
             arrived: Notify::new(),
             emptied: Notify::new(),
         }
     }
 
     /// Queues a message; never waits. Nothing is taken before [`open`](Self::open).
-    pub(super) fn push(&self, publication: Publication) -> Result<(), PublishRefusal> {
+    pub(super) fn push(&self, publication: P) -> Result<(), PublishRefusal> {
         let mut waiting = self.waiting.lock();
         match waiting.state {
             QueueState::Open => {}
@@ -122,7 +113,7 @@ impl PublishQueue {
                 limit: self.limits.messages,
             });
         }
-        let bytes = waiting.bytes + publication.size();
+        let bytes = waiting.bytes + counted(&publication);
         if bytes > self.limits.bytes && !waiting.items.is_empty() {
             return Err(PublishRefusal::TooManyBytes {
                 waiting: waiting.bytes,
@@ -138,7 +129,7 @@ impl PublishQueue {
 
     /// The next messages, in order; `None` once the queue is closed and empty. What was taken counts as in flight until
     /// the next call. Cancel safe.
-    pub(super) async fn next_batch(&self) -> Option<Vec<Publication>> {
+    pub(super) async fn next_batch(&self) -> Option<Vec<P>> {
         loop {
             {
                 let mut waiting = self.waiting.lock();
@@ -208,12 +199,16 @@ impl PublishQueue {
     }
 }
 
-impl QueuedPublications {
-    fn take_batch(&mut self) -> Option<Vec<Publication>> {
+fn counted(publication: &impl Publication) -> usize {
+    publication.size() + OVERHEAD
+}
+
+impl<P: Publication> QueuedPublications<P> {
+    fn take_batch(&mut self) -> Option<Vec<P>> {
         let (mut count, mut bytes) = (0, 0);
         for publication in self.items.iter().take(BATCH_MESSAGES) {
             count += 1;
-            bytes += publication.size();
+            bytes += counted(publication);
             if bytes >= BATCH_BYTES {
                 break;
             }
@@ -235,34 +230,28 @@ mod tests {
 
     use super::*;
 
-    fn queue(messages: usize, bytes: usize) -> PublishQueue {
-        let queue = PublishQueue::new(PublishLimits { messages, bytes });
-        queue.open();
-        queue
-    }
-
-    fn publication(payload: &str) -> Publication {
-        Publication {
-            channel: RedisChannel::Plain("a".into()),
-            payload: Bytes::from(payload.to_owned()),
-            accepted: None,
+    impl Publication for &'static str {
+        fn size(&self) -> usize {
+            self.len()
         }
     }
 
-    fn payloads(batch: Option<Vec<Publication>>) -> Vec<String> {
-        let batch = batch.unwrap_or_default().into_iter();
-        batch
-            .map(|publication| String::from_utf8_lossy(&publication.payload).into_owned())
-            .collect()
+    fn queue(messages: usize, bytes: usize) -> PublishQueue<&'static str> {
+        let queue = PublishQueue::new(PublishLimits { messages, bytes });
+        queue.open();
+        queue
     }
 
     #[tokio::test]
     async fn a_batch_is_all_that_waits_in_its_order() {
         let queue = queue(10, 10_000);
         for payload in ["1", "2", "3"] {
-            assert_eq!(queue.push(publication(payload)), Ok(()));
+            assert_eq!(queue.push(payload), Ok(()));
         }
-        assert_eq!(payloads(queue.next_batch().await), ["1", "2", "3"]);
+        assert_eq!(
+            queue.next_batch().await.unwrap_or_default(),
+            ["1", "2", "3"]
+        );
         assert_eq!(queue.len(), 0);
     }
 
@@ -270,73 +259,69 @@ mod tests {
     async fn a_batch_ends_at_its_messages_and_at_its_bytes() {
         let queue = queue(10_000, 100 * BATCH_BYTES);
         for _ in 0..600 {
-            assert_eq!(queue.push(publication("x")), Ok(()));
+            assert_eq!(queue.push("x"), Ok(()));
         }
-        assert_eq!(payloads(queue.next_batch().await).len(), BATCH_MESSAGES);
         assert_eq!(
-            payloads(queue.next_batch().await).len(),
+            queue.next_batch().await.unwrap_or_default().len(),
+            BATCH_MESSAGES
+        );
+        assert_eq!(
+            queue.next_batch().await.unwrap_or_default().len(),
             600 - BATCH_MESSAGES
         );
-        let large = "x".repeat(BATCH_BYTES / 2);
+        let large: &str = "x".repeat(BATCH_BYTES / 2).leak();
         for _ in 0..3 {
-            assert_eq!(queue.push(publication(&large)), Ok(()));
+            assert_eq!(queue.push(large), Ok(()));
         }
-        assert_eq!(payloads(queue.next_batch().await).len(), 2);
-        assert_eq!(payloads(queue.next_batch().await).len(), 1);
+        assert_eq!(queue.next_batch().await.unwrap_or_default().len(), 2);
+        assert_eq!(queue.next_batch().await.unwrap_or_default().len(), 1);
     }
 
     #[tokio::test]
     async fn both_limits_are_kept_and_named() {
         let messages = queue(2, 10_000);
-        assert_eq!(messages.push(publication("1")), Ok(()));
-        assert_eq!(messages.push(publication("2")), Ok(()));
-        let refusal = messages.push(publication("3")).expect_err("it is full");
+        assert_eq!(messages.push("1"), Ok(()));
+        assert_eq!(messages.push("2"), Ok(()));
+        let refusal = messages.push("3").expect_err("it is full");
         assert_eq!(
             refusal.to_string(),
             "2 messages wait to be published, the limit is 2"
         );
         messages.next_batch().await;
-        assert_eq!(messages.push(publication("3")), Ok(()));
+        assert_eq!(messages.push("3"), Ok(()));
 
         let bytes = queue(10, 100);
-        let large = "x".repeat(1_000);
-        assert_eq!(bytes.push(publication(&large)), Ok(()), "nothing waits");
-        let refusal = bytes.push(publication("2")).expect_err("it is full");
+        let large: &str = "x".repeat(1_000).leak();
+        assert_eq!(bytes.push(large), Ok(()), "nothing waits");
+        let refusal = bytes.push("2").expect_err("it is full");
         assert_eq!(
             refusal.to_string(),
-            "1065 bytes wait to be published, the limit is 100"
+            "1064 bytes wait to be published, the limit is 100"
         );
         bytes.next_batch().await;
-        assert_eq!(
-            bytes.push(publication("2")),
-            Ok(()),
-            "the bytes are free again"
-        );
+        assert_eq!(bytes.push("2"), Ok(()), "the bytes are free again");
     }
 
     #[tokio::test]
     async fn without_a_connection_nothing_is_taken_and_what_waited_is_counted() {
         let queue = queue(10, 10_000);
-        assert_eq!(queue.push(publication("1")), Ok(()));
+        assert_eq!(queue.push("1"), Ok(()));
         assert_eq!(queue.refuse(), 1);
-        assert_eq!(
-            queue.push(publication("2")),
-            Err(PublishRefusal::NotConnected)
-        );
+        assert_eq!(queue.push("2"), Err(PublishRefusal::NotConnected));
         queue.open();
-        assert_eq!(queue.push(publication("3")), Ok(()));
-        assert_eq!(payloads(queue.next_batch().await), ["3"]);
+        assert_eq!(queue.push("3"), Ok(()));
+        assert_eq!(queue.next_batch().await.unwrap_or_default(), ["3"]);
     }
 
     #[tokio::test]
     async fn a_closed_queue_gives_out_what_waits_and_ends() {
         let queue = queue(10, 10_000);
-        assert_eq!(queue.push(publication("1")), Ok(()));
+        assert_eq!(queue.push("1"), Ok(()));
         queue.close();
-        assert_eq!(queue.push(publication("2")), Err(PublishRefusal::Closed));
+        assert_eq!(queue.push("2"), Err(PublishRefusal::Closed));
         queue.open();
-        assert_eq!(queue.push(publication("2")), Err(PublishRefusal::Closed));
-        assert_eq!(payloads(queue.next_batch().await), ["1"]);
+        assert_eq!(queue.push("2"), Err(PublishRefusal::Closed));
+        assert_eq!(queue.next_batch().await.unwrap_or_default(), ["1"]);
         assert!(queue.next_batch().await.is_none());
     }
 
@@ -348,7 +333,7 @@ mod tests {
             flushed.await.is_ok()
         };
         assert!(is_flushed().await);
-        assert_eq!(queue.push(publication("1")), Ok(()));
+        assert_eq!(queue.push("1"), Ok(()));
         assert!(!is_flushed().await);
         queue.next_batch().await;
         assert!(!is_flushed().await, "it is on its way");
@@ -360,13 +345,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_for_a_batch_or_a_flush_is_woken() {
         let queue = queue(10, 10_000);
-        let batch = async { payloads(queue.next_batch().await) };
+        let batch = async { queue.next_batch().await.unwrap_or_default() };
         let push = async {
             tokio::task::yield_now().await;
-            queue.push(publication("1"))
+            queue.push("1")
         };
         let (batch, pushed) = tokio::join!(batch, push);
-        assert_eq!((batch, pushed), (vec!["1".to_owned()], Ok(())));
+        assert_eq!((batch, pushed), (vec!["1"], Ok(())));
         let lost = async {
             tokio::task::yield_now().await;
             queue.refuse()
