@@ -120,6 +120,10 @@ impl Io {
     /// Puts a middleware around every event of every namespace, connection and disconnect included. The first is
     /// the outermost. koa's `app.use`.
     ///
+    /// An error around `connection` refuses the client. Around `disconnect` it is only reported: the handlers run all the same.
+    /// A middleware for events alone, a rate limit for example, looks at [`Context::event`](crate::Context::event); one for `/`
+    /// alone at [`Context::namespace`](crate::Context::namespace).
+    ///
     /// ```
     /// # use koio::{Io, Context, Next};
     /// let io = Io::new().wrap(|ctx: Context, next: Next| async move {
@@ -313,7 +317,8 @@ impl Io {
     }
 
     /// Bytes of one message. Default 1,000,000; from 1,024 to 1 GiB. The attachments of one packet together may have as
-    /// many. See
+    /// many. A larger message ends the session before a handler sees it, so a limit that is answered is one of the program's own,
+    /// below this. See
     /// [`EngineConfig::max_payload`](crate::engine::EngineConfig::max_payload).
     #[track_caller]
     pub fn max_payload(self, bytes: usize) -> Self {

@@ -332,7 +332,8 @@ impl Emit {
         sockets
     }
 
-    /// How many sockets of this node an emit would go to now. They are counted and not copied.
+    /// How many sockets of this node an emit would go to now. They are counted and not copied. A socket whose `disconnect` is
+    /// handled has left its rooms and is not among them.
     #[must_use]
     pub fn count(&self) -> usize {
         if self.only.is_some() {
