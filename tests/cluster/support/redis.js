@@ -18,9 +18,9 @@ async function freePort() {
   return port;
 }
 
-/** Starts a Redis; `url` is its address. */
-export async function startRedis() {
-  const port = await freePort();
+/** Starts a Redis, on a port that is free or on this one; `url` is its address. */
+export async function startRedis(again) {
+  const port = again ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), "koio-redis-"));
   const args = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
   const child = spawn("redis-server", args.map(String), { stdio: ["ignore", "pipe", "inherit"] });
@@ -33,6 +33,7 @@ export async function startRedis() {
   });
   await within("Redis to start", ready);
   return {
+    port,
     url: `redis://127.0.0.1:${port}`,
     async stop() {
       child.kill();

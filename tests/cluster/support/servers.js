@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
+import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 
@@ -13,7 +13,7 @@ import { start } from "../../node/support/server.js";
 export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b"];
 
 /** A server of Node's with the stock adapter. */
-export async function nodeServer(url, { sharded = false, key = "socket.io" } = {}) {
+export async function nodeServer(url, { key = "socket.io" } = {}) {
   const http = createServer();
   const io = new Server(http);
   const pub = createClient({ url });
@@ -21,9 +21,7 @@ export async function nodeServer(url, { sharded = false, key = "socket.io" } = {
   // Redis going away is what some tests are about.
   for (const client of [pub, sub]) client.on("error", () => {});
   await Promise.all([pub.connect(), sub.connect()]);
-  io.adapter(
-    sharded ? createShardedAdapter(pub, sub, { channelPrefix: key }) : createAdapter(pub, sub, { key }),
-  );
+  io.adapter(createAdapter(pub, sub, { key }));
   for (const name of NAMESPACES) {
     io.of(name).on("connection", (socket) => {
       const { room, data } = socket.handshake.auth;
@@ -86,8 +84,8 @@ export async function nodeServer(url, { sharded = false, key = "socket.io" } = {
 }
 
 /** A server of koio's (src/bin/koio-cluster). */
-export async function koioServer(url, { sharded = false, key } = {}) {
-  const env = { REDIS_URL: url, ...(sharded && { SHARDED: "1" }), ...(key && { KEY: key }) };
+export async function koioServer(url, { key, alone } = {}) {
+  const env = { REDIS_URL: url, ...(key && { KEY: key }), ...(alone && { START_ALONE: "1" }) };
   const process = await start("koio-cluster", [], /^listening on (http:.*)$/, env);
   const address = process.match[1];
   const control = await connect(`${address}/control`, "websocket", { lasting: true });

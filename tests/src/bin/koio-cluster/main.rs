@@ -1,5 +1,5 @@
 //! A server that joins the cluster of `REDIS_URL`, for the tests with servers of Node. A client tells it what to do with the
-//! cluster; each event is one call of koio's. `KEY` is the prefix of its channels, `SHARDED` its kind of publishing.
+//! cluster; each event is one call of koio's. `KEY` is the prefix of its channels; with `START_ALONE` it starts without Redis.
 //! koio says where it listens.
 
 use std::time::Duration;
@@ -191,6 +191,9 @@ async fn main() -> Result<()> {
     if let Some(key) = env("KEY") {
         redis = redis.key(key);
     }
+    if env("START_ALONE").is_some() {
+        redis = redis.start_alone();
+    }
     let plain = || Namespace::new().handlers(handlers![connected]);
     let control = Namespace::new().handlers(handlers![
         emit,
@@ -209,6 +212,7 @@ async fn main() -> Result<()> {
         .namespace("/control", control)
         .namespace("/chat", plain())
         .namespace("/ä b#c", plain())
+        .namespace("/visitors/{id}", plain())
         .namespace("/a[1]*#b", plain())
         .cluster(redis)
         .listen("127.0.0.1:0")
