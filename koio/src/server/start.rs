@@ -95,7 +95,7 @@ impl Io {
                 "the path `{path}` must begin with a slash and have neither query nor fragment"
             )));
         }
-        let events = setup.freeze(config.socket.event_queue)?;
+        let events = setup.freeze(&config.socket)?;
         core.declare(events.declared());
         let clients = Clients::new(Arc::clone(&core), events);
         core.local.observers.add(observers);
