@@ -98,6 +98,7 @@
 //! | [`config`] | the limits and their defaults |
 //! | [`emit`] | an emit before it is sent, and the futures of acknowledgements |
 //! | [`cluster`] | several servers as one, and the broker between them |
+//! | [`recovery`] | clients that come back after a lost connection |
 //! | [`observe`] | counters, and the trait of observers |
 //! | [`server`] | the running server, and koio as a tower service |
 //! | [`ids`] | the names of sockets and rooms, and of sessions |
@@ -113,8 +114,8 @@
 //! 4. A wait for an ack ends exactly once: with the answer, at its deadline, or when the socket closes.
 //! 5. If the connection handler ran, the disconnect handler runs, once and last.
 //!
-//! Delivery is at most once in both directions, as in Socket.IO without recovery: what was sent while a client
-//! was away is not kept.
+//! Delivery is at most once in both directions, as in Socket.IO: what was sent while a client was away is not kept, unless
+//! the server offers [`recovery`].
 //!
 //! Every queue is bounded. The limits of a client are in [`Config`](config::Config), with their defaults. A client that
 //! breaks the protocol or a limit loses its own session; other sessions are not affected.
@@ -151,6 +152,9 @@ mod time;
 pub mod transport;
 pub mod wire;
 
+#[cfg(all(fuzzing, feature = "redis"))]
+#[doc(hidden)]
+pub use adapter::fuzz_node_wire;
 pub use close_reason::CloseReason;
 pub use error::{Error, Result};
 pub use ids::{Room, SocketId};
@@ -198,6 +202,31 @@ pub mod config {
     pub use crate::socket::SocketConfig;
     pub use crate::transport::SessionCookie;
     pub use crate::wire::PacketLimits;
+}
+
+pub mod recovery {
+    //! Clients that come back after a lost connection, and miss nothing: Socket.IO's connection state recovery.
+    //!
+    //! Off by default; [`Io::recovery`](crate::Io::recovery) turns it on, with the limits in [`Recovery`]. The official clients
+    //! do their part by themselves.
+    //!
+    //! - A client whose connection is lost (not one that has left, nor one that the server has disconnected) is waited for. Its
+    //!   `disconnect` handlers run at the loss.
+    //! - What is sent meanwhile to its rooms, to its id or to its namespace is kept for it, attachments too. Not kept are volatile
+    //!   events, and those that wait for an answer, which end as [disconnected](crate::Error::is_disconnected).
+    //! - When it returns in time, middleware and the `connection` handler run again, with
+    //!   [`Socket::recovered`](crate::Socket::recovered) true. The socket has the id, the rooms and the
+    //!   [`data`](crate::Socket::data) of before, and the client is sent what it has missed, in order and ahead of anything new:
+    //!   no gap, no duplicate. If the middleware refuses it, its session waits on for the rest of its time.
+    //! - If that is not possible, because the time is over, an event that it has missed is gone, or another node of a
+    //!   [cluster](crate::cluster) has its session, it is connected as a new client, and `recovered` is false on both sides.
+    //! - `sockets_join`, `sockets_leave` and `disconnect_sockets` mean connected sockets only: the rooms of a client that is away
+    //!   stay those of its loss.
+    //!
+    //! Each event without an ack carries its offset as one more argument, a text that the official clients' listeners see as the
+    //! last one, as with Socket.IO's own server. A server without recovery sends none.
+
+    pub use crate::socket::{ExpiredSession, Recovery};
 }
 
 pub mod emit {

@@ -29,6 +29,7 @@ mod packets;
 mod process;
 mod protocol;
 mod record;
+mod recovery;
 mod refusals;
 mod rolling;
 mod scene;

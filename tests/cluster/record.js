@@ -1,4 +1,4 @@
-// Records what the adapters and the emitter of Node publish: `node record.js > recorded.txt`, with the file of that name in
+// Records what the adapters and the emitter of Node publish: `npm run record` writes recorded.txt in
 // koio/src/adapter/cluster/node_wire/tests. One line for each message: what it is, its channel, its bytes in hex.
 //
 // A stand-in for the Redis client writes down what it is asked to publish. Ids are drawn from a counter, so that each run

@@ -36,7 +36,7 @@ pub(crate) use config::between_tries;
 pub use config::{BadConfig, EngineConfig};
 pub(crate) use ending::Ending;
 pub use outbox::SendError;
-pub(crate) use outbox::{Fanout, NotQueued};
+pub(crate) use outbox::{Fanout, NotQueued, OrderedSends};
 pub use session::Session;
 pub(crate) use sessions::{SessionOutcome, Sessions};
 pub(crate) use task::wake_after_others;

@@ -66,6 +66,14 @@ pub struct Counts {
     /// Packets that were dropped because their sender was not in the namespace: the server had just disconnected it, or refused
     /// its CONNECT.
     pub late_events: u64,
+    /// Clients that came back to their sockets after a lost connection.
+    pub sessions_recovered: u64,
+    /// Clients that wanted to come back and were connected as new ones: their time was over, or an event that they had missed was
+    /// gone.
+    pub sessions_not_recovered: u64,
+    /// Sessions of lost connections whose clients did not come back in time, or that ended before because of
+    /// [`waiting_sessions`](crate::recovery::Recovery::waiting_sessions).
+    pub sessions_expired: u64,
     /// Handlers that were dropped because they outlived their socket by more than the grace.
     pub handlers_dropped: u64,
     /// Messages of other nodes that this node dropped because it was too far behind.
@@ -105,6 +113,9 @@ pub(super) struct Counters {
     events_dropped: AtomicU64,
     sessions_abandoned: AtomicU64,
     late_events: AtomicU64,
+    sessions_recovered: AtomicU64,
+    sessions_not_recovered: AtomicU64,
+    sessions_expired: AtomicU64,
     handlers_dropped: AtomicU64,
     cluster_dropped: AtomicU64,
     cluster_unpublished: AtomicU64,
@@ -154,6 +165,9 @@ impl Observer for Counters {
             }
             Observation::SessionAbandoned { .. } => &self.sessions_abandoned,
             Observation::LateEvent { .. } => &self.late_events,
+            Observation::Recovered { .. } => &self.sessions_recovered,
+            Observation::NotRecovered { .. } => &self.sessions_not_recovered,
+            Observation::SessionExpired { .. } => &self.sessions_expired,
             Observation::HandlerDropped { .. } => &self.handlers_dropped,
             Observation::ClusterDropped { messages } => {
                 self.cluster_dropped.fetch_add(*messages, Ordering::Relaxed);
@@ -201,6 +215,9 @@ impl Counters {
             events_dropped: read(&self.events_dropped),
             sessions_abandoned: read(&self.sessions_abandoned),
             late_events: read(&self.late_events),
+            sessions_recovered: read(&self.sessions_recovered),
+            sessions_not_recovered: read(&self.sessions_not_recovered),
+            sessions_expired: read(&self.sessions_expired),
             handlers_dropped: read(&self.handlers_dropped),
             cluster_dropped: read(&self.cluster_dropped),
             cluster_unpublished: read(&self.cluster_unpublished),

@@ -111,6 +111,19 @@ impl Observer for Log {
             Observation::AnswerCut { sid, cause } => {
                 debug!(target: "koio::transport", ?sid, "the answer to a poll was cut: {cause}");
             }
+            Observation::Recovered {
+                namespace,
+                socket,
+                missed,
+            } => {
+                debug!(target: "koio::socket", namespace, %socket, missed, "recovered");
+            }
+            Observation::NotRecovered { namespace, cause } => {
+                debug!(target: "koio::socket", namespace, "not recovered: {cause}");
+            }
+            Observation::SessionExpired { namespace, socket } => {
+                debug!(target: "koio::socket", namespace, %socket, "a session expired: its client has not come back");
+            }
             Observation::ConnectRefused { namespace, message } => {
                 debug!(target: "koio::socket", namespace, message, "namespace refused");
             }

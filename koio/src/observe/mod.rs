@@ -161,6 +161,29 @@ pub enum Observation<'a> {
         /// The socket.
         socket: SocketId,
     },
+    /// A client has come back to its socket after a lost connection. Its [`Connected`](Self::Connected) follows.
+    Recovered {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket, whose id is the one of before.
+        socket: SocketId,
+        /// How many events it had missed.
+        missed: usize,
+    },
+    /// A client that wanted to come back is connected as a new one.
+    NotRecovered {
+        /// The namespace.
+        namespace: &'a str,
+        /// Why, with the limits if it was those.
+        cause: &'a str,
+    },
+    /// The time of a client to come back is over: its session ends.
+    SessionExpired {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it had.
+        socket: SocketId,
+    },
     /// A CONNECT was answered with an error (Socket.IO protocol, "Connection to a namespace").
     ConnectRefused {
         /// The namespace that the client asked for.

@@ -62,6 +62,9 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), BadConfig> {
         self.engine.check()?;
         self.socket.check()?;
+        if let Some(recovery) = &self.socket.recovery {
+            recovery.check(&self.engine)?;
+        }
         for (name, time) in [
             ("header_timeout", self.header_timeout),
             ("keep_alive_timeout", self.keep_alive_timeout),

@@ -17,7 +17,7 @@ use crate::{
     error::BoxError,
     observe::Observer,
     router::{Answer, IntoRoutes, Pipeline, Setup, Table},
-    socket::{IoHandle, ServerCore, Socket},
+    socket::{ExpiredHook, ExpiredSession, IoHandle, Recovery, ServerCore, Socket},
     transport::RequestRules,
 };
 
@@ -61,6 +61,7 @@ pub struct Io {
     pub(super) attached: Option<AttachedService>,
     pub(super) broker: Option<Arc<dyn Broker>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
+    pub(super) on_session_expired: Option<ExpiredHook>,
 }
 
 impl Default for Io {
@@ -96,6 +97,7 @@ impl Io {
             attached: None,
             broker: None,
             observers: Vec::new(),
+            on_session_expired: None,
         }
     }
 
@@ -117,6 +119,10 @@ impl Io {
 
     /// Puts a middleware around every event of every namespace, connection and disconnect included. The first is
     /// the outermost. koa's `app.use`.
+    ///
+    /// An error around `connection` refuses the client. Around `disconnect` it is only reported: the handlers run all the same.
+    /// A middleware for events alone, a rate limit for example, looks at [`Context::event`](crate::Context::event); one for `/`
+    /// alone at [`Context::namespace`](crate::Context::namespace).
     ///
     /// ```
     /// # use koio::{Io, Context, Next};
@@ -249,6 +255,46 @@ impl Io {
         self
     }
 
+    /// Lets clients whose connection is lost come back as the same socket, and miss nothing: Socket.IO's connection state
+    /// recovery. Off by default. See [`recovery`](crate::recovery) for what is promised, and [`Recovery`] for its limits.
+    ///
+    /// ```
+    /// # use koio::{Io, recovery::Recovery};
+    /// # use std::time::Duration;
+    /// let io = Io::new().recovery(Recovery::new(Duration::from_secs(120)));
+    /// ```
+    #[track_caller]
+    pub fn recovery(self, recovery: Recovery) -> Self {
+        self.config(|config| config.socket.recovery = Some(recovery))
+    }
+
+    /// Calls a function with each session whose client has not come back, once, when its time is over; see
+    /// [`recovery`](Self::recovery). Also with those that still wait when a shutdown has ended. The last function counts.
+    ///
+    /// The `disconnect` handlers of the socket ran when its connection was lost. The function is called in a task of the server,
+    /// and must not block; a panic is caught and logged.
+    ///
+    /// ```
+    /// # use koio::{Io, recovery::Recovery};
+    /// # use std::time::Duration;
+    /// let io = Io::new();
+    /// let handle = io.handle();
+    /// let io = io
+    ///     .recovery(Recovery::new(Duration::from_secs(120)))
+    ///     .on_session_expired(move |session| {
+    ///         for room in session.rooms() {
+    ///             let _ = handle.to(room).emit("left", session.id());
+    ///         }
+    ///     });
+    /// ```
+    pub fn on_session_expired(
+        mut self,
+        call: impl Fn(ExpiredSession) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_session_expired = Some(Arc::new(call));
+        self
+    }
+
     /// Time from one heartbeat to the next ping. Default 25 s; neither zero nor more than a year. See
     /// [`EngineConfig::ping_interval`](crate::engine::EngineConfig::ping_interval).
     #[track_caller]
@@ -271,7 +317,8 @@ impl Io {
     }
 
     /// Bytes of one message. Default 1,000,000; from 1,024 to 1 GiB. The attachments of one packet together may have as
-    /// many. See
+    /// many. A larger message ends the session before a handler sees it, so a limit that is answered is one of the program's own,
+    /// below this. See
     /// [`EngineConfig::max_payload`](crate::engine::EngineConfig::max_payload).
     #[track_caller]
     pub fn max_payload(self, bytes: usize) -> Self {

@@ -75,6 +75,7 @@ impl Io {
             attached,
             broker,
             observers,
+            on_session_expired,
         } = self;
         if let Err(limit) = config.check() {
             let location = contradiction.map(|location| format!(" ({location})"));
@@ -97,7 +98,7 @@ impl Io {
         }
         let events = setup.freeze(&config.socket)?;
         core.declare(events.declared());
-        let clients = Clients::new(Arc::clone(&core), events);
+        let clients = Clients::new(Arc::clone(&core), events, on_session_expired);
         core.local.observers.add(observers);
         let engine = Engine::observed(
             config.engine.clone(),

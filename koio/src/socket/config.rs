@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::recovery::Recovery;
 use crate::{engine::BadConfig, wire::PacketLimits};
 
 /// The limits of Socket.IO sockets, with their defaults.
@@ -42,6 +43,9 @@ pub struct SocketConfig {
     pub room_name: usize,
     /// The limits of incoming packets.
     pub packets: PacketLimits,
+    /// Whether clients may come back as the same sockets after a lost connection. Default `None`: they may not. See
+    /// [`Io::recovery`](crate::Io::recovery).
+    pub recovery: Option<Recovery>,
 }
 
 impl Default for SocketConfig {
@@ -58,6 +62,7 @@ impl Default for SocketConfig {
             rooms: 1_000,
             room_name: 255,
             packets: PacketLimits::default(),
+            recovery: None,
         }
     }
 }

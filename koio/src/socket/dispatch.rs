@@ -81,8 +81,7 @@ impl Accept {
         if !socket.is_open() || !self.answer(Self::ACCEPTED) {
             return false;
         }
-        let connected = wire::connect(socket.namespace(), socket.id().as_str());
-        let opened = socket.open(connected);
+        let opened = socket.open();
         if !opened {
             // The session has closed meanwhile. The connection handler does not run, so neither does the disconnect
             // handler.

@@ -190,7 +190,7 @@ impl SocketDriver {
         if self.closing.is_some() {
             return;
         }
-        self.socket.close();
+        self.socket.close_because(reason);
         if !matches!(
             reason,
             CloseReason::ClientNamespaceDisconnect

@@ -173,7 +173,7 @@ struct Scene {
 
 fn scene() -> Scene {
     let core = ServerCore::new();
-    let clients = Clients::new(Arc::clone(&core), Arc::new(Nowhere));
+    let clients = Clients::new(Arc::clone(&core), Arc::new(Nowhere), None);
     let config = EngineConfig::default();
     let engine = Engine::new(config.clone(), Arc::new(clients)).unwrap();
     core.start(

@@ -48,6 +48,8 @@ enum SingleSocket {
     Here(Socket),
     /// Not on this node, but perhaps on another node of the cluster.
     Elsewhere,
+    /// Its client is not connected, and may come back to it.
+    Away,
     Closed,
 }
 
@@ -163,11 +165,12 @@ impl Emit {
                 self.sent(event, 1);
             }
             Some(SingleSocket::Closed) => return Err(closed()),
-            Some(SingleSocket::Elsewhere) | None => {
+            single @ (Some(SingleSocket::Elsewhere | SingleSocket::Away) | None) => {
+                let is_away = matches!(single, Some(SingleSocket::Away));
                 let (to, frame) = (self.destination(), draft.into_frame());
                 let recipients = self.adapter().broadcast(to, &frame, self.volatile);
                 self.sent(event, recipients);
-                if recipients == 0 {
+                if recipients == 0 && !is_away {
                     self.had_no_recipient(event);
                 }
             }
@@ -242,7 +245,7 @@ impl Emit {
                     Err(error) => AckFuture::failed(error),
                 }
             }
-            Some(SingleSocket::Closed) => AckFuture::failed(closed()),
+            Some(SingleSocket::Closed | SingleSocket::Away) => AckFuture::failed(closed()),
             None => AckFuture::failed(not_one_socket()),
         }
     }
@@ -327,7 +330,8 @@ impl Emit {
         sockets
     }
 
-    /// How many sockets of this node an emit would go to now. They are counted and not copied.
+    /// How many sockets of this node an emit would go to now. They are counted and not copied. A socket whose `disconnect` is
+    /// handled has left its rooms and is not among them.
     #[must_use]
     pub fn count(&self) -> usize {
         if self.only.is_some() {
@@ -434,9 +438,22 @@ impl Emit {
         }
         Some(match socket {
             Some(socket) if socket.is_connected() => SingleSocket::Here(socket),
+            _ if self.is_away(&id) => SingleSocket::Away,
             None if !self.local && self.core.cluster().is_some() => SingleSocket::Elsewhere,
             _ => SingleSocket::Closed,
         })
+    }
+
+    /// Whether the client of this socket may come back to it.
+    fn is_away(&self, id: &SocketId) -> bool {
+        let local = &self.core.local;
+        local.recovery.get().is_some() && {
+            let mut namespaces = local.meant(self.destination());
+            namespaces.any(|namespace| {
+                let log = namespace.log.as_ref();
+                log.is_some_and(|log| log.lock().is_away(id))
+            })
+        }
     }
 
     fn deliver(&self, socket: &Socket, draft: Draft) -> Result<()> {
@@ -445,6 +462,12 @@ impl Emit {
         }
         if !socket.is_open() {
             return Err(closed());
+        }
+        if let Some(log) = socket.log() {
+            if !socket.deliver_in_order(log, draft, true)? {
+                volatile_dropped(socket);
+            }
+            return Ok(());
         }
         if !socket.session().send_volatile(&draft.into_frame()) {
             volatile_dropped(socket);

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::type_map::TypeMap;
+use super::{recovery::SocketRecovery, type_map::TypeMap};
 use crate::ids::Room;
 
 /// Values that most sockets do not have. Boxed: 8 bytes in a socket without them.
@@ -12,6 +12,10 @@ pub(super) struct SocketExtras {
     pub(super) values: TypeMap<Arc<dyn Any + Send + Sync>>,
     /// The text of [`Socket::data`](crate::Socket::data).
     pub(super) data: Option<Arc<str>>,
+    /// What recovery knows of it.
+    pub(super) recovery: Option<Box<SocketRecovery>>,
+    /// See [`Socket::recovered`](crate::Socket::recovered).
+    pub(super) recovered: bool,
     /// The rooms it was in when it closed, for the disconnect handler.
     pub(super) left: Vec<Room>,
 }

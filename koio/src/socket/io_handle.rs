@@ -252,7 +252,9 @@ impl IoHandle {
     /// Dropping the future lifts the deadline and nothing else: the server takes no new client, sessions close as fast
     /// as their clients and handlers let them, and [`Server::run`](crate::Server::run) goes on. Call it again.
     pub async fn shutdown(&self, deadline: Duration) -> Drained {
-        self.core.shutdown(deadline).await
+        let drained = self.core.shutdown(deadline).await;
+        self.core.end_recovery().await;
+        drained
     }
 
     /// Waits, within the deadline of the shutdown that has ended, for the server's HTTP connections to end.

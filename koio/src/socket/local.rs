@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     namespace::{LiveNamespace, LocalNode},
+    recovery::broadcast_in_order,
     socket::Socket,
 };
 use crate::{
@@ -27,6 +28,19 @@ impl LocalNode<Socket> {
                 each(socket);
             }
         }
+    }
+
+    /// A broadcast with recovery.
+    fn broadcast_in_order(&self, to: Destination<'_>, packet: &Frame, volatile: bool) -> usize {
+        let Some(namespace) = self.find(to.namespace) else {
+            return 0;
+        };
+        let Some(log) = &namespace.log else {
+            return 0;
+        };
+        let done = broadcast_in_order(&namespace, log, to, packet, volatile);
+        done.dropped.iter().for_each(volatile_dropped);
+        done.recipients
     }
 
     /// Calls `each` for each namespace of a family, with the packet in a form for any namespace.
@@ -70,6 +84,9 @@ impl Adapter for LocalNode<Socket> {
                 recipients += self.broadcast(to, &frame, volatile);
             });
             return recipients;
+        }
+        if self.recovery.get().is_some() {
+            return self.broadcast_in_order(to, packet, volatile);
         }
         let (mut fanout, mut recipients) = (Fanout::new(packet), 0);
         self.for_each(to, |socket| {

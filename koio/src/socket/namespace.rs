@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
+use super::recovery::{NamespaceLog, ServerRecovery};
 use crate::{
     adapter::{Destination, Recipient, Rooms},
     ids::Pattern,
@@ -24,15 +25,24 @@ pub(crate) struct LiveNamespace<M> {
     pub(super) name: Arc<str>,
     pub(super) rooms: Rooms<M>,
     last_ack: AtomicU64,
+    /// The order of its events, and those that clients may come back for. `None` without recovery.
+    pub(super) log: Option<Box<Mutex<NamespaceLog>>>,
 }
 
 impl<M> LiveNamespace<M> {
-    fn new(name: Arc<str>) -> Self {
+    fn new(name: Arc<str>, log: Option<NamespaceLog>) -> Self {
         Self {
             name,
             rooms: Rooms::default(),
             last_ack: AtomicU64::new(0),
+            log: log.map(|log| Box::new(Mutex::new(log))),
         }
+    }
+
+    /// Whether a session of it waits for its client.
+    fn is_awaited(&self) -> bool {
+        let log = self.log.as_ref();
+        log.is_some_and(|log| log.lock().has_away())
     }
 
     /// A fresh ack id. One counter for the namespace, as in the reference.
@@ -47,6 +57,8 @@ pub(crate) struct LocalNode<M> {
     pub(super) root: Arc<str>,
     namespaces: RwLock<HashMap<Arc<str>, Arc<LiveNamespace<M>>>>,
     pub(crate) observers: Observers,
+    /// Set at the start, if clients may come back.
+    pub(super) recovery: OnceLock<ServerRecovery<M, LiveNamespace<M>>>,
 }
 
 impl<M> LocalNode<M> {
@@ -55,6 +67,7 @@ impl<M> LocalNode<M> {
             root: "/".into(),
             namespaces: RwLock::default(),
             observers: Observers::default(),
+            recovery: OnceLock::new(),
         }
     }
 
@@ -85,6 +98,11 @@ impl<M> LocalNode<M> {
             .collect()
     }
 
+    /// The namespaces themselves.
+    pub(super) fn all(&self) -> Vec<Arc<LiveNamespace<M>>> {
+        self.namespaces.read().values().cloned().collect()
+    }
+
     /// The namespaces that have a socket on this node, in no order.
     pub(super) fn live(&self) -> Vec<Arc<str>> {
         self.namespaces.read().keys().cloned().collect()
@@ -102,9 +120,10 @@ impl<M> LocalNode<M> {
         drop(namespaces);
         let mut namespaces = self.namespaces.write();
         let name: Arc<str> = name.into();
-        let namespace = namespaces
-            .entry(Arc::clone(&name))
-            .or_insert_with(|| Arc::new(LiveNamespace::new(name)));
+        let namespace = namespaces.entry(Arc::clone(&name)).or_insert_with(|| {
+            let log = self.recovery.get().map(ServerRecovery::new_log);
+            Arc::new(LiveNamespace::new(name, log))
+        });
         add(Arc::clone(namespace))
     }
 }
@@ -113,14 +132,14 @@ impl<M: Recipient> LocalNode<M> {
     /// A socket has left. Removes the namespace if it was the last one: patterned namespaces are named by clients, so
     /// there may be any number.
     pub(super) fn leave(&self, namespace: &LiveNamespace<M>) {
-        if namespace.name == self.root || !namespace.rooms.is_empty() {
+        if namespace.name == self.root || !namespace.rooms.is_empty() || namespace.is_awaited() {
             return;
         }
         let mut namespaces = self.namespaces.write();
         // Another socket may have entered it meanwhile.
         if namespaces
             .get(&namespace.name)
-            .is_some_and(|live| live.rooms.is_empty())
+            .is_some_and(|live| live.rooms.is_empty() && !live.is_awaited())
         {
             namespaces.remove(&namespace.name);
         }

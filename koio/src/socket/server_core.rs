@@ -11,7 +11,9 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use super::{SocketConfig, declared::DeclaredNamespaces, namespace::LocalNode};
+use super::{
+    SocketConfig, declared::DeclaredNamespaces, namespace::LocalNode, recovery::ServerRecovery,
+};
 use crate::{
     adapter::Adapter,
     engine::{Engine, Sessions},
@@ -65,6 +67,11 @@ impl<M> ServerCore<M> {
 
     /// Sets the limits and the sessions of the running server. False if it was started before.
     pub(crate) fn start(&self, config: SocketConfig, engine: &Engine) -> bool {
+        if let Some(recovery) = &config.recovery {
+            let recovery = ServerRecovery::new(recovery.clone(), engine.config());
+            // A server starts once.
+            let _ = self.local.recovery.set(recovery);
+        }
         let running = RunningServer {
             packets: Arc::new(config.packets.clone()),
             config,

@@ -172,9 +172,14 @@ impl Socket {
             None => {}
         }
         let rooms = &self.0.namespace.rooms;
-        let is_new = rooms
-            .join(&self.id(), room.clone(), config.rooms)
-            .map_err(|why| not_joined(why, config.rooms))?;
+        let join = || rooms.join(&self.id(), room.clone(), config.rooms);
+        let is_new = match self.log() {
+            Some(log) => {
+                self.change_rooms_in_order(log, join, |stays, at| stays.enter(room.clone(), at))
+            }
+            None => join(),
+        }
+        .map_err(|why| not_joined(why, config.rooms))?;
         if is_new {
             self.observers().notify_added(|| Observation::Joined {
                 namespace: self.namespace(),
@@ -188,7 +193,12 @@ impl Socket {
     /// Takes this socket out of a room; not being in it is fine. It never leaves the room of its own id.
     pub fn leave(&self, room: impl Into<Room>) {
         let room = room.into();
-        if self.0.namespace.rooms.leave(&self.id(), &room) {
+        let leave = || self.0.namespace.rooms.leave(&self.id(), &room);
+        let is_change = match self.log() {
+            Some(log) => self.leave_in_order(log, leave, &room),
+            None => leave(),
+        };
+        if is_change {
             self.observers().notify_added(|| Observation::Left {
                 namespace: self.namespace(),
                 socket: self.id(),
@@ -246,7 +256,7 @@ impl Socket {
         if self.close() {
             self.reply(wire::disconnect(self.namespace()));
             let reason = CloseReason::ServerNamespaceDisconnect;
-            self.0.connection.request_close(self.clone(), reason);
+            self.request_close(reason);
         }
     }
 
@@ -257,6 +267,14 @@ impl Socket {
 
     /// Queues an event for this client.
     pub(super) fn deliver(&self, draft: Draft) -> Result<()> {
+        if let Some(log) = self.log() {
+            return self.deliver_in_order(log, draft, false).map(drop);
+        }
+        self.deliver_now(draft)
+    }
+
+    /// Queues an event that is for this connection alone: it waits for an answer.
+    pub(super) fn deliver_now(&self, draft: Draft) -> Result<()> {
         if self.is_closed() {
             return Err(closed());
         }
@@ -328,10 +346,16 @@ impl Socket {
     }
 
     /// Answers CONNECT. Emits to its rooms reach the socket only after that. False if it has closed.
-    pub(super) fn open(&self, connected: Frame) -> bool {
-        if self.session().reply(connected).is_err() {
-            return false;
+    pub(super) fn open(&self) -> bool {
+        if let Some(log) = self.log() {
+            return self.open_in_order(log);
         }
+        let connected = wire::connect(self.namespace(), self.id().as_str());
+        self.session().reply(connected).is_ok() && self.mark_connected()
+    }
+
+    /// CONNECT has been answered. False if it has closed.
+    pub(super) fn mark_connected(&self) -> bool {
         let order = Ordering::AcqRel;
         self.0
             .state
@@ -339,12 +363,26 @@ impl Socket {
             .is_ok()
     }
 
+    /// From here on every emit is refused. True the first time.
+    pub(super) fn mark_closed(&self) -> bool {
+        self.0.state.swap(CLOSED, Ordering::AcqRel) != CLOSED
+    }
+
     /// Leaves every room, ends every wait for an ack, and refuses every later emit. True the first time.
     pub(super) fn close(&self) -> bool {
-        if self.0.state.swap(CLOSED, Ordering::AcqRel) == CLOSED {
+        if let Some(log) = self.log() {
+            return self.close_in_order(log);
+        }
+        if !self.mark_closed() {
             return false;
         }
         let rooms = self.0.namespace.rooms.remove(&self.id());
+        self.closed(rooms);
+        true
+    }
+
+    /// It is closed, and out of these rooms.
+    pub(super) fn closed(&self, rooms: Vec<Room>) {
         if !rooms.is_empty() {
             self.extras().get_or_insert_default().left = rooms;
         }
@@ -352,7 +390,11 @@ impl Socket {
         self.0.acks.close();
         // The session may go on, with a full queue.
         self.session().wake_waiters();
-        true
+    }
+
+    /// The session's task is to run the disconnect handler of this socket, which is closed.
+    pub(super) fn request_close(&self, reason: CloseReason) {
+        self.0.connection.request_close(self.clone(), reason);
     }
 }
 

@@ -39,7 +39,11 @@ impl Stage {
     ) -> Result<Self> {
         let core = ServerCore::new();
         let connected = Arc::new(Mutex::new(None));
-        let clients = Clients::new(Arc::clone(&core), Arc::new(Taken(Arc::clone(&connected))));
+        let clients = Clients::new(
+            Arc::clone(&core),
+            Arc::new(Taken(Arc::clone(&connected))),
+            None,
+        );
         let clients = Arc::new(clients);
         let config = EngineConfig::default();
         let engine = Engine::new(config.clone(), Arc::clone(&clients) as _)?;

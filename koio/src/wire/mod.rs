@@ -23,7 +23,7 @@ mod socketio;
 mod tests;
 mod websocket_header;
 
-pub(crate) use engineio::Draft;
+pub(crate) use engineio::{Draft, OpenPlace};
 pub use engineio::{EnginePacket, Frame, Message, Part, Parts, payload};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub(crate) use error::{shorten, shortened};
@@ -38,5 +38,5 @@ pub use socketio::{
     PacketLimits, RESERVED_EVENTS, RawArgs, ack, connect, connect_error, disconnect, event,
     is_reserved,
 };
-pub(crate) use socketio::{ack_draft, event_draft, namespace_str};
+pub(crate) use socketio::{ack_draft, connect_with, event_draft, namespace_str};
 pub use websocket_header::{EncodedHeader, FrameHeader, HeaderError, Opcode};

@@ -3,3 +3,4 @@
 mod between_polls;
 mod connection;
 mod handler;
+mod rooms;

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a test waits for what has to come: continuous integration is slow.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,8 +23,19 @@ impl Server {
         Self::at(0)
     }
 
-    /// Starts one on this port, which nobody else may have.
+    /// Starts one on this port. A connection of another test may have it for a moment.
     pub fn at(port: u16) -> Self {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(server) = Self::try_at(port) {
+                return server;
+            }
+            assert!(Instant::now() < deadline, "a server that listens");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn try_at(port: u16) -> Option<Self> {
         let mut process = Command::new(program())
             .args(["--port", &port.to_string()])
             .stdin(Stdio::null())
@@ -32,6 +43,7 @@ impl Server {
             .spawn()
             .expect("koio-fixture, which `cargo build --workspace --bins` makes");
         let lines = BufReader::new(process.stderr.take().expect("a pipe")).lines();
+        let mut server = Self { process, port };
         let (sender, receiver) = mpsc::channel();
         // All of it is read: a full pipe would stop the server.
         std::thread::spawn(move || {
@@ -42,10 +54,9 @@ impl Server {
                 }
             }
         });
-        let port = receiver
-            .recv_timeout(PATIENCE)
-            .expect("a server that listens");
-        Self { process, port }
+        // The channel ends with the process.
+        server.port = receiver.recv_timeout(PATIENCE).ok()?;
+        Some(server)
     }
 
     /// The address for a client.
@@ -58,9 +69,9 @@ impl Server {
         let pid = self.process.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(asked.expect("kill").success());
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         while self.process.try_wait().expect("a child").is_none() {
-            assert!(std::time::Instant::now() < deadline, "the server ends");
+            assert!(Instant::now() < deadline, "the server ends");
             std::thread::sleep(Duration::from_millis(10));
         }
         self.port

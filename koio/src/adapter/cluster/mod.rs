@@ -42,3 +42,5 @@ pub use inbox::{Inbox, Lagging};
 pub use memory::Memory;
 pub use message::ClusterMessage;
 pub use node::NodeId;
+#[cfg(all(fuzzing, feature = "redis"))]
+pub use node_wire::fuzz_node_wire;

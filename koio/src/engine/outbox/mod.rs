@@ -11,6 +11,7 @@ mod drain;
 mod fanout;
 mod limits;
 mod load;
+mod ordered;
 #[allow(clippy::module_inception, reason = "the file is named after `Outbox`")]
 mod outbox;
 mod queue;
@@ -26,6 +27,7 @@ pub(crate) use self::{
     direct_writer::WriteBudget,
     fanout::Fanout,
     limits::{NotQueued, SlowCause, Urgency},
+    ordered::OrderedSends,
     outbox::Outbox,
     turn::TurnGuard,
 };

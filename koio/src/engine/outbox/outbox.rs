@@ -164,7 +164,7 @@ impl Outbox {
             crowd::note();
         }
         let was_writable = state.writable;
-        let admitted = self.admit(&mut state, urgency, budget);
+        let admitted = self.admit(&mut state, urgency, 0, budget);
         let ready = self.take_ready(&mut state);
         // Events of the client wait for this, and what was written here does not wake the task that starts them.
         let starts_events = !state.in_turn && !self.limits.is_above_first(state.waiting);
@@ -189,24 +189,26 @@ impl Outbox {
 
     /// Whether a queue that is above its first mark takes another frame. What waits may never have been offered to the
     /// network, because the task of the session had no turn. So the connection is tried before a frame is refused, and once
-    /// when the mark is reached.
-    fn admit(
+    /// when the mark is reached. `own`: what the frame counts in the queue, if it is there already.
+    pub(super) fn admit(
         &self,
         state: &mut OutboxState,
         urgency: Urgency,
+        own: usize,
         budget: &mut WriteBudget,
     ) -> Result<(), NotQueued> {
         let now = now();
         let pressure = state.pressure.get_or_insert_default();
         let is_first = pressure.stalled_since.is_none();
         let since = *pressure.stalled_since.get_or_insert(now);
-        let mut judged = self.limits.judge(urgency, state.waiting, since, now);
+        let before = |state: &OutboxState| state.waiting.saturating_sub(own);
+        let mut judged = self.limits.judge(urgency, before(state), since, now);
         let tries = match judged {
             Ok(()) => is_first && budget.covers(state.waiting),
             Err(_) => true,
         };
         if tries && self.offer(state) {
-            judged = self.limits.judge(urgency, state.waiting, now, now);
+            judged = self.limits.judge(urgency, before(state), now, now);
         }
         judged.map_err(|refused| match refused {
             Overfull::Full => NotQueued::Full,
@@ -310,7 +312,7 @@ impl Outbox {
         ready.wake();
     }
 
-    fn queue(&self, state: &mut OutboxState, entry: QueueEntry<'_>) {
+    pub(super) fn queue(&self, state: &mut OutboxState, entry: QueueEntry<'_>) {
         let waiting = state.waiting + entry.weight();
         state.queue.push(entry);
         self.set_load(state, waiting);

@@ -105,9 +105,16 @@ impl SocketEvents {
 
 impl Dispatch for SocketEvents {
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
-        let onion = LayeredOnion {
-            layers: self.layers.clone(),
-            onion: Arc::clone(&self.events.connection),
+        let onion = if socket.skips_middleware() {
+            LayeredOnion {
+                layers: None,
+                onion: Arc::clone(&self.events.connection_again),
+            }
+        } else {
+            LayeredOnion {
+                layers: self.layers.clone(),
+                onion: Arc::clone(&self.events.connection),
+            }
         };
         let ctx = self.context(socket, Occasion::Connection(accept.clone()), &onion.onion);
         let span = span(&ctx);

@@ -40,6 +40,8 @@ pub(crate) struct NamespaceTable {
 pub(crate) struct NamespaceEvents {
     pub(crate) context: Arc<NamespaceContext>,
     pub(crate) connection: Arc<Onion>,
+    /// The same without the middleware of the server and of the namespace, for clients that come back.
+    pub(crate) connection_again: Arc<Onion>,
     pub(crate) disconnect: Arc<Onion>,
     pub(crate) disconnect_handlers: DisconnectHandlers,
     /// Whether the limit of any event is above one.
@@ -134,7 +136,8 @@ impl NamespaceEvents {
             by_event.entry(route.meta.event).or_default().push(route);
         }
         let mut take = |event| sorted(by_event.remove(event).unwrap_or_default());
-        let connection = ConnectionHandlers(onions(take("connection")));
+        let connection: Arc<dyn Endpoint> =
+            Arc::new(ConnectionHandlers(onions(take("connection"))));
         let disconnect_handlers = DisconnectHandlers::new(
             take("disconnect")
                 .into_iter()
@@ -154,7 +157,8 @@ impl NamespaceEvents {
         Self {
             may_overlap,
             context: Arc::new(context),
-            connection: around(Arc::new(connection)),
+            connection_again: Onion::new([], Arc::clone(&connection)),
+            connection: around(connection),
             disconnect: around(Arc::new(disconnect_handlers.clone())),
             disconnect_handlers,
             by_name,

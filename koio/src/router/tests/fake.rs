@@ -113,6 +113,7 @@ impl Server {
             Clients::new(
                 Arc::clone(&core),
                 Arc::new(CapturingDispatch(Arc::clone(&captured))),
+                None,
             )
         };
         let config = EngineConfig::default();

@@ -72,7 +72,7 @@ impl LocalAck {
                 NoAnswer::Full => too_many_acks(limit),
                 why => no_answer(why, time),
             })?;
-        if let Err(error) = socket.deliver(draft) {
+        if let Err(error) = socket.deliver_now(draft) {
             socket.acks().forget(id);
             return Err(error);
         }

@@ -13,6 +13,7 @@ use crate::{
     socket::{
         dispatch::{Accept, Dispatch},
         driver::SocketDriver,
+        recovery::{LostSession, claim, ensure_swept, expire},
         socket::Socket,
     },
     time::{after, now},
@@ -48,15 +49,39 @@ impl Client {
             }
         };
         let connection = Arc::clone(&self.connection);
+        let returning = self.returning(name, auth);
+        let id = returning.as_ref().map_or(id, |session| session.record.id);
         let socket = self.core().local.enter(name, |namespace| {
             Socket::new(id, namespace, connection, auth)
         });
+        if let Some(session) = returning {
+            socket.restore(session);
+        }
         if self.drivers.is_empty() {
             // Most clients are in one namespace; `Vec::push` alone would allocate space for four.
             self.drivers.reserve_exact(1);
         }
         self.drivers.push(SocketDriver::new(socket, dispatch));
         Ok(())
+    }
+
+    /// The session that this client comes back to.
+    fn returning(&self, name: &str, auth: &[u8]) -> Option<LostSession> {
+        let core = &self.connection.core;
+        core.local.recovery.get()?;
+        let claimed = claim(core, name, auth);
+        // Whoever returns is looked after, let in or not.
+        let hook = self.shared.on_expired.as_ref();
+        ensure_swept(core, hook);
+        match claimed {
+            Ok(session) => Some(session),
+            Err(unrecoverable) => {
+                if let Some(session) = unrecoverable {
+                    expire(core, hook, *session);
+                }
+                None
+            }
+        }
     }
 
     /// What a new socket in this namespace needs, or why there is none; without an error: it is not declared.
@@ -69,7 +94,7 @@ impl Client {
         limits
             .check_auth(auth.len())
             .map_err(|breach| Some(Error::bad_request(breach.to_string())))?;
-        let dispatch = self.declared.open(name).ok_or(None)?;
+        let dispatch = self.shared.declared.open(name).ok_or(None)?;
         let open = self.drivers.iter().filter(|driver| driver.is_open());
         let (open, max) = (open.count(), self.core().config().namespaces);
         if open >= max {

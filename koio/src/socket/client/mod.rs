@@ -26,6 +26,7 @@ use super::{
     dispatch::Namespaces,
     driver::{Progress, SocketDriver},
     handshake::HandshakeRequest,
+    recovery::{ExpiredHook, ensure_swept},
     server_core::ServerCore,
     socket::Socket,
 };
@@ -43,13 +44,31 @@ const MAX_FINISHING: usize = 64;
 /// Takes the sessions of a Socket.IO server.
 pub(crate) struct Clients {
     core: Arc<ServerCore<Socket>>,
+    shared: Arc<ClientsShared>,
+}
+
+/// What belongs to the program, and may hold a handle of the server: no socket holds it.
+struct ClientsShared {
     declared: Arc<dyn Namespaces>,
+    on_expired: Option<ExpiredHook>,
 }
 
 impl Clients {
-    /// `declared`: the namespaces that clients may connect to.
-    pub(crate) fn new(core: Arc<ServerCore<Socket>>, declared: Arc<dyn Namespaces>) -> Self {
-        Self { core, declared }
+    /// `declared`: the namespaces that clients may connect to. `on_expired` is called with sessions whose clients do not come
+    /// back.
+    pub(crate) fn new(
+        core: Arc<ServerCore<Socket>>,
+        declared: Arc<dyn Namespaces>,
+        on_expired: Option<ExpiredHook>,
+    ) -> Self {
+        let shared = ClientsShared {
+            declared,
+            on_expired,
+        };
+        Self {
+            core,
+            shared: Arc::new(shared),
+        }
     }
 }
 
@@ -64,7 +83,7 @@ impl Acceptor for Clients {
 }
 
 struct Client {
-    declared: Arc<dyn Namespaces>,
+    shared: Arc<ClientsShared>,
     connection: Arc<Connection<Socket>>,
     assembler: Assembler,
     drivers: Vec<SocketDriver>,
@@ -121,7 +140,7 @@ impl Client {
             closed: false,
             stopped: false,
             abort: None,
-            declared: Arc::clone(&clients.declared),
+            shared: Arc::clone(&clients.shared),
         }
     }
 
@@ -268,6 +287,7 @@ impl Client {
         if self.deadlines.connect.is_some() && self.drivers.iter().any(SocketDriver::was_accepted) {
             self.deadlines.connect = None;
             self.connection.session.set_connected(true);
+            ensure_swept(&self.connection.core, self.shared.on_expired.as_ref());
         }
         // A client whose CONNECT is undecided has sent it.
         if self.undecided().is_empty() && self.deadlines.connect_is_over(now) {

@@ -110,7 +110,7 @@ impl Play {
             ..SocketConfig::default()
         });
         let handlers = Handlers::default();
-        let clients = Clients::new(Arc::clone(&scene.core), Arc::new(handlers.clone()));
+        let clients = Clients::new(Arc::clone(&scene.core), Arc::new(handlers.clone()), None);
         Self {
             client: Client::new(&clients, scene.session.clone(), opening()),
             handlers,

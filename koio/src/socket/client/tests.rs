@@ -92,7 +92,7 @@ fn scene() -> Scene {
 pub(super) fn scene_with(config: SocketConfig) -> Scene {
     let router = ScriptedRouter::default();
     let core = ServerCore::new();
-    let clients = Clients::new(Arc::clone(&core), Arc::new(router.clone()));
+    let clients = Clients::new(Arc::clone(&core), Arc::new(router.clone()), None);
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
     core.start(config, &engine);
     let handshake = engine

@@ -111,6 +111,13 @@ pub struct Parts<'a> {
     frames: &'a [u8],
 }
 
+impl<'a> Parts<'a> {
+    /// The frames of the messages that have not been taken.
+    pub(super) fn unread(&self) -> &'a [u8] {
+        self.frames
+    }
+}
+
 impl<'a> Iterator for Parts<'a> {
     type Item = Part<'a>;
 

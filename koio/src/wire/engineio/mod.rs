@@ -3,10 +3,12 @@
 mod control;
 mod draft;
 mod frame;
+mod open_place;
 mod packet;
 pub mod payload;
 
 pub(crate) use draft::Draft;
 pub(super) use draft::{PacketBuffer, TEXT_START};
 pub use frame::{Frame, Part, Parts};
+pub(crate) use open_place::OpenPlace;
 pub use packet::{EnginePacket, Message};

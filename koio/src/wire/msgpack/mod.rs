@@ -8,6 +8,7 @@
 //! the attachments beside it), which no library has.
 
 mod date;
+mod integer;
 mod pack;
 mod unpack;
 

@@ -4,6 +4,7 @@ use std::vec;
 
 use bytes::Bytes;
 
+use super::integer::Integer;
 use crate::wire::{
     DecodeError, DecodeErrorKind,
     json::{self, MAX_DEPTH, Watch},
@@ -113,16 +114,13 @@ impl Packer {
         }
         // The scanner has checked the grammar, and what is too large for it becomes infinite.
         let value: f64 = text.parse().unwrap_or_default();
-        const BEYOND_UNSIGNED: f64 = 18_446_744_073_709_551_616.0;
-        const LEAST_SIGNED: f64 = -9_223_372_036_854_775_808.0;
-        // The bounds make both casts exact.
-        if value.fract() == 0.0 && (0.0..BEYOND_UNSIGNED).contains(&value) {
-            self.unsigned(value as u64);
-        } else if value.fract() == 0.0 && (LEAST_SIGNED..0.0).contains(&value) {
-            self.signed(value as i64);
-        } else {
-            self.out.push(0xcb);
-            self.out.extend(value.to_be_bytes());
+        match Integer::of(value) {
+            Some(Integer::Unsigned(value)) => self.unsigned(value),
+            Some(Integer::Signed(value)) => self.signed(value),
+            None => {
+                self.out.push(0xcb);
+                self.out.extend(value.to_be_bytes());
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::date::iso_date;
+use super::{date::iso_date, integer::Integer};
 use crate::wire::json::{MAX_DEPTH, push_string};
 
 /// What a message may put around the arguments of an event, which are measured by themselves.
@@ -342,14 +342,15 @@ impl<'a> Unpacker<'a> {
         let _ = serde_json::to_writer(&mut self.json, &value);
     }
 
+    /// An integral one is an integer within the bounds of integers, as in what JavaScript writes.
     fn float(&mut self, value: f64) {
-        // Up to here a float has every integer, so the cast is exact. Negative zero becomes 0, as in JavaScript.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if value.fract() == 0.0 && value.abs() <= EXACT {
-            self.signed(value as i64);
-        } else {
+        match Integer::of(value) {
+            Some(Integer::Unsigned(value)) => self.unsigned(value),
+            Some(Integer::Signed(value)) => self.signed(value),
             // serde_json writes `null` for what is not finite.
-            let _ = serde_json::to_writer(&mut self.json, &value);
+            None => {
+                let _ = serde_json::to_writer(&mut self.json, &value);
+            }
         }
     }
 

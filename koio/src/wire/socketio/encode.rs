@@ -72,10 +72,19 @@ pub(crate) fn ack_draft(
 /// Encodes a CONNECT: grants a namespace, under this socket id.
 #[must_use]
 pub fn connect(namespace: &str, sid: &str) -> Frame {
+    connect_with(namespace, sid, None)
+}
+
+/// [`connect`] with the secret by which the client may come back.
+pub(crate) fn connect_with(namespace: &str, sid: &str, pid: Option<&str>) -> Frame {
     let mut buffer = begin(b'0', namespace, None);
     let text = &mut buffer.text;
     text.extend_from_slice(br#"{"sid":"#);
     push_string(text, sid);
+    if let Some(pid) = pid {
+        text.extend_from_slice(br#","pid":"#);
+        push_string(text, pid);
+    }
     text.push(b'}');
     buffer.seal_text().into_frame()
 }

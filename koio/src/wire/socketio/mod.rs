@@ -13,7 +13,7 @@ mod packet;
 pub use args::{ArgError, ArgList, ArgsReader, RawArgs};
 pub use assembler::{Assembler, Incoming};
 pub use encode::{ack, connect, connect_error, disconnect, event};
-pub(crate) use encode::{ack_draft, event_draft};
+pub(crate) use encode::{ack_draft, connect_with, event_draft};
 pub use event::Event;
 pub use event_name::{RESERVED_EVENTS, is_reserved};
 pub(crate) use header::namespace_str;

@@ -210,6 +210,14 @@ fn values_that_json_does_not_have_become_what_javascript_makes_of_them() {
         (b"\xca\x7f\xc0\x00\x00", "null"),
         (b"\xcb\x80\x00\x00\x00\x00\x00\x00\x00", "0"),
         (b"\xcb\x43\x40\x00\x00\x00\x00\x00\x00", "9007199254740992"),
+        (
+            b"\xcb\x43\xe1\x58\xe4\x60\x91\x3d\x00",
+            "10000000000000000000",
+        ),
+        (
+            b"\xcb\xc3\xe0\x00\x00\x00\x00\x00\x00",
+            "-9223372036854775808",
+        ),
         // Longer than needed, and no UTF-8.
         (b"\xd9\x01a", r#""a""#),
         (

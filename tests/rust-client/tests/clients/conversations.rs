@@ -118,7 +118,7 @@ fn a_broadcast_to_a_room<C: Client>(way: fn() -> TransportType) {
     assert_eq!(outside.hear("message"), Payload::from("for all"));
 }
 
-/// In a process of its own, since the blocking client goes on computing.
+/// In a process of its own, since the blocking client may go on computing.
 fn the_client_disconnects<C: Client>(way: fn() -> TransportType) {
     in_a_process_of_its_own(|| {
         let server = Server::start();

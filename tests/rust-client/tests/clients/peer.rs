@@ -96,6 +96,11 @@ impl<C: Client> Peer<C> {
         while self.next().0 != event {}
     }
 
+    /// Whether it has been told of this event, in what it was told since it was asked the last time.
+    pub(crate) fn was_told(&mut self, event: Event) -> bool {
+        self.told.try_iter().any(|(name, _)| name == event)
+    }
+
     pub(crate) fn emit(&self, event: &str, payload: impl Into<Payload>) {
         self.client
             .emit(event, payload.into())

@@ -12,6 +12,8 @@ mod channels;
 mod classic;
 mod error;
 mod fields;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod handshake;
 mod message;
 mod names;
@@ -22,6 +24,8 @@ mod tests;
 mod writer;
 
 pub(in crate::adapter::cluster) use error::NodeWireError;
+#[cfg(fuzzing)]
+pub use fuzzing::fuzz_node_wire;
 pub(in crate::adapter::cluster) use message::{
     NodeIncoming, NodeMessage, NodeOpts, NodeOutgoing, NodeSocket,
 };

@@ -1,0 +1,120 @@
+//! Events in the order of their namespace.
+
+use parking_lot::Mutex;
+
+use super::{log::NamespaceLog, position::POSITION_CHARS};
+use crate::{
+    Result,
+    adapter::{Destination, Target},
+    engine::{NotQueued, OrderedSends},
+    socket::{
+        error::{closed, refused},
+        namespace::LiveNamespace,
+        socket::Socket,
+    },
+    wire::{Draft, Frame, OpenPlace},
+};
+
+/// An event with a place for its position.
+fn with_place(frame: &Frame) -> Option<OpenPlace> {
+    frame.with_open_place(POSITION_CHARS)
+}
+
+/// What a broadcast has done.
+pub(in crate::socket) struct Broadcasted {
+    pub(in crate::socket) recipients: usize,
+    /// Those that could not take a volatile event.
+    pub(in crate::socket) dropped: Vec<Socket>,
+}
+
+/// Queues an event for each socket of this namespace that is meant, and logs it unless it is volatile.
+pub(in crate::socket) fn broadcast_in_order(
+    namespace: &LiveNamespace<Socket>,
+    log: &Mutex<NamespaceLog>,
+    to: Destination<'_>,
+    packet: &Frame,
+    volatile: bool,
+) -> Broadcasted {
+    let mut done = Broadcasted {
+        recipients: 0,
+        dropped: Vec::new(),
+    };
+    let Some(place) = with_place(packet) else {
+        return done;
+    };
+    let target = (!volatile).then(|| to.target.clone());
+    let mut sends = OrderedSends::default();
+    let mut log = log.lock();
+    let position = match target {
+        Some(_) => log.next_position(),
+        None => log.position(),
+    };
+    let frame = place.fill(&position);
+    let selection = namespace.rooms.select(to.target);
+    for socket in selection.iter().filter(|socket| socket.is_connected()) {
+        done.recipients += 1;
+        if !volatile {
+            // A connection that is lost already gets it when its client has come back.
+            let _ = sends.share(socket.session(), &frame);
+        } else if !sends.share_volatile(socket.session(), &frame) {
+            done.dropped.push(socket.clone());
+        }
+    }
+    if let Some(target) = target
+        && (done.recipients > 0 || log.has_away())
+    {
+        log.append(frame, target);
+    }
+    drop(log);
+    // Sockets may be dropped with it, so behind the lock.
+    drop(selection);
+    sends.finish();
+    done
+}
+
+impl Socket {
+    /// Queues an event for this client alone. False if it is volatile and was dropped.
+    pub(in crate::socket) fn deliver_in_order(
+        &self,
+        log: &Mutex<NamespaceLog>,
+        draft: Draft,
+        volatile: bool,
+    ) -> Result<bool> {
+        let Some(place) = with_place(&draft.into_frame()) else {
+            return Ok(true);
+        };
+        let session = self.session();
+        if !volatile && !self.is_closed() && !session.has_room() {
+            return Err(refused(session.refused(NotQueued::Full)));
+        }
+        let target = Target {
+            rooms: vec![self.id().into()],
+            except: Vec::new(),
+        };
+        let mut sends = OrderedSends::default();
+        let mut log = log.lock();
+        // Its client is not connected, or is about to come back, and gets it from the log.
+        let is_away = log.is_away(&self.id());
+        let sent = if !is_away && self.is_closed() {
+            Err(closed())
+        } else if volatile {
+            let frame = place.fill(&log.position());
+            Ok(!is_away && sends.share_volatile(session, &frame))
+        } else {
+            let frame = place.fill(&log.next_position());
+            let queued = match is_away {
+                true => Ok(()),
+                false => sends.give(session, &frame),
+            };
+            if queued.is_ok() {
+                log.append(frame, target);
+            }
+            queued
+                .map(|()| true)
+                .map_err(|why| refused(session.refused(why)))
+        };
+        drop(log);
+        sends.finish();
+        sent
+    }
+}

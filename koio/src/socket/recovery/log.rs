@@ -1,0 +1,247 @@
+//! The log of one namespace: the order of its events, and those that a client may come back for. Pure: time is an argument.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    position::{self, POSITION_CHARS},
+    record::SessionRecord,
+    trimmed::Trimmed,
+};
+use crate::{
+    adapter::Target,
+    ids::{Epoch, SocketId},
+    wire::Frame,
+};
+
+/// What an event counts beside its bytes: its entry, and its memory's own overhead.
+const ENTRY_WEIGHT: usize = 192;
+/// What each room of its target counts.
+const ROOM_WEIGHT: usize = 16;
+
+/// How much logs may hold.
+#[derive(Debug)]
+pub(in crate::socket) struct LogLimits {
+    /// Bytes of one namespace.
+    pub(in crate::socket) namespace_bytes: usize,
+    /// Bytes of all namespaces.
+    pub(in crate::socket) server_bytes: usize,
+    /// The bytes that all logs hold.
+    pub(in crate::socket) held: Arc<AtomicUsize>,
+}
+
+/// The events of one namespace, in the order in which they were sent.
+#[derive(Debug)]
+pub(in crate::socket) struct NamespaceLog {
+    epoch: Epoch,
+    limits: LogLimits,
+    /// The offset that was given last. The first event has offset 1.
+    last: u64,
+    /// The entries up to `last`, without a gap.
+    entries: VecDeque<LogEntry>,
+    bytes: usize,
+    trimmed: Trimmed,
+    /// The last offset at certain times, oldest first.
+    marks: VecDeque<(Instant, u64)>,
+    /// The sessions that are connected.
+    connected: usize,
+    /// Those that are not, and may come back.
+    away: HashSet<SocketId>,
+}
+
+#[derive(Debug)]
+struct LogEntry {
+    frame: Frame,
+    target: Target,
+}
+
+impl LogEntry {
+    fn weight(&self) -> usize {
+        let rooms = self.target.rooms.len() + self.target.except.len();
+        self.frame.len() + ENTRY_WEIGHT + rooms * ROOM_WEIGHT
+    }
+}
+
+impl NamespaceLog {
+    pub(in crate::socket) fn new(epoch: Epoch, limits: LogLimits) -> Self {
+        Self {
+            epoch,
+            limits,
+            last: 0,
+            entries: VecDeque::new(),
+            bytes: 0,
+            trimmed: Trimmed::default(),
+            marks: VecDeque::new(),
+            connected: 0,
+            away: HashSet::new(),
+        }
+    }
+
+    /// The offset that was given last.
+    pub(in crate::socket) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The position of the last event, for one that is not logged.
+    pub(in crate::socket) fn position(&self) -> [u8; POSITION_CHARS] {
+        position::to_text(self.epoch, self.last)
+    }
+
+    /// The position of the event that is appended next.
+    pub(in crate::socket) fn next_position(&self) -> [u8; POSITION_CHARS] {
+        position::to_text(self.epoch, self.last + 1)
+    }
+
+    /// Appends an event that carries [`next_position`](Self::next_position).
+    pub(in crate::socket) fn append(&mut self, frame: Frame, target: Target) {
+        self.last += 1;
+        let entry = LogEntry { frame, target };
+        let weight = entry.weight();
+        self.entries.push_back(entry);
+        self.bytes += weight;
+        self.limits.held.fetch_add(weight, Ordering::Relaxed);
+        while self.is_full() && self.trim_first() {}
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes > self.limits.namespace_bytes
+            || self.limits.held.load(Ordering::Relaxed) > self.limits.server_bytes
+    }
+
+    /// The offset of the first entry.
+    fn first(&self) -> u64 {
+        let entries = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
+        self.last - entries + 1
+    }
+
+    fn trim_first(&mut self) -> bool {
+        let offset = self.first();
+        let Some(entry) = self.entries.pop_front() else {
+            return false;
+        };
+        self.release(entry.weight());
+        self.trimmed.add(&entry.target, offset);
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+        true
+    }
+
+    fn release(&mut self, weight: usize) {
+        self.bytes -= weight;
+        self.limits.held.fetch_sub(weight, Ordering::Relaxed);
+    }
+
+    /// Trims what is older than `keep`. To be called from time to time: how exact that is depends on how often.
+    pub(in crate::socket) fn trim_older(&mut self, now: Instant, keep: Duration) {
+        while let Some((at, offset)) = self.marks.front().copied()
+            && now.saturating_duration_since(at) >= keep
+        {
+            self.marks.pop_front();
+            while !self.entries.is_empty() && self.first() <= offset {
+                self.trim_first();
+            }
+        }
+        if self.marks.back().is_none_or(|(_, last)| *last < self.last) && self.last > 0 {
+            self.marks.push_back((now, self.last));
+        }
+    }
+
+    /// Whether something is gone that a session has missed, whose client has everything up to `since`.
+    pub(in crate::socket) fn has_gap(&self, session: &SessionRecord) -> bool {
+        let since = session.since;
+        !session.stays.are_known_since(since) || self.trimmed.is_gap(session, since)
+    }
+
+    /// What a session has missed whose client has everything up to `since`, oldest first. `None` if something of that is gone.
+    pub(in crate::socket) fn missed(&self, session: &SessionRecord) -> Option<Vec<Frame>> {
+        if self.has_gap(session) {
+            return None;
+        }
+        let first = self.first();
+        let skip = usize::try_from((session.since + 1).saturating_sub(first)).ok()?;
+        let later = self.entries.iter().zip(first..).skip(skip);
+        let meant = later.filter(|(entry, offset)| session.was_meant(&entry.target, *offset));
+        Some(meant.map(|(entry, _)| entry.frame.clone()).collect())
+    }
+
+    /// The offset up to which a client has everything that says it has seen `seen` last. An offset of another epoch is from an
+    /// earlier session of the client: it has seen no event of this one.
+    pub(in crate::socket) fn seen(&self, since: u64, seen: Option<&str>) -> u64 {
+        let seen = seen.and_then(|seen| position::of_epoch(seen, self.epoch));
+        // One that was never given proves nothing.
+        let seen = seen.filter(|seen| *seen <= self.last);
+        since.max(seen.unwrap_or_default())
+    }
+
+    /// A session is connected that was not, or only now exists.
+    pub(in crate::socket) fn enter(&mut self, id: SocketId) {
+        self.connected += 1;
+        self.away.remove(&id);
+    }
+
+    /// The connection of a session is lost.
+    pub(in crate::socket) fn lose(&mut self, id: SocketId) {
+        self.connected = self.connected.saturating_sub(1);
+        self.away.insert(id);
+    }
+
+    /// A connected session has ended.
+    pub(in crate::socket) fn end(&mut self, id: SocketId) {
+        self.connected = self.connected.saturating_sub(1);
+        self.forget(id);
+    }
+
+    /// A session that was away will not come back.
+    pub(in crate::socket) fn expire(&mut self, id: SocketId) {
+        self.away.remove(&id);
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: SocketId) {
+        self.trimmed.forget(id);
+        if self.is_deserted() {
+            self.clear();
+        }
+    }
+
+    /// Whether this session is not connected and may come back.
+    pub(in crate::socket) fn is_away(&self, id: &SocketId) -> bool {
+        self.away.contains(id)
+    }
+
+    /// Whether a session is away.
+    pub(in crate::socket) fn has_away(&self) -> bool {
+        !self.away.is_empty()
+    }
+
+    /// Whether there is no session, connected or away.
+    pub(in crate::socket) fn is_deserted(&self) -> bool {
+        self.connected == 0 && self.away.is_empty()
+    }
+
+    /// Nobody can come back for anything.
+    fn clear(&mut self) {
+        self.release(self.bytes);
+        self.entries = VecDeque::new();
+        self.marks = VecDeque::new();
+        self.trimmed = Trimmed::default();
+        self.away = HashSet::new();
+    }
+}
+
+impl Drop for NamespaceLog {
+    fn drop(&mut self) {
+        self.release(self.bytes);
+    }
+}
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -1,0 +1,322 @@
+//! How a socket begins, is lost, returns and ends in the order of its namespace.
+
+use std::{convert::Infallible, sync::Arc, time::Instant};
+
+use parking_lot::Mutex;
+
+use super::{
+    in_socket::{Returning, SocketRecovery},
+    log::NamespaceLog,
+    record::SessionRecord,
+    stays::Stays,
+    table::WaitingSession,
+};
+use crate::{
+    engine::{CloseReason, OrderedSends},
+    ids::{Pid, Room},
+    observe::Observation,
+    socket::{namespace::LiveNamespace, socket::Socket},
+    time::{after, now},
+    wire,
+};
+
+/// A session of a [`Socket`], while it waits.
+pub(in crate::socket) type LostSession = WaitingSession<LiveNamespace<Socket>>;
+
+/// Whether a client whose socket ends like this may come back to it: the reasons of the reference, and a client that is slow.
+fn is_recoverable(reason: CloseReason) -> bool {
+    matches!(
+        reason,
+        CloseReason::TransportClose
+            | CloseReason::TransportError
+            | CloseReason::PingTimeout
+            | CloseReason::SlowConsumer
+            | CloseReason::ForcedClose
+            | CloseReason::ForcedServerClose
+    )
+}
+
+/// How the answer to a CONNECT went.
+enum Opened {
+    /// With so many missed events.
+    Connected(usize),
+    /// The connection is gone.
+    Closed,
+    /// Something that the client has missed has been trimmed since it asked.
+    Gap,
+}
+
+impl Socket {
+    /// Whether the client has come back to this socket after a lost connection (Socket.IO's `socket.recovered`): it has its id,
+    /// its rooms and its [`data`](Self::data) of before, and has been sent all events that it had missed, each once. False
+    /// without [recovery](crate::Io::recovery).
+    ///
+    /// Middleware sees it too, before the client is let in. Values that were [set](Self::set) are not kept.
+    ///
+    /// ```
+    /// # use koio::{on, Context, Result};
+    /// #[on("connection")]
+    /// async fn connection(ctx: Context) -> Result<()> {
+    ///     if !ctx.socket().recovered() {
+    ///         ctx.socket().join("lobby")?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn recovered(&self) -> bool {
+        let extras = self.extras();
+        extras.as_ref().is_some_and(|extras| extras.recovered)
+    }
+
+    /// Whether its connection handler runs without middleware: its client has come back.
+    pub(crate) fn skips_middleware(&self) -> bool {
+        let recovery = self.core().local.recovery.get();
+        recovery.is_some_and(|all| all.config.skips_middleware) && self.recovered()
+    }
+
+    /// The order of the events of its namespace, with recovery.
+    pub(in crate::socket) fn log(&self) -> Option<&Mutex<NamespaceLog>> {
+        self.live_namespace().log.as_deref()
+    }
+
+    /// A new socket takes over a session whose client has returned.
+    pub(in crate::socket) fn restore(&self, session: LostSession) {
+        let Some(log) = self.log() else {
+            return;
+        };
+        let order = log.lock();
+        let rooms = &self.live_namespace().rooms;
+        for room in session.record.stays.rooms() {
+            // It was in no more rooms than one may be.
+            let _ = rooms.join(&self.id(), room.clone(), usize::MAX);
+        }
+        let mut extras = self.extras();
+        let extras = extras.get_or_insert_default();
+        extras.data.clone_from(&session.data);
+        extras.recovered = true;
+        extras.recovery = Some(Box::new(SocketRecovery {
+            returning: Some(Box::new(Returning {
+                stays: session.record.stays.clone(),
+                data: session.data,
+                until: session.until,
+            })),
+            record: session.record,
+        }));
+        drop(order);
+    }
+
+    /// Changes the rooms of the socket by `change`, which says whether it has, and notes the place of that in the order of events.
+    pub(in crate::socket) fn change_rooms_in_order<E>(
+        &self,
+        log: &Mutex<NamespaceLog>,
+        change: impl FnOnce() -> Result<bool, E>,
+        note: impl FnOnce(&mut Stays, u64),
+    ) -> Result<bool, E> {
+        let log = log.lock();
+        let is_changed = change()?;
+        if is_changed {
+            let mut extras = self.extras();
+            let recovery = extras.as_mut().and_then(|extras| extras.recovery.as_mut());
+            // A new socket notes its rooms when it is let in.
+            if let Some(recovery) = recovery {
+                note(&mut recovery.record.stays, log.last());
+            }
+        }
+        Ok(is_changed)
+    }
+
+    /// [`change_rooms_in_order`](Self::change_rooms_in_order) for a room that it leaves.
+    pub(in crate::socket) fn leave_in_order(
+        &self,
+        log: &Mutex<NamespaceLog>,
+        leave: impl FnOnce() -> bool,
+        room: &Room,
+    ) -> bool {
+        let left = self.change_rooms_in_order(
+            log,
+            || Ok::<_, Infallible>(leave()),
+            |stays, at| stays.leave(room, at),
+        );
+        left.unwrap_or_default()
+    }
+
+    /// Answers CONNECT, with what the client has missed behind it. False if it can't be let in.
+    pub(in crate::socket) fn open_in_order(&self, log: &Mutex<NamespaceLog>) -> bool {
+        let Ok(fresh) = Pid::random() else {
+            return false;
+        };
+        let mut sends = OrderedSends::default();
+        // The lock ends with the statement, before connections are written to.
+        let (opened, before) = self.open_under(&mut log.lock(), fresh, &mut sends);
+        drop(before);
+        sends.finish();
+        match opened {
+            Opened::Connected(missed) if self.recovered() => {
+                self.observers().notify(&Observation::Recovered {
+                    namespace: self.namespace(),
+                    socket: self.id(),
+                    missed,
+                });
+                true
+            }
+            Opened::Connected(_) => true,
+            Opened::Closed => false,
+            Opened::Gap => {
+                self.give_up_session();
+                // The client comes back by itself, and is connected as a new one.
+                self.session().lost(CloseReason::TransportClose);
+                false
+            }
+        }
+    }
+
+    fn open_under(
+        &self,
+        log: &mut NamespaceLog,
+        fresh: Pid,
+        sends: &mut OrderedSends,
+    ) -> (Opened, Option<Self>) {
+        let (id, at) = (self.id(), log.last());
+        let mut extras = self.extras();
+        let extras = extras.get_or_insert_default();
+        let recovery = extras.recovery.get_or_insert_with(|| {
+            let rooms = self.live_namespace().rooms.rooms_of(&id);
+            Box::new(SocketRecovery {
+                record: SessionRecord {
+                    id,
+                    pid: fresh,
+                    since: at,
+                    stays: Stays::begin(rooms, at),
+                },
+                returning: None,
+            })
+        });
+        let is_new = recovery.returning.is_none();
+        let Some(missed) = log.missed(&recovery.record) else {
+            return (Opened::Gap, None);
+        };
+        let pid = recovery.record.pid;
+        let connected = wire::connect_with(self.namespace(), id.as_str(), Some(pid.expose()));
+        let count = missed.len();
+        // CONNECT comes first: the official client does not note the offsets of events that come before it.
+        let frames = std::iter::once(connected).chain(missed);
+        if sends.reply(self.session(), frames).is_err() || !self.mark_connected() {
+            if is_new {
+                extras.recovery = None;
+            }
+            return (Opened::Closed, None);
+        }
+        recovery.returning = None;
+        log.enter(id);
+        let table = self.core().local.recovery.get();
+        let before = table.and_then(|recovery| {
+            let mut table = recovery.table.lock();
+            table.connect(pid, self.clone(), now())
+        });
+        (Opened::Connected(count), before)
+    }
+
+    /// The session of this socket, which is not connected, can't be recovered any more: it expires.
+    fn give_up_session(&self) {
+        let Some(log) = self.log() else {
+            return;
+        };
+        let order = log.lock();
+        if let Some(recovery) = self.take_recovery() {
+            let before = self.wait(recovery.record, None, now());
+            drop(order);
+            drop(before);
+        }
+        if let Some(recovery) = self.core().local.recovery.get() {
+            self.observers().notify(&Observation::NotRecovered {
+                namespace: self.namespace(),
+                cause: &recovery.config.gap(),
+            });
+            recovery.sweep.notify_one();
+        }
+    }
+
+    fn take_recovery(&self) -> Option<Box<SocketRecovery>> {
+        self.extras().as_mut()?.recovery.take()
+    }
+
+    /// The session waits for its client. Returns the socket that the table had.
+    fn wait(&self, record: SessionRecord, data: Option<Arc<str>>, until: Instant) -> Option<Self> {
+        let recovery = self.core().local.recovery.get()?;
+        let session = Box::new(WaitingSession {
+            record,
+            namespace: Arc::clone(self.live_namespace()),
+            data,
+            until,
+        });
+        let mut table = recovery.table.lock();
+        let before = table.wait(session);
+        let is_over = table.waiting() > recovery.config.waiting_sessions;
+        drop(table);
+        if is_over {
+            recovery.sweep.notify_one();
+        }
+        before
+    }
+
+    /// The socket ends for this reason: its session waits for its client, or ends too.
+    pub(in crate::socket) fn close_because(&self, reason: CloseReason) {
+        if is_recoverable(reason) {
+            self.lose();
+        } else {
+            self.close();
+        }
+    }
+
+    /// The connection is lost: as [`close`](Self::close), and the session waits for its client.
+    pub(in crate::socket) fn lose(&self) -> bool {
+        let (Some(log), Some(recovery)) = (self.log(), self.core().local.recovery.get()) else {
+            return self.close();
+        };
+        let until = after(recovery.config.time);
+        self.end_in_order(log, |socket, log, recovery| {
+            log.lose(socket.id());
+            let data = socket.data_text();
+            socket.wait(recovery.record, data, until)
+        })
+    }
+
+    /// [`close`](Self::close) in a namespace with a log: the session ends. One whose client is not let in waits on.
+    pub(in crate::socket) fn close_in_order(&self, log: &Mutex<NamespaceLog>) -> bool {
+        self.end_in_order(log, |socket, log, recovery| {
+            let id = socket.id();
+            log.end(id);
+            let table = socket.core().local.recovery.get()?;
+            table.table.lock().end(&recovery.record.pid)
+        })
+    }
+
+    fn end_in_order(
+        &self,
+        log: &Mutex<NamespaceLog>,
+        end: impl FnOnce(&Self, &mut NamespaceLog, Box<SocketRecovery>) -> Option<Self>,
+    ) -> bool {
+        let mut order = log.lock();
+        if !self.mark_closed() {
+            return false;
+        }
+        let rooms = self.live_namespace().rooms.remove(&self.id());
+        let before = match self.take_recovery() {
+            // It was never let in.
+            None => None,
+            Some(mut recovery) => match recovery.returning.take() {
+                Some(as_it_was) => {
+                    let Returning { stays, data, until } = *as_it_was;
+                    recovery.record.stays = stays;
+                    self.wait(recovery.record, data, until)
+                }
+                None => end(self, &mut order, recovery),
+            },
+        };
+        drop(order);
+        drop(before);
+        self.closed(rooms);
+        true
+    }
+}

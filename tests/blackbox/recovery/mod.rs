@@ -1,0 +1,9 @@
+//! Clients that come back after a lost connection.
+
+mod away;
+mod client;
+mod crowd;
+mod hostile;
+mod limits;
+mod middleware;
+mod order;
