@@ -25,7 +25,7 @@ impl ParamsShape {
     /// Asks the type. It is given nothing to read.
     pub(crate) fn of<'de, T: Deserialize<'de>>() -> Self {
         match T::deserialize(Probe) {
-            Err(Asked(shape)) => shape,
+            Err(ShapeFound(shape)) => shape,
             Ok(_) => Self::Any,
         }
     }
@@ -50,17 +50,17 @@ impl ParamsShape {
 
 /// The error that ends the probe.
 #[derive(Debug)]
-struct Asked(ParamsShape);
+struct ShapeFound(ParamsShape);
 
-impl fmt::Display for Asked {
+impl fmt::Display for ShapeFound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "asked for {:?}", self.0)
     }
 }
 
-impl std::error::Error for Asked {}
+impl std::error::Error for ShapeFound {}
 
-impl DeError for Asked {
+impl DeError for ShapeFound {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self(ParamsShape::Any)
     }
@@ -71,21 +71,25 @@ struct Probe;
 
 macro_rules! asks_for_one {
     ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Asked> {
-            Err(Asked(ParamsShape::One))
+        fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ShapeFound> {
+            Err(ShapeFound(ParamsShape::One))
         }
     )*};
 }
 
 impl<'de> Deserializer<'de> for Probe {
-    type Error = Asked;
+    type Error = ShapeFound;
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Asked> {
-        Err(Asked(ParamsShape::Any))
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ShapeFound> {
+        Err(ShapeFound(ParamsShape::Any))
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, _: V) -> Result<V::Value, Asked> {
-        Err(Asked(ParamsShape::Tuple(length)))
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        length: usize,
+        _: V,
+    ) -> Result<V::Value, ShapeFound> {
+        Err(ShapeFound(ParamsShape::Tuple(length)))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -93,15 +97,15 @@ impl<'de> Deserializer<'de> for Probe {
         _: &'static str,
         length: usize,
         _: V,
-    ) -> Result<V::Value, Asked> {
-        Err(Asked(ParamsShape::Tuple(length)))
+    ) -> Result<V::Value, ShapeFound> {
+        Err(ShapeFound(ParamsShape::Tuple(length)))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Asked> {
+    ) -> Result<V::Value, ShapeFound> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -110,8 +114,8 @@ impl<'de> Deserializer<'de> for Probe {
         _: &'static str,
         fields: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, Asked> {
-        Err(Asked(ParamsShape::Fields(fields)))
+    ) -> Result<V::Value, ShapeFound> {
+        Err(ShapeFound(ParamsShape::Fields(fields)))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -119,8 +123,8 @@ impl<'de> Deserializer<'de> for Probe {
         _: &'static str,
         _: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, Asked> {
-        Err(Asked(ParamsShape::One))
+    ) -> Result<V::Value, ShapeFound> {
+        Err(ShapeFound(ParamsShape::One))
     }
 
     asks_for_one! {
