@@ -126,6 +126,7 @@
 //! |---|---|---|
 //! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
+//! | `redis` | no | `cluster::Redis`, a broker that servers of Node may share |
 //! | `tls` | no | TLS on koio's own listener ([`server`]): rustls, with the cryptography that the program chooses |
 //! | `tls-ring` | no | `tls`, with ring for programs that choose none |
 //! | `testing` | no | `koio::testing`: a server and its clients in memory, for the tests of a program; for `[dev-dependencies]` |
@@ -244,6 +245,7 @@ pub mod cluster {
     //! behind or the broker is gone, is counted, logged, and otherwise lost: delivery is at most once, as between a
     //! server and its clients.
     //!
+    //! `Redis` (feature `redis`) joins servers of several processes, those of Node with Socket.IO's own adapter too.
     //! [`Memory`] joins servers within one process:
     //!
     //! ```
@@ -256,6 +258,9 @@ pub mod cluster {
     //! # }
     //! ```
 
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    pub use crate::adapter::Redis;
     pub use crate::adapter::{
         Broker, ClusterMessage as Message, Connecting, HandshakeView, Inbox, Lagging,
         MalformedMessage, Memory, NodeId, PublishError, Topic,

@@ -55,10 +55,7 @@ impl SocketId {
     }
 
     /// Reads an id that another server of Socket.IO's has drawn, which has no mark.
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     pub(crate) fn of_any_server(text: &str) -> Option<Self> {
         let chars: [u8; SOCKET_ID_CHARS] = text.as_bytes().try_into().ok()?;
         chars.iter().all(is_id_char).then_some(Self(chars))

@@ -56,6 +56,7 @@ impl Io {
     /// Dropping the future drops the set-up with it.
     pub async fn connect_cluster(self) -> Result<Self> {
         if let Some(broker) = &self.broker {
+            broker.check()?;
             broker.connect().await?;
         }
         Ok(self)
@@ -95,6 +96,9 @@ impl Io {
             return Err(Error::setup(format!(
                 "the path `{path}` must begin with a slash and have neither query nor fragment"
             )));
+        }
+        if let Some(broker) = &broker {
+            broker.check()?;
         }
         let events = setup.freeze(&config.socket)?;
         core.declare(events.declared());

@@ -38,6 +38,8 @@ pub struct Emit {
     target: Target,
     /// The only recipient, in place of `target`. It may still be connecting.
     only: Option<Socket>,
+    /// Whether the only room is the id of a socket that was fetched. Those of Node servers don't look like ids.
+    is_fetched: bool,
     local: bool,
     volatile: bool,
     timeout: Option<Duration>,
@@ -60,6 +62,7 @@ impl Emit {
             scope,
             target: Target::default(),
             only: None,
+            is_fetched: false,
             local: false,
             volatile: false,
             timeout: None,
@@ -72,6 +75,14 @@ impl Emit {
         Self {
             only: Some(socket),
             ..Self::new(core, NamespaceScope::declared(namespace))
+        }
+    }
+
+    /// To a socket that was fetched.
+    pub(super) fn fetched(self, id: SocketId) -> Self {
+        Self {
+            is_fetched: true,
+            ..self.to(id)
         }
     }
 
@@ -424,7 +435,13 @@ impl Emit {
         let [room] = self.target.rooms.as_slice() else {
             return None;
         };
-        let id = SocketId::parse(room.as_str())?;
+        let id = match SocketId::parse(room.as_str()) {
+            Some(id) => id,
+            None if self.is_fetched && self.target.except.is_empty() => {
+                return Some(SingleSocket::Elsewhere);
+            }
+            None => return None,
+        };
         let except = &self.target.except;
         let mut namespaces = self.core.local.meant(self.destination());
         let socket = namespaces.find_map(|namespace| namespace.rooms.get(&id));

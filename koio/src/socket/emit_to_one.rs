@@ -152,7 +152,7 @@ impl RemoteSocket {
     /// [timeout](Emit::timeout).
     pub fn only(&self) -> Emit {
         let scope = NamespaceScope::declared(Arc::clone(&self.namespace));
-        Emit::new(Arc::clone(&self.core), scope).to(self.id())
+        Emit::new(Arc::clone(&self.core), scope).fetched(self.id())
     }
 
     /// Sends an event to this client.

@@ -14,12 +14,20 @@ use crate::{Result, ids::Room};
 /// Carries messages between the servers of a cluster: [`Memory`](super::Memory) within one process, a message broker
 /// between several.
 ///
-/// A broker knows nothing of what messages mean: it carries the bytes that [`Message::encode`](super::Message::encode) makes of
+/// A broker knows nothing of what messages mean: it carries the bytes that [`Message::encode`](super::ClusterMessage::encode) makes of
 /// one. Delivery is at most once: a lost message is a gap for the sockets of the nodes that did not get it, and nothing
 /// else. The messages of one node on one topic arrive in the order in which it published them.
 ///
 /// No method may block: emits call them.
 pub trait Broker: Send + Sync + 'static {
+    /// Says what is wrong with how it was set up. Every start asks first. By default nothing is.
+    ///
+    /// # Errors
+    /// The set-up contradicts itself. The server does not start.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Connects to what carries the messages. Resolves when that is done and, for a server that has joined, when what other
     /// nodes publish arrives. [`Io::bind`](crate::Io::bind) and [`Io::listen`](crate::Io::listen) wait for it before the server
     /// joins and behind that, [`Io::connect_cluster`](crate::Io::connect_cluster) before. Other starts don't: a broker connects in

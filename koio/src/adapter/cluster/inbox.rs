@@ -195,10 +195,7 @@ impl Inbox {
     }
 
     /// Whether a room has a socket of this node; if it is empty, whether the namespace has any.
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     pub(super) fn has_room(&self, namespace: &str, room: &str) -> bool {
         let local = self.0.local.get().and_then(Weak::upgrade);
         local.is_some_and(|local| local.has_room(namespace, room))
@@ -272,10 +269,7 @@ impl Inbox {
     }
 
     /// From here on servers that have no names are asked too.
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     pub(super) fn with_unnamed(&self, servers: Arc<dyn UnnamedServers>) {
         // A broker does it once.
         let _ = self.0.unnamed.set(servers);

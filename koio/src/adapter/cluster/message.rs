@@ -97,40 +97,28 @@ pub(super) enum MessageBody {
     },
     /// Answered by `Rooms`. No node of koio's sends it.
     #[serde(skip)]
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     AllRooms {
         request: RequestId,
         namespace: String,
     },
     /// The rooms of this node, those of its sockets' ids included.
     #[serde(skip)]
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     Rooms {
         request: RequestId,
         rooms: Vec<Room>,
     },
     /// The answer of a server without a name to `Ask`: how many clients it has asked. No node of koio's sends it.
     #[serde(skip)]
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     ClientsAsked {
         request: RequestId,
         clients: usize,
     },
     /// One for each of those clients, if it answers. Nobody knows which it is.
     #[serde(skip)]
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     ClientAnswered {
         request: RequestId,
         args: NeutralPacket,

@@ -14,17 +14,21 @@ mod memory;
 mod message;
 mod node;
 #[cfg(any(test, feature = "redis"))]
-#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
+#[allow(dead_code, unused_imports, reason = "some of it is for its tests")]
 mod node_wire;
 #[cfg(any(test, feature = "redis"))]
 #[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
 mod publish_queue;
 mod receive;
 #[cfg(feature = "redis")]
-#[allow(dead_code, unused_imports, reason = "`cluster::Redis` is what uses it")]
 mod redis;
+#[cfg(feature = "redis")]
+mod redis_broker;
 #[cfg(any(test, feature = "redis"))]
-#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+#[cfg_attr(
+    not(feature = "redis"),
+    allow(dead_code, reason = "its tests run without Redis")
+)]
 mod redis_channel;
 mod request_id;
 mod requests;
@@ -44,3 +48,5 @@ pub use message::ClusterMessage;
 pub use node::NodeId;
 #[cfg(all(fuzzing, feature = "redis"))]
 pub use node_wire::fuzz_node_wire;
+#[cfg(feature = "redis")]
+pub use redis_broker::Redis;

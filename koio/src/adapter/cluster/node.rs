@@ -61,10 +61,7 @@ impl NodeId {
     }
 
     /// Where answers to it go, if it is a server without a name.
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     pub(super) fn server(&self) -> Option<&UnnamedServer> {
         self.server.as_deref()
     }

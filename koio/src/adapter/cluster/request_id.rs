@@ -18,10 +18,7 @@ impl RequestId {
 }
 
 impl RequestId {
-    #[allow(
-        dead_code,
-        reason = "for a broker that servers of another kind use too"
-    )]
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

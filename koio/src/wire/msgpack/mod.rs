@@ -2,7 +2,7 @@
 //!
 //! [`Packer`] writes what notepack.io 3, the codec of Node's Redis adapters, writes: the shortest header, integers as
 //! integers, keys as strings. One thing is put right: notepack writes integral floats from 2^64 on as garbage, here they
-//! are floats. [`unpack`] reads what notepack reads, and lets each byte of its input cost a bounded number of its output.
+//! are floats. [`unpack()`] reads what notepack reads, and lets each byte of its input cost a bounded number of its output.
 //!
 //! No library: msgpack's headers are the small part of it. What remains is what koio keeps of JSON (text, placeholders and
 //! the attachments beside it), which no library has.

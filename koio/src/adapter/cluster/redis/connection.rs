@@ -162,6 +162,10 @@ impl RedisConnection {
     }
 
     /// Takes channels out of those that are subscribed, in this order.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "the channels of a node stay the same")
+    )]
     pub(in crate::adapter::cluster) fn unsubscribe(
         &self,
         channels: impl IntoIterator<Item = RedisChannel>,

@@ -1,0 +1,211 @@
+//! The broker that a program names.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use super::{
+    super::{
+        broker::{Broker, Connecting, PublishError, Topic},
+        inbox::Inbox,
+        message::ClusterMessage,
+        node::NodeId,
+        redis::{RedisConnection, RedisOptions, RedisUnreachable},
+        redis_channel::RedisChannel,
+    },
+    redis_node::RedisNode,
+};
+use crate::{Error, Result};
+
+/// The most messages that wait to be published, by default.
+const QUEUE_MESSAGES: usize = 8_192;
+/// The most bytes of them.
+const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Joins servers through Redis, by its publish and subscribe: servers of koio's, and servers of Node with
+/// `@socket.io/redis-adapter` (8.0 or newer).
+///
+/// ```no_run
+/// # use koio::{Io, Result, cluster::Redis};
+/// # async fn run() -> Result<()> {
+/// let redis = Redis::new("redis://127.0.0.1:6379");
+/// Io::new().cluster(redis).listen("0.0.0.0:3000").await
+/// # }
+/// ```
+///
+/// A server that is [bound](crate::Io::bind) is in the cluster when it accepts its first connection, and does not start without
+/// Redis, unless it may [start alone](Self::start_alone). Later it connects again for ever. While it is alone it serves its own
+/// clients; what other nodes publish meanwhile is lost for them, which is logged, counted
+/// ([`Counts::cluster_gaps`](crate::observe::Counts::cluster_gaps)) and told by
+/// [`IoHandle::alone_since`](crate::IoHandle::alone_since). A connection that hears nothing for 30 s is tried by a message to itself.
+///
+/// Redis 6 or newer, or what speaks as it does. Without TLS, Redis Cluster and Sentinel. Whoever may publish to it may send to
+/// every client and move sockets between rooms: nothing is signed.
+///
+/// # Beside servers of Node
+///
+/// Emits, `fetch_sockets`, `emit_with_acks`, `sockets_join`, `sockets_leave` and `disconnect_sockets` mean the sockets of both,
+/// in namespaces that are declared by their names. Namespaces of a pattern are shared among koio's servers only.
+///
+/// A Node server has no name that others know: where it is missing from an answer, it is called `a server of another kind`. Its
+/// clients' answers to `emit_with_acks` come without ids, as [`SocketId::UNKNOWN`](crate::SocketId::UNKNOWN). Ids of its sockets
+/// do not have the mark that [`SocketId::parse`](crate::SocketId::parse) looks for: `io.to(id)` takes them as text.
+///
+/// Only the first argument of an answer reaches a Node server, as from its own clients. The `serverSideEmit` of a Node server
+/// is not answered: with an acknowledgement it times out there, and has the answers of Node's servers.
+pub struct Redis {
+    url: String,
+    key: String,
+    alone: bool,
+    queue_messages: usize,
+    queue_bytes: usize,
+    node: OnceLock<Arc<RedisNode>>,
+}
+
+impl Redis {
+    /// A Redis by its URL: `redis://[[user]:password@]host[:port][/database]`, or `unix:///path`. What is published reaches
+    /// all databases of a Redis.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            key: "socket.io".to_owned(),
+            alone: false,
+            queue_messages: QUEUE_MESSAGES,
+            queue_bytes: QUEUE_BYTES,
+            node: OnceLock::new(),
+        }
+    }
+
+    /// What the names of all channels begin with: the option `key` of Node's adapter. Default `socket.io`. Servers with
+    /// different keys are different clusters. Not empty.
+    #[must_use]
+    pub fn key(mut self, prefix: impl Into<String>) -> Self {
+        self.key = prefix.into();
+        self
+    }
+
+    /// Starts although Redis can't be reached, and connects in the background; until then the server is
+    /// [alone](crate::IoHandle::alone_since).
+    #[must_use]
+    pub fn start_alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// How many messages may wait to be published, and how many bytes of them. Default 8,192 and 64 MiB; neither is zero.
+    /// What does not fit is lost for the other nodes and counted
+    /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
+    #[must_use]
+    pub fn publish_queue(mut self, messages: usize, bytes: usize) -> Self {
+        self.queue_messages = messages;
+        self.queue_bytes = bytes;
+        self
+    }
+
+    fn node(&self) -> &Arc<RedisNode> {
+        let node = || Arc::new(RedisNode::new(self.key.clone()));
+        self.node.get_or_init(node)
+    }
+
+    fn options(&self) -> Result<RedisOptions> {
+        let name = NodeId::random()
+            .map_err(|_| Error::setup("the operating system has no randomness to give"))?;
+        let probe = format!("{}-koio-probe#{name}#", self.key);
+        let mut options = RedisOptions::new(&*self.url, RedisChannel::Plain(probe.into()));
+        options.queue_messages = self.queue_messages;
+        options.queue_bytes = self.queue_bytes;
+        Ok(options)
+    }
+
+    /// Connects in the background.
+    fn connect_later(&self) -> Result<()> {
+        let events = Arc::clone(self.node());
+        let connection = RedisConnection::start_alone(self.options()?, events).map_err(unusable)?;
+        self.node().connected(connection);
+        Ok(())
+    }
+
+    async fn connect_now(&self) -> Result<()> {
+        match self.node().connection() {
+            None if self.alone => self.connect_later(),
+            None => {
+                let events = Arc::clone(self.node());
+                let connecting = RedisConnection::connect(self.options()?, events);
+                let connection = connecting.await.map_err(unusable)?;
+                self.node().connected(connection);
+                Ok(())
+            }
+            Some(connection) if self.node().is_joined() && !self.alone => {
+                connection.subscribed().await.map_err(unusable)
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+fn unusable(error: RedisUnreachable) -> Error {
+    Error::new("cluster", error.to_string()).hide()
+}
+
+impl Broker for Redis {
+    fn check(&self) -> Result<()> {
+        for (name, value) in [
+            ("messages", self.queue_messages),
+            ("bytes", self.queue_bytes),
+        ] {
+            if value == 0 {
+                let problem = format!("`publish_queue` of `Redis`: `{name}` is zero");
+                return Err(Error::setup(problem));
+            }
+        }
+        if self.key.is_empty() {
+            return Err(Error::setup("`key` of `Redis` is empty"));
+        }
+        RedisConnection::check(&self.url).map_err(|error| Error::setup(error.to_string()))
+    }
+
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(self.connect_now())
+    }
+
+    fn join(&self, inbox: Inbox) {
+        self.node().join(inbox.clone());
+        if self.node().connection().is_none() {
+            // The URL was checked at the start.
+            if let Err(error) = self.connect_later() {
+                inbox.alone(&error);
+            }
+        }
+        self.node().subscribe();
+    }
+
+    fn publish(
+        &self,
+        _: &NodeId,
+        topic: &Topic,
+        message: &ClusterMessage,
+    ) -> std::result::Result<(), PublishError> {
+        self.node().publish(topic, message)
+    }
+
+    fn leave(&self, _: &NodeId) {
+        self.node().leave();
+    }
+}
+
+impl Drop for Redis {
+    /// A server that has connected and never joined.
+    fn drop(&mut self) {
+        self.node().leave();
+    }
+}
+
+impl fmt::Debug for Redis {
+    /// Without the URL, which may have a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! The cluster's messages in the words of Node's adapters.
+
+use super::super::{
+    super::{NeutralPacket, SocketView},
+    message::{Address, MessageBody},
+    node_wire::{NodeMessage, NodeOpts, NodeSocket},
+};
+use crate::ids::Room;
+
+/// A message to the servers of a namespace, and the namespace. `None`: Node has no words for it, or it is an answer.
+pub(super) fn message(body: &MessageBody) -> Option<(&str, NodeMessage)> {
+    let (to, message) = match body {
+        MessageBody::Broadcast {
+            to,
+            volatile,
+            packet,
+        } => (
+            to,
+            NodeMessage::Broadcast {
+                opts: NodeOpts {
+                    volatile: *volatile,
+                    ..opts(to)
+                },
+                packet: packet.clone(),
+            },
+        ),
+        MessageBody::Join { to, rooms } => (
+            to,
+            NodeMessage::Join {
+                opts: opts(to),
+                rooms: rooms.clone(),
+            },
+        ),
+        MessageBody::Leave { to, rooms } => (
+            to,
+            NodeMessage::Leave {
+                opts: opts(to),
+                rooms: rooms.clone(),
+            },
+        ),
+        MessageBody::Disconnect { to, all } => (
+            to,
+            NodeMessage::Disconnect {
+                opts: opts(to),
+                close: *all,
+            },
+        ),
+        MessageBody::Fetch { request, to } => (
+            to,
+            NodeMessage::Fetch {
+                request: request.as_str().to_owned(),
+                opts: opts(to),
+            },
+        ),
+        MessageBody::Ask {
+            request,
+            to,
+            wait,
+            packet,
+        } => (
+            to,
+            NodeMessage::Ask {
+                request: request.as_str().to_owned(),
+                opts: NodeOpts {
+                    timeout: Some(*wait),
+                    ..opts(to)
+                },
+                packet: packet.clone(),
+            },
+        ),
+        _ => return None,
+    };
+    Some((&to.namespace, message))
+}
+
+/// The answer to a request of a Node server. `None`: Node has no words for it, as for a client that does not answer.
+pub(super) fn answer(body: &MessageBody) -> Option<NodeMessage> {
+    Some(match body {
+        MessageBody::Fetched { request, sockets } => NodeMessage::Fetched {
+            request: request.as_str().to_owned(),
+            sockets: sockets.iter().map(socket).collect(),
+        },
+        MessageBody::Rooms { request, rooms } => NodeMessage::Rooms {
+            request: request.as_str().to_owned(),
+            rooms: rooms.clone(),
+        },
+        MessageBody::Asked { request, sockets } => NodeMessage::ClientCount {
+            request: request.as_str().to_owned(),
+            clients: sockets.len(),
+        },
+        MessageBody::Answered {
+            request,
+            failure: None,
+            args,
+            ..
+        } => NodeMessage::ClientAck {
+            request: request.as_str().to_owned(),
+            packet: NeutralPacket::clone(args),
+        },
+        _ => return None,
+    })
+}
+
+fn opts(to: &Address) -> NodeOpts {
+    NodeOpts {
+        rooms: to.rooms.clone(),
+        except: to.except.clone(),
+        ..NodeOpts::default()
+    }
+}
+
+fn socket(view: &SocketView) -> NodeSocket {
+    let own = Room::from(view.id);
+    NodeSocket {
+        id: view.id.as_str().to_owned(),
+        rooms: std::iter::once(own)
+            .chain(view.rooms.iter().cloned())
+            .collect(),
+        handshake: view.handshake.clone(),
+        data: view.data.clone(),
+    }
+}

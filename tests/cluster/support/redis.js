@@ -1,0 +1,44 @@
+// A Redis of our own, on a free port and with nothing on the disk.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+import { within } from "../../node/support/within.js";
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Starts a Redis, on a port that is free or on this one; `url` is its address. */
+export async function startRedis(again) {
+  const port = again ?? (await freePort());
+  const folder = mkdtempSync(join(tmpdir(), "koio-redis-"));
+  const args = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
+  const child = spawn("redis-server", args.map(String), { stdio: ["ignore", "pipe", "inherit"] });
+  const ready = new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line.includes("Ready to accept connections")) resolve();
+    });
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`redis-server ended with ${code}`)));
+  });
+  await within("Redis to start", ready);
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    async stop() {
+      child.kill();
+      await once(child, "exit");
+      rmSync(folder, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,122 @@
+// Servers of one cluster with the same methods, whichever they are made of: each method is one call of the server's own API.
+import { once } from "node:events";
+import { createServer } from "node:http";
+
+import { createAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
+import { Server } from "socket.io";
+
+import { ask, connect } from "../../node/support/client.js";
+import { start } from "../../node/support/server.js";
+
+/** The namespaces of all servers. */
+export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b"];
+
+/** A server of Node's with the stock adapter. */
+export async function nodeServer(url, { key = "socket.io" } = {}) {
+  const http = createServer();
+  const io = new Server(http);
+  const pub = createClient({ url });
+  const sub = pub.duplicate();
+  // Redis going away is what some tests are about.
+  for (const client of [pub, sub]) client.on("error", () => {});
+  await Promise.all([pub.connect(), sub.connect()]);
+  io.adapter(createAdapter(pub, sub, { key }));
+  for (const name of NAMESPACES) {
+    io.of(name).on("connection", (socket) => {
+      const { room, data } = socket.handshake.auth;
+      if (room) socket.join(room);
+      if (data) socket.data = data;
+    });
+  }
+  http.listen(0, "127.0.0.1");
+  await once(http, "listening");
+
+  const meant = (whom) => {
+    let { timeout, namespace = "/", to = [], except = [], local, volatile } = whom;
+    let emit = io.of(namespace);
+    if (timeout) emit = emit.timeout(timeout);
+    for (const room of to) emit = emit.to(room);
+    for (const room of except) emit = emit.except(room);
+    if (local) emit = emit.local;
+    if (volatile) emit = emit.volatile;
+    return emit;
+  };
+  return {
+    kind: "node",
+    io,
+    url: `http://127.0.0.1:${http.address().port}`,
+    emit: async (whom, event, value) => void meant(whom).emit(event, value),
+    async emitBinary(whom, event, value) {
+      meant(whom).emit(event, value, { deep: [value, Buffer.from([0, 255])] }, "text");
+    },
+    join: async (whom, room) => void meant(whom).socketsJoin(room),
+    leave: async (whom, room) => void meant(whom).socketsLeave(room),
+    disconnect: async (whom) => void meant(whom).disconnectSockets(),
+    async fetch(whom) {
+      const sockets = await meant(whom).fetchSockets();
+      return sockets.map(({ id, rooms, data, handshake }) => ({
+        id,
+        rooms: [...rooms].filter((room) => room !== id),
+        data,
+        query: handshake.query.name,
+        header: handshake.headers["x-test"],
+        auth: handshake.auth,
+      }));
+    },
+    ask(whom, event, value) {
+      return new Promise((resolve) => {
+        const answered = (error, values) => resolve({ values, failed: error !== null });
+        meant({ timeout: 5_000, ...whom }).emit(event, value, answered);
+      });
+    },
+    async askOne(whom, event, value) {
+      const [socket] = await meant(whom).fetchSockets();
+      return socket.timeout(5_000).emitWithAck(event, value);
+    },
+    /** How many servers it counts, in each namespace. */
+    servers: () => Promise.all(NAMESPACES.map((name) => io.of(name).adapter.serverCount())),
+    async stop() {
+      await io.close();
+      await Promise.allSettled([pub.quit(), sub.quit()]);
+    },
+  };
+}
+
+/** A server of koio's (src/bin/koio-cluster). */
+export async function koioServer(url, { key, alone } = {}) {
+  const env = { REDIS_URL: url, ...(key && { KEY: key }), ...(alone && { START_ALONE: "1" }) };
+  const process = await start("koio-cluster", [], /^listening on (http:.*)$/, env);
+  const address = process.match[1];
+  const control = await connect(`${address}/control`, "websocket", { lasting: true });
+  const call = async (event, ...args) => {
+    const [answer] = await ask(control, event, ...args);
+    if (answer?.error) throw new Error(`${event}: ${answer.error.code}: ${answer.error.message}`);
+    return answer;
+  };
+  return {
+    kind: "koio",
+    url: address,
+    process,
+    call,
+    emit: (...args) => call("emit", ...args),
+    emitBinary: (...args) => call("emit binary", ...args),
+    join: (...args) => call("join", ...args),
+    leave: (...args) => call("leave", ...args),
+    disconnect: (...args) => call("disconnect sockets", ...args),
+    async fetch(whom) {
+      const { sockets, missing } = await call("fetch", whom);
+      if (missing.length > 0) throw new Error(`missing: ${missing}`);
+      return sockets;
+    },
+    async ask(whom, event, value) {
+      const { values, failed, missing } = await call("ask", whom, event, value);
+      return { values, failed: failed + missing.length > 0, missing };
+    },
+    askOne: (...args) => call("ask one", ...args),
+    async stop(signal = "SIGTERM") {
+      control.disconnect();
+      await process.stop(signal);
+    },
+  };
+}
