@@ -258,9 +258,10 @@ impl SocketDriver {
         }
     }
 
-    /// Whether nothing runs whose answer could reach the client.
+    /// Whether nothing runs, and no [`Ack`](crate::Ack) is held, whose answer could reach the client: one that has left its
+    /// namespace is not answered any more.
     pub(super) fn is_drained(&self) -> bool {
-        self.running.is_none() || !self.is_open()
+        !self.is_open() || self.running.is_none() && !self.socket.owes_answers()
     }
 
     /// Counts events that no handler runs for, because the server shuts down.
