@@ -73,6 +73,12 @@ pub(crate) trait Transport: Send {
         frames: &mut dyn FrameSource,
     ) -> Poll<Result<(), TransportLost>>;
 
+    /// Whether bytes of an answer are still leaving, behind which the client gets its ping. Always false unless the transport
+    /// waits for requests.
+    fn is_answering(&self) -> bool {
+        false
+    }
+
     /// Whether bytes were written since the last call. Distinguishes a slow client from one that does not read at all.
     fn has_progressed(&mut self) -> bool {
         false

@@ -72,11 +72,20 @@ impl Pattern {
         Ok(Some(pattern))
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             PathPart::Parameter(name) => Some(name.as_str()),
             PathPart::Literal(_) => None,
         })
+    }
+
+    /// The bytes of the shortest namespace that [matches](Self::matches): a parameter has one at least.
+    pub(crate) fn shortest(&self) -> usize {
+        let parts = self.parts.iter().map(|part| match part {
+            PathPart::Parameter(_) => 2,
+            PathPart::Literal(text) => text.len().saturating_add(1),
+        });
+        parts.sum()
     }
 
     /// Whether a namespace is one of these.

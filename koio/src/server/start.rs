@@ -100,7 +100,7 @@ impl Io {
         if let Some(broker) = &broker {
             broker.check()?;
         }
-        let events = setup.freeze(config.socket.event_queue)?;
+        let events = setup.freeze(&config.socket)?;
         core.declare(events.declared());
         let clients = Clients::new(Arc::clone(&core), events, on_session_expired);
         core.local.observers.add(observers);

@@ -19,14 +19,9 @@ pub(crate) struct Connection<M> {
     requested: AtomicBool,
     /// See [`unread`](Self::unread).
     unread: AtomicU32,
-    /// The [`Ack`](crate::Ack)s that handlers hold, and [`DRAINING`].
-    acks: AtomicU32,
     /// Boxed, since it is empty nearly always.
     close_requests: Mutex<Option<Box<CloseRequests<M>>>>,
 }
-
-/// The bit of `Connection::acks` that says that the session's task waits for the last of them.
-const DRAINING: u32 = 1 << 31;
 
 /// Requests to the session's task, from other tasks and from the handlers that it runs.
 pub(super) struct CloseRequests<M> {
@@ -57,7 +52,6 @@ impl<M> Connection<M> {
             request,
             requested: AtomicBool::new(false),
             unread: AtomicU32::new(0),
-            acks: AtomicU32::new(0),
             close_requests: Mutex::default(),
         }
     }
@@ -71,25 +65,6 @@ impl<M> Connection<M> {
     /// The bytes that wait for handlers, if the connection is not read for them: `read_ahead`.
     pub(super) fn unread(&self) -> Option<u32> {
         Some(self.unread.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
-    }
-
-    /// An [`Ack`](crate::Ack) was handed out, with which the client's event will be answered.
-    pub(super) fn ack_taken(&self) {
-        // A count beyond the mark would need 2^31 events in memory.
-        self.acks.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// An [`Ack`](crate::Ack) has answered, or will not.
-    pub(super) fn ack_dropped(&self) {
-        // `AcqRel`: the task that sees the count at zero sees the answer too.
-        if self.acks.fetch_sub(1, Ordering::AcqRel) == DRAINING + 1 {
-            self.session.wake();
-        }
-    }
-
-    /// Whether an [`Ack`](crate::Ack) is held. From here on the last one wakes the session's task.
-    pub(super) fn owes_answers(&self) -> bool {
-        self.acks.fetch_or(DRAINING, Ordering::AcqRel) & !DRAINING > 0
     }
 
     pub(super) fn request_close(&self, socket: M, reason: CloseReason) {

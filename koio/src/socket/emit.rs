@@ -87,16 +87,25 @@ impl Emit {
     }
 
     /// Adds the sockets in this room; a socket id is the room of that socket. An emit without a room goes to all
-    /// sockets of the namespace.
+    /// sockets of the namespace. Behind [`Socket::only`] it goes to that socket, and to those in the room.
     pub fn to(mut self, room: impl Into<Room>) -> Self {
+        self.name_only();
         self.target.rooms.push(room.into());
         self
     }
 
     /// Leaves out the sockets in this room.
     pub fn except(mut self, room: impl Into<Room>) -> Self {
+        self.name_only();
         self.target.except.push(room.into());
         self
+    }
+
+    /// The only recipient so far becomes one of those that are named: by its room, which bears its id.
+    fn name_only(&mut self) {
+        if let Some(socket) = self.only.take() {
+            self.target.rooms.push(socket.id().into());
+        }
     }
 
     /// Drops the event for every recipient that can't take it at once: its network is busy, or it polls and has no

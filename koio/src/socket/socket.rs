@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU32, Ordering},
     },
 };
 
@@ -34,6 +34,9 @@ const CONNECTING: u8 = 0;
 const CONNECTED: u8 = 1;
 const CLOSED: u8 = 2;
 
+/// The bit of `held_acks` that says that the session's task waits for the last of them.
+const DRAINING: u32 = 1 << 31;
+
 /// One client in one namespace, until it disconnects. Cloning costs a reference count; a clone may be kept and
 /// used after the socket has closed: emits then fail as [closed](crate::Error::is_closed).
 ///
@@ -49,6 +52,8 @@ struct SocketInner {
     /// The answer to its CONNECT; the values are [`Accept`](super::Accept)'s.
     connect_answer: AtomicU8,
     state: AtomicU8,
+    /// The [`Ack`](crate::Ack)s that handlers hold, and [`DRAINING`].
+    held_acks: AtomicU32,
     acks: PendingAcks,
     /// Boxed, since most sockets have none.
     extras: Mutex<Option<Box<SocketExtras>>>,
@@ -70,6 +75,7 @@ impl Socket {
             handshake,
             connect_answer: AtomicU8::new(0),
             state: AtomicU8::new(CONNECTING),
+            held_acks: AtomicU32::new(0),
             acks: PendingAcks::default(),
             extras: Mutex::default(),
         }));
@@ -300,12 +306,21 @@ impl Socket {
 
     /// An [`Ack`](crate::Ack) is handed out for an event of this client. A shutdown waits for it.
     pub(crate) fn ack_taken(&self) {
-        self.0.connection.ack_taken();
+        // A count beyond the mark would need 2^31 events in memory.
+        self.0.held_acks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// That [`Ack`](crate::Ack) has answered, or will not.
     pub(crate) fn ack_dropped(&self) {
-        self.0.connection.ack_dropped();
+        // `AcqRel`: the task that sees the count at zero sees the answer too.
+        if self.0.held_acks.fetch_sub(1, Ordering::AcqRel) == DRAINING + 1 {
+            self.session().wake();
+        }
+    }
+
+    /// Whether an [`Ack`](crate::Ack) is held. From here on the last one wakes the session's task.
+    pub(super) fn owes_answers(&self) -> bool {
+        self.0.held_acks.fetch_or(DRAINING, Ordering::AcqRel) & !DRAINING > 0
     }
 
     /// The observers of the server that it belongs to.

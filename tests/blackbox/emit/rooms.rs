@@ -392,3 +392,19 @@ async fn the_disconnect_handler_still_sees_the_rooms() {
             .await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_room_behind_only_adds_to_it_and_except_takes_away() {
+    let mut cast = Cast::new().await;
+    let cid = cast.memory.find("/", cast.id("cid"));
+    cid.only().to("red").emit("news", ()).expect("an emit");
+    assert_eq!(cast.heard().await, ["ann", "ben", "cid"]);
+    let ann = cast.memory.find("/", cast.id("ann"));
+    ann.only().except("red").emit("news", ()).ok();
+    assert_eq!(cast.heard().await, [""; 0]);
+    ann.only()
+        .except("green")
+        .emit("news", ())
+        .expect("an emit");
+    assert_eq!(cast.heard().await, ["ann"]);
+}

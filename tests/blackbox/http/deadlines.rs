@@ -257,8 +257,22 @@ async fn an_answer_that_is_not_read_is_cut_at_the_write_timeout_and_its_session_
 
 #[tokio::test]
 async fn an_answer_that_is_read_slowly_is_not_cut() {
+    is_read_slowly(big_answers).await;
+}
+
+#[tokio::test]
+async fn no_pong_is_missed_while_the_bytes_of_an_answer_leave() {
+    // It is read for longer than these.
+    is_read_slowly(|io| {
+        let io = io.ping_interval(Duration::from_millis(100));
+        big_answers(io.ping_timeout(Duration::from_millis(500)))
+    })
+    .await;
+}
+
+async fn is_read_slowly(limits: fn(Io) -> Io) {
     for way in [SHORT_WAY, LONG_WAY] {
-        let scene = Scene::alone(big_answers).await;
+        let scene = Scene::alone(limits).await;
         let (mut session, mut stream) = big_poll(&scene, way).await;
         let mut all = Vec::new();
         let mut block = vec![0; 400_000];
@@ -273,7 +287,13 @@ async fn an_answer_that_is_read_slowly_is_not_cut() {
             }
             all.extend_from_slice(&block[..filled]);
         }
+        let counts = scene.server.handle.counts();
+        assert_eq!(
+            (counts.deadlines_missed, counts.answers_cut),
+            (0, 0),
+            "{way}"
+        );
         session.send(r#"421["echo",1]"#).await;
-        session.expect("431[1]").await;
+        while !session.get().await.text().contains("431[1]") {}
     }
 }

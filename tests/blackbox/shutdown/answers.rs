@@ -124,6 +124,29 @@ async fn an_ack_that_another_task_holds_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_ack_whose_client_leaves_the_namespace_is_not_waited_for() {
+    for transport in client::BOTH {
+        let (_record, memory, mut peer) = opened(transport).await;
+        peer.send(r#"421["later",60000]"#).await;
+        // Its handler has returned.
+        peer.send(r#"422["work",1,0]"#).await;
+        peer.expect("432[1]").await;
+        let started = Instant::now();
+        let ending = shut_down(&memory);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!ending.is_finished());
+        peer.send("41").await;
+        ends(peer).await;
+        ending.await.expect("a shutdown");
+        assert!(
+            started.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            started.elapsed()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ack_that_nobody_sends_is_waited_for_until_the_deadline() {
     let (record, memory, mut peer) = opened(Transport::WebSocket).await;
     peer.send(r#"421["later",3000]"#).await;

@@ -68,6 +68,26 @@ impl Machine {
         }
     }
 
+    /// Whether the client's pong has not come in its time.
+    pub(crate) fn misses_pong(&self, now: Instant) -> bool {
+        match &self.phase {
+            SessionPhase::Open(heartbeat) => {
+                heartbeat.missed(self.config.ping_timeout, now).is_some()
+            }
+            SessionPhase::Closing(_) | SessionPhase::Gone => false,
+        }
+    }
+
+    /// The ping waits behind bytes that are leaving by another task, which cuts them if they do not: the pong has its time
+    /// from now on.
+    pub(crate) fn await_pong_again(&mut self, now: Instant) {
+        let timeout = self.config.ping_timeout;
+        if let SessionPhase::Open(heartbeat) = &mut self.phase {
+            let waited = heartbeat.missed(timeout, now).unwrap_or_default();
+            heartbeat.rest(waited);
+        }
+    }
+
     fn message_pace(&self) -> Pace {
         self.config.message_pace()
     }

@@ -96,6 +96,10 @@ impl SessionTask {
                 self.machine.returned();
                 continue;
             }
+            if self.machine.misses_pong(now) && self.transport.is_answering() {
+                self.machine.await_pong_again(now);
+                continue;
+            }
             if !self.handle(Input::Tick { caught_up }) {
                 break;
             }

@@ -5,6 +5,7 @@ mod auth;
 pub(crate) mod call;
 pub(crate) mod from_event;
 mod params;
+mod params_shape;
 pub(crate) mod requirements;
 mod state;
 

@@ -11,7 +11,9 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{args::Args, from_event::FromEvent, requirements::Requirements};
+use super::{
+    args::Args, from_event::FromEvent, params_shape::ParamsShape, requirements::Requirements,
+};
 use crate::{Error, Result, ids::Pattern, router::context::Context};
 
 /// The parameters of the client's namespace: of `/room/{id}` the `id`.
@@ -39,7 +41,8 @@ use crate::{Error, Result, ids::Pattern, router::context::Context};
 ///
 /// A parameter is the client's text, not decoded, and never empty. If one does not fit, a connection is refused and an
 /// event answered `bad_request`, so take them in the `connection` handler at the latest; a middleware reads them with
-/// [`Context::params`]. A handler with `Params` in a namespace without parameters is an error at the start.
+/// [`Context::params`]. A handler with `Params` in a namespace without parameters is an error at the start, and so
+/// is a `T` that no parameters of the namespace can be: a tuple of two where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params<T>(pub T);
 
@@ -57,7 +60,7 @@ impl<T: DeserializeOwned + Send> FromEvent for Params<T> {
     }
 
     fn requires(requirements: &mut Requirements) {
-        requirements.params();
+        requirements.params(ParamsShape::of::<T>());
     }
 }
 

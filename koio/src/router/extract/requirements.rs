@@ -2,6 +2,8 @@
 
 use std::any::{TypeId, type_name};
 
+use super::params_shape::ParamsShape;
+
 /// What the type of an argument requires, checked at the start.
 ///
 /// A type of yours that implements [`FromEvent`](crate::FromEvent) with the help of others passes their requirements
@@ -47,8 +49,8 @@ pub(crate) enum Requirement {
     Ack,
     /// The reason of a disconnect.
     CloseReason,
-    /// A namespace with parameters.
-    Params,
+    /// A namespace with parameters, which fit this shape.
+    Params(ParamsShape),
 }
 
 impl Requirements {
@@ -78,8 +80,8 @@ impl Requirements {
         self.all.push(Requirement::CloseReason);
     }
 
-    pub(crate) fn params(&mut self) {
-        self.all.push(Requirement::Params);
+    pub(crate) fn params(&mut self, shape: ParamsShape) {
+        self.all.push(Requirement::Params(shape));
     }
 
     pub(crate) fn all(&self) -> &[Requirement] {

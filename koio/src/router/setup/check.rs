@@ -11,7 +11,7 @@ use crate::{
     ids::Pattern,
     router::{extract::requirements::Requirement, pipeline::Route},
     socket::{Concurrency, speakable, with_slash},
-    wire::is_reserved,
+    wire::{PacketLimits, is_reserved, shortened},
 };
 
 /// All problems that were found: they are reported together.
@@ -150,9 +150,7 @@ pub(crate) fn handlers(
     for route in &namespace.parts.routes {
         name(route, problems);
         arguments(route, states, problems);
-        if namespace.pattern.is_none() {
-            parameters(path, route, problems);
-        }
+        parameters(path, namespace.pattern.as_ref(), route, problems);
         answer(route, problems);
         if route.also {
             continue;
@@ -274,7 +272,7 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
                         if connection { "; what it gives as `auth` is `Auth<T>`" } else { "" }
                     ));
                 }
-                Requirement::Argument(_) | Requirement::Params => {}
+                Requirement::Argument(_) | Requirement::Params(_) => {}
                 Requirement::Auth => {
                     if !connection {
                         problems.add(format!(
@@ -317,15 +315,60 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
     }
 }
 
-/// Checks that no argument is a `Params`, in a namespace without parameters.
-fn parameters(path: &str, route: &Route, problems: &mut Problems) {
+/// Checks that each argument that is a `Params` fits the parameters of the namespace.
+fn parameters(path: &str, pattern: Option<&Pattern>, route: &Route, problems: &mut Problems) {
     for argument in &route.arguments {
-        let requirements = argument.requirements.all();
-        if requirements.contains(&Requirement::Params) {
+        for requirement in argument.requirements.all() {
+            let Requirement::Params(shape) = requirement else {
+                continue;
+            };
+            let Some(pattern) = pattern else {
+                problems.add(format!(
+                    "{} takes `{}`, a `Params`, but there are no parameters in `{path}`: they are in `/room/{{id}}`, for \
+                     example",
+                    route.meta, argument.name
+                ));
+                continue;
+            };
+            let names: Vec<_> = pattern.names().collect();
+            if let Some(misfit) = shape.misfit(&names) {
+                problems.add(format!(
+                    "{} takes `{}: {}`, which can't be read in `{path}`: it {misfit}",
+                    route.meta, argument.name, argument.type_name
+                ));
+            }
+        }
+    }
+}
+
+/// Checks that clients can ask for the namespaces, and send the events: longer names are refused.
+pub(crate) fn lengths(
+    namespace: &CheckedNamespace,
+    limits: &PacketLimits,
+    problems: &mut Problems,
+) {
+    let path = &namespace.path;
+    // Of a pattern, no parameter is empty.
+    let shortest = match &namespace.pattern {
+        Some(pattern) => pattern.shortest(),
+        None => path.len(),
+    };
+    if let Err(breach) = limits.check_namespace(shortest) {
+        problems.add(format!(
+            "no client can enter `{}`, a {breach}: raise it with `.config(|config| \
+             config.socket.packets.namespace = {shortest})`",
+            shortened(path)
+        ));
+    }
+    for Route { meta, .. } in &namespace.parts.routes {
+        if matches!(meta.event, "connection" | "disconnect") {
+            continue;
+        }
+        if let Err(breach) = limits.check_event(meta.event.len()) {
             problems.add(format!(
-                "{} takes `{}`, a `Params`, but there are no parameters in `{path}`: they are in `/room/{{id}}`, for \
-                 example",
-                route.meta, argument.name
+                "{meta} takes an event that no client can send, an {breach}: raise it with `.config(|config| \
+                 config.socket.packets.event = {})`",
+                meta.event.len()
             ));
         }
     }

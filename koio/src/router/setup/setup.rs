@@ -28,7 +28,7 @@ use crate::{
             layer::PipelineLayer,
         },
     },
-    socket::Concurrency,
+    socket::{Concurrency, SocketConfig},
 };
 
 /// State, middleware, handlers and namespaces: the half of [`Io`](crate::Io) that is about events.
@@ -155,8 +155,9 @@ impl Setup {
 
     /// Checks everything and makes the event table of it. Some tower layers start a task, so this is to be called in a
     /// runtime.
-    /// `event_queue` is that option of the server.
-    pub(crate) fn freeze(self, event_queue: usize) -> Result<Arc<EventTable>> {
+    /// `limits`: the options of the server.
+    pub(crate) fn freeze(self, limits: &SocketConfig) -> Result<Arc<EventTable>> {
+        let event_queue = limits.event_queue;
         let description = self.describe();
         let Self {
             states,
@@ -177,6 +178,7 @@ impl Setup {
             check::handlers(namespace, &states, &mut problems);
             check::concurrency(namespace.parts.concurrency, event_queue, &mut problems);
             check::own_concurrency(namespace, event_queue, &mut problems);
+            check::lengths(namespace, &limits.packets, &mut problems);
         }
         problems.into_result()?;
 

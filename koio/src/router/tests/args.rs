@@ -7,6 +7,7 @@ use crate::router::Requirements;
 use crate::router::Route;
 use crate::router::Setup;
 use crate::router::Try;
+use crate::socket::SocketConfig;
 use crate::{
     Args, Context, FromEvent, Handshake, Result, Socket, State,
     router::private::{Call, IntoReply as _, Meta, Out},
@@ -198,7 +199,7 @@ async fn a_type_of_the_users_own_may_be_an_argument() {
 fn a_missing_requirement_is_found_at_the_start_through_aliases_and_wrappers() {
     type Alias = Try<Repository>;
     let setup = Setup::new().handlers(taking("db", |_: Alias| ()));
-    let error = setup.freeze(256).unwrap_err();
+    let error = setup.freeze(&SocketConfig::default()).unwrap_err();
     assert!(error.is_setup());
     assert!(
         error

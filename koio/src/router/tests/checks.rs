@@ -3,6 +3,7 @@
 use crate::router::Route;
 use crate::router::Setup;
 use crate::router::Try;
+use crate::socket::SocketConfig;
 use crate::{
     Ack, Auth, CloseReason, Error, FromEvent, Namespace, Params, Reply, State,
     router::private::{HasValue as _, Meta, Returns},
@@ -30,7 +31,7 @@ fn taking<T: FromEvent>(event: &'static str) -> Route {
 }
 
 fn refused(setup: Setup) -> String {
-    let error = setup.freeze(256).unwrap_err();
+    let error = setup.freeze(&SocketConfig::default()).unwrap_err();
     assert!(error.is_setup());
     error.message().to_owned()
 }
@@ -62,6 +63,65 @@ fn a_second_handler_for_an_event_names_both() {
 }
 
 #[test]
+fn a_params_that_no_parameters_can_be_is_refused_with_its_file_and_line() {
+    let of_one = |route: Route| route.namespace("/room/{id}");
+    let why =
+        "which can't be read in `/room/{id}`: it is a tuple of 2, and the parameters are 1: `id`";
+    assert_refused(of_one(taking::<Params<(u32, u32)>>("event")), why);
+    assert_refused(of_one(taking::<Try<Params<(u32, u32)>>>("event")), why);
+    let of_two = taking::<Params<u32>>("event").namespace("/{team}/{room}");
+    assert_refused(of_two, "it is one value, and there are 2: `team`, `room`");
+    for fits in [
+        of_one(taking::<Params<u32>>("a")),
+        of_one(taking::<Params<(u32,)>>("b")),
+        of_one(taking::<Params<std::collections::HashMap<String, String>>>(
+            "c",
+        )),
+        taking::<Params<(u32, u32)>>("d").namespace("/{team}/{room}"),
+    ] {
+        let setup = Setup::new().handlers(fits);
+        assert!(setup.freeze(&SocketConfig::default()).is_ok());
+    }
+}
+
+#[test]
+fn a_name_that_no_client_can_send_is_refused_with_both_numbers() {
+    let mut limits = SocketConfig::default();
+    limits.packets.namespace = 10;
+    limits.packets.event = 10;
+    let refused = |setup: Setup| setup.freeze(&limits).unwrap_err().message().to_owned();
+    let problem = refused(Setup::new().namespace("/eleven-byte", Namespace::new()));
+    for part in [
+        "no client can enter `/eleven-byte`",
+        "namespace of 12 bytes (packets.namespace 10)",
+        "config.socket.packets.namespace = 12",
+    ] {
+        assert!(problem.contains(part), "{part}: {problem}");
+    }
+    let patterned = "/a/{id}/{other}/bcde";
+    let problem = refused(Setup::new().namespace(patterned, Namespace::new()));
+    assert!(
+        problem.contains("of 11 bytes (packets.namespace 10)"),
+        "{problem}"
+    );
+    let problem = refused(Setup::new().handlers(route("eleven byte", "app::handler")));
+    for part in [
+        "`app::handler` (src/app.rs:7)",
+        "event name of 11 bytes (packets.event 10)",
+        "config.socket.packets.event = 11",
+    ] {
+        assert!(problem.contains(part), "{part}: {problem}");
+    }
+    let fits = Setup::new()
+        .namespace("/{a}/{b}", Namespace::new())
+        .handlers(vec![
+            route("ten bytes!", "app::handler"),
+            route("disconnect", "app::gone"),
+        ]);
+    assert!(fits.freeze(&limits).is_ok());
+}
+
+#[test]
 fn a_concurrency_that_no_server_could_have_is_refused_with_its_limits() {
     let limits = "at least 1 and at most 1024 events";
     for events in [0, 1_025] {
@@ -80,7 +140,12 @@ fn a_concurrency_that_no_server_could_have_is_refused_with_its_limits() {
             "{problem}"
         );
     }
-    assert!(Setup::new().concurrency(256).freeze(256).is_ok());
+    assert!(
+        Setup::new()
+            .concurrency(256)
+            .freeze(&SocketConfig::default())
+            .is_ok()
+    );
     let problem = refused(Setup::new().concurrency(257));
     assert!(problem.contains("`event_queue`, which is 256"), "{problem}");
     assert!(problem.contains("event_queue = 257"), "{problem}");
@@ -93,7 +158,7 @@ fn a_concurrency_that_no_server_could_have_is_refused_with_its_limits() {
 #[test]
 fn the_nearest_concurrency_counts_and_the_least_of_several_handlers() {
     let limits = |setup: Setup, namespace: &str| {
-        let table = setup.freeze(256).unwrap();
+        let table = setup.freeze(&SocketConfig::default()).unwrap();
         let events = std::sync::Arc::clone(table.namespace(namespace).unwrap());
         move |event: &str| events.entry(event.as_bytes()).limit().get()
     };
@@ -118,7 +183,7 @@ fn the_nearest_concurrency_counts_and_the_least_of_several_handlers() {
     let club = limits(setup().namespace("/club", club), "/club");
     assert_eq!(["report", "print", "unknown"].map(club), [2, 8, 8]);
     let plain = Setup::new().handlers(route("plain", "app::c"));
-    let table = plain.freeze(256).unwrap();
+    let table = plain.freeze(&SocketConfig::default()).unwrap();
     assert!(!table.namespace("/").unwrap().may_overlap);
 }
 
@@ -129,7 +194,7 @@ fn a_second_handler_is_fine_elsewhere_and_with_also() {
     assert!(
         Setup::new()
             .handlers(vec![route("join", "app::a"), elsewhere, also])
-            .freeze(256)
+            .freeze(&SocketConfig::default())
             .is_ok()
     );
 }
@@ -160,7 +225,7 @@ fn a_missing_state_is_found() {
         Setup::new()
             .state(Db)
             .handlers(taking::<State<Db>>("event"))
-            .freeze(256)
+            .freeze(&SocketConfig::default())
             .is_ok()
     );
 }
@@ -204,7 +269,7 @@ fn auth_outside_of_connection_is_found() {
     assert!(
         Setup::new()
             .handlers(taking::<Auth<String>>("connection"))
-            .freeze(256)
+            .freeze(&SocketConfig::default())
             .is_ok()
     );
 }
@@ -218,7 +283,7 @@ fn a_close_reason_outside_of_disconnect_is_found() {
     assert!(
         Setup::new()
             .handlers(taking::<CloseReason>("disconnect"))
-            .freeze(256)
+            .freeze(&SocketConfig::default())
             .is_ok()
     );
 }
@@ -245,13 +310,13 @@ fn an_ack_with_a_return_value_is_found() {
     assert!(
         Setup::new()
             .handlers(returning!(taking::<Ack>("event"), crate::Result<()>))
-            .freeze(256)
+            .freeze(&SocketConfig::default())
             .is_ok()
     );
     assert!(
         Setup::new()
             .handlers(returning!(taking::<Ack>("event"), Result<(), u8>))
-            .freeze(256)
+            .freeze(&SocketConfig::default())
             .is_ok()
     );
 }
@@ -305,13 +370,13 @@ fn malformed_and_overlapping_patterns_are_found() {
     assert!(
         with("/room/{id}")
             .namespace("/room/{id}/{seat}", Namespace::new())
-            .freeze(256)
+            .freeze(&SocketConfig::default())
             .is_ok()
     );
     assert!(
         with("/room/{id}")
             .namespace("/room/lobby", Namespace::new())
-            .freeze(256)
+            .freeze(&SocketConfig::default())
             .is_ok()
     );
 }
@@ -327,7 +392,12 @@ fn parameters_where_there_are_none_are_found() {
         "there are no parameters in `/chat`",
     );
     let event = taking::<Params<u8>>("disconnect").namespace("/room/{id}");
-    assert!(Setup::new().handlers(event).freeze(256).is_ok());
+    assert!(
+        Setup::new()
+            .handlers(event)
+            .freeze(&SocketConfig::default())
+            .is_ok()
+    );
 }
 
 #[test]
@@ -341,7 +411,7 @@ fn all_problems_are_reported_together() {
 fn the_start_fails_with_an_error_that_main_can_print() {
     let error: Error = Setup::new()
         .handlers(route("connect", "app::a"))
-        .freeze(256)
+        .freeze(&SocketConfig::default())
         .unwrap_err();
     assert!(format!("{error:?}").starts_with("setup: `app::a` (src/app.rs:7) takes `connect`"));
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::fake::Server;
 use crate::router::Route;
+use crate::socket::SocketConfig;
 use crate::{
     Reply,
     router::{Setup, private::Meta, setup::handlers::Routed, setup::setup::unlisted},
@@ -49,7 +50,7 @@ fn a_handler_that_is_in_no_list_is_reported() {
 #[test]
 fn a_function_that_is_discovered_and_listed_is_found_twice() {
     let setup = Setup::discover().handlers(Attributed {}.route());
-    let error = setup.freeze(256).unwrap_err();
+    let error = setup.freeze(&SocketConfig::default()).unwrap_err();
     assert!(
         error.message().contains("is listed twice in `/`"),
         "{error}"

@@ -106,7 +106,7 @@ impl Server {
     }
 
     pub(crate) fn start_with(namespace: &str, auth: &str, setup: Setup) -> Self {
-        let table = setup.freeze(256).unwrap();
+        let table = setup.freeze(&SocketConfig::default()).unwrap();
         let captured = Arc::new(Captured::default());
         let core = ServerCore::new();
         let clients = || {

@@ -418,7 +418,7 @@ impl Upstream for Client {
     }
 
     fn is_drained(&self) -> bool {
-        !self.connection.owes_answers() && self.drivers.iter().all(SocketDriver::is_drained)
+        self.drivers.iter().all(SocketDriver::is_drained)
     }
 
     fn on_close(&mut self, reason: CloseReason) {

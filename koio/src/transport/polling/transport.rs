@@ -183,6 +183,10 @@ impl Transport for PollingTransport {
         self.inbox.last_answer()
     }
 
+    fn is_answering(&self) -> bool {
+        self.inbox.progress().is_unsent()
+    }
+
     fn overtakes_answer(&mut self) -> bool {
         let progress = self.inbox.progress();
         progress.is_unsent() && progress.overtaken()
