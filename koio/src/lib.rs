@@ -215,7 +215,8 @@ pub mod recovery {
     //!   `disconnect` handlers run at the loss.
     //! - What is sent meanwhile to its rooms, to its id or to its namespace is kept for it, attachments too. Not kept are volatile
     //!   events, and those that wait for an answer, which end as [disconnected](crate::Error::is_disconnected).
-    //! - When it returns in time, middleware and the `connection` handler run again, with
+    //! - When it returns in time, middleware and the `connection` handler run again (behind the `disconnect` handlers of the loss,
+    //!   for which it waits up to half of [`connect_timeout`](crate::config::SocketConfig::connect_timeout)), with
     //!   [`Socket::recovered`](crate::Socket::recovered) true. The socket has the id, the rooms and the
     //!   [`data`](crate::Socket::data) of before, and the client is sent what it has missed, in order and ahead of anything new:
     //!   no gap, no duplicate. If the middleware refuses it, its session waits on for the rest of its time.

@@ -12,6 +12,7 @@ use super::{
     dispatch::{Accept, Dispatch},
     event_queue::{EventQueue, HeldEvents},
     held_up::LongWait,
+    recovery::HandlersEnd,
     running::{Polled, RunningHandlers},
     socket::Socket,
 };
@@ -48,6 +49,7 @@ struct Closing {
 impl Drop for SocketDriver {
     fn drop(&mut self) {
         self.socket.close();
+        self.socket.handlers_ended();
     }
 }
 
@@ -59,8 +61,21 @@ pub(super) enum Progress {
 }
 
 impl SocketDriver {
-    pub(super) fn new(socket: Socket, mut dispatch: Box<dyn Dispatch>) -> Self {
-        let connecting = dispatch.connect(&socket, Accept::new(socket.clone()));
+    /// `before`: the end of the handlers of the socket that a client has come back to.
+    pub(super) fn new(
+        socket: Socket,
+        mut dispatch: Box<dyn Dispatch>,
+        before: Option<HandlersEnd>,
+    ) -> Self {
+        let mut connecting = dispatch.connect(&socket, Accept::new(socket.clone()));
+        if let Some(before) = before {
+            // Else a `disconnect` handler could undo what the `connection` handler of the same id has done.
+            let at_most = socket.core().config().connect_timeout / 2;
+            connecting = Box::pin(async move {
+                let _ = tokio::time::timeout(at_most, before).await;
+                connecting.await;
+            });
+        }
         Self {
             socket,
             running: RunningHandlers::new(connecting, dispatch.may_overlap()),

@@ -194,7 +194,7 @@ fn scene() -> Scene {
     let script = Arc::<Script>::default();
     let dispatch = Box::new(ScriptedDispatch(Arc::clone(&script)));
     let mut scene = Scene {
-        driver: SocketDriver::new(socket, dispatch),
+        driver: SocketDriver::new(socket, dispatch, None),
         script,
         task: Arc::default(),
         core,

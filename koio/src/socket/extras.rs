@@ -1,6 +1,8 @@
 //! The part of a socket that is allocated on its first use.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, convert::Infallible, sync::Arc};
+
+use tokio::sync::oneshot;
 
 use super::{recovery::SocketRecovery, type_map::TypeMap};
 use crate::ids::Room;
@@ -14,6 +16,8 @@ pub(super) struct SocketExtras {
     pub(super) data: Option<Arc<str>>,
     /// What recovery knows of it.
     pub(super) recovery: Option<Box<SocketRecovery>>,
+    /// Dropped when the handlers of a socket have ended whose connection was lost.
+    pub(super) handlers: Option<oneshot::Sender<Infallible>>,
     /// See [`Socket::recovered`](crate::Socket::recovered).
     pub(super) recovered: bool,
     /// The rooms it was in when it closed, for the disconnect handler.

@@ -182,3 +182,38 @@ async fn a_connection_that_is_lost_while_middleware_decides_gives_the_session_ba
     assert!(back.recovered);
     back.expect(&[json!(["missed"])]).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_handler_starts_when_the_disconnect_handler_of_the_loss_has_ended() {
+    for takes_over in [false, true] {
+        let log = Log::default();
+        let (connected, left) = (Arc::clone(&log), Arc::clone(&log));
+        let io = Io::new().recovery(Recovery::new(TIME));
+        let memory = Memory::new(
+            io.on("connection", move |_ctx: Context| {
+                connected
+                    .lock()
+                    .expect("no panic")
+                    .push("connection".to_owned());
+                async { Result::Ok(()) }
+            })
+            .on("disconnect", move |_ctx: Context| {
+                let left = Arc::clone(&left);
+                async move {
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                    left.lock().expect("no panic").push("disconnect".to_owned());
+                    Result::Ok(())
+                }
+            }),
+        );
+        let client = Client::new(&memory, Transport::WebSocket).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (kept, _stale) = match takes_over {
+            true => (client.kept.clone(), Some(client)),
+            false => (client.lose(&memory).await, None),
+        };
+        let back = Client::returning(&memory, Transport::WebSocket, kept).await;
+        assert!(back.recovered);
+        assert_eq!(taken(&log), ["connection", "disconnect", "connection"]);
+    }
+}

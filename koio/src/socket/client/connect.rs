@@ -54,14 +54,13 @@ impl Client {
         let socket = self.core().local.enter(name, |namespace| {
             Socket::new(id, namespace, connection, auth)
         });
-        if let Some(session) = returning {
-            socket.restore(session);
-        }
+        let before = returning.and_then(|session| socket.restore(session));
         if self.drivers.is_empty() {
             // Most clients are in one namespace; `Vec::push` alone would allocate space for four.
             self.drivers.reserve_exact(1);
         }
-        self.drivers.push(SocketDriver::new(socket, dispatch));
+        self.drivers
+            .push(SocketDriver::new(socket, dispatch, before));
         Ok(())
     }
 

@@ -32,3 +32,4 @@ pub(super) use in_socket::SocketRecovery;
 pub(super) use log::NamespaceLog;
 pub(super) use server::ServerRecovery;
 pub(super) use session::LostSession;
+pub(super) use table::HandlersEnd;

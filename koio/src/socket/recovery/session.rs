@@ -3,13 +3,14 @@
 use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use super::{
     in_socket::{Returning, SocketRecovery},
     log::NamespaceLog,
     record::SessionRecord,
     stays::Stays,
-    table::WaitingSession,
+    table::{HandlersEnd, WaitingSession},
 };
 use crate::{
     engine::{CloseReason, OrderedSends},
@@ -69,6 +70,16 @@ impl Socket {
         extras.as_ref().is_some_and(|extras| extras.recovered)
     }
 
+    /// Its handlers have ended: those of the socket that its client comes back to may start.
+    pub(in crate::socket) fn handlers_ended(&self) {
+        if self.log().is_some() {
+            let mut extras = self.extras();
+            let running = extras.as_mut().and_then(|extras| extras.handlers.take());
+            drop(extras);
+            drop(running);
+        }
+    }
+
     /// Whether its connection handler runs without middleware: its client has come back.
     pub(crate) fn skips_middleware(&self) -> bool {
         let recovery = self.core().local.recovery.get();
@@ -80,11 +91,10 @@ impl Socket {
         self.live_namespace().log.as_deref()
     }
 
-    /// A new socket takes over a session whose client has returned.
-    pub(in crate::socket) fn restore(&self, session: LostSession) {
-        let Some(log) = self.log() else {
-            return;
-        };
+    /// A new socket takes over a session whose client has returned. Returns the end of the handlers that the session had before:
+    /// those of the new socket start behind it.
+    pub(in crate::socket) fn restore(&self, session: LostSession) -> Option<HandlersEnd> {
+        let log = self.log()?;
         let order = log.lock();
         let rooms = &self.live_namespace().rooms;
         for room in session.record.stays.rooms() {
@@ -104,6 +114,7 @@ impl Socket {
             record: session.record,
         }));
         drop(order);
+        session.handlers
     }
 
     /// Changes the rooms of the socket by `change`, which says whether it has, and notes the place of that in the order of events.
@@ -224,7 +235,7 @@ impl Socket {
         };
         let order = log.lock();
         if let Some(recovery) = self.take_recovery() {
-            let before = self.wait(recovery.record, None, now());
+            let before = self.wait(recovery.record, None, now(), None);
             drop(order);
             drop(before);
         }
@@ -242,13 +253,20 @@ impl Socket {
     }
 
     /// The session waits for its client. Returns the socket that the table had.
-    fn wait(&self, record: SessionRecord, data: Option<Arc<str>>, until: Instant) -> Option<Self> {
+    fn wait(
+        &self,
+        record: SessionRecord,
+        data: Option<Arc<str>>,
+        until: Instant,
+        handlers: Option<HandlersEnd>,
+    ) -> Option<Self> {
         let recovery = self.core().local.recovery.get()?;
         let session = Box::new(WaitingSession {
             record,
             namespace: Arc::clone(self.live_namespace()),
             data,
             until,
+            handlers,
         });
         let mut table = recovery.table.lock();
         let before = table.wait(session);
@@ -278,7 +296,9 @@ impl Socket {
         self.end_in_order(log, |socket, log, recovery| {
             log.lose(socket.id());
             let data = socket.data_text();
-            socket.wait(recovery.record, data, until)
+            let (running, ended) = oneshot::channel();
+            socket.extras().get_or_insert_default().handlers = Some(running);
+            socket.wait(recovery.record, data, until, Some(ended))
         })
     }
 
@@ -309,7 +329,7 @@ impl Socket {
                 Some(as_it_was) => {
                     let Returning { stays, data, until } = *as_it_was;
                     recovery.record.stays = stays;
-                    self.wait(recovery.record, data, until)
+                    self.wait(recovery.record, data, until, None)
                 }
                 None => end(self, &mut order, recovery),
             },

@@ -2,9 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    convert::Infallible,
     sync::Arc,
     time::{Duration, Instant},
 };
+
+use tokio::sync::oneshot;
 
 use super::record::SessionRecord;
 use crate::ids::Pid;
@@ -22,7 +25,12 @@ pub(in crate::socket) struct WaitingSession<N> {
     pub(in crate::socket) data: Option<Arc<str>>,
     /// When it expires.
     pub(in crate::socket) until: Instant,
+    /// Ends when the handlers have ended that ran when the connection was lost.
+    pub(in crate::socket) handlers: Option<HandlersEnd>,
 }
+
+/// The end of the handlers of a socket: its sender is dropped.
+pub(in crate::socket) type HandlersEnd = oneshot::Receiver<Infallible>;
 
 /// The sessions of one server. `S` is a connected socket.
 #[derive(Debug)]
@@ -199,6 +207,7 @@ mod tests {
             namespace: Arc::new(()),
             data: None,
             until,
+            handlers: None,
         })
     }
 

@@ -1,13 +1,14 @@
 //! The server that the tests with the official client talk to. koio says where it listens.
 //!
-//! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`
-//! (milliseconds), `--max-payload`, `--max-queue` (bytes). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
+//! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
+//! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
 //! writes to that folder as `cert.pem`.
 
 mod acks;
 mod events;
 mod gates;
 mod life;
+mod recovery;
 mod rooms;
 mod sequences;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use koio::recovery::Recovery;
 use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
 
@@ -46,6 +48,10 @@ async fn main() -> koio::Result<()> {
         .namespace(
             "/greeting",
             Namespace::new().handlers(handlers![everywhere(), gates::greet]),
+        )
+        .namespace(
+            "/recovery",
+            Namespace::new().handlers(handlers![everywhere(), recovery::all()]),
         )
         .namespace(
             "/slow",
@@ -114,6 +120,7 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--ping-interval" => io.ping_interval(time),
             "--ping-timeout" => io.ping_timeout(time),
             "--connect-timeout" => io.connect_timeout(time),
+            "--recovery" => io.recovery(Recovery::new(time)),
             "--max-payload" => io.max_payload(bytes),
             "--max-queue" => io.config(|config| config.engine.send_queue_bytes = bytes),
             other => panic!("unknown flag {other}"),

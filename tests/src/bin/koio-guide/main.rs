@@ -12,6 +12,7 @@ mod limits;
 mod middleware;
 mod namespaces;
 mod nodes;
+mod recovery;
 mod rooms;
 mod shop;
 mod state;
@@ -40,6 +41,7 @@ async fn main() -> Result<()> {
             life::all(),
             binary::all(),
             limits::all(),
+            recovery::all(),
             families::all(),
             users::all(),
             shop::all(),
@@ -48,6 +50,7 @@ async fn main() -> Result<()> {
     let io = boards::with_boards(namespaces::with_game(io));
     let io = shop::with_codes(io);
     let io = limits::limited(middleware::patient(io));
+    let io = recovery::if_asked(io);
     let server = io.bind("127.0.0.1:0").await?;
     assert_eq!(nodes::online(&server.handle()).await?, 0);
     server.run_until_signal().await
