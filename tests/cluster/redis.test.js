@@ -284,6 +284,11 @@ describe("one cluster", () => {
   test("a server of koio's that comes and goes is counted by Node and forgotten", async () => {
     const third = await koioServer(redis.url);
     await connected(third, { room: "fourth" });
+    // It knows its peers at once, not with their next heartbeat.
+    const early = Date.now();
+    await connected(servers.koio, { room: "elsewhere" });
+    await within("its peers", until(async () => (await third.fetch({ to: ["elsewhere"] })).length === 1));
+    assert.ok(Date.now() - early < 2_000, "a heartbeat was waited for");
     assert.equal((await servers.node.fetch({ to: ["fourth"] })).length, 1);
     assert.equal((await servers.koio.fetch({ to: ["fourth"] })).length, 1);
     await third.stop();

@@ -464,13 +464,11 @@ impl Emit {
     /// Whether the client of this socket may come back to it.
     fn is_away(&self, id: &SocketId) -> bool {
         let local = &self.core.local;
-        local.recovery.get().is_some() && {
-            let mut namespaces = local.meant(self.destination());
-            namespaces.any(|namespace| {
+        local.recovery.get().is_some()
+            && local.meant(self.destination()).any(|namespace| {
                 let log = namespace.log.as_ref();
                 log.is_some_and(|log| log.lock().is_away(id))
             })
-        }
     }
 
     fn deliver(&self, socket: &Socket, draft: Draft) -> Result<()> {
@@ -480,13 +478,11 @@ impl Emit {
         if !socket.is_open() {
             return Err(closed());
         }
-        if let Some(log) = socket.log() {
-            if !socket.deliver_in_order(log, draft, true)? {
-                volatile_dropped(socket);
-            }
-            return Ok(());
-        }
-        if !socket.session().send_volatile(&draft.into_frame()) {
+        let is_sent = match socket.log() {
+            Some(log) => socket.deliver_in_order(log, draft, true)?,
+            None => socket.session().send_volatile(&draft.into_frame()),
+        };
+        if !is_sent {
             volatile_dropped(socket);
         }
         Ok(())

@@ -188,7 +188,7 @@ async fn eight_threads_leave_no_gap_and_no_duplicate_under_random_drops() {
         thread.join().expect("a thread");
     }
     handle.broadcast("end", ()).expect("no fault");
-    let said = said.lock().expect("no panic");
+    let said = std::mem::take(&mut *said.lock().expect("no panic"));
     for (mut client, mut socket) in clients {
         loop {
             let received = socket.next_but_pings().await;

@@ -36,6 +36,8 @@ pub(super) struct RedisNode {
     /// `None` before it connects, and when it has left.
     connection: RwLock<Option<RedisConnection>>,
     presence: Mutex<Presence>,
+    /// Why the connection was lost before the server joined, and not found again.
+    lost_early: Mutex<Option<String>>,
 }
 
 struct JoinedNode {
@@ -53,6 +55,7 @@ impl RedisNode {
             joined: OnceLock::new(),
             connection: RwLock::default(),
             presence: Mutex::default(),
+            lost_early: Mutex::default(),
         }
     }
 
@@ -85,21 +88,14 @@ impl RedisNode {
         if self.joined.set(joined).is_err() {
             return;
         }
-        let node = Arc::downgrade(self);
-        tokio::spawn(async move {
-            let mut heartbeat = interval(HEARTBEAT);
-            loop {
-                heartbeat.tick().await;
-                match node.upgrade() {
-                    Some(node) if node.connection().is_some() => node.beat(),
-                    _ => return,
-                }
-            }
-        });
+        let lost = self.lost_early.lock().take();
+        if let (Some(cause), Some(joined)) = (lost, self.joined.get()) {
+            joined.inbox.alone(&cause);
+        }
     }
 
-    /// Subscribes what the node that has joined must hear.
-    pub(super) fn subscribe(&self) {
+    /// Subscribes what the node that has joined must hear, and says from here on that it is there. It has a connection.
+    pub(super) fn subscribe(self: &Arc<Self>) {
         let (Some(joined), Some(connection)) = (self.joined.get(), self.connection()) else {
             return;
         };
@@ -113,6 +109,24 @@ impl RedisNode {
             channels.extend(of_namespace);
         }
         connection.subscribe(channels);
+        let node = Arc::downgrade(self);
+        tokio::spawn(async move {
+            // Those who are there answer, which is heard only now. If it can't be yet, `up` says hello.
+            if connection.subscribed().await.is_ok()
+                && let Some(node) = node.upgrade()
+            {
+                node.hello();
+            }
+            drop(connection);
+            let mut heartbeat = interval(HEARTBEAT);
+            loop {
+                heartbeat.tick().await;
+                match node.upgrade() {
+                    Some(node) if node.connection().is_some() => node.beat(),
+                    _ => return,
+                }
+            }
+        });
     }
 
     fn beat(&self) {
@@ -127,6 +141,12 @@ impl RedisNode {
             joined.inbox.node_down(&node);
         }
         self.say(Saying::Here, &joined.all);
+    }
+
+    fn hello(&self) {
+        if let Some(joined) = self.joined.get() {
+            self.say(Saying::Hello, &joined.all);
+        }
     }
 
     fn say(&self, says: Saying, channel: &Arc<str>) {
@@ -270,16 +290,22 @@ impl RedisEvents for RedisNode {
     }
 
     fn up(&self) {
+        let mut lost = self.lost_early.lock();
+        *lost = None;
+        drop(lost);
         if let Some(joined) = self.joined.get() {
             self.presence.lock().forgive(Instant::now());
             joined.inbox.together();
-            self.say(Saying::Hello, &joined.all);
+            self.hello();
         }
     }
 
     fn down(&self, cause: &str) {
-        if let Some(joined) = self.joined.get() {
-            joined.inbox.alone(&cause);
+        // Locked while it looks: `join` takes the cause behind the look, or the look finds the inbox.
+        let mut lost = self.lost_early.lock();
+        match self.joined.get() {
+            Some(joined) => joined.inbox.alone(&cause),
+            None => *lost = Some(cause.to_owned()),
         }
     }
 
