@@ -6,4 +6,5 @@ mod crowd;
 mod hostile;
 mod limits;
 mod middleware;
+mod nodes;
 mod order;
