@@ -80,6 +80,9 @@ pub(crate) const ROWS: &[Row] = &[
     row("broadcast100-1k", "delivery", 100, |address, rounds| {
         broadcast(address, rounds, 1024)
     }),
+    row("recover100-32", "delivery", 100, |address, rounds| {
+        broadcast(address, rounds, 32)
+    }),
     row("rooms10x10-32", "delivery", 100, rooms),
     row("connect", "connection", 1, connect),
     row("connect-polling", "connection", 1, connect_polling),
@@ -171,7 +174,8 @@ fn broadcast(address: SocketAddr, rounds: usize, size: usize) -> Result<()> {
     let mut clients = many(address)?;
     let (_, argument) = text(size);
     let request = frame(TEXT, format!(r#"42["cast",{argument}]"#).as_bytes());
-    let news = format!(r#"42["news",{argument}]"#);
+    // With recovery an argument follows.
+    let news = format!(r#"42["news",{argument}"#);
     for _ in 0..rounds {
         clients[0].send(&request)?;
         for client in &mut clients {

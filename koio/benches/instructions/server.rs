@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use koio::{Args, Bytes, Context, Io, Next, Reply, handlers, on};
+use koio::{Args, Bytes, Context, Io, Next, Reply, handlers, on, recovery::Recovery};
 use serde::{Deserialize, Serialize};
 use tokio::{runtime, task::yield_now};
 
@@ -106,6 +106,9 @@ pub(crate) fn run(row: &str) -> koio::Result<()> {
             io = io.layer(tower::layer::layer_fn(|inner| {
                 tower::util::MapRequest::new(inner, |ctx: Context| ctx)
             }));
+        }
+        if row.starts_with("recover") {
+            io = io.recovery(Recovery::new(Duration::from_secs(60)));
         }
         if row.starts_with("overlap") {
             io = io.handlers(handlers![overlap]);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use koio::IoHandle;
-use koio_tests::{Received, Target, WebSocket, serve};
+use koio::{IoHandle, SocketId};
+use koio_tests::{Received, Target, WebSocket, serve, until};
 use serde_json::{Value, json};
 
 use super::client::recovering;
@@ -21,6 +21,7 @@ const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
 struct Client {
     target: Target,
     rooms: [&'static str; 2],
+    id: Option<SocketId>,
     pid: Option<String>,
     offset: Option<String>,
     /// The numbers that it has got of each thread.
@@ -47,6 +48,7 @@ impl Client {
             assert_eq!(pid, self.pid, "recovered");
             self.recoveries += 1;
         }
+        self.id = json["sid"].as_str().and_then(SocketId::parse);
         self.pid = pid;
         socket
     }
@@ -128,6 +130,7 @@ async fn eight_threads_leave_no_gap_and_no_duplicate_under_random_drops() {
         let mut client = Client {
             target: server.target(),
             rooms: [ROOMS[at % 4], ROOMS[(at / 4 + at + 1) % 4]],
+            id: None,
             pid: None,
             offset: None,
             got: vec![Vec::new(); usize::try_from(THREADS).expect("few")],
@@ -156,7 +159,7 @@ async fn eight_threads_leave_no_gap_and_no_duplicate_under_random_drops() {
     let tasks: Vec<_> = clients
         .into_iter()
         .map(|(mut client, mut socket)| {
-            let seed = Arc::clone(&seed);
+            let (seed, io) = (Arc::clone(&seed), handle.clone());
             tokio::spawn(async move {
                 for _ in 0..DROPS {
                     let events = seed.fetch_add(7_919, Ordering::Relaxed) * 31 % 40;
@@ -167,6 +170,9 @@ async fn eight_threads_leave_no_gap_and_no_duplicate_under_random_drops() {
                     drop(socket);
                     let pause = seed.fetch_add(104_729, Ordering::Relaxed) * 17 % 60;
                     tokio::time::sleep(Duration::from_millis(pause)).await;
+                    // A client that is back within moments of its last CONNECT, before its loss is noticed, is a new one.
+                    let is_lost = || client.id.is_none_or(|id| io.socket(id).is_none());
+                    until("the loss to be noticed", is_lost).await;
                     socket = client.connect().await;
                 }
                 (client, socket)
