@@ -263,7 +263,7 @@ pub mod cluster {
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub use crate::adapter::Redis;
     pub use crate::adapter::{
-        Broker, ClusterMessage as Message, Connecting, HandshakeView, Inbox, Lagging,
+        Broker, ClusterMessage as Message, Connecting, Departing, HandshakeView, Inbox, Lagging,
         MalformedMessage, Memory, NodeId, PublishError, Topic,
     };
     pub use crate::socket::{PartialAnswer, RemoteSocket};

@@ -1,6 +1,12 @@
 //! The trait [`Adapter`], between emits and delivery.
 
-use std::{any::Any, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -97,4 +103,9 @@ pub(crate) trait Adapter: Send + Sync + 'static {
 
     /// Leaves the other nodes. The sockets of this node stay.
     fn close(&self) {}
+
+    /// Resolves when the other nodes have been told so.
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(ready(()))
+    }
 }

@@ -21,8 +21,8 @@ pub use cluster::Redis;
 #[cfg(all(fuzzing, feature = "redis"))]
 pub use cluster::fuzz_node_wire;
 pub use cluster::{
-    Broker, ClusterMessage, Connecting, Inbox, Lagging, MalformedMessage, Memory, NodeId,
-    PublishError, Topic,
+    Broker, ClusterMessage, Connecting, Departing, Inbox, Lagging, MalformedMessage, Memory,
+    NodeId, PublishError, Topic,
 };
 pub(crate) use packet::NeutralPacket;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};

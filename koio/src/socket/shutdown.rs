@@ -52,6 +52,8 @@ impl<M> ServerCore<M> {
         let drained = self.drain(&sessions, by).await;
         if let Some(cluster) = self.cluster() {
             cluster.close();
+            // The process may end next, and what is not sent by then is lost.
+            cluster.closed().await;
         }
         self.stopped.send_replace(true);
         drained

@@ -58,7 +58,16 @@ pub trait Broker: Send + Sync + 'static {
     /// A server leaves: it has shut down, or was dropped. Nothing is published by it any more, and its inbox takes
     /// nothing. Called once for each server.
     fn leave(&self, node: &NodeId);
+
+    /// Resolves when the server has left: what it said before is sent, or is lost. A shutdown waits for it, so it may take a
+    /// second at most. By default a server has left at once.
+    fn left(&self) -> Departing<'_> {
+        Box::pin(ready(()))
+    }
 }
+
+/// The future of [`Broker::left`].
+pub type Departing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// The future of [`Broker::connect`].
 pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;

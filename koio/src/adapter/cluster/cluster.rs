@@ -15,7 +15,7 @@ use tokio::{task::AbortHandle, time::Instant};
 use super::{
     super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
     awaited::AwaitedNodes,
-    broker::{Broker, Topic},
+    broker::{Broker, Departing, Topic},
     inbox::{CountFuture, Inbox},
     message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
@@ -303,6 +303,10 @@ impl Adapter for Cluster {
             self.broker.leave(self.inbox.node());
             self.inbox.close();
         }
+    }
+
+    fn closed(&self) -> Departing<'_> {
+        self.broker.left()
     }
 }
 

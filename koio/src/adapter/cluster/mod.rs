@@ -39,7 +39,7 @@ mod tests;
 mod unnamed_tests;
 
 pub(super) use awaited::AwaitedNodes;
-pub use broker::{Broker, Connecting, PublishError, Topic};
+pub use broker::{Broker, Connecting, Departing, PublishError, Topic};
 pub(crate) use cluster::Cluster;
 pub use codec::MalformedMessage;
 pub use inbox::{Inbox, Lagging};

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     super::{
-        broker::{Broker, Connecting, PublishError, Topic},
+        broker::{Broker, Connecting, Departing, PublishError, Topic},
         inbox::Inbox,
         message::ClusterMessage,
         node::NodeId,
@@ -191,6 +191,10 @@ impl Broker for Redis {
 
     fn leave(&self, _: &NodeId) {
         self.node().leave();
+    }
+
+    fn left(&self) -> Departing<'_> {
+        Box::pin(self.node().left())
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use tokio::time::{Instant, interval};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, interval},
+};
 
 use super::{
     super::{
@@ -38,6 +41,8 @@ pub(super) struct RedisNode {
     presence: Mutex<Presence>,
     /// Why the connection was lost before the server joined, and not found again.
     lost_early: Mutex<Option<String>>,
+    /// Closes the connection of a node that leaves.
+    leaving: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct JoinedNode {
@@ -56,6 +61,7 @@ impl RedisNode {
             connection: RwLock::default(),
             presence: Mutex::default(),
             lost_early: Mutex::default(),
+            leaving: Mutex::default(),
         }
     }
 
@@ -228,7 +234,17 @@ impl RedisNode {
         let connected = self.connection.write().take();
         drop(connected);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(connection.close(counted, LEAVING));
+            let leaving = runtime.spawn(connection.close(counted, LEAVING));
+            *self.leaving.lock() = Some(leaving);
+        }
+    }
+
+    /// Ready when what was said before this node left is sent, or lost.
+    pub(super) async fn left(&self) {
+        let leaving = self.leaving.lock().take();
+        if let Some(leaving) = leaving {
+            // It ends early only together with the runtime.
+            let _ = leaving.await;
         }
     }
 
