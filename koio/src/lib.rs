@@ -259,6 +259,9 @@ pub mod cluster {
     //! # }
     //! ```
 
+    #[cfg(feature = "nats")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
+    pub use crate::adapter::Nats;
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub use crate::adapter::Redis;

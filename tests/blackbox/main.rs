@@ -22,6 +22,7 @@ mod logs;
 mod memory;
 mod middleware;
 mod namespaces;
+mod nats;
 mod observers;
 mod openings;
 mod order;

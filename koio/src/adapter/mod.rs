@@ -16,6 +16,8 @@ mod target;
 pub(crate) use ack_collector::{AckCollector, AckOutcome, NoAnswer};
 pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
 pub(crate) use cluster::Cluster;
+#[cfg(feature = "nats")]
+pub use cluster::Nats;
 #[cfg(feature = "redis")]
 pub use cluster::Redis;
 #[cfg(all(fuzzing, feature = "redis"))]

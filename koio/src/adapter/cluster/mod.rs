@@ -12,12 +12,16 @@ mod codec;
 mod inbox;
 mod memory;
 mod message;
+#[cfg(feature = "nats")]
+mod nats;
 mod node;
 #[cfg(any(test, feature = "redis"))]
 #[allow(dead_code, unused_imports, reason = "some of it is for its tests")]
 mod node_wire;
-#[cfg(any(test, feature = "redis"))]
-#[allow(dead_code, reason = "`cluster::Redis` is what uses it")]
+#[cfg(any(feature = "nats", feature = "redis"))]
+mod presence;
+#[cfg(any(test, feature = "nats", feature = "redis"))]
+#[allow(dead_code, reason = "each broker uses a part of it")]
 mod publish_queue;
 mod receive;
 #[cfg(feature = "redis")]
@@ -45,6 +49,8 @@ pub use codec::MalformedMessage;
 pub use inbox::{Inbox, Lagging};
 pub use memory::Memory;
 pub use message::ClusterMessage;
+#[cfg(feature = "nats")]
+pub use nats::Nats;
 pub use node::NodeId;
 #[cfg(all(fuzzing, feature = "redis"))]
 pub use node_wire::fuzz_node_wire;

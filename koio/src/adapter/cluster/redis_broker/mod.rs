@@ -12,7 +12,6 @@
 
 mod builder;
 mod from_node;
-mod presence;
 mod redis_node;
 mod to_node;
 

@@ -19,12 +19,11 @@ use super::{
         message::{ClusterMessage, MessageBody},
         node::NodeId,
         node_wire::{NodeMessage, NodeWire},
+        presence::{HEARTBEAT, Presence, PresenceChange, PresenceWord, Saying},
         redis::{RedisConnection, RedisEvents},
         redis_channel::RedisChannel,
     },
-    from_node,
-    presence::{HEARTBEAT, Presence, PresenceChange, PresenceWord, Saying},
-    to_node,
+    from_node, to_node,
 };
 
 /// How long a node that leaves takes to say so, at most.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::super::node::NodeId;
+use super::node::NodeId;
 
 /// How often a node says that it is there.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);

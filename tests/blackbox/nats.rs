@@ -1,0 +1,316 @@
+//! Servers that a real NATS joins.
+
+use std::env;
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use koio::{Io, cluster::Nats};
+use koio_tests::{Client, Running, Transport, serve, within};
+use tokio::net::TcpStream;
+
+use crate::rolling::nginx::free_addr;
+
+/// Where Debian puts it: not every user has that in the path.
+const PROGRAMS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
+
+/// It runs until this is dropped.
+struct NatsProcess {
+    child: Child,
+    port: u16,
+    options: Vec<&'static str>,
+}
+
+fn program() -> Option<&'static str> {
+    PROGRAMS.into_iter().find(|program| {
+        let version = Command::new(program)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        version.is_ok_and(|status| status.success())
+    })
+}
+
+/// Whether it is installed. If not, the test says that it is left out, unless nothing may be.
+fn is_there() -> bool {
+    if program().is_some() {
+        return true;
+    }
+    assert!(
+        env::var_os("KOIO_TESTS_RUN").is_none(),
+        "nats-server is not installed"
+    );
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "\nLEFT OUT: NATS, which is not installed.\n").ok();
+    false
+}
+
+impl NatsProcess {
+    async fn start(options: &[&'static str]) -> Self {
+        let port = free_addr().port();
+        let nats = Self {
+            child: Self::spawn(port, options),
+            port,
+            options: options.to_vec(),
+        };
+        nats.listens().await;
+        nats
+    }
+
+    fn spawn(port: u16, options: &[&str]) -> Child {
+        Command::new(program().expect("nats-server"))
+            .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
+            .args(options)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nats-server")
+    }
+
+    async fn listens(&self) {
+        let listening = async {
+            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        within("NATS to listen", listening).await;
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().expect("the server's end");
+        self.child.wait().expect("the server's end");
+    }
+
+    async fn restart(&mut self) {
+        self.child = Self::spawn(self.port, &self.options);
+        self.listens().await;
+    }
+
+    fn broker(&self) -> Nats {
+        Nats::new(format!("nats://127.0.0.1:{}", self.port))
+    }
+}
+
+impl Drop for NatsProcess {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Two servers that know each other.
+async fn pair(nats: &NatsProcess) -> [Running; 2] {
+    let one = serve(Io::new().cluster(nats.broker())).await;
+    let two = serve(Io::new().cluster(nats.broker())).await;
+    know_each_other(&[&one, &two]).await;
+    [one, two]
+}
+
+/// A server knows another when it finds its sockets.
+async fn know_each_other(servers: &[&Running]) {
+    let mut clients = Vec::new();
+    for server in servers {
+        clients.push(Client::connect(server.target(), Transport::WebSocket).await);
+    }
+    for server in servers {
+        let knowing = async {
+            while server
+                .handle
+                .fetch_sockets()
+                .await
+                .map_or(0, |all| all.len())
+                < servers.len()
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        within("the servers to know each other", knowing).await;
+    }
+    for client in clients {
+        client.close().await;
+    }
+    for server in servers {
+        let leaving = async {
+            while server
+                .handle
+                .fetch_sockets()
+                .await
+                .map_or(1, |all| all.len())
+                > 0
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        within("their clients to be gone", leaving).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn emits_requests_and_rooms_reach_the_sockets_of_both_servers() {
+    if !is_there() {
+        return;
+    }
+    let nats = NatsProcess::start(&[]).await;
+    let [one, two] = pair(&nats).await;
+    let mut here = Client::connect(one.target(), Transport::WebSocket).await;
+    let mut there = Client::connect(two.target(), Transport::WebSocket).await;
+    one.handle
+        .broadcast("binary", koio::Bytes::from(vec![1, 2]))
+        .expect("no fault");
+    for client in [&mut here, &mut there] {
+        client
+            .expect(r#"451-["binary",{"_placeholder":true,"num":0}]"#)
+            .await;
+        client.expect_binary(&[1, 2]).await;
+    }
+    let sockets = one.handle.fetch_sockets().await.expect("both answer");
+    assert_eq!(sockets.len(), 2);
+    let [remote] = &two.handle.sockets()[..] else {
+        panic!("one socket");
+    };
+    let answer = one.handle.to(remote.id()).emit_with_ack::<u32>("ask", ());
+    assert_eq!(there.text().await, r#"420["ask"]"#);
+    there.send("430[5]").await;
+    assert_eq!(answer.await.expect("an answer"), 5);
+    one.handle
+        .to(remote.id())
+        .sockets_join("room")
+        .expect("no fault");
+    let joining = async {
+        while two.handle.to("room").sockets().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within("the socket to join", joining).await;
+    one.handle.to("room").emit("news", 1).expect("no fault");
+    there.expect(r#"42["news",1]"#).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_shuts_down_is_waited_for_no_longer() {
+    if !is_there() {
+        return;
+    }
+    let nats = NatsProcess::start(&[]).await;
+    let [one, two] = pair(&nats).await;
+    two.handle.shutdown(Duration::from_secs(5)).await;
+    two.ended().await.expect("no fault");
+    let without = async {
+        loop {
+            let started = tokio::time::Instant::now();
+            let fetched = one.handle.fetch_sockets().await;
+            if fetched.is_ok() && started.elapsed() < Duration::from_secs(1) {
+                return;
+            }
+        }
+    };
+    within("the server to know", without).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nats_that_crashes_is_a_gap_and_is_found_again() {
+    if !is_there() {
+        return;
+    }
+    let mut nats = NatsProcess::start(&[]).await;
+    let [one, two] = pair(&nats).await;
+    let mut here = Client::connect(one.target(), Transport::WebSocket).await;
+    let mut there = Client::connect(two.target(), Transport::WebSocket).await;
+    assert_eq!(one.handle.alone_since(), None);
+    nats.kill();
+    let alone = async {
+        while one.handle.alone_since().is_none() || two.handle.alone_since().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within("both to be alone", alone).await;
+    one.handle.broadcast("local", ()).expect("no fault");
+    here.expect(r#"42["local"]"#).await;
+    assert!(one.handle.counts().cluster_unpublished > 0);
+    nats.restart().await;
+    let together = async {
+        while one.handle.alone_since().is_some() || two.handle.alone_since().is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within("both to be together", together).await;
+    one.handle.broadcast("again", ()).expect("no fault");
+    for client in [&mut here, &mut there] {
+        client.expect(r#"42["again"]"#).await;
+    }
+    assert_eq!(one.handle.counts().cluster_gaps, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_starts_without_nats_only_if_it_may() {
+    if !is_there() {
+        return;
+    }
+    let mut nats = NatsProcess::start(&["--user", "koio", "--pass", "right"]).await;
+    let url = |password: &str| format!("nats://koio:{password}@127.0.0.1:{}", nats.port);
+    let refused = async |broker: Nats| {
+        let refused = Io::new().cluster(broker).bind("127.0.0.1:0").await;
+        let error = format!("{:#?}", refused.expect_err("no start"));
+        assert!(
+            error.contains(&format!("nats://127.0.0.1:{}", nats.port)),
+            "{error}"
+        );
+        assert!(!error.contains("secret"), "{error}");
+        error
+    };
+    let wrong = refused(Nats::new(url("secret"))).await;
+    assert!(wrong.contains("authorization"), "{wrong}");
+    let right = url("right");
+    nats.kill();
+    let refused = Io::new()
+        .cluster(Nats::new(&*right))
+        .bind("127.0.0.1:0")
+        .await;
+    assert!(refused.is_err());
+    let alone = serve(Io::new().cluster(Nats::new(&*right).start_alone())).await;
+    assert!(alone.handle.alone_since().is_some());
+    nats.restart().await;
+    let together = async {
+        while alone.handle.alone_since().is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within("it to be together", together).await;
+    let other = serve(Io::new().cluster(Nats::new(right))).await;
+    know_each_other(&[&alone, &other]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_above_what_nats_takes_is_counted_and_the_next_one_arrives() {
+    if !is_there() {
+        return;
+    }
+    let nats = NatsProcess::start(&[]).await;
+    let [one, two] = pair(&nats).await;
+    let mut there = Client::connect(two.target(), Transport::WebSocket).await;
+    let before = one.handle.counts().cluster_unpublished;
+    let large = "x".repeat(1_100_000);
+    one.handle.broadcast("large", large).expect("no fault");
+    one.handle.broadcast("small", ()).expect("no fault");
+    there.expect(r#"42["small"]"#).await;
+    assert_eq!(one.handle.counts().cluster_unpublished, before + 1);
+}
+
+#[tokio::test]
+async fn contradictory_options_are_refused_at_the_start() {
+    for (broker, word) in [
+        (Nats::new("nats://127.0.0.1").prefix("a.*"), "prefix"),
+        (Nats::new("nats://127.0.0.1").prefix(""), "prefix"),
+        (
+            Nats::new("nats://127.0.0.1").publish_queue(0, 1),
+            "publish_queue",
+        ),
+        (Nats::new("nats://koio:secret@ho st"), "can't be read"),
+    ] {
+        let refused = Io::new().cluster(broker).try_into_layer();
+        let error = format!("{:?}", refused.expect_err("no start"));
+        assert!(error.contains(word), "{word}: {error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
