@@ -8,6 +8,7 @@
 //! the run.
 
 mod calls;
+mod cluster;
 mod connection;
 mod crowd;
 mod failure;
@@ -57,6 +58,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
     if options.scale {
         return scale::run(options);
+    }
+    if options.cluster {
+        return cluster::run(options);
     }
     let kinds = std::iter::once(Kind::Koio).chain(options.versus());
     let programs: Vec<Program> = kinds

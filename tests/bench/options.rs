@@ -53,6 +53,10 @@ pub(crate) struct Options {
     /// Instead of the rows: what becomes of clients that never read, and of the others? About a minute.
     #[arg(long, conflicts_with = "spin")]
     pub(crate) slow: bool,
+    /// Instead of the rows: how long does a broadcast take to the clients of another node, over one Redis, and what does it
+    /// cost? Needs redis-server; about 30 seconds.
+    #[arg(long, conflicts_with = "spin")]
+    pub(crate) cluster: bool,
     /// Instead of the rows: how often does koio ask the system to write? Needs strace.
     #[arg(long)]
     pub(crate) calls: bool,

@@ -1,14 +1,16 @@
 //! The koio server of the bench. It prints `listening on ADDRESS` and ends with its standard input.
 //!
 //! `--workers 2` has two threads, `--namespaces 100` adds `/00` to `/99`, `--wraps 3` puts so many middlewares around
-//! every event, `--layers 1` so many tower layers.
+//! every event, `--layers 1` so many tower layers. `--redis redis://ADDRESS` joins the cluster there.
 
 use std::{
     io::{Read, Write},
     time::{Duration, Instant},
 };
 
-use koio::{Args, Bytes, Context, Io, Namespace, Next, Reply, Result, handlers, on};
+use koio::{
+    Args, Bytes, Context, Io, Namespace, Next, Reply, Result, cluster::Redis, handlers, on,
+};
 use serde::{Deserialize, Serialize};
 use tower::util::MapResponseLayer;
 
@@ -107,6 +109,7 @@ struct Asked {
     namespaces: usize,
     wraps: usize,
     layers: usize,
+    redis: Option<String>,
 }
 
 fn main() -> Result<()> {
@@ -118,6 +121,7 @@ fn main() -> Result<()> {
             "--namespaces" => asked.namespaces = value.parse()?,
             "--wraps" => asked.wraps = value.parse()?,
             "--layers" => asked.layers = value.parse()?,
+            "--redis" => asked.redis = Some(value),
             _ => return Err(koio::Error::new("usage", name)),
         }
     }
@@ -158,6 +162,9 @@ async fn serve(asked: Asked) -> Result<()> {
     for number in 0..asked.namespaces {
         let namespace = Namespace::new().handlers(handlers![echo]);
         io = io.namespace(format!("/{number:02}"), namespace);
+    }
+    if let Some(url) = asked.redis {
+        io = io.cluster(Redis::new(url));
     }
     let server = io.bind("127.0.0.1:0").await?;
     println!("listening on {}", server.local_addr());
