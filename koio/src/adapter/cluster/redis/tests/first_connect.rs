@@ -173,6 +173,8 @@ async fn a_node_of_a_cluster_a_replica_and_a_sentinel_are_refused_by_name() {
     says(&refused(options(&cluster.url())).await, &["Redis Cluster"]);
     let replica = RedisProcess::start(&["--replicaof", "127.0.0.1 1"]);
     says(&refused(options(&replica.url())).await, &["replica"]);
+    let sentinel = RedisProcess::sentinel();
+    says(&refused(options(&sentinel.url())).await, &["Sentinel"]);
 }
 
 #[tokio::test]

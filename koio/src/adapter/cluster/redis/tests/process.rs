@@ -84,6 +84,29 @@ impl RedisProcess {
         process
     }
 
+    /// Starts what watches over servers, and is none.
+    pub(super) fn sentinel() -> Self {
+        let (folder, port) = (Folder::new(), free_port());
+        let file = folder.0.join("sentinel.conf");
+        fs::write(&file, format!("port {port}\nbind 127.0.0.1\n")).expect("a file");
+        let child = Command::new("redis-server")
+            .arg(file)
+            .arg("--sentinel")
+            .current_dir(&folder.0)
+            .stdout(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("redis-server");
+        let process = Self {
+            child,
+            port,
+            folder,
+            options: Vec::new(),
+        };
+        process.wait();
+        process
+    }
+
     fn wait(&self) {
         let begin = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
