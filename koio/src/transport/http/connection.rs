@@ -55,7 +55,9 @@ struct Exchange {
 
 #[derive(Clone, Copy, Debug)]
 enum ExchangePhase {
-    /// A request is awaited, since then.
+    /// The first request is awaited, since then.
+    First(Instant),
+    /// A further request is awaited, since then.
     Idle(Instant),
     /// Its head has begun to come.
     Head(Instant),
@@ -81,7 +83,7 @@ impl HttpConnection {
             tcp: stream.weak_writer(),
             handshakes: Mutex::new(handshakes),
             exchange: Mutex::new(Exchange {
-                phase: ExchangePhase::Head(now()),
+                phase: ExchangePhase::First(now()),
                 attached: false,
                 unsent: Vec::new(),
                 stalled: false,
@@ -112,6 +114,7 @@ impl HttpConnection {
     /// No request has come in its time.
     pub(super) fn expired(&self) {
         let missed = match self.exchange.lock().phase {
+            ExchangePhase::First(since) => MissedRequest::first(since, self.timeouts),
             ExchangePhase::Head(since) => MissedRequest::head(since, self.timeouts),
             ExchangePhase::Idle(since) => MissedRequest::next(since, self.timeouts),
             ExchangePhase::Serving | ExchangePhase::Upgraded => return,
@@ -202,7 +205,7 @@ impl HttpConnection {
     /// Bytes of a request have come.
     pub(super) fn has_read(&self) {
         let phase = &mut self.exchange.lock().phase;
-        if matches!(phase, ExchangePhase::Idle(_)) {
+        if matches!(phase, ExchangePhase::First(_) | ExchangePhase::Idle(_)) {
             *phase = ExchangePhase::Head(now());
         }
     }
@@ -219,7 +222,9 @@ impl HttpConnection {
     pub(super) fn read_by(&self) -> Option<Instant> {
         match self.exchange.lock().phase {
             ExchangePhase::Idle(since) => since.checked_add(self.timeouts.keep_alive),
-            ExchangePhase::Head(since) => since.checked_add(self.timeouts.header),
+            ExchangePhase::First(since) | ExchangePhase::Head(since) => {
+                since.checked_add(self.timeouts.header)
+            }
             // hyper does not read again when the answer is complete: the timer that is set here is looked at then.
             ExchangePhase::Serving => now().checked_add(self.timeouts.keep_alive),
             ExchangePhase::Upgraded => None,
