@@ -21,6 +21,16 @@ pub(super) struct PublishLimits {
     pub(super) bytes: usize,
 }
 
+impl Default for PublishLimits {
+    /// 8,192 messages or 64 MiB.
+    fn default() -> Self {
+        Self {
+            messages: 8_192,
+            bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
 /// Something that waits to be published.
 pub(super) trait Publication: Send {
     /// The bytes of its payload and of where it goes.

@@ -55,10 +55,7 @@ impl Nats {
             url: url.into(),
             prefix: "koio".to_owned(),
             alone: false,
-            limits: PublishLimits {
-                messages: 8_192,
-                bytes: 64 * 1024 * 1024,
-            },
+            limits: PublishLimits::default(),
             node: OnceLock::new(),
         }
     }

@@ -36,10 +36,8 @@ use super::{
 pub(in crate::adapter::cluster) struct RedisOptions {
     /// `redis://[user][:password@]host[:port][/db]` or `unix:///path`.
     pub(in crate::adapter::cluster) url: String,
-    /// The most messages that may wait to be published.
-    pub(in crate::adapter::cluster) queue_messages: usize,
-    /// The most bytes that may wait to be published.
-    pub(in crate::adapter::cluster) queue_bytes: usize,
+    /// How much may wait to be published.
+    pub(in crate::adapter::cluster) limits: PublishLimits,
     /// How long one attempt to connect may take, and one command.
     pub(in crate::adapter::cluster) connect_timeout: Duration,
     /// How long nothing may come before it is tried whether the connection hears.
@@ -49,15 +47,14 @@ pub(in crate::adapter::cluster) struct RedisOptions {
 }
 
 impl RedisOptions {
-    /// With the defaults: 8,192 messages or 64 MiB, 5 s to connect, a probe after 30 s.
+    /// With the defaults: those of [`PublishLimits`], 5 s to connect, a probe after 30 s.
     pub(in crate::adapter::cluster) fn new(
         url: impl Into<String>,
         probe_channel: RedisChannel,
     ) -> Self {
         Self {
             url: url.into(),
-            queue_messages: 8_192,
-            queue_bytes: 64 * 1024 * 1024,
+            limits: PublishLimits::default(),
             connect_timeout: Duration::from_secs(5),
             probe_interval: Duration::from_secs(30),
             probe_channel,
@@ -276,10 +273,7 @@ struct UnstartedConnection {
 impl UnstartedConnection {
     fn new(options: RedisOptions, events: Arc<dyn RedisEvents>) -> Result<Self, RedisUnreachable> {
         let server = Arc::new(RedisServer::parse(&options.url)?);
-        let queue = Arc::new(PublishQueue::new(PublishLimits {
-            messages: options.queue_messages,
-            bytes: options.queue_bytes,
-        }));
+        let queue = Arc::new(PublishQueue::new(options.limits));
         let (commands_sender, commands) = watch::channel(None);
         let (listening_sender, listening) = watch::channel(Listening::default());
         Ok(Self {

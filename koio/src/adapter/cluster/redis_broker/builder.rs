@@ -11,17 +11,13 @@ use super::{
         inbox::Inbox,
         message::ClusterMessage,
         node::NodeId,
+        publish_queue::PublishLimits,
         redis::{RedisConnection, RedisOptions, RedisUnreachable},
         redis_channel::RedisChannel,
     },
     redis_node::RedisNode,
 };
 use crate::{Error, Result};
-
-/// The most messages that wait to be published, by default.
-const QUEUE_MESSAGES: usize = 8_192;
-/// The most bytes of them.
-const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Joins servers through Redis, by its publish and subscribe: servers of koio's, and servers of Node with
 /// `@socket.io/redis-adapter` (8.0 or newer).
@@ -58,8 +54,7 @@ pub struct Redis {
     url: String,
     key: String,
     alone: bool,
-    queue_messages: usize,
-    queue_bytes: usize,
+    limits: PublishLimits,
     node: OnceLock<Arc<RedisNode>>,
 }
 
@@ -71,8 +66,7 @@ impl Redis {
             url: url.into(),
             key: "socket.io".to_owned(),
             alone: false,
-            queue_messages: QUEUE_MESSAGES,
-            queue_bytes: QUEUE_BYTES,
+            limits: PublishLimits::default(),
             node: OnceLock::new(),
         }
     }
@@ -98,8 +92,7 @@ impl Redis {
     /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
     #[must_use]
     pub fn publish_queue(mut self, messages: usize, bytes: usize) -> Self {
-        self.queue_messages = messages;
-        self.queue_bytes = bytes;
+        self.limits = PublishLimits { messages, bytes };
         self
     }
 
@@ -113,8 +106,7 @@ impl Redis {
             .map_err(|_| Error::setup("the operating system has no randomness to give"))?;
         let probe = format!("{}-koio-probe#{name}#", self.key);
         let mut options = RedisOptions::new(&*self.url, RedisChannel::Plain(probe.into()));
-        options.queue_messages = self.queue_messages;
-        options.queue_bytes = self.queue_bytes;
+        options.limits = self.limits;
         Ok(options)
     }
 
@@ -151,8 +143,8 @@ fn unusable(error: RedisUnreachable) -> Error {
 impl Broker for Redis {
     fn check(&self) -> Result<()> {
         for (name, value) in [
-            ("messages", self.queue_messages),
-            ("bytes", self.queue_bytes),
+            ("messages", self.limits.messages),
+            ("bytes", self.limits.bytes),
         ] {
             if value == 0 {
                 let problem = format!("`publish_queue` of `Redis`: `{name}` is zero");

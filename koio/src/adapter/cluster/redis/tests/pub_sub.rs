@@ -130,7 +130,7 @@ async fn a_full_queue_refuses_by_its_limit_and_loses_nothing_that_it_took() {
     }
     let redis = RedisProcess::start(&[]);
     let mut options = options(&redis.url());
-    options.queue_messages = 100;
+    options.limits.messages = 100;
     let (connection, record) = connected(options, &[plain("a")]).await;
     let mut refused = 0;
     let mut last = String::new();
