@@ -3,10 +3,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::node::NodeId;
+use super::{inbox::Inbox, message::ClusterMessage, node::NodeId};
 
 /// How often a node says that it is there.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -37,7 +38,7 @@ pub(super) enum Saying {
 
 /// What a word changes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum PresenceChange {
+enum PresenceChange {
     Up,
     Down,
     Nothing,
@@ -55,18 +56,50 @@ impl PresenceWord {
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
+    fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(bytes)
     }
 
     /// Whether bytes are one. A message begins with its version, which is no brace.
-    pub(super) fn is_one(bytes: &[u8]) -> bool {
+    fn is_one(bytes: &[u8]) -> bool {
         bytes.starts_with(b"{")
     }
 }
 
+/// What has come from a node of koio's: a word, or a message, which `inbox` gets. Returns the node that is to be told that
+/// this one is there.
+pub(super) fn hear(presence: &Mutex<Presence>, inbox: &Inbox, payload: Bytes) -> Option<NodeId> {
+    if !PresenceWord::is_one(&payload) {
+        match ClusterMessage::decode(payload) {
+            Ok(message) => {
+                // The inbox counts what it drops.
+                let _ = inbox.deliver(message);
+            }
+            Err(error) => inbox.malformed(&error),
+        }
+        return None;
+    }
+    let word = match PresenceWord::decode(&payload) {
+        Ok(word) => word,
+        Err(error) => {
+            inbox.malformed(&error);
+            return None;
+        }
+    };
+    if word.node == *inbox.node() {
+        return None;
+    }
+    let change = presence.lock().heard(&word, Instant::now());
+    match change {
+        PresenceChange::Up => inbox.node_up(word.node.clone()),
+        PresenceChange::Down => inbox.node_down(&word.node),
+        PresenceChange::Nothing => {}
+    }
+    (word.says == Saying::Hello).then_some(word.node)
+}
+
 impl Presence {
-    pub(super) fn heard(&mut self, word: &PresenceWord, now: Instant) -> PresenceChange {
+    fn heard(&mut self, word: &PresenceWord, now: Instant) -> PresenceChange {
         if word.says == Saying::Bye {
             return match self.heard.remove(&word.node) {
                 Some(_) => PresenceChange::Down,

@@ -21,7 +21,7 @@ use super::super::{
     inbox::Inbox,
     message::ClusterMessage,
     node::NodeId,
-    presence::{HEARTBEAT, Presence, PresenceChange, PresenceWord, Saying},
+    presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
     publish_queue::{Publication, PublishLimits, PublishQueue},
 };
 
@@ -392,28 +392,8 @@ impl NatsNode {
             inbox.together();
             return;
         }
-        if !PresenceWord::is_one(&payload) {
-            match ClusterMessage::decode(payload) {
-                Ok(message) => {
-                    // The inbox counts what it drops.
-                    let _ = inbox.deliver(message);
-                }
-                Err(error) => inbox.malformed(&error),
-            }
-            return;
-        }
-        let word = match PresenceWord::decode(&payload) {
-            Ok(word) => word,
-            Err(error) => return inbox.malformed(&error),
-        };
-        let change = self.presence.lock().heard(&word, Instant::now());
-        match change {
-            PresenceChange::Up => inbox.node_up(word.node.clone()),
-            PresenceChange::Down => inbox.node_down(&word.node),
-            PresenceChange::Nothing => {}
-        }
-        if word.says == Saying::Hello {
-            self.say_to(self.subject_of(&word.node).into(), joined, Saying::Here);
+        if let Some(new) = hear(&self.presence, inbox, payload) {
+            self.say_to(self.subject_of(&new).into(), joined, Saying::Here);
         }
     }
 

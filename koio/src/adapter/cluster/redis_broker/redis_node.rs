@@ -19,7 +19,7 @@ use super::{
         message::{ClusterMessage, MessageBody},
         node::NodeId,
         node_wire::{NodeMessage, NodeWire},
-        presence::{HEARTBEAT, Presence, PresenceChange, PresenceWord, Saying},
+        presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
         redis::{RedisConnection, RedisEvents},
         redis_channel::RedisChannel,
     },
@@ -248,31 +248,8 @@ impl RedisNode {
     }
 
     fn heard_koio(&self, joined: &JoinedNode, payload: Bytes) {
-        if !PresenceWord::is_one(&payload) {
-            match ClusterMessage::decode(payload) {
-                Ok(message) => {
-                    // The inbox counts what it drops.
-                    let _ = joined.inbox.deliver(message);
-                }
-                Err(error) => joined.inbox.malformed(&error),
-            }
-            return;
-        }
-        let word = match PresenceWord::decode(&payload) {
-            Ok(word) => word,
-            Err(error) => return joined.inbox.malformed(&error),
-        };
-        if word.node == *joined.inbox.node() {
-            return;
-        }
-        let change = self.presence.lock().heard(&word, Instant::now());
-        match change {
-            PresenceChange::Up => joined.inbox.node_up(word.node.clone()),
-            PresenceChange::Down => joined.inbox.node_down(&word.node),
-            PresenceChange::Nothing => {}
-        }
-        if word.says == Saying::Hello {
-            self.say(Saying::Here, &self.channel_of(&word.node).into());
+        if let Some(new) = hear(&self.presence, &joined.inbox, payload) {
+            self.say(Saying::Here, &self.channel_of(&new).into());
         }
     }
 }
