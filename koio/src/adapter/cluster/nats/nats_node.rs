@@ -144,7 +144,8 @@ pub(super) struct NatsNode {
     presence: Mutex<Presence>,
     /// When a heartbeat of its own came back last.
     hears: watch::Sender<Option<Instant>>,
-    tasks: Mutex<Vec<AbortHandle>>,
+    /// Connects, then listens, sends and beats, until the node has left.
+    task: Mutex<Option<AbortHandle>>,
     /// Says goodbye for a node that leaves.
     leaving: Mutex<Option<JoinHandle<()>>>,
 }
@@ -165,7 +166,7 @@ impl NatsNode {
             client: RwLock::default(),
             presence: Mutex::default(),
             hears: watch::Sender::new(None),
-            tasks: Mutex::default(),
+            task: Mutex::default(),
             leaving: Mutex::default(),
         }
     }
@@ -256,7 +257,7 @@ impl NatsNode {
             inbox.alone(&"it connects to NATS in the background");
         }
         let task = tokio::spawn(Arc::clone(self).run(inbox, servers));
-        self.tasks.lock().push(task.abort_handle());
+        *self.task.lock() = Some(task.abort_handle());
     }
 
     async fn run(self: Arc<Self>, inbox: Inbox, servers: NatsServers) {
@@ -432,13 +433,13 @@ impl NatsNode {
     /// The server leaves. What is queued is still sent.
     pub(super) fn leave(self: &Arc<Self>) {
         let client = self.client.write().take();
-        let tasks = std::mem::take(&mut *self.tasks.lock());
+        let task = self.task.lock().take();
         let Some(joined) = self.joined.get() else {
             return;
         };
         self.say(Saying::Bye);
         self.queue.close();
-        let end = move || tasks.iter().for_each(AbortHandle::abort);
+        let end = move || task.iter().for_each(AbortHandle::abort);
         let Some(client) = client else {
             return end();
         };
