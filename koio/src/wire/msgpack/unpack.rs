@@ -360,7 +360,7 @@ impl<'a> Unpacker<'a> {
 
     fn length(&mut self, width: usize) -> Result<u64, UnpackErrorKind> {
         let bytes = self.bytes(width as u64)?;
-        Ok(bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)))
+        Ok(big_endian(bytes))
     }
 
     fn byte(&mut self) -> Result<u8, UnpackErrorKind> {
@@ -394,16 +394,15 @@ fn deeper(depth: usize) -> Result<usize, UnpackErrorKind> {
 /// Milliseconds since 1970 of msgpack's own timestamps: seconds in 4 bytes; nanoseconds in 30 bits and seconds in 34;
 /// nanoseconds in 4 bytes and signed seconds in 8.
 fn timestamp(data: &[u8]) -> f64 {
-    let number = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
     let (seconds, nanoseconds) = match data.split_at_checked(4) {
         Some((nanoseconds, seconds @ [_, _, _, _, _, _, _, _])) => {
-            (number(seconds).cast_signed(), number(nanoseconds))
+            (big_endian(seconds).cast_signed(), big_endian(nanoseconds))
         }
         Some((_, [_, _, _, _])) => {
-            let both = number(data);
+            let both = big_endian(data);
             ((both & 0x3_ffff_ffff).cast_signed(), both >> 34)
         }
-        _ => (number(data).cast_signed(), 0),
+        _ => (big_endian(data).cast_signed(), 0),
     };
     // As notepack computes it. What is not exact is beyond the dates of JavaScript.
     seconds as f64 * 1e3 + nanoseconds as f64 / 1e6
@@ -411,8 +410,10 @@ fn timestamp(data: &[u8]) -> f64 {
 
 /// The date of notepack 2: signed milliseconds.
 fn legacy_date(data: &[u8]) -> f64 {
-    let number = data
-        .iter()
-        .fold(0, |n: u64, byte| n << 8 | u64::from(*byte));
-    number.cast_signed() as f64
+    big_endian(data).cast_signed() as f64
+}
+
+/// An integer of at most 8 bytes.
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte))
 }
