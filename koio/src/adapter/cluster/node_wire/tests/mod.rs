@@ -33,6 +33,12 @@ fn recorded() -> Vec<Recorded> {
     text.lines().map(|text| line(text).unwrap()).collect()
 }
 
+/// The lines that are messages; the others are single values of msgpack.
+fn recorded_messages() -> impl Iterator<Item = Recorded> {
+    let lines = recorded().into_iter();
+    lines.filter(|one| !one.what.starts_with("value "))
+}
+
 fn from_hex(hex: &str) -> Bytes {
     let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     (0..hex.len()).step_by(2).map(digit).collect()
