@@ -12,7 +12,7 @@ pub(in crate::adapter) struct AwaitedNodes {
     silent: Vec<NodeId>,
     unnamed: UnnamedCount,
     unnamed_heard: usize,
-    /// Those that could not be asked. Nobody waits for them.
+    /// Nodes that could not be asked. No request waits for them.
     unreachable: Vec<NodeId>,
 }
 
@@ -62,12 +62,12 @@ impl AwaitedNodes {
         self.silent.len() < silent
     }
 
-    /// A node has left: nobody waits for it.
+    /// A node has left: its answer is waited for no longer.
     pub(in crate::adapter) fn left(&mut self, node: &NodeId) {
         self.silent.retain(|silent| silent != node);
     }
 
-    /// Nobody could be asked: those that were waited for are missing from here on.
+    /// The request was not published: the nodes in `silent` are missing from here on.
     pub(in crate::adapter) fn unreachable(&mut self) {
         self.unreachable.append(&mut self.silent);
         if matches!(self.unnamed, UnnamedCount::Counting) {
@@ -75,7 +75,7 @@ impl AwaitedNodes {
         }
     }
 
-    /// Whether nobody is waited for.
+    /// Whether no node is waited for.
     pub(in crate::adapter) fn is_empty(&self) -> bool {
         let all_unnamed = match self.unnamed {
             UnnamedCount::None | UnnamedCount::Unknown => true,

@@ -116,7 +116,7 @@ pub(super) enum MessageBody {
         request: RequestId,
         clients: usize,
     },
-    /// One for each of those clients, if it answers. Nobody knows which it is.
+    /// The answer of one client of `ClientsAsked`. Which client it is stands nowhere.
     #[serde(skip)]
     #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     ClientAnswered {

@@ -130,7 +130,7 @@ impl Presence {
         gone
     }
 
-    /// This node could not hear: nobody was silent.
+    /// This node could not hear: the silence of the others does not count.
     pub(super) fn forgive(&mut self, now: Instant) {
         self.heard.values_mut().for_each(|heard| *heard = now);
     }

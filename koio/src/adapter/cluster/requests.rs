@@ -185,7 +185,7 @@ impl<T> NodeAnswers<T> {
         self.change(|state| state.nodes.counted(servers));
     }
 
-    /// Nobody could be asked.
+    /// The request was not published.
     pub(super) fn unreachable(&self) {
         self.change(|state| state.nodes.unreachable());
     }

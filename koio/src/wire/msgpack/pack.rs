@@ -10,7 +10,7 @@ use crate::wire::{
     json::{self, MAX_DEPTH, Watch},
 };
 
-/// Writes msgpack, value by value. Whoever writes the header of a list or a map writes as many values behind it.
+/// Writes msgpack, value by value. The caller of `list` or `map`, which write a header, writes as many values behind it.
 #[derive(Debug)]
 pub(crate) struct Packer {
     out: Vec<u8>,

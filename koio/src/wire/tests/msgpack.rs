@@ -199,7 +199,7 @@ fn values_that_json_does_not_have_become_what_javascript_makes_of_them() {
         ),
         (b"\xc7\x02\x00ab", r#"{"_placeholder":true,"num":0}"#),
         (b"\xc7\x08\x00abcdefgh", r#"{"_placeholder":true,"num":0}"#),
-        // Extensions that nobody has told koio of.
+        // Extensions that `unpack` does not know.
         (b"\xd4\x07a", r#"[7,{"_placeholder":true,"num":0}]"#),
         (
             b"\xd8\xfe0123456789abcdef",

@@ -191,7 +191,7 @@ impl NodeWriter {
         self.end_map();
     }
 
-    /// The packet of an event. Its kind is always EVENT: whoever sends it to clients looks for binary data.
+    /// The packet of an event. Its kind is always EVENT: the server that sends it to clients looks for binary data.
     pub(super) fn event(
         &mut self,
         packet: &NeutralPacket,

@@ -101,7 +101,7 @@ impl Publisher {
                 _ => None,
             };
             if let Some(accepted) = publication.accepted {
-                // Whoever asked may have stopped waiting.
+                // The future that waits for it may have been dropped.
                 let _ = accepted.send(error.is_none());
             }
             if let Some(error) = error {

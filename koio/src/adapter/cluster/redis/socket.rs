@@ -163,7 +163,7 @@ async fn connect_unix(path: &Path) -> Result<UnixStream, String> {
 }
 
 /// Why a server closes each connection at once: what it says to one that says nothing. A server that has no place for a
-/// client says so and closes, and whoever has begun to write does not get to read it.
+/// client says so and closes, and a client that has begun to write does not get to read it.
 async fn first_words(address: &ConnectionAddr) -> Option<String> {
     let mut words = [0; 200];
     let read = match address {

@@ -41,7 +41,7 @@ pub(super) struct Subscriber {
     pub(super) server: Arc<RedisServer>,
     pub(super) within: Duration,
     pub(super) probe_interval: Duration,
-    /// Nobody else subscribes it. Its messages only show that the connection hears.
+    /// No other node subscribes it. Its messages only show that the connection hears.
     pub(super) probe_channel: RedisChannel,
     pub(super) subscriptions: Arc<Mutex<Subscriptions>>,
     /// There are changes of the subscriptions.
