@@ -193,7 +193,9 @@ impl Broker for Redis {
 impl Drop for Redis {
     /// A server that has connected and never joined.
     fn drop(&mut self) {
-        self.node().leave();
+        if let Some(node) = self.node.get() {
+            node.leave();
+        }
     }
 }
 
