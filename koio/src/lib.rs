@@ -127,6 +127,7 @@
 //! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //! | `redis` | no | `cluster::Redis`, a broker that servers of Node may share |
+//! | `nats` | no | `cluster::Nats`, a broker for servers of koio's |
 //! | `tls` | no | TLS on koio's own listener ([`server`]): rustls, with the cryptography that the program chooses |
 //! | `tls-ring` | no | `tls`, with ring for programs that choose none |
 //! | `testing` | no | `koio::testing`: a server and its clients in memory, for the tests of a program; for `[dev-dependencies]` |
@@ -215,8 +216,9 @@ pub mod recovery {
     //!   `disconnect` handlers run at the loss.
     //! - What is sent meanwhile to its rooms, to its id or to its namespace is kept for it, attachments too. Not kept are volatile
     //!   events, and those that wait for an answer, which end as [disconnected](crate::Error::is_disconnected).
-    //! - When it returns in time, middleware and the `connection` handler run again (behind the `disconnect` handlers of the loss,
-    //!   for which it waits up to half of [`connect_timeout`](crate::config::SocketConfig::connect_timeout)), with
+    //! - When it returns in time, middleware (unless it is [skipped](Recovery::skip_middleware)) and the `connection` handler run
+    //!   again (behind the `disconnect` handlers of the loss, for which it waits up to half of
+    //!   [`connect_timeout`](crate::config::SocketConfig::connect_timeout)), with
     //!   [`Socket::recovered`](crate::Socket::recovered) true. The socket has the id, the rooms and the
     //!   [`data`](crate::Socket::data) of before, and the client is sent what it has missed, in order and ahead of anything new:
     //!   no gap, no duplicate. If the middleware refuses it, its session waits on for the rest of its time.
@@ -246,7 +248,8 @@ pub mod cluster {
     //! behind or the broker is gone, is counted, logged, and otherwise lost: delivery is at most once, as between a
     //! server and its clients.
     //!
-    //! `Redis` (feature `redis`) joins servers of several processes, those of Node with Socket.IO's own adapter too.
+    //! `Redis` (feature `redis`) joins servers of several processes, those of Node with Socket.IO's own adapter too; `Nats`
+    //! (feature `nats`) joins koio's.
     //! [`Memory`] joins servers within one process:
     //!
     //! ```
