@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{
     handshake_rate::HandshakeRate,
     last_session::LastSession,
-    timeouts::{HttpTimeouts, MissedRequest},
+    timeouts::{AwaitedRequest, HttpTimeouts},
 };
 use crate::{
     engine::{LimitReached, Session},
@@ -55,13 +55,9 @@ struct Exchange {
 
 #[derive(Clone, Copy, Debug)]
 enum ExchangePhase {
-    /// The first request is awaited, since then.
-    First(Instant),
-    /// A further request is awaited, since then.
-    Idle(Instant),
-    /// Its head has begun to come.
-    Head(Instant),
-    /// It is being answered.
+    /// A request, or the rest of its head, is awaited since then.
+    Awaiting(AwaitedRequest, Instant),
+    /// A request is being answered.
     Serving,
     /// The connection speaks another protocol, which has its own deadlines.
     Upgraded,
@@ -83,7 +79,7 @@ impl HttpConnection {
             tcp: stream.weak_writer(),
             handshakes: Mutex::new(handshakes),
             exchange: Mutex::new(Exchange {
-                phase: ExchangePhase::First(now()),
+                phase: ExchangePhase::Awaiting(AwaitedRequest::First, now()),
                 attached: false,
                 unsent: Vec::new(),
                 stalled: false,
@@ -113,13 +109,11 @@ impl HttpConnection {
 
     /// No request has come in its time.
     pub(super) fn expired(&self) {
-        let missed = match self.exchange.lock().phase {
-            ExchangePhase::First(since) => MissedRequest::first(since, self.timeouts),
-            ExchangePhase::Head(since) => MissedRequest::head(since, self.timeouts),
-            ExchangePhase::Idle(since) => MissedRequest::next(since, self.timeouts),
-            ExchangePhase::Serving | ExchangePhase::Upgraded => return,
+        let ExchangePhase::Awaiting(awaited, since) = self.exchange.lock().phase else {
+            return;
         };
         if let Some(observers) = &self.observers {
+            let missed = awaited.missed(since, self.timeouts);
             missed.notify(self.peer, observers);
         }
     }
@@ -205,26 +199,23 @@ impl HttpConnection {
     /// Bytes of a request have come.
     pub(super) fn has_read(&self) {
         let phase = &mut self.exchange.lock().phase;
-        if matches!(phase, ExchangePhase::First(_) | ExchangePhase::Idle(_)) {
-            *phase = ExchangePhase::Head(now());
+        if let ExchangePhase::Awaiting(AwaitedRequest::First | AwaitedRequest::Next, _) = phase {
+            *phase = ExchangePhase::Awaiting(AwaitedRequest::Head, now());
         }
     }
 
     /// The client has taken bytes.
     pub(super) fn has_written(&self) {
         let phase = &mut self.exchange.lock().phase;
-        if matches!(phase, ExchangePhase::Idle(_)) {
-            *phase = ExchangePhase::Idle(now());
+        if let ExchangePhase::Awaiting(AwaitedRequest::Next, since) = phase {
+            *since = now();
         }
     }
 
     /// When bytes of a request must have come. While a request is answered, when that is to be asked again.
     pub(super) fn read_by(&self) -> Option<Instant> {
         match self.exchange.lock().phase {
-            ExchangePhase::Idle(since) => since.checked_add(self.timeouts.keep_alive),
-            ExchangePhase::First(since) | ExchangePhase::Head(since) => {
-                since.checked_add(self.timeouts.header)
-            }
+            ExchangePhase::Awaiting(awaited, since) => awaited.by(since, self.timeouts),
             // hyper does not read again when the answer is complete: the timer that is set here is looked at then.
             ExchangePhase::Serving => now().checked_add(self.timeouts.keep_alive),
             ExchangePhase::Upgraded => None,
@@ -276,7 +267,7 @@ impl Drop for ServedRequest {
     fn drop(&mut self) {
         let phase = &mut self.0.exchange.lock().phase;
         if !matches!(phase, ExchangePhase::Upgraded) {
-            *phase = ExchangePhase::Idle(now());
+            *phase = ExchangePhase::Awaiting(AwaitedRequest::Next, now());
         }
     }
 }

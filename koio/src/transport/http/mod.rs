@@ -31,4 +31,4 @@ pub use responding::Responding;
 pub use service::EngineService;
 pub use session_cookie::{BadCookie, SessionCookie};
 pub(crate) use stream::HttpStream;
-pub(crate) use timeouts::{HttpTimeouts, MissedRequest};
+pub(crate) use timeouts::{AwaitedRequest, HttpTimeouts, MissedRequest};

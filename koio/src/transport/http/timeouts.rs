@@ -24,43 +24,53 @@ pub(crate) struct HttpTimeouts {
     pub(crate) attached_write: Duration,
 }
 
+/// What a connection waits for between two answers: the one rule of how long, and of what is said when it does not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AwaitedRequest {
+    /// The first request of the connection.
+    First,
+    /// The rest of a head that has begun to come.
+    Head,
+    /// A request behind an answer.
+    Next,
+}
+
+impl AwaitedRequest {
+    /// The name of its option, as `Config` spells it, and the value.
+    fn limit(self, timeouts: HttpTimeouts) -> (&'static str, Duration) {
+        match self {
+            Self::First | Self::Head => ("header_timeout", timeouts.header),
+            Self::Next => ("keep_alive_timeout", timeouts.keep_alive),
+        }
+    }
+
+    /// When it must have come, if it is awaited since then. `None`: that is later than the clock can express.
+    pub(crate) fn by(self, since: Instant, timeouts: HttpTimeouts) -> Option<Instant> {
+        since.checked_add(self.limit(timeouts).1)
+    }
+
+    /// It has not come in that time.
+    pub(crate) fn missed(self, since: Instant, timeouts: HttpTimeouts) -> MissedRequest {
+        let (limit, value) = self.limit(timeouts);
+        MissedRequest {
+            awaited: self,
+            waited: now().saturating_duration_since(since),
+            limit,
+            value,
+        }
+    }
+}
+
 /// A request that has not come in time, so that its connection is closed. `Display` names the option and both numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MissedRequest {
-    what: &'static str,
+    awaited: AwaitedRequest,
     waited: Duration,
     limit: &'static str,
     value: Duration,
 }
 
 impl MissedRequest {
-    fn since(since: Instant, what: &'static str, limit: &'static str, value: Duration) -> Self {
-        Self {
-            what,
-            waited: now().saturating_duration_since(since),
-            limit,
-            value,
-        }
-    }
-
-    /// The first of a connection.
-    pub(crate) fn first(since: Instant, timeouts: HttpTimeouts) -> Self {
-        let what = "no request came";
-        Self::since(since, what, "header_timeout", timeouts.header)
-    }
-
-    /// The whole head of one.
-    pub(crate) fn head(since: Instant, timeouts: HttpTimeouts) -> Self {
-        let what = "no whole head of a request came";
-        Self::since(since, what, "header_timeout", timeouts.header)
-    }
-
-    /// One behind an answer.
-    pub(crate) fn next(since: Instant, timeouts: HttpTimeouts) -> Self {
-        let what = "no further request came";
-        Self::since(since, what, "keep_alive_timeout", timeouts.keep_alive)
-    }
-
     /// Tells the observers that the connection of this client is closed.
     pub(crate) fn notify(&self, peer: Option<SocketAddr>, observers: &Observers) {
         observers.notify(&Observation::HttpTimeout {
@@ -74,11 +84,16 @@ impl MissedRequest {
 impl fmt::Display for MissedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            what,
+            awaited,
             waited,
             limit,
             value,
         } = self;
+        let what = match awaited {
+            AwaitedRequest::First => "no request came",
+            AwaitedRequest::Head => "no whole head of a request came",
+            AwaitedRequest::Next => "no further request came",
+        };
         write!(f, "{what} in {waited:?} ({limit} {value:?})")
     }
 }

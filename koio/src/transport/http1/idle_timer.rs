@@ -7,17 +7,21 @@ use std::{
 
 use crate::{
     time::now,
-    transport::{HttpTimeouts, http::MissedRequest, lazy_timer::LazyTimer},
+    transport::{
+        HttpTimeouts,
+        http::{AwaitedRequest, MissedRequest},
+        lazy_timer::LazyTimer,
+    },
 };
 
 /// Expires when no request has come: for `header` on a new connection, for `keep_alive` behind an answer. Restarting it is an
 /// assignment.
 pub(super) struct IdleTimer {
     timeouts: HttpTimeouts,
-    /// Since when a request is awaited, once one is.
+    /// `First` until a request was answered. A head that has begun to come is not waited for here.
+    awaited: AwaitedRequest,
+    /// Since when it is awaited, once it is.
     since: Option<Instant>,
-    /// Whether a request was answered.
-    answered: bool,
     /// Made with the first wait: a WebSocket handshake that comes at once never needs it.
     timer: LazyTimer,
 }
@@ -26,14 +30,14 @@ impl IdleTimer {
     pub(super) fn new(timeouts: HttpTimeouts) -> Self {
         Self {
             timeouts,
+            awaited: AwaitedRequest::First,
             since: None,
-            answered: false,
             timer: LazyTimer::default(),
         }
     }
 
     pub(super) fn restart(&mut self, now: Instant) {
-        self.answered = true;
+        self.awaited = AwaitedRequest::Next;
         self.since = Some(now);
     }
 
@@ -55,23 +59,15 @@ impl IdleTimer {
             return Poll::Pending;
         }
         if let Some(answered) = answered() {
-            self.answered = true;
+            self.awaited = AwaitedRequest::Next;
             self.since = self.since.max(Some(answered));
         }
         let since = *self.since.get_or_insert_with(now);
-        let HttpTimeouts {
-            header, keep_alive, ..
-        } = self.timeouts;
-        let timeout = if self.answered { keep_alive } else { header };
-        match since.checked_add(timeout) {
-            Some(end) => {
-                let missed = || match self.answered {
-                    true => MissedRequest::next(since, self.timeouts),
-                    false => MissedRequest::first(since, self.timeouts),
-                };
-                self.timer.poll(cx, end).map(|()| missed())
+        match self.awaited.by(since, self.timeouts) {
+            Some(by) => {
+                let missed = || self.awaited.missed(since, self.timeouts);
+                self.timer.poll(cx, by).map(|()| missed())
             }
-            // The timeout is longer than the clock can express.
             None => Poll::Pending,
         }
     }
