@@ -28,6 +28,13 @@ pub struct Meta {
     pub line: u32,
 }
 
+impl Meta {
+    /// Whether it is for what becomes of a socket, which no client sends as an event.
+    pub(crate) fn is_lifecycle(&self) -> bool {
+        matches!(self.event, "connection" | "disconnect")
+    }
+}
+
 /// "`app::chat::join` (src/chat.rs:12)".
 impl fmt::Display for Meta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -194,7 +194,7 @@ pub(crate) fn own_concurrency(
     } in &namespace.parts.routes
     {
         let Some(events) = *concurrency else { continue };
-        if matches!(meta.event, "connection" | "disconnect") {
+        if meta.is_lifecycle() {
             problems.add(format!(
                 "{meta} says `concurrency = {events}`, but `{}` always runs alone",
                 meta.event
@@ -361,7 +361,7 @@ pub(crate) fn lengths(
         ));
     }
     for Route { meta, .. } in &namespace.parts.routes {
-        if matches!(meta.event, "connection" | "disconnect") {
+        if meta.is_lifecycle() {
             continue;
         }
         if let Err(breach) = limits.check_event(meta.event.len()) {
@@ -384,7 +384,7 @@ fn answer(route: &Route, problems: &mut Problems) {
             "{meta} returns `{answer}`, but a handler with `also` does not answer"
         ));
     }
-    if matches!(meta.event, "connection" | "disconnect") {
+    if meta.is_lifecycle() {
         problems.add(format!(
             "{meta} returns `{answer}`, but nobody waits for an answer to `{}`",
             meta.event

@@ -70,7 +70,7 @@ impl Row {
         let wraps = inner.map_or(&[][..], |namespace| &namespace.wraps);
         let given = inner.and_then(|namespace| namespace.concurrency);
         let given = given.or(server.concurrency).map(|given| given.events);
-        let runs_alone = matches!(route.meta.event, "connection" | "disconnect");
+        let runs_alone = route.meta.is_lifecycle();
         Self {
             concurrency: match route.concurrency.or(given) {
                 Some(events) if !runs_alone => events,
