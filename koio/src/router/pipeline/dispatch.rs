@@ -105,16 +105,14 @@ impl SocketEvents {
 
 impl Dispatch for SocketEvents {
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
-        let onion = if socket.skips_middleware() {
-            LayeredOnion {
-                layers: None,
-                onion: Arc::clone(&self.events.connection_again),
-            }
+        let (layers, onion) = if socket.skips_middleware() {
+            (None, &self.events.connection_again)
         } else {
-            LayeredOnion {
-                layers: self.layers.clone(),
-                onion: Arc::clone(&self.events.connection),
-            }
+            (self.layers.clone(), &self.events.connection)
+        };
+        let onion = LayeredOnion {
+            layers,
+            onion: Arc::clone(onion),
         };
         let ctx = self.context(socket, Occasion::Connection(accept.clone()), &onion.onion);
         let span = span(&ctx);
