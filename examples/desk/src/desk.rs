@@ -56,7 +56,7 @@ pub(crate) struct Message {
     pub(crate) file: Option<FileInfo>,
 }
 
-/// A file without its bytes, which go to whoever asks for them.
+/// A file without its bytes, which [`Desk::file`] has.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FileInfo {
     pub(crate) id: u32,

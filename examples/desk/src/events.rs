@@ -106,7 +106,7 @@ async fn say(ctx: Context, me: Me, ticket: u32, text: String, desk: State<Desk>)
     tell(&ctx.io(), ticket, "said", &message)
 }
 
-/// The room hears that there is a file, and its bytes go to whoever asks for them.
+/// The room hears that there is a file, and its bytes go to the clients that send `file`.
 #[on("upload", wrap = [at_most::<3>])]
 async fn upload(
     ctx: Context,

@@ -32,7 +32,7 @@ pub(crate) async fn logged(ctx: Context, next: Next) -> Result<Reply> {
     reply
 }
 
-/// Around everything: refuses whoever has no session. Around `connection` the error is the client's `connect_error`, with
+/// Around everything: refuses a client without a session. Around `connection` the error is the client's `connect_error`, with
 /// its code in `error.data.code`.
 pub(crate) async fn logged_in(ctx: Context, next: Next) -> Result<Reply> {
     user(&ctx)?;

@@ -32,7 +32,7 @@ impl Online {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It is told under the lock, so that nobody hears `came` and `went` in the wrong order. An emit never waits.
+    /// `presence` is emitted under the lock, so that no client hears of two changes in the wrong order. An emit never waits.
     pub(crate) fn opened(&self, user: &User, io: &IoHandle) -> Result<()> {
         let mut online = self.lock();
         let (_, tabs) = online.entry(user.name.clone()).or_insert((user.role, 0));

@@ -47,7 +47,7 @@ fn the_hint_for_a_header_that_is_too_long_has_its_own_length() {
     let origin = get(path).header("origin", format!("https://{long}"));
     let line = hint(Refusal::Forbidden, origin);
     assert!(line.contains("The origin has 308 bytes"), "{line}");
-    // Its beginning is nobody's origin.
+    // The beginning of the header is the origin of no page.
     assert!(!line.contains("allow_origin"), "{line}");
 }
 
