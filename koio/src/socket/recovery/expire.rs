@@ -163,27 +163,26 @@ fn sweep_once(core: &ServerCore<Socket>, hook: Option<&ExpiredHook>) {
     let Some(recovery) = core.local.recovery.get() else {
         return;
     };
-    let most = recovery.config.waiting_sessions;
+    let waiting_sessions = recovery.config.waiting_sessions;
+    // Asked once: it says that all have expired only if this made all expire.
+    let has_ended = recovery.has_ended.load(Ordering::Acquire);
+    let most = if has_ended { 0 } else { waiting_sessions };
     let mut table = recovery.table.lock();
     let waiting = table.waiting();
-    let expired = if recovery.has_ended.load(Ordering::Acquire) {
-        table.all_waiting()
-    } else {
-        table.expired(now(), most)
-    };
+    let expired = table.expired(now(), most);
     drop(table);
-    if waiting > most {
+    if waiting > waiting_sessions {
         tracing::warn!(
             target: "koio::socket",
             waiting,
-            waiting_sessions = most,
+            waiting_sessions,
             "sessions expire early, because too many wait"
         );
     }
     for session in expired {
         expire(core, hook, session);
     }
-    if recovery.has_ended.load(Ordering::Acquire) {
+    if has_ended {
         recovery.ended.notify_waiters();
     }
     for namespace in core.local.all() {

@@ -110,17 +110,14 @@ impl<S: Clone, N> SessionTable<S, N> {
         match self.sessions.get(pid)? {
             TableEntry::Connected(socket, since) => {
                 let is_stale = now.saturating_duration_since(*since) >= MIN_CONNECTED;
-                return is_stale.then(|| Claimed::Connected(socket.clone()));
+                is_stale.then(|| Claimed::Connected(socket.clone()))
             }
-            TableEntry::Waiting(session, _)
-                if session.until > now && is_its(&session.namespace) => {}
-            TableEntry::Waiting(..) => return None,
-        }
-        match self.sessions.remove(pid)? {
-            TableEntry::Connected(socket, _) => Some(Claimed::Connected(socket)),
             TableEntry::Waiting(session, number) => {
-                self.due.remove(&(session.until, number));
-                Some(Claimed::Session(session))
+                if session.until <= now || !is_its(&session.namespace) {
+                    return None;
+                }
+                let due = (session.until, *number);
+                self.take(due).map(Claimed::Session)
             }
         }
     }
@@ -147,11 +144,12 @@ impl<S: Clone, N> SessionTable<S, N> {
         }
     }
 
-    fn take_first(&mut self) -> Option<Box<WaitingSession<N>>> {
-        let (_, pid) = self.due.pop_first()?;
-        match self.sessions.remove(&pid) {
-            Some(TableEntry::Waiting(session, _)) => Some(session),
-            _ => None,
+    /// Takes out the session that waits and is due then.
+    fn take(&mut self, due: (Instant, u64)) -> Option<Box<WaitingSession<N>>> {
+        let pid = self.due.remove(&due)?;
+        match self.sessions.remove(&pid)? {
+            TableEntry::Waiting(session, _) => Some(session),
+            TableEntry::Connected(..) => None,
         }
     }
 
@@ -162,20 +160,13 @@ impl<S: Clone, N> SessionTable<S, N> {
         most: usize,
     ) -> Vec<WaitingSession<N>> {
         let mut expired = Vec::new();
-        while self.due.len() > most || self.next().is_some_and(|due| due <= now) {
-            expired.extend(self.take_first().map(|session| *session));
+        while let Some((&due, _)) = self.due.first_key_value()
+            && (self.due.len() > most || due.0 <= now)
+        {
+            expired.extend(self.take(due).map(|session| *session));
         }
         self.shrink();
         expired
-    }
-
-    /// All sessions that wait: the server shuts down.
-    pub(in crate::socket) fn all_waiting(&mut self) -> Vec<WaitingSession<N>> {
-        let mut all = Vec::new();
-        while !self.due.is_empty() {
-            all.extend(self.take_first().map(|session| *session));
-        }
-        all
     }
 
     /// When the next session expires.
@@ -267,7 +258,9 @@ mod tests {
                 .claim(&pids[3], start + Duration::from_secs(5), |()| true)
                 .is_none()
         );
-        assert_eq!(table.all_waiting().len(), 1);
+        let all = table.expired(start, 0);
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].record.pid, pids[3]);
     }
 
     #[test]
