@@ -6,7 +6,7 @@ use super::{direct_writer::WriteBudget, limits::NotQueued, outbox::SendOutcome};
 use crate::{engine::Session, wire::Frame};
 
 /// Direct writes in one go. Each is a system call of 2 to 6 us, so the other tasks of the thread wait about 1 ms.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 /// A frame on its way to many sessions.
 ///

@@ -6,6 +6,7 @@ use tokio::{runtime::Handle, task::yield_now};
 use super::{
     crowd,
     direct_writer::{DirectChance, WriteBudget},
+    fanout::BATCH,
     limits::{NotQueued, SendError, Urgency, weight},
     outbox::Outbox,
     queue::QueueEntry,
@@ -13,9 +14,6 @@ use super::{
     turn_buffer::HEAVY,
 };
 use crate::{engine::Session, wire::Frame};
-
-/// Sessions that are settled in one go, as in a [`Fanout`](super::Fanout).
-const BATCH: usize = 256;
 
 impl Outbox {
     /// Queues a frame, and makes no system call. Returns whether [`settle`](Self::settle) must be called; until then the
@@ -37,7 +35,7 @@ impl Outbox {
     /// [`queue_in_order`](Self::queue_in_order) for a frame that is dropped unless it would go out at once: then `None`.
     fn queue_volatile_in_order(&self, frame: &Frame) -> Option<bool> {
         let mut state = self.state_with_turn();
-        if state.closed || !state.writable || !state.queue.is_empty() {
+        if !state.is_clear() {
             return None;
         }
         self.queue(&mut state, QueueEntry::Shared(frame));

@@ -108,7 +108,7 @@ impl Outbox {
         budget: &mut WriteBudget,
     ) -> Option<SendOutcome> {
         let state = self.state_with_turn();
-        if state.closed || !state.writable || !state.queue.is_empty() {
+        if !state.is_clear() {
             return None;
         }
         Some(self.send(state, QueueEntry::Shared(frame), budget))

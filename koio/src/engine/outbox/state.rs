@@ -12,7 +12,7 @@ pub(super) struct OutboxState {
     /// What the frames in `queue` count.
     pub(super) waiting: usize,
     pub(super) closed: bool,
-    /// Whether the transport would take a frame now. A volatile frame is queued only then.
+    /// Whether the transport would take a frame now.
     pub(super) writable: bool,
     /// The session's task is in its turn, and looks at the queue before the turn ends.
     pub(super) in_turn: bool,
@@ -44,6 +44,11 @@ impl OutboxState {
     /// Whether the session's task is not in its turn, and its transport has written all that it was given.
     pub(super) fn is_idle(&self) -> bool {
         !self.in_turn && self.writable
+    }
+
+    /// Whether a frame would go out at once. A volatile one is queued only then.
+    pub(super) fn is_clear(&self) -> bool {
+        !self.closed && self.writable && self.queue.is_empty()
     }
 
     /// The client has taken something.
