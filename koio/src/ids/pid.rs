@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use super::random::{self, NoRandomness, is_id_char};
 
 /// Bytes of randomness in a [`Pid`]: 144 bits.
@@ -19,12 +17,7 @@ pub(crate) struct Pid([u8; PID_CHARS]);
 impl Pid {
     /// Draws a fresh id from the operating system's randomness.
     pub(crate) fn random() -> Result<Self, NoRandomness> {
-        let random: [u8; PID_RANDOM] = random::bytes()?;
-        let mut chars = [0_u8; PID_CHARS];
-        URL_SAFE_NO_PAD
-            .encode_slice(random, &mut chars)
-            .map_err(|_| NoRandomness)?;
-        Ok(Self(chars))
+        random::chars::<PID_RANDOM, PID_CHARS>().map(Self)
     }
 
     /// Reads an id that a client sent; `None` if the text does not have the shape of one.

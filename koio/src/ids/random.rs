@@ -5,6 +5,8 @@
 
 use std::cell::RefCell;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 /// Bytes of one draw: the ids of 26 clients.
 const DRAW: usize = 1024;
 
@@ -35,6 +37,17 @@ thread_local! {
 /// Fresh random bytes.
 pub(super) fn bytes<const COUNT: usize>() -> Result<[u8; COUNT], NoRandomness> {
     DRAWN.with_borrow_mut(Drawn::take)
+}
+
+/// Fresh random bytes as base64url: three bytes are four characters, and there is no padding.
+pub(super) fn chars<const BYTES: usize, const CHARS: usize>() -> Result<[u8; CHARS], NoRandomness> {
+    const { assert!(BYTES.is_multiple_of(3) && CHARS == BYTES / 3 * 4) };
+    let random: [u8; BYTES] = bytes()?;
+    let mut chars = [0_u8; CHARS];
+    URL_SAFE_NO_PAD
+        .encode_slice(random, &mut chars)
+        .map_err(|_| NoRandomness)?;
+    Ok(chars)
 }
 
 impl Drawn {

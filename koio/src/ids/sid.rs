@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use super::random::{self, NoRandomness, is_id_char};
 
 /// Bytes of randomness in a [`Sid`]: 192 bits, since it is the only credential of a polling session.
@@ -24,12 +22,7 @@ impl Sid {
     /// # Errors
     /// Fails when the operating system has no randomness to give; no session may be opened then.
     pub(crate) fn random() -> Result<Self, NoRandomness> {
-        let random: [u8; SID_RANDOM] = random::bytes()?;
-        let mut chars = [0_u8; SID_CHARS];
-        URL_SAFE_NO_PAD
-            .encode_slice(random, &mut chars)
-            .map_err(|_| NoRandomness)?;
-        Ok(Self(chars))
+        random::chars::<SID_RANDOM, SID_CHARS>().map(Self)
     }
 
     /// Reads an id that a client sent; `None` if the text does not have the shape of one.

@@ -2,7 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::random::{self, NoRandomness, is_id_char};
@@ -36,11 +35,7 @@ impl SocketId {
 
     /// Draws a fresh id from the operating system's randomness.
     pub(crate) fn random() -> Result<Self, NoRandomness> {
-        let random: [u8; SOCKET_ID_RANDOM] = random::bytes()?;
-        let mut chars = [0_u8; SOCKET_ID_CHARS];
-        URL_SAFE_NO_PAD
-            .encode_slice(random, &mut chars)
-            .map_err(|_| NoRandomness)?;
+        let mut chars = random::chars::<SOCKET_ID_RANDOM, SOCKET_ID_CHARS>()?;
         chars[0] = SOCKET_ID_MARK;
         Ok(Self(chars))
     }
