@@ -10,7 +10,7 @@ use koio::{IoHandle, SocketId};
 use koio_tests::{Received, Target, WebSocket, serve, until};
 use serde_json::{Value, json};
 
-use super::client::recovering;
+use super::client::{Kept, recovering};
 
 const THREADS: u64 = 8;
 const CLIENTS: usize = 12;
@@ -22,8 +22,7 @@ struct Client {
     target: Target,
     rooms: [&'static str; 2],
     id: Option<SocketId>,
-    pid: Option<String>,
-    offset: Option<String>,
+    kept: Kept,
     /// The numbers that it has got of each thread.
     got: Vec<Vec<u64>>,
     recoveries: usize,
@@ -32,24 +31,17 @@ struct Client {
 impl Client {
     async fn connect(&mut self) -> WebSocket {
         let mut socket = WebSocket::session(self.target).await.0;
-        let mut auth = json!({"rooms": self.rooms});
-        if let Some(pid) = &self.pid {
-            auth["pid"] = json!(pid);
-        }
-        if let Some(offset) = &self.offset {
-            auth["offset"] = json!(offset);
-        }
-        socket.send(format!("40{auth}")).await;
+        socket.send(self.kept.connect()).await;
         let answer = socket.text().await;
         let json: Value =
             serde_json::from_str(answer.strip_prefix("40").expect("CONNECT")).expect("JSON");
         let pid = json["pid"].as_str().map(str::to_owned);
-        if self.pid.is_some() {
-            assert_eq!(pid, self.pid, "recovered");
+        if self.kept.pid.is_some() {
+            assert_eq!(pid, self.kept.pid, "recovered");
             self.recoveries += 1;
         }
         self.id = json["sid"].as_str().and_then(SocketId::parse);
-        self.pid = pid;
+        self.kept.pid = pid;
         socket
     }
 
@@ -65,10 +57,13 @@ impl Client {
         };
         let offset = offset.as_str().expect("an offset").to_owned();
         assert!(
-            self.offset.as_ref().is_none_or(|before| *before <= offset),
+            self.kept
+                .offset
+                .as_ref()
+                .is_none_or(|before| *before <= offset),
             "{text}"
         );
-        self.offset = Some(offset);
+        self.kept.offset = Some(offset);
         if name == "end" {
             return true;
         }
@@ -83,7 +78,7 @@ impl Client {
     }
 }
 
-/// What one thread has said, and to whom.
+/// Emits as one thread until `stop`. Returns its numbers, each with the rooms that it went to.
 fn emit(io: &IoHandle, thread: u64, stop: &AtomicBool) -> Vec<(u64, Vec<&'static str>)> {
     let mut said = Vec::new();
     let mut number = 0;
@@ -127,12 +122,14 @@ async fn eight_threads_leave_no_gap_and_no_duplicate_under_random_drops() {
     let server = serve(io).await;
     let mut clients = Vec::new();
     for at in 0..CLIENTS {
+        let rooms = [ROOMS[at % 4], ROOMS[(at / 4 + at + 1) % 4]];
+        let mut kept = Kept::in_namespace("/");
+        kept.auth = json!({"rooms": rooms});
         let mut client = Client {
             target: server.target(),
-            rooms: [ROOMS[at % 4], ROOMS[(at / 4 + at + 1) % 4]],
+            rooms,
             id: None,
-            pid: None,
-            offset: None,
+            kept,
             got: vec![Vec::new(); usize::try_from(THREADS).expect("few")],
             recoveries: 0,
         };
