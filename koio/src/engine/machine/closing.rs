@@ -56,6 +56,9 @@ impl Granted {
     }
 }
 
+/// An option, by its name in `Config`.
+type NamedTime = (&'static str, Duration);
+
 impl Patience<'_> {
     /// `usual`, or `longest` if the server shuts down and that is less.
     fn at_most(&self, longest: Duration, usual: Duration) -> Duration {
@@ -66,13 +69,35 @@ impl Patience<'_> {
         }
     }
 
-    fn closing(&self, time: Duration, what: &'static str, note: &'static str) -> Granted {
+    fn close_timeout(&self) -> NamedTime {
+        ("close_timeout", self.config.close_timeout)
+    }
+
+    /// `poll_again_timeout`, if it is less than this option.
+    fn poll_again_or(&self, other: NamedTime) -> NamedTime {
+        let time = self.config.poll_again_timeout;
+        if time < other.1 {
+            ("poll_again_timeout", time)
+        } else {
+            other
+        }
+    }
+
+    /// `note`: why it is another time than the option's, unless that is because of a shutdown.
+    fn granted(
+        &self,
+        time: Duration,
+        what: &'static str,
+        (limit, value): NamedTime,
+        note: &'static str,
+    ) -> Granted {
+        let note = if self.shuts_down { AT_SHUTDOWN } else { note };
         Granted {
             time,
             what,
-            limit: "close_timeout",
-            value: self.config.close_timeout,
-            note: if self.shuts_down { AT_SHUTDOWN } else { note },
+            limit,
+            value,
+            note,
         }
     }
 
@@ -80,55 +105,40 @@ impl Patience<'_> {
     pub(super) fn for_answer(&self) -> Granted {
         let time = self.at_most(ANSWER_AT_SHUTDOWN, self.config.close_timeout / 6);
         let what = "the close was not answered";
-        self.closing(time, what, ", of which an answer gets a sixth")
+        let note = ", of which an answer gets a sixth";
+        self.granted(time, what, self.close_timeout(), note)
     }
 
     /// For a client that takes nothing of what is written to it.
     pub(super) fn for_progress(&self) -> Granted {
-        let (limit, value) = match self.config {
-            config if self.shuts_down && config.poll_again_timeout < config.write_timeout => {
-                ("poll_again_timeout", config.poll_again_timeout)
-            }
-            config => ("write_timeout", config.write_timeout),
+        let usual = ("write_timeout", self.config.write_timeout);
+        let limit = match self.shuts_down {
+            true => self.poll_again_or(usual),
+            false => usual,
         };
-        Granted {
-            time: value,
-            what: "nothing of what was queued was taken",
-            limit,
-            value,
-            note: "",
-        }
+        let what = "nothing of what was queued was taken";
+        self.granted(limit.1, what, limit, "").because("")
     }
 
     /// For everything.
     pub(super) fn to_close(&self, ending: Ending) -> Granted {
         let capabilities = self.transport.capabilities();
-        let close_timeout = self.config.close_timeout;
-        let poll_again_timeout = self.config.poll_again_timeout;
+        let close_timeout = self.close_timeout();
         match ending {
             Ending::Cut if self.shuts_down => {
-                let time = close_timeout.min(CUT_AT_SHUTDOWN);
-                self.closing(time, "the close was not answered", "")
+                let time = close_timeout.1.min(CUT_AT_SHUTDOWN);
+                self.granted(time, "the close was not answered", close_timeout, "")
             }
             // With nothing left to deliver a client need only answer the close frame.
             Ending::Cut if capabilities.has_close_handshake => self.for_answer(),
-            Ending::Flush
-                if capabilities.waits_for_requests && poll_again_timeout < close_timeout =>
-            {
-                Granted {
-                    time: self.at_most(POLL_AT_SHUTDOWN, poll_again_timeout),
-                    what: "no poll came for what was queued",
-                    limit: "poll_again_timeout",
-                    value: poll_again_timeout,
-                    note: AT_SHUTDOWN,
-                }
-            }
             Ending::Flush if capabilities.waits_for_requests => {
-                let time = self.at_most(POLL_AT_SHUTDOWN, close_timeout);
-                self.closing(time, "no poll came for what was queued", "")
+                let limit = self.poll_again_or(close_timeout);
+                let time = self.at_most(POLL_AT_SHUTDOWN, limit.1);
+                self.granted(time, "no poll came for what was queued", limit, "")
             }
             Ending::Cut | Ending::Flush => {
-                self.closing(close_timeout, "not all of what was queued was taken", "")
+                let what = "not all of what was queued was taken";
+                self.granted(close_timeout.1, what, close_timeout, "")
             }
         }
     }

@@ -57,6 +57,17 @@ fn a_closing_session_waits_for_a_poll_longer_if_its_client_has_a_big_answer_to_r
 }
 
 #[test]
+fn a_server_that_stood_still_does_not_speak_of_a_shutdown() {
+    let mut session = Played::new(TransportKind::Polling);
+    session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
+    session.now += Duration::from_secs(60);
+    gave_up(
+        session.give(TICK),
+        "no poll came for what was queued in 60s (poll_again_timeout 5s)",
+    );
+}
+
+#[test]
 fn a_session_that_closes_already_hurries_when_the_server_shuts_down() {
     let mut session = Played::new(TransportKind::Polling);
     session.give(Input::Close(CloseReason::ForcedClose, Ending::Flush));
