@@ -80,16 +80,15 @@ impl Client {
                     });
                     session.close_because(CloseReason::ForcedClose, &breach.to_string());
                     return;
-                } else {
-                    let is_first = self.deadlines.connect.is_some();
-                    let hint = match error.kind() {
-                        DecodeErrorKind::UnexpectedBinary if is_first => {
-                            "Does the client use another parser (`socket.io-msgpack-parser`, say)? koio speaks the default one"
-                        }
-                        _ => "Is the other side a Socket.IO 5 client?",
-                    };
-                    self.protocol_error(format_args!("undecodable packet: {error}. {hint}"));
                 }
+                let is_first = self.deadlines.connect.is_some();
+                let hint = match error.kind() {
+                    DecodeErrorKind::UnexpectedBinary if is_first => {
+                        "Does the client use another parser (`socket.io-msgpack-parser`, say)? koio speaks the default one"
+                    }
+                    _ => "Is the other side a Socket.IO 5 client?",
+                };
+                self.protocol_error(format_args!("undecodable packet: {error}. {hint}"));
                 CloseReason::ForcedClose
             }
             ProtocolViolation::OutOfOrder(what) => {
