@@ -154,7 +154,7 @@ pub(crate) struct Arriving {
     pub(crate) bytes: u64,
     /// How many it has at least; 0 if that is unknown.
     pub(crate) expected: u64,
-    /// Whether somebody else ends the session if they do not come: who reads the body of a POST also answers it.
+    /// Whether the transport itself judges how they get on: the reader of a POST's body does, since it also answers the POST.
     pub(crate) is_judged: bool,
 }
 

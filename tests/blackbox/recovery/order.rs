@@ -1,4 +1,4 @@
-//! One order for each namespace, whoever emits.
+//! One order for each namespace, of what sockets and handles emit.
 
 use koio::{Context, Result};
 use serde_json::json;

@@ -24,7 +24,7 @@ impl Machine {
         }
     }
 
-    /// How much has arrived of a message, as far as the machine knows, and whether somebody else judges it.
+    /// How much has arrived of a message, as far as the machine knows, and whether the transport judges it.
     pub(crate) fn arrived(&self) -> Option<(u64, bool)> {
         let message = self.rare.as_ref()?.message?;
         Some((message.headway.bytes(), message.is_judged))
@@ -40,7 +40,7 @@ impl Machine {
         let begun = self.rare.as_ref().and_then(|rare| rare.message);
         let headway = match begun {
             None => Headway::begin(bytes, now),
-            // Somebody else judged it before.
+            // The transport judged what arrived before.
             Some(message) if message.is_judged && !is_judged => {
                 self.rest_heartbeat(message.headway.pause(now));
                 Headway::begin(bytes, now)

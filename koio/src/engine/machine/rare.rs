@@ -42,7 +42,7 @@ pub(super) struct ArrivingMessage {
     pub(super) headway: Headway,
     /// How many bytes it has at least.
     pub(super) expected: u64,
-    /// Whether somebody else judges how it gets on.
+    /// Whether the transport judges how it gets on, and not the machine.
     pub(super) is_judged: bool,
 }
 

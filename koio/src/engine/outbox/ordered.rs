@@ -46,7 +46,7 @@ impl Outbox {
         if state.in_turn {
             return is_above || state.waiting >= HEAVY;
         }
-        // Who has promised before will settle this frame too.
+        // The sends that promised before will settle this frame too.
         let is_promised = std::mem::replace(&mut state.flush_promised, true);
         is_above || !is_promised
     }

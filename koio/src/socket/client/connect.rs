@@ -69,7 +69,7 @@ impl Client {
         let core = &self.connection.core;
         core.local.recovery.get()?;
         let claimed = claim(core, name, auth);
-        // Whoever returns is looked after, let in or not.
+        // Also for a client that is not let in: its session waits on, and expires.
         let hook = self.shared.on_expired.as_ref();
         ensure_swept(core, hook);
         match claimed {

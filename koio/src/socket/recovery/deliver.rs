@@ -23,7 +23,7 @@ fn with_place(frame: &Frame) -> Option<OpenPlace> {
 /// What a broadcast has done.
 pub(in crate::socket) struct Broadcasted {
     pub(in crate::socket) recipients: usize,
-    /// Those that could not take a volatile event.
+    /// The sockets that could not take a volatile event.
     pub(in crate::socket) dropped: Vec<Socket>,
 }
 

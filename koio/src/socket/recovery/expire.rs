@@ -142,7 +142,7 @@ async fn sweep(core: Weak<ServerCore<Socket>>, hook: Option<ExpiredHook>) {
     }
 }
 
-/// When to look again, and what comes before that.
+/// When to look again, and what wakes the task before that.
 fn next_sweep(core: &ServerCore<Socket>) -> Option<(Instant, OwnedNotified)> {
     let recovery = core.local.recovery.get()?;
     let latest = now() + recovery.config.time.min(TRIM_INTERVAL);
@@ -193,7 +193,7 @@ fn sweep_once(core: &ServerCore<Socket>, hook: Option<&ExpiredHook>) {
 }
 
 impl ServerCore<Socket> {
-    /// The server has shut down: nobody comes back. Returns when all sessions that waited have expired.
+    /// The server has shut down: no client comes back. Returns when all sessions that waited have expired.
     pub(in crate::socket) async fn end_recovery(&self) {
         let Some(recovery) = self.local.recovery.get() else {
             return;

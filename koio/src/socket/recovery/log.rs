@@ -51,7 +51,7 @@ pub(in crate::socket) struct NamespaceLog {
     marks: VecDeque<(Instant, u64)>,
     /// The sessions that are connected.
     connected: usize,
-    /// Those that are not, and may come back.
+    /// The sessions that are not, and may be recovered.
     away: HashSet<SocketId>,
 }
 
@@ -226,7 +226,7 @@ impl NamespaceLog {
         self.connected == 0 && self.away.is_empty()
     }
 
-    /// Nobody can come back for anything.
+    /// No session is left that could be recovered.
     fn clear(&mut self) {
         self.release(self.bytes);
         self.entries = VecDeque::new();

@@ -1,8 +1,8 @@
 //! Recovery: a client whose connection is lost comes back as the same socket, and misses nothing.
 //!
 //! Each namespace has a [`NamespaceLog`], whose lock is the order of its events: under it an event gets its offset, is queued
-//! for its recipients ([`OrderedSends`](crate::engine::OrderedSends)) and enters the log. Whatever decides whom an event is for
-//! takes the same lock: joins and leaves, CONNECT, the loss and the end of a socket. Connections are written to behind it.
+//! for its recipients ([`OrderedSends`](crate::engine::OrderedSends)) and enters the log. Joins and leaves, CONNECT, the loss and
+//! the end of a socket decide for which sockets an event is, and take the same lock. Connections are written to behind it.
 //!
 //! Locks are taken in this order: the namespaces, the log of one, then its rooms, an outbox, a socket's extras, the table.
 //!

@@ -23,7 +23,7 @@ use crate::{engine::EngineConfig, ids::Epoch};
 pub(in crate::socket) struct ServerRecovery<S, N> {
     pub(in crate::socket) config: Recovery,
     pub(in crate::socket) table: Mutex<SessionTable<S, N>>,
-    /// How long events are kept: somebody may come back who was lost as long ago, and that may have been noticed late.
+    /// How long events are kept: the time that a session may wait, and the time until its loss is noticed.
     pub(in crate::socket) keep: Duration,
     /// The bytes that all logs hold.
     held: Arc<AtomicUsize>,
@@ -31,7 +31,7 @@ pub(in crate::socket) struct ServerRecovery<S, N> {
     pub(in crate::socket) sweep: Arc<Notify>,
     /// The server has shut down: no session waits any more.
     pub(in crate::socket) has_ended: AtomicBool,
-    /// Notified when those that waited then have expired.
+    /// Notified when the sessions that waited then have expired.
     pub(in crate::socket) ended: Notify,
 }
 

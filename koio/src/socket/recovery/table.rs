@@ -36,11 +36,11 @@ pub(in crate::socket) type HandlersEnd = oneshot::Receiver<Infallible>;
 #[derive(Debug)]
 pub(in crate::socket) struct SessionTable<S, N> {
     sessions: HashMap<Pid, TableEntry<S, N>>,
-    /// Those that wait, by their time.
+    /// The secrets of the sessions that wait, by their time.
     due: BTreeMap<(Instant, u64), Pid>,
     /// Numbers the entries of `due`.
     last: u64,
-    /// Whether a task looks after those that wait.
+    /// Whether a task looks after the sessions that wait.
     pub(in crate::socket) is_swept: bool,
 }
 
@@ -54,7 +54,7 @@ enum TableEntry<S, N> {
 /// What a client finds that comes with a secret.
 #[derive(Debug)]
 pub(in crate::socket) enum Claimed<S, N> {
-    /// Its session, which is nobody else's from here on.
+    /// Its session, which is no longer in the table.
     Session(Box<WaitingSession<N>>),
     /// The socket, whose connection the server still believes to be alive.
     Connected(S),

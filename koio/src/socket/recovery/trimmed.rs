@@ -1,4 +1,4 @@
-//! What is remembered of events that the log does not have any more: enough to know for whom one was.
+//! What is remembered of events that the log does not have any more: enough to know for which sessions one was.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub(super) struct Trimmed {
     /// Of events for the whole namespace.
     all: LastOffsets,
     rooms: HashMap<Room, LastOffsets>,
-    /// Events up to here may have been for anybody.
+    /// Events up to here may have been for any session.
     anybody: u64,
 }
 
