@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use koio::Io;
-use koio_tests::{Http, Polling, Running, Target, WebSocket, serve, within};
+use koio_tests::{Http, Polling, Running, Target, WebSocket, serve, until};
 
 /// A server that looks for a client 300 ms after its connection has ended. Its pings come too late to tell.
 async fn server() -> Running {
@@ -14,12 +14,8 @@ async fn server() -> Running {
 }
 
 async fn until_sockets(server: &Running, count: usize) {
-    let reached = async {
-        while server.handle.sockets().len() != count {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within("the sockets to come or go", reached).await;
+    let reached = || server.handle.sockets().len() == count;
+    until("the sockets to come or go", reached).await;
 }
 
 /// Opens a session and connects to `/`, each request over a connection of its own or not.
