@@ -14,7 +14,8 @@ use koio_tests::{client, http, run, serve, within};
 use tokio::net::UnixListener;
 
 use crate::listeners::{Folder, assert_serves, koio};
-use crate::rolling::nginx::{Nginx, free_addr};
+use crate::programs::free_addr;
+use crate::rolling::nginx::{NGINX, Nginx};
 
 /// The location of the guide, with this server behind it.
 fn location(server: &str) -> String {
@@ -58,7 +59,7 @@ fn listen_for_nginx(path: &Path) -> UnixListener {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_configuration_of_the_guide_both_transports_and_the_upgrade_work() {
-    if !Nginx::is_there() {
+    if !NGINX.is_there() {
         return;
     }
     let (io, _reasons) = koio();
@@ -80,7 +81,7 @@ async fn with_the_configuration_of_the_guide_both_transports_and_the_upgrade_wor
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_a_unix_socket_behind_nginx_both_transports_work_and_a_restart_is_survived() {
-    if !Nginx::is_there() {
+    if !NGINX.is_there() {
         return;
     }
     let folder = Folder::new();
@@ -115,7 +116,7 @@ async fn leave(server: Running, mut client: Client) {
 /// nginx answers 502 if a request meets a connection that koio is just closing. So koio keeps idle connections longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_nginx_no_idle_time_of_a_connection_costs_a_request() {
-    if !Nginx::is_there() {
+    if !NGINX.is_there() {
         return;
     }
     let is_long = env::var("KOIO_NGINX_IDLE").is_ok_and(|form| form == "long");
@@ -155,7 +156,7 @@ async fn behind_nginx_no_idle_time_of_a_connection_costs_a_request() {
 /// TLS ends in nginx, which tells koio over a Unix socket the address, scheme and host.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_nginx_with_tls_the_client_has_its_address_and_a_page_its_origin() {
-    if !Nginx::is_there() {
+    if !NGINX.is_there() {
         return;
     }
     let folder = Folder::new();

@@ -28,6 +28,7 @@ mod openings;
 mod order;
 mod packets;
 mod process;
+mod programs;
 mod protocol;
 mod record;
 mod recovery;

@@ -1,80 +1,44 @@
 //! Servers that a real NATS joins.
 
-use std::env;
-use std::io::Write as _;
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use koio::{Io, cluster::Nats};
-use koio_tests::{Client, Running, Transport, serve, within};
-use tokio::net::TcpStream;
+use koio_tests::{Client, Running, Transport, serve, until, within};
 
-use crate::rolling::nginx::free_addr;
+use crate::programs::{Program, free_addr, listens};
 
-/// Where Debian puts it: not every user has that in the path.
-const PROGRAMS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
+const NATS: Program = Program("nats-server");
 
 /// It runs until this is dropped.
 struct NatsProcess {
     child: Child,
-    port: u16,
+    addr: SocketAddr,
     options: Vec<&'static str>,
-}
-
-fn program() -> Option<&'static str> {
-    PROGRAMS.into_iter().find(|program| {
-        let version = Command::new(program)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        version.is_ok_and(|status| status.success())
-    })
-}
-
-/// Whether it is installed. If not, the test says that it is left out, unless nothing may be.
-fn is_there() -> bool {
-    if program().is_some() {
-        return true;
-    }
-    assert!(
-        env::var_os("KOIO_TESTS_RUN").is_none(),
-        "nats-server is not installed"
-    );
-    let mut stderr = std::io::stderr().lock();
-    writeln!(stderr, "\nLEFT OUT: NATS, which is not installed.\n").ok();
-    false
 }
 
 impl NatsProcess {
     async fn start(options: &[&'static str]) -> Self {
-        let port = free_addr().port();
+        let addr = free_addr();
         let nats = Self {
-            child: Self::spawn(port, options),
-            port,
+            child: Self::spawn(addr, options),
+            addr,
             options: options.to_vec(),
         };
-        nats.listens().await;
+        listens(&NATS, addr).await;
         nats
     }
 
-    fn spawn(port: u16, options: &[&str]) -> Child {
-        Command::new(program().expect("nats-server"))
-            .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
+    fn spawn(addr: SocketAddr, options: &[&str]) -> Child {
+        NATS.command()
+            .args(["--addr", &addr.ip().to_string()])
+            .args(["--port", &addr.port().to_string()])
             .args(options)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("nats-server")
-    }
-
-    async fn listens(&self) {
-        let listening = async {
-            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        within("NATS to listen", listening).await;
     }
 
     fn kill(&mut self) {
@@ -83,12 +47,12 @@ impl NatsProcess {
     }
 
     async fn restart(&mut self) {
-        self.child = Self::spawn(self.port, &self.options);
-        self.listens().await;
+        self.child = Self::spawn(self.addr, &self.options);
+        listens(&NATS, self.addr).await;
     }
 
     fn broker(&self) -> Nats {
-        Nats::new(format!("nats://127.0.0.1:{}", self.port))
+        Nats::new(format!("nats://{}", self.addr))
     }
 }
 
@@ -114,41 +78,36 @@ async fn know_each_other(servers: &[&Running]) {
         clients.push(Client::connect(server.target(), Transport::WebSocket).await);
     }
     for server in servers {
-        let knowing = async {
-            while server
-                .handle
-                .fetch_sockets()
-                .await
-                .map_or(0, |all| all.len())
-                < servers.len()
-            {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        within("the servers to know each other", knowing).await;
+        until_found(server, "the servers to know each other", |found| {
+            found >= servers.len()
+        })
+        .await;
     }
     for client in clients {
         client.close().await;
     }
     for server in servers {
-        let leaving = async {
-            while server
-                .handle
-                .fetch_sockets()
-                .await
-                .map_or(1, |all| all.len())
-                > 0
-            {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        within("their clients to be gone", leaving).await;
+        until_found(server, "their clients to be gone", |found| found == 0).await;
     }
+}
+
+/// Waits until the server finds so many sockets in the cluster.
+async fn until_found(server: &Running, what: &str, enough: impl Fn(usize) -> bool) {
+    let finding = async {
+        loop {
+            let found = server.handle.fetch_sockets().await;
+            if found.is_ok_and(|all| enough(all.len())) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(what, finding).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn emits_requests_and_rooms_reach_the_sockets_of_both_servers() {
-    if !is_there() {
+    if !NATS.is_there() {
         return;
     }
     let nats = NatsProcess::start(&[]).await;
@@ -177,19 +136,15 @@ async fn emits_requests_and_rooms_reach_the_sockets_of_both_servers() {
         .to(remote.id())
         .sockets_join("room")
         .expect("no fault");
-    let joining = async {
-        while two.handle.to("room").sockets().is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within("the socket to join", joining).await;
+    let joined = || !two.handle.to("room").sockets().is_empty();
+    until("the socket to join", joined).await;
     one.handle.to("room").emit("news", 1).expect("no fault");
     there.expect(r#"42["news",1]"#).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_shuts_down_is_waited_for_no_longer() {
-    if !is_there() {
+    if !NATS.is_there() {
         return;
     }
     let nats = NatsProcess::start(&[]).await;
@@ -210,7 +165,7 @@ async fn a_server_that_shuts_down_is_waited_for_no_longer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_nats_that_crashes_is_a_gap_and_is_found_again() {
-    if !is_there() {
+    if !NATS.is_there() {
         return;
     }
     let mut nats = NatsProcess::start(&[]).await;
@@ -219,22 +174,13 @@ async fn a_nats_that_crashes_is_a_gap_and_is_found_again() {
     let mut there = Client::connect(two.target(), Transport::WebSocket).await;
     assert_eq!(one.handle.alone_since(), None);
     nats.kill();
-    let alone = async {
-        while one.handle.alone_since().is_none() || two.handle.alone_since().is_none() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within("both to be alone", alone).await;
+    let alone = || [&one, &two].map(|server| server.handle.alone_since().is_some());
+    until("both to be alone", || alone() == [true; 2]).await;
     one.handle.broadcast("local", ()).expect("no fault");
     here.expect(r#"42["local"]"#).await;
     assert!(one.handle.counts().cluster_unpublished > 0);
     nats.restart().await;
-    let together = async {
-        while one.handle.alone_since().is_some() || two.handle.alone_since().is_some() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within("both to be together", together).await;
+    until("both to be together", || alone() == [false; 2]).await;
     one.handle.broadcast("again", ()).expect("no fault");
     for client in [&mut here, &mut there] {
         client.expect(r#"42["again"]"#).await;
@@ -244,18 +190,15 @@ async fn a_nats_that_crashes_is_a_gap_and_is_found_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_starts_without_nats_only_if_it_may() {
-    if !is_there() {
+    if !NATS.is_there() {
         return;
     }
     let mut nats = NatsProcess::start(&["--user", "koio", "--pass", "right"]).await;
-    let url = |password: &str| format!("nats://koio:{password}@127.0.0.1:{}", nats.port);
+    let url = |password: &str| format!("nats://koio:{password}@{}", nats.addr);
     let refused = async |broker: Nats| {
         let refused = Io::new().cluster(broker).bind("127.0.0.1:0").await;
         let error = format!("{:#?}", refused.expect_err("no start"));
-        assert!(
-            error.contains(&format!("nats://127.0.0.1:{}", nats.port)),
-            "{error}"
-        );
+        assert!(error.contains(&format!("nats://{}", nats.addr)), "{error}");
         assert!(!error.contains("secret"), "{error}");
         error
     };
@@ -271,19 +214,15 @@ async fn a_server_starts_without_nats_only_if_it_may() {
     let alone = serve(Io::new().cluster(Nats::new(&*right).start_alone())).await;
     assert!(alone.handle.alone_since().is_some());
     nats.restart().await;
-    let together = async {
-        while alone.handle.alone_since().is_some() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within("it to be together", together).await;
+    let together = || alone.handle.alone_since().is_none();
+    until("it to be together", together).await;
     let other = serve(Io::new().cluster(Nats::new(right))).await;
     know_each_other(&[&alone, &other]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_above_what_nats_takes_is_counted_and_the_next_one_arrives() {
-    if !is_there() {
+    if !NATS.is_there() {
         return;
     }
     let nats = NatsProcess::start(&[]).await;

@@ -9,13 +9,12 @@ mod node;
 
 use std::collections::HashSet;
 use std::env;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use self::clients::{Client, Clients};
-use self::nginx::Nginx;
+use self::nginx::{NGINX, Nginx};
 use self::node::{Ended, Node};
 
 /// A server whose handlers take 50 ms at most ends within this time.
@@ -48,22 +47,6 @@ impl Drop for Folder {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.0).ok();
     }
-}
-
-/// A port that was free a moment ago, for a program that can't say which one it took. It is below those that the system gives to
-/// connections and to listeners on port 0, so that no other test gets it before the program binds it.
-pub(super) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = std::process::id() % 20_000;
-    let free = (0..20_000).find_map(|_| {
-        let offset = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 10_000 + (first + offset) % 20_000;
-        let port = u16::try_from(port).expect("a port");
-        TcpListener::bind(("127.0.0.1", port))
-            .is_ok()
-            .then_some(port)
-    });
-    free.expect("a port")
 }
 
 /// Restarts both nodes, one after the other, and ends both when the clients have left.
@@ -143,14 +126,15 @@ async fn a_rolling_restart_under_load_answers_every_event_whose_handler_ran() {
     roll(DIRECT, &folder, nodes, clients).await.check("direct");
 }
 
-const NGINX: &str = "rolling::behind_nginx_a_rolling_restart_answers_every_event_whose_handler_ran";
+const BEHIND_NGINX: &str =
+    "rolling::behind_nginx_a_rolling_restart_answers_every_event_whose_handler_ran";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_nginx_a_rolling_restart_answers_every_event_whose_handler_ran() {
     if node::is_node().await {
         return;
     }
-    if !Nginx::is_there() {
+    if !NGINX.is_there() {
         return;
     }
     // With connections to koio that are kept, as is recommended, and with nginx's defaults: HTTP/1.0, one request each.
@@ -158,12 +142,12 @@ async fn behind_nginx_a_rolling_restart_answers_every_event_whose_handler_ran() 
         let folder = Folder::new(if keepalive { "nginx-keep" } else { "nginx" });
         let any = "127.0.0.1:0";
         let nodes = [
-            Node::start(NGINX, any, &folder.file(1)).await,
-            Node::start(NGINX, any, &folder.file(2)).await,
+            Node::start(BEHIND_NGINX, any, &folder.file(1)).await,
+            Node::start(BEHIND_NGINX, any, &folder.file(2)).await,
         ];
         let nginx = Nginx::start(&folder, [nodes[0].addr, nodes[1].addr], keepalive).await;
         let clients = Clients::start(clients(), vec![nginx.addr]);
-        let outcome = roll(NGINX, &folder, nodes, clients).await;
+        let outcome = roll(BEHIND_NGINX, &folder, nodes, clients).await;
         outcome.check(if keepalive {
             "nginx, keep-alive"
         } else {

@@ -1,20 +1,14 @@
 //! nginx in front of two servers.
 
-use std::env;
 use std::fs;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command};
 
-use koio_tests::within;
-use tokio::net::TcpStream;
+use super::Folder;
+use crate::programs::{Program, free_addr, listens};
 
-use super::{Folder, free_port};
-
-/// Where Debian puts it: not every user has that in the path.
-const PROGRAMS: [&str; 2] = ["nginx", "/usr/sbin/nginx"];
+pub(crate) const NGINX: Program = Program("nginx");
 
 /// It runs until this is dropped.
 pub(crate) struct Nginx {
@@ -22,40 +16,7 @@ pub(crate) struct Nginx {
     pub(crate) addr: SocketAddr,
 }
 
-fn program() -> Option<&'static str> {
-    PROGRAMS.into_iter().find(|program| {
-        let version = Command::new(program)
-            .arg("-v")
-            .stderr(Stdio::null())
-            .status();
-        version.is_ok_and(|status| status.success())
-    })
-}
-
-/// Where it may listen.
-pub(crate) fn free_addr() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], free_port()))
-}
-
 impl Nginx {
-    /// Whether it is installed. If not, the test says that it is left out, unless nothing may be.
-    pub(crate) fn is_there() -> bool {
-        if program().is_some() {
-            return true;
-        }
-        assert!(
-            env::var_os("KOIO_TESTS_RUN").is_none(),
-            "nginx is not installed"
-        );
-        let mut stderr = std::io::stderr().lock();
-        writeln!(
-            stderr,
-            "\nLEFT OUT: koio behind nginx, which is not installed.\n"
-        )
-        .ok();
-        false
-    }
-
     /// Starts it in front of these servers. Each user's requests go to one of them, and to the other if that is gone or
     /// shuts down.
     pub(super) async fn start(folder: &Folder, servers: [SocketAddr; 2], keepalive: bool) -> Self {
@@ -113,18 +74,14 @@ impl Nginx {
         let file = folder.join("nginx.conf");
         fs::write(&file, config).expect("a file");
         let log = fs::File::create(folder.join("output")).expect("a file");
-        let child = Command::new(program().expect("nginx"))
+        let child = NGINX
+            .command()
             .arg("-c")
             .arg(&file)
             .stderr(log)
             .spawn()
             .expect("nginx");
-        let listening = async {
-            while TcpStream::connect(addr).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        within("nginx to listen", listening).await;
+        listens(&NGINX, addr).await;
         Self { child, addr }
     }
 }
