@@ -4,7 +4,7 @@
 use koio::CloseReason;
 use koio_tests::Frame;
 
-use super::{connect, echo, end, websocket};
+use super::{conversation, end};
 use crate::scene::Scene;
 
 const UPGRADE: &str = "\
@@ -21,9 +21,7 @@ User-Agent: WebSocket++/0.8.2
 #[tokio::test]
 async fn cpp_opens_a_websocket_and_says_why_it_closes_it() {
     let scene = Scene::new().await;
-    let mut socket = websocket(&scene, UPGRADE).await;
-    connect(&mut socket, "40").await;
-    echo(&mut socket).await;
+    let mut socket = conversation(&scene, UPGRADE, "40").await;
     socket.send(&Frame::text("41")).await;
     let why = [&1000_u16.to_be_bytes()[..], b"End by user"].concat();
     socket.send(&Frame::new(8, why)).await;

@@ -5,7 +5,7 @@
 use koio::CloseReason;
 use koio_tests::{Frame, Http};
 
-use super::{Heads, Session, ask, connect, echo, end, websocket};
+use super::{Heads, Session, ask, conversation, end};
 use crate::scene::Scene;
 
 const POLLING: Heads = Heads {
@@ -41,9 +41,7 @@ Sec-WebSocket-Key: {key}
 #[tokio::test]
 async fn csharp_and_unity_open_a_websocket() {
     let scene = Scene::new().await;
-    let mut socket = websocket(&scene, UPGRADE).await;
-    connect(&mut socket, "40").await;
-    echo(&mut socket).await;
+    let mut socket = conversation(&scene, UPGRADE, "40").await;
     socket.send(&Frame::text("41")).await;
     end(scene, CloseReason::ClientNamespaceDisconnect).await;
 }
@@ -56,9 +54,7 @@ async fn csharp_asks_over_polling_for_websocket_and_begins_anew() {
     let mut http = Http::connect(scene.server.addr).await;
     let answer = ask(&mut http, &scene, POLLING.open, "").await;
     assert!(answer.text().contains("websocket"), "{}", answer.text());
-    let mut socket = websocket(&scene, UPGRADE).await;
-    connect(&mut socket, "40").await;
-    echo(&mut socket).await;
+    let mut socket = conversation(&scene, UPGRADE, "40").await;
     socket.send(&Frame::text("41")).await;
     end(scene, CloseReason::ClientNamespaceDisconnect).await;
 }

@@ -5,7 +5,7 @@
 use koio::CloseReason;
 use koio_tests::Frame;
 
-use super::{connect, echo, end, websocket};
+use super::{conversation, end};
 use crate::scene::Scene;
 
 const UPGRADE: &str = "\
@@ -26,9 +26,7 @@ upgrade: websocket
 #[tokio::test]
 async fn dart_opens_a_websocket_with_names_in_lower_case() {
     let scene = Scene::new().await;
-    let mut socket = websocket(&scene, UPGRADE).await;
-    connect(&mut socket, "40").await;
-    echo(&mut socket).await;
+    let mut socket = conversation(&scene, UPGRADE, "40").await;
     socket.send(&Frame::text("41")).await;
     end(scene, CloseReason::ClientNamespaceDisconnect).await;
 }

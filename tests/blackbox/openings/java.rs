@@ -5,7 +5,7 @@
 use koio::CloseReason;
 use koio_tests::Frame;
 
-use super::{BYTES, Heads, Session, connect, echo, end, websocket};
+use super::{BYTES, Heads, Session, conversation, echo, end};
 use crate::scene::Scene;
 
 const POLLING: Heads = Heads {
@@ -99,9 +99,7 @@ Accept-Encoding: gzip
 User-Agent: okhttp/4.12.0
 
 ";
-    let mut socket = websocket(&scene, head).await;
-    connect(&mut socket, "40").await;
-    echo(&mut socket).await;
+    let mut socket = conversation(&scene, head, "40").await;
     socket.send(&close()).await;
     assert_eq!(socket.ended().await, Some(1000));
     end(scene, CloseReason::TransportClose).await;

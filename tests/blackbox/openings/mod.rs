@@ -33,22 +33,20 @@ async fn ask(http: &mut Http, scene: &Scene, head: &str, sid: &str) -> Response 
     http.response().await.expect("an answer")
 }
 
-/// Opens a WebSocket with this head, and reads the handshake of its session.
-async fn websocket(scene: &Scene, head: &str) -> RawWebSocket {
+/// Opens a WebSocket with this head, connects with this packet, and has events come back. The caller ends it.
+async fn conversation(scene: &Scene, head: &str, packet: &str) -> RawWebSocket {
     let mut http = Http::connect(scene.server.addr).await;
     let answer = ask(&mut http, scene, head, "").await;
     assert_eq!(answer.status, 101, "{}", answer.text());
     let mut socket = RawWebSocket::upgraded(http);
     let open = socket.next().await.expect("a handshake");
     assert!(open.payload.starts_with(br#"0{"sid":""#));
-    socket
-}
-
-async fn connect(socket: &mut RawWebSocket, packet: &str) {
     socket.send(&Frame::text(packet)).await;
     let answer = socket.next().await.expect("an answer to CONNECT");
     let answer = String::from_utf8(answer.payload).expect("text");
     assert!(answer.starts_with(r#"40{"sid":""#), "{answer}");
+    echo(&mut socket).await;
+    socket
 }
 
 /// An event and its answer, and one whose bytes come back.

@@ -6,7 +6,7 @@ use koio::CloseReason;
 use koio_tests::polling::Open;
 use koio_tests::{Frame, Http, RawWebSocket};
 
-use super::{ask, connect, echo, end, filled, websocket};
+use super::{ask, conversation, echo, end, filled};
 use crate::scene::Scene;
 
 const OPEN: &str = "\
@@ -95,9 +95,7 @@ async fn php_opens_a_websocket_with_its_url_as_origin() {
             .replace("&sid={sid}", "")
             .replace("Cookie: {cookie}\n", "")
             .replace("http://{host}", url);
-        let mut socket = websocket(&scene, &head).await;
-        connect(&mut socket, r#"40{"token":"t"}"#).await;
-        echo(&mut socket).await;
+        let mut socket = conversation(&scene, &head, r#"40{"token":"t"}"#).await;
         socket.send(&Frame::text("1")).await;
         end(scene, CloseReason::TransportClose).await;
     }

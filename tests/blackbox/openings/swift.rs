@@ -5,7 +5,7 @@
 use koio::CloseReason;
 use koio_tests::Frame;
 
-use super::{BYTES, Heads, Session, bounced, connect, echo, end, websocket};
+use super::{BYTES, Heads, Session, bounced, conversation, echo, end};
 use crate::scene::Scene;
 
 const POLLING: Heads = Heads {
@@ -69,9 +69,7 @@ Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits; server_max
 Host: {host}
 
 ";
-    let mut socket = websocket(&scene, head).await;
-    connect(&mut socket, r#"40/,{"token":"t"}"#).await;
-    echo(&mut socket).await;
+    let mut socket = conversation(&scene, head, r#"40/,{"token":"t"}"#).await;
     socket.send(&Frame::text("41/,")).await;
     socket.send(&Frame::text("1")).await;
     end(scene, CloseReason::ClientNamespaceDisconnect).await;
