@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
-import { createServer } from "node:net";
+import { freePort } from "../../node/support/port.js";
 import { Page } from "./page.mjs";
 import { program } from "./program.mjs";
 
@@ -68,15 +68,6 @@ async function newPage(display, { width = 1000, height = 680 } = {}) {
   driver.stderr.resume();
   await page.send("POST", "/window/rect", { width, height });
   return page;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** It is no program of the path, and its folder has the machine's name. */
