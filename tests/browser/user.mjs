@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { watchedPage } from "./browser.mjs";
+import { artefacts, lines, people, shows } from "./shown.mjs";
 
 /** What a browser says while the server is away. */
 export const lost = /ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE|WebSocket|Failed to load resource/;
@@ -15,6 +15,7 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
   const { page, faults, close } = await watchedPage(browser, `${chat.url}/${query}`, options);
   const text = page.getByRole("textbox", { name: "Message", exact: true });
   const entry = (key) => page.locator("#sidebar button[data-key]").and(page.locator(`[data-key=${JSON.stringify(key)}]`));
+  const expected = (wanted, read) => shows(page, (...asked) => page.waitForFunction(...asked), wanted, read);
   const user = {
     page, close, text, entry,
     async enter(name) {
@@ -47,13 +48,9 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
     /** One message of the open conversation. */
     message: (text) => page.locator(".log .message").filter({ has: page.locator(".text").and(page.getByText(text, { exact: true })) }),
     /** Waits until these and no others, in this order, are in the open conversation: "Name: text". */
-    reads: (...lines) => expected(page, lines, () => [...document.querySelectorAll(".log .message")].map((line) => {
-      const said = line.querySelector(".text")?.textContent ?? `[${line.querySelector("img").alt}]`;
-      return `${line.querySelector(".author").textContent}: ${said}`;
-    })),
+    reads: (...wanted) => expected(wanted, lines),
     /** Waits until these and no others are online beside us. */
-    sees: (...names) => expected(page, names.toSorted(), () =>
-      [...document.querySelectorAll("#people button:not(.away) .title")].map((name) => name.textContent).sort()),
+    sees: (...names) => expected(names.toSorted(), people),
     preview: (key, text) => entry(key).locator(".preview").getByText(text, { exact: true }).waitFor({ state: "attached" }),
     unread: (key, count) => count
       ? entry(key).locator(".unread:not([hidden])").getByText(`${count} unread`, { exact: true }).waitFor({ state: "attached" })
@@ -70,16 +67,6 @@ export async function visitor(browser, chat, name, { query = "", ...options } = 
 }
 
 export const visitors = (browser, chat, names, options) => Promise.all(names.map((name) => visitor(browser, chat, name, options)));
-
-async function expected(page, wanted, read) {
-  try {
-    await page.waitForFunction(new Function("wanted", `return JSON.stringify((${read})()) === wanted`), JSON.stringify(wanted));
-  } catch {
-    assert.deepEqual(await page.evaluate(read), wanted);
-  }
-}
-
-const artefacts = fileURLToPath(new URL("../../target/tests-run/", import.meta.url));
 
 /** Keeps what a page looks like, for whoever wants to see what the tests have seen. */
 export async function keepScreenshot({ page }, name, folder = artefacts) {

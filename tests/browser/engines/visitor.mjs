@@ -2,15 +2,8 @@
 
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { artefacts, lines, people, shows } from "../shown.mjs";
 import { ENTER } from "./page.mjs";
-
-const artefacts = fileURLToPath(new URL("../../../target/tests-run/", import.meta.url));
-const people = () => [...document.querySelectorAll("#people button:not(.away) .title")].map((name) => name.textContent).sort();
-const lines = () => [...document.querySelectorAll(".log .message")].map((line) => {
-  const said = line.querySelector(".text")?.textContent ?? `[${line.querySelector("img").alt}]`;
-  return `${line.querySelector(".author").textContent}: ${said}`;
-});
 
 /** In the page: an image that does not compress, dropped there; answers with its bytes' digest. */
 async function drop(name, width, height) {
@@ -32,14 +25,7 @@ export async function visit(browser, chat, name, query = "") {
   const page = await browser.newPage();
   const status = (wanted) => page.until(wanted, (wanted) =>
     document.body.dataset.status === wanted && !document.getElementById("chat").hidden, wanted);
-  // What is read is compared in the page, and told as it was if it never fits.
-  const expected = async (wanted, read) => {
-    try {
-      await page.until("these lines", new Function("wanted", `return JSON.stringify((${read})()) === wanted`), JSON.stringify(wanted));
-    } catch {
-      assert.deepEqual(await page.evaluate(read), wanted);
-    }
-  };
+  const expected = (wanted, read) => shows(page, (...asked) => page.until("these lines", ...asked), wanted, read);
   const visitor = {
     page,
     online: () => status("online"),
