@@ -102,13 +102,13 @@ async fn an_answer_that_does_not_come_names_ack_timeout_or_the_timeout_of_the_em
         let answer = format!(r#"431[{{"error":{{"code":"timeout","message":"{words}"}}}}]"#);
         client.expect(&answer).await;
     }
-    let (_, silent) = memory.socket(Transport::WebSocket).await;
+    let (silent, _) = memory.socket(Transport::WebSocket).await;
     let ask = memory.io.local().emit_with_acks::<()>("question", ());
     let answers = within("the answers", ask).await.expect("one node");
-    let late = answers
-        .iter()
-        .filter_map(|(_, answer)| answer.as_ref().err());
-    for error in late.filter(|error| error.is_timeout()) {
+    assert_eq!(answers.len(), 2);
+    for (_, answer) in answers {
+        let error = answer.expect_err("no answer");
+        assert!(error.is_timeout(), "{error}");
         assert_eq!(
             error.message(),
             "the client did not answer in 10s (ack_timeout 10s)"
