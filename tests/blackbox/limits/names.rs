@@ -89,9 +89,7 @@ async fn a_namespace_whose_name_is_too_long_is_refused_with_both_numbers() {
 #[tokio::test]
 async fn what_comes_together_with_a_connect_whose_namespace_is_too_long_is_dropped() {
     for transport in client::BOTH {
-        let server = serve(io()).await;
-        let mut client = Client::connect(server.target(), transport).await;
-        client.join("40/other,").await;
+        let (server, mut client) = connected(io(), transport).await;
         let name = format!("/{}", "x".repeat(299));
         let packets = [
             format!("40{name},"),
