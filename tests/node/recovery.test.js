@@ -5,7 +5,7 @@ import { afterEach, describe, it } from "node:test";
 import { WAYS, ask, closeAll, connect, once, upgraded } from "./support/client.js";
 import { proxy } from "./support/proxy.js";
 import { fixture } from "./support/server.js";
-import { within } from "./support/within.js";
+import { until, within } from "./support/within.js";
 
 const BACK = { reconnection: true, reconnectionDelay: 300, reconnectionDelayMax: 400 };
 const RECOVERY = { recovery: 60_000, "ping-interval": 2_000, "ping-timeout": 2_000 };
@@ -116,13 +116,8 @@ describe("many that come back", () => {
     });
     await Promise.all(dropping);
     await within("the end of the broadcasts", all, 300_000);
-    await within(
-      "the last broadcast",
-      (async () => {
-        while (clients.some((_, at) => seen[at].at(-1) !== count - 1)) await pause(50);
-      })(),
-      60_000,
-    );
+    const complete = () => seen.every((numbers) => numbers.at(-1) === count - 1);
+    await within("the last broadcast", until(complete), 60_000);
     let gaps = 0;
     let duplicates = 0;
     for (const numbers of seen) {
