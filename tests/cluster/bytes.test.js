@@ -37,7 +37,7 @@ describe("what koio publishes", () => {
     redis = await startRedis();
     koio = await koioServer(redis.url);
     node = await nodeServer(redis.url);
-    await within("two servers", until(async () => (await node.servers()).every((count) => count === 2)));
+    await node.counted(2);
     subscriber = createClient({ url: redis.url });
     await subscriber.connect();
     const listen = (bytes, channel) => heard.push([channel.toString(), Buffer.from(bytes)]);

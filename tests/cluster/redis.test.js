@@ -63,8 +63,7 @@ describe("one cluster", () => {
     servers["another koio"] = await koioServer(redis.url);
     servers.koio = await koioServer(redis.url);
     servers.node = await nodeServer(redis.url);
-    const complete = async () => (await servers.node.servers()).every((count) => count === 3);
-    await within("all servers to be counted", until(complete));
+    await servers.node.counted(3);
   });
   after(async () => {
     await Promise.all(each().map((server) => server.stop()));
@@ -272,7 +271,7 @@ describe("one cluster", () => {
 
   test("a server of Node that comes and goes is waited for and forgotten", async () => {
     const third = await nodeServer(redis.url);
-    await within("four", until(async () => (await third.servers()).every((count) => count === 4)));
+    await third.counted(4);
     await connected(third, { room: "third" });
     assert.equal((await servers.koio.fetch({ to: ["third"] })).length, 1);
     await third.stop();
@@ -328,7 +327,7 @@ describe("without Redis", () => {
     redis = await startRedis(redis.port);
     const node = await nodeServer(redis.url);
     await within("it to join", until(async () => !(await koio.call("alone"))));
-    await within("both", until(async () => (await node.servers()).every((count) => count === 2)));
+    await node.counted(2);
     await node.emit({}, "together", 1);
     await got("together", mine);
     await Promise.all([koio.stop(), node.stop()]);
@@ -353,7 +352,7 @@ describe("without Redis", () => {
       await within("it to be back", until(async () => !(await koio.call("alone"))));
       assert.equal((await koio.call("counts")).gaps, 1);
     }
-    await within("all", until(async () => (await node.servers()).every((count) => count === 3)));
+    await node.counted(3);
     await one.emit({}, "from koio", 1);
     await node.emit({}, "from node", 1);
     await got("from koio", ...sockets);
@@ -367,10 +366,10 @@ describe("without Redis", () => {
     const redis = await startRedis();
     const [one, two] = [await koioServer(redis.url), await koioServer(redis.url)];
     const node = await nodeServer(redis.url);
-    await within("all", until(async () => (await node.servers()).every((count) => count === 3)));
+    await node.counted(3);
     await within("both", until(async () => (await one.fetch({})).length === 0));
     await two.stop("SIGKILL");
-    await within("two", until(async () => (await node.servers()).every((count) => count === 2)));
+    await node.counted(2);
     assert.deepEqual(await node.fetch({}), []);
     const forgotten = async () => (await one.call("fetch", { timeout: 200 })).missing.length === 0;
     await within("its peer to forget it", until(forgotten), 40_000);

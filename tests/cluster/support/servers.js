@@ -8,6 +8,7 @@ import { Server } from "socket.io";
 
 import { ask, connect } from "../../node/support/client.js";
 import { start } from "../../node/support/server.js";
+import { until, within } from "../../node/support/within.js";
 
 /** The namespaces of all servers. */
 export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b"];
@@ -42,6 +43,7 @@ export async function nodeServer(url, { key = "socket.io" } = {}) {
     if (volatile) emit = emit.volatile;
     return emit;
   };
+  const servers = () => Promise.all(NAMESPACES.map((name) => io.of(name).adapter.serverCount()));
   return {
     kind: "node",
     io,
@@ -75,7 +77,12 @@ export async function nodeServer(url, { key = "socket.io" } = {}) {
       return socket.timeout(5_000).emitWithAck(event, value);
     },
     /** How many servers it counts, in each namespace. */
-    servers: () => Promise.all(NAMESPACES.map((name) => io.of(name).adapter.serverCount())),
+    servers,
+    /** Waits until it counts so many, in each namespace. */
+    counted(expected) {
+      const complete = async () => (await servers()).every((count) => count === expected);
+      return within(`${expected} servers to be counted`, until(complete));
+    },
     async stop() {
       await io.close();
       await Promise.allSettled([pub.quit(), sub.quit()]);
