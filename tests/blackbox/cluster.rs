@@ -386,7 +386,7 @@ async fn an_ack_of_a_socket_that_no_node_could_be_asked_for_is_a_partial_answer_
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_none_is_counted_and_ignored() {
-    /// Gives each node bytes that nobody of the cluster has sent.
+    /// Gives each node bytes that no node has sent.
     struct Inject;
     impl Broker for Inject {
         fn join(&self, inbox: Inbox) {

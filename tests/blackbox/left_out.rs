@@ -11,7 +11,8 @@ fn says_what_needs_the_command_tests_run() {
     let mut stderr = std::io::stderr().lock();
     let said = writeln!(
         stderr,
-        "\nLEFT OUT: the official client (tests/node), python-socketio (tests/python), the chat in a browser (tests/browser), \
+        "\nLEFT OUT: the official client (tests/node), servers of Node (tests/cluster), python-socketio (tests/python), \
+         rust_socketio (tests/rust-client), the chat in browsers (tests/browser), \
          the same tests on the slow twins, the benchmark, the system calls of a write, \
          formatting, lints, licences, documentation and each feature alone. `tests/run` installs \
          what they need and runs everything but what `tests/run --long` is for.\n"

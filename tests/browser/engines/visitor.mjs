@@ -55,7 +55,7 @@ export async function visit(browser, chat, name, query = "") {
         return connection.choice === choice && connection.connected && document.body.dataset.status === "online";
       }, choice);
     },
-    /** Until a poll waits that nothing is about to answer: who goes between two polls is missed by the heartbeat only. */
+    /** Until a poll waits that nothing is about to answer: only the heartbeat notices a page that goes between two polls. */
     async waitsForNews() {
       await page.evaluate(() => Object.defineProperty(document, "hidden", { value: true })); // measures no round trips then
       await page.until("a poll that waits", () => {

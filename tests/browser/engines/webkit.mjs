@@ -1,4 +1,4 @@
-// WebKit from the system's packages (WebKitGTK's MiniBrowser), by WebDriver, on a screen that nobody sees.
+// WebKit from the system's packages (WebKitGTK's MiniBrowser), by WebDriver, on the screen of an Xvfb.
 
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// A Redis of our own, on a free port and with nothing on the disk.
+// A Redis for these tests alone, on a free port and with nothing on the disk.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

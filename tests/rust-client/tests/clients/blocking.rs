@@ -10,7 +10,7 @@ use crate::peer::{self, Options, Told};
 
 pub(crate) struct Blocking(Client);
 
-/// Its thread reconnects for as long as the process lives. The end of a test ends it: nobody hears what it is told then.
+/// Its thread reconnects for as long as the process lives. The end of a test ends it: the receiver of `told` is gone then.
 fn pass_on(told: &Sender<Told>, what: Told) {
     if told.send(what).is_err() {
         std::panic::resume_unwind(Box::new("the test is over"));
