@@ -1,11 +1,10 @@
 // Starts the chat as its users do, and other programs alike: the binary, its environment, and the address that it prints.
 // Build it first (`cargo build -p chat`). KOIO_BINARIES is the folder of the binaries, CHAT_BIN this one.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { program } from "./program.mjs";
 
 export const binaries = process.env.KOIO_BINARIES ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
 const binary = process.env.CHAT_BIN ?? join(binaries, "chat");
@@ -15,14 +14,10 @@ export const officialClient = fileURLToPath(new URL("node_modules/socket.io-clie
 export const startChat = ({ port = 0, env = {}, within = [] } = {}) =>
   startServer(binary, { CLIENT_DIR: officialClient, ...env, PORT: String(port) }, within);
 
-/** Starts a program, with these flags, that says on its error stream where it listens. */
-export async function startServer(program, env, within = [], flags = []) {
-  const [command, ...args] = [...within, program, ...flags];
-  const child = spawn(command, args, { env: { ...process.env, ...env } });
-  const exited = once(child, "exit");
-  const abandon = () => child.kill("SIGKILL"); // a test that was given up leaves no server behind
-  process.once("exit", abandon);
-  child.once("exit", () => process.off("exit", abandon));
+/** Starts a server, with these flags, that says on its error stream where it listens. */
+export async function startServer(server, env, within = [], flags = []) {
+  const [command, ...args] = [...within, server, ...flags];
+  const child = program(command, args, env);
   let complaint = "";
   const url = await new Promise((resolve) => {
     child.stdout.resume(); // a full pipe would block the server
@@ -31,9 +26,9 @@ export async function startServer(program, env, within = [], flags = []) {
       if (address) resolve(address);
       else complaint += `${line}\n`;
     });
-    child.once("exit", () => resolve());
+    child.ended.then(() => resolve());
   });
-  if (!url) throw new Error(`${program} ended with ${(await exited)[0]}: ${complaint}`);
+  if (!url) throw new Error(`${server} ended with ${child.exitCode}: ${complaint}`);
   return {
     url,
     port: Number(new URL(url).port),
@@ -41,8 +36,8 @@ export async function startServer(program, env, within = [], flags = []) {
     /** Ends the server as `signal` does and waits until it is gone; answers its exit code. */
     async stop(signal = "SIGKILL") {
       child.kill(signal);
-      const [code] = await exited;
-      return code;
+      await child.ended;
+      return child.exitCode;
     },
   };
 }

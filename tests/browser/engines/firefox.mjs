@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import WebSocket from "ws";
 import { Page } from "./page.mjs";
-import { program } from "./program.mjs";
+import { program } from "../program.mjs";
 
 class FirefoxPage extends Page {
   #faults = [];

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { freePort } from "../../node/support/port.js";
 import { Page } from "./page.mjs";
-import { program } from "./program.mjs";
+import { program } from "../program.mjs";
 
 class WebKitPage extends Page {
   constructor(driver, send) { super(); Object.assign(this, { driver, send }); }

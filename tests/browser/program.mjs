@@ -1,11 +1,11 @@
-// The programs that the browsers are, which no test leaves behind.
+// The programs that tests start, which no test leaves behind.
 
 import { spawn } from "node:child_process";
 
 // As a test that took too long is ended.
 process.once("SIGTERM", () => process.exit(1));
 
-/** Starts a program of the system's packages: `end()` ends it, `ended` is when it has, and `isGone` whether. */
+/** Starts a program: `end()` ends it, `ended` is when it has, and `isGone` whether. */
 export function program(name, args, env = {}) {
   const child = spawn(name, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const abandon = () => child.kill("SIGKILL");
