@@ -1,10 +1,14 @@
-// A Redis for these tests alone, on a free port and with nothing on the disk.
+// A Redis for these tests alone, on a free port and with nothing on the disk, and its clients.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+
+import { Redis } from "ioredis";
+import { createClient } from "redis";
+import { createClient as createClient4 } from "redis4";
 
 import { freePort } from "../../node/support/port.js";
 import { within } from "../../node/support/within.js";
@@ -32,4 +36,31 @@ export async function startRedis(again) {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** What the adapters of Node take as a client: one that has connected, of each package. */
+const CLIENTS = {
+  async redis(url) {
+    const client = createClient({ url });
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  },
+  async redis4(url) {
+    const client = createClient4({ url });
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  },
+  async ioredis(url) {
+    const client = new Redis(url, { lazyConnect: true });
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  },
+};
+
+/** Two connected clients of this package, one to publish and one to subscribe. That Redis goes away is no error of theirs. */
+export function redisClients(url, kind = "redis") {
+  return Promise.all([CLIENTS[kind](url), CLIENTS[kind](url)]);
 }

@@ -3,26 +3,25 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 
 import { createAdapter } from "@socket.io/redis-adapter";
-import { createClient } from "redis";
 import { Server } from "socket.io";
 
 import { ask, connect } from "../../node/support/client.js";
 import { start } from "../../node/support/server.js";
 import { until, within } from "../../node/support/within.js";
+import { redisClients } from "./redis.js";
 
 /** The namespaces of all servers. */
 export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b"];
 
-/** A server of Node's with the stock adapter. */
-export async function nodeServer(url, { key = "socket.io" } = {}) {
+/**
+ * A server of Node's with the stock adapter: `client` is the package that it speaks to Redis with, the rest are options of the
+ * adapter.
+ */
+export async function nodeServer(url, { client, ...options } = {}) {
   const http = createServer();
   const io = new Server(http);
-  const pub = createClient({ url });
-  const sub = pub.duplicate();
-  // Redis going away is what some tests are about.
-  for (const client of [pub, sub]) client.on("error", () => {});
-  await Promise.all([pub.connect(), sub.connect()]);
-  io.adapter(createAdapter(pub, sub, { key }));
+  const [pub, sub] = await redisClients(url, client);
+  io.adapter(createAdapter(pub, sub, options));
   for (const name of NAMESPACES) {
     io.of(name).on("connection", (socket) => {
       const { room, data } = socket.handshake.auth;
