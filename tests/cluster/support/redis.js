@@ -6,10 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { Redis } from "ioredis";
-import { createClient } from "redis";
-import { createClient as createClient4 } from "redis4";
-
 import { freePort } from "../../node/support/port.js";
 import { within } from "../../node/support/within.js";
 
@@ -38,29 +34,17 @@ export async function startRedis(again) {
   };
 }
 
-/** What the adapters of Node take as a client: one that has connected, of each package. */
+/** A client of each package that the adapters of Node take. */
 const CLIENTS = {
-  async redis(url) {
-    const client = createClient({ url });
-    client.on("error", () => {});
-    await client.connect();
-    return client;
-  },
-  async redis4(url) {
-    const client = createClient4({ url });
-    client.on("error", () => {});
-    await client.connect();
-    return client;
-  },
-  async ioredis(url) {
-    const client = new Redis(url, { lazyConnect: true });
-    client.on("error", () => {});
-    await client.connect();
-    return client;
-  },
+  redis: async (url) => (await import("redis")).createClient({ url }),
+  redis4: async (url) => (await import("redis4")).createClient({ url }),
+  ioredis: async (url) => new (await import("ioredis")).Redis(url, { lazyConnect: true }),
 };
 
 /** Two connected clients of this package, one to publish and one to subscribe. That Redis goes away is no error of theirs. */
-export function redisClients(url, kind = "redis") {
-  return Promise.all([CLIENTS[kind](url), CLIENTS[kind](url)]);
+export async function redisClients(url, kind = "redis") {
+  const clients = await Promise.all([CLIENTS[kind](url), CLIENTS[kind](url)]);
+  for (const client of clients) client.on("error", () => {});
+  await Promise.all(clients.map((client) => client.connect()));
+  return clients;
 }
