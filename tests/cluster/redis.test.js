@@ -4,47 +4,11 @@ import { after, afterEach, before, describe, test } from "node:test";
 
 import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
-import { Manager } from "socket.io-client";
 
 import { until, within } from "../node/support/within.js";
+import { closeAll, connected, got, names } from "./support/clients.js";
 import { startRedis } from "./support/redis.js";
 import { koioServer, nodeServer } from "./support/servers.js";
-
-const open = [];
-
-/** A client of a server, which keeps all events that it gets, each as [name, ...arguments]. */
-async function connected(server, options = {}) {
-  const { namespace = "/", name = "x", ...auth } = options;
-  const manager = new Manager(server.url, {
-    query: { name },
-    extraHeaders: { "x-test": "seen" },
-    reconnection: false,
-    transports: ["websocket"],
-  });
-  // In a URL a `#` would end the name.
-  const socket = manager.socket(namespace, { auth });
-  open.push({ disconnect: () => manager._close() });
-  socket.events = [];
-  socket.onAny((...event) => {
-    const answer = typeof event.at(-1) === "function" ? event.pop() : null;
-    socket.events.push(event);
-    if (socket.answer !== undefined) answer?.(socket.answer);
-  });
-  const done = new Promise((resolve, reject) => {
-    socket.once("connect", resolve);
-    socket.once("connect_error", reject);
-  });
-  await within(`a client of ${server.kind}`, done);
-  return socket;
-}
-
-/** Waits until each of the sockets has got an event of this name, and returns all of their names in order. */
-function got(event, ...sockets) {
-  const has = (socket) => socket.events.some(([name]) => name === event);
-  return within(`${event}`, until(() => sockets.every(has)));
-}
-
-const names = (socket) => socket.events.map(([name]) => name);
 
 // Each kind of server emits to, asks and moves the clients of each other kind.
 const DIRECTIONS = [
@@ -69,9 +33,7 @@ describe("one cluster", () => {
     await Promise.all(each().map((server) => server.stop()));
     await redis?.stop();
   });
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.disconnect();
-  });
+  afterEach(closeAll);
 
   for (const [here, there] of DIRECTIONS) {
     describe(`${here} to ${there}`, () => {
