@@ -70,8 +70,9 @@ impl Socket {
         extras.as_ref().is_some_and(|extras| extras.recovered)
     }
 
-    /// Its handlers have ended: those of the socket that its client comes back to may start.
+    /// Its handlers have ended: what was added for them goes, and those of the socket that its client comes back to may start.
     pub(in crate::socket) fn handlers_ended(&self) {
+        self.drop_additions();
         if self.log().is_some() {
             let mut extras = self.extras();
             let running = extras.as_mut().and_then(|extras| extras.handlers.take());
