@@ -82,6 +82,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
                 continue;
             };
             let joined = join(program, broker, options)?;
+            if !options.short {
+                // Node compiles what it runs often.
+                let warm = joined.measure(RATES[1], &pace);
+                runtime
+                    .block_on(warm)
+                    .map_err(|failure| failure.during("cluster", kind))?;
+            }
             for line in &mut lines {
                 if line.setup == (kind, broker) {
                     let measured = joined.measure(line.rate, &pace);
