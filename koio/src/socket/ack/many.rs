@@ -32,6 +32,9 @@ pub struct AcksFuture<T> {
     read: fn(&RawArgs) -> Result<T>,
 }
 
+/// An answer and whose it is; `None` behind the last.
+type NextAnswer<T> = Option<(SocketId, Result<T>)>;
+
 enum AcksState {
     Waiting(AcksWait),
     /// What has not been taken, in reverse order, how long it was waited for, and the nodes that have not answered.
@@ -113,7 +116,7 @@ impl<T: DeserializeOwned> AcksFuture<T> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(SocketId, Result<T>)>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextAnswer<T>>> {
         if let AcksState::Waiting(wait) = &mut self.state {
             if let Poll::Ready(Some(outcome)) = wait.answers.poll_next(cx) {
                 return Poll::Ready(Ok(Some(read_outcome(&outcome, wait.time, self.read))));
