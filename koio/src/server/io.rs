@@ -195,8 +195,10 @@ impl Io {
     /// Adds a namespace. Its middleware is inside the server's. Clients that ask for a namespace that was not added are
     /// refused. One that is added twice, is called `/`, or holds a comma or a question mark, is an error at the start.
     ///
-    /// `/room/{id}` is a pattern, of all namespaces that are `/room/` and one more part; [`Params`](crate::Params) has
-    /// the parts. A namespace that is added by its name comes before the patterns, and no two patterns may match the
+    /// `/room/{id}` is a pattern, of all namespaces that are `/room/` and one more part; so is `/board-{n}`, of those with one
+    /// part that begins like this. A part has one parameter at most, which is never empty; [`Params`](crate::Params) has the
+    /// parameters. Which of them there are is decided by a middleware around `connection`, which may wait for a look-up, or by
+    /// a `Params<T>` that does not fit. A namespace that is added by its name comes before the patterns, and no two patterns may match the
     /// same namespace. Clients choose the names of a pattern's namespaces: such a namespace exists from its first
     /// socket to its last, and shares neither rooms nor broadcasts with the others.
     pub fn namespace(self, path: impl Into<String>, namespace: Namespace) -> Self {
