@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{AckCollector, SocketView, Target, cluster::NodeId};
+use super::{AckCollector, OccupancyWatcher, SocketView, Target, cluster::NodeId};
 use crate::{
     Result,
     ids::{Pattern, Room},
@@ -92,6 +92,16 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// Whether a room of a namespace has a socket of this node, or is named like one; if `room` is empty, whether the
     /// namespace has any.
     fn has_room(&self, namespace: &str, room: &str) -> bool;
+
+    /// The namespaces that have a socket of this node, in no order (`/`: if it ever had one).
+    fn live_namespaces(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
+    /// From here on, `watcher` is told where this node has sockets. It has none yet.
+    fn watch_occupancy(&self, watcher: Arc<dyn OccupancyWatcher>) {
+        drop(watcher);
+    }
 
     /// Since when the other nodes can't be heard, if that is so.
     fn alone_since(&self) -> Option<Instant> {

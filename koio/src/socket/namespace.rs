@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::recovery::{NamespaceLog, ServerRecovery};
 use crate::{
-    adapter::{Destination, Recipient, Rooms},
+    adapter::{Destination, OccupancyWatcher, Recipient, Rooms},
     ids::Pattern,
     observe::Observers,
 };
@@ -30,10 +30,10 @@ pub(crate) struct LiveNamespace<M> {
 }
 
 impl<M> LiveNamespace<M> {
-    fn new(name: Arc<str>, log: Option<NamespaceLog>) -> Self {
+    fn new(name: Arc<str>, rooms: Rooms<M>, log: Option<NamespaceLog>) -> Self {
         Self {
             name,
-            rooms: Rooms::default(),
+            rooms,
             last_ack: AtomicU64::new(0),
             log: log.map(|log| Box::new(Mutex::new(log))),
         }
@@ -59,6 +59,8 @@ pub(crate) struct LocalNode<M> {
     pub(crate) observers: Observers,
     /// Set at the start, if clients may come back.
     pub(super) recovery: OnceLock<ServerRecovery<M, LiveNamespace<M>>>,
+    /// Set at the start, if other nodes depend on where this one has sockets.
+    pub(super) watcher: OnceLock<Arc<dyn OccupancyWatcher>>,
 }
 
 impl<M> LocalNode<M> {
@@ -68,6 +70,7 @@ impl<M> LocalNode<M> {
             namespaces: RwLock::default(),
             observers: Observers::default(),
             recovery: OnceLock::new(),
+            watcher: OnceLock::new(),
         }
     }
 
@@ -122,7 +125,15 @@ impl<M> LocalNode<M> {
         let name: Arc<str> = name.into();
         let namespace = namespaces.entry(Arc::clone(&name)).or_insert_with(|| {
             let log = self.recovery.get().map(ServerRecovery::new_log);
-            Arc::new(LiveNamespace::new(name, log))
+            let rooms = match self.watcher.get() {
+                Some(watcher) => {
+                    // Who looks waits for this lock.
+                    watcher.changed(&name, None);
+                    Rooms::watched(&name, watcher)
+                }
+                None => Rooms::default(),
+            };
+            Arc::new(LiveNamespace::new(name, rooms, log))
         });
         add(Arc::clone(namespace))
     }
@@ -142,6 +153,9 @@ impl<M: Recipient> LocalNode<M> {
             .is_some_and(|live| live.rooms.is_empty() && !live.is_awaited())
         {
             namespaces.remove(&namespace.name);
+            if let Some(watcher) = self.watcher.get() {
+                watcher.changed(&namespace.name, None);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-import { createAdapter } from "@socket.io/redis-adapter";
+import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 
@@ -13,8 +13,8 @@ import { until, within } from "../../node/support/within.js";
 /** The namespaces of all servers. */
 export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b"];
 
-/** A server of Node's with the stock adapter. */
-export async function nodeServer(url, { key = "socket.io" } = {}) {
+/** A server of Node's with the stock adapter; `sharded` is the subscription mode of its sharded form. */
+export async function nodeServer(url, { key = "socket.io", sharded } = {}) {
   const http = createServer();
   const io = new Server(http);
   const pub = createClient({ url });
@@ -22,7 +22,11 @@ export async function nodeServer(url, { key = "socket.io" } = {}) {
   // Redis going away is what some tests are about.
   for (const client of [pub, sub]) client.on("error", () => {});
   await Promise.all([pub.connect(), sub.connect()]);
-  io.adapter(createAdapter(pub, sub, { key }));
+  io.adapter(
+    sharded
+      ? createShardedAdapter(pub, sub, { channelPrefix: key, subscriptionMode: sharded })
+      : createAdapter(pub, sub, { key }),
+  );
   for (const name of NAMESPACES) {
     io.of(name).on("connection", (socket) => {
       const { room, data } = socket.handshake.auth;
@@ -91,8 +95,10 @@ export async function nodeServer(url, { key = "socket.io" } = {}) {
 }
 
 /** A server of koio's (src/bin/koio-cluster). */
-export async function koioServer(url, { key, alone } = {}) {
-  const env = { REDIS_URL: url, ...(key && { KEY: key }), ...(alone && { START_ALONE: "1" }) };
+export async function koioServer(url, { key, alone, sharded } = {}) {
+  const options = { KEY: key, START_ALONE: alone && "1", SHARDED: sharded };
+  const given = Object.entries(options).filter(([, value]) => value);
+  const env = { REDIS_URL: url, ...Object.fromEntries(given) };
   const process = await start("koio-cluster", [], /^listening on (http:.*)$/, env);
   const address = process.match[1];
   const control = await connect(`${address}/control`, "websocket", { lasting: true });

@@ -1,10 +1,11 @@
 //! A server that joins the cluster of `REDIS_URL`, for the tests with servers of Node. A client tells it what to do with the
 //! cluster; each event is one call of koio's. `KEY` is the prefix of its channels; with `START_ALONE` it starts without Redis.
+//! `SHARDED` is the subscription mode of a sharded cluster.
 //! koio says where it listens.
 
 use std::time::Duration;
 
-use koio::cluster::{PartialAnswer, Redis, RemoteSocket};
+use koio::cluster::{PartialAnswer, Redis, RemoteSocket, SubscriptionMode};
 use koio::emit::Emit;
 use koio::{Auth, Bytes, Context, Error, Io, Namespace, Result, Socket, handlers, on};
 use serde::{Deserialize, Serialize};
@@ -193,6 +194,13 @@ async fn main() -> Result<()> {
     }
     if env("START_ALONE").is_some() {
         redis = redis.start_alone();
+    }
+    if let Some(mode) = env("SHARDED") {
+        redis = redis.sharded().subscription_mode(match &*mode {
+            "static" => SubscriptionMode::Static,
+            "dynamic-private" => SubscriptionMode::DynamicPrivate,
+            _ => SubscriptionMode::Dynamic,
+        });
     }
     let plain = || Namespace::new().handlers(handlers![connected]);
     let control = Namespace::new().handlers(handlers![

@@ -11,6 +11,7 @@ use super::{
         inbox::Inbox,
         message::ClusterMessage,
         node::NodeId,
+        node_wire::SubscriptionMode,
         publish_queue::PublishLimits,
         redis::{RedisConnection, RedisOptions, RedisUnreachable},
         redis_channel::RedisChannel,
@@ -54,6 +55,8 @@ pub struct Redis {
     url: String,
     key: String,
     alone: bool,
+    is_sharded: bool,
+    mode: Option<SubscriptionMode>,
     limits: PublishLimits,
     node: OnceLock<Arc<RedisNode>>,
 }
@@ -66,6 +69,8 @@ impl Redis {
             url: url.into(),
             key: "socket.io".to_owned(),
             alone: false,
+            is_sharded: false,
+            mode: None,
             limits: PublishLimits::default(),
             node: OnceLock::new(),
         }
@@ -87,6 +92,40 @@ impl Redis {
         self
     }
 
+    /// Publishes by sharded channels, as servers of Node with `createShardedAdapter` do, instead of plain ones: a server gets
+    /// what is for a single room only while it has sockets in it. Redis 7 or newer.
+    ///
+    /// All servers of a cluster do the same: sharded ones and others do not hear each other, whatever their
+    /// [`key`](Self::key). Which rooms have channels says [`subscription_mode`](Self::subscription_mode).
+    ///
+    /// A room is subscribed when its first socket here joins it, and `join` does not wait for Redis, as Node's does not. So what another
+    /// server sends to that room alone in the moment behind, a round trip to Redis at most, does not reach it. What this
+    /// server sends does.
+    ///
+    /// ```
+    /// use koio::cluster::{Redis, SubscriptionMode};
+    ///
+    /// let redis = Redis::new("redis://127.0.0.1:6379").sharded();
+    /// // The default is that of Node.
+    /// let same = Redis::new("redis://127.0.0.1:6379")
+    ///     .sharded()
+    ///     .subscription_mode(SubscriptionMode::Dynamic);
+    /// ```
+    #[must_use]
+    pub fn sharded(mut self) -> Self {
+        self.is_sharded = true;
+        self
+    }
+
+    /// Which rooms have channels of their own in a [`sharded`](Self::sharded) cluster: the option `subscriptionMode` of Node's
+    /// adapter. Default [`SubscriptionMode::Dynamic`]. The same on all servers of a cluster. Without `sharded` a server does
+    /// not start.
+    #[must_use]
+    pub fn subscription_mode(mut self, mode: SubscriptionMode) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
     /// How many messages may wait to be published, and how many bytes of them. Default 8,192 and 64 MiB; neither is zero.
     /// What does not fit is lost for the other nodes and counted
     /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
@@ -97,7 +136,8 @@ impl Redis {
     }
 
     fn node(&self) -> &Arc<RedisNode> {
-        let node = || Arc::new(RedisNode::new(self.key.clone()));
+        let sharded = self.is_sharded.then(|| self.mode.unwrap_or_default());
+        let node = || Arc::new(RedisNode::new(self.key.clone(), sharded));
         self.node.get_or_init(node)
     }
 
@@ -105,7 +145,11 @@ impl Redis {
         let name = NodeId::random()
             .map_err(|_| Error::setup("the operating system has no randomness to give"))?;
         let probe = format!("{}-koio-probe#{name}#", self.key);
-        let mut options = RedisOptions::new(&*self.url, RedisChannel::Plain(probe.into()));
+        let probe = match self.is_sharded {
+            true => RedisChannel::Shard(probe.into()),
+            false => RedisChannel::Plain(probe.into()),
+        };
+        let mut options = RedisOptions::new(&*self.url, probe);
         options.limits = self.limits;
         Ok(options)
     }
@@ -150,6 +194,12 @@ impl Broker for Redis {
                 let problem = format!("`publish_queue` of `Redis`: `{name}` is zero");
                 return Err(Error::setup(problem));
             }
+        }
+        if let (Some(mode), false) = (self.mode, self.is_sharded) {
+            let problem = format!(
+                "`subscription_mode` of `Redis` ({mode:?}) is for `.sharded()`, which was not called"
+            );
+            return Err(Error::setup(problem));
         }
         if self.key.is_empty() {
             return Err(Error::setup("`key` of `Redis` is empty"));

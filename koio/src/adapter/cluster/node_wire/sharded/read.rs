@@ -34,7 +34,11 @@ pub(in super::super) fn read(
     let Some(room) = channels::room(rest, &namespace) else {
         return Ok(None);
     };
-    if uid.as_deref() == Some(&*names.uid) || room != names.uid && !room_exists(&namespace, room) {
+    if uid.as_deref() == Some(&*names.uid) {
+        return Ok(None);
+    }
+    // What is for all servers may be a request, which a server without sockets answers too.
+    if !room.is_empty() && room != names.uid && !room_exists(&namespace, room) {
         return Ok(None);
     }
     // Only descriptions of sockets may have more attachments than an event, because they have none here.
