@@ -4,47 +4,11 @@ import { after, afterEach, before, describe, test } from "node:test";
 
 import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
-import { Manager } from "socket.io-client";
 
 import { until, within } from "../node/support/within.js";
+import { closeAll, connected, got, names } from "./support/clients.js";
 import { startRedis } from "./support/redis.js";
-import { koioServer, nodeServer } from "./support/servers.js";
-
-const open = [];
-
-/** A client of a server, which keeps all events that it gets, each as [name, ...arguments]. */
-async function connected(server, options = {}) {
-  const { namespace = "/", name = "x", ...auth } = options;
-  const manager = new Manager(server.url, {
-    query: { name },
-    extraHeaders: { "x-test": "seen" },
-    reconnection: false,
-    transports: ["websocket"],
-  });
-  // In a URL a `#` would end the name.
-  const socket = manager.socket(namespace, { auth });
-  open.push({ disconnect: () => manager._close() });
-  socket.events = [];
-  socket.onAny((...event) => {
-    const answer = typeof event.at(-1) === "function" ? event.pop() : null;
-    socket.events.push(event);
-    if (socket.answer !== undefined) answer?.(socket.answer);
-  });
-  const done = new Promise((resolve, reject) => {
-    socket.once("connect", resolve);
-    socket.once("connect_error", reject);
-  });
-  await within(`a client of ${server.kind}`, done);
-  return socket;
-}
-
-/** Waits until each of the sockets has got an event of this name, and returns all of their names in order. */
-function got(event, ...sockets) {
-  const has = (socket) => socket.events.some(([name]) => name === event);
-  return within(`${event}`, until(() => sockets.every(has)));
-}
-
-const names = (socket) => socket.events.map(([name]) => name);
+import { NAMESPACES, koioServer, nodeServer } from "./support/servers.js";
 
 // Each kind of server emits to, asks and moves the clients of each other kind.
 const DIRECTIONS = [
@@ -53,25 +17,27 @@ const DIRECTIONS = [
   ["koio", "another koio"],
 ];
 
-describe("one cluster", () => {
+describe("one cluster", () => oneCluster());
+describe("one sharded cluster", () => oneCluster("dynamic"));
+
+/** `sharded`: the subscription mode, if the cluster is. */
+function oneCluster(sharded) {
   let redis;
   const servers = {};
   const each = () => Object.values(servers);
 
   before(async () => {
     redis = await startRedis();
-    servers["another koio"] = await koioServer(redis.url);
-    servers.koio = await koioServer(redis.url);
-    servers.node = await nodeServer(redis.url);
+    servers["another koio"] = await koioServer(redis.url, { sharded });
+    servers.koio = await koioServer(redis.url, { sharded });
+    servers.node = await nodeServer(redis.url, { sharded });
     await servers.node.counted(3);
   });
   after(async () => {
     await Promise.all(each().map((server) => server.stop()));
     await redis?.stop();
   });
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.disconnect();
-  });
+  afterEach(closeAll);
 
   for (const [here, there] of DIRECTIONS) {
     describe(`${here} to ${there}`, () => {
@@ -241,14 +207,18 @@ describe("one cluster", () => {
   });
 
   test("Node counts a server of koio's once in each namespace, and knows its rooms", async () => {
-    assert.deepEqual(await servers.node.servers(), [3, 3, 3, 3]);
+    assert.deepEqual(await servers.node.servers(), NAMESPACES.map(() => 3));
+    // The sharded adapter does not have the call.
+    if (sharded) return;
     const socket = await connected(servers.koio, { room: "a room of koio's" });
     const rooms = await servers.node.io.of("/").adapter.allRooms();
     assert.equal(rooms.has("a room of koio's"), true);
     assert.equal(rooms.has(socket.id), true);
   });
 
-  test("an emitter without a server reaches koio's clients", async () => {
+  // There is no emitter for sharded publishing.
+  const skip = sharded !== undefined;
+  test("an emitter without a server reaches koio's clients", { skip }, async () => {
     const publisher = createClient({ url: redis.url });
     await publisher.connect();
     const emitter = new Emitter(publisher);
@@ -270,7 +240,7 @@ describe("one cluster", () => {
   });
 
   test("a server of Node that comes and goes is waited for and forgotten", async () => {
-    const third = await nodeServer(redis.url);
+    const third = await nodeServer(redis.url, { sharded });
     await third.counted(4);
     await connected(third, { room: "third" });
     assert.equal((await servers.koio.fetch({ to: ["third"] })).length, 1);
@@ -281,7 +251,7 @@ describe("one cluster", () => {
   });
 
   test("a server of koio's that comes and goes is counted by Node and forgotten", async () => {
-    const third = await koioServer(redis.url);
+    const third = await koioServer(redis.url, { sharded });
     await connected(third, { room: "fourth" });
     // It knows its peers at once, not with their next heartbeat.
     const early = Date.now();
@@ -304,7 +274,7 @@ describe("one cluster", () => {
       assert.equal(await server.call("alone"), false);
     }
   });
-});
+}
 
 describe("without Redis", () => {
   test("a server of koio's does not start, and says which Redis it means", async () => {

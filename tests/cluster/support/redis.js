@@ -1,4 +1,4 @@
-// A Redis for these tests alone, on a free port and with nothing on the disk.
+// A Redis for these tests alone, on a free port and with nothing on the disk, and its clients.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -32,4 +32,19 @@ export async function startRedis(again) {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** A client of each package that the adapters of Node take. */
+const CLIENTS = {
+  redis: async (url) => (await import("redis")).createClient({ url }),
+  redis4: async (url) => (await import("redis4")).createClient({ url }),
+  ioredis: async (url) => new (await import("ioredis")).Redis(url, { lazyConnect: true }),
+};
+
+/** Two connected clients of this package, one to publish and one to subscribe. That Redis goes away is no error of theirs. */
+export async function redisClients(url, kind = "redis") {
+  const clients = await Promise.all([CLIENTS[kind](url), CLIENTS[kind](url)]);
+  for (const client of clients) client.on("error", () => {});
+  await Promise.all(clients.map((client) => client.connect()));
+  return clients;
 }

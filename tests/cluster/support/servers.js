@@ -3,35 +3,39 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
-import { createClient } from "redis";
 import { Server } from "socket.io";
 
 import { ask, connect } from "../../node/support/client.js";
 import { start } from "../../node/support/server.js";
 import { until, within } from "../../node/support/within.js";
+import { redisClients } from "./redis.js";
 
 /** The namespaces of all servers. */
-export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b"];
+export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b", "/a", "/a#b"];
+/** A family of more. */
+const VISITORS = /^\/visitors\/[^/]+$/;
 
-/** A server of Node's with the stock adapter; `sharded` is the subscription mode of its sharded form. */
-export async function nodeServer(url, { key = "socket.io", sharded } = {}) {
+/**
+ * A server of Node's with the stock adapter: `client` is the package that it speaks to Redis with, `sharded` the subscription
+ * mode of the adapter's sharded form, the rest are options of the adapter.
+ */
+export async function nodeServer(url, { client, sharded, ...options } = {}) {
   const http = createServer();
   const io = new Server(http);
-  const pub = createClient({ url });
-  const sub = pub.duplicate();
-  // Redis going away is what some tests are about.
-  for (const client of [pub, sub]) client.on("error", () => {});
-  await Promise.all([pub.connect(), sub.connect()]);
+  const [pub, sub] = await redisClients(url, client);
   io.adapter(
     sharded
-      ? createShardedAdapter(pub, sub, { channelPrefix: key, subscriptionMode: sharded })
-      : createAdapter(pub, sub, { key }),
+      ? createShardedAdapter(pub, sub, { channelPrefix: options.key ?? "socket.io", subscriptionMode: sharded })
+      : createAdapter(pub, sub, options),
   );
-  for (const name of NAMESPACES) {
+  for (const name of [...NAMESPACES, VISITORS]) {
     io.of(name).on("connection", (socket) => {
       const { room, data } = socket.handshake.auth;
       if (room) socket.join(room);
       if (data) socket.data = data;
+      socket.on("tell others", (rooms, event, values) => {
+        rooms.reduce((emit, room) => emit.to(room), socket.broadcast).emit(event, ...values);
+      });
     });
   }
   http.listen(0, "127.0.0.1");
@@ -58,7 +62,7 @@ export async function nodeServer(url, { key = "socket.io", sharded } = {}) {
     },
     join: async (whom, room) => void meant(whom).socketsJoin(room),
     leave: async (whom, room) => void meant(whom).socketsLeave(room),
-    disconnect: async (whom) => void meant(whom).disconnectSockets(),
+    disconnect: async (whom, close) => void meant(whom).disconnectSockets(close),
     async fetch(whom) {
       const sockets = await meant(whom).fetchSockets();
       return sockets.map(({ id, rooms, data, handshake }) => ({
@@ -76,10 +80,13 @@ export async function nodeServer(url, { key = "socket.io", sharded } = {}) {
         meant({ timeout: 5_000, ...whom }).emit(event, value, answered);
       });
     },
+    askBinary: (whom, event, value) => meant(whom).emitWithAck(event, value),
     async askOne(whom, event, value) {
       const [socket] = await meant(whom).fetchSockets();
       return socket.timeout(5_000).emitWithAck(event, value);
     },
+    /** How many requests of its own wait for answers. */
+    waiting: () => io.of("/").adapter.requests.size,
     /** How many servers it counts, in each namespace. */
     servers,
     /** Waits until it counts so many, in each namespace. */
@@ -126,6 +133,7 @@ export async function koioServer(url, { key, alone, sharded } = {}) {
       const { values, failed, missing } = await call("ask", whom, event, value);
       return { values, failed: failed + missing.length > 0, missing };
     },
+    askBinary: (...args) => call("ask binary", ...args),
     askOne: (...args) => call("ask one", ...args),
     async stop(signal = "SIGTERM") {
       control.disconnect();

@@ -76,18 +76,12 @@ impl Names {
     }
 
     pub(super) fn is_broadcast_pattern(&self, pattern: &[u8], namespace: &str) -> bool {
-        let behind = |rest: &'_ [u8]| {
-            let rest = rest
-                .strip_prefix(b"#")?
-                .strip_prefix(namespace.as_bytes())?;
-            rest.strip_prefix(b"#")
-        };
         // What most names are: nothing in them is escaped.
-        if pattern
+        let rest = pattern
             .strip_prefix(self.prefix.as_bytes())
-            .and_then(behind)
-            == Some(b"*")
-        {
+            .and_then(|rest| rest.strip_prefix(b"#"))
+            .and_then(|rest| rest.strip_prefix(namespace.as_bytes()));
+        if rest == Some(b"#*") {
             return true;
         }
         let pattern = str::from_utf8(pattern).unwrap_or_default();
