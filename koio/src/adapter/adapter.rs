@@ -108,6 +108,11 @@ pub(crate) trait Adapter: Send + Sync + 'static {
         None
     }
 
+    /// Resolves when what other nodes send to the sockets of this one arrives, wherever those are at the call.
+    fn subscribed(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        Box::pin(ready(Ok(())))
+    }
+
     /// The observers of this server.
     fn observers(&self) -> &Observers;
 

@@ -15,7 +15,7 @@ use tokio::{task::AbortHandle, time::Instant};
 use super::{
     super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
     awaited::AwaitedNodes,
-    broker::{Broker, Departing, Topic},
+    broker::{Broker, Connecting, Departing, Topic},
     inbox::{CountFuture, Inbox},
     message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
@@ -292,6 +292,10 @@ impl Adapter for Cluster {
 
     fn alone_since(&self) -> Option<Instant> {
         self.inbox.alone_since()
+    }
+
+    fn subscribed(&self) -> Connecting<'_> {
+        self.broker.subscribed()
     }
 
     fn observers(&self) -> &Observers {

@@ -102,7 +102,11 @@ async fn emit_binary(ctx: Context, whom: Whom, event: String, value: Bytes) -> R
 
 #[on("join", ns = "/control")]
 async fn join(ctx: Context, whom: Whom, room: String) -> Result<()> {
-    whom.emit(&ctx).sockets_join(room)
+    whom.emit(&ctx).sockets_join(room)?;
+    match ctx.io().alone_since() {
+        Some(_) => Ok(()),
+        None => ctx.io().cluster_subscribed().await,
+    }
 }
 
 #[on("leave", ns = "/control")]

@@ -58,19 +58,33 @@ impl NodeWire {
     /// so that a server is counted when it can answer. It is unsubscribed first.
     pub(in crate::adapter::cluster) fn subscriptions(&self, namespace: &str) -> Vec<RedisChannel> {
         let names = &*self.names;
-        match self.dialect {
+        let broadcasts = match self.dialect {
             Dialect::Classic => {
                 let pattern: String = names.broadcast_pattern(namespace).collect();
-                vec![
-                    RedisChannel::Pattern(pattern.into()),
-                    RedisChannel::Plain(names.responses(namespace).into()),
-                    RedisChannel::Plain(names.own_responses(namespace).into()),
-                    self.counted(namespace),
-                ]
+                Some(RedisChannel::Pattern(pattern.into()))
             }
+            Dialect::Sharded(_) => None,
+        };
+        let answers = self.answers(namespace);
+        let counted = self.counted(namespace);
+        broadcasts
+            .into_iter()
+            .chain(answers)
+            .chain([counted])
+            .collect()
+    }
+
+    /// The channels on which answers to this server come: some of its [`subscriptions`](Self::subscriptions).
+    pub(in crate::adapter::cluster) fn answers(&self, namespace: &str) -> Vec<RedisChannel> {
+        let names = &*self.names;
+        match self.dialect {
+            Dialect::Classic => vec![
+                RedisChannel::Plain(names.responses(namespace).into()),
+                RedisChannel::Plain(names.own_responses(namespace).into()),
+            ],
             Dialect::Sharded(_) => {
                 let own = names.room_channel(namespace, &names.uid);
-                vec![RedisChannel::Shard(own.into()), self.counted(namespace)]
+                vec![RedisChannel::Shard(own.into())]
             }
         }
     }

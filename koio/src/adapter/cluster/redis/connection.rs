@@ -172,6 +172,13 @@ impl RedisConnection {
         self.0.subscriptions.lock().wanted()
     }
 
+    /// Whether Redis has confirmed all subscriptions.
+    pub(in crate::adapter::cluster) fn is_subscribed(&self) -> bool {
+        let wanted = self.0.subscriptions.lock().last();
+        let listening = self.0.listening.borrow();
+        listening.is_up && listening.confirmed >= wanted
+    }
+
     /// Ready when Redis has confirmed all subscriptions that were asked for before this call.
     ///
     /// # Errors

@@ -99,8 +99,8 @@ impl Redis {
     /// [`key`](Self::key). Which rooms have channels says [`subscription_mode`](Self::subscription_mode).
     ///
     /// A room is subscribed when its first socket here joins it, and `join` does not wait for Redis, as Node's does not. So what another
-    /// server sends to that room alone in the moment behind, a round trip to Redis at most, does not reach it. What this
-    /// server sends does.
+    /// server sends to that room alone in the moment behind does not reach it; what this server sends does. A handler that can't have
+    /// that waits for [`IoHandle::cluster_subscribed`](crate::IoHandle::cluster_subscribed).
     ///
     /// ```
     /// use koio::cluster::{Redis, SubscriptionMode};
@@ -229,6 +229,10 @@ impl Broker for Redis {
         message: &ClusterMessage,
     ) -> std::result::Result<(), PublishError> {
         self.node().publish(topic, message)
+    }
+
+    fn subscribed(&self) -> Connecting<'_> {
+        Box::pin(async { self.node().subscribed().await.map_err(unusable) })
     }
 
     fn leave(&self, _: &NodeId) {

@@ -20,7 +20,7 @@ use super::{
         node::NodeId,
         node_wire::{NodeMessage, NodeWire, SubscriptionMode},
         presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
-        redis::{RedisConnection, RedisEvents},
+        redis::{RedisConnection, RedisEvents, RedisUnreachable},
         redis_channel::RedisChannel,
     },
     from_node,
@@ -31,6 +31,9 @@ use crate::ids::Pattern;
 
 /// How long a node that leaves takes to say so, at most.
 const LEAVING: Duration = Duration::from_secs(1);
+
+/// How long answers are listened for, in a namespace that is not subscribed for its sockets, at least.
+const ANSWERS: Duration = Duration::from_secs(60);
 
 /// Whose messages a node exchanges with Redis.
 pub(super) struct RedisNode {
@@ -153,6 +156,9 @@ impl RedisNode {
         if joined.inbox.alone_since().is_some() {
             return;
         }
+        if let Some(connection) = self.connection() {
+            joined.places.sweep(Instant::now(), &connection);
+        }
         let gone = self.presence.lock().sweep(Instant::now());
         for node in gone {
             joined.inbox.node_down(&node);
@@ -219,12 +225,31 @@ impl RedisNode {
                     let channel = joined.channel(&joined.all);
                     connection.publish(channel, message.encode()?)?;
                 }
-                match words {
-                    Some((namespace, words)) => say(namespace, None, &words),
-                    None => Ok(()),
+                let Some((_, words)) = words else {
+                    return Ok(());
+                };
+                if !is_declared && is_request(&message.body) {
+                    let wait = answers_within(&message.body);
+                    joined.places.ask(namespace, wait, &connection);
+                    if !connection.is_subscribed() {
+                        return joined.say_when_subscribed(namespace, &words, connection);
+                    }
                 }
+                say(namespace, None, &words)
             }
         }
+    }
+
+    /// Ready when the places that have changed until now are subscribed.
+    ///
+    /// # Errors
+    /// Redis does not confirm it in time.
+    pub(super) async fn subscribed(&self) -> Result<(), RedisUnreachable> {
+        let (Some(joined), Some(connection)) = (self.joined.get(), self.connection()) else {
+            return Ok(());
+        };
+        joined.places.look_now(&connection);
+        connection.subscribed().await
     }
 
     /// The server leaves. What is queued is still sent.
@@ -268,11 +293,41 @@ impl JoinedNode {
     fn channel(&self, name: &Arc<str>) -> RedisChannel {
         self.wire.channel_of_koio(Arc::clone(name))
     }
+
+    /// Says it when the answers are heard. So a request may come behind what is published after it.
+    fn say_when_subscribed(
+        &self,
+        namespace: &str,
+        words: &NodeMessage,
+        connection: RedisConnection,
+    ) -> Result<(), PublishError> {
+        let said = self.wire.encode(namespace, None, words);
+        let said = said.map_err(|error| PublishError::new(error.to_string()))?;
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let published = match connection.subscribed().await {
+                Ok(()) => connection.publish(said.channel, said.payload),
+                Err(error) => Err(PublishError::new(error.to_string())),
+            };
+            if let Err(error) = published {
+                inbox.unpublished(1, &error);
+            }
+        });
+        Ok(())
+    }
 }
 
 /// Whether nodes of koio's answer it in koio's words.
 fn is_request(body: &MessageBody) -> bool {
     matches!(body, MessageBody::Fetch { .. } | MessageBody::Ask { .. })
+}
+
+/// How long answers to a request may come.
+fn answers_within(body: &MessageBody) -> Duration {
+    match body {
+        MessageBody::Ask { wait, .. } => Duration::from_millis(*wait).max(ANSWERS),
+        _ => ANSWERS,
+    }
 }
 
 impl RedisEvents for RedisNode {
