@@ -223,7 +223,7 @@ pub(crate) fn event_span<'a>(
 }
 
 /// Logs that an observer of the user panicked.
-pub(super) fn observer_panicked() {
+pub(crate) fn observer_panicked() {
     tracing::error!(target: "koio::observe", "an observer panicked");
 }
 

@@ -38,7 +38,7 @@ use crate::{
 };
 
 pub use counts::Counts;
-pub(crate) use log::event_span;
+pub(crate) use log::{event_span, observer_panicked};
 pub(crate) use observers::Observers;
 
 /// Receives the observations of a server: see the [module](self).

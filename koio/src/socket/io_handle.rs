@@ -207,6 +207,15 @@ impl IoHandle {
         self.all().disconnect_sockets()
     }
 
+    /// [Disconnects](Socket::disconnect_all) the clients of all sockets of the namespace from all their namespaces, and closes
+    /// their connections.
+    ///
+    /// # Errors
+    /// As [`Emit::disconnect_sockets`].
+    pub fn disconnect_all(&self) -> Result<()> {
+        self.all().disconnect_all()
+    }
+
     /// The socket of this id, if it is connected to the namespace on this node.
     #[must_use]
     pub fn socket(&self, id: SocketId) -> Option<Socket> {

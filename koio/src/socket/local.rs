@@ -6,6 +6,7 @@ use super::{
     namespace::{LiveNamespace, LocalNode},
     recovery::broadcast_in_order,
     socket::Socket,
+    watched::Watched,
 };
 use crate::{
     Result,
@@ -40,6 +41,7 @@ impl LocalNode<Socket> {
         };
         let done = broadcast_in_order(&namespace, log, to, packet, volatile);
         done.dropped.iter().for_each(volatile_dropped);
+        done.watched.tell(packet);
         done.recipients
     }
 
@@ -89,16 +91,22 @@ impl Adapter for LocalNode<Socket> {
             return self.broadcast_in_order(to, packet, volatile);
         }
         let (mut fanout, mut recipients) = (Fanout::new(packet), 0);
+        let mut watched = Watched::default();
         self.for_each(to, |socket| {
             recipients += 1;
             if !volatile {
                 // A socket that has closed since it was selected could not have received it anyway.
-                let _ = fanout.send(socket.session());
-            } else if !fanout.send_volatile(socket.session()) {
+                if fanout.send(socket.session()).is_ok() {
+                    watched.sent_to(socket);
+                }
+            } else if fanout.send_volatile(socket.session()) {
+                watched.sent_to(socket);
+            } else {
                 volatile_dropped(socket);
             }
         });
         fanout.finish();
+        watched.tell(packet);
         recipients
     }
 
@@ -215,6 +223,8 @@ pub(super) struct AskedSockets<'a> {
     asked: PendingSockets,
     recipients: usize,
     fanout: Fanout<'a>,
+    packet: &'a Frame,
+    watched: Watched,
     answers: &'a Arc<AckCollector>,
 }
 
@@ -241,6 +251,8 @@ impl<'a> AskedSockets<'a> {
             },
             recipients: 0,
             fanout: Fanout::new(packet),
+            packet,
+            watched: Watched::default(),
             answers,
         }
     }
@@ -262,7 +274,10 @@ impl<'a> AskedSockets<'a> {
             })
         });
         match asked {
-            Ok(()) => self.asked.sockets.push(socket.clone()),
+            Ok(()) => {
+                self.watched.sent_to(socket);
+                self.asked.sockets.push(socket.clone());
+            }
             Err(why) => {
                 // `resolve` before `forget`, which drops the waiter and so resolves it as `Disconnected`.
                 self.answers.resolve(id, Err(why));
@@ -274,6 +289,7 @@ impl<'a> AskedSockets<'a> {
     /// The guard of the answers, and how many sockets there were.
     pub(super) fn finish(self) -> (AskGuard, usize) {
         self.fanout.finish();
+        self.watched.tell(self.packet);
         (Box::new(self.asked), self.recipients)
     }
 }

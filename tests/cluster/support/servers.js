@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
+import { Adapter } from "socket.io-adapter";
 
 import { ask, connect } from "../../node/support/client.js";
 import { start } from "../../node/support/server.js";
@@ -93,6 +94,10 @@ export async function nodeServer(url, { client, sharded, ...options } = {}) {
     counted(expected) {
       const complete = async () => (await servers()).every((count) => count === expected);
       return within(`${expected} servers to be counted`, until(complete));
+    },
+    /** From here on it answers no request for its sockets. */
+    hang() {
+      Adapter.prototype.fetchSockets = () => new Promise(() => {});
     },
     async stop() {
       await io.close();
