@@ -217,8 +217,7 @@ function oneCluster(sharded) {
   });
 
   // There is no emitter for sharded publishing.
-  const skip = sharded !== undefined;
-  test("an emitter without a server reaches koio's clients", { skip }, async () => {
+  if (!sharded) test("an emitter without a server reaches koio's clients", async () => {
     const publisher = createClient({ url: redis.url });
     await publisher.connect();
     const emitter = new Emitter(publisher);

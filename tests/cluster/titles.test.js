@@ -255,8 +255,8 @@ for (const [adapter, options, ensembles] of ADAPTERS) {
       });
 
       // The sharded adapter does not have the call.
-      const skip = options.sharded !== undefined;
-      test("a server of Node's hears all rooms of all servers", { skip }, async () => {
+      if (options.sharded) return;
+      test("a server of Node's hears all rooms of all servers", async () => {
         await cluster.join(clients, ["woot1"], ["woot2"], []);
         const { io } = cluster.servers.find(({ kind }) => kind === "node");
         const rooms = await io.of("/").adapter.allRooms();

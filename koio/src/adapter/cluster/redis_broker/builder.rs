@@ -21,7 +21,7 @@ use super::{
 use crate::{Error, Result};
 
 /// Joins servers through Redis, by its publish and subscribe: servers of koio's, and servers of Node with
-/// `@socket.io/redis-adapter` (8.0 or newer).
+/// `@socket.io/redis-adapter` (8.0 or newer; with its sharded form if this one is [`sharded`](Self::sharded)).
 ///
 /// ```no_run
 /// # use koio::{Io, Result, cluster::Redis};
@@ -43,7 +43,8 @@ use crate::{Error, Result};
 /// # Beside servers of Node
 ///
 /// Emits, `fetch_sockets`, `emit_with_acks`, `sockets_join`, `sockets_leave` and `disconnect_sockets` mean the sockets of both,
-/// in namespaces that are declared by their names. Namespaces of a pattern are shared among koio's servers only.
+/// in namespaces that are declared by their names and, while they have clients here, in those of a pattern. Emits to a whole family of
+/// namespaces reach koio's servers only.
 ///
 /// A Node server has no name that others know: where it is missing from an answer, it is called `a server of another kind`. Its
 /// clients' answers to `emit_with_acks` come without ids, as [`SocketId::UNKNOWN`](crate::SocketId::UNKNOWN). Ids of its sockets
@@ -259,5 +260,21 @@ impl fmt::Debug for Redis {
         f.debug_struct("Redis")
             .field("key", &self.key)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_without_sharded_publishing_is_refused_at_the_start() {
+        let redis = || Redis::new("redis://127.0.0.1").subscription_mode(SubscriptionMode::Static);
+        let error = redis().check().unwrap_err().to_string();
+        assert!(
+            error.contains("`subscription_mode` of `Redis` (Static) is for `.sharded()`"),
+            "{error}"
+        );
+        assert!(redis().sharded().check().is_ok());
     }
 }

@@ -53,7 +53,7 @@ struct PatternedNamespaces {
 /// may come in any order. So it is kept that there was a change, and one task looks how the place is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ChangedPlaces {
-    These(HashSet<Place>),
+    These(HashSet<ChangedPlace>),
     /// Too many to keep them, or nobody knows.
     All,
     /// The node has left.
@@ -67,7 +67,7 @@ impl Default for ChangedPlaces {
 }
 
 /// A namespace, or a room of one.
-type Place = (Arc<str>, Option<Box<str>>);
+type ChangedPlace = (Arc<str>, Option<Box<str>>);
 
 /// The channels of rooms that are to be subscribed, and no longer.
 #[derive(Debug, Default)]
@@ -319,3 +319,7 @@ impl OccupancyWatcher for Places {
         self.wake.notify_one();
     }
 }
+
+#[cfg(test)]
+#[path = "places_tests.rs"]
+mod tests;
