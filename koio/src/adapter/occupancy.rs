@@ -12,6 +12,6 @@ pub(crate) trait OccupancyWatcher: Send + Sync + 'static {
 
     /// A place has changed: a room, which may be that of a socket's own id, or the namespace.
     ///
-    /// Locks may be held, those of the namespaces among them, so it must neither look there nor wait.
+    /// Locks may be held, that of the namespaces among them, so it must neither look there nor wait.
     fn changed(&self, namespace: &Arc<str>, room: Option<&str>);
 }

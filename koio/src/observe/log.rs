@@ -203,6 +203,8 @@ impl Observer for Log {
             | Observation::EventReceived { .. }
             | Observation::EventSent { .. }
             | Observation::Joined { .. }
+            | Observation::NamespaceCreated { .. }
+            | Observation::NamespaceRemoved { .. }
             | Observation::Left { .. }
             | Observation::VolatileDropped { .. }
             | Observation::UnexpectedAck { .. }

@@ -245,7 +245,7 @@ impl Emit {
                 AckFuture::send(&socket, event, &args, self.ack_time())
             }
             Some(SingleSocket::Elsewhere) => {
-                let answers = Arc::new(AckCollector::streaming());
+                let answers = Arc::new(AckCollector::new());
                 match self.ask(event, &args, &answers) {
                     Ok(guard) => AckFuture::remote(answers, guard, self.ack_time()),
                     Err(error) => AckFuture::failed(error),

@@ -14,7 +14,7 @@ use super::recovery::{NamespaceLog, ServerRecovery};
 use crate::{
     adapter::{Destination, OccupancyWatcher, Recipient, Rooms},
     ids::Pattern,
-    observe::Observers,
+    observe::{Observation, Observers},
 };
 
 /// One namespace while it has sockets.
@@ -111,6 +111,13 @@ impl<M> LocalNode<M> {
         self.namespaces.read().keys().cloned().collect()
     }
 
+    /// A namespace has got its first socket, or has lost its last. Without the lock.
+    fn changed(&self, namespace: &Arc<str>) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.changed(namespace, None);
+        }
+    }
+
     /// Runs `add`, which makes a socket a member, with the namespace. The first socket creates it. The caller has
     /// checked that clients may connect to it.
     ///
@@ -123,19 +130,25 @@ impl<M> LocalNode<M> {
         drop(namespaces);
         let mut namespaces = self.namespaces.write();
         let name: Arc<str> = name.into();
+        let mut is_new = false;
         let namespace = namespaces.entry(Arc::clone(&name)).or_insert_with(|| {
+            is_new = true;
             let log = self.recovery.get().map(ServerRecovery::new_log);
             let rooms = match self.watcher.get() {
-                Some(watcher) => {
-                    // Who looks waits for this lock.
-                    watcher.changed(&name, None);
-                    Rooms::watched(&name, watcher)
-                }
+                Some(watcher) => Rooms::watched(&name, watcher),
                 None => Rooms::default(),
             };
-            Arc::new(LiveNamespace::new(name, rooms, log))
+            Arc::new(LiveNamespace::new(Arc::clone(&name), rooms, log))
         });
-        add(Arc::clone(namespace))
+        let added = add(Arc::clone(namespace));
+        drop(namespaces);
+        if is_new {
+            self.changed(&name);
+            let namespace = &name;
+            self.observers
+                .notify_added(|| Observation::NamespaceCreated { namespace });
+        }
+        added
     }
 }
 
@@ -153,9 +166,11 @@ impl<M: Recipient> LocalNode<M> {
             .is_some_and(|live| live.rooms.is_empty() && !live.is_awaited())
         {
             namespaces.remove(&namespace.name);
-            if let Some(watcher) = self.watcher.get() {
-                watcher.changed(&namespace.name, None);
-            }
+            drop(namespaces);
+            self.changed(&namespace.name);
+            let namespace = &namespace.name;
+            self.observers
+                .notify_added(|| Observation::NamespaceRemoved { namespace });
         }
     }
 }

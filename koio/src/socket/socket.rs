@@ -406,6 +406,13 @@ impl Socket {
 
     /// It is closed, and out of these rooms.
     pub(super) fn closed(&self, rooms: Vec<Room>) {
+        for room in &rooms {
+            self.observers().notify_added(|| Observation::Left {
+                namespace: self.namespace(),
+                socket: self.id(),
+                room,
+            });
+        }
         if !rooms.is_empty() {
             self.extras().get_or_insert_default().left = rooms;
         }
