@@ -11,16 +11,17 @@ mod occupancy;
 mod packet;
 mod rooms;
 mod selection;
+mod server_side;
 mod socket_view;
 mod target;
 
 pub(crate) use ack_collector::{AckCollector, AckOutcome, NoAnswer};
 pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
-pub(crate) use cluster::Cluster;
 #[cfg(feature = "nats")]
 pub use cluster::Nats;
 #[cfg(all(fuzzing, feature = "redis"))]
 pub use cluster::fuzz_node_wire;
+pub(crate) use cluster::{AskedServers, Cluster};
 pub use cluster::{
     Broker, ClusterMessage, Connecting, Departing, Inbox, Lagging, MalformedMessage, Memory,
     NodeId, PublishError, Topic,
@@ -31,6 +32,9 @@ pub(crate) use occupancy::OccupancyWatcher;
 pub(crate) use packet::NeutralPacket;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};
 pub(crate) use selection::Selection;
+pub(crate) use server_side::{
+    IncomingServerEvent, ServerAnswer, ServerFailure, ServerHandlers, ServerRun, named,
+};
 pub use socket_view::HandshakeView;
 pub(crate) use socket_view::SocketView;
 pub(crate) use target::Target;

@@ -3,6 +3,8 @@
 //! `SHARDED` is the subscription mode of a sharded cluster.
 //! koio says where it listens.
 
+mod server_side;
+
 use std::time::Duration;
 
 use koio::cluster::{PartialAnswer, Redis, RemoteSocket, SubscriptionMode};
@@ -242,12 +244,13 @@ async fn main() -> Result<()> {
         ask_one,
         alone,
         counts,
+        server_side::control(),
     ]);
-    Io::new()
+    server_side::handled_in_root(Io::new())
         .handlers(handlers![connected, tell_others])
         .namespace("/control", control)
-        .namespace("/chat", plain())
-        .namespace("/ä b#c", plain())
+        .namespace("/chat", server_side::handled(plain()))
+        .namespace("/ä b#c", server_side::handled(plain()))
         .namespace("/visitors/{id}", plain())
         .namespace("/a[1]*#b", plain())
         .namespace("/a", plain())
