@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::recovery::Recovery;
-use crate::{engine::BadConfig, wire::PacketLimits};
+use crate::{
+    engine::BadConfig,
+    wire::{PacketLimits, Parser},
+};
 
 /// The limits of Socket.IO sockets, with their defaults.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,8 @@ pub struct SocketConfig {
     pub rooms: usize,
     /// Bytes of a room's name. Default 255. Above it `join` fails.
     pub room_name: usize,
+    /// What packets look like on the wire. Default [`Parser::Json`]. See [`Io::parser`](crate::Io::parser).
+    pub parser: Parser,
     /// The limits of incoming packets.
     pub packets: PacketLimits,
     /// Whether clients may come back as the same sockets after a lost connection. Default `None`: they may not. See
@@ -61,6 +66,7 @@ impl Default for SocketConfig {
             namespaces: 32,
             rooms: 1_000,
             room_name: 255,
+            parser: Parser::default(),
             packets: PacketLimits::default(),
             recovery: None,
         }

@@ -15,6 +15,7 @@ use crate::{
     adapter::{Destination, Recipient, Rooms},
     ids::Pattern,
     observe::Observers,
+    wire::Parser,
 };
 
 /// One namespace while it has sockets.
@@ -59,6 +60,8 @@ pub(crate) struct LocalNode<M> {
     pub(crate) observers: Observers,
     /// Set at the start, if clients may come back.
     pub(super) recovery: OnceLock<ServerRecovery<M, LiveNamespace<M>>>,
+    /// Set at the start, unless it is the default one.
+    pub(super) other_parser: OnceLock<Parser>,
 }
 
 impl<M> LocalNode<M> {
@@ -68,7 +71,17 @@ impl<M> LocalNode<M> {
             namespaces: RwLock::default(),
             observers: Observers::default(),
             recovery: OnceLock::new(),
+            other_parser: OnceLock::new(),
         }
+    }
+
+    /// What packets look like on the wire.
+    #[inline]
+    pub(super) fn parser(&self) -> Parser {
+        if cfg!(any(test, feature = "msgpack")) {
+            return self.other_parser.get().copied().unwrap_or_default();
+        }
+        Parser::Json
     }
 
     /// The namespace, if it has a socket on this node (`/`: if it ever had one).
