@@ -97,6 +97,7 @@
 //! | [`describe`] | lists of handlers, and the table of them |
 //! | [`config`] | the limits and their defaults |
 //! | [`emit`] | an emit before it is sent, and the futures of acknowledgements |
+//! | [`listeners`] | what is added to one socket while it is connected |
 //! | [`cluster`] | several servers as one, and the broker between them |
 //! | [`recovery`] | clients that come back after a lost connection |
 //! | [`observe`] | counters, and the trait of observers |
@@ -237,6 +238,12 @@ pub mod emit {
     //! An [`Emit`] before it is sent, and the futures of acknowledgements.
 
     pub use crate::socket::{AckFuture, AcksFuture, Emit};
+}
+
+pub mod listeners {
+    //! What is added to one socket while it is connected, by [`Socket::on`] and its siblings.
+
+    pub use crate::socket::{ListenerId, OutgoingEvent};
 }
 
 pub mod cluster {

@@ -9,6 +9,8 @@ use crate::servers::Kind;
 pub(crate) enum Failure {
     /// The network, a file, a process.
     Io(io::Error),
+    /// A program that the measurement needs.
+    NotInstalled(&'static str, io::Error),
     /// A server could not be built.
     Build(Kind),
     /// A server ended, or said something else than where it listens.
@@ -64,6 +66,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "{error}"),
+            Self::NotInstalled(program, error) => write!(f, "{program}: {error}"),
             Self::Build(kind) => write!(f, "{} could not be built", kind.name()),
             Self::NotListening(line) => write!(f, "the server does not listen, it says `{line}`"),
             Self::Proc(file) => write!(f, "/proc/…/{file} can't be understood"),

@@ -7,7 +7,9 @@
 //! Every message is counted, and checked byte by byte: one that is lost, comes twice or out of order fails
 //! the run.
 
+mod added;
 mod calls;
+mod client;
 mod cluster;
 mod connection;
 mod crowd;
@@ -61,6 +63,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
     if options.cluster {
         return cluster::run(options);
+    }
+    if options.added {
+        return added::run(options);
     }
     let kinds = std::iter::once(Kind::Koio).chain(options.versus());
     let programs: Vec<Program> = kinds

@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// Only these rows [default: all]
     #[arg(long = "rows", value_delimiter = ',', value_parser = ROWS.map(|row| row.name))]
     only: Vec<String>,
-    /// Repetitions of each row [default: 5, with --scale 3]
+    /// Repetitions of each row [default: 5, with --scale and --cluster 3]
     #[arg(long = "reps", value_parser = clap::value_parser!(u16).range(1..))]
     repetitions: Option<u16>,
     /// Repeat all of it, and say whether every run reached what it must.
@@ -53,10 +53,14 @@ pub(crate) struct Options {
     /// Instead of the rows: what becomes of clients that never read, and of the others? About a minute.
     #[arg(long, conflicts_with = "spin")]
     pub(crate) slow: bool,
-    /// Instead of the rows: how long does a broadcast take to the clients of another node, over one Redis, and what does it
-    /// cost? Needs redis-server; about 30 seconds.
+    /// Instead of the rows: how long does a broadcast take to the clients of another node, over one Redis or NATS, and what
+    /// does it cost? Beside Socket.IO on Node. Needs redis-server and nats-server; about a minute.
     #[arg(long, conflicts_with = "spin")]
     pub(crate) cluster: bool,
+    /// Instead of the rows: what do recovery and a cluster add to a broadcast and to an idle connection, and how long do
+    /// missed events hold up others? Needs redis-server and nats-server; about 2 minutes.
+    #[arg(long)]
+    pub(crate) added: bool,
     /// Instead of the rows: how often does koio ask the system to write? Needs strace.
     #[arg(long)]
     pub(crate) calls: bool,
@@ -89,7 +93,7 @@ impl Options {
         match self.repetitions {
             _ if self.short => 1,
             Some(repetitions) => repetitions.into(),
-            None if self.scale => 3,
+            None if self.scale || self.cluster => 3,
             None => 5,
         }
     }

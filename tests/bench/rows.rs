@@ -3,7 +3,7 @@
 pub(crate) mod cast;
 mod connect;
 pub(crate) mod echo;
-mod idle;
+pub(crate) mod idle;
 mod list;
 mod overlap;
 pub(crate) mod pace;

@@ -1,7 +1,8 @@
 //! The koio server of the bench. It prints `listening on ADDRESS` and ends with its standard input.
 //!
 //! `--workers 2` has two threads, `--namespaces 100` adds `/00` to `/99`, `--wraps 3` puts so many middlewares around
-//! every event, `--layers 1` so many tower layers. `--redis redis://ADDRESS` joins the cluster there.
+//! every event, `--layers 1` so many tower layers. `--redis redis://ADDRESS` or `--nats nats://ADDRESS` joins the cluster
+//! there. `--recovery 60` keeps what a client misses for so many seconds.
 
 use std::{
     io::{Read, Write},
@@ -9,7 +10,10 @@ use std::{
 };
 
 use koio::{
-    Args, Bytes, Context, Io, Namespace, Next, Reply, Result, cluster::Redis, handlers, on,
+    Args, Bytes, Context, Io, Namespace, Next, Reply, Result,
+    cluster::{Nats, Redis},
+    handlers, on,
+    recovery::Recovery,
 };
 use serde::{Deserialize, Serialize};
 use tower::util::MapResponseLayer;
@@ -98,6 +102,21 @@ async fn join_timed(ctx: Context, room: String, times: usize) -> Result<Vec<u64>
     Ok(took)
 }
 
+/// Emits to a room without members, over and over for so many milliseconds. Answers with the
+/// nanoseconds that the longest of the calls took.
+#[on("emit-timed")]
+async fn emit_timed(ctx: Context, milliseconds: u64) -> Result<u64> {
+    let end = Instant::now() + Duration::from_millis(milliseconds);
+    let mut longest = Duration::ZERO;
+    while Instant::now() < end {
+        let started = Instant::now();
+        ctx.io().to("nobody").emit("tick", ())?;
+        longest = longest.max(started.elapsed());
+        tokio::task::yield_now().await;
+    }
+    Ok(u64::try_from(longest.as_nanos())?)
+}
+
 /// The middleware that costs least.
 async fn through(_: Context, next: Next) -> Result<Reply> {
     next.run().await
@@ -110,6 +129,8 @@ struct Asked {
     wraps: usize,
     layers: usize,
     redis: Option<String>,
+    nats: Option<String>,
+    recovery: u64,
 }
 
 fn main() -> Result<()> {
@@ -122,6 +143,8 @@ fn main() -> Result<()> {
             "--wraps" => asked.wraps = value.parse()?,
             "--layers" => asked.layers = value.parse()?,
             "--redis" => asked.redis = Some(value),
+            "--nats" => asked.nats = Some(value),
+            "--recovery" => asked.recovery = value.parse()?,
             _ => return Err(koio::Error::new("usage", name)),
         }
     }
@@ -151,7 +174,7 @@ async fn serve(asked: Asked) -> Result<()> {
             overlapping,
             pause
         ])
-        .handlers(handlers![binary, cast, join, say, join_timed])
+        .handlers(handlers![binary, cast, join, say, join_timed, emit_timed])
         .config(|config| config.socket.namespaces = asked.namespaces + 1);
     for _ in 0..asked.wraps {
         io = io.wrap(through);
@@ -165,6 +188,17 @@ async fn serve(asked: Asked) -> Result<()> {
     }
     if let Some(url) = asked.redis {
         io = io.cluster(Redis::new(url));
+    }
+    if let Some(url) = asked.nats {
+        io = io.cluster(Nats::new(url));
+    }
+    if asked.recovery > 0 {
+        // Room for tens of thousands of missed events.
+        let recovery =
+            Recovery::new(Duration::from_secs(asked.recovery)).namespace_bytes(32 * 1024 * 1024);
+        io = io
+            .recovery(recovery)
+            .config(|config| config.engine.send_queue_hard = 64 * 1024 * 1024);
     }
     let server = io.bind("127.0.0.1:0").await?;
     println!("listening on {}", server.local_addr());

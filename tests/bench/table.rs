@@ -12,7 +12,7 @@ use crate::{
     servers::{Kind, Program},
 };
 pub(crate) use runs::Runs;
-use spread::Spread;
+pub(crate) use spread::Spread;
 pub(crate) use text::markdown;
 
 /// One measurement.

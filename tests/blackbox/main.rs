@@ -2,6 +2,7 @@
 //! linking is what costs.
 
 mod acks;
+mod added;
 mod arguments;
 mod behind_nginx;
 mod binary;

@@ -24,7 +24,9 @@ impl Observer for Story {
             Observation::SessionOpened { transport, .. } => format!("session over {transport}"),
             Observation::SessionClosed { reason, .. } => format!("session closed: {reason}"),
             Observation::Connected { namespace, .. } => format!("connected to {namespace}"),
-            Observation::ConnectRefused { namespace, message } => {
+            Observation::ConnectRefused {
+                namespace, message, ..
+            } => {
                 format!("refused {namespace}: {message}")
             }
             Observation::Disconnected {
@@ -34,6 +36,8 @@ impl Observer for Story {
             Observation::EventSent {
                 event, recipients, ..
             } => format!("sent {event} to {recipients}"),
+            Observation::NamespaceCreated { namespace, .. } => format!("first in {namespace}"),
+            Observation::NamespaceRemoved { namespace, .. } => format!("last of {namespace}"),
             Observation::Joined { room, .. } => format!("joined {room}"),
             Observation::Left { room, .. } => format!("left {room}"),
             other => format!("{other:?}"),
@@ -70,12 +74,13 @@ async fn an_observer_is_told_the_whole_life_of_a_client_in_order() {
     peer.send(r#"430["for nothing"]"#).await;
     peer.ended().await;
     let told = story.told();
-    let (before, last) = told.split_at(9);
+    let (before, last) = told.split_at(10);
     assert_eq!(
         before,
         [
             "session over websocket",
             "refused /nowhere: Invalid namespace",
+            "first in /",
             "connected to /",
             "received enter",
             "joined hall",
@@ -89,4 +94,53 @@ async fn an_observer_is_told_the_whole_life_of_a_client_in_order() {
     assert!(last[0].contains("ProtocolError"), "{last:?}");
     assert!(last[0].contains("ack before CONNECT"), "{last:?}");
     assert_eq!(last[1..], ["session closed: forced server close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_comes_with_its_first_socket_and_goes_with_its_last_which_leaves_its_rooms() {
+    let story = Story::default();
+    let board = koio::Namespace::new().on("connection", |ctx: Context| async move {
+        ctx.socket().join("players")?;
+        ctx.socket().join("white")
+    });
+    let io = Io::new()
+        .observe(story.clone())
+        .namespace("/board/{n}", board);
+    let memory = Memory::new(io);
+    let mut one = memory.open(Transport::WebSocket).await;
+    one.join_as("40/board/7,").await;
+    let mut two = memory.open(Transport::WebSocket).await;
+    two.join_as("40/board/7,").await;
+    let sizes = memory.io.of("/board/7").room_sizes();
+    assert_eq!(sizes, [("players".into(), 2), ("white".into(), 2)]);
+    assert_eq!(memory.io.of("/board/{n}").room_sizes(), sizes);
+    assert_eq!(memory.io.of("/board/8").room_sizes(), []);
+    assert_eq!(memory.io.namespaces(), ["/", "/board/7"]);
+    one.send("41/board/7,").await;
+    two.close().await;
+    let gone = || story.told().contains(&"last of /board/7".to_owned());
+    while !gone() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let told: Vec<String> = story
+        .told()
+        .into_iter()
+        .filter(|line| !line.starts_with("session"))
+        .collect();
+    let expected = [
+        "first in /board/7",
+        "connected to /board/7",
+        "joined players",
+        "joined white",
+        "connected to /board/7",
+        "joined players",
+        "joined white",
+        "left players",
+        "left white",
+        "disconnected from /board/7: client namespace disconnect",
+        "left players",
+        "left white",
+        "last of /board/7",
+    ];
+    assert_eq!(told[..expected.len()], expected);
 }

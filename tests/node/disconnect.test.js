@@ -60,6 +60,19 @@ overEachWay("disconnecting", ({ connect, url, way }) => {
     assert.deepEqual(seen, Array.from({ length: 100 }, (_, n) => n));
   });
 
+  it("delivers a last word to everybody whose connection is closed", async () => {
+    const made = [manager(url(), way), manager(url(), way)];
+    const roots = made.map((each) => each.socket("/"));
+    const others = made.map((each) => each.socket("/custom"));
+    await Promise.all([...roots, ...others].map((socket) => once(socket, "connect")));
+    await Promise.all(roots.map((socket) => ask(socket, "join", "party")));
+    const words = roots.map((socket) => once(socket, "last word"));
+    const gone = [...roots, ...others].map((socket) => once(socket, "disconnect"));
+    roots[0].emit("close-room", "party");
+    assert.deepEqual(await Promise.all(words), [["goodbye"], ["goodbye"]]);
+    await Promise.all(gone);
+  });
+
   it("runs the disconnect handler once for each connection handler that ran", async () => {
     const watcher = await connect("/watch");
     const clients = await Promise.all(Array.from({ length: 20 }, () => connect("/custom")));

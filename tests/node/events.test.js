@@ -22,6 +22,32 @@ overEachWay("events", ({ connect }) => {
     assert.deepEqual(await bounced, VALUES);
   });
 
+  it("has listeners of one socket that come and go", async () => {
+    const [client, other] = [await connect(), await connect()];
+    const code = (answer) => answer[0]?.error?.code ?? answer;
+    assert.equal(code(await ask(client, "news", 1)), "no_handler");
+    assert.deepEqual(await ask(client, "listen", "news", true), [1]);
+    assert.deepEqual(await ask(client, "news", 1, "two"), [1, "two"]);
+    assert.equal(code(await ask(client, "news", 1)), "no_handler");
+    assert.deepEqual(await ask(client, "listen", "news", false), [1]);
+    assert.deepEqual(await ask(client, "news", Buffer.from("x")), [Buffer.from("x")]);
+    assert.equal(code(await ask(other, "news", 1)), "no_handler");
+    assert.deepEqual(await ask(client, "deaf", "news"), [1]);
+    assert.equal(code(await ask(client, "news", 1)), "no_handler");
+  });
+
+  it("can be observed, what comes and what is sent", async () => {
+    const client = await connect();
+    await ask(client, "observe");
+    const bounced = once(client, "bounced");
+    client.emit("bounce", 1, "two");
+    await bounced;
+    await ask(client, "nobody handles this");
+    const [seen] = await ask(client, "observed");
+    const expected = ["> bounce 2", '< bounced 1,"two"', "> nobody handles this 0", "> observed 0"];
+    assert.deepEqual(seen, expected);
+  });
+
   it("keeps the order of the keys of an object", async () => {
     const client = await connect();
     const [seen] = await ask(client, "echo", { z: 1, a: 2, m: { y: 1, b: 2 } });

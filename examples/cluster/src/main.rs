@@ -1,8 +1,14 @@
-//! Two nodes of one cluster. They are in one process, joined by `Memory`, so that nothing has to be installed; the handlers
-//! are those of one node, and would be the same with another broker.
+//! Two nodes of one cluster. Without anything installed they are in one process, joined by `Memory`:
 //!
 //! ```sh
 //! cargo run -p cluster
+//! ```
+//!
+//! With a Redis each is a process of its own, which is given its port and its name. The handlers are the same:
+//!
+//! ```sh
+//! REDIS_URL=redis://127.0.0.1 cargo run -p cluster -- 3000 one
+//! REDIS_URL=redis://127.0.0.1 cargo run -p cluster -- 3001 two    # in another terminal
 //! ```
 //!
 //! ```js
@@ -20,7 +26,8 @@
 //! })
 //! ```
 //!
-//! `PORT` and the port behind it override 3000 and 3001. What is promised across nodes: `koio/docs/cluster.md`.
+//! `PORT` and the port behind it override 3000 and 3001 of the one process. What is promised across nodes:
+//! `koio/docs/cluster.md`.
 
 #[cfg(test)]
 mod tests;
@@ -29,13 +36,13 @@ use std::{env, time::Duration};
 
 use koio::{
     Auth, Context, Io, Result, SocketId, State, args,
-    cluster::{Broker, Memory, PartialAnswer},
+    cluster::{Broker, Memory, PartialAnswer, Redis},
     ensure, handlers, on,
 };
 use serde::{Deserialize, Serialize};
 
 /// The name of this node, for people.
-struct Node(&'static str);
+struct Node(String);
 
 #[derive(Deserialize)]
 struct Login {
@@ -62,14 +69,14 @@ async fn arrived(ctx: Context, login: Auth<Login>, node: State<Node>) -> Result<
     );
     ctx.socket().set_data(&Member {
         name: login.name.clone(),
-        node: node.0.to_owned(),
+        node: node.0.clone(),
     })
 }
 
 /// To everybody on both nodes.
 #[on("say")]
 async fn say(ctx: Context, text: String, node: State<Node>) -> Result<()> {
-    ctx.io().broadcast("said", args![node.0, text])
+    ctx.io().broadcast("said", args![&node.0, text])
 }
 
 #[on("join")]
@@ -81,7 +88,7 @@ async fn join(ctx: Context, name: String) -> Result<()> {
 #[on("tell")]
 async fn tell(ctx: Context, name: String, text: String, node: State<Node>) -> Result<()> {
     let room = ctx.io().to(room(&name));
-    room.emit("said", args![node.0, text])
+    room.emit("said", args![&node.0, text])
 }
 
 /// To one socket, wherever it is. `ctx.io().socket(id)` would find those of this node only.
@@ -107,15 +114,29 @@ async fn who(ctx: Context, name: String) -> Result<Vec<Member>> {
 }
 
 /// A node. All that makes it one of several is the last line.
-fn node(name: &'static str, broker: impl Broker) -> Io {
+fn node(name: &str, broker: impl Broker) -> Io {
     Io::new()
-        .state(Node(name))
+        .state(Node(name.to_owned()))
         .handlers(handlers![arrived, say, join, tell, ask, who])
         .cluster(broker)
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    match env::var("REDIS_URL") {
+        Ok(url) => one_of_several(Redis::new(url)).await,
+        Err(_) => both().await,
+    }
+}
+
+async fn one_of_several(redis: Redis) -> Result<()> {
+    let mut args = env::args().skip(1);
+    let port: u16 = args.next().map_or(Ok(3000), |port| port.parse())?;
+    let name = args.next().unwrap_or_else(|| port.to_string());
+    node(&name, redis).listen(("127.0.0.1", port)).await
+}
+
+async fn both() -> Result<()> {
     let port: u16 = env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let next = if port == 0 { 0 } else { port + 1 };
     let broker = Memory::new();

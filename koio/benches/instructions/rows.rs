@@ -75,13 +75,19 @@ pub(crate) const ROWS: &[Row] = &[
         echo(address, rounds, 16, &text(32))
     }),
     row("broadcast100-32", "delivery", 100, |address, rounds| {
-        broadcast(address, rounds, 32)
+        broadcast(address, rounds, 100, 32)
     }),
     row("broadcast100-1k", "delivery", 100, |address, rounds| {
-        broadcast(address, rounds, 1024)
+        broadcast(address, rounds, 100, 1024)
     }),
     row("recover100-32", "delivery", 100, |address, rounds| {
-        broadcast(address, rounds, 32)
+        broadcast(address, rounds, 100, 32)
+    }),
+    row("broadcast1-32", "event", 1, |address, rounds| {
+        broadcast(address, rounds, 1, 32)
+    }),
+    row("cluster1-32", "event", 1, |address, rounds| {
+        broadcast(address, rounds, 1, 32)
     }),
     row("rooms10x10-32", "delivery", 100, rooms),
     row("connect", "connection", 1, connect),
@@ -165,13 +171,13 @@ fn event(address: SocketAddr, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-fn many(address: SocketAddr) -> Result<Vec<WebSocket>> {
-    (0..100).map(|_| WebSocket::connect(address)).collect()
+fn many(address: SocketAddr, clients: usize) -> Result<Vec<WebSocket>> {
+    (0..clients).map(|_| WebSocket::connect(address)).collect()
 }
 
-/// One of 100 clients says something to all of them.
-fn broadcast(address: SocketAddr, rounds: usize, size: usize) -> Result<()> {
-    let mut clients = many(address)?;
+/// One of the clients says something to all of them.
+fn broadcast(address: SocketAddr, rounds: usize, clients: usize, size: usize) -> Result<()> {
+    let mut clients = many(address, clients)?;
     let (_, argument) = text(size);
     let request = frame(TEXT, format!(r#"42["cast",{argument}]"#).as_bytes());
     // With recovery an argument follows.
@@ -187,7 +193,7 @@ fn broadcast(address: SocketAddr, rounds: usize, size: usize) -> Result<()> {
 
 /// One client of each of 10 rooms says something to the 10 clients of its room.
 fn rooms(address: SocketAddr, rounds: usize) -> Result<()> {
-    let mut clients = many(address)?;
+    let mut clients = many(address, 100)?;
     for (index, client) in clients.iter_mut().enumerate() {
         client.send(&frame(
             TEXT,

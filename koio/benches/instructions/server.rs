@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use koio::{Args, Bytes, Context, Io, Next, Reply, handlers, on, recovery::Recovery};
+use koio::{
+    Args, Bytes, Context, Io, Next, Reply, cluster::Memory, handlers, on, recovery::Recovery,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{runtime, task::yield_now};
 
@@ -109,6 +111,16 @@ pub(crate) fn run(row: &str) -> koio::Result<()> {
         }
         if row.starts_with("recover") {
             io = io.recovery(Recovery::new(Duration::from_secs(60)));
+        }
+        if row.starts_with("cluster") {
+            // Another node, without clients, hears every event.
+            let broker = Memory::new();
+            let other = Io::new()
+                .cluster(broker.clone())
+                .bind("127.0.0.1:0")
+                .await?;
+            tokio::spawn(other.run());
+            io = io.cluster(broker);
         }
         if row.starts_with("overlap") {
             io = io.handlers(handlers![overlap]);

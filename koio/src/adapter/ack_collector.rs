@@ -1,7 +1,7 @@
 //! The answers of many sockets to one event, of this node and of others.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     task::{Context, Poll, Waker},
 };
 
@@ -37,13 +37,12 @@ const MOST_CLIENTS: usize = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct AckCollector {
     state: Mutex<CollectorState>,
-    /// Wake for every answer, not only for the last.
-    streaming: bool,
 }
 
 #[derive(Debug, Default)]
 struct CollectorState {
-    outcomes: Vec<AckOutcome>,
+    /// In the order in which they came.
+    outcomes: VecDeque<AckOutcome>,
     /// Sockets that have not answered, with their node if that is another one.
     unanswered: HashMap<SocketId, Option<NodeId>>,
     /// Nodes that have not sent the list of sockets that they asked.
@@ -51,6 +50,8 @@ struct CollectorState {
     /// Clients of servers without names: how many were asked, and how many have answered.
     clients: usize,
     clients_answered: usize,
+    /// Wake for every answer, not only for the last.
+    streaming: bool,
     waker: Option<Waker>,
 }
 
@@ -68,26 +69,18 @@ impl CollectorState {
 }
 
 impl AckCollector {
-    /// A collector to wait for as a whole, with [`poll_complete`](Self::poll_complete).
+    /// A collector to wait for as a whole, with [`poll_complete`](Self::poll_complete), or to take outcomes from one by one,
+    /// with [`poll_next`](Self::poll_next).
     pub(crate) fn new() -> Self {
         Self {
             state: Mutex::default(),
-            streaming: false,
-        }
-    }
-
-    /// A collector to take outcomes from one by one, with [`poll_next`](Self::poll_next).
-    pub(crate) fn streaming() -> Self {
-        Self {
-            streaming: true,
-            ..Self::new()
         }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut CollectorState) -> T) -> T {
         let mut state = self.state.lock();
         let result = change(&mut state);
-        let waker = match self.streaming || state.is_complete() {
+        let waker = match state.streaming || state.is_complete() {
             true => state.waker.take(),
             false => None,
         };
@@ -150,7 +143,7 @@ impl AckCollector {
             if state.clients_answered < state.clients {
                 state.clients_answered += 1;
                 let outcome = answer.ok_or(NoAnswer::Malformed);
-                state.outcomes.push((SocketId::UNKNOWN, outcome));
+                state.outcomes.push_back((SocketId::UNKNOWN, outcome));
             }
         });
     }
@@ -167,7 +160,7 @@ impl AckCollector {
             unanswered.retain(|socket, of| {
                 let stays = of.as_ref() != Some(node);
                 if !stays {
-                    outcomes.push((*socket, Err(NoAnswer::Disconnected)));
+                    outcomes.push_back((*socket, Err(NoAnswer::Disconnected)));
                 }
                 stays
             });
@@ -182,7 +175,7 @@ impl AckCollector {
         }
         self.change(|state| {
             if state.unanswered.remove(&socket).is_some() {
-                state.outcomes.push((socket, outcome));
+                state.outcomes.push_back((socket, outcome));
             }
         });
     }
@@ -212,12 +205,13 @@ impl AckCollector {
     /// The next outcome; `None` when all have been taken and it is complete.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<AckOutcome>> {
         let mut state = self.state.lock();
-        if let Some(outcome) = state.outcomes.pop() {
+        if let Some(outcome) = state.outcomes.pop_front() {
             return Poll::Ready(Some(outcome));
         }
         if state.is_complete() {
             return Poll::Ready(None);
         }
+        state.streaming = true;
         state.register_waker(cx);
         Poll::Pending
     }
@@ -238,6 +232,6 @@ impl AckCollector {
         let unnamed = std::iter::repeat_n(SocketId::UNKNOWN, clients - clients_answered);
         let late = unanswered.into_keys().chain(unnamed);
         outcomes.extend(late.map(|socket| (socket, Err(NoAnswer::Late))));
-        (outcomes, nodes.missing())
+        (outcomes.into(), nodes.missing())
     }
 }

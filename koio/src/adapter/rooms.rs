@@ -229,6 +229,15 @@ impl<M: Recipient> Rooms<M> {
         self.read().rooms.keys().cloned().collect()
     }
 
+    /// The rooms that have a member, in no order, each with the number of its members.
+    pub(crate) fn sizes(&self) -> Vec<(Room, usize)> {
+        let state = self.read();
+        let rooms = state.rooms.iter();
+        rooms
+            .map(|(room, members)| (room.clone(), members.len()))
+            .collect()
+    }
+
     /// Whether a room has a member.
     pub(crate) fn has_room(&self, room: &str) -> bool {
         self.read().rooms.contains_key(room)

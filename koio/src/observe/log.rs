@@ -203,6 +203,8 @@ impl Observer for Log {
             | Observation::EventReceived { .. }
             | Observation::EventSent { .. }
             | Observation::Joined { .. }
+            | Observation::NamespaceCreated { .. }
+            | Observation::NamespaceRemoved { .. }
             | Observation::Left { .. }
             | Observation::VolatileDropped { .. }
             | Observation::UnexpectedAck { .. }
@@ -223,7 +225,7 @@ pub(crate) fn event_span<'a>(
 }
 
 /// Logs that an observer of the user panicked.
-pub(super) fn observer_panicked() {
+pub(crate) fn observer_panicked() {
     tracing::error!(target: "koio::observe", "an observer panicked");
 }
 

@@ -38,7 +38,7 @@ use crate::{
 };
 
 pub use counts::Counts;
-pub(crate) use log::event_span;
+pub(crate) use log::{event_span, observer_panicked};
 pub(crate) use observers::Observers;
 
 /// Receives the observations of a server: see the [module](self).
@@ -50,11 +50,13 @@ pub trait Observer: Send + Sync + 'static {
     fn observe(&self, observation: &Observation<'_>);
 }
 
-/// Something that happened, by its name. New kinds may come with any version.
+/// Something that happened, by its name. New kinds, and new fields of a kind, may come with any version: a match on one ends in
+/// `..`.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Observation<'a> {
     /// An Engine.IO session was opened (Engine.IO protocol, "Handshake").
+    #[non_exhaustive]
     SessionOpened {
         /// The session.
         sid: Sid,
@@ -62,6 +64,7 @@ pub enum Observation<'a> {
         transport: &'a str,
     },
     /// A session moved to another transport (Engine.IO protocol, "Upgrade").
+    #[non_exhaustive]
     SessionUpgraded {
         /// The session.
         sid: Sid,
@@ -69,6 +72,7 @@ pub enum Observation<'a> {
         transport: &'a str,
     },
     /// A session ended. Handlers of its sockets may run on for a while.
+    #[non_exhaustive]
     SessionClosed {
         /// The session.
         sid: Sid,
@@ -79,12 +83,14 @@ pub enum Observation<'a> {
     },
     /// A session ended before its client had got what was queued for it: the client was gone, or did not come for it in time.
     /// A client that did not read is a [`SlowConsumer`](Self::SlowConsumer) instead.
+    #[non_exhaustive]
     SessionAbandoned {
         /// The session.
         sid: Sid,
     },
     /// A request was refused: it could not open a session, or did not fit the session that it named (Engine.IO protocol,
     /// error codes).
+    #[non_exhaustive]
     RequestRefused {
         /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `head`,
         /// `limit`, `shutdown`, or the name of a header or of a parameter.
@@ -110,6 +116,7 @@ pub enum Observation<'a> {
     },
     /// A handshake was refused because there are as many sessions, or handshakes of its connection, as a limit allows. The
     /// [`RequestRefused`](Self::RequestRefused) of the same request follows.
+    #[non_exhaustive]
     SessionRefused {
         /// The name of the limit in [`EngineConfig`](crate::engine::EngineConfig).
         limit: &'a str,
@@ -119,6 +126,7 @@ pub enum Observation<'a> {
         max: usize,
     },
     /// A connection of a listener with TLS ended before its handshake had.
+    #[non_exhaustive]
     TlsFailed {
         /// The client's address, unless it came by a Unix socket.
         peer: Option<SocketAddr>,
@@ -126,6 +134,7 @@ pub enum Observation<'a> {
         cause: &'a str,
     },
     /// A connection of koio's own listener was closed because no request came on it in time.
+    #[non_exhaustive]
     HttpTimeout {
         /// Where it came from, if that is known.
         peer: Option<SocketAddr>,
@@ -135,11 +144,13 @@ pub enum Observation<'a> {
         cause: fmt::Arguments<'a>,
     },
     /// A client hung up before its poll or its POST was answered, so its session ends.
+    #[non_exhaustive]
     RequestDropped {
         /// The session.
         sid: Sid,
     },
     /// A WebSocket to which a session was to move is closed, and the session stays on its transport.
+    #[non_exhaustive]
     UpgradeFailed {
         /// The session.
         sid: Sid,
@@ -148,6 +159,7 @@ pub enum Observation<'a> {
     },
     /// A client did not take the whole answer to a poll, or polled again or upgraded before it can have it, so its session ends:
     /// what was in the answer is lost.
+    #[non_exhaustive]
     AnswerCut {
         /// The session.
         sid: Sid,
@@ -155,13 +167,29 @@ pub enum Observation<'a> {
         cause: &'a str,
     },
     /// A socket was accepted into a namespace: its CONNECT has been answered.
+    #[non_exhaustive]
     Connected {
         /// The namespace.
         namespace: &'a str,
         /// The socket.
         socket: SocketId,
     },
+    /// A namespace got its first socket on this server: it is connecting. `/` stays from then on, the others until
+    /// [`NamespaceRemoved`](Self::NamespaceRemoved).
+    #[non_exhaustive]
+    NamespaceCreated {
+        /// The namespace.
+        namespace: &'a str,
+    },
+    /// A namespace has lost its last socket on this server. If a client enters it at the same moment, its
+    /// [`NamespaceCreated`](Self::NamespaceCreated) may be observed first.
+    #[non_exhaustive]
+    NamespaceRemoved {
+        /// The namespace.
+        namespace: &'a str,
+    },
     /// A client has come back to its socket after a lost connection. Its [`Connected`](Self::Connected) follows.
+    #[non_exhaustive]
     Recovered {
         /// The namespace.
         namespace: &'a str,
@@ -171,6 +199,7 @@ pub enum Observation<'a> {
         missed: usize,
     },
     /// A client that wanted to come back is connected as a new one.
+    #[non_exhaustive]
     NotRecovered {
         /// The namespace.
         namespace: &'a str,
@@ -178,6 +207,7 @@ pub enum Observation<'a> {
         cause: &'a str,
     },
     /// The time of a client to come back is over: its session ends.
+    #[non_exhaustive]
     SessionExpired {
         /// The namespace.
         namespace: &'a str,
@@ -185,6 +215,7 @@ pub enum Observation<'a> {
         socket: SocketId,
     },
     /// A CONNECT was answered with an error (Socket.IO protocol, "Connection to a namespace").
+    #[non_exhaustive]
     ConnectRefused {
         /// The namespace that the client asked for.
         namespace: &'a str,
@@ -192,6 +223,7 @@ pub enum Observation<'a> {
         message: &'a str,
     },
     /// An event was answered with `bad_request` before it could reach a handler: its name is above a limit.
+    #[non_exhaustive]
     EventRefused {
         /// The namespace.
         namespace: &'a str,
@@ -203,6 +235,7 @@ pub enum Observation<'a> {
         cause: fmt::Arguments<'a>,
     },
     /// A socket that was [`Connected`](Self::Connected) ended.
+    #[non_exhaustive]
     Disconnected {
         /// The namespace.
         namespace: &'a str,
@@ -212,6 +245,7 @@ pub enum Observation<'a> {
         reason: CloseReason,
     },
     /// An event has come from a client.
+    #[non_exhaustive]
     EventReceived {
         /// The namespace.
         namespace: &'a str,
@@ -221,6 +255,7 @@ pub enum Observation<'a> {
         event: &'a str,
     },
     /// An event was emitted, to one socket or to many.
+    #[non_exhaustive]
     EventSent {
         /// The namespace.
         namespace: &'a str,
@@ -230,6 +265,7 @@ pub enum Observation<'a> {
         recipients: usize,
     },
     /// A socket entered a room. Its own room, which bears its id, is not observed.
+    #[non_exhaustive]
     Joined {
         /// The namespace.
         namespace: &'a str,
@@ -238,7 +274,8 @@ pub enum Observation<'a> {
         /// The room.
         room: &'a Room,
     },
-    /// A socket left a room. The end of a socket, which leaves all its rooms, is [`Disconnected`](Self::Disconnected) alone.
+    /// A socket left a room. At its end it leaves all its rooms, ahead of its [`Disconnected`](Self::Disconnected).
+    #[non_exhaustive]
     Left {
         /// The namespace.
         namespace: &'a str,
@@ -248,6 +285,7 @@ pub enum Observation<'a> {
         room: &'a Room,
     },
     /// A volatile event was dropped because its recipient could not take it at once.
+    #[non_exhaustive]
     VolatileDropped {
         /// The namespace.
         namespace: &'a str,
@@ -255,6 +293,7 @@ pub enum Observation<'a> {
         socket: SocketId,
     },
     /// A session is closed because its client does not read what is sent to it.
+    #[non_exhaustive]
     SlowConsumer {
         /// The session.
         sid: Sid,
@@ -265,6 +304,7 @@ pub enum Observation<'a> {
     },
     /// A session is closed because its client went beyond a limit of the transport: of a message's size, of its parts, or of
     /// the time it may take. If that was on a WebSocket to which the session was to move, only the WebSocket is closed.
+    #[non_exhaustive]
     LimitExceeded {
         /// The session.
         sid: Sid,
@@ -276,6 +316,7 @@ pub enum Observation<'a> {
     /// A session ends because its client has not done in time what it owed: answered a ping, made its next request, taken what
     /// was queued when the session closed, or answered the close. What a client that is cut for another reason does not
     /// answer is not observed.
+    #[non_exhaustive]
     DeadlineMissed {
         /// The session.
         sid: Sid,
@@ -286,6 +327,7 @@ pub enum Observation<'a> {
         cause: fmt::Arguments<'a>,
     },
     /// A connection is not read for the first time, because the events that wait for its handlers are at `read_ahead`.
+    #[non_exhaustive]
     ReadAheadFull {
         /// The session.
         sid: Sid,
@@ -296,6 +338,7 @@ pub enum Observation<'a> {
     },
     /// A session is closed because its client broke the protocol, or that of its transport. If that was on a WebSocket to
     /// which the session was to move, only the WebSocket is closed.
+    #[non_exhaustive]
     ProtocolError {
         /// The session.
         sid: Sid,
@@ -303,6 +346,7 @@ pub enum Observation<'a> {
         cause: fmt::Arguments<'a>,
     },
     /// An Engine.IO packet was ignored that only a server sends, or that has no meaning on a session's transport.
+    #[non_exhaustive]
     PacketIgnored {
         /// The session.
         sid: Sid,
@@ -310,6 +354,7 @@ pub enum Observation<'a> {
         packet: &'a str,
     },
     /// A client's ack matched no pending emit: it came too late, twice, or with an unknown id.
+    #[non_exhaustive]
     UnexpectedAck {
         /// The namespace.
         namespace: &'a str,
@@ -317,6 +362,7 @@ pub enum Observation<'a> {
         socket: SocketId,
     },
     /// A handler answered an event a second time.
+    #[non_exhaustive]
     SecondAnswer {
         /// The namespace.
         namespace: &'a str,
@@ -326,6 +372,7 @@ pub enum Observation<'a> {
         event: &'a str,
     },
     /// The answer to an event was dropped because its client was gone.
+    #[non_exhaustive]
     AnswerLost {
         /// The namespace.
         namespace: &'a str,
@@ -333,6 +380,7 @@ pub enum Observation<'a> {
         socket: SocketId,
     },
     /// Events of a client were dropped before a handler ran for them, because the server shuts down.
+    #[non_exhaustive]
     EventsDropped {
         /// The namespace.
         namespace: &'a str,
@@ -343,11 +391,13 @@ pub enum Observation<'a> {
     },
     /// A packet was dropped because its sender was not in the namespace: the server had just disconnected it, or refused its
     /// CONNECT.
+    #[non_exhaustive]
     LateEvent {
         /// The namespace.
         namespace: &'a str,
     },
     /// A handler was dropped because it outlived its socket, or the server's shutdown.
+    #[non_exhaustive]
     HandlerDropped {
         /// The namespace.
         namespace: &'a str,
@@ -357,6 +407,7 @@ pub enum Observation<'a> {
         cause: fmt::Arguments<'a>,
     },
     /// Events of a socket have waited for more than a second behind a handler. At most once in a minute for each socket.
+    #[non_exhaustive]
     EventsHeldUp {
         /// The namespace.
         namespace: &'a str,
@@ -372,11 +423,13 @@ pub enum Observation<'a> {
         waited: Duration,
     },
     /// Messages of other nodes of the cluster were dropped, since this node is too far behind.
+    #[non_exhaustive]
     ClusterDropped {
         /// How many.
         messages: u64,
     },
     /// Messages to other nodes of the cluster were dropped, since the broker did not take them.
+    #[non_exhaustive]
     ClusterUnpublished {
         /// How many.
         messages: u64,
@@ -385,16 +438,19 @@ pub enum Observation<'a> {
     },
     /// The broker of the cluster has lost its connection: until [`ClusterTogether`](Self::ClusterTogether) this node misses what
     /// other nodes publish.
+    #[non_exhaustive]
     ClusterAlone {
         /// Why.
         cause: &'a str,
     },
     /// What other nodes publish arrives again.
+    #[non_exhaustive]
     ClusterTogether {
         /// How long it did not.
         alone: Duration,
     },
     /// A message of another node of the cluster could not be read.
+    #[non_exhaustive]
     ClusterMalformed {
         /// What is wrong with it.
         cause: fmt::Arguments<'a>,

@@ -14,6 +14,7 @@ pub(crate) mod answer;
 mod catch_unwind;
 pub(crate) mod context;
 pub(crate) mod extract;
+mod listeners;
 pub(crate) mod pipeline;
 pub mod private;
 pub(crate) mod setup;

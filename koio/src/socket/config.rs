@@ -44,6 +44,10 @@ pub struct SocketConfig {
     pub rooms: usize,
     /// Bytes of a room's name. Default 255. Above it `join` fails.
     pub room_name: usize,
+    /// What may be added to one socket while it is connected, of each kind: [listeners](crate::Socket::on),
+    /// [middleware](crate::Socket::wrap), and observers of [what comes](crate::Socket::on_any) and of
+    /// [what is sent](crate::Socket::on_any_outgoing). Default 256. At the limit adding one more fails.
+    pub listeners: usize,
     /// What packets look like on the wire. Default [`Parser::Json`]. See [`Io::parser`](crate::Io::parser).
     pub parser: Parser,
     /// The limits of incoming packets.
@@ -66,6 +70,7 @@ impl Default for SocketConfig {
             namespaces: 32,
             rooms: 1_000,
             room_name: 255,
+            listeners: 256,
             parser: Parser::default(),
             packets: PacketLimits::default(),
             recovery: None,

@@ -7,9 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     ack::{AckFuture, AckTime, AcksFuture},
     error::{closed, not_one_socket, not_sent},
-    local::{AskedSockets, view, volatile_dropped},
-    partial::PartialAnswer,
-    remote::RemoteSocket,
+    local::{AskedSockets, volatile_dropped},
     scope::NamespaceScope,
     server_core::ServerCore,
     socket::Socket,
@@ -22,9 +20,6 @@ use crate::{
     wire::{self, Draft},
 };
 
-/// How long `fetch_sockets` waits for other nodes, if the emit has no timeout of its own.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// An emit before it is sent: its recipients and its options. A clone can be kept and used again.
 ///
 /// A socket in two of the rooms gets the event once. The event is encoded once, whatever the number of recipients, and
@@ -33,16 +28,16 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 #[must_use = "nothing is sent until `emit` is called"]
 pub struct Emit {
-    core: Arc<ServerCore<Socket>>,
-    scope: NamespaceScope<Socket>,
+    pub(super) core: Arc<ServerCore<Socket>>,
+    pub(super) scope: NamespaceScope<Socket>,
     target: Target,
     /// The only recipient, in place of `target`. It may still be connecting.
-    only: Option<Socket>,
+    pub(super) only: Option<Socket>,
     /// Whether the only room is the id of a socket that was fetched. Those of Node servers don't look like ids.
     is_fetched: bool,
     local: bool,
     volatile: bool,
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
 }
 
 /// The socket that an emit to one socket means.
@@ -129,19 +124,19 @@ impl Emit {
         self
     }
 
-    fn adapter(&self) -> &dyn Adapter {
+    pub(super) fn adapter(&self) -> &dyn Adapter {
         match self.core.cluster() {
             Some(cluster) if !self.local => cluster,
             _ => &*self.core.local,
         }
     }
 
-    fn destination(&self) -> Destination<'_> {
+    pub(super) fn destination(&self) -> Destination<'_> {
         self.scope.destination(&self.target)
     }
 
     /// The adapter, if a client can be where the emit goes.
-    fn checked(&self) -> Result<&dyn Adapter> {
+    pub(super) fn checked(&self) -> Result<&dyn Adapter> {
         self.scope.check(&self.core)?;
         Ok(self.adapter())
     }
@@ -251,7 +246,7 @@ impl Emit {
                 AckFuture::send(&socket, event, &args, self.ack_time())
             }
             Some(SingleSocket::Elsewhere) => {
-                let answers = Arc::new(AckCollector::streaming());
+                let answers = Arc::new(AckCollector::new());
                 match self.ask(event, &args, &answers) {
                     Ok(guard) => AckFuture::remote(answers, guard, self.ack_time()),
                     Err(error) => AckFuture::failed(error),
@@ -319,8 +314,8 @@ impl Emit {
         let packet = draft.into_frame();
         let (guard, recipients) = match &self.only {
             Some(socket) => {
-                let packet = self.core.parser().frame(&packet, name).map_err(not_sent)?;
-                let mut asking = AskedSockets::new(ack, &packet, answers);
+                let spoken = self.core.parser().frame(&packet, name).map_err(not_sent)?;
+                let mut asking = AskedSockets::new(ack, &packet, &spoken, answers);
                 asking.ask(socket);
                 asking.finish()
             }
@@ -331,104 +326,6 @@ impl Emit {
         };
         self.sent(event, recipients);
         Ok(guard)
-    }
-
-    /// The sockets of this node that an emit would go to now.
-    #[must_use]
-    pub fn sockets(&self) -> Vec<Socket> {
-        if let Some(socket) = &self.only {
-            return vec![socket.clone()];
-        }
-        let mut sockets = Vec::new();
-        let local = &self.core.local;
-        local.for_each(self.destination(), |socket| sockets.push(socket.clone()));
-        sockets
-    }
-
-    /// How many sockets of this node an emit would go to now. They are counted and not copied. A socket whose `disconnect` is
-    /// handled has left its rooms and is not among them.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        if self.only.is_some() {
-            return 1;
-        }
-        let mut count = 0;
-        let local = &self.core.local;
-        local.for_each(self.destination(), |_| count += 1);
-        count
-    }
-
-    /// The sockets of all nodes that an emit would go to now, described. To count the sockets of this node,
-    /// [`count`](Self::count) is cheaper.
-    ///
-    /// # Errors
-    /// A [namespace](crate::Error::is_no_namespace) that is not declared. Else in a cluster only: code `partial_answer`, if nodes have not answered in time ([`timeout`](Self::timeout),
-    /// default 5 s). Its source is a [`PartialAnswer`], which names them and has the sockets of the others.
-    ///
-    /// # Panics
-    /// In a cluster, outside a tokio runtime.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing but the answer.
-    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>> {
-        self.scope.check(&self.core)?;
-        let remote = |view| RemoteSocket::new(view, &self.core, &self.scope.name);
-        if let Some(socket) = &self.only {
-            return Ok(vec![remote(view(socket))]);
-        }
-        let wait = self.timeout.unwrap_or(FETCH_TIMEOUT);
-        let fetched = self.adapter().fetch(self.destination(), wait).await;
-        let sockets = fetched.sockets.into_iter().map(remote).collect();
-        if fetched.missing.is_empty() {
-            return Ok(sockets);
-        }
-        let partial = PartialAnswer::new(fetched.missing).with_sockets(sockets);
-        Err(partial.into_error())
-    }
-
-    /// Puts all sockets that are meant into a room: those of this node before it returns, those of other nodes behind
-    /// that.
-    ///
-    /// # Errors
-    /// A [namespace](crate::Error::is_no_namespace) that is not declared. The first refusal of a socket of this node,
-    /// after all have been tried; see [`Socket::join`]. In a cluster also code `cluster`: the broker did not take the message to the other nodes.
-    pub fn sockets_join(&self, room: impl Into<Room>) -> Result<()> {
-        let room = room.into();
-        match &self.only {
-            Some(socket) => socket.join(room),
-            None => self.checked()?.join(self.destination(), &room),
-        }
-    }
-
-    /// Takes all sockets that are meant out of a room: those of this node before it returns, those of other nodes
-    /// behind that.
-    ///
-    /// # Errors
-    /// A [namespace](crate::Error::is_no_namespace) that is not declared. In a cluster also code `cluster`, if the broker did not take the message to the other nodes.
-    pub fn sockets_leave(&self, room: impl Into<Room>) -> Result<()> {
-        let room = room.into();
-        match &self.only {
-            Some(socket) => {
-                socket.leave(room);
-                Ok(())
-            }
-            None => self.checked()?.leave(self.destination(), &room),
-        }
-    }
-
-    /// [Disconnects](Socket::disconnect) all sockets that are meant: those of this node before it returns, those of
-    /// other nodes behind that.
-    ///
-    /// # Errors
-    /// A [namespace](crate::Error::is_no_namespace) that is not declared. In a cluster also code `cluster`, if the broker did not take the message to the other nodes.
-    pub fn disconnect_sockets(&self) -> Result<()> {
-        match &self.only {
-            Some(socket) => {
-                socket.disconnect();
-                Ok(())
-            }
-            None => self.checked()?.disconnect(self.destination(), false),
-        }
     }
 
     /// `Some` if the emit names one socket: then the caller gets its outcome.
@@ -479,8 +376,10 @@ impl Emit {
         if !self.volatile {
             return socket.deliver(draft);
         }
-        if !socket.deliver_volatile(draft)? {
-            volatile_dropped(socket);
+        let watched = socket.watched(&draft);
+        match socket.deliver_volatile(draft)? {
+            true => socket.tell_watched(watched),
+            false => volatile_dropped(socket),
         }
         Ok(())
     }

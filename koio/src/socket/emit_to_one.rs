@@ -201,4 +201,12 @@ impl RemoteSocket {
     pub fn disconnect(&self) -> Result<()> {
         self.only().disconnect_sockets()
     }
+
+    /// [Disconnects](Socket::disconnect_all) its client from all its namespaces, and closes the connection.
+    ///
+    /// # Errors
+    /// As [`Emit::disconnect_sockets`].
+    pub fn disconnect_all(&self) -> Result<()> {
+        self.only().disconnect_all()
+    }
 }

@@ -85,3 +85,16 @@ pub(super) fn not_joined(why: NotJoined, max: usize) -> Error {
         )),
     }
 }
+
+/// As many listeners, middlewares or observers of one kind were added to one socket as its limit allows. A mistake of the
+/// program, so hidden from the client.
+pub(super) fn too_many_listeners(max: usize) -> Error {
+    Error::new(
+        "listeners",
+        format!(
+            "the socket would have {} of them (listeners {max}): is one added with each event, and never removed?",
+            max.saturating_add(1)
+        ),
+    )
+    .hide()
+}

@@ -4,7 +4,7 @@ use std::{any::Any, convert::Infallible, sync::Arc};
 
 use tokio::sync::oneshot;
 
-use super::{recovery::SocketRecovery, type_map::TypeMap};
+use super::{additions::Additions, recovery::SocketRecovery, type_map::TypeMap};
 use crate::ids::Room;
 
 /// Values that most sockets do not have. Boxed: 8 bytes in a socket without them.
@@ -22,4 +22,6 @@ pub(super) struct SocketExtras {
     pub(super) recovered: bool,
     /// The rooms it was in when it closed, for the disconnect handler.
     pub(super) left: Vec<Room>,
+    /// Listeners, middleware and observers of this socket alone.
+    pub(super) additions: Option<Box<Additions>>,
 }

@@ -1,6 +1,11 @@
 //! The handle of a server.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Serialize;
 use tokio::{runtime::Handle, sync::watch};
@@ -119,6 +124,18 @@ impl IoHandle {
         rooms
     }
 
+    /// The [`rooms`](Self::rooms), each with the number of its sockets of this node. Sockets whose CONNECT is not answered yet
+    /// count too, if their middleware has put them into a room.
+    #[must_use]
+    pub fn room_sizes(&self) -> Vec<(Room, usize)> {
+        let mut sizes = BTreeMap::<_, (Room, usize)>::new();
+        for (room, size) in self.live().flat_map(|namespace| namespace.rooms.sizes()) {
+            let key: Box<str> = room.as_str().into();
+            sizes.entry(key).or_insert((room, 0)).1 += size;
+        }
+        sizes.into_values().collect()
+    }
+
     /// How many sockets of this node are connected to the namespace now. Of a room: `io.to(room).count()`.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -211,6 +228,15 @@ impl IoHandle {
     /// As [`Emit::disconnect_sockets`].
     pub fn disconnect_sockets(&self) -> Result<()> {
         self.all().disconnect_sockets()
+    }
+
+    /// [Disconnects](Socket::disconnect_all) the clients of all sockets of the namespace from all their namespaces, and closes
+    /// their connections.
+    ///
+    /// # Errors
+    /// As [`Emit::disconnect_sockets`].
+    pub fn disconnect_all(&self) -> Result<()> {
+        self.all().disconnect_all()
     }
 
     /// The socket of this id, if it is connected to the namespace on this node.

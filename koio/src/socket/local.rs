@@ -6,6 +6,7 @@ use super::{
     namespace::{LiveNamespace, LocalNode},
     recovery::broadcast_in_order,
     socket::Socket,
+    watched::Watched,
 };
 use crate::{
     Result,
@@ -51,6 +52,7 @@ impl LocalNode<Socket> {
         };
         let done = broadcast_in_order(&namespace, log, to, packet, self.parser(), volatile);
         done.dropped.iter().for_each(volatile_dropped);
+        done.watched.tell(packet);
         done.recipients
     }
 
@@ -99,20 +101,26 @@ impl Adapter for LocalNode<Socket> {
         if self.recovery.get().is_some() {
             return self.broadcast_in_order(to, packet, volatile);
         }
-        let Some(packet) = self.spoken(packet, to.namespace) else {
+        let Some(spoken) = self.spoken(packet, to.namespace) else {
             return 0;
         };
-        let (mut fanout, mut recipients) = (Fanout::new(&packet), 0);
+        let (mut fanout, mut recipients) = (Fanout::new(&spoken), 0);
+        let mut watched = Watched::default();
         self.for_each(to, |socket| {
             recipients += 1;
             if !volatile {
                 // A socket that has closed since it was selected could not have received it anyway.
-                let _ = fanout.send(socket.session());
-            } else if !fanout.send_volatile(socket.session()) {
+                if fanout.send(socket.session()).is_ok() {
+                    watched.sent_to(socket);
+                }
+            } else if fanout.send_volatile(socket.session()) {
+                watched.sent_to(socket);
+            } else {
                 volatile_dropped(socket);
             }
         });
         fanout.finish();
+        watched.tell(packet);
         recipients
     }
 
@@ -135,10 +143,10 @@ impl Adapter for LocalNode<Socket> {
             });
             return (Box::new(guards), recipients);
         }
-        let Some(packet) = self.spoken(packet, to.namespace) else {
+        let Some(spoken) = self.spoken(packet, to.namespace) else {
             return (Box::new(()), 0);
         };
-        let mut asking = AskedSockets::new(ack, &packet, answers);
+        let mut asking = AskedSockets::new(ack, packet, &spoken, answers);
         self.for_each(to, |socket| asking.ask(socket));
         asking.finish()
     }
@@ -223,6 +231,8 @@ pub(super) struct AskedSockets<'a> {
     asked: PendingSockets,
     recipients: usize,
     fanout: Fanout<'a>,
+    packet: &'a Frame,
+    watched: Watched,
     answers: &'a Arc<AckCollector>,
 }
 
@@ -241,14 +251,22 @@ impl Drop for PendingSockets {
 }
 
 impl<'a> AskedSockets<'a> {
-    pub(super) fn new(ack: u64, packet: &'a Frame, answers: &'a Arc<AckCollector>) -> Self {
+    /// `spoken`: the packet in the form that the clients speak.
+    pub(super) fn new(
+        ack: u64,
+        packet: &'a Frame,
+        spoken: &'a Frame,
+        answers: &'a Arc<AckCollector>,
+    ) -> Self {
         Self {
             asked: PendingSockets {
                 ack,
                 sockets: Vec::new(),
             },
             recipients: 0,
-            fanout: Fanout::new(packet),
+            fanout: Fanout::new(spoken),
+            packet,
+            watched: Watched::default(),
             answers,
         }
     }
@@ -270,7 +288,10 @@ impl<'a> AskedSockets<'a> {
             })
         });
         match asked {
-            Ok(()) => self.asked.sockets.push(socket.clone()),
+            Ok(()) => {
+                self.watched.sent_to(socket);
+                self.asked.sockets.push(socket.clone());
+            }
             Err(why) => {
                 // `resolve` before `forget`, which drops the waiter and so resolves it as `Disconnected`.
                 self.answers.resolve(id, Err(why));
@@ -282,6 +303,7 @@ impl<'a> AskedSockets<'a> {
     /// The guard of the answers, and how many sockets there were.
     pub(super) fn finish(self) -> (AskGuard, usize) {
         self.fanout.finish();
+        self.watched.tell(self.packet);
         (Box::new(self.asked), self.recipients)
     }
 }

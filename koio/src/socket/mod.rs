@@ -4,6 +4,8 @@
 //! for each of those, which runs its handlers through [`Dispatch`]. What is sent goes through [`Emit`] to the adapter.
 
 mod ack;
+mod add_to_socket;
+mod additions;
 mod catch_unwind;
 mod client;
 mod concurrency;
@@ -14,6 +16,7 @@ mod declared;
 mod dispatch;
 mod driver;
 mod emit;
+mod emit_selected;
 mod emit_to_one;
 mod error;
 mod event_queue;
@@ -21,8 +24,10 @@ mod extras;
 mod handshake;
 mod held_up;
 mod io_handle;
+mod listener_id;
 mod local;
 mod namespace;
+mod outgoing;
 mod overlap;
 mod partial;
 mod recovery;
@@ -34,8 +39,11 @@ mod shutdown;
 #[allow(clippy::module_inception, reason = "the file of `Socket`")]
 mod socket;
 mod type_map;
+mod watched;
 
 pub use ack::{AckFuture, AcksFuture};
+pub(crate) use add_to_socket::check_room;
+pub(crate) use additions::IncomingAdditions;
 pub(crate) use catch_unwind::caught;
 pub(crate) use client::Clients;
 pub(crate) use concurrency::Concurrency;
@@ -45,6 +53,8 @@ pub(crate) use dispatch::{Accept, BoxFuture, Dispatch, Namespaces};
 pub use emit::Emit;
 pub use handshake::Handshake;
 pub use io_handle::IoHandle;
+pub use listener_id::ListenerId;
+pub use outgoing::OutgoingEvent;
 pub use partial::PartialAnswer;
 pub(crate) use recovery::ExpiredHook;
 pub use recovery::{ExpiredSession, Recovery};

@@ -14,7 +14,7 @@ use super::recovery::{NamespaceLog, ServerRecovery};
 use crate::{
     adapter::{Destination, Recipient, Rooms},
     ids::Pattern,
-    observe::Observers,
+    observe::{Observation, Observers},
     wire::Parser,
 };
 
@@ -133,11 +133,20 @@ impl<M> LocalNode<M> {
         drop(namespaces);
         let mut namespaces = self.namespaces.write();
         let name: Arc<str> = name.into();
+        let mut is_new = false;
         let namespace = namespaces.entry(Arc::clone(&name)).or_insert_with(|| {
+            is_new = true;
             let log = self.recovery.get().map(ServerRecovery::new_log);
-            Arc::new(LiveNamespace::new(name, log))
+            Arc::new(LiveNamespace::new(Arc::clone(&name), log))
         });
-        add(Arc::clone(namespace))
+        let added = add(Arc::clone(namespace));
+        drop(namespaces);
+        if is_new {
+            let namespace = &name;
+            self.observers
+                .notify_added(|| Observation::NamespaceCreated { namespace });
+        }
+        added
     }
 }
 
@@ -155,6 +164,10 @@ impl<M: Recipient> LocalNode<M> {
             .is_some_and(|live| live.rooms.is_empty() && !live.is_awaited())
         {
             namespaces.remove(&namespace.name);
+            drop(namespaces);
+            let namespace = &namespace.name;
+            self.observers
+                .notify_added(|| Observation::NamespaceRemoved { namespace });
         }
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{
     ack::PendingAcks,
+    additions::AddedKinds,
     connection::Connection,
     error::{closed, not_joined, not_sent, refused, refused_room},
     extras::SocketExtras,
@@ -26,7 +27,7 @@ use crate::{
     engine::{CloseReason, Session, TransportKind},
     ids::{Room, SocketId},
     observe::{Observation, Observers},
-    wire::{self, Draft, Frame},
+    wire::{self, Draft, Frame, PacketLimits},
 };
 
 /// The state of a socket whose CONNECT has not been answered.
@@ -52,6 +53,8 @@ struct SocketInner {
     /// The answer to its CONNECT; the values are [`Accept`](super::Accept)'s.
     connect_answer: AtomicU8,
     state: AtomicU8,
+    /// What its extras hold for events that come and go.
+    added: AddedKinds,
     /// The [`Ack`](crate::Ack)s that handlers hold, and [`DRAINING`].
     held_acks: AtomicU32,
     acks: PendingAcks,
@@ -75,6 +78,7 @@ impl Socket {
             handshake,
             connect_answer: AtomicU8::new(0),
             state: AtomicU8::new(CONNECTING),
+            added: AddedKinds::default(),
             held_acks: AtomicU32::new(0),
             acks: PendingAcks::default(),
             extras: Mutex::default(),
@@ -127,8 +131,17 @@ impl Socket {
         self.0.extras.lock()
     }
 
+    pub(super) fn added_kinds(&self) -> &AddedKinds {
+        &self.0.added
+    }
+
     pub(super) fn core(&self) -> &Arc<ServerCore<Self>> {
         &self.0.connection.core
+    }
+
+    /// The limits of what its client may send.
+    pub(crate) fn packet_limits(&self) -> &PacketLimits {
+        &self.core().config().packets
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -267,10 +280,13 @@ impl Socket {
 
     /// Queues an event for this client.
     pub(super) fn deliver(&self, draft: Draft) -> Result<()> {
-        if let Some(log) = self.log() {
-            return self.deliver_in_order(log, draft, false).map(drop);
-        }
-        self.deliver_now(draft)
+        let watched = self.watched(&draft);
+        match self.log() {
+            Some(log) => self.deliver_in_order(log, draft, false).map(drop),
+            None => self.send_now(draft),
+        }?;
+        self.tell_watched(watched);
+        Ok(())
     }
 
     /// Queues an event for this client, if that can take it at once. False if not.
@@ -288,6 +304,13 @@ impl Socket {
 
     /// Queues an event that is for this connection alone: it waits for an answer.
     pub(super) fn deliver_now(&self, draft: Draft) -> Result<()> {
+        let watched = self.watched(&draft);
+        self.send_now(draft)?;
+        self.tell_watched(watched);
+        Ok(())
+    }
+
+    fn send_now(&self, draft: Draft) -> Result<()> {
         if self.is_closed() {
             return Err(closed());
         }
@@ -403,6 +426,13 @@ impl Socket {
 
     /// It is closed, and out of these rooms.
     pub(super) fn closed(&self, rooms: Vec<Room>) {
+        for room in &rooms {
+            self.observers().notify_added(|| Observation::Left {
+                namespace: self.namespace(),
+                socket: self.id(),
+                room,
+            });
+        }
         if !rooms.is_empty() {
             self.extras().get_or_insert_default().left = rooms;
         }

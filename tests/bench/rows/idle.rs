@@ -8,7 +8,7 @@ use crate::{crowd::Crowd, failure::Failure, servers::Server, table::Measured};
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// The memory of a server with connections, less that of the same server before the first.
-pub(super) fn run(server: &Server, connections: usize) -> Result<Measured, Failure> {
+pub(crate) fn run(server: &Server, connections: usize) -> Result<Measured, Failure> {
     let before = server.memory()?;
     let mut crowd = Crowd::new(server)?;
     crowd.open(connections)?;

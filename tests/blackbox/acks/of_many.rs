@@ -121,3 +121,83 @@ async fn what_is_the_callers_fault_is_told_at_once_and_nobody_meant_is_no_fault(
     let but_one = memory.io.except(socket.id()).emit_with_acks("q", 1);
     assert_eq!(outcomes(but_one.await), BTreeMap::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_can_be_taken_one_by_one_as_they_come_and_those_that_do_not_come_are_last() {
+    for transport in client::BOTH {
+        let memory = Memory::of(Io::new);
+        let (mut one, first) = memory.socket(transport).await;
+        let (mut two, second) = memory.socket(Transport::WebSocket).await;
+        let (_silent, third) = memory.socket(transport).await;
+        let (gone, fourth) = memory.socket(Transport::WebSocket).await;
+        let mut answers = memory.io.timeout(PATIENCE).emit_with_acks::<u64>("q", 1);
+        answer(&mut two, "2").await;
+        let taken = answers.next().await.expect("no fault").expect("an answer");
+        assert_eq!((taken.0, taken.1.expect("a number")), (second.id(), 2));
+        gone.close().await;
+        let taken = answers.next().await.expect("no fault").expect("an end");
+        assert_eq!(taken.0, fourth.id());
+        assert!(taken.1.is_err_and(|error| error.is_disconnected()));
+        answer(&mut one, r#""no number""#).await;
+        let taken = answers.next().await.expect("no fault").expect("an answer");
+        assert_eq!(taken.0, first.id());
+        assert!(taken.1.is_err_and(|error| error.is_bad_request()));
+        let before = Instant::now();
+        let taken = answers.next().await.expect("no fault").expect("its end");
+        assert_eq!(taken.0, third.id());
+        assert!(taken.1.is_err_and(|error| error.is_timeout()));
+        assert!(before.elapsed() <= PATIENCE);
+        for _ in 0..2 {
+            assert!(answers.next().await.expect("no fault").is_none());
+        }
+        assert_eq!(answers.await.expect("no fault").len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_taken_one_by_one_is_there_when_all_have_come() {
+    let memory = Memory::of(Io::new);
+    let (mut one, first) = memory.socket(Transport::WebSocket).await;
+    let (mut two, second) = memory.socket(Transport::WebSocket).await;
+    let mut answers = memory.io.timeout(PATIENCE).emit_with_acks::<u64>("q", 1);
+    answer(&mut one, "1").await;
+    let taken = answers.next().await.expect("no fault").expect("an answer");
+    assert_eq!(taken.0, first.id());
+    answer(&mut two, "2").await;
+    assert_eq!(
+        outcomes(answers.await),
+        BTreeMap::from([(second.id(), "2".to_owned())])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_values_of_an_answer_can_be_read_binary_included() {
+    type Answer = (u64, String, Option<koio::Bytes>);
+    let memory = Memory::of(Io::new);
+    let (mut one, first) = memory.socket(Transport::WebSocket).await;
+    let asked = memory.ask::<Answer>(&first, "q", 1).all_values();
+    answer(&mut one, r#"1,"two",null"#).await;
+    assert_eq!(asked.await.expect("it fits"), (1, "two".to_owned(), None));
+    let asked = memory.ask::<Vec<u64>>(&first, "q", 1).all_values();
+    answer(&mut one, "").await;
+    assert_eq!(asked.await.expect("it fits"), [0_u64; 0]);
+    let asked = memory.ask::<Answer>(&first, "q", 1).all_values();
+    answer(&mut one, "1").await;
+    assert!(asked.await.is_err_and(|error| error.is_bad_request()));
+    let all = memory
+        .io
+        .timeout(PATIENCE)
+        .emit_with_acks::<(u64, Option<u64>)>("q", 1);
+    answer(&mut one, "1,2").await;
+    let answers = all.all_values().await.expect("no fault");
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].1.as_ref().expect("it fits"), &(1, Some(2)));
+    let asked = memory.ask::<Answer>(&first, "q", 1).all_values();
+    let text = one.text().await;
+    let id = text.trim_start_matches("42").trim_end_matches(r#"["q",1]"#);
+    let reply = format!(r#"461-{id}[7,"file",{{"_placeholder":true,"num":0}}]"#);
+    one.send_with(&reply, &[1, 2, 3]).await;
+    let (number, name, bytes) = asked.await.expect("it fits");
+    assert_eq!((number, &*name), (7, "file"));
+    assert_eq!(bytes.as_deref(), Some(&[1, 2, 3][..]));
+}

@@ -26,8 +26,8 @@ export async function startRedis(again) {
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
-    async stop() {
-      child.kill();
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
       await once(child, "exit");
       rmSync(folder, { recursive: true });
     },

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 
 import { createAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
+import { Adapter } from "socket.io-adapter";
 
 import { ask, connect } from "../../node/support/client.js";
 import { start } from "../../node/support/server.js";
@@ -27,6 +28,9 @@ export async function nodeServer(url, { client, ...options } = {}) {
       const { room, data } = socket.handshake.auth;
       if (room) socket.join(room);
       if (data) socket.data = data;
+      socket.on("tell others", (rooms, event, values) => {
+        rooms.reduce((emit, room) => emit.to(room), socket.broadcast).emit(event, ...values);
+      });
     });
   }
   http.listen(0, "127.0.0.1");
@@ -53,7 +57,7 @@ export async function nodeServer(url, { client, ...options } = {}) {
     },
     join: async (whom, room) => void meant(whom).socketsJoin(room),
     leave: async (whom, room) => void meant(whom).socketsLeave(room),
-    disconnect: async (whom) => void meant(whom).disconnectSockets(),
+    disconnect: async (whom, close) => void meant(whom).disconnectSockets(close),
     async fetch(whom) {
       const sockets = await meant(whom).fetchSockets();
       return sockets.map(({ id, rooms, data, handshake }) => ({
@@ -71,16 +75,23 @@ export async function nodeServer(url, { client, ...options } = {}) {
         meant({ timeout: 5_000, ...whom }).emit(event, value, answered);
       });
     },
+    askBinary: (whom, event, value) => meant(whom).emitWithAck(event, value),
     async askOne(whom, event, value) {
       const [socket] = await meant(whom).fetchSockets();
       return socket.timeout(5_000).emitWithAck(event, value);
     },
+    /** How many requests of its own wait for answers. */
+    waiting: () => io.of("/").adapter.requests.size,
     /** How many servers it counts, in each namespace. */
     servers,
     /** Waits until it counts so many, in each namespace. */
     counted(expected) {
       const complete = async () => (await servers()).every((count) => count === expected);
       return within(`${expected} servers to be counted`, until(complete));
+    },
+    /** From here on it answers no request for its sockets. */
+    hang() {
+      Adapter.prototype.fetchSockets = () => new Promise(() => {});
     },
     async stop() {
       await io.close();
@@ -119,6 +130,7 @@ export async function koioServer(url, { key, alone } = {}) {
       const { values, failed, missing } = await call("ask", whom, event, value);
       return { values, failed: failed + missing.length > 0, missing };
     },
+    askBinary: (...args) => call("ask binary", ...args),
     askOne: (...args) => call("ask one", ...args),
     async stop(signal = "SIGTERM") {
       control.disconnect();

@@ -79,6 +79,7 @@ function launch(binary, args, env = {}) {
       const match = lines.map((line) => wanted.exec(line)).find(Boolean);
       return match ?? within(`${binary} to say ${wanted}`, this.wait((line) => wanted.exec(line)));
     },
+    signal: (signal) => child.kill(signal),
     /** Sends a signal and waits for the end; returns [exit code, signal]. */
     async stop(signal = "SIGKILL") {
       child.kill(signal);

@@ -189,7 +189,7 @@ impl Cluster {
             return;
         }
         let wait = wait.min(LONGEST_WAIT);
-        let answers = Arc::new(AckCollector::streaming());
+        let answers = Arc::new(AckCollector::new());
         let (guard, _) = here(to, |to| {
             let ack = self.local().next_ack(to.namespace);
             let frame = packet.to_frame(to.namespace, Some(ack));

@@ -32,6 +32,27 @@ impl Outbox {
         Ok(Self::promise(&mut state, is_above))
     }
 
+    /// [`queue_in_order`](Self::queue_in_order) for an answer of many frames. Returns also what they count together.
+    fn queue_reply_in_order(
+        &self,
+        frames: impl Iterator<Item = Frame>,
+    ) -> Result<(bool, usize), NotQueued> {
+        let mut state = self.state_with_turn();
+        if state.closed {
+            return Err(NotQueued::Closed);
+        }
+        let before = state.waiting;
+        let mut total = 0;
+        for frame in frames {
+            let entry = QueueEntry::Own(frame);
+            total += entry.weight();
+            state.queue.push(entry);
+        }
+        self.set_load(&mut state, before + total);
+        let is_above = self.limits.is_above_first(before);
+        Ok((Self::promise(&mut state, is_above), total))
+    }
+
     /// [`queue_in_order`](Self::queue_in_order) for a frame that is dropped unless it would go out at once: then `None`.
     fn queue_volatile_in_order(&self, frame: &Frame) -> Option<bool> {
         let mut state = self.state_with_turn();
@@ -84,8 +105,7 @@ impl Outbox {
             && state.is_idle()
             && state.direct.chance(budget) == DirectChance::Now
         {
-            state.direct.note_write(budget);
-            self.offer(&mut state);
+            self.offer_idle(&mut state, budget);
         }
         let ready = self.take_ready(&mut state);
         // Events of the client wait for its queue to be below the mark.
@@ -151,12 +171,8 @@ impl OrderedSends {
         session: &Session,
         frames: impl IntoIterator<Item = Frame>,
     ) -> Result<(), NotQueued> {
-        let (mut must_settle, mut total) = (false, 0);
-        for frame in frames {
-            total += weight(frame.len(), frame.messages());
-            let outbox = &session.shared().outbox;
-            must_settle |= outbox.queue_in_order(&frame, Urgency::Reply)?;
-        }
+        let outbox = &session.shared().outbox;
+        let (must_settle, total) = outbox.queue_reply_in_order(frames.into_iter())?;
         if must_settle {
             self.sessions.push((session.clone(), total, Urgency::Reply));
         }

@@ -241,6 +241,24 @@ impl Outbox {
         flushed.progressed
     }
 
+    /// [`offer`](Self::offer) for an idle session whose queue nearly always has one frame: that one is not copied.
+    pub(super) fn offer_idle(&self, state: &mut OutboxState, budget: &mut WriteBudget) {
+        if let Some(frame) = state.queue.pop_only() {
+            let mut entry = QueueEntry::Own(frame);
+            match state.direct.write(&mut entry, budget) {
+                DirectWritten::Nothing => state.queue.push(entry),
+                written => {
+                    state.writable = written == DirectWritten::All;
+                    state.progressed();
+                    self.set_load(state, 0);
+                    return;
+                }
+            }
+        }
+        state.direct.note_write(budget);
+        self.offer(state);
+    }
+
     /// What the sender is told whose frame was not queued.
     #[cold]
     pub(crate) fn refused(&self, why: NotQueued) -> SendError {
@@ -300,8 +318,7 @@ impl Outbox {
             return;
         }
         if state.is_idle() && state.direct.is_open() {
-            state.direct.note_write(budget);
-            self.offer(&mut state);
+            self.offer_idle(&mut state, budget);
         }
         let ready = self.take_ready(&mut state);
         if state.writable && state.queue.is_empty() {

@@ -148,6 +148,14 @@ impl FrameQueue {
         self.frames.pop().or_else(|| self.take_tail())
     }
 
+    /// The frame, if it is the only one and has not been copied into the tail.
+    pub(super) fn pop_only(&mut self) -> Option<Frame> {
+        match &self.frames {
+            FrameList::One(_) if self.tail.is_empty() => self.frames.pop(),
+            _ => None,
+        }
+    }
+
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Frame> + use<> {
         self.end_tail();
         let mut all = std::mem::take(&mut self.frames);
@@ -349,6 +357,24 @@ mod tests {
             assert_eq!(messages, lens.len() + lens.len().div_ceil(5));
             assert_eq!(queue.tail.capacity(), 0);
         }
+    }
+
+    #[test]
+    fn the_only_frame_is_popped_and_one_of_several_is_not() {
+        let pong = Frame::pong(&[1]);
+        let mut queue = FrameQueue::default();
+        assert_eq!(queue.pop_only(), None);
+        queue.push(QueueEntry::Shared(&pong));
+        assert_eq!(queue.pop_only(), Some(pong.clone()));
+        assert!(queue.is_empty());
+        queue.push(QueueEntry::Shared(&pong));
+        queue.push(QueueEntry::Draft(
+            &mut wire::ack_draft("/", 1, &"x").unwrap(),
+        ));
+        assert_eq!(queue.pop_only(), None, "one waits behind it");
+        queue.push(QueueEntry::Shared(&pong));
+        assert_eq!(queue.pop_only(), None);
+        assert_eq!(queue.take_all().count(), 3);
     }
 
     #[test]

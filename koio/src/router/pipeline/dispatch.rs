@@ -14,7 +14,7 @@ use super::{
     event_table::{EventEntry, EventTable, NamespaceEvents},
     layer::Pipeline,
     middleware::Onion,
-    run::{EventRun, LayeredOnion},
+    run::{EventRun, LayeredOnion, OnionRun},
 };
 use crate::{
     CloseReason, Error, Socket,
@@ -23,6 +23,7 @@ use crate::{
     router::{
         catch_unwind::guard,
         context::{Context, InsideLayers, Occasion},
+        listeners::{at_disconnect, observe, onion_around},
     },
     socket::{Accept, BoxFuture, Concurrency, Dispatch, Namespaces},
     wire::Event,
@@ -95,6 +96,25 @@ impl SocketEvents {
         Some(entry.run(ctx, self.layers.as_ref()))
     }
 
+    /// The run of an event of a socket that has listeners, middleware or observers of its own. It is not restarted: what the
+    /// socket has may change with each event.
+    #[inline(never)]
+    fn start_with_listeners(
+        &mut self,
+        socket: &Socket,
+        event: &mut Option<Event>,
+    ) -> Option<Pin<Box<dyn EventRun>>> {
+        self.finished = None;
+        let event = event.take()?;
+        let entry = self.events.entry(event.name_bytes());
+        let onion = onion_around(self.events.middleware(), entry);
+        self.latest = Some(Arc::clone(entry));
+        let ctx = self.context(socket, Occasion::Event(event), &onion);
+        span(&ctx).in_scope(|| observe(&ctx));
+        let layers = self.layers.clone();
+        Some(Box::pin(OnionRun::new(ctx, LayeredOnion { layers, onion })))
+    }
+
     /// Keeps a run that has finished, unless its context is still in use.
     fn keep(&mut self, finished: Pin<Box<dyn EventRun>>) {
         if FastPath::ContextReuse.is_on() && finished.ctx().is_reusable() {
@@ -157,12 +177,18 @@ impl Dispatch for SocketEvents {
         event: &mut Option<Event>,
         cx: &mut TaskContext<'_>,
     ) -> Option<BoxFuture> {
-        let mut started = self.start(socket, event)?;
+        let has_additions = socket.has_incoming_additions();
+        let mut started = match has_additions {
+            false => self.start(socket, event)?,
+            true => self.start_with_listeners(socket, event)?,
+        };
         self.is_active = true;
         let span = span(started.ctx());
         match span.in_scope(|| started.as_mut().poll(cx)) {
             Poll::Ready(()) => {
-                self.keep(started);
+                if !has_additions {
+                    self.keep(started);
+                }
                 None
             }
             Poll::Pending if span.is_disabled() => Some(started),
@@ -196,6 +222,7 @@ impl Dispatch for SocketEvents {
             // Without the tower layers: one that sheds load would drop disconnects too.
             report(&ctx, guard(onion.next(ctx.clone()).run()).await);
             handlers.run_unstarted(&ctx).await;
+            at_disconnect(&ctx).await;
         };
         Box::pin(leaving.instrument(span))
     }

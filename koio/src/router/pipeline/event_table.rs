@@ -58,6 +58,7 @@ pub(crate) struct EventEntry {
     onion: Arc<Onion>,
     /// How many events of a socket may run while one of these does.
     limit: Concurrency,
+    has_handlers: bool,
     /// The handler, if it is the only one and there is neither middleware nor a timeout around it.
     bare: Option<Arc<dyn HandlerFn>>,
 }
@@ -166,6 +167,11 @@ impl NamespaceEvents {
         }
     }
 
+    /// The middleware of the server and of the namespace.
+    pub(crate) fn middleware(&self) -> &Arc<[BoxMiddleware]> {
+        &self.disconnect.middleware
+    }
+
     /// The event with this name, or `*`.
     pub(crate) fn entry(&self, name: &[u8]) -> &Arc<EventEntry> {
         self.by_name.get(name).unwrap_or(&self.any)
@@ -188,12 +194,14 @@ fn endpoint(route: &Route) -> Arc<dyn Endpoint> {
     }
 }
 
+/// A handler in its own middleware.
+pub(crate) fn onion_of(route: &Route) -> Arc<Onion> {
+    Onion::new(route.wraps.clone(), endpoint(route))
+}
+
 /// Each handler in its own middleware.
 fn onions(routes: Vec<Route>) -> Arc<[Arc<Onion>]> {
-    routes
-        .into_iter()
-        .map(|route| Onion::new(route.wraps.clone(), endpoint(&route)))
-        .collect()
+    routes.iter().map(onion_of).collect()
 }
 
 impl EventEntry {
@@ -217,18 +225,21 @@ impl EventEntry {
                 name,
                 limit,
                 onion: Onion::new(all, endpoint(route)),
+                has_handlers: true,
                 bare: is_bare.then(|| Arc::clone(&route.handler)),
             };
         }
-        let endpoint: Arc<dyn Endpoint> = if routes.is_empty() {
-            Arc::new(NoHandler)
-        } else {
+        let has_handlers = !routes.is_empty();
+        let endpoint: Arc<dyn Endpoint> = if has_handlers {
             Arc::new(SeveralHandlers(onions(routes)))
+        } else {
+            Arc::new(NoHandler)
         };
         Self {
             name,
             limit,
             onion: Onion::new(Arc::clone(middleware), endpoint),
+            has_handlers,
             bare: None,
         }
     }
@@ -241,6 +252,11 @@ impl EventEntry {
     /// What is around its handlers, and they.
     pub(crate) fn onion(&self) -> &Arc<Onion> {
         &self.onion
+    }
+
+    /// Whether there is a handler.
+    pub(crate) fn has_handlers(&self) -> bool {
+        self.has_handlers
     }
 
     /// How many events of a socket may run while one of these does.

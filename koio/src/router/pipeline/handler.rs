@@ -75,9 +75,13 @@ impl Route {
         F: Fn(Call) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
+        Self::of_handler(meta, Arc::new(handler))
+    }
+
+    fn of_handler(meta: Meta, handler: Arc<dyn HandlerFn>) -> Self {
         Self {
             meta,
-            handler: Arc::new(handler),
+            handler,
             arguments: Vec::new(),
             answer: type_name::<()>(),
             returns_value: false,
@@ -106,16 +110,7 @@ impl Route {
             file: location.file(),
             line: location.line(),
         };
-        let handler = Arc::new(handler);
-        Self::new(meta, move |mut call| {
-            let handler = Arc::clone(&handler);
-            async move {
-                call.finish()?;
-                let answer = handler(call.ctx().clone()).await?;
-                Ok(answer.into_reply_of(&call))
-            }
-        })
-        .answer::<T>(is_value::<T>())
+        Self::of_handler(meta, closure_handler(handler)).answer::<T>(is_value::<T>())
     }
 
     /// Declares an argument: its name and its type.
@@ -183,6 +178,24 @@ impl Route {
     pub fn meta(&self) -> Meta {
         self.meta
     }
+}
+
+/// A closure that takes the context and nothing else, as a handler.
+pub(crate) fn closure_handler<F, Fut, T>(handler: F) -> Arc<dyn HandlerFn>
+where
+    F: Fn(Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T>> + Send + 'static,
+    T: Answer + 'static,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |mut call: Call| {
+        let handler = Arc::clone(&handler);
+        async move {
+            call.finish()?;
+            let answer = handler(call.ctx().clone()).await?;
+            Ok(answer.into_reply_of(&call))
+        }
+    })
 }
 
 impl fmt::Debug for Route {

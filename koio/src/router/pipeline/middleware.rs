@@ -168,10 +168,15 @@ impl Onion {
 
     /// The whole onion, to be run for one context.
     pub(crate) fn next(self: &Arc<Self>, ctx: Context) -> Next {
+        self.inside(ctx, 0)
+    }
+
+    /// What is inside the first `at` middlewares.
+    pub(crate) fn inside(self: &Arc<Self>, ctx: Context, at: usize) -> Next {
         Next {
             ctx,
             onion: Arc::clone(self),
-            at: 0,
+            at,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How an event reaches its handlers: tower layers, middleware, and the frozen event table.
 
 mod dispatch;
-mod endpoints;
+pub(crate) mod endpoints;
 pub(crate) mod event_table;
 pub(crate) mod handler;
 pub(crate) mod layer;

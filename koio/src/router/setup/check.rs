@@ -19,7 +19,7 @@ use crate::{
 pub(crate) struct Problems(Vec<String>);
 
 impl Problems {
-    fn add(&mut self, problem: String) {
+    pub(super) fn add(&mut self, problem: String) {
         self.0.push(problem);
     }
 
@@ -149,7 +149,7 @@ pub(crate) fn handlers(
     let mut first: HashMap<&'static str, &Route> = HashMap::new();
     for route in &namespace.parts.routes {
         name(route, problems);
-        arguments(route, states, problems);
+        arguments(route, Some(states), problems);
         parameters(path, namespace.pattern.as_ref(), route, problems);
         answer(route, problems);
         if route.also {
@@ -220,7 +220,7 @@ fn wrong_concurrency(events: usize, event_queue: usize) -> Option<String> {
     })
 }
 
-fn name(route: &Route, problems: &mut Problems) {
+pub(super) fn name(route: &Route, problems: &mut Problems) {
     let meta = route.meta;
     if meta.event.is_empty() {
         problems.add(format!("{meta} has no event name"));
@@ -237,8 +237,8 @@ fn name(route: &Route, problems: &mut Problems) {
     }
 }
 
-/// Checks that this kind of event has what the arguments require.
-fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
+/// Checks that this kind of event has what the arguments require. The states only if they are known.
+pub(super) fn arguments(route: &Route, states: Option<&[StateValue]>, problems: &mut Problems) {
     let Route { meta, .. } = route;
     let event = meta.event;
     let (connection, disconnect) = (event == "connection", event == "disconnect");
@@ -252,6 +252,7 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
                     name: state,
                     shared,
                 } => {
+                    let Some(states) = states else { continue };
                     let given = |wanted: &TypeId| states.iter().find(|value| value.id == *wanted);
                     match (given(id), given(shared)) {
                         (Some(value), Some(arc)) => problems.add(format!(
@@ -316,7 +317,12 @@ fn arguments(route: &Route, states: &[StateValue], problems: &mut Problems) {
 }
 
 /// Checks that each argument that is a `Params` fits the parameters of the namespace.
-fn parameters(path: &str, pattern: Option<&Pattern>, route: &Route, problems: &mut Problems) {
+pub(super) fn parameters(
+    path: &str,
+    pattern: Option<&Pattern>,
+    route: &Route,
+    problems: &mut Problems,
+) {
     for argument in &route.arguments {
         for requirement in argument.requirements.all() {
             let Requirement::Params(shape) = requirement else {
@@ -374,7 +380,7 @@ pub(crate) fn lengths(
     }
 }
 
-fn answer(route: &Route, problems: &mut Problems) {
+pub(super) fn answer(route: &Route, problems: &mut Problems) {
     if !route.returns_value {
         return;
     }

@@ -1,6 +1,7 @@
 //! The parts of a server before it starts, and the checks of them.
 
 pub(crate) mod check;
+pub(crate) mod check_at_run_time;
 pub(crate) mod describe;
 #[cfg(feature = "discover")]
 pub(crate) mod discover;

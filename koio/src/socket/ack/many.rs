@@ -2,8 +2,7 @@
 
 use std::{
     fmt,
-    future::Future,
-    marker::PhantomData,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -12,17 +11,36 @@ use std::{
 use serde::de::DeserializeOwned;
 use tokio::time::Sleep;
 
-use super::{super::partial::PartialAnswer, ack_time::AckTime, read::read_outcomes};
+use super::{
+    super::partial::PartialAnswer,
+    ack_time::AckTime,
+    all_values::all_values,
+    read::{first_argument, read_outcome},
+};
 use crate::{
     Error, Result, SocketId,
-    adapter::{AckCollector, AskGuard},
+    adapter::{AckCollector, AckOutcome, AskGuard, NodeId},
+    wire::RawArgs,
 };
 
 /// Waits for the answers to an emit; see [`Emit::emit_with_acks`](crate::emit::Emit::emit_with_acks).
+///
+/// Awaited, it gives all answers when the last has come. [`next`](Self::next) gives each as it comes.
 #[must_use = "the answers are lost unless the future is awaited"]
 pub struct AcksFuture<T> {
-    wait: Result<AcksWait, Option<Error>>,
-    answer: PhantomData<fn() -> T>,
+    state: AcksState,
+    read: fn(&RawArgs) -> Result<T>,
+}
+
+/// An answer and whose it is; `None` behind the last.
+type NextAnswer<T> = Option<(SocketId, Result<T>)>;
+
+enum AcksState {
+    Waiting(AcksWait),
+    /// What has not been taken, in reverse order, how long it was waited for, and the nodes that have not answered.
+    Ended(Vec<AckOutcome>, AckTime, Vec<NodeId>),
+    /// Taken when it has ended.
+    Failed(Option<Error>),
 }
 
 struct AcksWait {
@@ -33,7 +51,19 @@ struct AcksWait {
     time: AckTime,
 }
 
-impl<T> AcksFuture<T> {
+impl AcksWait {
+    /// The outcomes that have not been taken, when all have come or the time is over.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<AcksState> {
+        if self.answers.poll_complete(cx).is_pending() {
+            ready!(self.timer.as_mut().poll(cx));
+        }
+        let (mut outcomes, missing) = self.answers.finish();
+        outcomes.reverse();
+        Poll::Ready(AcksState::Ended(outcomes, self.time, missing))
+    }
+}
+
+impl<T: DeserializeOwned> AcksFuture<T> {
     /// The event has been sent, and the answers go to `answers`.
     pub(in crate::socket) fn new(
         answers: Arc<AckCollector>,
@@ -41,20 +71,76 @@ impl<T> AcksFuture<T> {
         time: AckTime,
     ) -> Self {
         Self {
-            wait: Ok(AcksWait {
+            state: AcksState::Waiting(AcksWait {
                 answers,
                 _guard: guard,
                 timer: Box::pin(tokio::time::sleep(time.duration())),
                 time,
             }),
-            answer: PhantomData,
+            read: first_argument,
         }
     }
 
     pub(in crate::socket) fn failed(error: Error) -> Self {
         Self {
-            wait: Err(Some(error)),
-            answer: PhantomData,
+            state: AcksState::Failed(Some(error)),
+            read: first_argument,
+        }
+    }
+
+    /// The next answer, as soon as it has come; in the order in which they come. `None` when every socket has answered or the
+    /// time is over: those that have not answered come last, each with the reason. What has not been taken waits, one answer
+    /// for each socket at most, and awaiting the future gives the rest.
+    ///
+    /// ```
+    /// # use koio::{Context, Result, on};
+    /// #[on("race")]
+    /// async fn race(ctx: Context) -> Result<()> {
+    ///     let mut answers = ctx.io().to("runners").emit_with_acks::<u32>("run", ());
+    ///     while let Some((id, answer)) = answers.next().await? {
+    ///         if let Ok(seconds) = answer {
+    ///             ctx.here().broadcast("finished", koio::args![id, seconds])?;
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Once, in place of `None`: those of [`Emit::emit_with_acks`](crate::emit::Emit::emit_with_acks). The
+    /// [`PartialAnswer`](crate::cluster::PartialAnswer) names the nodes; the answers of the others have come before.
+    ///
+    /// # Cancel safety
+    /// Dropping this future loses no answer.
+    pub async fn next(&mut self) -> Result<Option<(SocketId, Result<T>)>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextAnswer<T>>> {
+        if let AcksState::Waiting(wait) = &mut self.state {
+            if let Poll::Ready(Some(outcome)) = wait.answers.poll_next(cx) {
+                return Poll::Ready(Ok(Some(read_outcome(&outcome, wait.time, self.read))));
+            }
+            self.state = ready!(wait.poll_end(cx));
+        }
+        Poll::Ready(match &mut self.state {
+            AcksState::Ended(outcomes, time, missing) => match outcomes.pop() {
+                Some(outcome) => Ok(Some(read_outcome(&outcome, *time, self.read))),
+                None => match std::mem::take(missing) {
+                    nobody if nobody.is_empty() => Ok(None),
+                    missing => Err(PartialAnswer::new(missing).into_error()),
+                },
+            },
+            AcksState::Failed(error) => error.take().map_or(Ok(None), Err),
+            AcksState::Waiting(_) => return Poll::Pending,
+        })
+    }
+
+    /// Reads all values of each answer, and not its first alone: see [`AckFuture::all_values`](super::AckFuture::all_values).
+    pub fn all_values(self) -> Self {
+        Self {
+            read: all_values,
+            ..self
         }
     }
 }
@@ -63,22 +149,24 @@ impl<T: DeserializeOwned> Future for AcksFuture<T> {
     type Output = Result<Vec<(SocketId, Result<T>)>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let wait = match &mut self.wait {
-            Ok(wait) => wait,
-            Err(error) => return Poll::Ready(error.take().map_or(Ok(Vec::new()), Err)),
-        };
-        if wait.answers.poll_complete(cx).is_pending() {
-            ready!(wait.timer.as_mut().poll(cx));
+        if let AcksState::Waiting(wait) = &mut self.state {
+            self.state = ready!(wait.poll_end(cx));
         }
-        let (outcomes, missing) = wait.answers.finish();
-        let time = wait.time;
-        self.wait = Err(None);
-        Poll::Ready(if missing.is_empty() {
-            Ok(read_outcomes(&outcomes, time))
-        } else {
-            Err(PartialAnswer::new(missing)
-                .with_answers(outcomes, time)
-                .into_error())
+        let state = std::mem::replace(&mut self.state, AcksState::Failed(None));
+        Poll::Ready(match state {
+            AcksState::Ended(mut outcomes, time, missing) => {
+                outcomes.reverse();
+                if missing.is_empty() {
+                    let read = |outcome| read_outcome(outcome, time, self.read);
+                    Ok(outcomes.iter().map(read).collect())
+                } else {
+                    Err(PartialAnswer::new(missing)
+                        .with_answers(outcomes, time)
+                        .into_error())
+                }
+            }
+            AcksState::Failed(error) => error.map_or(Ok(Vec::new()), Err),
+            AcksState::Waiting(_) => return Poll::Pending,
         })
     }
 }
@@ -89,5 +177,5 @@ impl<T> fmt::Debug for AcksFuture<T> {
     }
 }
 
-// No `T` is in it: the answers are read when all have arrived.
+// No `T` is in it: the answers are read when they have arrived.
 impl<T> Unpin for AcksFuture<T> {}

@@ -1,6 +1,7 @@
 //! Acknowledgements that the server asks clients for.
 
 mod ack_time;
+mod all_values;
 mod many;
 mod one;
 mod pending;

@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -19,6 +18,7 @@ use super::{
         socket::Socket,
     },
     ack_time::AckTime,
+    all_values::all_values,
     read::first_argument,
 };
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
 #[must_use = "the answer is lost unless the future is awaited"]
 pub struct AckFuture<T> {
     wait: AckWait,
-    answer: PhantomData<fn() -> T>,
+    read: fn(&RawArgs) -> Result<T>,
 }
 
 enum AckWait {
@@ -124,16 +124,36 @@ impl RemoteAck {
     }
 }
 
-impl<T> AckFuture<T> {
+impl<T: DeserializeOwned> AckFuture<T> {
     fn new(wait: AckWait) -> Self {
         Self {
             wait,
-            answer: PhantomData,
+            read: first_argument,
         }
     }
 
     pub(in crate::socket) fn failed(error: Error) -> Self {
         Self::new(AckWait::Failed(Some(error)))
+    }
+
+    /// Reads all values of the answer, and not its first alone: `T` is then a list, or a tuple of as many as the client sends.
+    ///
+    /// ```
+    /// # use koio::{Context, Result, on};
+    /// #[on("locate")]
+    /// async fn locate(ctx: Context) -> Result<()> {
+    ///     // callback(52.5, 13.4) in the client
+    ///     let place = ctx.socket().emit_with_ack::<(f64, f64)>("where", ()).all_values();
+    ///     let (north, east) = place.await?;
+    ///     ctx.broadcast("at", koio::args![north, east])
+    /// }
+    /// ```
+    #[must_use = "the answer is lost unless the future is awaited"]
+    pub fn all_values(self) -> Self {
+        Self {
+            read: all_values,
+            ..self
+        }
     }
 
     /// Sends the event to a socket of this node.
@@ -177,7 +197,7 @@ impl<T: DeserializeOwned> Future for AckFuture<T> {
             AckWait::Remote(ack) => ready!(ack.poll(cx)),
         };
         self.wait = AckWait::Failed(None);
-        Poll::Ready(answer.and_then(|args| first_argument(&args)))
+        Poll::Ready(answer.and_then(|args| (self.read)(&args)))
     }
 }
 

@@ -18,9 +18,16 @@ pub(in crate::socket) fn read_outcomes<T: DeserializeOwned>(
     outcomes: &[AckOutcome],
     time: AckTime,
 ) -> Vec<(SocketId, Result<T>)> {
-    let read = |(socket, outcome): &AckOutcome| {
-        let args = outcome.as_ref().map_err(|why| no_answer(*why, time));
-        (*socket, args.and_then(first_argument))
-    };
+    let read = |outcome| read_outcome(outcome, time, first_argument);
     outcomes.iter().map(read).collect()
+}
+
+/// An answer, as `read` reads it.
+pub(super) fn read_outcome<T>(
+    (socket, outcome): &AckOutcome,
+    time: AckTime,
+    read: fn(&RawArgs) -> Result<T>,
+) -> (SocketId, Result<T>) {
+    let args = outcome.as_ref().map_err(|why| no_answer(*why, time));
+    (*socket, args.and_then(read))
 }

@@ -11,6 +11,7 @@ use crate::{
         error::{closed, refused},
         namespace::LiveNamespace,
         socket::Socket,
+        watched::Watched,
     },
     wire::{Draft, Frame, OpenPlace, Parser},
 };
@@ -25,6 +26,8 @@ pub(in crate::socket) struct Broadcasted {
     pub(in crate::socket) recipients: usize,
     /// The sockets that could not take a volatile event.
     pub(in crate::socket) dropped: Vec<Socket>,
+    /// Those whose observers are still to be told: a lock is held here.
+    pub(in crate::socket) watched: Watched,
 }
 
 /// Queues an event for each socket of this namespace that is meant, and logs it unless it is volatile.
@@ -39,6 +42,7 @@ pub(in crate::socket) fn broadcast_in_order(
     let mut done = Broadcasted {
         recipients: 0,
         dropped: Vec::new(),
+        watched: Watched::default(),
     };
     let Some(place) = with_place(packet, parser, &namespace.name) else {
         return done;
@@ -57,7 +61,10 @@ pub(in crate::socket) fn broadcast_in_order(
         if !volatile {
             // A connection that is lost already gets it when its client has come back.
             let _ = sends.share(socket.session(), &frame);
-        } else if !sends.share_volatile(socket.session(), &frame) {
+            done.watched.sent_to(socket);
+        } else if sends.share_volatile(socket.session(), &frame) {
+            done.watched.sent_to(socket);
+        } else {
             done.dropped.push(socket.clone());
         }
     }

@@ -25,6 +25,10 @@ const ENTRY_WEIGHT: usize = 192;
 /// What each room of its target counts.
 const ROOM_WEIGHT: usize = 16;
 
+/// Entries that are looked at for a client that returns, before those who wait for the log have their turn. A session may be
+/// in a thousand rooms, each of which is compared with each of an entry.
+const SLICE: u32 = 256;
+
 /// How much logs may hold.
 #[derive(Debug)]
 pub(in crate::socket) struct LogLimits {
@@ -53,6 +57,16 @@ pub(in crate::socket) struct NamespaceLog {
     connected: usize,
     /// The sessions that are not, and may be recovered.
     away: HashSet<SocketId>,
+}
+
+/// What a session has missed, as far as the log was looked through.
+#[derive(Debug, Default)]
+pub(in crate::socket) struct MissedEvents {
+    pub(in crate::socket) frames: Vec<Frame>,
+    /// The offset of the last entry that was looked at.
+    upto: u64,
+    /// Something of it is gone.
+    pub(in crate::socket) has_gap: bool,
 }
 
 #[derive(Debug)]
@@ -155,20 +169,38 @@ impl NamespaceLog {
 
     /// Whether something is gone that a session has missed, whose client has everything up to `since`.
     pub(in crate::socket) fn has_gap(&self, session: &SessionRecord) -> bool {
-        let since = session.since;
-        !session.stays.are_known_since(since) || self.trimmed.is_gap(session, since)
+        self.is_gap_behind(session, session.since)
     }
 
-    /// What a session has missed whose client has everything up to `since`, oldest first. `None` if something of that is gone.
-    pub(in crate::socket) fn missed(&self, session: &SessionRecord) -> Option<Vec<Frame>> {
-        if self.has_gap(session) {
-            return None;
+    /// Whether something is gone that a session has missed behind this offset.
+    fn is_gap_behind(&self, session: &SessionRecord, offset: u64) -> bool {
+        !session.stays.are_known_since(offset) || self.trimmed.is_gap(session, offset)
+    }
+
+    /// Collects what a session has missed whose client has everything up to `since`, oldest first, from some more of the
+    /// entries. True when there is nothing more to look at.
+    pub(in crate::socket) fn collect(
+        &self,
+        session: &SessionRecord,
+        missed: &mut MissedEvents,
+    ) -> bool {
+        let upto = missed.upto.max(session.since);
+        missed.has_gap = self.is_gap_behind(session, upto);
+        if missed.has_gap {
+            return true;
         }
         let first = self.first();
-        let skip = usize::try_from((session.since + 1).saturating_sub(first)).ok()?;
+        let skip = usize::try_from((upto + 1).saturating_sub(first)).unwrap_or(usize::MAX);
         let later = self.entries.iter().zip(first..).skip(skip);
-        let meant = later.filter(|(entry, offset)| session.was_meant(&entry.target, *offset));
-        Some(meant.map(|(entry, _)| entry.frame.clone()).collect())
+        let meant = later
+            .take(SLICE as usize)
+            .filter(|(entry, offset)| session.was_meant(&entry.target, *offset));
+        missed
+            .frames
+            .extend(meant.map(|(entry, _)| entry.frame.clone()));
+        // What was trimmed behind `upto` was not for this session.
+        missed.upto = (upto.max(first - 1) + u64::from(SLICE)).min(self.last);
+        missed.upto == self.last
     }
 
     /// The offset up to which a client has everything that says it has seen `seen` last. An offset of another epoch is from an

@@ -51,8 +51,11 @@ fn session(log: &mut NamespaceLog, rooms: &[&str]) -> SessionRecord {
     }
 }
 
+/// The events that a session has missed, by their numbers.
 fn missed(log: &NamespaceLog, session: &SessionRecord) -> Option<Vec<u64>> {
-    let frames = log.missed(session)?;
+    let mut missed = MissedEvents::default();
+    while !log.collect(session, &mut missed) {}
+    let frames = (!missed.has_gap).then_some(missed.frames)?;
     let number = |frame: Frame| (1..=log.last()).find(|number| event(*number) == frame);
     Some(
         frames
@@ -221,6 +224,60 @@ struct Modelled {
 }
 
 const ROOMS: [&str; 3] = ["a", "b", "c"];
+
+#[test]
+fn what_is_emitted_between_two_slices_is_collected_too() {
+    let mut log = new_log(usize::MAX);
+    let away = session(&mut log, &["a"]);
+    log.lose(away.id);
+    let slice = u64::from(SLICE);
+    for number in 0..3 * slice {
+        append(
+            &mut log,
+            target(&[if number % 3 == 0 { "b" } else { "a" }], &[]),
+        );
+    }
+    let mut collected = MissedEvents::default();
+    let mut slices = 1;
+    while !log.collect(&away, &mut collected) {
+        append(&mut log, target(&["a"], &[]));
+        slices += 1;
+    }
+    assert_eq!(slices, 4, "each adds one event behind the others");
+    assert_eq!(collected.frames.len() as u64, 2 * slice + 3);
+    assert_eq!(
+        missed(&log, &away).map(|all| all.len() as u64),
+        Some(2 * slice + 3)
+    );
+}
+
+#[test]
+fn what_is_trimmed_between_two_slices_is_a_gap_only_if_it_was_not_collected_and_is_meant() {
+    let slice = u64::from(SLICE);
+    for (room, is_gap) in [("a", true), ("b", false)] {
+        let mut log = new_log(usize::MAX);
+        let away = session(&mut log, &["a"]);
+        log.lose(away.id);
+        for number in 0..3 * slice {
+            append(
+                &mut log,
+                target(&[if number < slice { "a" } else { room }], &[]),
+            );
+        }
+        let mut collected = MissedEvents::default();
+        assert!(!log.collect(&away, &mut collected));
+        for _ in 0..slice {
+            log.trim_first();
+        }
+        assert!(
+            !log.collect(&away, &mut collected) && !collected.has_gap,
+            "it was collected"
+        );
+        while log.trim_first() {}
+        assert!(log.collect(&away, &mut collected));
+        assert_eq!(collected.has_gap, is_gap);
+    }
+}
 
 #[test]
 fn random_histories_give_exactly_what_was_meant_or_say_that_something_is_gone() {

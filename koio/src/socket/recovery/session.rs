@@ -2,12 +2,12 @@
 
 use std::{convert::Infallible, sync::Arc, time::Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use super::{
     in_socket::{Returning, SocketRecovery},
-    log::NamespaceLog,
+    log::{MissedEvents, NamespaceLog},
     record::SessionRecord,
     stays::Stays,
     table::{HandlersEnd, WaitingSession},
@@ -70,8 +70,9 @@ impl Socket {
         extras.as_ref().is_some_and(|extras| extras.recovered)
     }
 
-    /// Its handlers have ended: those of the socket that its client comes back to may start.
+    /// Its handlers have ended: what was added for them goes, and those of the socket that its client comes back to may start.
     pub(in crate::socket) fn handlers_ended(&self) {
+        self.drop_additions();
         if self.log().is_some() {
             let mut extras = self.extras();
             let running = extras.as_mut().and_then(|extras| extras.handlers.take());
@@ -158,8 +159,15 @@ impl Socket {
             return false;
         };
         let mut sends = OrderedSends::default();
-        // The lock ends with the statement, before connections are written to.
-        let (opened, before) = self.open_under(&mut log.lock(), fresh, &mut sends);
+        let mut missed = MissedEvents::default();
+        let mut order = log.lock();
+        while !self.collect_missed(&order, &mut missed) {
+            // Those who emit meanwhile wait for a part of it at most. What they emit is collected as well.
+            MutexGuard::bump(&mut order);
+        }
+        let (opened, before) = self.open_under(&mut order, fresh, missed, &mut sends);
+        // Before connections are written to.
+        drop(order);
         drop(before);
         sends.finish();
         match opened {
@@ -182,10 +190,19 @@ impl Socket {
         }
     }
 
+    /// Collects some of what the client has missed, if it has come back. True when that is all.
+    fn collect_missed(&self, log: &NamespaceLog, missed: &mut MissedEvents) -> bool {
+        let extras = self.extras();
+        let recovery = extras.as_ref().and_then(|extras| extras.recovery.as_ref());
+        recovery.is_none_or(|recovery| log.collect(&recovery.record, missed))
+    }
+
+    /// The end of [`open_in_order`](Self::open_in_order). `missed` is complete.
     fn open_under(
         &self,
         log: &mut NamespaceLog,
         fresh: Pid,
+        missed: MissedEvents,
         sends: &mut OrderedSends,
     ) -> (Opened, Option<Self>) {
         let (id, at) = (self.id(), log.last());
@@ -204,15 +221,15 @@ impl Socket {
             })
         });
         let is_new = recovery.returning.is_none();
-        let Some(missed) = log.missed(&recovery.record) else {
+        if missed.has_gap {
             return (Opened::Gap, None);
-        };
+        }
         let pid = recovery.record.pid;
         let connected = wire::connect_with(self.namespace(), id.as_str(), Some(pid.expose()));
         let connected = self.core().parser().control(connected, self.namespace());
-        let count = missed.len();
+        let count = missed.frames.len();
         // CONNECT comes first: the official client does not note the offsets of events that come before it.
-        let frames = std::iter::once(connected).chain(missed);
+        let frames = std::iter::once(connected).chain(missed.frames);
         if sends.reply(self.session(), frames).is_err() || !self.mark_connected() {
             if is_new {
                 extras.recovery = None;

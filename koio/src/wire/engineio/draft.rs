@@ -183,6 +183,13 @@ impl Draft {
         self.take()
     }
 
+    /// A copy of the packet.
+    pub(crate) fn copied(&self) -> Frame {
+        let mut bytes = Vec::with_capacity(self.len());
+        self.append_to(&mut bytes);
+        Frame::new(bytes, self.messages())
+    }
+
     /// [`into_frame`](Self::into_frame) for a borrowed draft, which must not be used afterwards.
     pub(crate) fn take(&mut self) -> Frame {
         let len = self.len();

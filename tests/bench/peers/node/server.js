@@ -1,10 +1,23 @@
 // The events of the bench on Socket.IO. It prints `listening on ADDRESS` and ends with its standard input.
+//
+// `--redis redis://ADDRESS` joins the cluster there.
 
 import { createServer } from "node:http";
+import { parseArgs } from "node:util";
+import { createAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
 import { Server } from "socket.io";
 
+const { values: asked } = parseArgs({ options: { redis: { type: "string" } } });
 const http = createServer();
 const io = new Server(http, { serveClient: false });
+
+if (asked.redis) {
+  const publishes = createClient({ url: asked.redis });
+  const subscribes = publishes.duplicate();
+  await Promise.all([publishes.connect(), subscribes.connect()]);
+  io.adapter(createAdapter(publishes, subscribes));
+}
 
 io.on("connection", (socket) => {
   for (const event of ["echo", "json", "value", "struct", "binary"]) {

@@ -67,6 +67,22 @@ async fn connected(socket: Socket, Auth(auth): Auth<Value>) -> Result<()> {
     Ok(())
 }
 
+/// To all others, or to those in these rooms.
+#[on("tell others")]
+async fn tell_others(
+    socket: Socket,
+    rooms: Vec<String>,
+    event: String,
+    values: (Value, Value, Bytes, Bytes),
+) -> Result<()> {
+    let mut emit = socket.others();
+    for room in rooms {
+        emit = emit.to(room);
+    }
+    let (one, two, three, four) = values;
+    emit.emit(&event, koio::args![one, two, three, four])
+}
+
 #[on("emit", ns = "/control")]
 async fn emit(ctx: Context, whom: Whom, event: String, value: Value) -> Result<()> {
     whom.emit(&ctx).emit(&event, value)
@@ -158,6 +174,13 @@ async fn ask(ctx: Context, whom: Whom, event: String, value: Value) -> Result<Va
     }
 }
 
+/// Each client answers with binary data.
+#[on("ask binary", ns = "/control")]
+async fn ask_binary(ctx: Context, whom: Whom, event: String, value: Value) -> Result<Vec<Bytes>> {
+    let answers = whom.emit(&ctx).emit_with_acks(&event, value).await?;
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
 #[on("ask one", ns = "/control")]
 async fn ask_one(ctx: Context, whom: Whom, event: String, value: Value) -> Result<Value> {
     let sockets = whom.emit(&ctx).fetch_sockets().await?;
@@ -194,7 +217,7 @@ async fn main() -> Result<()> {
     if env("START_ALONE").is_some() {
         redis = redis.start_alone();
     }
-    let plain = || Namespace::new().handlers(handlers![connected]);
+    let plain = || Namespace::new().handlers(handlers![connected, tell_others]);
     let control = Namespace::new().handlers(handlers![
         emit,
         emit_binary,
@@ -203,12 +226,13 @@ async fn main() -> Result<()> {
         disconnect_sockets,
         fetch,
         ask,
+        ask_binary,
         ask_one,
         alone,
         counts,
     ]);
     Io::new()
-        .handlers(handlers![connected])
+        .handlers(handlers![connected, tell_others])
         .namespace("/control", control)
         .namespace("/chat", plain())
         .namespace("/ä b#c", plain())

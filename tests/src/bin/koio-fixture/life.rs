@@ -17,7 +17,7 @@ pub(crate) struct Online(Mutex<HashMap<String, i64>>);
 pub(crate) struct Ready(pub(crate) Mutex<HashSet<SocketId>>);
 
 pub(crate) fn all() -> Handlers {
-    handlers![left, kick_me, count_and_kick, work, connections]
+    handlers![left, kick_me, count_and_kick, close_room, work, connections]
 }
 
 /// Counts who is there, whatever the namespace.
@@ -76,6 +76,14 @@ async fn kick_me(ctx: Context) {
 #[on("kick-connection")]
 pub(crate) async fn kick_connection(ctx: Context) {
     ctx.socket().disconnect_all();
+}
+
+/// Closes the connections of everybody in a room, with a last word.
+#[on("close-room")]
+async fn close_room(ctx: Context, room: String) -> Result<()> {
+    let everybody = ctx.here().to(room);
+    everybody.emit("last word", "goodbye")?;
+    everybody.disconnect_all()
 }
 
 #[on("count-and-kick")]

@@ -9,6 +9,7 @@ mod acks;
 mod events;
 mod gates;
 mod life;
+mod listeners;
 mod recovery;
 mod rooms;
 mod sequences;
@@ -101,7 +102,13 @@ async fn page(request: Request<Incoming>) -> Result<Response<String>, Infallible
 
 /// What a client can do in every namespace that is not about something else.
 fn everywhere() -> koio::Handlers {
-    handlers![events::all(), acks::all(), rooms::all(), life::all()]
+    handlers![
+        events::all(),
+        acks::all(),
+        rooms::all(),
+        life::all(),
+        listeners::all(),
+    ]
 }
 
 fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {

@@ -9,6 +9,7 @@ mod errors;
 mod families;
 mod life;
 mod limits;
+mod listeners;
 mod middleware;
 mod namespaces;
 mod nodes;
@@ -37,6 +38,7 @@ async fn main() -> Result<()> {
             emitting::all(),
             rooms::all(),
             middleware::all(),
+            listeners::all(),
             state::all(),
             life::all(),
             binary::all(),

@@ -1,0 +1,102 @@
+//! An event that is sent, as the observers of one socket see it.
+
+use std::{fmt, sync::Arc};
+
+use serde::de::DeserializeOwned;
+
+use super::{catch_unwind::caught, listener_id::ListenerId};
+use crate::{
+    Error, Result,
+    observe::observer_panicked,
+    wire::{Assembler, Event, Frame, Incoming, Message, PacketLimits},
+};
+
+/// An event on its way to a client, for [`Socket::on_any_outgoing`](crate::Socket::on_any_outgoing).
+pub struct OutgoingEvent(Event);
+
+/// Is told of each event that is sent to a socket.
+#[derive(Clone)]
+pub(super) struct OutgoingObserver {
+    pub(super) id: ListenerId,
+    pub(super) tell: Arc<dyn Fn(&OutgoingEvent) + Send + Sync>,
+}
+
+/// A packet of the server's own is within none of the limits of clients.
+fn no_limits() -> PacketLimits {
+    PacketLimits {
+        attachment_bytes: Some(usize::MAX),
+        namespace: usize::MAX,
+        event: usize::MAX,
+        ..PacketLimits::default()
+    }
+}
+
+impl OutgoingEvent {
+    /// The event in an encoded packet, whose namespace and ack id it carries too. `None` for other packets.
+    pub(super) fn of_frame(frame: &Frame) -> Option<Self> {
+        let mut assembler = Assembler::new(no_limits());
+        let mut incoming = None;
+        for part in frame.parts() {
+            let message = match part.text {
+                true => Message::Text(bytes::Bytes::copy_from_slice(part.payload.get(1..)?)),
+                false => Message::Binary(bytes::Bytes::copy_from_slice(part.payload)),
+            };
+            incoming = assembler.push(message).ok()?;
+        }
+        match incoming {
+            Some(Incoming::Event { event, .. }) => Some(Self(event)),
+            _ => None,
+        }
+    }
+
+    /// The event's name.
+    #[must_use]
+    pub fn event(&self) -> &str {
+        self.0.name()
+    }
+
+    /// Its arguments as JSON text, with commas between them; `{"_placeholder":true,"num":0}` stands for the first binary.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        std::str::from_utf8(self.0.args.json()).unwrap_or_default()
+    }
+
+    /// Reads the argument at this index, from zero, binary included. One that is missing counts as `null`.
+    ///
+    /// # Errors
+    /// Hidden from the client: it is no `T`.
+    pub fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
+        let mut reader = self.0.args.reader();
+        for _ in 0..index {
+            // What is not there is read as `null` below.
+            let _ = reader.next::<serde::de::IgnoredAny>();
+        }
+        reader.next_or_null().map_err(|error| {
+            Error::internal(format!("argument {} of what is sent: {error}", index + 1))
+        })
+    }
+
+    /// Whether the server waits for an answer.
+    #[must_use]
+    pub fn wants_answer(&self) -> bool {
+        self.0.ack.is_some()
+    }
+}
+
+impl fmt::Debug for OutgoingEvent {
+    /// Without the arguments, which are the program's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutgoingEvent")
+            .field("event", &self.event())
+            .finish_non_exhaustive()
+    }
+}
+
+impl OutgoingObserver {
+    /// A panic is logged.
+    pub(super) fn observe(&self, outgoing: &OutgoingEvent) {
+        if caught(|| (self.tell)(outgoing)).is_err() {
+            observer_panicked();
+        }
+    }
+}
