@@ -237,7 +237,7 @@ pub mod recovery {
 pub mod emit {
     //! An [`Emit`] before it is sent, and the futures of acknowledgements.
 
-    pub use crate::socket::{AckFuture, AcksFuture, Emit};
+    pub use crate::socket::{AckFuture, AcksFuture, Emit, ServerAcksFuture};
 }
 
 pub mod listeners {
@@ -272,14 +272,14 @@ pub mod cluster {
     #[cfg(feature = "nats")]
     #[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
     pub use crate::adapter::Nats;
-    #[cfg(feature = "redis")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-    pub use crate::adapter::Redis;
     pub use crate::adapter::{
         Broker, ClusterMessage as Message, Connecting, Departing, HandshakeView, Inbox, Lagging,
         MalformedMessage, Memory, NodeId, PublishError, Topic,
     };
-    pub use crate::socket::{PartialAnswer, RemoteSocket};
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    pub use crate::adapter::{Redis, SubscriptionMode};
+    pub use crate::socket::{PartialAnswer, RemoteSocket, ServerEvent};
 }
 
 /// The README's program compiles as it is printed.

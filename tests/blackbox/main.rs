@@ -37,6 +37,7 @@ mod recovery;
 mod refusals;
 mod rolling;
 mod scene;
+mod server_side;
 mod shutdown;
 mod slow_line;
 mod start;

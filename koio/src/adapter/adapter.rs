@@ -10,7 +10,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{AckCollector, SocketView, Target, cluster::NodeId};
+use super::{
+    AckCollector, NeutralPacket, OccupancyWatcher, SocketView, Target,
+    cluster::{AskedServers, NodeId},
+};
 use crate::{
     Result,
     ids::{Pattern, Room},
@@ -93,9 +96,40 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// namespace has any.
     fn has_room(&self, namespace: &str, room: &str) -> bool;
 
+    /// The namespaces that have a socket of this node, in no order (`/`: if it ever had one).
+    fn live_namespaces(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
+    /// From here on, `watcher` is told where this node has sockets. It has none yet.
+    fn watch_occupancy(&self, watcher: Arc<dyn OccupancyWatcher>) {
+        drop(watcher);
+    }
+
+    /// Sends an event to the handlers of the other servers, for a namespace. It need not arrive.
+    fn server_emit(&self, to: Destination<'_>, packet: NeutralPacket) {
+        let _ = (to, packet);
+    }
+
+    /// The same, and waits for their answers. `None` if there is no other server.
+    fn server_ask(&self, to: Destination<'_>, packet: NeutralPacket) -> Option<AskedServers> {
+        let _ = (to, packet);
+        None
+    }
+
+    /// From here on no handler starts for an event of another server. Resolves when those that run have ended.
+    fn server_events_ended(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(ready(()))
+    }
+
     /// Since when the other nodes can't be heard, if that is so.
     fn alone_since(&self) -> Option<Instant> {
         None
+    }
+
+    /// Resolves when what other nodes send to the sockets of this one arrives, wherever those are at the call.
+    fn subscribed(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        Box::pin(ready(Ok(())))
     }
 
     /// The observers of this server.

@@ -26,6 +26,14 @@ pub(super) fn message(incoming: NodeIncoming, bytes: usize) -> Option<ClusterMes
         except: opts.except,
     };
     let body = match message {
+        NodeMessage::Broadcast { opts, .. }
+        | NodeMessage::Join { opts, .. }
+        | NodeMessage::Leave { opts, .. }
+        | NodeMessage::Disconnect { opts, .. }
+            if opts.only_for_node =>
+        {
+            return None;
+        }
         NodeMessage::Broadcast { opts, packet } => MessageBody::Broadcast {
             volatile: opts.volatile,
             to: to(opts),
@@ -43,7 +51,10 @@ pub(super) fn message(incoming: NodeIncoming, bytes: usize) -> Option<ClusterMes
             to: to(opts),
             all: close,
         },
-        NodeMessage::Fetch { .. } | NodeMessage::Ask { .. } | NodeMessage::AllRooms { .. }
+        NodeMessage::Fetch { .. }
+        | NodeMessage::Ask { .. }
+        | NodeMessage::ServerEmit { .. }
+        | NodeMessage::AllRooms { .. }
             if is_koio =>
         {
             return None;
@@ -81,9 +92,17 @@ pub(super) fn message(incoming: NodeIncoming, bytes: usize) -> Option<ClusterMes
             request: RequestId::from(request),
             args: packet,
         },
-        NodeMessage::Rooms { .. }
-        | NodeMessage::ServerEmit { .. }
-        | NodeMessage::ServerAnswer { .. } => return None,
+        NodeMessage::ServerEmit { request, packet } => MessageBody::ServerEvent {
+            request: request.map(RequestId::from),
+            namespace: (*namespace).to_owned(),
+            packet,
+        },
+        NodeMessage::ServerAnswer { request, packet } => MessageBody::ServerAnswered {
+            request: RequestId::from(request),
+            failure: None,
+            args: packet,
+        },
+        NodeMessage::Rooms { .. } => return None,
     };
     let from = NodeId::unnamed(UnnamedServer {
         uid: uid.unwrap_or_default(),
