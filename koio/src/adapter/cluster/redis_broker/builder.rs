@@ -133,7 +133,9 @@ impl Redis {
                 Ok(())
             }
             Some(connection) if self.node().is_joined() && !self.alone => {
-                connection.subscribed().await.map_err(unusable)
+                connection.subscribed().await.map_err(unusable)?;
+                self.node().met().await;
+                Ok(())
             }
             Some(_) => Ok(()),
         }

@@ -8,8 +8,9 @@ use std::{
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::{
+    sync::Notify,
     task::JoinHandle,
-    time::{Instant, interval},
+    time::{Instant, interval, timeout},
 };
 
 use super::{
@@ -29,6 +30,9 @@ use super::{
 /// How long a node that leaves takes to say so, at most.
 const LEAVING: Duration = Duration::from_secs(1);
 
+/// How long a node that comes waits for those that are there, at most: Redis may count one that has died.
+const MEETING: Duration = Duration::from_millis(500);
+
 /// Whose messages a node exchanges with Redis.
 pub(super) struct RedisNode {
     /// The prefix of all channels.
@@ -38,6 +42,8 @@ pub(super) struct RedisNode {
     /// `None` before it connects, and when it has left.
     connection: RwLock<Option<RedisConnection>>,
     presence: Mutex<Presence>,
+    /// Another node of koio's was heard.
+    heard: Notify,
     /// Why the connection was lost before the server joined, and not found again.
     lost_early: Mutex<Option<String>>,
     /// Closes the connection of a node that leaves.
@@ -59,6 +65,7 @@ impl RedisNode {
             joined: OnceLock::new(),
             connection: RwLock::default(),
             presence: Mutex::default(),
+            heard: Notify::new(),
             lost_early: Mutex::default(),
             leaving: Mutex::default(),
         }
@@ -132,6 +139,27 @@ impl RedisNode {
                 }
             }
         });
+    }
+
+    /// Ready when the nodes of koio's that are there have answered the hello, so that a request asks all of them. It has
+    /// subscribed.
+    pub(super) async fn met(&self) {
+        let (Some(joined), Some(connection)) = (self.joined.get(), self.connection()) else {
+            return;
+        };
+        let all = RedisChannel::Plain(Arc::clone(&joined.all));
+        let counted = connection.subscriber_count(all).await.unwrap_or_default();
+        let met = async {
+            loop {
+                let heard = self.heard.notified();
+                if self.presence.lock().count() + 1 >= counted {
+                    return;
+                }
+                heard.await;
+            }
+        };
+        // Who has not answered by then is known with its next heartbeat.
+        let _ = timeout(MEETING, met).await;
     }
 
     fn beat(&self) {
@@ -251,6 +279,7 @@ impl RedisNode {
         if let Some(new) = hear(&self.presence, &joined.inbox, payload) {
             self.say(Saying::Here, &self.channel_of(&new).into());
         }
+        self.heard.notify_waiters();
     }
 }
 
