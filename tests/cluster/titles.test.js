@@ -28,6 +28,10 @@ const ADAPTERS = [
   ["classic, answers on the asking server's own channel", { publishOnSpecificResponseChannel: true }, SHORT],
   ["classic, ioredis", { client: "ioredis" }, SHORT],
   ["classic, redis 4", { client: "redis4" }, SHORT],
+  ["sharded", { sharded: "dynamic" }, [...ONE_OF_KOIO, ...TWO_OF_KOIO]],
+  ["sharded, static", { sharded: "static" }, SHORT],
+  ["sharded, dynamic-private", { sharded: "dynamic-private" }, SHORT],
+  ["sharded, ioredis", { sharded: "dynamic", client: "ioredis" }, SHORT],
 ];
 
 for (const [adapter, options, ensembles] of ADAPTERS) {
@@ -35,7 +39,8 @@ for (const [adapter, options, ensembles] of ADAPTERS) {
     describe(`${adapter}: ${kinds.join(", ")}`, () => {
       let cluster, acting, second, clients, ids;
       before(async () => {
-        cluster = await Cluster.start(kinds, { node: options });
+        const { sharded } = options;
+        cluster = await Cluster.start(kinds, { node: options, koio: { sharded } });
         [acting, second] = cluster.servers;
       });
       after(() => cluster?.stop());
@@ -249,6 +254,8 @@ for (const [adapter, options, ensembles] of ADAPTERS) {
         assert.deepEqual(sockets.map(({ id }) => id), [ids[0]]);
       });
 
+      // The sharded adapter does not have the call.
+      if (options.sharded) return;
       test("a server of Node's hears all rooms of all servers", async () => {
         await cluster.join(clients, ["woot1"], ["woot2"], []);
         const { io } = cluster.servers.find(({ kind }) => kind === "node");

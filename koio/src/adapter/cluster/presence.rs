@@ -118,7 +118,10 @@ impl Presence {
     }
 
     /// How many others there are.
-    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "NATS counts nobody"))]
+    #[cfg_attr(
+        not(feature = "redis"),
+        allow(dead_code, reason = "NATS counts nobody")
+    )]
     pub(super) fn count(&self) -> usize {
         self.heard.len()
     }
