@@ -34,6 +34,7 @@ mod programs;
 mod protocol;
 mod record;
 mod recovery;
+mod redis;
 mod refusals;
 mod rolling;
 mod scene;
