@@ -360,7 +360,10 @@ impl Error {
     }
 
     pub(crate) fn overloaded() -> Self {
-        let message = "the server has too much to do";
+        Self::overloaded_because("the server has too much to do")
+    }
+
+    pub(crate) fn overloaded_because(message: impl Into<Cow<'static, str>>) -> Self {
         Self::of_kind(ErrorKind::Overloaded, Self::OVERLOADED, message)
     }
 

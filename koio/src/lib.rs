@@ -237,7 +237,7 @@ pub mod recovery {
 pub mod emit {
     //! An [`Emit`] before it is sent, and the futures of acknowledgements.
 
-    pub use crate::socket::{AckFuture, AcksFuture, Emit};
+    pub use crate::socket::{AckFuture, AcksFuture, Emit, ServerAcksFuture};
 }
 
 pub mod listeners {
@@ -279,7 +279,7 @@ pub mod cluster {
         Broker, ClusterMessage as Message, Connecting, Departing, HandshakeView, Inbox, Lagging,
         MalformedMessage, Memory, NodeId, PublishError, Topic,
     };
-    pub use crate::socket::{PartialAnswer, RemoteSocket};
+    pub use crate::socket::{PartialAnswer, RemoteSocket, ServerEvent};
 }
 
 /// The README's program compiles as it is printed.

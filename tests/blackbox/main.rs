@@ -36,6 +36,7 @@ mod recovery;
 mod refusals;
 mod rolling;
 mod scene;
+mod server_side;
 mod shutdown;
 mod slow_line;
 mod start;

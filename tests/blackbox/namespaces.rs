@@ -73,6 +73,61 @@ async fn a_connection_whose_parameters_do_not_fit_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_parameter_can_be_a_part_of_a_part() {
+    let board = |name: &'static str| {
+        Namespace::new().on("where", move |ctx: Context| async move {
+            Ok((name, ctx.params::<u8>()?))
+        })
+    };
+    let io = Io::new()
+        .namespace("/board-{n}", board("board"))
+        .namespace("/room-{n}.old", board("old room"));
+    let memory = Memory::new(io);
+    let mut peer = memory.open(Transport::WebSocket).await;
+    for (namespace, answer) in [
+        ("/board-7", r#"["board",7]"#),
+        ("/room-8.old", r#"["old room",8]"#),
+    ] {
+        peer.join_as(&format!("40{namespace},")).await;
+        peer.send(&format!(r#"42{namespace},1["where"]"#)).await;
+        peer.expect(&format!("43{namespace},1[{answer}]")).await;
+    }
+    for namespace in ["/board-", "/board7", "/board-7/8", "/room-8", "/board-{n}"] {
+        peer.send(&format!("40{namespace},")).await;
+        peer.expect(&format!(
+            r#"44{namespace},{{"message":"Invalid namespace"}}"#
+        ))
+        .await;
+    }
+    let family = memory.io.of("/board-{n}");
+    family.broadcast("closing", ()).expect("it is declared");
+    peer.expect(r#"42/board-7,["closing"]"#).await;
+    assert_eq!(family.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_middleware_that_waits_decides_which_namespaces_of_a_pattern_there_are() {
+    async fn known(ctx: Context, next: Next) -> Result<Reply> {
+        if ctx.event() == "connection" {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await; // a look-up
+            let name: String = ctx.params()?;
+            koio::ensure!(name == "tea", "invalid_namespace", "Invalid namespace");
+        }
+        next.run().await
+    }
+    let io = Io::new().namespace("/shop-{name}", Namespace::new().wrap(known));
+    let memory = Memory::new(io);
+    let mut peer = memory.open(Transport::WebSocket).await;
+    peer.join_as("40/shop-tea,").await;
+    peer.send("40/shop-milk,").await;
+    peer.expect(
+        r#"44/shop-milk,{"message":"Invalid namespace","data":{"code":"invalid_namespace"}}"#,
+    )
+    .await;
+    assert_eq!(memory.io.namespaces(), ["/", "/shop-tea"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_namespaces_of_one_pattern_share_no_events() {
     let memory = rooms();
     let mut peers = Vec::new();

@@ -10,7 +10,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{AckCollector, SocketView, Target, cluster::NodeId};
+use super::{
+    AckCollector, NeutralPacket, SocketView, Target,
+    cluster::{AskedServers, NodeId},
+};
 use crate::{
     Result,
     ids::{Pattern, Room},
@@ -92,6 +95,22 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// Whether a room of a namespace has a socket of this node, or is named like one; if `room` is empty, whether the
     /// namespace has any.
     fn has_room(&self, namespace: &str, room: &str) -> bool;
+
+    /// Sends an event to the handlers of the other servers, for a namespace. It need not arrive.
+    fn server_emit(&self, to: Destination<'_>, packet: NeutralPacket) {
+        let _ = (to, packet);
+    }
+
+    /// The same, and waits for their answers. `None` if there is no other server.
+    fn server_ask(&self, to: Destination<'_>, packet: NeutralPacket) -> Option<AskedServers> {
+        let _ = (to, packet);
+        None
+    }
+
+    /// From here on no handler starts for an event of another server. Resolves when those that run have ended.
+    fn server_events_ended(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(ready(()))
+    }
 
     /// Since when the other nodes can't be heard, if that is so.
     fn alone_since(&self) -> Option<Instant> {

@@ -10,18 +10,19 @@ mod cluster;
 mod packet;
 mod rooms;
 mod selection;
+mod server_side;
 mod socket_view;
 mod target;
 
 pub(crate) use ack_collector::{AckCollector, AckOutcome, NoAnswer};
 pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
-pub(crate) use cluster::Cluster;
 #[cfg(feature = "nats")]
 pub use cluster::Nats;
 #[cfg(feature = "redis")]
 pub use cluster::Redis;
 #[cfg(all(fuzzing, feature = "redis"))]
 pub use cluster::fuzz_node_wire;
+pub(crate) use cluster::{AskedServers, Cluster};
 pub use cluster::{
     Broker, ClusterMessage, Connecting, Departing, Inbox, Lagging, MalformedMessage, Memory,
     NodeId, PublishError, Topic,
@@ -29,6 +30,9 @@ pub use cluster::{
 pub(crate) use packet::NeutralPacket;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};
 pub(crate) use selection::Selection;
+pub(crate) use server_side::{
+    IncomingServerEvent, ServerAnswer, ServerFailure, ServerHandlers, ServerRun, named,
+};
 pub use socket_view::HandshakeView;
 pub(crate) use socket_view::SocketView;
 pub(crate) use target::Target;

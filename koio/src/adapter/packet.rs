@@ -13,8 +13,8 @@ pub(crate) struct NeutralPacket {
 }
 
 impl NeutralPacket {
-    /// The packet of an event that was encoded for the sockets of this node in `namespace`. `None` if the frame is no
-    /// such event.
+    /// The packet of an event that was encoded for the sockets of this node in `namespace`, or of an answer. `None` if the frame
+    /// is neither.
     pub(crate) fn of_frame(frame: &Frame, namespace: &str) -> Option<Self> {
         let mut parts = frame.parts();
         let text = parts.next().filter(|part| part.text)?.payload;
@@ -49,11 +49,11 @@ impl NeutralPacket {
     }
 }
 
-/// The list of an event packet: `42["e"]`, `451-/chat,17["e",..]`, the digit of Engine.IO included.
+/// The list of a packet: `42["e"]`, `451-/chat,17["e",..]`, the digit of Engine.IO included. An answer has the digits 3 and 6.
 fn list<'a>(text: &'a [u8], namespace: &str) -> Option<&'a [u8]> {
     let after_kind = match text.strip_prefix(b"4")?.split_first()? {
-        (b'2', rest) => rest,
-        (b'5', rest) => {
+        (b'2' | b'3', rest) => rest,
+        (b'5' | b'6', rest) => {
             let dash = rest.iter().position(|byte| *byte == b'-')?;
             rest.get(dash + 1..)?
         }

@@ -82,6 +82,10 @@ pub struct Counts {
     pub cluster_unpublished: u64,
     /// Messages of other nodes that could not be read.
     pub cluster_malformed: u64,
+    /// Events of other servers ([`IoHandle::server_side_emit`](crate::IoHandle::server_side_emit)) that were dropped, or whose
+    /// handlers were: as many ran as may
+    /// ([`server_events`](crate::config::SocketConfig::server_events)), or this server left the cluster.
+    pub server_events_dropped: u64,
     /// How often this node has lost the connection to its broker, and so missed what other nodes published.
     pub cluster_gaps: u64,
 }
@@ -120,6 +124,7 @@ pub(super) struct Counters {
     cluster_dropped: AtomicU64,
     cluster_unpublished: AtomicU64,
     cluster_malformed: AtomicU64,
+    server_events_dropped: AtomicU64,
     cluster_gaps: AtomicU64,
 }
 
@@ -178,6 +183,12 @@ impl Observer for Counters {
                     .fetch_add(*messages, Ordering::Relaxed);
                 return;
             }
+            Observation::ServerEventsDropped { events, .. } => {
+                let events = u64::try_from(*events).unwrap_or(u64::MAX);
+                self.server_events_dropped
+                    .fetch_add(events, Ordering::Relaxed);
+                return;
+            }
             Observation::ClusterAlone { .. } => &self.cluster_gaps,
             Observation::ClusterMalformed { .. } => &self.cluster_malformed,
             _ => return,
@@ -222,6 +233,7 @@ impl Counters {
             cluster_dropped: read(&self.cluster_dropped),
             cluster_unpublished: read(&self.cluster_unpublished),
             cluster_malformed: read(&self.cluster_malformed),
+            server_events_dropped: read(&self.server_events_dropped),
             cluster_gaps: read(&self.cluster_gaps),
         }
     }

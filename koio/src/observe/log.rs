@@ -183,6 +183,9 @@ impl Observer for Log {
                     "events wait for a handler; `concurrency` lets them overlap"
                 );
             }
+            Observation::ServerEventsDropped { events, cause } => {
+                warn!(target: "koio::adapter", events, "events of other servers were dropped: {cause}");
+            }
             Observation::ClusterDropped { messages } => {
                 warn!(target: "koio::adapter", messages, "messages of other nodes were dropped: this node is too far behind");
             }

@@ -422,6 +422,15 @@ pub enum Observation<'a> {
         /// How long the others have waited at least, and the last that has started.
         waited: Duration,
     },
+    /// Events that other servers have sent by `server_side_emit` were dropped: as many of their handlers run as may, or this
+    /// server leaves the cluster.
+    #[non_exhaustive]
+    ServerEventsDropped {
+        /// How many.
+        events: usize,
+        /// Why; of a limit, with its name, the event, and both numbers.
+        cause: fmt::Arguments<'a>,
+    },
     /// Messages of other nodes of the cluster were dropped, since this node is too far behind.
     #[non_exhaustive]
     ClusterDropped {

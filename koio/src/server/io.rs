@@ -5,6 +5,7 @@ use std::{error::Error as StdError, future::Future, panic::Location, sync::Arc, 
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use serde::Serialize;
 use tower::{Layer, Service};
 
 use super::{
@@ -17,7 +18,7 @@ use crate::{
     error::BoxError,
     observe::Observer,
     router::{Answer, IntoRoutes, Pipeline, Setup, Table},
-    socket::{ExpiredHook, ExpiredSession, IoHandle, Recovery, ServerCore, Socket},
+    socket::{ExpiredHook, ExpiredSession, IoHandle, Recovery, ServerCore, ServerEvent, Socket},
     transport::RequestRules,
 };
 
@@ -192,11 +193,52 @@ impl Io {
         self
     }
 
+    /// Handles an event that another server of the [cluster](Self::cluster) sends by
+    /// [`server_side_emit`](IoHandle::server_side_emit) for `/`: Socket.IO's `io.on("flush", ..)`. What the handler returns is the
+    /// answer, if the other server waits for one: `()` is an answer without a value, anything else one with it.
+    ///
+    /// An event of another server has no socket and passes no middleware; [`ServerEvent`](crate::cluster::ServerEvent) has its
+    /// arguments, the states and a handle. Handlers start in the order in which another server has sent their events, and
+    /// overlap; up to [`server_events`](crate::config::SocketConfig::server_events) run at once. A
+    /// [shutdown](IoHandle::shutdown) waits for them, but no longer than
+    /// [`handler_grace`](crate::config::SocketConfig::handler_grace) behind its last socket.
+    ///
+    /// An error or a panic is logged, and a server of koio's that waits gets it as the answer of this one. A server of Node
+    /// that waits gets none, and learns it by its timeout. Of an event without a handler koio's learn `no_handler`, and Node's
+    /// get an answer without a value at once.
+    ///
+    /// A second handler for an event, and the names `connect`, `connection` and `new_namespace`, are errors at the start.
+    ///
+    /// ```
+    /// # use koio::{Io, cluster::ServerEvent};
+    /// # struct Users(std::sync::Mutex<Vec<String>>);
+    /// let io = Io::new()
+    ///     .state(Users(Default::default()))
+    ///     .on_server_side("is here", |event: ServerEvent| async move {
+    ///         let name: String = event.get(0)?;
+    ///         let users = event.state::<Users>()?;
+    ///         let here = users.0.lock().unwrap().contains(&name);
+    ///         Ok(here)
+    ///     });
+    /// ```
+    #[track_caller]
+    pub fn on_server_side<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
+    where
+        F: Fn(ServerEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+        T: Serialize + Send + 'static,
+    {
+        self.setup = self.setup.on_server_side(event, handler);
+        self
+    }
+
     /// Adds a namespace. Its middleware is inside the server's. Clients that ask for a namespace that was not added are
     /// refused. One that is added twice, is called `/`, or holds a comma or a question mark, is an error at the start.
     ///
-    /// `/room/{id}` is a pattern, of all namespaces that are `/room/` and one more part; [`Params`](crate::Params) has
-    /// the parts. A namespace that is added by its name comes before the patterns, and no two patterns may match the
+    /// `/room/{id}` is a pattern, of all namespaces that are `/room/` and one more part; so is `/board-{n}`, of those with one
+    /// part that begins like this. A part has one parameter at most, which is never empty; [`Params`](crate::Params) has the
+    /// parameters. Which of them there are is decided by a middleware around `connection`, which may wait for a look-up, or by
+    /// a `Params<T>` that does not fit. A namespace that is added by its name comes before the patterns, and no two patterns may match the
     /// same namespace. Clients choose the names of a pattern's namespaces: such a namespace exists from its first
     /// socket to its last, and shares neither rooms nor broadcasts with the others.
     pub fn namespace(self, path: impl Into<String>, namespace: Namespace) -> Self {

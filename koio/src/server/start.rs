@@ -1,6 +1,9 @@
 //! Starting a server: all checks, then the engine, then a listener or a service for another server.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use tokio::net::ToSocketAddrs;
 
@@ -12,7 +15,7 @@ use crate::{
     Error, Result,
     adapter::Broker,
     engine::Engine,
-    socket::{Clients, IoHandle},
+    socket::{Clients, IoHandle, ServerDispatch},
     transport::EngineService,
 };
 #[cfg(feature = "testing")]
@@ -102,6 +105,8 @@ impl Io {
         }
         let events = setup.freeze(&config.socket)?;
         core.declare(events.declared());
+        let dispatch: Arc<dyn ServerDispatch> = Arc::clone(&events) as _;
+        let dispatch = Arc::downgrade(&dispatch);
         let clients = Clients::new(Arc::clone(&core), events, on_session_expired);
         core.local.observers.add(observers);
         let engine = Engine::observed(
@@ -118,6 +123,7 @@ impl Io {
             config,
             attached,
             broker,
+            dispatch,
         })
     }
 
@@ -258,12 +264,16 @@ struct StartedIo {
     config: Config,
     attached: Option<AttachedService>,
     broker: Option<Arc<dyn Broker>>,
+    /// The handlers of other servers' events. The service keeps them.
+    dispatch: Weak<dyn ServerDispatch>,
 }
 
 impl StartedIo {
     fn join(&self) -> Result<()> {
         match &self.broker {
-            Some(broker) => self.handle.join_cluster(Arc::clone(broker)),
+            Some(broker) => self
+                .handle
+                .join_cluster(Arc::clone(broker), Weak::clone(&self.dispatch)),
             None => Ok(()),
         }
     }

@@ -28,7 +28,7 @@ pub struct SocketConfig {
     pub read_ahead: usize,
     /// Time that handlers may go on running after their socket has closed, those of events that were queued
     /// included. Default 10 s. Then the running handler and the queued events are dropped. The disconnect handler has
-    /// the same time again.
+    /// the same time again. At a shutdown the handlers of other servers' events have it when all sockets have closed.
     pub handler_grace: Duration,
     /// Emits with ack to one socket that may be unanswered at once. Default 1,024. At the limit an emit with ack fails
     /// as [full](crate::Error::is_full).
@@ -41,6 +41,11 @@ pub struct SocketConfig {
     pub rooms: usize,
     /// Bytes of a room's name. Default 255. Above it `join` fails.
     pub room_name: usize,
+    /// Events of other servers of a [cluster](crate::Io::cluster) ([`Io::on_server_side`](crate::Io::on_server_side)) whose
+    /// handlers may run or wait to start at once. Default 1,024. At the limit an event is dropped and counted
+    /// ([`server_events_dropped`](crate::observe::Counts::server_events_dropped)), and a server of koio's that waits for its
+    /// answer is told [`overloaded`](crate::Error::OVERLOADED).
+    pub server_events: usize,
     /// What may be added to one socket while it is connected, of each kind: [listeners](crate::Socket::on),
     /// [middleware](crate::Socket::wrap), and observers of [what comes](crate::Socket::on_any) and of
     /// [what is sent](crate::Socket::on_any_outgoing). Default 256. At the limit adding one more fails.
@@ -65,6 +70,7 @@ impl Default for SocketConfig {
             namespaces: 32,
             rooms: 1_000,
             room_name: 255,
+            server_events: 1_024,
             listeners: 256,
             packets: PacketLimits::default(),
             recovery: None,
@@ -89,6 +95,7 @@ impl SocketConfig {
             ("read_ahead", self.read_ahead),
             ("pending_acks", self.pending_acks),
             ("namespaces", self.namespaces),
+            ("server_events", self.server_events),
         ] {
             if count == 0 {
                 return Err(BadConfig::new(name, "is zero"));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{ack::AckTime, declared::NoNamespace};
 use crate::{
     Error,
-    adapter::{NoAnswer, NotJoined},
+    adapter::{NoAnswer, NotJoined, ServerFailure},
     engine::SendError,
     wire::{self, EncodeError},
 };
@@ -39,6 +39,19 @@ pub(super) fn no_answer(why: NoAnswer, time: AckTime) -> Error {
         NoAnswer::Disconnected => Error::disconnected(),
         NoAnswer::Malformed => Error::bad_request("the client's answer is no JSON").hide(),
     }
+}
+
+/// Another server has not answered an event of the program's. Hidden from clients: it is between servers.
+pub(super) fn no_server_answer(why: &ServerFailure, event: &str) -> Error {
+    match why {
+        ServerFailure::NoHandler => Error::no_handler(event),
+        ServerFailure::Overloaded { running, limit } => Error::overloaded_because(format!(
+            "{running} handlers of other servers' events run there (server_events {limit})"
+        )),
+        ServerFailure::Failed { code, message } => Error::new(code.clone(), message.clone()),
+        ServerFailure::Malformed => Error::bad_request("the server's answer is no JSON"),
+    }
+    .hide()
 }
 
 /// As many emits with ack to one socket are unanswered as its limit allows.

@@ -8,15 +8,15 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::sync::watch;
 
 use super::{
     emit::Emit, namespace::LiveNamespace, remote::RemoteSocket, scope::NamespaceScope,
     server_core::ServerCore, shutdown::Drained, socket::Socket,
 };
 use crate::{
-    Error, Result,
-    adapter::{Broker, Cluster, Target},
+    Result,
+    adapter::Target,
     ids::{Room, SocketId},
     observe::Counts,
 };
@@ -28,31 +28,14 @@ use crate::{
 /// that moment. A handle may be used before the server starts; then there are none.
 #[derive(Clone)]
 pub struct IoHandle {
-    core: Arc<ServerCore<Socket>>,
-    scope: NamespaceScope<Socket>,
+    pub(super) core: Arc<ServerCore<Socket>>,
+    pub(super) scope: NamespaceScope<Socket>,
 }
 
 impl IoHandle {
     pub(crate) fn root(core: Arc<ServerCore<Socket>>) -> Self {
         let scope = NamespaceScope::declared(Arc::clone(&core.local.root));
         Self { core, scope }
-    }
-
-    /// Joins the other servers that the broker connects. Without effect if it has joined already.
-    pub(crate) fn join_cluster(&self, broker: Arc<dyn Broker>) -> Result<()> {
-        if Handle::try_current().is_err() {
-            let message = "a server in a cluster must start within a tokio runtime";
-            return Err(Error::setup(message));
-        }
-        let local = Arc::clone(&self.core.local);
-        let declared = self.core.declared().into_iter();
-        let namespaces = declared.flat_map(|declared| declared.names().cloned());
-        let cluster = Cluster::new(local, broker, namespaces.collect())
-            .map_err(|_| Error::setup("the operating system has no randomness to give"))?;
-        if self.core.set_cluster(Arc::clone(&cluster) as _) {
-            cluster.join();
-        }
-        Ok(())
     }
 
     fn all(&self) -> Emit {
@@ -265,7 +248,8 @@ impl IoHandle {
     ///    polls has a second to come for it ([`poll_again_timeout`](crate::engine::EngineConfig::poll_again_timeout)); with
     ///    nothing queued the session ends at once. A WebSocket that takes nothing for 5 s is given up.
     /// 4. The disconnect handlers run, with [`ServerShuttingDown`](crate::CloseReason::ServerShuttingDown). Clients
-    ///    reconnect as after any lost connection. A node of a cluster leaves it last.
+    ///    reconnect as after any lost connection. A node of a cluster leaves it last, when the handlers of
+    ///    other servers' events have ended, or [`handler_grace`](crate::config::SocketConfig::handler_grace) is over.
     ///
     /// Resolves when all of that is done. At the deadline the sessions that are left are cut and their handlers
     /// dropped, which takes a second more at most. A second call may set an earlier deadline. Without effect before the

@@ -35,13 +35,15 @@ mod remote;
 mod running;
 mod scope;
 mod server_core;
+mod server_event;
+mod server_side;
 mod shutdown;
 #[allow(clippy::module_inception, reason = "the file of `Socket`")]
 mod socket;
 mod type_map;
 mod watched;
 
-pub use ack::{AckFuture, AcksFuture};
+pub use ack::{AckFuture, AcksFuture, ServerAcksFuture};
 pub(crate) use add_to_socket::check_room;
 pub(crate) use additions::IncomingAdditions;
 pub(crate) use catch_unwind::caught;
@@ -60,6 +62,9 @@ pub(crate) use recovery::ExpiredHook;
 pub use recovery::{ExpiredSession, Recovery};
 pub use remote::RemoteSocket;
 pub(crate) use server_core::ServerCore;
+pub use server_event::ServerEvent;
+pub(crate) use server_event::{SentEvent, SharedStates};
+pub(crate) use server_side::{ServerDispatch, ServerReply, is_reserved_between_servers};
 pub use shutdown::Drained;
 pub use socket::Socket;
 pub(crate) use type_map::TypeMap;

@@ -5,12 +5,12 @@ use std::{error::Error as StdError, fmt};
 use serde::de::DeserializeOwned;
 
 use super::{
-    ack::{AckTime, read_outcomes},
+    ack::{AckTime, read_outcomes, read_server_answers},
     remote::RemoteSocket,
 };
 use crate::{
     Error, Result, SocketId,
-    adapter::{AckOutcome, NodeId},
+    adapter::{AckOutcome, NodeId, ServerAnswer},
 };
 
 /// Some nodes of the cluster did not answer in time, or could not be asked: the source of an error with the code
@@ -37,6 +37,8 @@ pub struct PartialAnswer {
     sockets: Vec<RemoteSocket>,
     /// And how long they were waited for.
     answers: Option<(Vec<AckOutcome>, AckTime)>,
+    /// And the event that they answer.
+    server_answers: Option<(Vec<ServerAnswer>, Box<str>)>,
 }
 
 impl PartialAnswer {
@@ -45,6 +47,7 @@ impl PartialAnswer {
             missing,
             sockets: Vec::new(),
             answers: None,
+            server_answers: None,
         }
     }
 
@@ -55,6 +58,13 @@ impl PartialAnswer {
     pub(super) fn with_answers(self, answers: Vec<AckOutcome>, time: AckTime) -> Self {
         Self {
             answers: Some((answers, time)),
+            ..self
+        }
+    }
+
+    pub(super) fn with_server_answers(self, answers: Vec<ServerAnswer>, event: Box<str>) -> Self {
+        Self {
+            server_answers: Some((answers, event)),
             ..self
         }
     }
@@ -83,6 +93,15 @@ impl PartialAnswer {
     pub fn answers<T: DeserializeOwned>(&self) -> Vec<(SocketId, Result<T>)> {
         let answers = self.answers.as_ref();
         answers.map_or_else(Vec::new, |(answers, time)| read_outcomes(answers, *time))
+    }
+
+    /// The answers of the other servers, after a `server_side_emit_with_ack`.
+    #[must_use]
+    pub fn server_answers<T: DeserializeOwned>(&self) -> Vec<(NodeId, Result<T>)> {
+        let answers = self.server_answers.as_ref();
+        answers.map_or_else(Vec::new, |(answers, event)| {
+            read_server_answers(answers, event)
+        })
     }
 }
 

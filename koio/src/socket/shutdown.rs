@@ -51,6 +51,9 @@ impl<M> ServerCore<M> {
         self.set_deadline(by);
         let drained = self.drain(&sessions, by).await;
         if let Some(cluster) = self.cluster() {
+            // Until here events of other servers start. Their handlers have the time that those of a closed socket have.
+            let by = by.min(after(self.config().handler_grace));
+            let _ = tokio::time::timeout_at(by.into(), cluster.server_events_ended()).await;
             cluster.close();
             // The process may end next, and what is not sent by then is lost.
             cluster.closed().await;

@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
+    pin::Pin,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -13,7 +15,10 @@ use parking_lot::Mutex;
 use tokio::{task::AbortHandle, time::Instant};
 
 use super::{
-    super::{AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket},
+    super::{
+        AckCollector, Adapter, AskGuard, Destination, FetchFuture, NeutralPacket, ServerHandlers,
+    },
+    asked_servers::AskedServers,
     awaited::AwaitedNodes,
     broker::{Broker, Departing, Topic},
     inbox::{CountFuture, Inbox},
@@ -21,6 +26,7 @@ use super::{
     node::NodeId,
     request_id::RequestId,
     requests::{NodeAnswers, RequestGuard, Requests},
+    server_events::ServerEvents,
 };
 use crate::{
     Error, Result,
@@ -41,17 +47,25 @@ pub(crate) struct Cluster {
     refused: AtomicBool,
     /// The `Ask` requests of other nodes that are being answered: the task of each, and the waits of its sockets.
     pub(super) serving: Mutex<HashMap<(NodeId, RequestId), (AbortHandle, AskGuard)>>,
+    /// What runs for events of other servers, and how many at most.
+    handlers: Arc<dyn ServerHandlers>,
+    max_server_events: usize,
+    /// Set when it has joined.
+    pub(super) server_events: OnceLock<ServerEvents>,
     /// The cluster itself, for [`AskedNodes`].
     this: Weak<Self>,
     left: AtomicBool,
 }
 
 impl Cluster {
-    /// A node that has not joined: [`join`](Self::join) does. `namespaces`: those that it has declared by their names.
+    /// A node that has not joined: [`join`](Self::join) does. `namespaces`: those that it has declared by their names. At most
+    /// `max_server_events` of `handlers` run at once.
     pub(crate) fn new(
         local: Arc<dyn Adapter>,
         broker: Arc<dyn Broker>,
         namespaces: Vec<Arc<str>>,
+        handlers: Arc<dyn ServerHandlers>,
+        max_server_events: usize,
     ) -> Result<Arc<Self>, NoRandomness> {
         let node = NodeId::random()?;
         let requests = Requests::of(&node);
@@ -64,6 +78,9 @@ impl Cluster {
             broker,
             refused: AtomicBool::new(false),
             serving: Mutex::default(),
+            handlers,
+            max_server_events,
+            server_events: OnceLock::new(),
             this: this.clone(),
             left: AtomicBool::new(false),
         }))
@@ -83,6 +100,13 @@ impl Cluster {
 
     pub(super) fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+
+    /// Gets ready for the events of other servers.
+    pub(super) fn start_server_events(&self) -> &ServerEvents {
+        let handlers = || Arc::clone(&self.handlers);
+        self.server_events
+            .get_or_init(|| ServerEvents::start(handlers(), self.max_server_events))
     }
 
     /// Publishes a message, for all nodes or for one. `false` if the broker refused it.
@@ -290,6 +314,43 @@ impl Adapter for Cluster {
         self.local.has_room(namespace, room)
     }
 
+    fn server_emit(&self, to: Destination<'_>, packet: NeutralPacket) {
+        self.publish_to(to, |to| MessageBody::ServerEvent {
+            request: None,
+            namespace: to.namespace,
+            packet,
+        });
+    }
+
+    fn server_ask(&self, to: Destination<'_>, packet: NeutralPacket) -> Option<AskedServers> {
+        let (nodes, count) = self.awaited(to)?;
+        let answers = Arc::new(NodeAnswers::new(nodes));
+        let request = self.requests.begin_server_ask(&answers);
+        let published = request.as_ref().is_some_and(|request| {
+            let request = Some(request.id.clone());
+            self.publish_to(to, |to| MessageBody::ServerEvent {
+                request,
+                namespace: to.namespace,
+                packet,
+            })
+        });
+        if !published {
+            answers.unreachable();
+        } else if let Some(count) = count {
+            let answers = Arc::clone(&answers);
+            tokio::spawn(async move { answers.counted(count.await) });
+        }
+        Some(AskedServers::new(answers, request))
+    }
+
+    fn server_events_ended(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            if let Some(events) = self.server_events.get() {
+                events.ended().await;
+            }
+        })
+    }
+
     fn alone_since(&self) -> Option<Instant> {
         self.inbox.alone_since()
     }
@@ -300,6 +361,18 @@ impl Adapter for Cluster {
 
     fn close(&self) {
         if !self.left.swap(true, Ordering::AcqRel) {
+            if let Some(events) = self.server_events.get() {
+                let dropped = events.abort();
+                if dropped > 0 {
+                    let cause = format_args!("the server leaves the cluster");
+                    self.local
+                        .observers()
+                        .notify(&Observation::ServerEventsDropped {
+                            events: dropped,
+                            cause,
+                        });
+                }
+            }
             self.broker.leave(self.inbox.node());
             self.inbox.close();
         }

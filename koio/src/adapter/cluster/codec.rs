@@ -16,7 +16,8 @@ use super::{
     node::NodeId,
 };
 
-/// Nodes of another version count the message as malformed.
+/// Nodes of another version count the message as malformed. A kind of message that is added does not change it: a node that
+/// does not know the kind counts that message alone.
 const VERSION: u8 = 3;
 
 /// The first section.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{AckOutcome, NeutralPacket, NoAnswer, SocketView, Target},
+    super::{AckOutcome, NeutralPacket, NoAnswer, ServerFailure, SocketView, Target},
     node::NodeId,
     request_id::RequestId,
 };
@@ -92,6 +92,21 @@ pub(super) enum MessageBody {
         socket: SocketId,
         /// `None`: the answer is in `args`.
         failure: Option<NoAnswer>,
+        #[serde(skip)]
+        args: NeutralPacket,
+    },
+    /// An event for the handlers of other servers. With a request it is answered by `ServerAnswered`.
+    ServerEvent {
+        request: Option<RequestId>,
+        namespace: String,
+        /// The name of the event comes first.
+        #[serde(skip)]
+        packet: NeutralPacket,
+    },
+    ServerAnswered {
+        request: RequestId,
+        /// `None`: the answer is in `args`.
+        failure: Option<ServerFailure>,
         #[serde(skip)]
         args: NeutralPacket,
     },
@@ -207,8 +222,11 @@ impl MessageBody {
     /// message.
     pub(super) fn packet(&self) -> Option<&NeutralPacket> {
         match self {
-            Self::Broadcast { packet, .. } | Self::Ask { packet, .. } => Some(packet),
+            Self::Broadcast { packet, .. }
+            | Self::Ask { packet, .. }
+            | Self::ServerEvent { packet, .. } => Some(packet),
             Self::Answered { failure, args, .. } => failure.is_none().then_some(args),
+            Self::ServerAnswered { failure, args, .. } => failure.is_none().then_some(args),
             _ => None,
         }
     }
@@ -216,8 +234,11 @@ impl MessageBody {
     /// [`packet`](Self::packet), for the codec to fill in.
     pub(super) fn packet_mut(&mut self) -> Option<&mut NeutralPacket> {
         match self {
-            Self::Broadcast { packet, .. } | Self::Ask { packet, .. } => Some(packet),
+            Self::Broadcast { packet, .. }
+            | Self::Ask { packet, .. }
+            | Self::ServerEvent { packet, .. } => Some(packet),
             Self::Answered { failure, args, .. } => failure.is_none().then_some(args),
+            Self::ServerAnswered { failure, args, .. } => failure.is_none().then_some(args),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //! [`ClusterMessage`] through a [`Broker`], and applies what other nodes publish. A broker that no other
 //! program listens to carries the bytes of `codec`; Redis' speaks those of Node's adapters.
 
+mod asked_servers;
 mod awaited;
 mod broker;
 #[allow(clippy::module_inception, reason = "the file of `Cluster`")]
@@ -36,12 +37,16 @@ mod redis_broker;
 mod redis_channel;
 mod request_id;
 mod requests;
+mod server_events;
 
+#[cfg(test)]
+mod server_side_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod unnamed_tests;
 
+pub(crate) use asked_servers::AskedServers;
 pub(super) use awaited::AwaitedNodes;
 pub use broker::{Broker, Connecting, Departing, PublishError, Topic};
 pub(crate) use cluster::Cluster;

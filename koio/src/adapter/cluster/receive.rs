@@ -9,15 +9,19 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    super::{AckCollector, Destination, NeutralPacket, NoAnswer},
+    super::{
+        AckCollector, Destination, IncomingServerEvent, NeutralPacket, NoAnswer, ServerFailure,
+        server_side::name_and_args,
+    },
     broker::Topic,
     cluster::Cluster,
     inbox::InboxItem,
     message::{self, Address, ClusterMessage, MessageBody},
     node::NodeId,
     request_id::RequestId,
+    server_events::EventRefused,
 };
-use crate::{ids::Pattern, observe::Observation};
+use crate::{ids::Pattern, observe::Observation, wire};
 
 /// Messages that are applied before the task yields to the others of its thread.
 const MESSAGES_PER_YIELD: usize = 32;
@@ -35,6 +39,7 @@ impl Cluster {
     /// # Panics
     /// Outside a tokio runtime.
     pub(crate) fn join(self: &Arc<Self>) {
+        self.start_server_events();
         self.broker().join(self.inbox().clone());
         let (cluster, inbox) = (Arc::downgrade(self), self.inbox().clone());
         tokio::spawn(async move {
@@ -109,6 +114,27 @@ impl Cluster {
             MessageBody::Disconnect { to, all } => {
                 here(to, |to| self.changed(self.local().disconnect(to, all)))
             }
+            MessageBody::ServerEvent {
+                request,
+                namespace,
+                packet,
+            } => self.server_event(from, request, namespace, packet),
+            MessageBody::ServerAnswered {
+                request,
+                failure,
+                args,
+            } => {
+                let answer = match failure {
+                    Some(failure) => Err(failure),
+                    None => message::answer(args).ok_or(ServerFailure::Malformed),
+                };
+                let answer = answer.map(|mut args| {
+                    // It waits for the other answers, and is a slice of what it was read with.
+                    args.detach();
+                    args
+                });
+                self.requests().server_answered(&request, (from, answer));
+            }
             MessageBody::AllRooms { request, namespace } => {
                 let rooms = self.local().rooms(&namespace);
                 self.publish(&Topic::Node(from), MessageBody::Rooms { request, rooms });
@@ -170,6 +196,61 @@ impl Cluster {
     fn changed(&self, result: crate::Result<()>) {
         if let Err(error) = result {
             tracing::debug!(%error, "what another node asked for was refused");
+        }
+    }
+
+    /// An event of another server for the handlers of this one. One with a request is answered once, unless its handler is
+    /// dropped when this node leaves.
+    fn server_event(
+        self: &Arc<Self>,
+        from: NodeId,
+        request: Option<RequestId>,
+        namespace: String,
+        packet: NeutralPacket,
+    ) {
+        let is_asked = request.is_some();
+        let answer = {
+            let (cluster, topic) = (Arc::downgrade(self), Topic::Node(from.clone()));
+            move |result: Result<NeutralPacket, ServerFailure>| {
+                let (Some(request), Some(cluster)) = (request, cluster.upgrade()) else {
+                    return;
+                };
+                let (failure, args) = match result {
+                    Ok(args) => (None, args),
+                    Err(failure) => (Some(failure), NeutralPacket::default()),
+                };
+                let body = MessageBody::ServerAnswered {
+                    request,
+                    failure,
+                    args,
+                };
+                cluster.publish(&topic, body);
+            }
+        };
+        let Some((name, args)) = name_and_args(packet) else {
+            // A number is a name too in JavaScript, and no handler has one.
+            return answer(Err(ServerFailure::NoHandler));
+        };
+        let shown = wire::shorten(format!("`{name}` in `{namespace}`"));
+        let event = IncomingServerEvent {
+            namespace,
+            from,
+            name,
+            args,
+            is_asked,
+        };
+        let events = self.start_server_events();
+        match events.push(event, Box::new(answer.clone())) {
+            Ok(()) | Err(EventRefused::Closed) => {}
+            Err(EventRefused::Full { running, limit }) => {
+                let cause = format_args!(
+                    "{shown}: {running} handlers of other servers' events run (server_events {limit})"
+                );
+                self.local()
+                    .observers()
+                    .notify(&Observation::ServerEventsDropped { events: 1, cause });
+                answer(Err(ServerFailure::Overloaded { running, limit }));
+            }
         }
     }
 

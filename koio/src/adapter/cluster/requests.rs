@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{
-    super::{AckCollector, AckOutcome, SocketView},
+    super::{AckCollector, AckOutcome, ServerAnswer, SocketView},
     awaited::AwaitedNodes,
     node::NodeId,
     request_id::RequestId,
@@ -34,6 +34,7 @@ pub(super) struct Requests {
 enum ClusterRequest {
     Fetch(Arc<NodeAnswers<SocketView>>),
     Ask(Arc<AckCollector>),
+    ServerAsk(Arc<NodeAnswers<ServerAnswer>>),
 }
 
 /// Collects what other nodes answer, each once and all at once.
@@ -99,10 +100,17 @@ impl Requests {
         self.begin(ClusterRequest::Ask(Arc::clone(answers)))
     }
 
+    pub(super) fn begin_server_ask(
+        self: &Arc<Self>,
+        answers: &Arc<NodeAnswers<ServerAnswer>>,
+    ) -> Option<RequestGuard> {
+        self.begin(ClusterRequest::ServerAsk(Arc::clone(answers)))
+    }
+
     fn ask(&self, request: &RequestId) -> Option<Arc<AckCollector>> {
         match self.pending.lock().get(request)? {
             ClusterRequest::Ask(answers) => Some(Arc::clone(answers)),
-            ClusterRequest::Fetch(_) => None,
+            ClusterRequest::Fetch(_) | ClusterRequest::ServerAsk(_) => None,
         }
     }
 
@@ -112,6 +120,16 @@ impl Requests {
             _ => return,
         };
         answers.node_answered(node, sockets);
+    }
+
+    /// A server has answered an event.
+    pub(super) fn server_answered(&self, request: &RequestId, answer: ServerAnswer) {
+        let answers = match self.pending.lock().get(request) {
+            Some(ClusterRequest::ServerAsk(answers)) => Arc::clone(answers),
+            _ => return,
+        };
+        let node = answer.0.clone();
+        answers.node_answered(&node, vec![answer]);
     }
 
     pub(super) fn asked(&self, request: &RequestId, node: &NodeId, sockets: Vec<SocketId>) {
@@ -147,6 +165,7 @@ impl Requests {
             match request {
                 ClusterRequest::Fetch(answers) => answers.node_left(node),
                 ClusterRequest::Ask(answers) => answers.node_left(node),
+                ClusterRequest::ServerAsk(answers) => answers.node_left(node),
             }
         }
     }

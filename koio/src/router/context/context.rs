@@ -17,7 +17,7 @@ use crate::{
     CloseReason, Error, Handshake, IoHandle, Result, Room, Socket,
     ids::Pattern,
     router::answer::state::AnswerState,
-    socket::{Accept, Emit, TypeMap},
+    socket::{Accept, Emit, SharedStates, TypeMap},
     wire::{DecodeError, Event, RawArgs},
 };
 
@@ -67,7 +67,7 @@ pub(crate) enum Occasion {
 #[derive(Default)]
 pub(crate) struct NamespaceContext {
     /// The values given to [`Io::state`](crate::Io::state).
-    pub(crate) states: Arc<TypeMap<Arc<dyn Any + Send + Sync>>>,
+    pub(crate) states: SharedStates,
     pub(crate) errors: Arc<ErrorHooks>,
     pub(crate) elsewhere: Arc<EventsElsewhere>,
     /// The pattern that the namespace's name matches, if it was declared as one.

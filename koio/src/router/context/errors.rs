@@ -23,7 +23,7 @@ impl ErrorHooks {
         !self.maps.is_empty()
     }
 
-    fn mapped(&self, error: Error) -> Error {
+    pub(crate) fn mapped(&self, error: Error) -> Error {
         // Only an error made by `?` has a source and no code of its own.
         if !error.is_internal() || error.source().is_none() || error.is_mapped() {
             return error;

@@ -9,7 +9,11 @@ use std::{
 };
 
 use super::{args::Args, from_event::FromEvent, requirements::Requirements};
-use crate::{Error, Result, router::context::Context};
+use crate::{
+    Error, Result,
+    router::context::Context,
+    socket::{ServerEvent, SharedStates},
+};
 
 /// A value that was given to the server with [`Io::state`](crate::Io::state), and that all handlers share.
 ///
@@ -27,20 +31,31 @@ impl Context {
     /// # Errors
     /// `internal`, if there is none.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
-        let states = &self.namespace_context().states;
-        states
-            .get(&TypeId::of::<T>())
-            .and_then(|state| Arc::clone(state).downcast().ok())
-            .or_else(|| {
-                // The program gave an `Arc` of it, which is taken as it is.
-                let shared = states.get(&TypeId::of::<Arc<T>>())?;
-                shared.downcast_ref::<Arc<T>>().cloned()
-            })
-            .map(State)
-            .ok_or_else(|| {
-                Error::internal(format!("there is no state of type `{}`", type_name::<T>()))
-            })
+        find(&self.namespace_context().states)
     }
+}
+
+impl ServerEvent {
+    /// The state of type `T` that was given to the server. Checked when this is called, and not at the start.
+    ///
+    /// # Errors
+    /// `internal`, if there is none.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
+        find(self.states())
+    }
+}
+
+fn find<T: Send + Sync + 'static>(states: &SharedStates) -> Result<State<T>> {
+    states
+        .get(&TypeId::of::<T>())
+        .and_then(|state| Arc::clone(state).downcast().ok())
+        .or_else(|| {
+            // The program gave an `Arc` of it, which is taken as it is.
+            let shared = states.get(&TypeId::of::<Arc<T>>())?;
+            shared.downcast_ref::<Arc<T>>().cloned()
+        })
+        .map(State)
+        .ok_or_else(|| Error::internal(format!("there is no state of type `{}`", type_name::<T>())))
 }
 
 impl<T> State<T> {

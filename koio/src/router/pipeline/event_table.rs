@@ -10,6 +10,7 @@ use super::{
     layer::{Pipeline, PipelineLayer},
     middleware::{BoxMiddleware, Endpoint, Onion},
     run::{EventRun, HandlerFn, LayeredOnion, OnionRun, TimedHandler},
+    server_route::{ServerHandler, ServerRoute},
 };
 use crate::{
     fast_path::FastPath,
@@ -49,6 +50,8 @@ pub(crate) struct NamespaceEvents {
     by_name: FrozenMap<&'static [u8], Arc<EventEntry>>,
     /// The event `*`: for names that have no entry.
     any: Arc<EventEntry>,
+    /// The handlers of events that other servers send.
+    server_side: HashMap<&'static str, ServerHandler>,
 }
 
 /// One event.
@@ -75,6 +78,16 @@ impl EventTable {
 
     pub(crate) fn namespace(&self, name: &str) -> Option<&Arc<NamespaceEvents>> {
         self.namespaces.get(name)
+    }
+
+    /// The events of a namespace, or of a family by its pattern.
+    pub(crate) fn namespace_or_family(&self, name: &str) -> Option<&Arc<NamespaceEvents>> {
+        let is_named = |events: &&Arc<NamespaceEvents>| {
+            let pattern = events.context.pattern.as_ref();
+            pattern.is_some_and(|pattern| pattern.to_string() == name)
+        };
+        let families = || self.namespaces.by_pattern.iter().find(is_named);
+        self.namespace(name).or_else(families)
     }
 
     /// The names and the patterns that clients may connect to.
@@ -130,6 +143,7 @@ impl NamespaceEvents {
         middleware: &Arc<[BoxMiddleware]>,
         limit: Concurrency,
         routes: Vec<Route>,
+        server_side: Vec<ServerRoute>,
         context: NamespaceContext,
     ) -> Self {
         let mut by_event: HashMap<&'static str, Vec<Route>> = HashMap::new();
@@ -164,7 +178,16 @@ impl NamespaceEvents {
             disconnect_handlers,
             by_name,
             any,
+            server_side: server_side
+                .into_iter()
+                .map(|route| (route.meta.event, route.handler))
+                .collect(),
         }
+    }
+
+    /// The handler of an event of another server.
+    pub(crate) fn server_handler(&self, name: &str) -> Option<&ServerHandler> {
+        self.server_side.get(name)
     }
 
     /// The middleware of the server and of the namespace.

@@ -7,8 +7,11 @@ pub(crate) mod handler;
 pub(crate) mod layer;
 pub(crate) mod middleware;
 mod run;
+mod server_dispatch;
+mod server_route;
 
 pub(crate) use event_table::EventTable;
 pub use handler::Route;
 pub use layer::{Pipeline, PipelineFuture};
 pub use middleware::{BoxMiddleware, Middleware, Next, Running, compose};
+pub(crate) use server_route::ServerRoute;

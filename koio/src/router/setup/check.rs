@@ -9,8 +9,11 @@ use super::{
 use crate::{
     Error, Result,
     ids::Pattern,
-    router::{extract::requirements::Requirement, pipeline::Route},
-    socket::{Concurrency, speakable, with_slash},
+    router::{
+        extract::requirements::Requirement,
+        pipeline::{Route, ServerRoute, handler::Meta},
+    },
+    socket::{Concurrency, is_reserved_between_servers, speakable, with_slash},
     wire::{PacketLimits, is_reserved, shortened},
 };
 
@@ -53,7 +56,11 @@ pub(crate) fn namespaces(
     declared: Vec<(String, Namespace)>,
     problems: &mut Problems,
 ) -> Vec<CheckedNamespace> {
-    let mut all = vec![(ROOT.to_owned(), true, Namespace::new())];
+    let own = Namespace {
+        server_side: root.server_side,
+        ..Namespace::new()
+    };
+    let mut all = vec![(ROOT.to_owned(), true, own)];
     for (path, namespace) in declared {
         let path = checked_path(&path, problems);
         if path == ROOT {
@@ -166,6 +173,27 @@ pub(crate) fn handlers(
                     other.meta, route.meta
                 ));
             }
+        }
+    }
+}
+
+/// The handlers of one namespace for events of other servers.
+pub(crate) fn server_side(namespace: &CheckedNamespace, problems: &mut Problems) {
+    let path = &namespace.path;
+    let mut first: HashMap<&'static str, Meta> = HashMap::new();
+    for ServerRoute { meta, .. } in &namespace.parts.server_side {
+        let event = meta.event;
+        if event.is_empty() {
+            problems.add(format!("{meta} has no event name"));
+        } else if is_reserved_between_servers(event) {
+            problems.add(format!(
+                "{meta} takes `{event}` of other servers, which is a reserved name"
+            ));
+        }
+        if let Some(other) = first.insert(event, *meta) {
+            problems.add(format!(
+                "`{event}` of other servers has two handlers in `{path}`: {other} and {meta}; one answers"
+            ));
         }
     }
 }

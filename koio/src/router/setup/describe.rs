@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{namespace::Namespace, parts::ROOT};
 use crate::{
-    router::pipeline::{BoxMiddleware, Route, handler::Meta},
+    router::pipeline::{BoxMiddleware, Route, ServerRoute, handler::Meta},
     socket::with_slash,
 };
 
@@ -23,6 +23,7 @@ pub struct Row {
     answer: &'static str,
     middleware: Vec<&'static str>,
     also: bool,
+    server_side: bool,
     concurrency: usize,
 }
 
@@ -48,6 +49,14 @@ impl Table {
             for route in &namespace.routes {
                 let path = with_slash(path).into_owned();
                 rows.push(Row::new(path, route, root, Some(namespace)));
+            }
+        }
+        for route in &root.server_side {
+            rows.push(Row::server_side(ROOT.to_owned(), route));
+        }
+        for (path, namespace) in namespaces {
+            for route in &namespace.server_side {
+                rows.push(Row::server_side(with_slash(path).into_owned(), route));
             }
         }
         // Stable: the order within a namespace stays.
@@ -89,6 +98,20 @@ impl Row {
                 .chain(names(&route.wraps))
                 .collect(),
             also: route.also,
+            server_side: false,
+        }
+    }
+
+    fn server_side(namespace: String, route: &ServerRoute) -> Self {
+        Self {
+            namespace,
+            meta: route.meta,
+            arguments: Vec::new(),
+            answer: route.answer,
+            middleware: Vec::new(),
+            also: false,
+            server_side: true,
+            concurrency: 1,
         }
     }
 
@@ -140,6 +163,12 @@ impl Row {
         self.also
     }
 
+    /// Whether it takes an event of [other servers](crate::Io::on_server_side), and not of clients.
+    #[must_use]
+    pub fn is_server_side(&self) -> bool {
+        self.server_side
+    }
+
     /// How many events of one socket may overlap while one of this handler runs: by its own `concurrency`, or that of its
     /// namespace or of the server. 1 means that it runs alone.
     #[must_use]
@@ -156,7 +185,8 @@ impl Row {
     fn event_cell(&self) -> String {
         let at_once = (self.concurrency > 1).then(|| format!("{} at once", self.concurrency));
         let also = self.also.then(|| "also".to_owned());
-        let notes: Vec<String> = also.into_iter().chain(at_once).collect();
+        let of_servers = self.server_side.then(|| "of other servers".to_owned());
+        let notes: Vec<String> = of_servers.into_iter().chain(also).chain(at_once).collect();
         match notes.as_slice() {
             [] => self.meta.event.to_owned(),
             notes => format!("{} ({})", self.meta.event, notes.join(", ")),

@@ -2,14 +2,17 @@
 
 use std::{future::Future, panic::Location};
 
+use serde::Serialize;
+
 use super::{handlers::IntoRoutes, parts::GivenConcurrency};
 use crate::{
     Result,
     router::{
         answer::{Answer, Reply},
         context::Context,
-        pipeline::{BoxMiddleware, Next, Route},
+        pipeline::{BoxMiddleware, Next, Route, ServerRoute},
     },
+    socket::ServerEvent,
 };
 
 /// The middleware and the handlers of one namespace, before the server starts.
@@ -38,6 +41,7 @@ pub struct Namespace {
     pub(crate) wraps: Vec<BoxMiddleware>,
     pub(crate) concurrency: Option<GivenConcurrency>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) server_side: Vec<ServerRoute>,
 }
 
 impl Namespace {
@@ -99,6 +103,32 @@ impl Namespace {
     {
         self.routes
             .push(Route::closure(event, Location::caller(), handler));
+        self
+    }
+
+    /// Handles an event that another server of the cluster sends by
+    /// [`server_side_emit`](crate::IoHandle::server_side_emit) for this namespace; see
+    /// [`Io::on_server_side`](crate::Io::on_server_side).
+    ///
+    /// In a namespace of a pattern it takes what is sent for the pattern, and for any namespace that it matches.
+    ///
+    /// ```
+    /// use koio::{Namespace, cluster::ServerEvent};
+    ///
+    /// let chat = Namespace::new().on_server_side("close", |event: ServerEvent| async move {
+    ///     let room: String = event.get(0)?;
+    ///     event.here().to(room).local().disconnect_sockets()
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn on_server_side<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
+    where
+        F: Fn(ServerEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+        T: Serialize + Send + 'static,
+    {
+        self.server_side
+            .push(ServerRoute::new(event, Location::caller(), handler));
         self
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, fmt, future::Future, sync::Arc};
 
+use serde::Serialize;
 use tower::{Layer, Service};
 
 #[cfg(feature = "discover")]
@@ -28,7 +29,7 @@ use crate::{
             layer::PipelineLayer,
         },
     },
-    socket::{Concurrency, SocketConfig},
+    socket::{Concurrency, ServerEvent, SocketConfig},
 };
 
 /// State, middleware, handlers and namespaces: the half of [`Io`](crate::Io) that is about events.
@@ -121,6 +122,18 @@ impl Setup {
         self
     }
 
+    /// Handles an event of other servers for `/`.
+    #[track_caller]
+    pub(crate) fn on_server_side<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
+    where
+        F: Fn(ServerEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+        T: Serialize + Send + 'static,
+    {
+        self.root = self.root.on_server_side(event, handler);
+        self
+    }
+
     /// Adds a namespace. Its middleware is inside the server's.
     pub(crate) fn namespace(mut self, path: impl Into<String>, namespace: Namespace) -> Self {
         self.namespaces.push((path.into(), namespace));
@@ -176,6 +189,7 @@ impl Setup {
         check::concurrency(concurrency, event_queue, &mut problems);
         for namespace in &namespaces {
             check::handlers(namespace, &states, &mut problems);
+            check::server_side(namespace, &mut problems);
             check::concurrency(namespace.parts.concurrency, event_queue, &mut problems);
             check::own_concurrency(namespace, event_queue, &mut problems);
             check::lengths(namespace, &limits.packets, &mut problems);
@@ -215,11 +229,12 @@ impl Setup {
                 wraps,
                 concurrency: own,
                 routes,
+                server_side,
             } = namespace.parts;
             let middleware = server_wide.iter().cloned().chain(wraps).collect();
             let given = own.or(concurrency).map(|given| given.events);
             let limit = given.and_then(Concurrency::new).unwrap_or(Concurrency::ONE);
-            let events = NamespaceEvents::new(&middleware, limit, routes, context);
+            let events = NamespaceEvents::new(&middleware, limit, routes, server_side, context);
             table.insert(namespace.path, events);
         }
         Ok(Arc::new(EventTable::new(table, layers)))

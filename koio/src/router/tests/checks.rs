@@ -361,7 +361,11 @@ fn namespaces_that_contradict_each_other_are_found() {
 #[test]
 fn malformed_and_overlapping_patterns_are_found() {
     let with = |path: &str| Setup::new().namespace(path, Namespace::new());
-    assert!(refused(with("/room-{id}")).contains("`/room-{id}`: a parameter is all that stands"));
+    assert!(refused(with("/{a}-{b}")).contains("`/{a}-{b}`: between two slashes there is one"));
+    assert!(
+        refused(with("/room-{id}").namespace("/{place}-1", Namespace::new()))
+            .contains("mean the same namespaces")
+    );
     assert!(refused(with("/{a}/{a}")).contains("the same name"));
     assert!(
         refused(with("/{room}/x").namespace("/y/{id}", Namespace::new()))

@@ -1,4 +1,4 @@
-//! Acknowledgements that the server asks clients for.
+//! Acknowledgements that the server asks clients and other servers for.
 
 mod ack_time;
 mod all_values;
@@ -6,9 +6,11 @@ mod many;
 mod one;
 mod pending;
 mod read;
+mod servers;
 
 pub(super) use ack_time::AckTime;
 pub use many::AcksFuture;
 pub use one::AckFuture;
 pub(super) use pending::PendingAcks;
-pub(super) use read::read_outcomes;
+pub(super) use read::{read_outcomes, read_server_answers};
+pub use servers::ServerAcksFuture;

@@ -2,8 +2,15 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{super::error::no_answer, ack_time::AckTime};
-use crate::{Error, Result, SocketId, adapter::AckOutcome, wire::RawArgs};
+use super::{
+    super::error::{no_answer, no_server_answer},
+    ack_time::AckTime,
+};
+use crate::{
+    Error, Result, SocketId,
+    adapter::{AckOutcome, NodeId, ServerAnswer},
+    wire::RawArgs,
+};
 
 /// The first argument of an answer.
 pub(super) fn first_argument<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
@@ -30,4 +37,21 @@ pub(super) fn read_outcome<T>(
 ) -> (SocketId, Result<T>) {
     let args = outcome.as_ref().map_err(|why| no_answer(*why, time));
     (*socket, args.and_then(read))
+}
+
+/// The first argument of the answer of each server to `event`.
+pub(in crate::socket) fn read_server_answers<T: DeserializeOwned>(
+    answers: &[ServerAnswer],
+    event: &str,
+) -> Vec<(NodeId, Result<T>)> {
+    let read = |(server, answer): &ServerAnswer| {
+        let args = answer.as_ref().map_err(|why| no_server_answer(why, event));
+        let value = args.and_then(|args| {
+            let value = args.reader().next_or_null();
+            value
+                .map_err(|error| Error::bad_request(format!("the server's answer: {error}")).hide())
+        });
+        (server.clone(), value)
+    };
+    answers.iter().map(read).collect()
 }

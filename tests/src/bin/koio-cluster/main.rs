@@ -2,6 +2,8 @@
 //! cluster; each event is one call of koio's. `KEY` is the prefix of its channels; with `START_ALONE` it starts without Redis.
 //! koio says where it listens.
 
+mod server_side;
+
 use std::time::Duration;
 
 use koio::cluster::{PartialAnswer, Redis, RemoteSocket};
@@ -230,12 +232,13 @@ async fn main() -> Result<()> {
         ask_one,
         alone,
         counts,
+        server_side::control(),
     ]);
-    Io::new()
+    server_side::handled_in_root(Io::new())
         .handlers(handlers![connected, tell_others])
         .namespace("/control", control)
-        .namespace("/chat", plain())
-        .namespace("/ä b#c", plain())
+        .namespace("/chat", server_side::handled(plain()))
+        .namespace("/ä b#c", server_side::handled(plain()))
         .namespace("/visitors/{id}", plain())
         .namespace("/a[1]*#b", plain())
         .cluster(redis)

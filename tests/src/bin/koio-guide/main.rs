@@ -15,11 +15,12 @@ mod namespaces;
 mod nodes;
 mod recovery;
 mod rooms;
+mod servers;
 mod shop;
 mod state;
 mod users;
 
-use koio::{Io, Result, handlers, on};
+use koio::{Io, Result, cluster::Memory, handlers, on};
 
 #[on("add")]
 async fn add(a: i64, b: i64) -> i64 {
@@ -55,5 +56,13 @@ async fn main() -> Result<()> {
     let io = recovery::if_asked(io);
     let server = io.bind("127.0.0.1:0").await?;
     assert_eq!(nodes::online(&server.handle()).await?, 0);
+    let broker = Memory::new();
+    let two = || {
+        servers::server()
+            .cluster(broker.clone())
+            .bind("127.0.0.1:0")
+    };
+    let two = [two().await?, two().await?];
+    assert_eq!(servers::clients(&two[0].handle()).await?, 0);
     server.run_until_signal().await
 }

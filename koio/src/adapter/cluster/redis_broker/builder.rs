@@ -48,8 +48,12 @@ use crate::{Error, Result};
 /// clients' answers to `emit_with_acks` come without ids, as [`SocketId::UNKNOWN`](crate::SocketId::UNKNOWN). Ids of its sockets
 /// do not have the mark that [`SocketId::parse`](crate::SocketId::parse) looks for: `io.to(id)` takes them as text.
 ///
-/// Only the first argument of an answer reaches a Node server, as from its own clients. The `serverSideEmit` of a Node server
-/// is not answered: with an acknowledgement it times out there, and has the answers of Node's servers.
+/// Only the first argument of an answer reaches a Node server, as from its own clients.
+///
+/// `server_side_emit` and Node's `serverSideEmit` reach the handlers of both, with and without answers. Where koio has no handler,
+/// a Node server gets an answer without a value at once: it waits for each server that it counts, and one that is silent would
+/// cost it its timeout and make the other answers an error. A handler of koio's that fails gives it none, since Node has no words
+/// for that but the timeout. A Node server without a listener is silent, and missing for koio.
 pub struct Redis {
     url: String,
     key: String,

@@ -43,7 +43,10 @@ pub(super) fn message(incoming: NodeIncoming, bytes: usize) -> Option<ClusterMes
             to: to(opts),
             all: close,
         },
-        NodeMessage::Fetch { .. } | NodeMessage::Ask { .. } | NodeMessage::AllRooms { .. }
+        NodeMessage::Fetch { .. }
+        | NodeMessage::Ask { .. }
+        | NodeMessage::ServerEmit { .. }
+        | NodeMessage::AllRooms { .. }
             if is_koio =>
         {
             return None;
@@ -81,9 +84,17 @@ pub(super) fn message(incoming: NodeIncoming, bytes: usize) -> Option<ClusterMes
             request: RequestId::from(request),
             args: packet,
         },
-        NodeMessage::Rooms { .. }
-        | NodeMessage::ServerEmit { .. }
-        | NodeMessage::ServerAnswer { .. } => return None,
+        NodeMessage::ServerEmit { request, packet } => MessageBody::ServerEvent {
+            request: request.map(RequestId::from),
+            namespace: (*namespace).to_owned(),
+            packet,
+        },
+        NodeMessage::ServerAnswer { request, packet } => MessageBody::ServerAnswered {
+            request: RequestId::from(request),
+            failure: None,
+            args: packet,
+        },
+        NodeMessage::Rooms { .. } => return None,
     };
     let from = NodeId::unnamed(UnnamedServer {
         uid: uid.unwrap_or_default(),

@@ -254,9 +254,13 @@ impl RedisNode {
     }
 }
 
-/// Whether nodes of koio's answer it in koio's words.
+/// Whether nodes of koio's answer it in koio's words. An event between servers counts as one if nobody waits for an answer too:
+/// its handlers are told which node has sent it.
 fn is_request(body: &MessageBody) -> bool {
-    matches!(body, MessageBody::Fetch { .. } | MessageBody::Ask { .. })
+    matches!(
+        body,
+        MessageBody::Fetch { .. } | MessageBody::Ask { .. } | MessageBody::ServerEvent { .. }
+    )
 }
 
 impl RedisEvents for RedisNode {

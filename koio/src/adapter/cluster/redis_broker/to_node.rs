@@ -1,7 +1,9 @@
 //! The cluster's messages in the words of Node's adapters.
 
+use bytes::Bytes;
+
 use super::super::{
-    super::{NeutralPacket, SocketView},
+    super::{NeutralPacket, ServerFailure, SocketView},
     message::{Address, MessageBody},
     node_wire::{NodeMessage, NodeOpts, NodeSocket},
 };
@@ -68,6 +70,17 @@ pub(super) fn message(body: &MessageBody) -> Option<(&str, NodeMessage)> {
                 packet: packet.clone(),
             },
         ),
+        MessageBody::ServerEvent {
+            request,
+            namespace,
+            packet,
+        } => {
+            let words = NodeMessage::ServerEmit {
+                request: request.as_ref().map(|id| id.as_str().to_owned()),
+                packet: packet.clone(),
+            };
+            return Some((namespace, words));
+        }
         _ => return None,
     };
     Some((&to.namespace, message))
@@ -96,6 +109,23 @@ pub(super) fn answer(body: &MessageBody) -> Option<NodeMessage> {
         } => NodeMessage::ClientAck {
             request: request.as_str().to_owned(),
             packet: NeutralPacket::clone(args),
+        },
+        MessageBody::ServerAnswered {
+            request,
+            failure,
+            args,
+        } => NodeMessage::ServerAnswer {
+            request: request.as_str().to_owned(),
+            packet: match failure {
+                None => NeutralPacket::clone(args),
+                // A server without a handler is counted by Node all the same. Without its answer every such emit would wait
+                // for its timeout, and the answers of the others would come as an error.
+                Some(ServerFailure::NoHandler) => NeutralPacket {
+                    list: Bytes::from_static(b"[]"),
+                    attachments: Vec::new(),
+                },
+                Some(_) => return None,
+            },
         },
         _ => return None,
     })

@@ -1,0 +1,129 @@
+//! Waiting for the answers of other servers to one event.
+
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use serde::de::DeserializeOwned;
+
+use super::{super::partial::PartialAnswer, read::read_server_answers};
+use crate::{
+    Error, Result,
+    adapter::{AskedServers, NodeId, ServerAnswer},
+    time::after,
+};
+
+/// How long other servers are waited for, if the program does not say it.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Waits for the answers of other servers; see
+/// [`IoHandle::server_side_emit_with_ack`](crate::IoHandle::server_side_emit_with_ack).
+#[must_use = "the answers are lost unless the future is awaited"]
+pub struct ServerAcksFuture<T> {
+    wait: ServerWait,
+    answer: PhantomData<fn() -> T>,
+}
+
+enum ServerWait {
+    /// Taken when the future has ended.
+    Failed(Option<Error>),
+    /// Not polled yet.
+    Asked {
+        asked: Option<AskedServers>,
+        event: Box<str>,
+        since: Instant,
+        timeout: Duration,
+    },
+    Waiting {
+        answers: AnswersInTime,
+        event: Box<str>,
+    },
+}
+
+type AnswersInTime = Pin<Box<dyn Future<Output = (Vec<ServerAnswer>, Vec<NodeId>)> + Send>>;
+
+impl<T> ServerAcksFuture<T> {
+    /// The event has been sent. `None`: there is no other server.
+    pub(in crate::socket) fn new(asked: Option<AskedServers>, event: &str, since: Instant) -> Self {
+        Self {
+            wait: ServerWait::Asked {
+                asked,
+                event: event.into(),
+                since,
+                timeout: SERVER_TIMEOUT,
+            },
+            answer: PhantomData,
+        }
+    }
+
+    pub(in crate::socket) fn failed(error: Error) -> Self {
+        Self {
+            wait: ServerWait::Failed(Some(error)),
+            answer: PhantomData,
+        }
+    }
+
+    /// How long the other servers have to answer, from the emit on. Default 5 s. Without effect when it is polled already.
+    pub fn timeout(mut self, time: Duration) -> Self {
+        if let ServerWait::Asked { timeout, .. } = &mut self.wait {
+            *timeout = time;
+        }
+        self
+    }
+}
+
+impl<T: DeserializeOwned> Future for ServerAcksFuture<T> {
+    type Output = Result<Vec<(NodeId, Result<T>)>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let ServerWait::Asked {
+            asked,
+            event,
+            since,
+            timeout,
+        } = &mut self.wait
+        {
+            let Some(asked) = asked.take() else {
+                return Poll::Ready(Ok(Vec::new()));
+            };
+            let until = since.checked_add(*timeout);
+            let until = until.unwrap_or_else(|| after(*timeout));
+            self.wait = ServerWait::Waiting {
+                event: std::mem::take(event),
+                answers: Box::pin(asked.answers(until.into())),
+            };
+        }
+        let (event, (answers, missing)) = match &mut self.wait {
+            ServerWait::Waiting { answers, event } => {
+                let answers = ready!(answers.as_mut().poll(cx));
+                (std::mem::take(event), answers)
+            }
+            ServerWait::Failed(error) => {
+                return Poll::Ready(error.take().map_or(Ok(Vec::new()), Err));
+            }
+            ServerWait::Asked { .. } => return Poll::Ready(Ok(Vec::new())),
+        };
+        self.wait = ServerWait::Failed(None);
+        Poll::Ready(if missing.is_empty() {
+            Ok(read_server_answers(&answers, &event))
+        } else {
+            Err(PartialAnswer::new(missing)
+                .with_server_answers(answers, event)
+                .into_error())
+        })
+    }
+}
+
+impl<T> fmt::Debug for ServerAcksFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerAcksFuture").finish_non_exhaustive()
+    }
+}
+
+// No `T` is in it: the answers are read when all have arrived.
+impl<T> Unpin for ServerAcksFuture<T> {}
