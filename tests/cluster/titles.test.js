@@ -34,9 +34,16 @@ for (const [adapter, options, ensembles] of ADAPTERS) {
   for (const kinds of ensembles) {
     describe(`${adapter}: ${kinds.join(", ")}`, () => {
       let cluster, acting, second, clients, ids;
+      const heard = kinds.map(() => []);
       before(async () => {
-        cluster = await Cluster.start(kinds, { node: options });
+        cluster = await Cluster.start(kinds, { node: { requestsTimeout: 1_000, ...options } });
         [acting, second] = cluster.servers;
+        // koio-cluster has the same handlers; none of its servers answers "silent" in time.
+        cluster.servers.forEach((server, index) => {
+          server.io?.on("hello", (...args) => heard[index].push(args));
+          server.io?.on("kind", (answer) => answer("node"));
+          server.io?.on("silent", (answer) => index === 1 && answer("node"));
+        });
       });
       after(() => cluster?.stop());
       beforeEach(async () => {
@@ -247,6 +254,43 @@ for (const [adapter, options, ensembles] of ADAPTERS) {
       test("the acting server's own sockets are fetched", async () => {
         const sockets = await acting.fetch({ local: true });
         assert.deepEqual(sockets.map(({ id }) => id), [ids[0]]);
+      });
+
+      /** Has the acting server ask the others, in a form that both kinds have. */
+      async function askServers(event) {
+        if (acting.kind === "node") {
+          const late = ({ message, responses }) => ({ values: responses, error: message });
+          return acting.io.serverSideEmitWithAck(event).then((values) => ({ values }), late);
+        }
+        const { values, missing } = await acting.call("server ask", { timeout: 1_000 }, event);
+        const error = `timeout reached: only ${values.length} responses received out of ${values.length + missing.length}`;
+        return { values, ...(missing.length > 0 && { error }) };
+      }
+
+      test("an event to the other servers", async () => {
+        if (acting.kind === "node") acting.io.serverSideEmit("hello", "world", "last");
+        else await acting.call("server emit", {}, "hello", "world");
+        const arrived = async ({ kind, call }, index) => {
+          if (kind === "koio") heard[index].push(...(await call("heard")).map(({ args }) => args));
+          return heard[index].length > 0;
+        };
+        for (const index of [1, 2]) {
+          await within("the event", until(() => arrived(cluster.servers[index], index)));
+        }
+        await arrived(acting, 0);
+        assert.deepEqual(heard.map((all) => all.splice(0)), [[], [["world", "last"]], [["world", "last"]]]);
+      });
+
+      test("an event that the other servers answer", async () => {
+        const { values, error } = await askServers("kind");
+        assert.deepEqual([values.sort(), error], [kinds.slice(1).sort(), undefined]);
+      });
+
+      test("an event that one of the other servers does not answer", async () => {
+        const { values, error } = await askServers("silent");
+        const answers = second.kind === "node" ? ["node"] : [];
+        assert.deepEqual(values, answers);
+        assert.equal(error, `timeout reached: only ${answers.length} responses received out of 2`);
       });
 
       test("a server of Node's hears all rooms of all servers", async () => {
