@@ -272,13 +272,13 @@ pub mod cluster {
     #[cfg(feature = "nats")]
     #[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
     pub use crate::adapter::Nats;
-    #[cfg(feature = "redis")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-    pub use crate::adapter::Redis;
     pub use crate::adapter::{
         Broker, ClusterMessage as Message, Connecting, Departing, HandshakeView, Inbox, Lagging,
         MalformedMessage, Memory, NodeId, PublishError, Topic,
     };
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    pub use crate::adapter::{Redis, SubscriptionMode};
     pub use crate::socket::{PartialAnswer, RemoteSocket, ServerEvent};
 }
 

@@ -8,7 +8,7 @@ import { createClient } from "redis";
 import { until, within } from "../node/support/within.js";
 import { closeAll, connected, got, names } from "./support/clients.js";
 import { startRedis } from "./support/redis.js";
-import { koioServer, nodeServer } from "./support/servers.js";
+import { NAMESPACES, koioServer, nodeServer } from "./support/servers.js";
 
 // Each kind of server emits to, asks and moves the clients of each other kind.
 const DIRECTIONS = [
@@ -17,16 +17,20 @@ const DIRECTIONS = [
   ["koio", "another koio"],
 ];
 
-describe("one cluster", () => {
+describe("one cluster", () => oneCluster());
+describe("one sharded cluster", () => oneCluster("dynamic"));
+
+/** `sharded`: the subscription mode, if the cluster is. */
+function oneCluster(sharded) {
   let redis;
   const servers = {};
   const each = () => Object.values(servers);
 
   before(async () => {
     redis = await startRedis();
-    servers["another koio"] = await koioServer(redis.url);
-    servers.koio = await koioServer(redis.url);
-    servers.node = await nodeServer(redis.url);
+    servers["another koio"] = await koioServer(redis.url, { sharded });
+    servers.koio = await koioServer(redis.url, { sharded });
+    servers.node = await nodeServer(redis.url, { sharded });
     await servers.node.counted(3);
   });
   after(async () => {
@@ -203,14 +207,17 @@ describe("one cluster", () => {
   });
 
   test("Node counts a server of koio's once in each namespace, and knows its rooms", async () => {
-    assert.deepEqual(await servers.node.servers(), [3, 3, 3, 3]);
+    assert.deepEqual(await servers.node.servers(), NAMESPACES.map(() => 3));
+    // The sharded adapter does not have the call.
+    if (sharded) return;
     const socket = await connected(servers.koio, { room: "a room of koio's" });
     const rooms = await servers.node.io.of("/").adapter.allRooms();
     assert.equal(rooms.has("a room of koio's"), true);
     assert.equal(rooms.has(socket.id), true);
   });
 
-  test("an emitter without a server reaches koio's clients", async () => {
+  // There is no emitter for sharded publishing.
+  if (!sharded) test("an emitter without a server reaches koio's clients", async () => {
     const publisher = createClient({ url: redis.url });
     await publisher.connect();
     const emitter = new Emitter(publisher);
@@ -232,7 +239,7 @@ describe("one cluster", () => {
   });
 
   test("a server of Node that comes and goes is waited for and forgotten", async () => {
-    const third = await nodeServer(redis.url);
+    const third = await nodeServer(redis.url, { sharded });
     await third.counted(4);
     await connected(third, { room: "third" });
     assert.equal((await servers.koio.fetch({ to: ["third"] })).length, 1);
@@ -243,7 +250,7 @@ describe("one cluster", () => {
   });
 
   test("a server of koio's that comes and goes is counted by Node and forgotten", async () => {
-    const third = await koioServer(redis.url);
+    const third = await koioServer(redis.url, { sharded });
     await connected(third, { room: "fourth" });
     // It knows its peers at once, not with their next heartbeat.
     const early = Date.now();
@@ -266,7 +273,7 @@ describe("one cluster", () => {
       assert.equal(await server.call("alone"), false);
     }
   });
-});
+}
 
 describe("without Redis", () => {
   test("a server of koio's does not start, and says which Redis it means", async () => {

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    AckCollector, NeutralPacket, SocketView, Target,
+    AckCollector, NeutralPacket, OccupancyWatcher, SocketView, Target,
     cluster::{AskedServers, NodeId},
 };
 use crate::{
@@ -96,6 +96,16 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// namespace has any.
     fn has_room(&self, namespace: &str, room: &str) -> bool;
 
+    /// The namespaces that have a socket of this node, in no order (`/`: if it ever had one).
+    fn live_namespaces(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
+    /// From here on, `watcher` is told where this node has sockets. It has none yet.
+    fn watch_occupancy(&self, watcher: Arc<dyn OccupancyWatcher>) {
+        drop(watcher);
+    }
+
     /// Sends an event to the handlers of the other servers, for a namespace. It need not arrive.
     fn server_emit(&self, to: Destination<'_>, packet: NeutralPacket) {
         let _ = (to, packet);
@@ -115,6 +125,11 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// Since when the other nodes can't be heard, if that is so.
     fn alone_since(&self) -> Option<Instant> {
         None
+    }
+
+    /// Resolves when what other nodes send to the sockets of this one arrives, wherever those are at the call.
+    fn subscribed(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        Box::pin(ready(Ok(())))
     }
 
     /// The observers of this server.

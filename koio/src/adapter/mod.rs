@@ -7,6 +7,7 @@ mod ack_collector;
 #[allow(clippy::module_inception, reason = "the file of the trait `Adapter`")]
 mod adapter;
 mod cluster;
+mod occupancy;
 mod packet;
 mod rooms;
 mod selection;
@@ -18,8 +19,6 @@ pub(crate) use ack_collector::{AckCollector, AckOutcome, NoAnswer};
 pub(crate) use adapter::{Adapter, AskGuard, Destination, FetchFuture, Fetched};
 #[cfg(feature = "nats")]
 pub use cluster::Nats;
-#[cfg(feature = "redis")]
-pub use cluster::Redis;
 #[cfg(all(fuzzing, feature = "redis"))]
 pub use cluster::fuzz_node_wire;
 pub(crate) use cluster::{AskedServers, Cluster};
@@ -27,6 +26,9 @@ pub use cluster::{
     Broker, ClusterMessage, Connecting, Departing, Inbox, Lagging, MalformedMessage, Memory,
     NodeId, PublishError, Topic,
 };
+#[cfg(feature = "redis")]
+pub use cluster::{Redis, SubscriptionMode};
+pub(crate) use occupancy::OccupancyWatcher;
 pub(crate) use packet::NeutralPacket;
 pub(crate) use rooms::{NotJoined, Recipient, Rooms};
 pub(crate) use selection::Selection;

@@ -7,6 +7,7 @@
 use std::{
     borrow::Borrow,
     collections::{HashMap, HashSet},
+    fmt,
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -14,7 +15,7 @@ use std::{
 use foldhash::fast::RandomState;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{Selection, Target};
+use super::{OccupancyWatcher, Selection, Target};
 use crate::ids::{Room, SocketId};
 
 /// A member of rooms.
@@ -27,7 +28,16 @@ pub(crate) trait Recipient: Clone {
 ///
 /// The room of a socket's own id is not stored: a room name that is a member's id means that member.
 #[derive(Debug)]
-pub(crate) struct Rooms<M>(RwLock<RoomTable<M>>);
+pub(crate) struct Rooms<M> {
+    table: RwLock<RoomTable<M>>,
+    watched: Option<WatchedRooms>,
+}
+
+/// Who is told which rooms of a namespace have members.
+struct WatchedRooms {
+    namespace: Arc<str>,
+    watcher: Arc<dyn OccupancyWatcher>,
+}
 
 #[derive(Debug)]
 struct RoomTable<M> {
@@ -61,6 +71,14 @@ impl<M: Recipient> PartialEq for ById<M> {
 
 impl<M: Recipient> Eq for ById<M> {}
 
+impl fmt::Debug for WatchedRooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedRooms")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The members of a room, or of the namespace.
 type MemberList<M> = Arc<Vec<M>>;
 
@@ -93,30 +111,57 @@ pub(crate) enum NotJoined {
 
 impl<M> Default for Rooms<M> {
     fn default() -> Self {
-        Self(RwLock::new(RoomTable {
-            members: HashMap::default(),
-            all: MemberList::default(),
-            rooms: HashMap::new(),
-        }))
+        Self {
+            table: RwLock::new(RoomTable {
+                members: HashMap::default(),
+                all: MemberList::default(),
+                rooms: HashMap::new(),
+            }),
+            watched: None,
+        }
+    }
+}
+
+impl<M> Rooms<M> {
+    /// The rooms of this namespace. The watcher is told of each, if it wants to be.
+    pub(crate) fn watched(namespace: &Arc<str>, watcher: &Arc<dyn OccupancyWatcher>) -> Self {
+        let watched = watcher.watches_rooms().then(|| WatchedRooms {
+            namespace: Arc::clone(namespace),
+            watcher: Arc::clone(watcher),
+        });
+        Self {
+            watched,
+            ..Self::default()
+        }
+    }
+
+    /// A room has got its first member, or has lost its last. Without the lock: the watcher has one of its own.
+    fn changed(&self, room: &str) {
+        if let Some(watched) = &self.watched {
+            watched.watcher.changed(&watched.namespace, Some(room));
+        }
     }
 }
 
 impl<M: Recipient> Rooms<M> {
     fn read(&self) -> RwLockReadGuard<'_, RoomTable<M>> {
-        self.0.read()
+        self.table.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, RoomTable<M>> {
-        self.0.write()
+        self.table.write()
     }
 
     /// Adds a member, in no room but that of its own id.
     pub(crate) fn add(&self, member: M) {
+        let id = *member.id();
         let mut state = self.write();
         let at = append(&mut state.all, member.clone());
         state
             .members
             .insert(ById(member), MemberEntry { at, rooms: None });
+        drop(state);
+        self.changed(id.as_str());
     }
 
     /// Removes a member from the namespace and from its rooms, which are returned.
@@ -130,12 +175,18 @@ impl<M: Recipient> Rooms<M> {
             .rooms
             .map(|memberships| memberships.0)
             .unwrap_or_default();
+        let mut emptied = Vec::new();
         let left = memberships.into_iter().map(|membership| {
-            state.leave(&membership);
+            if state.leave(&membership) && self.watched.is_some() {
+                emptied.push(membership.room.clone());
+            }
             membership.room
         });
         let left = left.collect();
         state.shrink();
+        drop(state);
+        self.changed(id.as_str());
+        emptied.iter().for_each(|room| self.changed(room.as_str()));
         left
     }
 
@@ -155,13 +206,21 @@ impl<M: Recipient> Rooms<M> {
             return Err(NotJoined::TooMany);
         }
         let value = all.get(member.at).ok_or(NotJoined::Gone)?;
-        let at = append(rooms.entry(room.clone()).or_default(), value.clone());
+        let list = rooms.entry(room.clone()).or_default();
+        let is_first = list.is_empty();
+        let at = append(list, value.clone());
         let memberships = &mut member.rooms.get_or_insert_default().0;
         if memberships.is_empty() {
             // Most members are in one room; `Vec::push` alone would allocate space for four.
             memberships.reserve_exact(1);
         }
+        let is_new = is_first && self.watched.is_some();
+        let new = is_new.then(|| room.clone());
         memberships.push(Membership { room, at });
+        drop(state);
+        if let Some(room) = new {
+            self.changed(room.as_str());
+        }
         Ok(true)
     }
 
@@ -179,8 +238,12 @@ impl<M: Recipient> Rooms<M> {
         if memberships.0.is_empty() {
             member.rooms = None;
         }
-        state.leave(&membership);
+        let is_emptied = state.leave(&membership);
         state.shrink();
+        drop(state);
+        if is_emptied {
+            self.changed(room.as_str());
+        }
         true
     }
 
@@ -326,13 +389,15 @@ impl<M: Recipient> RoomTable<M> {
         }
     }
 
-    /// Removes a member from the list of a room. The last one moves to its index.
-    fn leave(&mut self, left: &Membership) {
+    /// Removes a member from the list of a room. The last one moves to its index. Returns whether nobody is in the room any
+    /// more.
+    fn leave(&mut self, left: &Membership) -> bool {
         let Some(list) = self.rooms.get_mut(&left.room) else {
-            return;
+            return false;
         };
         let moved = remove(list, left.at);
-        if list.is_empty() {
+        let is_emptied = list.is_empty();
+        if is_emptied {
             self.rooms.remove(&left.room);
         }
         if let Some(moved) = moved
@@ -343,6 +408,7 @@ impl<M: Recipient> RoomTable<M> {
         {
             its.at = left.at;
         }
+        is_emptied
     }
 
     /// Shrinks tables that are under a quarter full: amortised O(1) for each member that leaves.

@@ -85,6 +85,12 @@ impl Pattern {
         Ok(Some(pattern))
     }
 
+    /// Whether a path is a pattern, or no namespace at all.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
+    pub(crate) fn is_one(path: &str) -> bool {
+        path.contains(BRACES)
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             PathPart::Parameter { name, .. } => Some(name.as_str()),

@@ -238,6 +238,32 @@ impl IoHandle {
         Some(since.into_std())
     }
 
+    /// Resolves when what other nodes of a [cluster](crate::Io::cluster) send arrives for all sockets of this one, in whichever
+    /// namespaces and rooms they are at the call: at once, unless the broker subscribes some of those when they get their
+    /// first socket here. `cluster::Redis` does so for rooms if it is `sharded`, and `join` does not wait for it.
+    ///
+    /// ```
+    /// # use koio::{Context, Result, on};
+    /// #[on("join")]
+    /// async fn join(ctx: Context, room: String) -> Result<()> {
+    ///     ctx.socket().join(&room)?;
+    ///     // The answer says that events for the room come, from whichever server.
+    ///     ctx.io().cluster_subscribed().await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Code `cluster`: the broker does not confirm it within 5 s. The sockets are in their rooms all the same.
+    ///
+    /// # Cancel safety
+    /// Nothing depends on this wait.
+    pub async fn cluster_subscribed(&self) -> Result<()> {
+        match self.core.cluster() {
+            Some(cluster) => cluster.subscribed().await,
+            None => Ok(()),
+        }
+    }
+
     /// Ends the server in order:
     ///
     /// 1. New clients are refused (503). No further event is started: events that wait, and those that still come, are

@@ -12,7 +12,7 @@ use crate::{
     Result,
     adapter::{
         AckCollector, Adapter, AskGuard, Destination, FetchFuture, Fetched, NeutralPacket,
-        NoAnswer, Selection, SocketView, Target,
+        NoAnswer, OccupancyWatcher, Selection, SocketView, Target,
     },
     engine::{Fanout, NotQueued},
     ids::{Pattern, Room, SocketId},
@@ -184,6 +184,15 @@ impl Adapter for LocalNode<Socket> {
                 || namespace.rooms.has_room(room)
                 || SocketId::parse(room).is_some_and(is_socket)
         })
+    }
+
+    fn live_namespaces(&self) -> Vec<Arc<str>> {
+        self.live()
+    }
+
+    fn watch_occupancy(&self, watcher: Arc<dyn OccupancyWatcher>) {
+        // A node is watched by its cluster alone.
+        let _ = self.watcher.set(watcher);
     }
 
     fn observers(&self) -> &Observers {

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::recovery::{NamespaceLog, ServerRecovery};
 use crate::{
-    adapter::{Destination, Recipient, Rooms},
+    adapter::{Destination, OccupancyWatcher, Recipient, Rooms},
     ids::Pattern,
     observe::{Observation, Observers},
 };
@@ -30,10 +30,10 @@ pub(crate) struct LiveNamespace<M> {
 }
 
 impl<M> LiveNamespace<M> {
-    fn new(name: Arc<str>, log: Option<NamespaceLog>) -> Self {
+    fn new(name: Arc<str>, rooms: Rooms<M>, log: Option<NamespaceLog>) -> Self {
         Self {
             name,
-            rooms: Rooms::default(),
+            rooms,
             last_ack: AtomicU64::new(0),
             log: log.map(|log| Box::new(Mutex::new(log))),
         }
@@ -59,6 +59,8 @@ pub(crate) struct LocalNode<M> {
     pub(crate) observers: Observers,
     /// Set at the start, if clients may come back.
     pub(super) recovery: OnceLock<ServerRecovery<M, LiveNamespace<M>>>,
+    /// Set at the start, if other nodes depend on where this one has sockets.
+    pub(super) watcher: OnceLock<Arc<dyn OccupancyWatcher>>,
 }
 
 impl<M> LocalNode<M> {
@@ -68,6 +70,7 @@ impl<M> LocalNode<M> {
             namespaces: RwLock::default(),
             observers: Observers::default(),
             recovery: OnceLock::new(),
+            watcher: OnceLock::new(),
         }
     }
 
@@ -108,6 +111,13 @@ impl<M> LocalNode<M> {
         self.namespaces.read().keys().cloned().collect()
     }
 
+    /// A namespace has got its first socket, or has lost its last. Without the lock.
+    fn changed(&self, namespace: &Arc<str>) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.changed(namespace, None);
+        }
+    }
+
     /// Runs `add`, which makes a socket a member, with the namespace. The first socket creates it. The caller has
     /// checked that clients may connect to it.
     ///
@@ -124,11 +134,16 @@ impl<M> LocalNode<M> {
         let namespace = namespaces.entry(Arc::clone(&name)).or_insert_with(|| {
             is_new = true;
             let log = self.recovery.get().map(ServerRecovery::new_log);
-            Arc::new(LiveNamespace::new(Arc::clone(&name), log))
+            let rooms = match self.watcher.get() {
+                Some(watcher) => Rooms::watched(&name, watcher),
+                None => Rooms::default(),
+            };
+            Arc::new(LiveNamespace::new(Arc::clone(&name), rooms, log))
         });
         let added = add(Arc::clone(namespace));
         drop(namespaces);
         if is_new {
+            self.changed(&name);
             let namespace = &name;
             self.observers
                 .notify_added(|| Observation::NamespaceCreated { namespace });
@@ -152,6 +167,7 @@ impl<M: Recipient> LocalNode<M> {
         {
             namespaces.remove(&namespace.name);
             drop(namespaces);
+            self.changed(&namespace.name);
             let namespace = &namespace.name;
             self.observers
                 .notify_added(|| Observation::NamespaceRemoved { namespace });

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-import { createAdapter } from "@socket.io/redis-adapter";
+import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
 import { Adapter } from "socket.io-adapter";
 
@@ -12,18 +12,24 @@ import { until, within } from "../../node/support/within.js";
 import { redisClients } from "./redis.js";
 
 /** The namespaces of all servers. */
-export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b"];
+export const NAMESPACES = ["/", "/chat", "/ä b#c", "/a[1]*#b", "/a", "/a#b"];
+/** A family of more. */
+const VISITORS = /^\/visitors\/[^/]+$/;
 
 /**
- * A server of Node's with the stock adapter: `client` is the package that it speaks to Redis with, the rest are options of the
- * adapter.
+ * A server of Node's with the stock adapter: `client` is the package that it speaks to Redis with, `sharded` the subscription
+ * mode of the adapter's sharded form, the rest are options of the adapter.
  */
-export async function nodeServer(url, { client, ...options } = {}) {
+export async function nodeServer(url, { client, sharded, ...options } = {}) {
   const http = createServer();
   const io = new Server(http);
   const [pub, sub] = await redisClients(url, client);
-  io.adapter(createAdapter(pub, sub, options));
-  for (const name of NAMESPACES) {
+  io.adapter(
+    sharded
+      ? createShardedAdapter(pub, sub, { channelPrefix: options.key ?? "socket.io", subscriptionMode: sharded })
+      : createAdapter(pub, sub, options),
+  );
+  for (const name of [...NAMESPACES, VISITORS]) {
     io.of(name).on("connection", (socket) => {
       const { room, data } = socket.handshake.auth;
       if (room) socket.join(room);
@@ -101,8 +107,10 @@ export async function nodeServer(url, { client, ...options } = {}) {
 }
 
 /** A server of koio's (src/bin/koio-cluster). */
-export async function koioServer(url, { key, alone } = {}) {
-  const env = { REDIS_URL: url, ...(key && { KEY: key }), ...(alone && { START_ALONE: "1" }) };
+export async function koioServer(url, { key, alone, sharded } = {}) {
+  const options = { KEY: key, START_ALONE: alone && "1", SHARDED: sharded };
+  const given = Object.entries(options).filter(([, value]) => value);
+  const env = { REDIS_URL: url, ...Object.fromEntries(given) };
   const process = await start("koio-cluster", [], /^listening on (http:.*)$/, env);
   const address = process.match[1];
   const control = await connect(`${address}/control`, "websocket", { lasting: true });

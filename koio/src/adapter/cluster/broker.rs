@@ -55,6 +55,15 @@ pub trait Broker: Send + Sync + 'static {
         message: &ClusterMessage,
     ) -> std::result::Result<(), PublishError>;
 
+    /// Resolves when what other nodes publish for all sockets of the server arrives, in whichever namespaces and rooms they are
+    /// at the call. By default it does as soon as the server has joined.
+    ///
+    /// # Errors
+    /// It may not be so. The server goes on.
+    fn subscribed(&self) -> Connecting<'_> {
+        Box::pin(ready(Ok(())))
+    }
+
     /// A server leaves: it has shut down, or was dropped. Nothing is published by it any more, and its inbox takes
     /// nothing. Called once for each server.
     fn leave(&self, node: &NodeId);
@@ -69,7 +78,7 @@ pub trait Broker: Send + Sync + 'static {
 /// The future of [`Broker::left`].
 pub type Departing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// The future of [`Broker::connect`].
+/// The future of [`Broker::connect`] and [`Broker::subscribed`].
 pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// Which nodes a message is for.

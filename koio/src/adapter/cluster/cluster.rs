@@ -20,7 +20,7 @@ use super::{
     },
     asked_servers::AskedServers,
     awaited::AwaitedNodes,
-    broker::{Broker, Departing, Topic},
+    broker::{Broker, Connecting, Departing, Topic},
     inbox::{CountFuture, Inbox},
     message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
@@ -353,6 +353,10 @@ impl Adapter for Cluster {
 
     fn alone_since(&self) -> Option<Instant> {
         self.inbox.alone_since()
+    }
+
+    fn subscribed(&self) -> Connecting<'_> {
+        self.broker.subscribed()
     }
 
     fn observers(&self) -> &Observers {

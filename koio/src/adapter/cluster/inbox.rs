@@ -12,8 +12,12 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{super::Adapter, message::ClusterMessage, node::NodeId};
-use crate::wire;
+use super::{
+    super::{Adapter, OccupancyWatcher},
+    message::ClusterMessage,
+    node::NodeId,
+};
+use crate::{ids::Room, wire};
 
 /// The most messages that may wait.
 const MAX_MESSAGES: usize = 8_192;
@@ -207,6 +211,28 @@ impl Inbox {
     pub(super) fn has_room(&self, namespace: &str, room: &str) -> bool {
         let local = self.0.local.get().and_then(Weak::upgrade);
         local.is_some_and(|local| local.has_room(namespace, room))
+    }
+
+    /// The namespaces that have a socket of this node.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
+    pub(super) fn live_namespaces(&self) -> Vec<Arc<str>> {
+        let local = self.0.local.get().and_then(Weak::upgrade);
+        local.map_or_else(Vec::new, |local| local.live_namespaces())
+    }
+
+    /// The rooms of a namespace that have a socket of this node, those of its sockets' ids included.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
+    pub(super) fn rooms(&self, namespace: &str) -> Vec<Room> {
+        let local = self.0.local.get().and_then(Weak::upgrade);
+        local.map_or_else(Vec::new, |local| local.rooms(namespace))
+    }
+
+    /// From here on, `watcher` is told where this node has sockets.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
+    pub(super) fn watch_occupancy(&self, watcher: Arc<dyn OccupancyWatcher>) {
+        if let Some(local) = self.0.local.get().and_then(Weak::upgrade) {
+            local.watch_occupancy(watcher);
+        }
     }
 
     /// Queues what the broker says of itself, which is seldom. Beyond the bounds it is left out.

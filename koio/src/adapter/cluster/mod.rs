@@ -57,6 +57,8 @@ pub use message::ClusterMessage;
 #[cfg(feature = "nats")]
 pub use nats::Nats;
 pub use node::NodeId;
+#[cfg(feature = "redis")]
+pub use node_wire::SubscriptionMode;
 #[cfg(all(fuzzing, feature = "redis"))]
 pub use node_wire::fuzz_node_wire;
 #[cfg(feature = "redis")]

@@ -1,12 +1,13 @@
 //! A server that joins the cluster of `REDIS_URL`, for the tests with servers of Node. A client tells it what to do with the
 //! cluster; each event is one call of koio's. `KEY` is the prefix of its channels; with `START_ALONE` it starts without Redis.
+//! `SHARDED` is the subscription mode of a sharded cluster.
 //! koio says where it listens.
 
 mod server_side;
 
 use std::time::Duration;
 
-use koio::cluster::{PartialAnswer, Redis, RemoteSocket};
+use koio::cluster::{PartialAnswer, Redis, RemoteSocket, SubscriptionMode};
 use koio::emit::Emit;
 use koio::{Auth, Bytes, Context, Error, Io, Namespace, Result, Socket, handlers, on};
 use serde::{Deserialize, Serialize};
@@ -103,7 +104,11 @@ async fn emit_binary(ctx: Context, whom: Whom, event: String, value: Bytes) -> R
 
 #[on("join", ns = "/control")]
 async fn join(ctx: Context, whom: Whom, room: String) -> Result<()> {
-    whom.emit(&ctx).sockets_join(room)
+    whom.emit(&ctx).sockets_join(room)?;
+    match ctx.io().alone_since() {
+        Some(_) => Ok(()),
+        None => ctx.io().cluster_subscribed().await,
+    }
 }
 
 #[on("leave", ns = "/control")]
@@ -219,6 +224,13 @@ async fn main() -> Result<()> {
     if env("START_ALONE").is_some() {
         redis = redis.start_alone();
     }
+    if let Some(mode) = env("SHARDED") {
+        redis = redis.sharded().subscription_mode(match &*mode {
+            "static" => SubscriptionMode::Static,
+            "dynamic-private" => SubscriptionMode::DynamicPrivate,
+            _ => SubscriptionMode::Dynamic,
+        });
+    }
     let plain = || Namespace::new().handlers(handlers![connected, tell_others]);
     let control = Namespace::new().handlers(handlers![
         emit,
@@ -241,6 +253,8 @@ async fn main() -> Result<()> {
         .namespace("/ä b#c", server_side::handled(plain()))
         .namespace("/visitors/{id}", plain())
         .namespace("/a[1]*#b", plain())
+        .namespace("/a", plain())
+        .namespace("/a#b", plain())
         .cluster(redis)
         .listen("127.0.0.1:0")
         .await

@@ -6,15 +6,11 @@
 
 /// A text in which Redis finds nothing but itself when it reads it as a pattern. (Node does not escape: a namespace
 /// `/a[1]` hears nothing there.)
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '*' | '?' | '[' | ']' | '\\') {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
+pub(super) fn escaped(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().flat_map(|character| {
+        let is_special = matches!(character, '*' | '?' | '[' | ']' | '\\');
+        is_special.then_some('\\').into_iter().chain([character])
+    })
 }
 
 /// What `P#N#` and `P#N#<room>#`, without `P#` and the last `#`, may mean: namespace and room, or a namespace and no room.
@@ -40,6 +36,7 @@ mod tests {
 
     #[test]
     fn glob_characters_are_escaped() {
+        let escaped = |text| escaped(text).collect::<String>();
         assert_eq!(escaped("/plain-ü^x"), "/plain-ü^x");
         assert_eq!(escaped(r"/a[1]*?\"), r"/a\[1\]\*\?\\");
     }

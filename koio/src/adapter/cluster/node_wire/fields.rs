@@ -296,6 +296,8 @@ pub(super) fn opts(value: &RawValue) -> Result<Option<NodeOpts>, NodeWireError> 
         except: Option<&'a RawValue>,
         #[serde(borrow)]
         flags: Option<FlagFields<'a>>,
+        #[serde(borrow)]
+        koio: Option<&'a RawValue>,
     }
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -326,6 +328,7 @@ pub(super) fn opts(value: &RawValue) -> Result<Option<NodeOpts>, NodeWireError> 
         // A cast to the nearest: what is negative or NaN becomes 0.
         timeout: timeout.map(|ms: f64| ms as u64),
         expect_single_response: flags.expect_single_response.is_some_and(is_true),
+        only_for_node: read.koio.is_some_and(is_true),
     }))
 }
 

@@ -86,6 +86,8 @@ pub(in crate::adapter::cluster) struct NodeOpts {
     pub(in crate::adapter::cluster) timeout: Option<u64>,
     /// One socket is asked, and its answer is not put into a list.
     pub(in crate::adapter::cluster) expect_single_response: bool,
+    /// It is for servers of Node only: koio's have heard the same in koio's words.
+    pub(in crate::adapter::cluster) only_for_node: bool,
 }
 
 /// One socket of a server.

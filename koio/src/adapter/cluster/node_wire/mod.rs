@@ -29,5 +29,5 @@ pub use fuzzing::fuzz_node_wire;
 pub(in crate::adapter::cluster) use message::{
     NodeIncoming, NodeMessage, NodeOpts, NodeOutgoing, NodeSocket,
 };
-pub(in crate::adapter::cluster) use names::SubscriptionMode;
+pub use names::SubscriptionMode;
 pub(in crate::adapter::cluster) use node_codec::NodeWire;

@@ -1,16 +1,25 @@
 //! The names that a server and its channels have; `channels` says how they are made.
 
+use super::channels::escaped;
 use crate::{ids::Room, wire::Packer};
 
-/// Which rooms have a channel of their own, in the sharded form. All servers of a cluster must use the same mode.
+/// Which rooms have a channel of their own in a cluster with [sharded](super::super::Redis::sharded) publishing: the
+/// `subscriptionMode` of Node's `createShardedAdapter`.
+///
+/// An event for one such room alone reaches the servers that have sockets in it, and no others. Everything else reaches all
+/// servers with the namespace. All servers of a cluster must use the same mode: what one publishes on the channel of a
+/// room, one of another mode does not hear.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::adapter::cluster) enum SubscriptionMode {
-    /// Those that are not named like a socket.
+#[non_exhaustive]
+pub enum SubscriptionMode {
+    /// Node's `dynamic`, the default: every room but those of sockets' own ids. (What counts is the length of the name, as in
+    /// Node: one of 20 characters has no channel.)
     #[default]
     Dynamic,
-    /// None.
+    /// Node's `static`: no room. Two subscriptions for each namespace, and each server gets every event of it.
     Static,
-    /// All.
+    /// Node's `dynamic-private`: every room, those of sockets' own ids among them, so that there is a subscription for each
+    /// socket. For many private messages between many servers.
     DynamicPrivate,
 }
 
@@ -25,6 +34,11 @@ pub(super) struct Names {
 }
 
 impl SubscriptionMode {
+    /// Whether any room has.
+    pub(super) fn has_channels(self) -> bool {
+        self != Self::Static
+    }
+
     pub(super) fn has_channel(self, room: &str) -> bool {
         /// Of a socket's id, in JavaScript's units.
         const ID: usize = 20;
@@ -50,6 +64,28 @@ impl Names {
 
     pub(super) fn broadcasts(&self, namespace: &str) -> String {
         format!("{}#{namespace}#", self.prefix)
+    }
+
+    /// Matches `P#N#`, and the channel of each room.
+    pub(super) fn broadcast_pattern<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = char> + 'a {
+        let parts = [&*self.prefix, "#", namespace, "#"];
+        parts.into_iter().flat_map(escaped).chain(['*'])
+    }
+
+    pub(super) fn is_broadcast_pattern(&self, pattern: &[u8], namespace: &str) -> bool {
+        // What most names are: nothing in them is escaped.
+        let rest = pattern
+            .strip_prefix(self.prefix.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"#"))
+            .and_then(|rest| rest.strip_prefix(namespace.as_bytes()));
+        if rest == Some(b"#*") {
+            return true;
+        }
+        let pattern = str::from_utf8(pattern).unwrap_or_default();
+        pattern.chars().eq(self.broadcast_pattern(namespace))
     }
 
     /// Also a server's own channel, in the sharded form.

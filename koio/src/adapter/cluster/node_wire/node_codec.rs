@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     super::redis_channel::RedisChannel,
-    channels::escaped,
+    channels::meanings,
     classic,
     error::NodeWireError,
     message::{NodeIncoming, NodeMessage, NodeOutgoing},
@@ -58,19 +58,33 @@ impl NodeWire {
     /// so that a server is counted when it can answer. It is unsubscribed first.
     pub(in crate::adapter::cluster) fn subscriptions(&self, namespace: &str) -> Vec<RedisChannel> {
         let names = &*self.names;
-        match self.dialect {
+        let broadcasts = match self.dialect {
             Dialect::Classic => {
-                let pattern = escaped(&names.broadcasts(namespace)) + "*";
-                vec![
-                    RedisChannel::Pattern(pattern.into()),
-                    RedisChannel::Plain(names.responses(namespace).into()),
-                    RedisChannel::Plain(names.own_responses(namespace).into()),
-                    self.counted(namespace),
-                ]
+                let pattern: String = names.broadcast_pattern(namespace).collect();
+                Some(RedisChannel::Pattern(pattern.into()))
             }
+            Dialect::Sharded(_) => None,
+        };
+        let answers = self.answers(namespace);
+        let counted = self.counted(namespace);
+        broadcasts
+            .into_iter()
+            .chain(answers)
+            .chain([counted])
+            .collect()
+    }
+
+    /// The channels on which answers to this server come: some of its [`subscriptions`](Self::subscriptions).
+    pub(in crate::adapter::cluster) fn answers(&self, namespace: &str) -> Vec<RedisChannel> {
+        let names = &*self.names;
+        match self.dialect {
+            Dialect::Classic => vec![
+                RedisChannel::Plain(names.responses(namespace).into()),
+                RedisChannel::Plain(names.own_responses(namespace).into()),
+            ],
             Dialect::Sharded(_) => {
                 let own = names.room_channel(namespace, &names.uid);
-                vec![RedisChannel::Shard(own.into()), self.counted(namespace)]
+                vec![RedisChannel::Shard(own.into())]
             }
         }
     }
@@ -90,11 +104,53 @@ impl NodeWire {
         namespace: &str,
         room: &str,
     ) -> Option<RedisChannel> {
-        let has_one = match self.dialect {
+        self.has_channel(room)
+            .then(|| RedisChannel::Shard(self.names.room_channel(namespace, room).into()))
+    }
+
+    /// Whether there are rooms that have a channel of their own.
+    pub(in crate::adapter::cluster) fn has_room_channels(&self) -> bool {
+        match self.dialect {
+            Dialect::Classic => false,
+            Dialect::Sharded(mode) => mode.has_channels(),
+        }
+    }
+
+    /// Whether a room has a channel of its own.
+    pub(in crate::adapter::cluster) fn has_channel(&self, room: &str) -> bool {
+        match self.dialect {
             Dialect::Classic => false,
             Dialect::Sharded(mode) => mode.has_channel(room),
-        };
-        has_one.then(|| RedisChannel::Shard(self.names.room_channel(namespace, room).into()))
+        }
+    }
+
+    /// The namespaces and rooms whose channel this is, in the sharded form: both may have a `#` in them, so there may be
+    /// several. The room is empty for the channel of all servers of a namespace, and this server's uid for its own.
+    pub(in crate::adapter::cluster) fn meanings<'a>(
+        &self,
+        channel: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let rest = self.names.rest(channel, "");
+        rest.into_iter().flat_map(meanings)
+    }
+
+    /// Whether the pattern by which a broadcast came is the one that is subscribed for its namespace. Those of `/a` and
+    /// `/a#b` both fit the channels of `/a#b`, and those of rooms of `/a` that begin with `b`.
+    pub(in crate::adapter::cluster) fn is_pattern_of(
+        &self,
+        namespace: &str,
+        pattern: &[u8],
+    ) -> bool {
+        self.names.is_broadcast_pattern(pattern, namespace)
+    }
+
+    /// A channel of koio's own, of the kind that this codec uses: servers of different kinds, which do not hear each other's
+    /// events, do not hear each other there either.
+    pub(in crate::adapter::cluster) fn channel_of_koio(&self, name: Arc<str>) -> RedisChannel {
+        match self.dialect {
+            Dialect::Classic => RedisChannel::Plain(name),
+            Dialect::Sharded(_) => RedisChannel::Shard(name),
+        }
     }
 
     /// Writes a message for the servers with this namespace. `to`: for an answer, the server that asked.

@@ -139,7 +139,7 @@ impl NodeWriter {
     }
 
     pub(super) fn bare_opts(&mut self, opts: &NodeOpts, with_flags: bool) {
-        self.map(2 + usize::from(with_flags));
+        self.map(2 + usize::from(with_flags) + usize::from(opts.only_for_node));
         self.key("rooms");
         self.rooms(&opts.rooms);
         self.key("except");
@@ -147,6 +147,10 @@ impl NodeWriter {
         if with_flags {
             self.key("flags");
             self.flags(opts);
+        }
+        if opts.only_for_node {
+            self.key("koio");
+            self.bool(true);
         }
         self.end_map();
     }

@@ -159,16 +159,24 @@ impl RedisConnection {
     }
 
     /// Takes channels out of those that are subscribed, in this order.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "the channels of a node stay the same")
-    )]
     pub(in crate::adapter::cluster) fn unsubscribe(
         &self,
         channels: impl IntoIterator<Item = RedisChannel>,
     ) {
         self.0.subscriptions.lock().remove(channels);
         self.0.changed.notify_one();
+    }
+
+    /// The channels that are subscribed, or are to be.
+    pub(in crate::adapter::cluster) fn subscriptions(&self) -> Vec<RedisChannel> {
+        self.0.subscriptions.lock().wanted()
+    }
+
+    /// Whether Redis has confirmed all subscriptions.
+    pub(in crate::adapter::cluster) fn is_subscribed(&self) -> bool {
+        let wanted = self.0.subscriptions.lock().last();
+        let listening = self.0.listening.borrow();
+        listening.is_up && listening.confirmed >= wanted
     }
 
     /// Ready when Redis has confirmed all subscriptions that were asked for before this call.

@@ -7,8 +7,8 @@ pub(in crate::adapter::cluster) trait RedisEvents:
     Send + Sync + 'static
 {
     /// A message on a channel that is subscribed, in the order of arrival. One that fits several subscriptions comes once
-    /// for each.
-    fn message(&self, channel: Bytes, payload: Bytes);
+    /// for each; `pattern` is the one, if it is a pattern.
+    fn message(&self, channel: Bytes, pattern: Option<Bytes>, payload: Bytes);
 
     /// All subscriptions are confirmed: for the first time, or again after [`down`](Self::down).
     fn up(&self);

@@ -79,7 +79,7 @@ impl Subscriber {
         let (events, heard) = (Arc::clone(&self.events), Arc::clone(&self.heard));
         let probe_channel = self.probe_channel.name().to_owned();
         move |push: PushInfo| {
-            let Some((channel, payload)) = message(push) else {
+            let Some((channel, pattern, payload)) = message(push) else {
                 return;
             };
             // A load first, so that a busy connection does not write to the memory that both tasks share.
@@ -87,7 +87,7 @@ impl Subscriber {
                 heard.store(true, Ordering::Relaxed);
             }
             if channel != probe_channel.as_bytes() {
-                events.message(channel, payload);
+                events.message(channel, pattern, payload);
             }
         }
     }
@@ -125,6 +125,7 @@ impl Subscriber {
                     self.probe_interval
                 ),
             };
+            self.subscriptions.lock().lost();
             self.listening.send_modify(|listening| {
                 listening.is_up = false;
                 listening.cause = Some(cause.as_str().into());
@@ -240,21 +241,17 @@ async fn result(probe: &mut Option<oneshot::Receiver<bool>>) -> bool {
     }
 }
 
-/// The channel and the payload, if this is a message.
-fn message(push: PushInfo) -> Option<(Bytes, Bytes)> {
-    let mut parts = match push.kind {
-        PushKind::Message | PushKind::SMessage => push.data.into_iter(),
-        PushKind::PMessage => {
-            let mut parts = push.data.into_iter();
-            let _pattern = parts.next();
-            parts
-        }
+/// The channel, the pattern that it fits, and the payload, if this is a message.
+fn message(push: PushInfo) -> Option<(Bytes, Option<Bytes>, Bytes)> {
+    let mut parts = push.data.into_iter().map(|part| match part {
+        Value::BulkString(bytes) => Some(Bytes::from(bytes)),
+        _ => None,
+    });
+    let mut next = || parts.next().flatten();
+    let pattern = match push.kind {
+        PushKind::Message | PushKind::SMessage => None,
+        PushKind::PMessage => Some(next()?),
         _ => return None,
     };
-    match (parts.next(), parts.next()) {
-        (Some(Value::BulkString(channel)), Some(Value::BulkString(payload))) => {
-            Some((channel.into(), payload.into()))
-        }
-        _ => None,
-    }
+    Some((next()?, pattern, next()?))
 }

@@ -7,13 +7,16 @@ use super::super::redis_channel::RedisChannel;
 /// The channels that a node wants to hear, in the order in which they were asked for, and which of them have changed
 /// since the connection was told last.
 ///
-/// Every change has a number. A channel that changes twice before the connection is told is told once, with its last
-/// change, so what waits is bounded by the number of channels.
+/// Every change has a number. A channel that changes back before the connection is told has not changed, and a connection that
+/// is told everything anyway is told of no change. So what waits is bounded by the channels that are wanted and those that
+/// the connection has, however many came and went.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     wanted: NumberedChannels,
     changed: NumberedChannels,
     changes: u64,
+    /// Whether a connection was told all channels, and is there still.
+    is_told: bool,
 }
 
 #[derive(Debug, Default)]
@@ -58,14 +61,27 @@ impl Subscriptions {
 
     fn change(&mut self, channel: &RedisChannel) -> u64 {
         self.changes += 1;
-        self.changed.remove(channel);
-        self.changed.insert(channel.clone(), self.changes);
+        // What is there already is the opposite change.
+        if self.is_told && !self.changed.remove(channel) {
+            self.changed.insert(channel.clone(), self.changes);
+        }
         self.changes
+    }
+
+    /// The connection that was told is gone.
+    pub(super) fn lost(&mut self) {
+        self.is_told = false;
+        self.changed = NumberedChannels::default();
     }
 
     /// The number of the last change.
     pub(super) fn last(&self) -> u64 {
         self.changes
+    }
+
+    /// The channels that are wanted, in their order.
+    pub(super) fn wanted(&self) -> Vec<RedisChannel> {
+        self.wanted.channels.values().cloned().collect()
     }
 
     /// How many channels are wanted.
@@ -94,7 +110,8 @@ impl Subscriptions {
     /// What a new connection must be told.
     pub(super) fn take_all(&mut self) -> SubscriptionChanges {
         self.changed = NumberedChannels::default();
-        let wanted = self.wanted.channels.values().cloned();
+        self.is_told = true;
+        let wanted = self.wanted().into_iter();
         SubscriptionChanges {
             changes: wanted.map(SubscriptionChange::Subscribe).collect(),
             last: self.changes,
@@ -122,6 +139,13 @@ mod tests {
         RedisChannel::Plain(name.into())
     }
 
+    /// With a connection that was told all channels.
+    fn told() -> Subscriptions {
+        let mut subscriptions = Subscriptions::default();
+        subscriptions.take_all();
+        subscriptions
+    }
+
     fn subscribe(name: &str) -> SubscriptionChange {
         SubscriptionChange::Subscribe(channel(name))
     }
@@ -132,7 +156,7 @@ mod tests {
 
     #[test]
     fn changes_are_told_once_in_their_order() {
-        let mut subscriptions = Subscriptions::default();
+        let mut subscriptions = told();
         subscriptions.add([channel("b"), channel("a")]);
         subscriptions.add([channel("b"), channel("c")]);
         let told = subscriptions.take_changes();
@@ -145,15 +169,40 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_that_changes_twice_is_told_once_behind_the_others() {
-        let mut subscriptions = Subscriptions::default();
+    fn a_channel_that_changes_back_is_not_told() {
+        let mut subscriptions = told();
         subscriptions.add([channel("a"), channel("b")]);
         subscriptions.take_changes();
         subscriptions.remove([channel("a")]);
         subscriptions.remove([channel("b"), channel("unknown")]);
-        subscriptions.add([channel("a")]);
+        subscriptions.add([channel("a"), channel("c")]);
+        subscriptions.remove([channel("c")]);
         let told = subscriptions.take_changes();
-        assert_eq!(told.changes, [unsubscribe("b"), subscribe("a")]);
+        assert_eq!(told.changes, [unsubscribe("b")]);
+        assert_eq!(told.last, subscriptions.last());
+        subscriptions.remove([channel("a")]);
+        assert_eq!(subscriptions.take_changes().changes, [unsubscribe("a")]);
+    }
+
+    #[test]
+    fn channels_that_come_and_go_leave_nothing_behind() {
+        let mut subscriptions = Subscriptions::default();
+        for phase in ["before the first connection", "with it", "behind its loss"] {
+            subscriptions.add([channel("stays")]);
+            for number in 0..1_000 {
+                let channel = channel(&number.to_string());
+                subscriptions.add([channel.clone()]);
+                subscriptions.remove([channel]);
+            }
+            assert_eq!(subscriptions.changed.channels.len(), 0, "{phase}");
+            assert_eq!(subscriptions.changed.numbers.len(), 0, "{phase}");
+            if phase == "with it" {
+                subscriptions.remove([channel("stays")]);
+                subscriptions.lost();
+            } else {
+                assert_eq!(subscriptions.take_all().changes, [subscribe("stays")]);
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
         inbox::Inbox,
         message::ClusterMessage,
         node::NodeId,
+        node_wire::SubscriptionMode,
         publish_queue::PublishLimits,
         redis::{RedisConnection, RedisOptions, RedisUnreachable},
         redis_channel::RedisChannel,
@@ -20,7 +21,7 @@ use super::{
 use crate::{Error, Result};
 
 /// Joins servers through Redis, by its publish and subscribe: servers of koio's, and servers of Node with
-/// `@socket.io/redis-adapter` (8.0 or newer).
+/// `@socket.io/redis-adapter` (8.0 or newer; with its sharded form if this one is [`sharded`](Self::sharded)).
 ///
 /// ```no_run
 /// # use koio::{Io, Result, cluster::Redis};
@@ -42,7 +43,8 @@ use crate::{Error, Result};
 /// # Beside servers of Node
 ///
 /// Emits, `fetch_sockets`, `emit_with_acks`, `sockets_join`, `sockets_leave` and `disconnect_sockets` mean the sockets of both,
-/// in namespaces that are declared by their names. Namespaces of a pattern are shared among koio's servers only.
+/// in namespaces that are declared by their names and, while they have clients here, in those of a pattern. Emits to a whole family of
+/// namespaces reach koio's servers only.
 ///
 /// A Node server has no name that others know: where it is missing from an answer, it is called `a server of another kind`. Its
 /// clients' answers to `emit_with_acks` come without ids, as [`SocketId::UNKNOWN`](crate::SocketId::UNKNOWN). Ids of its sockets
@@ -58,6 +60,8 @@ pub struct Redis {
     url: String,
     key: String,
     alone: bool,
+    is_sharded: bool,
+    mode: Option<SubscriptionMode>,
     limits: PublishLimits,
     node: OnceLock<Arc<RedisNode>>,
 }
@@ -70,6 +74,8 @@ impl Redis {
             url: url.into(),
             key: "socket.io".to_owned(),
             alone: false,
+            is_sharded: false,
+            mode: None,
             limits: PublishLimits::default(),
             node: OnceLock::new(),
         }
@@ -91,6 +97,40 @@ impl Redis {
         self
     }
 
+    /// Publishes by sharded channels, as servers of Node with `createShardedAdapter` do, instead of plain ones: a server gets
+    /// what is for a single room only while it has sockets in it. Redis 7 or newer.
+    ///
+    /// All servers of a cluster do the same: sharded ones and others do not hear each other, whatever their
+    /// [`key`](Self::key). Which rooms have channels says [`subscription_mode`](Self::subscription_mode).
+    ///
+    /// A room is subscribed when its first socket here joins it, and `join` does not wait for Redis, as Node's does not. So what another
+    /// server sends to that room alone in the moment behind does not reach it; what this server sends does. A handler that can't have
+    /// that waits for [`IoHandle::cluster_subscribed`](crate::IoHandle::cluster_subscribed).
+    ///
+    /// ```
+    /// use koio::cluster::{Redis, SubscriptionMode};
+    ///
+    /// let redis = Redis::new("redis://127.0.0.1:6379").sharded();
+    /// // The default is that of Node.
+    /// let same = Redis::new("redis://127.0.0.1:6379")
+    ///     .sharded()
+    ///     .subscription_mode(SubscriptionMode::Dynamic);
+    /// ```
+    #[must_use]
+    pub fn sharded(mut self) -> Self {
+        self.is_sharded = true;
+        self
+    }
+
+    /// Which rooms have channels of their own in a [`sharded`](Self::sharded) cluster: the option `subscriptionMode` of Node's
+    /// adapter. Default [`SubscriptionMode::Dynamic`]. The same on all servers of a cluster. Without `sharded` a server does
+    /// not start.
+    #[must_use]
+    pub fn subscription_mode(mut self, mode: SubscriptionMode) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
     /// How many messages may wait to be published, and how many bytes of them. Default 8,192 and 64 MiB; neither is zero.
     /// What does not fit is lost for the other nodes and counted
     /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
@@ -101,7 +141,8 @@ impl Redis {
     }
 
     fn node(&self) -> &Arc<RedisNode> {
-        let node = || Arc::new(RedisNode::new(self.key.clone()));
+        let sharded = self.is_sharded.then(|| self.mode.unwrap_or_default());
+        let node = || Arc::new(RedisNode::new(self.key.clone(), sharded));
         self.node.get_or_init(node)
     }
 
@@ -109,7 +150,11 @@ impl Redis {
         let name = NodeId::random()
             .map_err(|_| Error::setup("the operating system has no randomness to give"))?;
         let probe = format!("{}-koio-probe#{name}#", self.key);
-        let mut options = RedisOptions::new(&*self.url, RedisChannel::Plain(probe.into()));
+        let probe = match self.is_sharded {
+            true => RedisChannel::Shard(probe.into()),
+            false => RedisChannel::Plain(probe.into()),
+        };
+        let mut options = RedisOptions::new(&*self.url, probe);
         options.limits = self.limits;
         Ok(options)
     }
@@ -155,6 +200,12 @@ impl Broker for Redis {
                 return Err(Error::setup(problem));
             }
         }
+        if let (Some(mode), false) = (self.mode, self.is_sharded) {
+            let problem = format!(
+                "`subscription_mode` of `Redis` ({mode:?}) is for `.sharded()`, which was not called"
+            );
+            return Err(Error::setup(problem));
+        }
         if self.key.is_empty() {
             return Err(Error::setup("`key` of `Redis` is empty"));
         }
@@ -185,6 +236,10 @@ impl Broker for Redis {
         self.node().publish(topic, message)
     }
 
+    fn subscribed(&self) -> Connecting<'_> {
+        Box::pin(async { self.node().subscribed().await.map_err(unusable) })
+    }
+
     fn leave(&self, _: &NodeId) {
         self.node().leave();
     }
@@ -209,5 +264,21 @@ impl fmt::Debug for Redis {
         f.debug_struct("Redis")
             .field("key", &self.key)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_without_sharded_publishing_is_refused_at_the_start() {
+        let redis = || Redis::new("redis://127.0.0.1").subscription_mode(SubscriptionMode::Static);
+        let error = redis().check().unwrap_err().to_string();
+        assert!(
+            error.contains("`subscription_mode` of `Redis` (Static) is for `.sharded()`"),
+            "{error}"
+        );
+        assert!(redis().sharded().check().is_ok());
     }
 }

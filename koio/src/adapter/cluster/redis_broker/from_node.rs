@@ -26,6 +26,14 @@ pub(super) fn message(incoming: NodeIncoming, bytes: usize) -> Option<ClusterMes
         except: opts.except,
     };
     let body = match message {
+        NodeMessage::Broadcast { opts, .. }
+        | NodeMessage::Join { opts, .. }
+        | NodeMessage::Leave { opts, .. }
+        | NodeMessage::Disconnect { opts, .. }
+            if opts.only_for_node =>
+        {
+            return None;
+        }
         NodeMessage::Broadcast { opts, packet } => MessageBody::Broadcast {
             volatile: opts.volatile,
             to: to(opts),

@@ -9,9 +9,17 @@
 //! - `P-koio#<node>#`: one of them. Answers.
 //! - `P-koio-node#N#`: nothing is published there. Each of them subscribes it with the namespace, together with the channel
 //!   on which Node counts servers: the difference is the number of Node servers.
+//!
+//! In a sharded cluster these are channels of sharded publishing too, so that a classic and a sharded cluster on one Redis
+//! know nothing of each other.
+//!
+//! Namespaces of a pattern are subscribed while they have sockets here (`places`). What is for one goes out twice: in koio's
+//! bytes on `P-koio#`, so that a node of koio's misses nothing until its subscription is confirmed, and for servers of Node
+//! in theirs, with a sign by which koio's ignore it.
 
 mod builder;
 mod from_node;
+mod places;
 mod redis_node;
 mod to_node;
 

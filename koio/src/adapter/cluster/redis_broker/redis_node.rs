@@ -18,21 +18,29 @@ use super::{
         inbox::{CountFuture, Inbox, UnnamedServers},
         message::{ClusterMessage, MessageBody},
         node::NodeId,
-        node_wire::{NodeMessage, NodeWire},
+        node_wire::{NodeMessage, NodeWire, SubscriptionMode},
         presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
-        redis::{RedisConnection, RedisEvents},
+        redis::{RedisConnection, RedisEvents, RedisUnreachable},
         redis_channel::RedisChannel,
     },
-    from_node, to_node,
+    from_node,
+    places::Places,
+    to_node,
 };
+use crate::ids::Pattern;
 
 /// How long a node that leaves takes to say so, at most.
 const LEAVING: Duration = Duration::from_secs(1);
+
+/// How long answers are listened for, in a namespace that is not subscribed for its sockets, at least.
+const ANSWERS: Duration = Duration::from_secs(60);
 
 /// Whose messages a node exchanges with Redis.
 pub(super) struct RedisNode {
     /// The prefix of all channels.
     prefix: String,
+    /// `None`: by plain channels and patterns.
+    sharded: Option<SubscriptionMode>,
     /// Set when the server joins.
     joined: OnceLock<JoinedNode>,
     /// `None` before it connects, and when it has left.
@@ -47,15 +55,17 @@ pub(super) struct RedisNode {
 struct JoinedNode {
     inbox: Inbox,
     wire: NodeWire,
+    places: Arc<Places>,
     /// The channel of all nodes of koio's, and that of this one.
     all: Arc<str>,
     own: Arc<str>,
 }
 
 impl RedisNode {
-    pub(super) fn new(prefix: String) -> Self {
+    pub(super) fn new(prefix: String, sharded: Option<SubscriptionMode>) -> Self {
         Self {
             prefix,
+            sharded,
             joined: OnceLock::new(),
             connection: RwLock::default(),
             presence: Mutex::default(),
@@ -81,9 +91,14 @@ impl RedisNode {
     /// A server joins. Its subscriptions begin with its connection.
     pub(super) fn join(self: &Arc<Self>, inbox: Inbox) {
         let uid = inbox.node().as_str();
-        let wire = NodeWire::classic(&self.prefix, uid);
+        let wire = match self.sharded {
+            None => NodeWire::classic(&self.prefix, uid),
+            Some(mode) => NodeWire::sharded_in(&self.prefix, uid, mode),
+        };
         inbox.with_unnamed(Arc::new(NodeServers(Arc::downgrade(self))));
+        let places = Places::new(inbox.clone(), wire.clone(), self.prefix.clone());
         let joined = JoinedNode {
+            places: Arc::clone(&places),
             all: self.all_channel().into(),
             own: self.channel_of(inbox.node()).into(),
             inbox,
@@ -92,6 +107,9 @@ impl RedisNode {
         // A broker serves one server.
         if self.joined.set(joined).is_err() {
             return;
+        }
+        if let Some(joined) = self.joined.get() {
+            joined.inbox.watch_occupancy(places);
         }
         let lost = self.lost_early.lock().take();
         if let (Some(cause), Some(joined)) = (lost, self.joined.get()) {
@@ -104,16 +122,13 @@ impl RedisNode {
         let (Some(joined), Some(connection)) = (self.joined.get(), self.connection()) else {
             return;
         };
-        let plain = |name: &Arc<str>| RedisChannel::Plain(Arc::clone(name));
-        let mut channels = vec![plain(&joined.own), plain(&joined.all)];
+        let mut channels = vec![joined.channel(&joined.own), joined.channel(&joined.all)];
         for namespace in joined.inbox.namespaces() {
-            let mut of_namespace = joined.wire.subscriptions(namespace);
-            // Right before the channel on which Node counts, which comes last.
-            let marker = of_namespace.len().saturating_sub(1);
-            of_namespace.insert(marker, self.marker(namespace));
-            channels.extend(of_namespace);
+            channels.extend(joined.places.subscriptions(namespace));
         }
         connection.subscribe(channels);
+        let (node, places) = (Arc::downgrade(self), Arc::clone(&joined.places));
+        tokio::spawn(async move { places.follow(|| node.upgrade()?.connection()).await });
         let node = Arc::downgrade(self);
         tokio::spawn(async move {
             // Those who are there answer, which is heard only now. If it can't be yet, `up` says hello.
@@ -141,6 +156,9 @@ impl RedisNode {
         if joined.inbox.alone_since().is_some() {
             return;
         }
+        if let Some(connection) = self.connection() {
+            joined.places.sweep(Instant::now(), &connection);
+        }
         let gone = self.presence.lock().sweep(Instant::now());
         for node in gone {
             joined.inbox.node_down(&node);
@@ -163,7 +181,7 @@ impl RedisNode {
             says,
         };
         // It is said again with the next heartbeat.
-        let _ = connection.publish(RedisChannel::Plain(Arc::clone(channel)), word.encode());
+        let _ = connection.publish(joined.channel(channel), word.encode());
     }
 
     fn all_channel(&self) -> String {
@@ -172,11 +190,6 @@ impl RedisNode {
 
     fn channel_of(&self, node: &NodeId) -> String {
         format!("{}-koio#{node}#", self.prefix)
-    }
-
-    /// A channel on which nothing is published, which each node of koio's with a namespace subscribes.
-    fn marker(&self, namespace: &str) -> RedisChannel {
-        RedisChannel::Plain(format!("{}-koio-node#{namespace}#", self.prefix).into())
     }
 
     pub(super) fn publish(
@@ -198,23 +211,45 @@ impl RedisNode {
                 // A client that does not answer: the server's own time tells it.
                 (Some(_), None) => Ok(()),
                 (None, _) => {
-                    let channel = self.channel_of(node).into();
-                    connection.publish(RedisChannel::Plain(channel), message.encode()?)
+                    let channel = joined.wire.channel_of_koio(self.channel_of(node).into());
+                    connection.publish(channel, message.encode()?)
                 }
             },
             Topic::Namespace { namespace, .. } => {
-                let is_declared = joined.inbox.namespaces().any(|name| name == &**namespace);
-                let words = to_node::message(&message.body).filter(|_| is_declared);
-                if words.is_none() || is_request(&message.body) {
-                    let channel = RedisChannel::Plain(Arc::clone(&joined.all));
+                let is_declared = joined.places.is_declared(namespace);
+                // Node has no words for a family.
+                let words = (!Pattern::is_one(namespace))
+                    .then(|| to_node::message(&message.body, !is_declared))
+                    .flatten();
+                if !is_declared || words.is_none() || is_request(&message.body) {
+                    let channel = joined.channel(&joined.all);
                     connection.publish(channel, message.encode()?)?;
                 }
-                match words {
-                    Some((namespace, words)) => say(namespace, None, &words),
-                    None => Ok(()),
+                let Some((_, words)) = words else {
+                    return Ok(());
+                };
+                if !is_declared && is_request(&message.body) {
+                    let wait = answers_within(&message.body);
+                    joined.places.ask(namespace, wait, &connection);
+                    if !connection.is_subscribed() {
+                        return joined.say_when_subscribed(namespace, &words, connection);
+                    }
                 }
+                say(namespace, None, &words)
             }
         }
+    }
+
+    /// Ready when the places that have changed until now are subscribed.
+    ///
+    /// # Errors
+    /// Redis does not confirm it in time.
+    pub(super) async fn subscribed(&self) -> Result<(), RedisUnreachable> {
+        let (Some(joined), Some(connection)) = (self.joined.get(), self.connection()) else {
+            return Ok(());
+        };
+        joined.places.look_now(&connection);
+        connection.subscribed().await
     }
 
     /// The server leaves. What is queued is still sent.
@@ -224,9 +259,8 @@ impl RedisNode {
         };
         let mut counted = Vec::new();
         if let Some(joined) = self.joined.get() {
-            for namespace in joined.inbox.namespaces() {
-                counted.extend([joined.wire.counted(namespace), self.marker(namespace)]);
-            }
+            joined.places.close();
+            counted = joined.places.counted();
             self.say(Saying::Bye, &joined.all);
         }
         // The connection refers to this node, and this node no longer to the connection.
@@ -254,6 +288,35 @@ impl RedisNode {
     }
 }
 
+impl JoinedNode {
+    /// A channel of koio's own by its name.
+    fn channel(&self, name: &Arc<str>) -> RedisChannel {
+        self.wire.channel_of_koio(Arc::clone(name))
+    }
+
+    /// Says it when the answers are heard. So a request may come behind what is published after it.
+    fn say_when_subscribed(
+        &self,
+        namespace: &str,
+        words: &NodeMessage,
+        connection: RedisConnection,
+    ) -> Result<(), PublishError> {
+        let said = self.wire.encode(namespace, None, words);
+        let said = said.map_err(|error| PublishError::new(error.to_string()))?;
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let published = match connection.subscribed().await {
+                Ok(()) => connection.publish(said.channel, said.payload),
+                Err(error) => Err(PublishError::new(error.to_string())),
+            };
+            if let Err(error) = published {
+                inbox.unpublished(1, &error);
+            }
+        });
+        Ok(())
+    }
+}
+
 /// Whether nodes of koio's answer it in koio's words. An event between servers counts as one if nobody waits for an answer too:
 /// its handlers are told which node has sent it.
 fn is_request(body: &MessageBody) -> bool {
@@ -263,8 +326,16 @@ fn is_request(body: &MessageBody) -> bool {
     )
 }
 
+/// How long answers to a request may come.
+fn answers_within(body: &MessageBody) -> Duration {
+    match body {
+        MessageBody::Ask { wait, .. } => Duration::from_millis(*wait).max(ANSWERS),
+        _ => ANSWERS,
+    }
+}
+
 impl RedisEvents for RedisNode {
-    fn message(&self, channel: Bytes, payload: Bytes) {
+    fn message(&self, channel: Bytes, pattern: Option<Bytes>, payload: Bytes) {
         let Some(joined) = self.joined.get() else {
             return;
         };
@@ -274,6 +345,11 @@ impl RedisEvents for RedisNode {
         let has_room = |namespace: &str, room: &str| joined.inbox.has_room(namespace, room);
         let bytes = payload.len();
         match joined.wire.decode(&channel, payload, &has_room) {
+            // It came by the pattern of another namespace too.
+            Ok(Some(incoming))
+                if pattern.as_ref().is_some_and(|pattern| {
+                    !joined.wire.is_pattern_of(&incoming.namespace, pattern)
+                }) => {}
             Ok(Some(incoming)) => {
                 if let Some(message) = from_node::message(incoming, bytes) {
                     // The inbox counts what it drops.
@@ -321,7 +397,7 @@ impl UnnamedServers for NodeServers {
         let asked = node.as_ref().and_then(|node| {
             let joined = node.joined.get()?;
             let counted = joined.wire.counted(namespace);
-            Some((node.connection()?, counted, node.marker(namespace)))
+            Some((node.connection()?, counted, joined.places.marker(namespace)))
         });
         Box::pin(async move {
             let (connection, counted, marker) = asked?;

@@ -10,7 +10,13 @@ use super::super::{
 use crate::ids::Room;
 
 /// A message to the servers of a namespace, and the namespace. `None`: Node has no words for it, or it is an answer.
-pub(super) fn message(body: &MessageBody) -> Option<(&str, NodeMessage)> {
+///
+/// `only_for_node`: koio's nodes hear it in koio's words.
+pub(super) fn message(body: &MessageBody, only_for_node: bool) -> Option<(&str, NodeMessage)> {
+    let opts = |to: &Address| NodeOpts {
+        only_for_node,
+        ..opts(to)
+    };
     let (to, message) = match body {
         MessageBody::Broadcast {
             to,

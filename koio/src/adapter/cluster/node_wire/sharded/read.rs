@@ -34,7 +34,12 @@ pub(in super::super) fn read(
     let Some(room) = channels::room(rest, &namespace) else {
         return Ok(None);
     };
-    if uid.as_deref() == Some(&*names.uid) || room != names.uid && !room_exists(&namespace, room) {
+    if uid.as_deref() == Some(&*names.uid) {
+        return Ok(None);
+    }
+    let is_for_nobody = room != names.uid && !room_exists(&namespace, room);
+    // What is for all servers may be a request, which a server without sockets answers too.
+    if is_for_nobody && !room.is_empty() {
         return Ok(None);
     }
     // Only descriptions of sockets may have more attachments than an event, because they have none here.
@@ -44,6 +49,10 @@ pub(in super::super) fn read(
     } else {
         message(&text, &fields)?
     };
+    let message = message.filter(|message| {
+        let is_broadcast = matches!(message, NodeMessage::Broadcast { .. });
+        !(is_broadcast && is_for_nobody)
+    });
     let Some(message) = message else {
         return Ok(None);
     };

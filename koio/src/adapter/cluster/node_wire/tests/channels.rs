@@ -120,3 +120,68 @@ fn a_specific_answer_is_for_its_namespace() {
         );
     }
 }
+
+#[test]
+fn a_broadcast_is_for_the_pattern_of_its_own_namespace() {
+    let wire = NodeWire::classic("p", "me");
+    for (namespace, pattern, is_its) in [
+        ("/a", "p#/a#*", true),
+        ("/a#b", "p#/a#b#*", true),
+        ("/a#b", "p#/a#*", false),
+        ("/a", "p#/a#b#*", false),
+        ("/a[1]*", r"p#/a\[1\]\*#*", true),
+        ("/a", "q#/a#*", false),
+        ("/a", "", false),
+    ] {
+        let found = wire.is_pattern_of(namespace, pattern.as_bytes());
+        assert_eq!(found, is_its, "{namespace} {pattern}");
+    }
+}
+
+#[test]
+fn what_koio_has_heard_in_its_own_words_is_marked_for_node() {
+    let opts = NodeOpts {
+        rooms: rooms(&["r"]),
+        only_for_node: true,
+        ..NodeOpts::default()
+    };
+    let messages = [
+        NodeMessage::Broadcast {
+            opts: opts.clone(),
+            packet: packet(r#"["e"]"#),
+        },
+        NodeMessage::Join {
+            opts: opts.clone(),
+            rooms: rooms(&["s"]),
+        },
+        NodeMessage::Disconnect { opts, close: true },
+    ];
+    for (mine, other) in [
+        (NodeWire::classic("p", "me"), NodeWire::classic("p", "you")),
+        (NodeWire::sharded("p", "me"), NodeWire::sharded("p", "you")),
+    ] {
+        for message in &messages {
+            let written = other.encode("/", None, message).unwrap();
+            let (RedisChannel::Plain(name) | RedisChannel::Shard(name)) = &written.channel else {
+                panic!("{written:?}");
+            };
+            let read = mine.decode(name.as_bytes(), written.payload, &|_, _| true);
+            assert_eq!(read.unwrap().unwrap().message, *message);
+        }
+    }
+}
+
+#[test]
+fn a_request_of_the_sharded_form_is_read_without_sockets_in_the_namespace() {
+    let (mine, other) = (NodeWire::sharded("p", "me"), NodeWire::sharded("p", "you"));
+    let fetch = NodeMessage::Fetch {
+        request: "r".to_owned(),
+        opts: NodeOpts::default(),
+    };
+    let written = other.encode("/", None, &fetch).unwrap();
+    let read = mine
+        .decode(b"p#/#", written.payload, &|_, _| false)
+        .unwrap();
+    // Every server is waited for.
+    assert_eq!(read.unwrap().message, fetch);
+}

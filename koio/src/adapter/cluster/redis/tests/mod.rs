@@ -100,7 +100,7 @@ impl Record {
 }
 
 impl RedisEvents for Record {
-    fn message(&self, channel: Bytes, payload: Bytes) {
+    fn message(&self, channel: Bytes, _: Option<Bytes>, payload: Bytes) {
         let text = |bytes: Bytes| String::from_utf8_lossy(&bytes).into_owned();
         self.add(Told::Message(text(channel), text(payload)));
     }
