@@ -33,6 +33,7 @@ mod programs;
 mod protocol;
 mod record;
 mod recovery;
+mod redis;
 mod refusals;
 mod rolling;
 mod scene;
