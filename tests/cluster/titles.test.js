@@ -20,19 +20,20 @@ const TWO_OF_KOIO = [
   ["koio", "node", "koio"],
   ["node", "koio", "koio"],
 ];
-const SHORT = [ONE_OF_KOIO[0], TWO_OF_KOIO[2]];
+const ALL = [...ONE_OF_KOIO, ...TWO_OF_KOIO];
+const SOME = [ONE_OF_KOIO[0], TWO_OF_KOIO[1], TWO_OF_KOIO[2]];
 
-// With what servers of Node are started, and which servers there are.
+// With what servers of Node are started, and which servers there are. In the long form, `KOIO_TITLES=long`, each with all.
 const ADAPTERS = [
-  ["classic", {}, [...ONE_OF_KOIO, ...TWO_OF_KOIO]],
-  ["classic, answers on the asking server's own channel", { publishOnSpecificResponseChannel: true }, SHORT],
-  ["classic, ioredis", { client: "ioredis" }, SHORT],
-  ["classic, redis 4", { client: "redis4" }, SHORT],
-  ["sharded", { sharded: "dynamic" }, [...ONE_OF_KOIO, ...TWO_OF_KOIO]],
-  ["sharded, static", { sharded: "static" }, SHORT],
-  ["sharded, dynamic-private", { sharded: "dynamic-private" }, SHORT],
-  ["sharded, ioredis", { sharded: "dynamic", client: "ioredis" }, SHORT],
-];
+  ["classic", {}, ALL],
+  ["classic, answers on the asking server's own channel", { publishOnSpecificResponseChannel: true }, SOME.slice(0, 2)],
+  ["classic, ioredis", { client: "ioredis" }, SOME.slice(1, 2)],
+  ["classic, redis 4", { client: "redis4" }, SOME.slice(2)],
+  ["sharded", { sharded: "dynamic" }, SOME],
+  ["sharded, static", { sharded: "static" }, SOME.slice(1, 2)],
+  ["sharded, dynamic-private", { sharded: "dynamic-private" }, SOME.slice(2)],
+  ["sharded, ioredis", { sharded: "dynamic", client: "ioredis" }, SOME.slice(1, 2)],
+].map(([name, options, some]) => [name, options, process.env.KOIO_TITLES === "long" ? ALL : some]);
 
 for (const [adapter, options, ensembles] of ADAPTERS) {
   for (const kinds of ensembles) {
@@ -41,7 +42,7 @@ for (const [adapter, options, ensembles] of ADAPTERS) {
       const heard = kinds.map(() => []);
       before(async () => {
         const { sharded } = options;
-        cluster = await Cluster.start(kinds, { node: { requestsTimeout: 1_000, ...options }, koio: { sharded } });
+        cluster = await Cluster.start(kinds, { node: { requestsTimeout: 500, ...options }, koio: { sharded } });
         [acting, second] = cluster.servers;
         // koio-cluster has the same handlers; none of its servers answers "silent" in time.
         cluster.servers.forEach((server, index) => {
@@ -267,7 +268,7 @@ for (const [adapter, options, ensembles] of ADAPTERS) {
           const late = ({ message, responses }) => ({ values: responses, error: message });
           return acting.io.serverSideEmitWithAck(event).then((values) => ({ values }), late);
         }
-        const { values, missing } = await acting.call("server ask", { timeout: 1_000 }, event);
+        const { values, missing } = await acting.call("server ask", { timeout: 500 }, event);
         const error = `timeout reached: only ${values.length} responses received out of ${values.length + missing.length}`;
         return { values, ...(missing.length > 0 && { error }) };
       }
