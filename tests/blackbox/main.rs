@@ -28,6 +28,7 @@ mod observers;
 mod openings;
 mod order;
 mod packets;
+mod parsers;
 mod process;
 mod programs;
 mod protocol;
