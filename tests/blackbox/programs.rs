@@ -1,4 +1,4 @@
-//! Programs of the system that tests start: nginx, NATS.
+//! Programs of the system that tests start: nginx, NATS, Redis.
 
 use std::env;
 use std::io::Write;

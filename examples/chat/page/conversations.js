@@ -46,7 +46,7 @@ class Conversation {
   typing = new Map(); // who, and the timer that ends it
   draft = "";
   images = []; // chosen and not sent yet
-  #ids = new Map();
+  #known = new Map(); // by who wrote it and its id
   #delivered = new Map(); // how many have a message that we do not know by its id yet
 
   constructor(key) {
@@ -62,7 +62,7 @@ class Conversation {
 
   /** What the server says again (after a reconnect, in the history) changes nothing. */
   receive(message) {
-    if (this.#ids.has(message.id)) return;
+    if (this.#known.has(named(message))) return;
     const ours = message.from === state.me && message.tag && unsent.find(({ tag }) => tag === message.tag);
     if (ours) return this.settle(ours, message);
     this.#insert(message.from === state.me ? { state: "sent", ...message } : message);
@@ -88,7 +88,7 @@ class Conversation {
   /** The server has a message of ours: it takes the place and the time that it has for everybody. */
   settle(message, { id, at }) {
     this.drop(message);
-    if (this.#ids.has(id)) return;
+    if (this.#known.has(named({ id, from: state.me }))) return;
     const delivered = this.#delivered.get(id);
     this.#delivered.delete(id);
     this.#insert(Object.assign(message, { id, at, delivered, state: delivered ? "delivered" : "sent" }));
@@ -102,7 +102,7 @@ class Conversation {
   }
 
   deliver(id, count) {
-    const message = this.#ids.get(id);
+    const message = this.#known.get(named({ id, from: state.me }));
     if (message) Object.assign(message, { state: "delivered", delivered: count });
     else this.#delivered.set(id, count);
     changed();
@@ -127,12 +127,17 @@ class Conversation {
 
   #insert(message) {
     let at = this.messages.length;
-    while (at > 0 && this.messages[at - 1].id > message.id) at -= 1;
+    while (at > 0 && isLater(this.messages[at - 1], message)) at -= 1;
     this.messages.splice(at, 0, message);
-    this.#ids.set(message.id, message);
+    this.#known.set(named(message), message);
   }
 
   #tidy() {
-    for (const { id } of this.messages.splice(0, this.messages.length - KEPT)) this.#ids.delete(id);
+    for (const message of this.messages.splice(0, this.messages.length - KEPT)) this.#known.delete(named(message));
   }
 }
+
+// Two servers may give one id to two messages at the same moment, but never to two of one person's.
+const named = ({ id, from }) => `${id} ${from.toLowerCase()}`;
+
+const isLater = (one, other) => one.id > other.id || (one.id === other.id && named(one) > named(other));

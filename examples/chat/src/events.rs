@@ -32,9 +32,9 @@ async fn login(ctx: Context, login: Person, chat: State<Chat>) -> Result<Welcome
     let me = chat.people.enter(ctx.socket(), login)?;
     ctx.socket().join(EVERYONE)?;
     ctx.socket().join(me.room())?;
-    ctx.io().broadcast("users", chat.people.names())?;
+    chat.tell_people(&ctx.io())?;
     let mut groups = BTreeMap::new();
-    for room in chat.people.sockets().flat_map(|socket| socket.rooms()) {
+    for room in chat.people.rooms() {
         if let Some(group) = room.as_str().strip_prefix('#') {
             *groups.entry(group.to_owned()).or_default() += 1;
         }
@@ -55,7 +55,7 @@ async fn login(ctx: Context, login: Person, chat: State<Chat>) -> Result<Welcome
 async fn disconnect(ctx: Context, me: Me, chat: State<Chat>) -> Result<()> {
     let mut chat = chat.lock();
     chat.people.leave(&me);
-    ctx.io().broadcast("users", chat.people.names())
+    chat.tell_people(&ctx.io())
 }
 
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@ pub(crate) type ByRoom = BTreeMap<String, Vec<Message>>;
 
 #[derive(Default)]
 pub(crate) struct History {
-    rooms: BTreeMap<String, Vec<Kept>>, // each in the order of its ids
+    rooms: BTreeMap<String, Vec<Kept>>, // each in its order
     journal: Option<Journal>,
 }
 
@@ -49,8 +49,15 @@ impl History {
 
     fn remember(&mut self, kept: Kept) {
         let room = self.rooms.entry(kept.message.room.clone()).or_default();
-        room.push(kept);
+        // The last place, but for what another node has said before.
+        let at = room.iter().rposition(|one| one.order() < kept.order());
+        room.insert(at.map_or(0, |at| at + 1), kept);
         limit(room, |_| 1, KEPT);
+    }
+
+    pub(crate) fn has(&self, kept: &Kept) -> bool {
+        let room = self.rooms.get(&kept.message.room);
+        room.is_some_and(|room| room.iter().any(|one| one.order() == kept.order()))
     }
 
     /// Lets the conversations go that were not used for longest, and the oldest images.
@@ -81,17 +88,21 @@ impl History {
         found.map(|kept| &kept.message)
     }
 
-    /// The newest of some messages as `me` sees them, by conversation. No more than fits into one
-    /// answer: official clients take ten binaries.
-    pub(crate) fn of(&self, me: &Person, which: impl Fn(&Kept) -> bool) -> ByRoom {
-        let which = self.all().filter(|kept| which(kept));
-        let mut all: Vec<_> = which.map(|kept| kept.shown(kept.by == *me)).collect();
-        all.sort_unstable_by_key(|message| message.sent.id);
+    /// The newest of some messages, in their order. No more than fits into one answer: official clients take ten binaries.
+    pub(crate) fn newest(&self, which: impl Fn(&Kept) -> bool) -> Vec<&Kept> {
+        let mut all: Vec<_> = self.all().filter(|kept| which(kept)).collect();
+        all.sort_by_cached_key(|kept| kept.order());
         limit(&mut all, |_| 1, 2_000);
-        limit(&mut all, |message| message.image_bytes().min(1), 10);
-        limit(&mut all, Message::image_bytes, 4_000_000);
+        limit(&mut all, |kept| kept.message.image_bytes().min(1), 10);
+        limit(&mut all, |kept| kept.message.image_bytes(), 4_000_000);
+        all
+    }
+
+    /// The same as `me` sees them, by conversation.
+    pub(crate) fn of(&self, me: &Person, which: impl Fn(&Kept) -> bool) -> ByRoom {
         let mut rooms = ByRoom::new();
-        for message in all {
+        for kept in self.newest(which) {
+            let message = kept.shown(kept.by == *me);
             let room = rooms.entry(message.room.clone()).or_default();
             room.push(message);
             limit(room, |_| 1, SHOWN);

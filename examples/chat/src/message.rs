@@ -34,7 +34,7 @@ pub(crate) enum What {
     Image {
         name: Text<1, 100>,
         /// Base64 in the file, and there only.
-        #[serde(deserialize_with = "from_base64")]
+        #[serde(deserialize_with = "bytes_or_base64")]
         bytes: Bytes,
     },
 }
@@ -48,7 +48,7 @@ impl Message {
     }
 }
 
-/// A message and whose it is, keys included: a line of the file, and never sent.
+/// A message and whose it is, keys included: a line of the file, and what nodes tell each other. No client gets it.
 #[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Kept {
     pub(crate) by: Person,
@@ -59,6 +59,12 @@ pub(crate) struct Kept {
 impl Kept {
     pub(crate) fn id(&self) -> u64 {
         self.message.sent.id
+    }
+
+    /// Its place among all, on every node. Two nodes may give one id to messages of two people, but each is on one node at a
+    /// time.
+    pub(crate) fn order(&self) -> (u64, String) {
+        (self.id(), self.by.room())
     }
 
     /// Whether it is a private message that `person` wrote or got. Without a key nobody can prove that.
@@ -79,7 +85,18 @@ impl Kept {
     }
 }
 
-fn from_base64<'de, D: Deserializer<'de>>(file: D) -> Result<Bytes, D::Error> {
-    let bytes = BASE64.decode(String::deserialize(file)?);
-    bytes.map(Bytes::from).map_err(D::Error::custom)
+fn bytes_or_base64<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Image {
+        Bytes(Bytes),
+        Base64(String),
+    }
+    match Image::deserialize(from)? {
+        Image::Bytes(bytes) => Ok(bytes),
+        Image::Base64(text) => BASE64
+            .decode(text)
+            .map(Bytes::from)
+            .map_err(D::Error::custom),
+    }
 }

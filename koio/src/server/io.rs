@@ -20,6 +20,7 @@ use crate::{
     router::{Answer, IntoRoutes, Pipeline, Setup, Table},
     socket::{ExpiredHook, ExpiredSession, IoHandle, Recovery, ServerCore, ServerEvent, Socket},
     transport::RequestRules,
+    wire::Parser,
 };
 
 /// A server before it starts: state, middleware, handlers, limits. Consumed by
@@ -308,6 +309,20 @@ impl Io {
     #[track_caller]
     pub fn recovery(self, recovery: Recovery) -> Self {
         self.config(|config| config.socket.recovery = Some(recovery))
+    }
+
+    /// What packets look like on the wire: Socket.IO's `parser`. Default [`Parser::Json`], which every client speaks by itself.
+    ///
+    /// One for the server: a client with another parser is refused, with CONNECT_ERROR in its own language and a line in the
+    /// log. The other nodes of a [cluster](Self::cluster) may have another.
+    ///
+    /// ```
+    /// # use koio::{Io, config::Parser};
+    /// let io = Io::new().parser(Parser::Json);
+    /// ```
+    #[track_caller]
+    pub fn parser(self, parser: Parser) -> Self {
+        self.config(|config| config.socket.parser = parser)
     }
 
     /// Calls a function with each session whose client has not come back, once, when its time is over; see

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::recovery::Recovery;
-use crate::{engine::BadConfig, wire::PacketLimits};
+use crate::{
+    engine::BadConfig,
+    wire::{PacketLimits, Parser},
+};
 
 /// The limits of Socket.IO sockets, with their defaults.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +53,8 @@ pub struct SocketConfig {
     /// [middleware](crate::Socket::wrap), and observers of [what comes](crate::Socket::on_any) and of
     /// [what is sent](crate::Socket::on_any_outgoing). Default 256. At the limit adding one more fails.
     pub listeners: usize,
+    /// What packets look like on the wire. Default [`Parser::Json`]. See [`Io::parser`](crate::Io::parser).
+    pub parser: Parser,
     /// The limits of incoming packets.
     pub packets: PacketLimits,
     /// Whether clients may come back as the same sockets after a lost connection. Default `None`: they may not. See
@@ -72,6 +77,7 @@ impl Default for SocketConfig {
             room_name: 255,
             server_events: 1_024,
             listeners: 256,
+            parser: Parser::default(),
             packets: PacketLimits::default(),
             recovery: None,
         }

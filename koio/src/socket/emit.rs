@@ -173,6 +173,7 @@ impl Emit {
             Some(SingleSocket::Closed) => return Err(closed()),
             single @ (Some(SingleSocket::Elsewhere | SingleSocket::Away) | None) => {
                 let is_away = matches!(single, Some(SingleSocket::Away));
+                self.core.check_packet(&draft, &self.scope.name)?;
                 let (to, frame) = (self.destination(), draft.into_frame());
                 let recipients = self.adapter().broadcast(to, &frame, self.volatile);
                 self.sent(event, recipients);
@@ -308,10 +309,13 @@ impl Emit {
         let name = &self.scope.name;
         // In a family each namespace has ack ids of its own, with which the event is encoded again.
         let ack = self.adapter().next_ack(name);
-        let packet = wire::event(name, Some(ack), event, args).map_err(not_sent)?;
+        let draft = wire::event_draft(name, Some(ack), event, args).map_err(not_sent)?;
+        self.core.check_packet(&draft, name)?;
+        let packet = draft.into_frame();
         let (guard, recipients) = match &self.only {
             Some(socket) => {
-                let mut asking = AskedSockets::new(ack, &packet, answers);
+                let spoken = self.core.parser().frame(&packet, name).map_err(not_sent)?;
+                let mut asking = AskedSockets::new(ack, &packet, &spoken, answers);
                 asking.ask(socket);
                 asking.finish()
             }
@@ -372,15 +376,8 @@ impl Emit {
         if !self.volatile {
             return socket.deliver(draft);
         }
-        if !socket.is_open() {
-            return Err(closed());
-        }
         let watched = socket.watched(&draft);
-        let is_sent = match socket.log() {
-            Some(log) => socket.deliver_in_order(log, draft, true)?,
-            None => socket.session().send_volatile(&draft.into_frame()),
-        };
-        match is_sent {
+        match socket.deliver_volatile(draft)? {
             true => socket.tell_watched(watched),
             false => volatile_dropped(socket),
         }

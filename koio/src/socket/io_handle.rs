@@ -33,6 +33,12 @@ pub struct IoHandle {
 }
 
 impl IoHandle {
+    /// What packets look like on the wire.
+    #[cfg(feature = "testing")]
+    pub(crate) fn parser(&self) -> crate::wire::Parser {
+        self.core.parser()
+    }
+
     pub(crate) fn root(core: Arc<ServerCore<Socket>>) -> Self {
         let scope = NamespaceScope::declared(Arc::clone(&core.local.root));
         Self { core, scope }

@@ -1,6 +1,6 @@
 //! [`Adapter`] for the sockets of this node: all of it without a cluster, and the local half of `Cluster`.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use super::{
     namespace::{LiveNamespace, LocalNode},
@@ -31,6 +31,17 @@ impl LocalNode<Socket> {
         }
     }
 
+    /// A packet in the form that the clients of this server speak. `None` if there is none: only of other nodes, since
+    /// [`Emit`](super::Emit) has checked those of this one.
+    fn spoken<'a>(&self, packet: &'a Frame, namespace: &str) -> Option<Cow<'a, Frame>> {
+        let spoken = self.parser().frame(packet, namespace);
+        spoken
+            .inspect_err(
+                |error| tracing::warn!(namespace, %error, "an event of another node is dropped"),
+            )
+            .ok()
+    }
+
     /// A broadcast with recovery.
     fn broadcast_in_order(&self, to: Destination<'_>, packet: &Frame, volatile: bool) -> usize {
         let Some(namespace) = self.find(to.namespace) else {
@@ -39,7 +50,7 @@ impl LocalNode<Socket> {
         let Some(log) = &namespace.log else {
             return 0;
         };
-        let done = broadcast_in_order(&namespace, log, to, packet, volatile);
+        let done = broadcast_in_order(&namespace, log, to, packet, self.parser(), volatile);
         done.dropped.iter().for_each(volatile_dropped);
         done.watched.tell(packet);
         done.recipients
@@ -90,7 +101,10 @@ impl Adapter for LocalNode<Socket> {
         if self.recovery.get().is_some() {
             return self.broadcast_in_order(to, packet, volatile);
         }
-        let (mut fanout, mut recipients) = (Fanout::new(packet), 0);
+        let Some(spoken) = self.spoken(packet, to.namespace) else {
+            return 0;
+        };
+        let (mut fanout, mut recipients) = (Fanout::new(&spoken), 0);
         let mut watched = Watched::default();
         self.for_each(to, |socket| {
             recipients += 1;
@@ -129,7 +143,10 @@ impl Adapter for LocalNode<Socket> {
             });
             return (Box::new(guards), recipients);
         }
-        let mut asking = AskedSockets::new(ack, packet, answers);
+        let Some(spoken) = self.spoken(packet, to.namespace) else {
+            return (Box::new(()), 0);
+        };
+        let mut asking = AskedSockets::new(ack, packet, &spoken, answers);
         self.for_each(to, |socket| asking.ask(socket));
         asking.finish()
     }
@@ -243,14 +260,20 @@ impl Drop for PendingSockets {
 }
 
 impl<'a> AskedSockets<'a> {
-    pub(super) fn new(ack: u64, packet: &'a Frame, answers: &'a Arc<AckCollector>) -> Self {
+    /// `spoken`: the packet in the form that the clients speak.
+    pub(super) fn new(
+        ack: u64,
+        packet: &'a Frame,
+        spoken: &'a Frame,
+        answers: &'a Arc<AckCollector>,
+    ) -> Self {
         Self {
             asked: PendingSockets {
                 ack,
                 sockets: Vec::new(),
             },
             recipients: 0,
-            fanout: Fanout::new(packet),
+            fanout: Fanout::new(spoken),
             packet,
             watched: Watched::default(),
             answers,

@@ -15,6 +15,7 @@ use crate::{
     adapter::{Destination, OccupancyWatcher, Recipient, Rooms},
     ids::Pattern,
     observe::{Observation, Observers},
+    wire::Parser,
 };
 
 /// One namespace while it has sockets.
@@ -61,6 +62,8 @@ pub(crate) struct LocalNode<M> {
     pub(super) recovery: OnceLock<ServerRecovery<M, LiveNamespace<M>>>,
     /// Set at the start, if other nodes depend on where this one has sockets.
     pub(super) watcher: OnceLock<Arc<dyn OccupancyWatcher>>,
+    /// Set at the start, unless it is the default one.
+    pub(super) other_parser: OnceLock<Parser>,
 }
 
 impl<M> LocalNode<M> {
@@ -71,7 +74,17 @@ impl<M> LocalNode<M> {
             observers: Observers::default(),
             recovery: OnceLock::new(),
             watcher: OnceLock::new(),
+            other_parser: OnceLock::new(),
         }
+    }
+
+    /// What packets look like on the wire.
+    #[inline]
+    pub(super) fn parser(&self) -> Parser {
+        if cfg!(any(test, feature = "msgpack")) {
+            return self.other_parser.get().copied().unwrap_or_default();
+        }
+        Parser::Json
     }
 
     /// The namespace, if it has a socket on this node (`/`: if it ever had one).

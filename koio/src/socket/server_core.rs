@@ -12,12 +12,14 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    SocketConfig, declared::DeclaredNamespaces, namespace::LocalNode, recovery::ServerRecovery,
+    SocketConfig, declared::DeclaredNamespaces, error::not_sent, namespace::LocalNode,
+    recovery::ServerRecovery,
 };
 use crate::{
+    Result,
     adapter::Adapter,
     engine::{Engine, Sessions},
-    wire::PacketLimits,
+    wire::{Draft, PacketLimits, Parser},
 };
 
 /// One server.
@@ -72,6 +74,9 @@ impl<M> ServerCore<M> {
             // A server starts once.
             let _ = self.local.recovery.set(recovery);
         }
+        if config.parser != Parser::Json {
+            let _ = self.local.other_parser.set(config.parser);
+        }
         let running = RunningServer {
             packets: Arc::new(config.packets.clone()),
             config,
@@ -99,6 +104,18 @@ impl<M> ServerCore<M> {
     pub(super) fn packets(&self) -> Arc<PacketLimits> {
         let running = self.running.get();
         running.map_or_else(Arc::default, |running| Arc::clone(&running.packets))
+    }
+
+    /// What packets look like on the wire.
+    #[inline]
+    pub(super) fn parser(&self) -> Parser {
+        self.local.parser()
+    }
+
+    /// Whether clients can be sent this event.
+    #[inline]
+    pub(super) fn check_packet(&self, draft: &Draft, namespace: &str) -> Result<()> {
+        self.parser().check(draft, namespace).map_err(not_sent)
     }
 
     pub(super) fn config(&self) -> &SocketConfig {

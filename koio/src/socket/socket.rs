@@ -289,6 +289,19 @@ impl Socket {
         Ok(())
     }
 
+    /// Queues an event for this client, if that can take it at once. False if not.
+    pub(super) fn deliver_volatile(&self, draft: Draft) -> Result<bool> {
+        if !self.is_open() {
+            return Err(closed());
+        }
+        if let Some(log) = self.log() {
+            return self.deliver_in_order(log, draft, true);
+        }
+        let parser = self.core().parser();
+        let draft = parser.draft(draft, self.namespace()).map_err(not_sent)?;
+        Ok(self.session().send_volatile(&draft.into_frame()))
+    }
+
     /// Queues an event that is for this connection alone: it waits for an answer.
     pub(super) fn deliver_now(&self, draft: Draft) -> Result<()> {
         let watched = self.watched(&draft);
@@ -301,11 +314,14 @@ impl Socket {
         if self.is_closed() {
             return Err(closed());
         }
+        let parser = self.core().parser();
+        let draft = parser.draft(draft, self.namespace()).map_err(not_sent)?;
         self.session().send_draft(draft).map_err(refused)
     }
 
     /// Queues a packet of the protocol itself, which a full queue does not refuse.
     pub(super) fn reply(&self, frame: Frame) {
+        let frame = self.core().parser().control(frame, self.namespace());
         let _ = self.session().reply(frame);
     }
 
@@ -314,7 +330,10 @@ impl Socket {
     /// # Errors
     /// The answer does not serialise, or holds more than ten binaries.
     pub(crate) fn answer(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<Draft> {
-        wire::ack_draft(self.namespace(), id, args).map_err(not_sent)
+        let parser = self.core().parser();
+        wire::ack_draft(self.namespace(), id, args)
+            .and_then(|draft| parser.draft(draft, self.namespace()))
+            .map_err(not_sent)
     }
 
     /// Answers an event of this client. If that is gone, the answer is counted as lost.
@@ -374,6 +393,7 @@ impl Socket {
             return self.open_in_order(log);
         }
         let connected = wire::connect(self.namespace(), self.id().as_str());
+        let connected = self.core().parser().control(connected, self.namespace());
         self.session().reply(connected).is_ok() && self.mark_connected()
     }
 

@@ -208,7 +208,7 @@ async fn by_websocket(host: Arc<Host>, head: ClientHead) -> Result<TestConnectio
     let (mut socket, answered) = websocket::open(&host, &head, None).await?;
     let opening = EnginePacket::decode(websocket::next_text(&mut socket).await?);
     let sid = sid(Some(opening))?;
-    let (line, sending) = Line::new(TransportKind::WebSocket);
+    let (line, sending) = Line::new(TransportKind::WebSocket, host.parser());
     let freeze = watch::Sender::new(false);
     let tasks = websocket::drive(socket, &line, sending, &freeze.subscribe());
     line.driven_by(TransportKind::WebSocket, tasks);
@@ -228,7 +228,7 @@ async fn by_polling(host: Arc<Host>, head: ClientHead) -> Result<TestConnection>
     let frozen = freeze.subscribe();
     let mut http = HttpLine::new(head.peer, frozen.clone());
     let (mut packets, answered) = polling::open(&host, &head, &mut http).await?;
-    let (line, sending) = Line::new(TransportKind::Polling);
+    let (line, sending) = Line::new(TransportKind::Polling, host.parser());
     // The handshake may have other packets behind it.
     let sid = sid(packets.next())?;
     packets.for_each(|packet| line.packet(packet));

@@ -4,9 +4,11 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
+#[cfg(any(test, feature = "msgpack"))]
+use crate::wire::{PackedPacket, PacketKind, PacketLimits};
 use crate::{
     Error, Result,
-    wire::{EnginePacket, Frame, Message, RawArgs},
+    wire::{EnginePacket, Frame, Message, Parser, RawArgs},
 };
 
 /// A packet of the server.
@@ -33,6 +35,7 @@ pub(super) enum ServerPacket {
 /// Makes packets of messages, each with its namespace.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
+    parser: Parser,
     partial: Option<(ServerPacketHeader, Vec<Bytes>)>,
 }
 
@@ -58,11 +61,33 @@ struct ConnectErrorData {
 }
 
 impl Decoder {
+    /// For a server with this parser.
+    pub(super) fn of(parser: Parser) -> Self {
+        Self {
+            parser,
+            partial: None,
+        }
+    }
+
+    /// The parser that it reads.
+    pub(super) fn parser(&self) -> Parser {
+        self.parser
+    }
+
     /// Takes the next message. Returns a packet if that completes one.
     pub(super) fn push(&mut self, message: Message) -> Result<Option<(String, ServerPacket)>> {
-        match message {
-            Message::Text(text) => self.text(text),
-            Message::Binary(data) => self.binary(data),
+        match (self.parser, message) {
+            (Parser::Json, Message::Binary(data)) => self.binary(data),
+            #[cfg(any(test, feature = "msgpack"))]
+            (Parser::Msgpack, Message::Binary(packed)) => {
+                let packet = PackedPacket::read(&packed, &PacketLimits::default())?;
+                let attachments = packet.attachments.clone();
+                ServerPacketHeader::of_packed(packet)
+                    .packet(attachments)
+                    .map(Some)
+            }
+            // Whatever the parser: that is how a server refuses a client that has another one.
+            (_, Message::Text(text)) => self.text(text),
         }
     }
 
@@ -113,6 +138,23 @@ impl ServerPacketHeader {
             id: id.parse().ok(),
             data: text.slice(whole.len() - data.len()..),
         })
+    }
+
+    #[cfg(any(test, feature = "msgpack"))]
+    fn of_packed(packet: PackedPacket) -> Self {
+        Self {
+            kind: match packet.kind {
+                PacketKind::Connect => b'0',
+                PacketKind::Disconnect => b'1',
+                PacketKind::Event => b'2',
+                PacketKind::Ack => b'3',
+                PacketKind::ConnectError => b'4',
+            },
+            attachments: packet.attachments.len(),
+            namespace: crate::wire::namespace_str(&packet.namespace).to_owned(),
+            id: packet.id,
+            data: packet.data,
+        }
     }
 
     fn packet(self, attachments: Vec<Bytes>) -> Result<(String, ServerPacket)> {

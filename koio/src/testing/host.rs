@@ -20,7 +20,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::{Error, IoHandle, Result, engine::PeerAddr, server::AttachedService};
+use crate::{Error, IoHandle, Result, engine::PeerAddr, server::AttachedService, wire::Parser};
 
 /// What clients put into `Host`.
 pub(super) const HOST: &str = "koio.test";
@@ -54,6 +54,11 @@ impl Host {
             app,
             next_port: AtomicU16::new(49_152),
         }
+    }
+
+    /// That of its server.
+    pub(super) fn parser(&self) -> Parser {
+        self.handle.parser()
     }
 
     /// An address of a client's own.

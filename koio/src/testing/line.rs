@@ -16,7 +16,7 @@ use super::decoder::{Decoder, ServerPacket};
 use crate::{
     Error, Result,
     engine::TransportKind,
-    wire::{DecodeError, EnginePacket, Frame, Message, RawArgs},
+    wire::{DecodeError, EnginePacket, Frame, Message, Parser, RawArgs},
 };
 
 /// What a client's tasks are to send.
@@ -122,11 +122,15 @@ pub(super) struct Ends {
 }
 
 impl Line {
-    pub(super) fn new(transport: TransportKind) -> (Self, mpsc::UnboundedReceiver<Outgoing>) {
+    /// To a server with this parser.
+    pub(super) fn new(
+        transport: TransportKind,
+        parser: Parser,
+    ) -> (Self, mpsc::UnboundedReceiver<Outgoing>) {
         let (outgoing, sending) = mpsc::unbounded_channel();
         let state = LineState {
             transport,
-            decoder: Decoder::default(),
+            decoder: Decoder::of(parser),
             sockets: HashMap::new(),
             tasks: Vec::new(),
             ended: None,
@@ -175,8 +179,10 @@ impl Line {
             next_ask: 0,
         };
         state.sockets.insert(namespace.to_owned(), socket);
+        let parser = state.decoder.parser();
         drop(state);
         let connect = Frame::message(&connect_message(namespace, auth));
+        let connect = parser.control(connect, namespace);
         self.outgoing(Outgoing::Packet(connect));
         Ok(Ends {
             connected,
@@ -186,7 +192,11 @@ impl Line {
 
     /// Sends a packet of a namespace that the client is in.
     pub(super) fn send(&self, namespace: &str, packet: Frame) -> Result<()> {
-        self.0.state.lock().socket(namespace)?;
+        let mut state = self.0.state.lock();
+        state.socket(namespace)?;
+        let parser = state.decoder.parser();
+        drop(state);
+        let packet = parser.frame(&packet, namespace)?.into_owned();
         self.outgoing(Outgoing::Packet(packet));
         Ok(())
     }
@@ -204,7 +214,9 @@ impl Line {
         let packet = packet(id)?;
         socket.next_ask += 1;
         socket.asked.insert(id, answer);
+        let parser = state.decoder.parser();
         drop(state);
+        let packet = parser.frame(&packet, namespace)?.into_owned();
         self.outgoing(Outgoing::Packet(packet));
         Ok(answered)
     }

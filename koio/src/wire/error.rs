@@ -78,6 +78,8 @@ pub enum DecodeErrorKind {
     Placeholder,
     /// Text that is not JSON.
     Json,
+    /// Bytes that are not one map of msgpack.
+    Msgpack,
     /// JSON nested deeper than the limit.
     TooDeep,
 }
@@ -99,6 +101,7 @@ impl DecodeErrorKind {
             Self::ReservedName => "reserved event name",
             Self::Placeholder => "placeholder without an attachment",
             Self::Json => "invalid json",
+            Self::Msgpack => "invalid msgpack",
             Self::TooDeep => "json nested too deep",
         }
     }

@@ -9,14 +9,15 @@
 //!
 //! - `websocket_header`: the header of a WebSocket frame.
 //! - `engineio`: Engine.IO packets, polling payloads, and the frames that go out.
-//! - `socketio`: Socket.IO packets: header, event name, attachments; `socketio/args` is the codec of arguments.
-//! - `msgpack`: JSON as msgpack, for servers of Node; knows nothing of the protocols either.
+//! - `socketio`: Socket.IO packets: header, event name, attachments; `socketio/args` is the codec of arguments, and
+//!   `socketio/packed` the other parser.
+//! - `msgpack`: JSON as msgpack, for servers of Node and for clients with that parser; knows nothing of the protocols either.
 //! - `json`: JSON as text and as serde values, binary data included. Knows nothing of the protocols.
 
 mod engineio;
 mod error;
 mod json;
-#[cfg(any(test, feature = "redis"))]
+#[cfg(any(test, feature = "msgpack", feature = "redis"))]
 mod msgpack;
 mod socketio;
 #[cfg(test)]
@@ -33,9 +34,14 @@ pub(crate) use json::read_again;
 pub(crate) use json::{mend_surrogates, push_string as push_json_string};
 #[cfg(any(test, feature = "redis"))]
 pub(crate) use msgpack::{Binary, Packer, UnpackError, UnpackErrorKind, date_text, unpack};
+#[cfg(any(test, feature = "msgpack"))]
+pub(crate) use socketio::PackedPacket;
+#[cfg(any(all(fuzzing, feature = "msgpack"), test))]
+#[doc(hidden)]
+pub use socketio::fuzz_packed;
 pub use socketio::{
     ArgError, ArgList, ArgsReader, Assembler, Event, Incoming, MAX_ATTACHMENTS, Packet, PacketKind,
-    PacketLimits, RESERVED_EVENTS, RawArgs, ack, connect, connect_error, disconnect, event,
+    PacketLimits, Parser, RESERVED_EVENTS, RawArgs, ack, connect, connect_error, disconnect, event,
     is_reserved,
 };
 pub(crate) use socketio::{ack_draft, connect_with, event_draft, namespace_str};

@@ -19,7 +19,7 @@ async fn a_client_of_another_parser_is_told_apart_by_its_first_packet() {
         .send(&Frame::binary(b"\x82\xa4type\x00\xa3nsp\xa1/"))
         .await;
     socket.ended().await;
-    let words = "undecodable packet";
+    let words = "packet of another parser";
     until(words, || heard.says(words).is_some()).await;
     let (_, line) = heard.says(words).expect("a line");
     assert!(line.contains("socket.io-msgpack-parser"), "{line}");

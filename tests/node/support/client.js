@@ -1,5 +1,6 @@
 // The official client over each way of connecting.
 import { io, Manager } from "socket.io-client";
+import msgpack from "socket.io-msgpack-parser";
 
 import { within } from "./within.js";
 
@@ -10,11 +11,15 @@ export const WAYS = {
   upgrade: { transports: ["polling", "websocket"] },
 };
 
+/** With `KOIO_PARSER=msgpack` every client and every fixture server has that parser. */
+export const PACKED = process.env.KOIO_PARSER === "msgpack";
+const PARSER = PACKED ? { parser: msgpack } : {};
+
 const open = new Set();
 
 /** A client socket that is not connected yet. */
 export function socket(url, way, options = {}) {
-  const made = io(url, { ...WAYS[way], forceNew: true, reconnection: false, ...options });
+  const made = io(url, { ...WAYS[way], forceNew: true, reconnection: false, ...PARSER, ...options });
   open.add(made);
   return made;
 }
@@ -39,7 +44,7 @@ export async function upgraded(client) {
 
 /** A manager, for several namespaces over one connection. */
 export function manager(url, way, options = {}) {
-  const made = new Manager(url, { ...WAYS[way], reconnection: false, ...options });
+  const made = new Manager(url, { ...WAYS[way], reconnection: false, ...PARSER, ...options });
   open.add({ disconnect: () => made._close() });
   return made;
 }

@@ -93,7 +93,8 @@ function launch(binary, args, env = {}) {
  * { "ping-interval": 300 } is `--ping-interval 300`.
  */
 export async function fixture(options = {}, env = {}) {
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const parser = process.env.KOIO_PARSER === "msgpack" ? { msgpack: 1 } : {};
+  const args = Object.entries({ ...parser, ...options }).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const server = await start("koio-fixture", args, /^listening on (https?:.*:(\d+))$/, env);
   return { ...server, url: server.match[1], port: Number(server.match[2]) };
 }

@@ -117,6 +117,15 @@ impl Presence {
         PresenceChange::Up
     }
 
+    /// How many others there are.
+    #[cfg_attr(
+        not(feature = "redis"),
+        allow(dead_code, reason = "NATS counts nobody")
+    )]
+    pub(super) fn count(&self) -> usize {
+        self.heard.len()
+    }
+
     /// Forgets the nodes that were silent for too long, and returns them.
     pub(super) fn sweep(&mut self, now: Instant) -> Vec<NodeId> {
         let silent = |heard: &Instant| now.duration_since(*heard) > SILENCE;

@@ -168,3 +168,30 @@ fn a_flush_that_is_written_in_part_wakes_the_task() {
     assert_eq!(outbox.pop(), None);
     outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
 }
+
+#[cfg(not(koio_slow_twins))]
+#[test]
+fn the_only_frame_of_a_flush_is_written_whole_in_part_or_stays_queued() {
+    let bytes = Frame::ping().bytes().clone();
+    for room in [0, 2, bytes.len()] {
+        let (outbox, takes, count, _) = idle(room);
+        outbox
+            .share(&Frame::ping(), &mut WriteBudget::up_to(0))
+            .unwrap();
+        outbox.flush(&mut WriteBudget::up_to(1));
+        let is_whole = room == bytes.len();
+        assert_eq!(
+            count.0.load(Ordering::Relaxed),
+            usize::from(!is_whole),
+            "{room}"
+        );
+        assert_eq!(takes.lock().taken, bytes[..room]);
+        outbox.push(&Frame::noop(), Urgency::Normal).unwrap();
+        takes.lock().room = 1_000;
+        takes.lock().take_begun();
+        let mut written = takes.lock().taken.clone();
+        written.extend(outbox.take_all().flat_map(|frame| frame.bytes().clone()));
+        let both = [Frame::ping(), Frame::noop()].map(|frame| frame.bytes().to_vec());
+        assert_eq!(written, both.concat(), "{room}");
+    }
+}

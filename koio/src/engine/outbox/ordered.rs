@@ -35,19 +35,20 @@ impl Outbox {
     /// [`queue_in_order`](Self::queue_in_order) for an answer of many frames. Returns also what they count together.
     fn queue_reply_in_order(
         &self,
-        frames: impl Iterator<Item = Frame>,
+        first: Frame,
+        others: Vec<Frame>,
     ) -> Result<(bool, usize), NotQueued> {
+        let total = std::iter::once(&first)
+            .chain(&others)
+            .map(|frame| weight(frame.len(), frame.messages()))
+            .sum();
         let mut state = self.state_with_turn();
         if state.closed {
             return Err(NotQueued::Closed);
         }
         let before = state.waiting;
-        let mut total = 0;
-        for frame in frames {
-            let entry = QueueEntry::Own(frame);
-            total += entry.weight();
-            state.queue.push(entry);
-        }
+        state.queue.push(QueueEntry::Own(first));
+        state.queue.push_all(others);
         self.set_load(&mut state, before + total);
         let is_above = self.limits.is_above_first(before);
         Ok((Self::promise(&mut state, is_above), total))
@@ -169,10 +170,11 @@ impl OrderedSends {
     pub(crate) fn reply(
         &mut self,
         session: &Session,
-        frames: impl IntoIterator<Item = Frame>,
+        first: Frame,
+        others: Vec<Frame>,
     ) -> Result<(), NotQueued> {
         let outbox = &session.shared().outbox;
-        let (must_settle, total) = outbox.queue_reply_in_order(frames.into_iter())?;
+        let (must_settle, total) = outbox.queue_reply_in_order(first, others)?;
         if must_settle {
             self.sessions.push((session.clone(), total, Urgency::Reply));
         }

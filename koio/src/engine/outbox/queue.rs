@@ -144,6 +144,12 @@ impl FrameQueue {
         }
     }
 
+    /// Appends frames, which are moved together.
+    pub(super) fn push_all(&mut self, frames: Vec<Frame>) {
+        self.end_tail();
+        self.frames.push_all(frames);
+    }
+
     pub(super) fn pop(&mut self) -> Option<Frame> {
         self.frames.pop().or_else(|| self.take_tail())
     }
@@ -247,6 +253,20 @@ impl FrameList {
                 *self = Self::Several(frames);
             }
         }
+    }
+
+    fn push_all(&mut self, frames: Vec<Frame>) {
+        if frames.is_empty() {
+            return;
+        }
+        *self = Self::Several(match std::mem::take(self) {
+            Self::None => frames.into(),
+            Self::One(frame) => std::iter::once(frame).chain(frames).collect(),
+            Self::Several(mut all) => {
+                all.extend(frames);
+                all
+            }
+        });
     }
 
     /// Inserts a frame ahead of the others. There is at least one other.
@@ -356,6 +376,23 @@ mod tests {
             assert!(written == expected, "{} drafts", lens.len());
             assert_eq!(messages, lens.len() + lens.len().div_ceil(5));
             assert_eq!(queue.tail.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn frames_that_are_pushed_together_come_behind_the_others() {
+        let pong = |number: u8| Frame::pong(&[number]);
+        for before in 0..4_u8 {
+            for together in 0..4_u8 {
+                let mut queue = FrameQueue::default();
+                (0..before).for_each(|number| queue.push(QueueEntry::Own(pong(number))));
+                queue.push_all((before..before + together).map(pong).collect());
+                assert_eq!(queue.is_empty(), before + together == 0);
+                queue.push(QueueEntry::Own(pong(9)));
+                let expected = (0..before + together).chain([9]).map(pong);
+                assert!(queue.take_all().eq(expected), "{before} {together}");
+                assert!(queue.is_empty());
+            }
         }
     }
 

@@ -192,7 +192,7 @@ impl Client {
 
     /// Refuses a CONNECT of a client that is disconnected. Other packets are dropped.
     pub(super) fn refuse_connect(&mut self, message: Message) {
-        match self.assembler.push(message) {
+        match self.assemble(message) {
             Ok(Some(Incoming::Connect { namespace, .. })) => {
                 self.refuse(wire::namespace_str(&namespace), &disconnected());
             }
@@ -210,6 +210,7 @@ impl Client {
     fn refuse_with(&self, namespace: &str, message: &str, data: Option<&RawValue>) {
         let data = data.map(|data| data.get().as_bytes());
         let refusal = wire::connect_error(namespace, message, data);
+        let refusal = self.parser.control(refusal, namespace);
         let _ = self.connection.session.reply(refusal);
         let namespace = wire::shortened(namespace);
         self.observers()

@@ -7,6 +7,7 @@
 mod connect;
 mod deadlines;
 mod extras;
+mod parse;
 mod read_ahead;
 mod refused;
 
@@ -34,7 +35,7 @@ use crate::{
     engine::{Acceptor, CloseReason, Opening, Session, Upstream},
     observe::{Observation, Observers},
     time::{after, now},
-    wire::{self, Assembler, Event, Incoming, Message, RawArgs},
+    wire::{self, Assembler, Event, Incoming, Message, Parser, RawArgs},
 };
 
 /// The number of closed sockets whose handlers still run, beyond the limit of `namespaces`, at which the connection is
@@ -89,6 +90,8 @@ struct Client {
     drivers: Vec<SocketDriver>,
     extras: Option<Box<ClientExtras>>,
     deadlines: ClientDeadlines,
+    /// Also in the server's core. Here for each message.
+    parser: Parser,
     /// A binary packet has begun and its attachments are outstanding.
     collecting: bool,
     /// The client broke the protocol, or the session is over: packets are dropped.
@@ -108,6 +111,9 @@ struct Client {
 enum ProtocolViolation {
     /// Bytes that are no packet.
     Undecodable(wire::DecodeError),
+    /// A packet of another parser than the server's.
+    #[cfg(any(test, feature = "msgpack"))]
+    OtherParser(&'static str),
     /// A packet that may not come now.
     OutOfOrder(&'static str),
 }
@@ -122,6 +128,7 @@ impl Client {
     fn new(clients: &Clients, session: Session, opening: Opening) -> Self {
         let core = Arc::clone(&clients.core);
         let assembler = Assembler::new(core.packets());
+        let parser = core.parser();
         let connect_by = after(core.config().connect_timeout);
         Self {
             connection: Arc::new(Connection::new(
@@ -133,6 +140,7 @@ impl Client {
             drivers: Vec::new(),
             extras: None,
             deadlines: ClientDeadlines::new(Some(connect_by)),
+            parser,
             collecting: false,
             ignores_packets: false,
             leaving: false,
@@ -165,9 +173,11 @@ impl Client {
         cx: &mut Context<'_>,
     ) -> Result<(), ProtocolViolation> {
         let text = match message {
-            Message::Text(text) if !self.assembler.is_partial() => text,
+            Message::Text(text) if self.parser == Parser::Json && !self.assembler.is_partial() => {
+                text
+            }
             message => {
-                let incoming = self.assembler.push(std::mem::take(message))?;
+                let incoming = self.assemble(std::mem::take(message))?;
                 return self.incoming(incoming, cx);
             }
         };

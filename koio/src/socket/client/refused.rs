@@ -84,11 +84,16 @@ impl Client {
                 let is_first = self.deadlines.connect.is_some();
                 let hint = match error.kind() {
                     DecodeErrorKind::UnexpectedBinary if is_first => {
-                        "Does the client use another parser (`socket.io-msgpack-parser`, say)? koio speaks the default one"
+                        "Does the client use another parser? For `socket.io-msgpack-parser` there are the feature `msgpack` and `Io::parser`"
                     }
                     _ => "Is the other side a Socket.IO 5 client?",
                 };
                 self.protocol_error(format_args!("undecodable packet: {error}. {hint}"));
+                CloseReason::ForcedClose
+            }
+            #[cfg(any(test, feature = "msgpack"))]
+            ProtocolViolation::OtherParser(what) => {
+                self.protocol_error(format_args!("packet of another parser: {what}"));
                 CloseReason::ForcedClose
             }
             ProtocolViolation::OutOfOrder(what) => {

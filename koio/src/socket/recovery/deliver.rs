@@ -13,12 +13,12 @@ use crate::{
         socket::Socket,
         watched::Watched,
     },
-    wire::{Draft, Frame, OpenPlace},
+    wire::{Draft, Frame, OpenPlace, Parser},
 };
 
 /// An event with a place for its position.
-fn with_place(frame: &Frame) -> Option<OpenPlace> {
-    frame.with_open_place(POSITION_CHARS)
+fn with_place(frame: &Frame, parser: Parser, namespace: &str) -> Option<OpenPlace> {
+    parser.open_place(frame, namespace, POSITION_CHARS)
 }
 
 /// What a broadcast has done.
@@ -36,6 +36,7 @@ pub(in crate::socket) fn broadcast_in_order(
     log: &Mutex<NamespaceLog>,
     to: Destination<'_>,
     packet: &Frame,
+    parser: Parser,
     volatile: bool,
 ) -> Broadcasted {
     let mut done = Broadcasted {
@@ -43,7 +44,7 @@ pub(in crate::socket) fn broadcast_in_order(
         dropped: Vec::new(),
         watched: Watched::default(),
     };
-    let Some(place) = with_place(packet) else {
+    let Some(place) = with_place(packet, parser, &namespace.name) else {
         return done;
     };
     let target = (!volatile).then(|| to.target.clone());
@@ -87,7 +88,9 @@ impl Socket {
         draft: Draft,
         volatile: bool,
     ) -> Result<bool> {
-        let Some(place) = with_place(&draft.into_frame()) else {
+        let parser = self.core().parser();
+        self.core().check_packet(&draft, self.namespace())?;
+        let Some(place) = with_place(&draft.into_frame(), parser, self.namespace()) else {
             return Ok(true);
         };
         let session = self.session();

@@ -27,7 +27,7 @@ const ROOM_WEIGHT: usize = 16;
 
 /// Entries that are looked at for a client that returns, before those who wait for the log have their turn. A session may be
 /// in a thousand rooms, each of which is compared with each of an entry.
-const SLICE: u32 = 256;
+const SLICE: usize = 256;
 
 /// How much logs may hold.
 #[derive(Debug)]
@@ -190,16 +190,18 @@ impl NamespaceLog {
             return true;
         }
         let first = self.first();
-        let skip = usize::try_from((upto + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        let later = self.entries.iter().zip(first..).skip(skip);
-        let meant = later
-            .take(SLICE as usize)
+        // Behind what was trimmed, if that is more.
+        let upto = upto.max(first - 1);
+        let from = usize::try_from(upto + 1 - first).unwrap_or(usize::MAX);
+        let from = from.min(self.entries.len());
+        let some = self.entries.range(from..).take(SLICE);
+        let meant = some
+            .zip(upto + 1..)
             .filter(|(entry, offset)| session.was_meant(&entry.target, *offset));
         missed
             .frames
             .extend(meant.map(|(entry, _)| entry.frame.clone()));
-        // What was trimmed behind `upto` was not for this session.
-        missed.upto = (upto.max(first - 1) + u64::from(SLICE)).min(self.last);
+        missed.upto = (upto + SLICE as u64).min(self.last);
         missed.upto == self.last
     }
 

@@ -230,7 +230,7 @@ fn what_is_emitted_between_two_slices_is_collected_too() {
     let mut log = new_log(usize::MAX);
     let away = session(&mut log, &["a"]);
     log.lose(away.id);
-    let slice = u64::from(SLICE);
+    let slice = SLICE as u64;
     for number in 0..3 * slice {
         append(
             &mut log,
@@ -253,7 +253,7 @@ fn what_is_emitted_between_two_slices_is_collected_too() {
 
 #[test]
 fn what_is_trimmed_between_two_slices_is_a_gap_only_if_it_was_not_collected_and_is_meant() {
-    let slice = u64::from(SLICE);
+    let slice = SLICE as u64;
     for (room, is_gap) in [("a", true), ("b", false)] {
         let mut log = new_log(usize::MAX);
         let away = session(&mut log, &["a"]);

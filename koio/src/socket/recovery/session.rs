@@ -226,10 +226,11 @@ impl Socket {
         }
         let pid = recovery.record.pid;
         let connected = wire::connect_with(self.namespace(), id.as_str(), Some(pid.expose()));
+        let connected = self.core().parser().control(connected, self.namespace());
         let count = missed.frames.len();
         // CONNECT comes first: the official client does not note the offsets of events that come before it.
-        let frames = std::iter::once(connected).chain(missed.frames);
-        if sends.reply(self.session(), frames).is_err() || !self.mark_connected() {
+        let sent = sends.reply(self.session(), connected, missed.frames);
+        if sent.is_err() || !self.mark_connected() {
             if is_new {
                 extras.recovery = None;
             }

@@ -5,6 +5,8 @@ use std::cell::Cell;
 use bytes::{Buf, Bytes};
 
 use super::frame::Frame;
+#[cfg(any(test, feature = "msgpack"))]
+use super::frame::Part;
 use crate::wire::{FrameHeader, Opcode};
 
 /// Room for what a Socket.IO packet may have to insert before its text: the count of its attachments, `10-`.
@@ -71,8 +73,14 @@ impl PacketBuffer {
     /// The frame header is written right before `start`, so that the length of the text need not be known before.
     /// Bytes before the header are scratch space.
     pub(in crate::wire) fn seal(mut self: Box<Self>, start: usize) -> Draft {
+        self.write_header(start, Opcode::Text);
+        Draft(Some(self))
+    }
+
+    #[inline(always)]
+    fn write_header(&mut self, start: usize, opcode: Opcode) {
         let len = self.text.len().saturating_sub(start);
-        let header = FrameHeader::unmasked(Opcode::Text, len).encode();
+        let header = FrameHeader::unmasked(opcode, len).encode();
         let begin = start.saturating_sub(header.len());
         let room = self.text.get_mut(begin..start);
         debug_assert!(
@@ -83,7 +91,6 @@ impl PacketBuffer {
             room.copy_from_slice(&header);
         }
         self.begin = begin;
-        Draft(Some(self))
     }
 
     /// Ends a packet whose text begins at [`TEXT_START`].
@@ -118,6 +125,24 @@ impl Draft {
         match &self.0 {
             Some(buffer) => [buffer.text_frame(), &buffer.binaries.frames],
             None => [&[]; 2],
+        }
+    }
+
+    /// The messages, one by one.
+    #[cfg(any(test, feature = "msgpack"))]
+    pub(in crate::wire) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.pieces().into_iter().flat_map(Frame::parts_of)
+    }
+
+    /// Becomes this binary message, in the same buffer.
+    #[cfg(any(test, feature = "msgpack"))]
+    pub(in crate::wire) fn replace_by_binary(&mut self, data: &[u8]) {
+        if let Some(buffer) = &mut self.0 {
+            buffer.text.truncate(TEXT_START);
+            buffer.text.extend_from_slice(data);
+            buffer.binaries.frames.clear();
+            buffer.binaries.count = 0;
+            buffer.write_header(TEXT_START, Opcode::Binary);
         }
     }
 

@@ -92,6 +92,12 @@ impl Frame {
         }
     }
 
+    /// The messages of complete frames.
+    #[cfg(any(test, feature = "msgpack"))]
+    pub(super) fn parts_of(frames: &[u8]) -> Parts<'_> {
+        Parts { frames }
+    }
+
     /// The text, if this is a single text message.
     pub(super) fn into_text(mut self) -> Result<Bytes, Self> {
         let mut parts = self.parts();

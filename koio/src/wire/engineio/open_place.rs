@@ -42,6 +42,18 @@ impl Frame {
 }
 
 impl OpenPlace {
+    /// A binary message in which the text at `at` is the place.
+    #[cfg(any(test, feature = "msgpack"))]
+    pub(in crate::wire) fn in_binary(data: &[u8], at: usize) -> Self {
+        let header = FrameHeader::unmasked(Opcode::Binary, data.len()).encode();
+        let at = header.len() + at;
+        Self {
+            frames: [&*header, data].concat(),
+            at,
+            messages: 1,
+        }
+    }
+
     /// Writes the text, which has the length that was asked for.
     pub(crate) fn fill(mut self, text: &[u8]) -> Frame {
         let place = self.frames.get_mut(self.at..self.at + text.len());

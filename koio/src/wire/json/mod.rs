@@ -15,7 +15,7 @@ pub use self::bytes::Bytes;
 pub(crate) use self::de::read_again;
 #[cfg(any(test, feature = "redis"))]
 pub(crate) use self::escapes::mend_surrogates;
-#[cfg(any(test, feature = "redis"))]
+#[cfg(any(test, feature = "msgpack", feature = "redis"))]
 pub(super) use self::scan::Watch;
 pub(crate) use self::ser::push_string;
 pub(super) use self::{

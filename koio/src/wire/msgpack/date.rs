@@ -22,6 +22,7 @@ pub(super) fn iso_date(milliseconds: f64) -> Option<String> {
 }
 
 /// What `Date.prototype.toString` writes where the time zone is UTC, which is the `time` of Node's handshakes.
+#[cfg(any(test, feature = "redis"))]
 pub(crate) fn date_text(milliseconds: u64) -> String {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = [

@@ -2,8 +2,6 @@
 
 use std::vec;
 
-use bytes::Bytes;
-
 use super::integer::Integer;
 use crate::wire::{
     DecodeError, DecodeErrorKind,
@@ -21,6 +19,12 @@ impl Packer {
         Self {
             out: Vec::with_capacity(bytes),
         }
+    }
+
+    /// How many bytes have been written.
+    #[cfg(any(test, feature = "msgpack"))]
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
@@ -65,7 +69,11 @@ impl Packer {
     ///
     /// # Errors
     /// The text is not JSON, or nested deeper than 128. What was written of it stays.
-    pub(crate) fn json(&mut self, text: &[u8], attachments: &[Bytes]) -> Result<(), DecodeError> {
+    pub(crate) fn json<A: AsRef<[u8]>>(
+        &mut self,
+        text: &[u8],
+        attachments: &[A],
+    ) -> Result<(), DecodeError> {
         // A header tells the length, so all of them are counted first.
         let mut sizes = Sizes {
             sizes: Vec::new(),
@@ -188,16 +196,16 @@ impl Watch for Sizes {
 }
 
 /// Writes the values of a text.
-struct Values<'a> {
+struct Values<'a, A> {
     packer: &'a mut Packer,
     sizes: vec::IntoIter<usize>,
-    attachments: &'a [Bytes],
+    attachments: &'a [A],
 }
 
-impl Watch for Values<'_> {
+impl<A: AsRef<[u8]>> Watch for Values<'_, A> {
     fn skip(&mut self, text: &[u8]) -> Option<usize> {
         let (index, len) = placeholder(text, self.attachments.len())?;
-        self.packer.binary(self.attachments.get(index)?);
+        self.packer.binary(self.attachments.get(index)?.as_ref());
         Some(len)
     }
 

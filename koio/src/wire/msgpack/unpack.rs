@@ -1,13 +1,17 @@
 //! msgpack to JSON text.
 
+#[cfg(any(test, feature = "redis"))]
 use std::fmt;
 
 use bytes::Bytes;
 
 use super::{date::iso_date, integer::Integer};
-use crate::wire::json::{MAX_DEPTH, push_string};
+#[cfg(any(test, feature = "redis"))]
+use crate::wire::json::MAX_DEPTH;
+use crate::wire::json::push_string;
 
 /// What a message may put around the arguments of an event, which are measured by themselves.
+#[cfg(any(test, feature = "redis"))]
 const DEPTH: usize = MAX_DEPTH + 4;
 
 /// What becomes of binary data.
@@ -29,6 +33,7 @@ pub(crate) struct Unpacked {
 }
 
 /// Why bytes are not one value of msgpack that JSON can say, and where.
+#[cfg(any(test, feature = "redis"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnpackError {
     pub(crate) kind: UnpackErrorKind,
@@ -45,6 +50,9 @@ pub(crate) enum UnpackErrorKind {
     Reserved,
     /// Lists and maps inside each other, more than fit in JSON of koio.
     TooDeep,
+    /// Something else where a map must be.
+    #[cfg(any(test, feature = "msgpack"))]
+    NoMap,
     /// A key that is a list, a map or an extension.
     Key,
     TooManyAttachments,
@@ -52,6 +60,7 @@ pub(crate) enum UnpackErrorKind {
     PlaceholderKey,
 }
 
+#[cfg(any(test, feature = "redis"))]
 impl fmt::Display for UnpackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
@@ -59,6 +68,8 @@ impl fmt::Display for UnpackError {
             UnpackErrorKind::Trailing => "bytes behind the value of msgpack",
             UnpackErrorKind::Reserved => "reserved byte of msgpack",
             UnpackErrorKind::TooDeep => "msgpack nested too deep",
+            #[cfg(any(test, feature = "msgpack"))]
+            UnpackErrorKind::NoMap => "msgpack without a map",
             UnpackErrorKind::Key => "a key of msgpack is no text",
             UnpackErrorKind::TooManyAttachments => "too many attachments in msgpack",
             UnpackErrorKind::PlaceholderKey => "a `_placeholder` key beside binary data",
@@ -79,45 +90,115 @@ impl fmt::Display for UnpackError {
 ///
 /// # Errors
 /// See [`UnpackErrorKind`].
+#[cfg(any(test, feature = "redis"))]
 pub(crate) fn unpack(packed: &Bytes, binary: Binary) -> Result<Unpacked, UnpackError> {
     const MOST_TO_BEGIN_WITH: usize = 16 * 1024;
     let capacity = packed.len() + packed.len() / 4;
-    let mut unpacker = Unpacker {
-        packed,
-        at: 0,
-        json: Vec::with_capacity(capacity.min(MOST_TO_BEGIN_WITH)),
-        attachments: Vec::new(),
-        binary,
-        placeholder_key: false,
-    };
-    let result = unpacker.value(0).and_then(|()| unpacker.end());
-    result.map_err(|kind| UnpackError {
-        kind,
-        offset: unpacker.at,
-    })?;
-    Ok(Unpacked {
-        json: unpacker.json,
-        attachments: unpacker.attachments,
-    })
+    let mut unpacker = Unpacker::new(packed, binary, DEPTH);
+    unpacker.json.reserve(capacity.min(MOST_TO_BEGIN_WITH));
+    let value = unpacker.next_value();
+    value
+        .and_then(|value| unpacker.end().map(|()| value))
+        .map_err(|kind| UnpackError {
+            kind,
+            offset: unpacker.at,
+        })
 }
 
-struct Unpacker<'a> {
+/// What a value is, told by its first bytes.
+#[cfg(any(test, feature = "msgpack"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// What notepack 2 writes for JavaScript's `undefined`.
+    Undefined,
+    Text,
+    List,
+    Map,
+    Other,
+}
+
+/// Reads values one behind the other, as [`unpack`] reads one.
+pub(crate) struct Unpacker<'a> {
     packed: &'a Bytes,
     at: usize,
     json: Vec<u8>,
     attachments: Vec<Bytes>,
     binary: Binary,
+    /// How many lists and maps may be inside each other in one value.
+    depth: usize,
     /// Whether there was such a key.
     placeholder_key: bool,
 }
 
-impl<'a> Unpacker<'a> {
-    fn end(&self) -> Result<(), UnpackErrorKind> {
-        if self.at != self.packed.len() {
-            return Err(UnpackErrorKind::Trailing);
+#[cfg(any(test, feature = "msgpack"))]
+impl Unpacker<'_> {
+    /// Where the next value begins.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) fn seek(&mut self, at: usize) {
+        self.at = at;
+    }
+
+    /// What the next value is.
+    pub(crate) fn shape(&self) -> Shape {
+        let rest = self.packed.get(self.at..).unwrap_or_default();
+        match rest {
+            [0xd4, 0, ..] => Shape::Undefined,
+            [0xa0..=0xbf | 0xd9..=0xdb, ..] => Shape::Text,
+            [0x90..=0x9f | 0xdc | 0xdd, ..] => Shape::List,
+            [0x80..=0x8f | 0xde | 0xdf, ..] => Shape::Map,
+            _ => Shape::Other,
         }
+    }
+
+    /// Begins a map, which must come next. Returns how many entries it has.
+    pub(crate) fn map_len(&mut self) -> Result<u64, UnpackErrorKind> {
+        match self.byte()? {
+            marker @ 0x80..=0x8f => Ok((marker & 0xf).into()),
+            0xde => self.length(2),
+            0xdf => self.length(4),
+            _ => Err(UnpackErrorKind::NoMap),
+        }
+    }
+
+    /// The next value, a key, as a string of JSON.
+    pub(crate) fn next_key(&mut self) -> Result<Vec<u8>, UnpackErrorKind> {
+        self.key(0)?;
+        Ok(std::mem::take(&mut self.json))
+    }
+}
+
+impl<'a> Unpacker<'a> {
+    pub(crate) fn new(packed: &'a Bytes, binary: Binary, depth: usize) -> Self {
+        Self {
+            packed,
+            at: 0,
+            json: Vec::new(),
+            attachments: Vec::new(),
+            binary,
+            depth,
+            placeholder_key: false,
+        }
+    }
+
+    pub(crate) fn next_value(&mut self) -> Result<Unpacked, UnpackErrorKind> {
+        self.placeholder_key = false;
+        self.value(0)?;
         if self.placeholder_key && !self.attachments.is_empty() {
             return Err(UnpackErrorKind::PlaceholderKey);
+        }
+        Ok(Unpacked {
+            json: std::mem::take(&mut self.json),
+            attachments: std::mem::take(&mut self.attachments),
+        })
+    }
+
+    /// Nothing may be behind what was read.
+    pub(crate) fn end(&self) -> Result<(), UnpackErrorKind> {
+        if self.at != self.packed.len() {
+            return Err(UnpackErrorKind::Trailing);
         }
         Ok(())
     }
@@ -196,7 +277,7 @@ impl<'a> Unpacker<'a> {
     }
 
     fn list(&mut self, len: u64, depth: usize) -> Result<(), UnpackErrorKind> {
-        let inner = deeper(depth)?;
+        let inner = self.deeper(depth)?;
         self.json.push(b'[');
         for index in 0..len {
             if index > 0 {
@@ -209,7 +290,7 @@ impl<'a> Unpacker<'a> {
     }
 
     fn map(&mut self, len: u64, depth: usize) -> Result<(), UnpackErrorKind> {
-        let inner = deeper(depth)?;
+        let inner = self.deeper(depth)?;
         self.json.push(b'{');
         for index in 0..len {
             if index > 0 {
@@ -246,6 +327,14 @@ impl<'a> Unpacker<'a> {
             self.placeholder_key = true;
         }
         Ok(())
+    }
+
+    fn deeper(&self, depth: usize) -> Result<usize, UnpackErrorKind> {
+        if depth < self.depth {
+            Ok(depth + 1)
+        } else {
+            Err(UnpackErrorKind::TooDeep)
+        }
     }
 
     fn string_of(&mut self, width: usize) -> Result<(), UnpackErrorKind> {
@@ -300,8 +389,8 @@ impl<'a> Unpacker<'a> {
         let data = self.bytes(len)?;
         match (kind, data.len()) {
             (-1, 4 | 8 | 12) => self.date(timestamp(data)),
-            (0, 1) => self.text("null"),
-            (0, 8) if self.was_fixed(8) => self.date(legacy_date(data)),
+            (0, 1) if self.was_fixed(1, 0xd4) => self.text("null"),
+            (0, 8) if self.was_fixed(8, 0xd7) => self.date(legacy_date(data)),
             (0, _) => self.binary(data)?,
             _ => {
                 self.json.push(b'[');
@@ -315,9 +404,9 @@ impl<'a> Unpacker<'a> {
     }
 
     /// Whether the extension that was just read has the marker for its length, and not the length itself.
-    fn was_fixed(&self, len: usize) -> bool {
-        let marker = self.at.checked_sub(len + 2);
-        marker.and_then(|at| self.packed.get(at)) == Some(&0xd7)
+    fn was_fixed(&self, len: usize, marker: u8) -> bool {
+        let at = self.at.checked_sub(len + 2);
+        at.and_then(|at| self.packed.get(at)) == Some(&marker)
     }
 
     fn date(&mut self, milliseconds: f64) {
@@ -380,14 +469,6 @@ impl<'a> Unpacker<'a> {
         let bytes = rest.get(..len).ok_or(UnpackErrorKind::Truncated)?;
         self.at += len;
         Ok(bytes)
-    }
-}
-
-fn deeper(depth: usize) -> Result<usize, UnpackErrorKind> {
-    if depth < DEPTH {
-        Ok(depth + 1)
-    } else {
-        Err(UnpackErrorKind::TooDeep)
     }
 }
 

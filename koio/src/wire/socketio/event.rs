@@ -33,6 +33,12 @@ impl Event {
         }
     }
 
+    /// The event whose arguments are behind this name in their list.
+    #[cfg(any(test, feature = "msgpack"))]
+    pub(super) fn named(name: EventName, args: RawArgs, ack: Option<u64>) -> Self {
+        Self { name, args, ack }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -1,4 +1,5 @@
-//! Socket.IO packets: their header, the names of events, their attachments, and the codec of their arguments.
+//! Socket.IO packets: their header, the names of events, their attachments, the codec of their arguments, and their other
+//! form, msgpack.
 
 mod args;
 mod assembler;
@@ -8,7 +9,10 @@ mod event_name;
 mod header;
 mod kind;
 mod limits;
+#[cfg(any(test, feature = "msgpack"))]
+mod packed;
 mod packet;
+mod parser;
 
 pub use args::{ArgError, ArgList, ArgsReader, RawArgs};
 pub use assembler::{Assembler, Incoming};
@@ -21,4 +25,9 @@ pub use kind::PacketKind;
 #[cfg(test)]
 pub(in crate::wire) use limits::PacketBreach;
 pub use limits::{MAX_ATTACHMENTS, PacketLimits};
+#[cfg(any(test, feature = "msgpack"))]
+pub(crate) use packed::PackedPacket;
+#[cfg(any(all(fuzzing, feature = "msgpack"), test))]
+pub use packed::fuzz_packed;
 pub use packet::Packet;
+pub use parser::Parser;

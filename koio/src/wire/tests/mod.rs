@@ -7,6 +7,7 @@ mod encoding;
 mod integers;
 mod limits;
 mod msgpack;
+mod packed;
 mod packets;
 mod prefixes;
 mod random;

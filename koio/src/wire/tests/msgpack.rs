@@ -277,7 +277,7 @@ fn what_is_no_value_is_an_error_with_a_reason() {
         r#"{"a"}"#,
         &("[".repeat(129) + &"]".repeat(129)),
     ] {
-        assert!(packer.json(bad.as_bytes(), &[]).is_err(), "{bad}");
+        assert!(packer.json::<Bytes>(bad.as_bytes(), &[]).is_err(), "{bad}");
     }
     assert!(packer.finish().is_empty());
 }

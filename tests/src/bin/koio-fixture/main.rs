@@ -1,7 +1,8 @@
 //! The server that the tests with the official client talk to. koio says where it listens.
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
-//! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
+//! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes),
+//! `--msgpack` (1: that is the parser). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
 //! writes to that folder as `cert.pem`.
 
 mod acks;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use koio::config::Parser;
 use koio::recovery::Recovery;
 use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
@@ -129,6 +131,8 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--connect-timeout" => io.connect_timeout(time),
             "--recovery" => io.recovery(Recovery::new(time)),
             "--max-payload" => io.max_payload(bytes),
+            "--msgpack" if value == 1 => io.parser(Parser::Msgpack),
+            "--msgpack" => io,
             "--max-queue" => io.config(|config| config.engine.send_queue_bytes = bytes),
             other => panic!("unknown flag {other}"),
         };

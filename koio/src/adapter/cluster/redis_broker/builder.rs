@@ -32,7 +32,8 @@ use crate::{Error, Result};
 /// ```
 ///
 /// A server that is [bound](crate::Io::bind) is in the cluster when it accepts its first connection, and does not start without
-/// Redis, unless it may [start alone](Self::start_alone). Later it connects again for ever. While it is alone it serves its own
+/// Redis, unless it may [start alone](Self::start_alone). It then knows the servers of koio's that are there, unless one of them takes
+/// more than half a second to answer. Later it connects again for ever. While it is alone it serves its own
 /// clients; what other nodes publish meanwhile is lost for them, which is logged, counted
 /// ([`Counts::cluster_gaps`](crate::observe::Counts::cluster_gaps)) and told by
 /// [`IoHandle::alone_since`](crate::IoHandle::alone_since). A connection that hears nothing for 30 s is tried by a message to itself.
@@ -178,7 +179,9 @@ impl Redis {
                 Ok(())
             }
             Some(connection) if self.node().is_joined() && !self.alone => {
-                connection.subscribed().await.map_err(unusable)
+                connection.subscribed().await.map_err(unusable)?;
+                self.node().met().await;
+                Ok(())
             }
             Some(_) => Ok(()),
         }

@@ -8,8 +8,9 @@ use std::{
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::{
+    sync::Notify,
     task::JoinHandle,
-    time::{Instant, interval},
+    time::{Instant, interval, timeout},
 };
 
 use super::{
@@ -32,6 +33,9 @@ use crate::ids::Pattern;
 /// How long a node that leaves takes to say so, at most.
 const LEAVING: Duration = Duration::from_secs(1);
 
+/// How long a node that comes waits for those that are there, at most: Redis may count one that has died.
+const MEETING: Duration = Duration::from_millis(500);
+
 /// How long answers are listened for, in a namespace that is not subscribed for its sockets, at least.
 const ANSWERS: Duration = Duration::from_secs(60);
 
@@ -46,6 +50,8 @@ pub(super) struct RedisNode {
     /// `None` before it connects, and when it has left.
     connection: RwLock<Option<RedisConnection>>,
     presence: Mutex<Presence>,
+    /// Another node of koio's was heard.
+    heard: Notify,
     /// Why the connection was lost before the server joined, and not found again.
     lost_early: Mutex<Option<String>>,
     /// Closes the connection of a node that leaves.
@@ -69,6 +75,7 @@ impl RedisNode {
             joined: OnceLock::new(),
             connection: RwLock::default(),
             presence: Mutex::default(),
+            heard: Notify::new(),
             lost_early: Mutex::default(),
             leaving: Mutex::default(),
         }
@@ -147,6 +154,27 @@ impl RedisNode {
                 }
             }
         });
+    }
+
+    /// Ready when the nodes of koio's that are there have answered the hello, so that a request asks all of them. It has
+    /// subscribed.
+    pub(super) async fn met(&self) {
+        let (Some(joined), Some(connection)) = (self.joined.get(), self.connection()) else {
+            return;
+        };
+        let all = joined.channel(&joined.all);
+        let counted = connection.subscriber_count(all).await.unwrap_or_default();
+        let met = async {
+            loop {
+                let heard = self.heard.notified();
+                if self.presence.lock().count() + 1 >= counted {
+                    return;
+                }
+                heard.await;
+            }
+        };
+        // Who has not answered by then is known with its next heartbeat.
+        let _ = timeout(MEETING, met).await;
     }
 
     fn beat(&self) {
@@ -285,6 +313,7 @@ impl RedisNode {
         if let Some(new) = hear(&self.presence, &joined.inbox, payload) {
             self.say(Saying::Here, &self.channel_of(&new).into());
         }
+        self.heard.notify_waiters();
     }
 }
 
