@@ -242,7 +242,7 @@ pub mod emit {
 }
 
 pub mod listeners {
-    //! What is added to one socket while it is connected, by [`Socket::on`] and its siblings.
+    //! What is added to one socket while it is connected, by [`Socket::on`](crate::Socket::on) and its siblings.
 
     pub use crate::socket::{ListenerId, OutgoingEvent};
 }

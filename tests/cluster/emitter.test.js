@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 
 import { Emitter } from "@socket.io/redis-emitter";
 
-import { within } from "../node/support/within.js";
+import { until, within } from "../node/support/within.js";
 import { closeAll, got, names } from "./support/clients.js";
 import { Cluster } from "./support/cluster.js";
 import { redisClients } from "./support/redis.js";
@@ -121,6 +121,18 @@ for (const client of ["redis", "redis4", "ioredis"]) {
       await cluster.join(clients, ["room1", "room2"], ["room1"], ["room2"]);
       emitter.in("room2").socketsLeave("room1");
       await cluster.rooms(clients, ["room2"], ["room1"], ["room2"]);
+    });
+
+    test("sends an event to all servers", async () => {
+      const [one, { io }, another] = cluster.servers;
+      const ofNode = new Promise((resolve) => io.once("hello", (...args) => resolve(args)));
+      emitter.serverSideEmit("hello", "world", 1, "2");
+      for (const { call } of [one, another]) {
+        let heard = [];
+        await within("the event", until(async () => (heard = await call("heard")).length > 0));
+        assert.deepEqual(heard.map(({ args }) => args), [["world", 1, "2"]]);
+      }
+      assert.deepEqual(await within("the event", ofNode), ["world", 1, "2"]);
     });
 
     test("has all sockets, or those of a room, disconnected", async () => {

@@ -41,6 +41,7 @@ describe("a server leaves in the middle of a request", () => {
     redis = await startRedis();
     [koio, another] = await Promise.all([koioServer(redis.url), koioServer(redis.url)]);
     node = await nodeServer(redis.url, { requestsTimeout: TIMEOUT });
+    node.io.on("kind", (answer) => answer("node"));
     await node.counted(3);
   });
   after(async () => {
@@ -56,10 +57,12 @@ describe("a server leaves in the middle of a request", () => {
     koio: {
       fetch: () => koio.call("fetch", { timeout: TIMEOUT }),
       ask: () => koio.call("ask", { timeout: TIMEOUT }, "q", 1),
+      event: () => koio.call("server ask", { timeout: TIMEOUT }, "kind"),
     },
     node: {
       fetch: async () => ({ sockets: await node.fetch({}) }),
       ask: () => node.ask({ timeout: TIMEOUT }, "q", 1),
+      event: async () => ({ values: await node.io.serverSideEmitWithAck("kind") }),
     },
   };
 
@@ -70,9 +73,11 @@ describe("a server leaves in the middle of a request", () => {
     ["koio", "ask", "node", KILLED, { values: YES, failed: 0, missing: [SERVER], waited: true }],
     // It has said that it asks one client, and what it does not say is that this one is gone.
     ["koio", "ask", "node", CLOSED, { values: YES, failed: 1, missing: [], waited: true }],
+    ["koio", "event", "node", KILLED, { values: ["koio", "node"], missing: [SERVER], waited: true }],
     ["koio", "ask", "koio", CLOSED, { values: YES, failed: 1, missing: [], waited: false }],
     ["node", "ask", "koio", CLOSED, { values: YES, failed: true, waited: true }],
     ["node", "fetch", "koio", KILLED, { error: NODES_ERROR, waited: true }],
+    ["node", "event", "koio", KILLED, { error: "timeout reached: only 2 responses received out of 3", waited: true }],
     ["node", "ask", "koio", KILLED, { values: YES, failed: true, waited: true }],
     ["koio", "fetch", "koio", KILLED, { sockets: 3, missing: ["its name"], waited: true }],
   ]) {
@@ -93,6 +98,7 @@ describe("a server leaves in the middle of a request", () => {
       if (sockets) result.sockets = sockets.length;
       // Its peers still wait for those of koio that were killed before.
       if (missing) result.missing = [...new Set(missing.map((name) => (name === SERVER ? name : "its name")))];
+      result.values?.sort();
       assert.deepEqual(result, expected);
     });
   }

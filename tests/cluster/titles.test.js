@@ -20,28 +20,36 @@ const TWO_OF_KOIO = [
   ["koio", "node", "koio"],
   ["node", "koio", "koio"],
 ];
-const SHORT = [ONE_OF_KOIO[0], TWO_OF_KOIO[2]];
+const ALL = [...ONE_OF_KOIO, ...TWO_OF_KOIO];
+const SOME = [ONE_OF_KOIO[0], TWO_OF_KOIO[1], TWO_OF_KOIO[2]];
 
-// With what servers of Node are started, and which servers there are.
+// With what servers of Node are started, and which servers there are. In the long form, `KOIO_TITLES=long`, each with all.
 const ADAPTERS = [
-  ["classic", {}, [...ONE_OF_KOIO, ...TWO_OF_KOIO]],
-  ["classic, answers on the asking server's own channel", { publishOnSpecificResponseChannel: true }, SHORT],
-  ["classic, ioredis", { client: "ioredis" }, SHORT],
-  ["classic, redis 4", { client: "redis4" }, SHORT],
-  ["sharded", { sharded: "dynamic" }, [...ONE_OF_KOIO, ...TWO_OF_KOIO]],
-  ["sharded, static", { sharded: "static" }, SHORT],
-  ["sharded, dynamic-private", { sharded: "dynamic-private" }, SHORT],
-  ["sharded, ioredis", { sharded: "dynamic", client: "ioredis" }, SHORT],
-];
+  ["classic", {}, ALL],
+  ["classic, answers on the asking server's own channel", { publishOnSpecificResponseChannel: true }, SOME.slice(0, 2)],
+  ["classic, ioredis", { client: "ioredis" }, SOME.slice(1, 2)],
+  ["classic, redis 4", { client: "redis4" }, SOME.slice(2)],
+  ["sharded", { sharded: "dynamic" }, SOME],
+  ["sharded, static", { sharded: "static" }, SOME.slice(1, 2)],
+  ["sharded, dynamic-private", { sharded: "dynamic-private" }, SOME.slice(2)],
+  ["sharded, ioredis", { sharded: "dynamic", client: "ioredis" }, SOME.slice(1, 2)],
+].map(([name, options, some]) => [name, options, process.env.KOIO_TITLES === "long" ? ALL : some]);
 
 for (const [adapter, options, ensembles] of ADAPTERS) {
   for (const kinds of ensembles) {
     describe(`${adapter}: ${kinds.join(", ")}`, () => {
       let cluster, acting, second, clients, ids;
+      const heard = kinds.map(() => []);
       before(async () => {
         const { sharded } = options;
-        cluster = await Cluster.start(kinds, { node: options, koio: { sharded } });
+        cluster = await Cluster.start(kinds, { node: { requestsTimeout: 500, ...options }, koio: { sharded } });
         [acting, second] = cluster.servers;
+        // koio-cluster has the same handlers; none of its servers answers "silent" in time.
+        cluster.servers.forEach((server, index) => {
+          server.io?.on("hello", (...args) => heard[index].push(args));
+          server.io?.on("kind", (answer) => answer("node"));
+          server.io?.on("silent", (answer) => index === 1 && answer("node"));
+        });
       });
       after(() => cluster?.stop());
       beforeEach(async () => {
@@ -252,6 +260,45 @@ for (const [adapter, options, ensembles] of ADAPTERS) {
       test("the acting server's own sockets are fetched", async () => {
         const sockets = await acting.fetch({ local: true });
         assert.deepEqual(sockets.map(({ id }) => id), [ids[0]]);
+      });
+
+      /** Has the acting server ask the others, in a form that both kinds have. */
+      async function askServers(event) {
+        if (acting.kind === "node") {
+          const late = ({ message, responses }) => ({ values: responses, error: message });
+          return acting.io.serverSideEmitWithAck(event).then((values) => ({ values }), late);
+        }
+        const { values, missing } = await acting.call("server ask", { timeout: 500 }, event);
+        const error = `timeout reached: only ${values.length} responses received out of ${values.length + missing.length}`;
+        return { values, ...(missing.length > 0 && { error }) };
+      }
+
+      test("an event to the other servers", async () => {
+        if (acting.kind === "node") acting.io.serverSideEmit("hello", "world", "last");
+        else await acting.call("server emit", {}, "hello", "world");
+        const arrived = async ({ kind, call }, index) => {
+          if (kind === "koio") heard[index].push(...(await call("heard")).map(({ args }) => args));
+          return heard[index].length > 0;
+        };
+        for (const index of [1, 2]) {
+          await within("the event", until(() => arrived(cluster.servers[index], index)));
+        }
+        await arrived(acting, 0);
+        assert.deepEqual(heard.map((all) => all.splice(0)), [[], [["world", "last"]], [["world", "last"]]]);
+      });
+
+      test("an event that the other servers answer", async () => {
+        const { values, error } = await askServers("kind");
+        assert.deepEqual([values.sort(), error], [kinds.slice(1).sort(), undefined]);
+      });
+
+      // The sharded adapter waits for 5 s, which no option changes: longer than koio-cluster is silent.
+      const waits = !options.sharded || kinds[0] === "koio";
+      if (waits) test("an event that one of the other servers does not answer", async () => {
+        const { values, error } = await askServers("silent");
+        const answers = second.kind === "node" ? ["node"] : [];
+        assert.deepEqual(values, answers);
+        assert.equal(error, `timeout reached: only ${answers.length} responses received out of 2`);
       });
 
       // The sharded adapter does not have the call.

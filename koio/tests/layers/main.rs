@@ -47,10 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("error", &["wire"]),
-    (
-        "adapter",
-        &["ids", "time", "close_reason", "observe", "wire", "error"],
-    ),
+    ("adapter", &["ids", "time", "observe", "wire", "error"]),
     (
         "socket",
         &[

@@ -1,10 +1,12 @@
 //! The end of a server: in order, and in time.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use koio::{CloseReason, Context, Io, Namespace, State, handlers, on, server::Drained};
-use koio_tests::{Bare, Client, Received, Transport, client, serve};
-use tokio::{task::JoinHandle, time::Instant};
+use koio_tests::{Bare, Client, Received, Transport, client, serve, within};
+use tokio::{sync::Barrier, task::JoinHandle, time::Instant};
 
 use super::{MINUTE, shut_down};
 use crate::memory::{Memory, Peer};
@@ -202,22 +204,49 @@ async fn a_client_that_reads_nothing_is_waited_for_until_the_deadline_and_no_lon
     }
 }
 
-/// The threads of the server look at the two times in any order.
+/// All handlers and the test wait here for each other.
+#[derive(Clone)]
+struct Together(Arc<Barrier>);
+
+/// Sends its client more than the kernel takes, once the server shuts down.
+#[on("flood")]
+async fn flood(ctx: Context, together: State<Together>) {
+    together.0.wait().await;
+    together.0.wait().await;
+    for _ in 0..8 {
+        // The last ones may be too many.
+        ctx.emit("long", "x".repeat(900_000)).ok();
+    }
+}
+
+/// The threads of the server look at the two times in any order. A client that took nothing even before the shutdown would be
+/// given up before its deadline.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_read_nothing_are_cut_if_their_patience_ends_with_the_shutdown() {
     const CLIENTS: usize = 8;
     let second = Duration::from_secs(1);
-    let io = Io::new().config(move |config| config.engine.poll_again_timeout = second);
+    let together = Together(Arc::new(Barrier::new(CLIENTS + 1)));
+    let io = Io::new()
+        .state(together.clone())
+        .handlers(handlers![flood])
+        .config(move |config| {
+            config.engine.poll_again_timeout = second;
+            config.engine.ping_interval = 60 * MINUTE;
+        });
     let server = serve(io).await;
-    let silent = Bare::crowd(server.addr, CLIENTS).await;
-    let silent: Vec<_> = silent.into_iter().map(Bare::into_stream).collect();
-    for socket in server.handle.sockets() {
-        for _ in 0..8 {
-            // More than the kernel takes. The last ones may be too many.
-            socket.emit("long", "x".repeat(900_000)).ok();
-        }
+    let mut silent = Bare::crowd(server.addr, CLIENTS).await;
+    for client in &mut silent {
+        client.send(&[r#"42["flood"]"#]).await;
     }
-    let drained = server.handle.shutdown(second).await;
+    within("the handlers to begin", together.0.wait()).await;
+    let mut ending = pin!(server.handle.shutdown(second));
+    tokio::select! {
+        biased;
+        drained = &mut ending => panic!("handlers run: {drained:?}"),
+        () = std::future::ready(()) => {}
+    }
+    within("the handlers to go on", together.0.wait()).await;
+    let drained = ending.await;
     assert_eq!((drained.cut, drained.abandoned), (CLIENTS, 0));
     assert_eq!(server.handle.counts().sessions_abandoned, 0);
     drop(silent);

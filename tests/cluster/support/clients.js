@@ -28,6 +28,8 @@ export async function connected(server, options = {}) {
     socket.once("connect_error", reject);
   });
   await within(`a client of ${server.kind}`, done);
+  // Its room may have a channel of its own, for which joining does not wait.
+  await server.subscribed?.();
   return socket;
 }
 

@@ -56,6 +56,10 @@ export async function nodeServer(url, { client, sharded, ...options } = {}) {
   return {
     kind: "node",
     io,
+    ...(sharded && {
+      // Redis takes them in order.
+      subscribed: () => (sub.sSubscribe ? sub.sSubscribe("last", () => {}) : sub.ssubscribe("last")),
+    }),
     url: `http://127.0.0.1:${http.address().port}`,
     emit: async (whom, event, value) => void meant(whom).emit(event, value),
     async emitBinary(whom, event, value) {
@@ -122,6 +126,8 @@ export async function koioServer(url, { key, alone, sharded } = {}) {
   return {
     kind: "koio",
     url: address,
+    // Without Redis there is nothing to wait for.
+    ...(sharded && { subscribed: async () => (await call("alone")) || call("subscribed") }),
     process,
     call,
     emit: (...args) => call("emit", ...args),

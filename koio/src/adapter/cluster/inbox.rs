@@ -187,6 +187,14 @@ impl Inbox {
         }
     }
 
+    /// The broker's own client has dropped so many messages, since this node did not take them fast enough: counted
+    /// ([`Counts::cluster_dropped`](crate::observe::Counts::cluster_dropped)) and logged.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code, reason = "for NATS"))]
+    pub(super) fn dropped(&self, messages: u64) {
+        self.0.queue.lock().dropped += messages;
+        self.0.arrived.notify_one();
+    }
+
     /// Messages that [`Broker::publish`](super::Broker::publish) took were not sent after all: counted
     /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
     pub fn unpublished(&self, messages: u64, cause: &dyn fmt::Display) {

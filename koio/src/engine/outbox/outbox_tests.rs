@@ -2,14 +2,14 @@
 //!
 //! The tests of direct writes alone are not for `koio_slow_twins`, where there are none.
 
+#[cfg(not(koio_slow_twins))]
+use std::{pin::pin, task::Context, thread};
 use std::{
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Wake, Waker},
-    thread,
+    task::{Wake, Waker},
     time::Duration,
 };
 
@@ -20,6 +20,7 @@ use crate::{
     wire,
 };
 
+#[cfg(not(koio_slow_twins))]
 use self::direct::{Takes, idle};
 
 #[path = "direct_tests.rs"]

@@ -198,6 +198,11 @@ async fn ask_one(ctx: Context, whom: Whom, event: String, value: Value) -> Resul
     asked.emit_with_ack(&event, value).await
 }
 
+#[on("subscribed", ns = "/control")]
+async fn subscribed(ctx: Context) -> Result<()> {
+    ctx.io().cluster_subscribed().await
+}
+
 #[on("alone", ns = "/control")]
 async fn alone(ctx: Context) -> bool {
     ctx.io().alone_since().is_some()
@@ -242,6 +247,7 @@ async fn main() -> Result<()> {
         ask,
         ask_binary,
         ask_one,
+        subscribed,
         alone,
         counts,
         server_side::control(),

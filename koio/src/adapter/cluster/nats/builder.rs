@@ -1,7 +1,8 @@
 //! The broker that a program names.
 
 use std::{
-    fmt,
+    fmt, fs,
+    path::PathBuf,
     sync::{Arc, OnceLock},
 };
 
@@ -13,7 +14,8 @@ use super::{
         node::NodeId,
         publish_queue::PublishLimits,
     },
-    nats_node::{NatsNode, NatsServers},
+    nats_node::NatsNode,
+    nats_servers::NatsServers,
 };
 use crate::{Error, Result};
 
@@ -30,18 +32,19 @@ use crate::{Error, Result};
 /// A server that is [bound](crate::Io::bind) does not start without NATS, unless it may [start alone](Self::start_alone). Later
 /// it connects again for ever. While it is alone it serves its own clients; what other nodes publish meanwhile is lost for
 /// them, which is logged, counted ([`Counts::cluster_gaps`](crate::observe::Counts::cluster_gaps)) and told by
-/// [`IoHandle::alone_since`](crate::IoHandle::alone_since). Messages that NATS or this node drops because it is too slow are
-/// a gap as well.
+/// [`IoHandle::alone_since`](crate::IoHandle::alone_since). A node that reads too slowly loses its connection to NATS, which is a
+/// gap as well; messages that it drops itself are counted ([`Counts::cluster_dropped`](crate::observe::Counts::cluster_dropped)).
 ///
 /// A node says every 5 s that it is there; one that was silent for 15 s is gone, one that shuts down says so. A message is at
 /// most as large as NATS' `max_payload` (1 MiB by default); a larger one is lost for the other nodes and counted
 /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
 ///
-/// One value is the broker of one server. `tls://` needs the feature `tls-ring`, or a default provider of rustls' that the
-/// program installs. Whoever may publish to the subjects may send to every client: nothing is signed.
+/// One value is the broker of one server. TLS, which `tls://` wants and NATS may ask for, needs the feature `tls-ring`, or a default
+/// provider of rustls' that the program installs; without one the start fails with an error that says so. Whoever may publish to the subjects may send to every client: nothing is signed.
 pub struct Nats {
     url: String,
     prefix: String,
+    roots: Option<PathBuf>,
     alone: bool,
     limits: PublishLimits,
     node: OnceLock<Arc<NatsNode>>,
@@ -49,11 +52,12 @@ pub struct Nats {
 
 impl Nats {
     /// A NATS server by its URL, `nats://[user:password@]host[:port]` or `nats://token@host`, or several of one NATS cluster
-    /// with commas between.
+    /// with commas between. With `tls://` in front it has to speak TLS. nkeys and JWTs are not supported.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             prefix: "koio".to_owned(),
+            roots: None,
             alone: false,
             limits: PublishLimits::default(),
             node: OnceLock::new(),
@@ -65,6 +69,14 @@ impl Nats {
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
+        self
+    }
+
+    /// A file with certificates in PEM: over TLS one of them has to have signed that of NATS, or be it. Default: the system's, which
+    /// are not asked then. The start fails if the file can't be read.
+    #[must_use]
+    pub fn root_certificates(mut self, file: impl Into<PathBuf>) -> Self {
+        self.roots = Some(file.into());
         self
     }
 
@@ -104,7 +116,15 @@ impl Nats {
             let problem = format!("`prefix` of `Nats` is no subject: {:?}", self.prefix);
             return Err(Error::setup(problem));
         }
-        NatsServers::parse(&self.url).map_err(|problem| Error::setup(problem.to_string()))
+        if let Some(file) = &self.roots
+            && let Err(error) = fs::metadata(file)
+        {
+            let file = file.display();
+            let problem = format!("`root_certificates` of `Nats` can't be read: {file}: {error}");
+            return Err(Error::setup(problem));
+        }
+        NatsServers::parse(&self.url, self.roots.clone())
+            .map_err(|problem| Error::setup(problem.to_string()))
     }
 
     async fn connect_now(&self) -> Result<()> {

@@ -6,5 +6,6 @@
 
 mod builder;
 mod nats_node;
+mod nats_servers;
 
 pub use builder::Nats;

@@ -1,14 +1,16 @@
 //! One node on NATS: what it subscribes, says and hears.
 
 use std::{
-    fmt,
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber};
+use async_nats::{Client, ConnectOptions, Event, Subscriber};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use parking_lot::{Mutex, RwLock};
 use tokio::{
     sync::watch,
@@ -16,13 +18,16 @@ use tokio::{
     time::{Instant, interval, timeout},
 };
 
-use super::super::{
-    broker::{PublishError, Topic},
-    inbox::Inbox,
-    message::ClusterMessage,
-    node::NodeId,
-    presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
-    publish_queue::{Publication, PublishLimits, PublishQueue},
+use super::{
+    super::{
+        broker::{PublishError, Topic},
+        inbox::Inbox,
+        message::ClusterMessage,
+        node::NodeId,
+        presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
+        publish_queue::{Publication, PublishLimits, PublishQueue},
+    },
+    nats_servers::{NatsServers, NatsUnreachable},
 };
 
 /// How long the first attempt to connect may take.
@@ -41,85 +46,6 @@ const IN_CRATE: usize = 8_192;
 
 /// A node whose own heartbeats have not come back for so long hears nothing.
 const DEAF: Duration = Duration::from_secs(15);
-
-/// Servers of one NATS.
-#[derive(Clone)]
-pub(super) struct NatsServers {
-    addresses: Vec<ServerAddr>,
-    /// The user and the password, or the token alone, of the first URL that has them: `async-nats` takes none from a URL.
-    login: Option<(String, Option<String>)>,
-    /// Their URLs without users, passwords and tokens.
-    name: Arc<str>,
-}
-
-/// NATS can't be used: the addresses without passwords, and the cause.
-#[derive(Debug)]
-pub(super) struct NatsUnreachable {
-    servers: Arc<str>,
-    cause: String,
-}
-
-impl fmt::Display for NatsUnreachable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NATS at {} can't be used: {}", self.servers, self.cause)
-    }
-}
-
-impl NatsServers {
-    pub(super) fn parse(urls: &str) -> Result<Self, NatsUnreachable> {
-        let urls = || urls.split(',').map(str::trim);
-        let shown: Vec<String> = urls()
-            .map(|url| match url.split_once("://") {
-                Some((scheme, rest)) => {
-                    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-                    format!("{scheme}://{host}")
-                }
-                None => url
-                    .rsplit_once('@')
-                    .map_or(url, |(_, host)| host)
-                    .to_owned(),
-            })
-            .collect();
-        let name: Arc<str> = shown.join(",").into();
-        let parsed: Result<Vec<ServerAddr>, _> = urls().map(str::parse::<ServerAddr>).collect();
-        match parsed {
-            Ok(addresses) => Ok(Self {
-                login: addresses.iter().find_map(|address| {
-                    let user = decoded(address.username()?);
-                    Some((user, address.password().map(decoded)))
-                }),
-                addresses,
-                name,
-            }),
-            // The cause of the crate may quote the URL.
-            Err(_) => Err(NatsUnreachable {
-                servers: name,
-                cause: "the URL can't be read: it is nats://[user:password@]host[:port]".to_owned(),
-            }),
-        }
-    }
-
-    fn unreachable(&self, cause: impl Into<String>) -> NatsUnreachable {
-        NatsUnreachable {
-            servers: Arc::clone(&self.name),
-            cause: cause.into(),
-        }
-    }
-}
-
-/// What stands percent-encoded in a URL.
-fn decoded(text: &str) -> String {
-    // A form has its own meaning for these two.
-    let form = text.replace('+', "%2B").replace('&', "%26");
-    let mut pairs = form_urlencoded::parse(form.as_bytes());
-    pairs
-        .next()
-        .map(|(name, value)| {
-            let equals = if form.contains('=') { "=" } else { "" };
-            format!("{name}{equals}{value}")
-        })
-        .unwrap_or_default()
-}
 
 /// A message and its subject.
 #[derive(Debug)]
@@ -142,6 +68,8 @@ pub(super) struct NatsNode {
     /// `None` before it connects, and when it has left.
     client: RwLock<Option<Client>>,
     presence: Mutex<Presence>,
+    /// The crate has dropped messages that this node did not take fast enough, and their number is not told yet.
+    lagging: AtomicBool,
     /// When a heartbeat of its own came back last.
     hears: watch::Sender<Option<Instant>>,
     /// Connects, then listens, sends and beats, until the node has left.
@@ -165,6 +93,7 @@ impl NatsNode {
             joined: OnceLock::new(),
             client: RwLock::default(),
             presence: Mutex::default(),
+            lagging: AtomicBool::new(false),
             hears: watch::Sender::new(None),
             task: Mutex::default(),
             leaving: Mutex::default(),
@@ -184,11 +113,7 @@ impl NatsNode {
         self: &Arc<Self>,
         servers: &NatsServers,
     ) -> Result<(), NatsUnreachable> {
-        let options = match servers.login.clone() {
-            Some((user, Some(password))) => self.options().user_and_password(user, password),
-            Some((token, None)) => self.options().token(token),
-            None => self.options(),
-        };
+        let options = servers.options(self.options());
         let addresses = servers.addresses.clone();
         // A task of its own, since rustls panics if the program has chosen no cryptography.
         let connecting = tokio::spawn(async move { options.connect(addresses).await });
@@ -281,20 +206,48 @@ impl NatsNode {
         self.queue.open();
         self.say(Saying::Hello);
         tokio::join!(
-            self.listen(&inbox, all, own),
-            self.send(&inbox, client),
+            self.listen(&inbox, &client, all, own),
+            self.send(&inbox, client.clone()),
             self.beat(&inbox),
         );
     }
 
-    async fn listen(&self, inbox: &Inbox, mut all: Subscriber, mut own: Subscriber) {
+    async fn listen(
+        &self,
+        inbox: &Inbox,
+        client: &Client,
+        mut all: Subscriber,
+        mut own: Subscriber,
+    ) {
+        let statistics = client.statistics();
+        // Messages that this node took, or was told to have lost.
+        let mut known = 0;
         loop {
-            // Answers first: `Bye` comes to all, behind them.
-            let message = tokio::select! {
-                biased;
-                message = own.next() => message,
-                message = all.next() => message,
+            let mut next = None;
+            if self.lagging.load(Ordering::Acquire) {
+                // With a new budget of the runtime's, a message that is queued is there at once.
+                tokio::task::yield_now().await;
+                next = own.next().now_or_never();
+                next = next.or_else(|| all.next().now_or_never());
+                if next.is_none() {
+                    self.lagging.store(false, Ordering::Release);
+                    // Nothing is queued: what NATS sent beyond what came here was dropped between. What this node said itself, and comes
+                    // back, is among it.
+                    let sent = statistics.in_messages.load(Ordering::Relaxed);
+                    inbox.dropped(sent.saturating_sub(known));
+                    known = sent.max(known);
+                }
+            }
+            let message = match next {
+                Some(message) => message,
+                // Answers first: `Bye` comes to all, behind them.
+                None => tokio::select! {
+                    biased;
+                    message = own.next() => message,
+                    message = all.next() => message,
+                },
             };
+            known += 1;
             match message {
                 Some(message) => self.heard(inbox, &message.subject, message.payload),
                 None => return inbox.alone(&"the connection to NATS has ended"),
@@ -420,12 +373,8 @@ impl NatsNode {
                         .unpublished(lost, &"the connection to NATS is lost");
                 }
             }
-            Event::SlowConsumer(_) => {
-                joined
-                    .inbox
-                    .alone(&"messages were dropped: this node reads from NATS too slowly");
-                joined.inbox.together();
-            }
+            // One for each message, as long as there is room for events.
+            Event::SlowConsumer(_) => self.lagging.store(true, Ordering::Release),
             _ => {}
         }
     }

@@ -1,5 +1,8 @@
 //! Servers that a real NATS joins.
 
+mod login;
+mod slow;
+
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -15,22 +18,23 @@ const NATS: Program = Program("nats-server");
 struct NatsProcess {
     child: Child,
     addr: SocketAddr,
-    options: Vec<&'static str>,
+    options: Vec<String>,
 }
 
 impl NatsProcess {
-    async fn start(options: &[&'static str]) -> Self {
+    async fn start(options: &[&str]) -> Self {
         let addr = free_addr();
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let nats = Self {
-            child: Self::spawn(addr, options),
+            child: Self::spawn(addr, &options),
             addr,
-            options: options.to_vec(),
+            options,
         };
         listens(&NATS, addr).await;
         nats
     }
 
-    fn spawn(addr: SocketAddr, options: &[&str]) -> Child {
+    fn spawn(addr: SocketAddr, options: &[String]) -> Child {
         NATS.command()
             .args(["--addr", &addr.ip().to_string()])
             .args(["--port", &addr.port().to_string()])
@@ -236,6 +240,9 @@ async fn a_message_above_what_nats_takes_is_counted_and_the_next_one_arrives() {
     assert_eq!(one.handle.counts().cluster_unpublished, before + 1);
 }
 
+/// A private key as NATS writes it.
+const SEED: &str = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y";
+
 #[tokio::test]
 async fn contradictory_options_are_refused_at_the_start() {
     for (broker, word) in [
@@ -246,10 +253,16 @@ async fn contradictory_options_are_refused_at_the_start() {
             "publish_queue",
         ),
         (Nats::new("nats://koio:secret@ho st"), "can't be read"),
+        (Nats::new(format!("nats://{SEED}@127.0.0.1")), "nkey"),
+        (
+            Nats::new("tls://127.0.0.1").root_certificates("/nowhere.pem"),
+            "`root_certificates` of `Nats` can't be read: /nowhere.pem",
+        ),
     ] {
         let refused = Io::new().cluster(broker).try_into_layer();
         let error = format!("{:?}", refused.expect_err("no start"));
         assert!(error.contains(word), "{word}: {error}");
         assert!(!error.contains("secret"), "{error}");
+        assert!(!error.contains(SEED), "{error}");
     }
 }
