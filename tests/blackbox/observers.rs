@@ -38,7 +38,9 @@ impl Observer for Story {
             } => format!("sent {event} to {recipients}"),
             Observation::NamespaceCreated { namespace, .. } => format!("first in {namespace}"),
             Observation::NamespaceRemoved { namespace, .. } => format!("last of {namespace}"),
+            Observation::Joined { room, first, .. } if *first => format!("made {room}"),
             Observation::Joined { room, .. } => format!("joined {room}"),
+            Observation::Left { room, last, .. } if *last => format!("left {room}, which is gone"),
             Observation::Left { room, .. } => format!("left {room}"),
             other => format!("{other:?}"),
         };
@@ -83,9 +85,9 @@ async fn an_observer_is_told_the_whole_life_of_a_client_in_order() {
             "first in /",
             "connected to /",
             "received enter",
-            "joined hall",
+            "made hall",
             "sent entered to 1",
-            "left hall",
+            "left hall, which is gone",
             "sent left to 1",
             "disconnected from /: client namespace disconnect",
         ]
@@ -130,16 +132,16 @@ async fn a_namespace_comes_with_its_first_socket_and_goes_with_its_last_which_le
     let expected = [
         "first in /board/7",
         "connected to /board/7",
-        "joined players",
-        "joined white",
+        "made players",
+        "made white",
         "connected to /board/7",
         "joined players",
         "joined white",
         "left players",
         "left white",
         "disconnected from /board/7: client namespace disconnect",
-        "left players",
-        "left white",
+        "left players, which is gone",
+        "left white, which is gone",
         "last of /board/7",
     ];
     assert_eq!(told[..expected.len()], expected);

@@ -30,7 +30,7 @@ pub use cluster::{
 pub use cluster::{Redis, SubscriptionMode};
 pub(crate) use occupancy::OccupancyWatcher;
 pub(crate) use packet::NeutralPacket;
-pub(crate) use rooms::{NotJoined, Recipient, Rooms};
+pub(crate) use rooms::{NotJoined, Recipient, RoomChange, Rooms};
 pub(crate) use selection::Selection;
 pub(crate) use server_side::{
     IncomingServerEvent, ServerAnswer, ServerFailure, ServerHandlers, ServerRun, named,

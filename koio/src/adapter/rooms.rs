@@ -100,6 +100,17 @@ struct Membership {
     at: usize,
 }
 
+/// What has become of a member and a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomChange {
+    /// Nothing: the member was there already, or was not there.
+    None,
+    /// The member is in the room now, or not any more.
+    OfMember,
+    /// And it is the first, or was the last.
+    OfRoom,
+}
+
 /// Why a socket may not join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotJoined {
@@ -164,8 +175,8 @@ impl<M: Recipient> Rooms<M> {
         self.changed(id.as_str());
     }
 
-    /// Removes a member from the namespace and from its rooms, which are returned.
-    pub(crate) fn remove(&self, id: &SocketId) -> Vec<Room> {
+    /// Removes a member from the namespace and from its rooms, which are returned, each with whether it was the last in it.
+    pub(crate) fn remove(&self, id: &SocketId) -> Vec<(Room, bool)> {
         let mut state = self.write();
         let Some(member) = state.members.remove(id) else {
             return Vec::new();
@@ -175,23 +186,26 @@ impl<M: Recipient> Rooms<M> {
             .rooms
             .map(|memberships| memberships.0)
             .unwrap_or_default();
-        let mut emptied = Vec::new();
         let left = memberships.into_iter().map(|membership| {
-            if state.leave(&membership) && self.watched.is_some() {
-                emptied.push(membership.room.clone());
-            }
-            membership.room
+            let is_emptied = state.leave(&membership);
+            (membership.room, is_emptied)
         });
-        let left = left.collect();
+        let left: Vec<_> = left.collect();
         state.shrink();
         drop(state);
         self.changed(id.as_str());
-        emptied.iter().for_each(|room| self.changed(room.as_str()));
+        let emptied = left.iter().filter(|(_, is_emptied)| *is_emptied);
+        emptied.for_each(|(room, _)| self.changed(room.as_str()));
         left
     }
 
-    /// Puts a member into a room. Returns whether it was not in it before.
-    pub(crate) fn join(&self, id: &SocketId, room: Room, limit: usize) -> Result<bool, NotJoined> {
+    /// Puts a member into a room.
+    pub(crate) fn join(
+        &self,
+        id: &SocketId,
+        room: Room,
+        limit: usize,
+    ) -> Result<RoomChange, NotJoined> {
         let mut state = self.write();
         let RoomTable {
             members,
@@ -200,7 +214,7 @@ impl<M: Recipient> Rooms<M> {
         } = &mut *state;
         let member = members.get_mut(id).ok_or(NotJoined::Gone)?;
         if member.position(&room).is_some() {
-            return Ok(false);
+            return Ok(RoomChange::None);
         }
         if member.memberships().len() >= limit {
             return Err(NotJoined::TooMany);
@@ -221,18 +235,21 @@ impl<M: Recipient> Rooms<M> {
         if let Some(room) = new {
             self.changed(room.as_str());
         }
-        Ok(true)
+        Ok(match is_first {
+            true => RoomChange::OfRoom,
+            false => RoomChange::OfMember,
+        })
     }
 
-    /// Takes a member out of a room. Returns whether it was in it.
-    pub(crate) fn leave(&self, id: &SocketId, room: &Room) -> bool {
+    /// Takes a member out of a room.
+    pub(crate) fn leave(&self, id: &SocketId, room: &Room) -> RoomChange {
         let mut state = self.write();
         let Some(member) = state.members.get_mut(id) else {
-            return false;
+            return RoomChange::None;
         };
         let position = member.position(room);
         let (Some(position), Some(memberships)) = (position, &mut member.rooms) else {
-            return false;
+            return RoomChange::None;
         };
         let membership = memberships.0.swap_remove(position);
         if memberships.0.is_empty() {
@@ -241,10 +258,11 @@ impl<M: Recipient> Rooms<M> {
         let is_emptied = state.leave(&membership);
         state.shrink();
         drop(state);
-        if is_emptied {
-            self.changed(room.as_str());
+        if !is_emptied {
+            return RoomChange::OfMember;
         }
-        true
+        self.changed(room.as_str());
+        RoomChange::OfRoom
     }
 
     /// The rooms a member is in, without that of its own id.

@@ -62,7 +62,7 @@ fn a_room_ends_with_its_last_member() {
     rooms.join(&ids[1], "a".into(), 10).unwrap();
     rooms.leave(&ids[0], &"a".into());
     rooms.leave(&ids[0], &"a".into());
-    assert_eq!(rooms.remove(&ids[1]), ["a".into()]);
+    assert_eq!(rooms.remove(&ids[1]), [("a".into(), true)]);
     assert!(rooms.read().rooms.is_empty());
     assert_eq!(rooms.len(), 2);
     assert_eq!(rooms.join(&ids[1], "a".into(), 10), Err(NotJoined::Gone));
@@ -90,7 +90,7 @@ fn the_number_of_rooms_is_limited() {
     let (rooms, ids) = three();
     rooms.join(&ids[0], "a".into(), 1).unwrap();
     assert_eq!(rooms.join(&ids[0], "b".into(), 1), Err(NotJoined::TooMany));
-    assert_eq!(rooms.join(&ids[0], "a".into(), 1), Ok(false));
+    assert_eq!(rooms.join(&ids[0], "a".into(), 1), Ok(RoomChange::None));
     assert_eq!(rooms.rooms_of(&ids[0]), ["a".into()]);
 }
 
@@ -141,7 +141,8 @@ fn memberships_stay_right_through_random_joins_and_leaves() {
                 model.insert(id, (value, HashSet::new()));
             }
             (1, Some(id)) => {
-                let left: HashSet<Room> = rooms.remove(&id).into_iter().collect();
+                let left = rooms.remove(&id).into_iter();
+                let left: HashSet<Room> = left.map(|(room, _)| room).collect();
                 let (_, expected) = model.remove(&id).unwrap();
                 assert_eq!(left, expected.into_iter().map(Room::from).collect());
             }
@@ -167,4 +168,19 @@ fn memberships_stay_right_through_random_joins_and_leaves() {
     }
     let state = rooms.read();
     assert!(state.rooms.is_empty() && state.all.is_empty());
+}
+
+#[test]
+fn the_first_makes_a_room_and_it_is_gone_with_the_last() {
+    let (rooms, ids) = three();
+    let join = |id| rooms.join(id, "a".into(), 10);
+    assert_eq!(join(&ids[0]), Ok(RoomChange::OfRoom));
+    assert_eq!(join(&ids[1]), Ok(RoomChange::OfMember));
+    assert_eq!(rooms.leave(&ids[0], &"a".into()), RoomChange::OfMember);
+    assert_eq!(rooms.leave(&ids[0], &"a".into()), RoomChange::None);
+    assert_eq!(rooms.leave(&ids[1], &"a".into()), RoomChange::OfRoom);
+    assert_eq!(join(&ids[1]), Ok(RoomChange::OfRoom));
+    assert_eq!(join(&ids[0]), Ok(RoomChange::OfMember));
+    assert_eq!(rooms.remove(&ids[1]), [("a".into(), false)]);
+    assert_eq!(rooms.remove(&ids[0]), [("a".into(), true)]);
 }

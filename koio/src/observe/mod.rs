@@ -273,6 +273,8 @@ pub enum Observation<'a> {
         socket: SocketId,
         /// The room.
         room: &'a Room,
+        /// Whether the room is made by that: it has no other socket of this server.
+        first: bool,
     },
     /// A socket left a room. At its end it leaves all its rooms, ahead of its [`Disconnected`](Self::Disconnected).
     #[non_exhaustive]
@@ -283,6 +285,8 @@ pub enum Observation<'a> {
         socket: SocketId,
         /// The room.
         room: &'a Room,
+        /// Whether the room is gone with that: it had no other socket of this server.
+        last: bool,
     },
     /// A volatile event was dropped because its recipient could not take it at once.
     #[non_exhaustive]

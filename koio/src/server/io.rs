@@ -198,7 +198,7 @@ impl Io {
     /// [`server_side_emit`](IoHandle::server_side_emit) for `/`: Socket.IO's `io.on("flush", ..)`. What the handler returns is the
     /// answer, if the other server waits for one: `()` is an answer without a value, anything else one with it.
     ///
-    /// An event of another server has no socket and passes no middleware; [`ServerEvent`](crate::cluster::ServerEvent) has its
+    /// An event of another server has no socket and passes no middleware; [`ServerEvent`] has its
     /// arguments, the states and a handle. Handlers start in the order in which another server has sent their events, and
     /// overlap; up to [`server_events`](crate::config::SocketConfig::server_events) run at once. A
     /// [shutdown](IoHandle::shutdown) waits for them, but no longer than

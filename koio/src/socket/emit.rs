@@ -268,7 +268,7 @@ impl Emit {
     /// # Errors
     /// As [`emit`](Self::emit) to many: only for a mistake of the caller's. A recipient that is full or closed, or does
     /// not answer, has its error in the list. In a cluster, code `partial_answer` if a node has not named the sockets
-    /// that it asked in time; its source is a [`PartialAnswer`], which names the nodes and has the answers of the
+    /// that it asked in time; its source is a [`PartialAnswer`](crate::cluster::PartialAnswer), which names the nodes and has the answers of the
     /// others.
     ///
     /// # Panics

@@ -60,7 +60,7 @@ impl IoHandle {
     /// matches, on every node of a [cluster](crate::Io::cluster). Their rooms of one name are one target there.
     ///
     /// A namespace that this server has not declared holds no client, ever: what is sent there fails
-    /// ([`is_no_namespace`](Error::is_no_namespace)). Before the start nothing is declared yet, so that the handle may be
+    /// ([`is_no_namespace`](crate::Error::is_no_namespace)). Before the start nothing is declared yet, so that the handle may be
     /// made then; only a name with a comma or a question mark fails at once. One that is declared and empty is no error.
     ///
     /// ```no_run

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Result,
-    adapter::Recipient,
+    adapter::{Recipient, RoomChange},
     engine::{CloseReason, Session, TransportKind},
     ids::{Room, SocketId},
     observe::{Observation, Observers},
@@ -185,7 +185,11 @@ impl Socket {
             None => {}
         }
         let rooms = &self.0.namespace.rooms;
-        let join = || rooms.join(&self.id(), room.clone(), config.rooms);
+        let mut change = RoomChange::None;
+        let mut join = || {
+            change = rooms.join(&self.id(), room.clone(), config.rooms)?;
+            Ok(change != RoomChange::None)
+        };
         let is_new = match self.log() {
             Some(log) => {
                 self.change_rooms_in_order(log, join, |stays, at| stays.enter(room.clone(), at))
@@ -198,6 +202,7 @@ impl Socket {
                 namespace: self.namespace(),
                 socket: self.id(),
                 room: &room,
+                first: change == RoomChange::OfRoom,
             });
         }
         Ok(())
@@ -206,7 +211,11 @@ impl Socket {
     /// Takes this socket out of a room; not being in it is fine. It never leaves the room of its own id.
     pub fn leave(&self, room: impl Into<Room>) {
         let room = room.into();
-        let leave = || self.0.namespace.rooms.leave(&self.id(), &room);
+        let mut change = RoomChange::None;
+        let mut leave = || {
+            change = self.0.namespace.rooms.leave(&self.id(), &room);
+            change != RoomChange::None
+        };
         let is_change = match self.log() {
             Some(log) => self.leave_in_order(log, leave, &room),
             None => leave(),
@@ -216,6 +225,7 @@ impl Socket {
                 namespace: self.namespace(),
                 socket: self.id(),
                 room: &room,
+                last: change == RoomChange::OfRoom,
             });
         }
     }
@@ -424,17 +434,19 @@ impl Socket {
         true
     }
 
-    /// It is closed, and out of these rooms.
-    pub(super) fn closed(&self, rooms: Vec<Room>) {
-        for room in &rooms {
+    /// It is closed, and out of these rooms, of which it was the last in some.
+    pub(super) fn closed(&self, rooms: Vec<(Room, bool)>) {
+        for (room, last) in &rooms {
             self.observers().notify_added(|| Observation::Left {
                 namespace: self.namespace(),
                 socket: self.id(),
                 room,
+                last: *last,
             });
         }
         if !rooms.is_empty() {
-            self.extras().get_or_insert_default().left = rooms;
+            let left = rooms.into_iter().map(|(room, _)| room).collect();
+            self.extras().get_or_insert_default().left = left;
         }
         self.core().local.leave(&self.0.namespace);
         self.0.acks.close();

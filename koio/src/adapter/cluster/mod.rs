@@ -18,6 +18,10 @@ mod nats;
 mod node;
 #[cfg(any(test, feature = "redis"))]
 #[allow(dead_code, unused_imports, reason = "some of it is for its tests")]
+#[cfg_attr(
+    not(feature = "redis"),
+    allow(unreachable_pub, reason = "public with `Redis`")
+)]
 mod node_wire;
 #[cfg(any(feature = "nats", feature = "redis"))]
 mod presence;

@@ -108,7 +108,7 @@ impl<T: DeserializeOwned> AcksFuture<T> {
     ///
     /// # Errors
     /// Once, in place of `None`: those of [`Emit::emit_with_acks`](crate::emit::Emit::emit_with_acks). The
-    /// [`PartialAnswer`](crate::cluster::PartialAnswer) names the nodes; the answers of the others have come before.
+    /// [`PartialAnswer`] names the nodes; the answers of the others have come before.
     ///
     /// # Cancel safety
     /// Dropping this future loses no answer.
