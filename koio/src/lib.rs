@@ -128,6 +128,7 @@
 //! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //! | `redis` | no | `cluster::Redis`, a broker that servers of Node may share |
+//! | `msgpack` | no | `config::Parser::Msgpack`: clients with `socket.io-msgpack-parser` |
 //! | `nats` | no | `cluster::Nats`, a broker for servers of koio's |
 //! | `tls` | no | TLS on koio's own listener ([`server`]): rustls, with the cryptography that the program chooses |
 //! | `tls-ring` | no | `tls`, with ring for programs that choose none |

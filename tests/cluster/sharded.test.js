@@ -20,7 +20,10 @@ const nodeIn = (redis, sharded) => lasting(nodeServer(redis.url, { sharded }));
 
 afterEach(async () => {
   closeAll();
-  await Promise.all(running.splice(0).map((server) => server.stop()));
+  const ending = running.splice(0);
+  await Promise.all(ending.filter(({ kind }) => kind).map((server) => server.stop()));
+  // Behind its clients, which else find it gone while they leave.
+  await Promise.all(ending.filter(({ kind }) => !kind).map((redis) => redis.stop()));
 });
 
 describe("the channels of rooms", () => {

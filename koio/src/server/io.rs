@@ -198,7 +198,7 @@ impl Io {
     /// [`server_side_emit`](IoHandle::server_side_emit) for `/`: Socket.IO's `io.on("flush", ..)`. What the handler returns is the
     /// answer, if the other server waits for one: `()` is an answer without a value, anything else one with it.
     ///
-    /// An event of another server has no socket and passes no middleware; [`ServerEvent`](crate::cluster::ServerEvent) has its
+    /// An event of another server has no socket and passes no middleware; [`ServerEvent`] has its
     /// arguments, the states and a handle. Handlers start in the order in which another server has sent their events, and
     /// overlap; up to [`server_events`](crate::config::SocketConfig::server_events) run at once. A
     /// [shutdown](IoHandle::shutdown) waits for them, but no longer than
@@ -237,7 +237,7 @@ impl Io {
     /// refused. One that is added twice, is called `/`, or holds a comma or a question mark, is an error at the start.
     ///
     /// `/room/{id}` is a pattern, of all namespaces that are `/room/` and one more part; so is `/board-{n}`, of those with one
-    /// part that begins like this. A part has one parameter at most, which is never empty; [`Params`] has the
+    /// part that begins like this. A part has one parameter at most, which is never empty; [`Params`](crate::Params) has the
     /// parameters. Which of them there are is decided by a middleware around `connection`, which may wait for a look-up, or by
     /// a `Params<T>` that does not fit. A namespace that is added by its name comes before the patterns, and no two patterns may match the
     /// same namespace. Clients choose the names of a pattern's namespaces: such a namespace exists from its first

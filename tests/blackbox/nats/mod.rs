@@ -5,9 +5,13 @@ mod slow;
 
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use koio::{Io, cluster::Nats};
+use koio::{
+    Io,
+    cluster::{Nats, ServerEvent},
+};
 use koio_tests::{Client, Running, Transport, serve, until, within};
 
 use crate::programs::{Program, free_addr, listens};
@@ -107,6 +111,54 @@ async fn until_found(server: &Running, what: &str, enough: impl Fn(usize) -> boo
         }
     };
     within(what, finding).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_between_servers_arrive_in_order_and_are_answered() {
+    if !NATS.is_there() {
+        return;
+    }
+    let nats = NatsProcess::start(&[]).await;
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let make = || {
+        let heard = Arc::clone(&heard);
+        let io = Io::new().on_server_side("n", move |event: ServerEvent| {
+            let heard = Arc::clone(&heard);
+            async move {
+                heard.lock().expect("no panic").push(event.get::<u32>(0)?);
+                Ok(())
+            }
+        });
+        io.on_server_side("double", |event: ServerEvent| async move {
+            Ok(koio::Bytes::from(
+                [&*event.get::<koio::Bytes>(0)?; 2].concat(),
+            ))
+        })
+    };
+    let one = serve(make().cluster(nats.broker())).await;
+    let two = serve(make().cluster(nats.broker())).await;
+    know_each_other(&[&one, &two]).await;
+    let numbers: Vec<u32> = (0..300).collect();
+    for number in &numbers {
+        one.handle.server_side_emit("n", number).expect("no fault");
+    }
+    let bytes = koio::Bytes::from(vec![1, 2]);
+    let asked = one
+        .handle
+        .server_side_emit_with_ack::<koio::Bytes>("double", bytes);
+    let answers = within("the answer", asked)
+        .await
+        .expect("the other answers");
+    let [(_, Ok(answer))] = answers.as_slice() else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(&**answer, [1, 2, 1, 2]);
+    assert_eq!(*heard.lock().expect("no panic"), numbers);
+    let unknown = one.handle.server_side_emit_with_ack::<()>("unknown", ());
+    let unknown = within("the answer", unknown)
+        .await
+        .expect("the other answers");
+    assert!(matches!(&unknown[..], [(_, Err(error))] if error.is_no_handler()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
