@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use koio::observe::{Observation, Observer};
-use koio::{Context, Io, Result, handlers, on};
+use koio::testing::TestServer;
+use koio::{Context, Io, Namespace, Next, Result, handlers, on};
 use koio_tests::Transport;
+use tokio::sync::Barrier;
 
 use crate::memory::Memory;
 
@@ -98,10 +100,63 @@ async fn an_observer_is_told_the_whole_life_of_a_client_in_order() {
     assert_eq!(last[1..], ["session closed: forced server close"]);
 }
 
+#[tokio::test]
+async fn an_observer_is_told_that_a_session_has_moved_to_a_websocket() -> Result<()> {
+    let story = Story::default();
+    let server = TestServer::new(Io::new().observe(story.clone())).await?;
+    let mut client = server.connect("/").polling().await?;
+    let moved = || {
+        let told = story.told();
+        told.iter().any(|line| line.contains("SessionUpgraded"))
+    };
+    assert!(!moved());
+    client.upgrade().await?;
+    server.settle().await;
+    assert!(moved(), "{:?}", story.told());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_come_at_once_make_a_namespace_once() {
+    const CLIENTS: usize = 16;
+    let story = Story::default();
+    let meeting = Arc::new(Barrier::new(CLIENTS));
+    let board = Namespace::new().wrap(move |ctx: Context, next: Next| {
+        let meeting = meeting.clone();
+        async move {
+            if ctx.event() == "connection" {
+                meeting.wait().await;
+            }
+            next.run().await
+        }
+    });
+    let io = Io::new()
+        .observe(story.clone())
+        .namespace("/board/{n}", board);
+    let memory = Arc::new(Memory::new(io));
+    let come = || {
+        let memory = memory.clone();
+        tokio::spawn(async move {
+            let mut peer = memory.open(Transport::WebSocket).await;
+            peer.join_as("40/board/7,").await;
+            peer
+        })
+    };
+    let coming: Vec<_> = (0..CLIENTS).map(|_| come()).collect();
+    let mut clients = Vec::new();
+    for client in coming {
+        clients.push(client.await.expect("a client"));
+    }
+    let told = story.told();
+    let count = |line| told.iter().filter(|other| *other == line).count();
+    assert_eq!(count("first in /board/7"), 1, "{told:?}");
+    assert_eq!(memory.io.of("/board/7").count(), CLIENTS);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_namespace_comes_with_its_first_socket_and_goes_with_its_last_which_leaves_its_rooms() {
     let story = Story::default();
-    let board = koio::Namespace::new().on("connection", |ctx: Context| async move {
+    let board = Namespace::new().on("connection", |ctx: Context| async move {
         ctx.socket().join("players")?;
         ctx.socket().join("white")
     });

@@ -1,7 +1,9 @@
 //! Engine.IO handshakes that are refused.
 
-use koio_tests::{Http, Polling, RawWebSocket, Response, WebSocket, http};
+use koio::Io;
+use koio_tests::{Http, Polling, RawWebSocket, Response, Transport, WebSocket, http};
 
+use crate::memory::Memory;
 use crate::scene::{SHORT, Scene};
 
 async fn assert_refused(queries: &[&str], code: u8, message: &str) {
@@ -44,6 +46,26 @@ async fn a_handshake_with_an_unknown_transport_is_refused() {
         "EIO=4",
     ];
     assert_refused(&queries, 0, "Transport unknown").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_is_switched_off_is_unknown_and_not_offered() {
+    let unknown = (
+        400,
+        r#"{"code":0,"message":"Transport unknown"}"#.to_owned(),
+    );
+    let path = |transport| format!("/socket.io/?EIO=4&transport={transport}");
+    let memory = Memory::new(Io::new().config(|config| config.engine.websocket = false));
+    let (status, open) = memory.request("GET", &path("polling"), "").await;
+    assert_eq!(status, 200);
+    assert!(open.contains(r#""upgrades":[]"#), "{open}");
+    assert_eq!(memory.request("GET", &path("websocket"), "").await, unknown);
+    assert_eq!(memory.websocket(1 << 16).await.err(), Some(400));
+
+    let memory = Memory::new(Io::new().config(|config| config.engine.polling = false));
+    assert_eq!(memory.request("GET", &path("polling"), "").await, unknown);
+    let mut peer = memory.open(Transport::WebSocket).await;
+    peer.join_as("40").await;
 }
 
 #[tokio::test]

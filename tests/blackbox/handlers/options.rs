@@ -122,6 +122,23 @@ async fn others_that_have_the_event_run_behind_the_first_read_it_anew_and_do_not
     assert_eq!(record.take(), ["told 7", "also 7", "also", "bad_request"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_middleware_runs_once_for_an_event_that_several_handlers_have() {
+    let record = Record::default();
+    let io = Io::new()
+        .state(record.clone())
+        .wrap(ring("server"))
+        .handlers(handlers![told, also_told]);
+    let memory = Memory::new(io);
+    let mut peer = memory.client(Transport::WebSocket).await;
+    peer.send(r#"421["told",7]"#).await;
+    peer.expect("431[7]").await;
+    assert_eq!(
+        record.take(),
+        ["server in", "told 7", "also 7", "server out"]
+    );
+}
+
 struct Dropped(Record);
 
 impl Drop for Dropped {

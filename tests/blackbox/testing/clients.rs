@@ -75,6 +75,7 @@ async fn who(handshake: Handshake) -> Value {
         "cookie": header("cookie"),
         "host": header("host"),
         "address": handshake.address(),
+        "just issued": handshake.issued().elapsed().is_ok_and(|age| age.as_secs() < 60),
     })
 }
 
@@ -259,7 +260,7 @@ async fn query_headers_and_address_are_in_the_handshake() -> Result<()> {
         let told: Value = ann.ask("who", ()).await?;
         assert_eq!(
             told,
-            json!({ "room": "a&b c", "cookie": "id=7", "host": "koio.test", "address": "203.0.113.7:5000" })
+            json!({ "room": "a&b c", "cookie": "id=7", "host": "koio.test", "address": "203.0.113.7:5000", "just issued": true })
         );
     }
     let wrong = server
