@@ -129,14 +129,12 @@ impl Socket {
 
     /// Its handlers have ended.
     pub(super) fn drop_additions(&self) {
-        let kinds = self.added_kinds();
-        if kinds.has(INCOMING | OUTGOING) {
-            let mut extras = self.extras();
-            let additions = extras.as_mut().and_then(|extras| extras.additions.take());
-            kinds.set(INCOMING | OUTGOING, false);
-            drop(extras);
-            drop(additions);
-        }
+        // Without a look at the kinds: something may be added at this moment.
+        let mut extras = self.extras();
+        let additions = extras.as_mut().and_then(|extras| extras.additions.take());
+        self.added_kinds().set(INCOMING | OUTGOING, false);
+        drop(extras);
+        drop(additions);
     }
 }
 

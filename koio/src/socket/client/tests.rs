@@ -13,7 +13,7 @@ use crate::{
     engine::{Engine, EngineConfig, TransportKind},
     ids::{Sid, SocketId},
     observe::Observers,
-    socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
+    socket::{Accept, BoxFuture, Dispatch, IncomingAdditions, IoHandle, Namespaces, SocketConfig},
     transport::polling::{self, PendingRequest, PollResponse, PollingTransport},
     wire::payload,
 };
@@ -219,6 +219,45 @@ async fn a_namespace_is_removed_with_its_last_socket_and_created_again() {
     scene.session.lost(CloseReason::TransportError);
     settle().await;
     assert!(scene.core.local.find("/").is_some());
+}
+
+/// Something that is added to a socket.
+#[derive(Clone, Default)]
+struct Added(bool);
+
+impl IncomingAdditions for Added {
+    fn is_empty(&self) -> bool {
+        !self.0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_added_while_its_socket_ends_goes_with_it() {
+    let scene = scene();
+    scene.post("40").await;
+    let socket = scene.router.socket();
+    let ending = socket.add_incoming(|added: &mut Added, _| {
+        added.0 = true;
+        let other = socket.clone();
+        let ending = std::thread::spawn(move || {
+            other.close();
+            other.handlers_ended();
+        });
+        while !socket.is_closed() {
+            std::thread::yield_now();
+        }
+        // Time enough to end before this is added.
+        std::thread::sleep(Duration::from_millis(50));
+        Ok(ending)
+    });
+    ending.unwrap().join().unwrap();
+    assert!(!socket.has_incoming_additions());
+    let extras = socket.extras();
+    assert!(
+        extras
+            .as_ref()
+            .is_none_or(|extras| extras.additions.is_none())
+    );
 }
 
 /// Sockets enter while others leave: none stays in a namespace that was removed.
