@@ -436,6 +436,11 @@ impl Socket {
 
     /// It is closed, and out of these rooms, of which it was the last in some.
     pub(super) fn closed(&self, rooms: Vec<(Room, bool)>) {
+        if !rooms.is_empty() {
+            // Ahead of the observers, which may be slow: the disconnect handler asks for it.
+            let left = rooms.iter().map(|(room, _)| room.clone()).collect();
+            self.extras().get_or_insert_default().left = left;
+        }
         for (room, last) in &rooms {
             self.observers().notify_added(|| Observation::Left {
                 namespace: self.namespace(),
@@ -443,10 +448,6 @@ impl Socket {
                 room,
                 last: *last,
             });
-        }
-        if !rooms.is_empty() {
-            let left = rooms.into_iter().map(|(room, _)| room).collect();
-            self.extras().get_or_insert_default().left = left;
         }
         self.core().local.leave(&self.0.namespace);
         self.0.acks.close();

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use super::*;
 use crate::{
     engine::{Engine, EngineConfig, TransportKind},
-    ids::{Sid, SocketId},
-    observe::Observers,
+    ids::{Room, Sid, SocketId},
+    observe::{Observation, Observer, Observers},
     socket::{Accept, BoxFuture, Dispatch, IncomingAdditions, IoHandle, Namespaces, SocketConfig},
     transport::polling::{self, PendingRequest, PollResponse, PollingTransport},
     wire::payload,
@@ -257,6 +257,34 @@ async fn what_is_added_while_its_socket_ends_goes_with_it() {
         extras
             .as_ref()
             .is_none_or(|extras| extras.additions.is_none())
+    );
+}
+
+/// Asks the first socket for its rooms when it has left one.
+struct Asking(ScriptedRouter);
+
+impl Observer for Asking {
+    fn observe(&self, observation: &Observation<'_>) {
+        if let Observation::Left { room, .. } = observation {
+            let rooms = self.0.socket().rooms();
+            self.0.note(format!("left {room:?} of {rooms:?}"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_knows_its_rooms_when_observers_are_told_that_it_has_left_them() {
+    let scene = scene();
+    let asking = Asking(scene.router.clone());
+    scene.core.local.observers.add(vec![Box::new(asking)]);
+    scene.post("40").await;
+    scene.router.socket().join("tea").unwrap();
+    scene.router.log();
+    assert!(scene.router.socket().close());
+    let rooms = [Room::from("tea")];
+    assert_eq!(
+        scene.router.log(),
+        [format!("left {:?} of {rooms:?}", rooms[0])]
     );
 }
 
