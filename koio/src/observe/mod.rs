@@ -264,7 +264,8 @@ pub enum Observation<'a> {
         /// How many sockets of this server it was sent to.
         recipients: usize,
     },
-    /// A socket entered a room. Its own room, which bears its id, is not observed.
+    /// A socket entered a room, or has come back to it with its client, ahead of [`Recovered`](Self::Recovered). Its own room,
+    /// which bears its id, is not observed.
     #[non_exhaustive]
     Joined {
         /// The namespace.

@@ -190,22 +190,27 @@ impl Socket {
             change = rooms.join(&self.id(), room.clone(), config.rooms)?;
             Ok(change != RoomChange::None)
         };
-        let is_new = match self.log() {
+        match self.log() {
             Some(log) => {
                 self.change_rooms_in_order(log, join, |stays, at| stays.enter(room.clone(), at))
             }
             None => join(),
         }
         .map_err(|why| not_joined(why, config.rooms))?;
-        if is_new {
+        self.joined(&room, change);
+        Ok(())
+    }
+
+    /// Notifies the observers if it has entered a room. No lock may be held.
+    pub(super) fn joined(&self, room: &Room, change: RoomChange) {
+        if change != RoomChange::None {
             self.observers().notify_added(|| Observation::Joined {
                 namespace: self.namespace(),
                 socket: self.id(),
-                room: &room,
+                room,
                 first: change == RoomChange::OfRoom,
             });
         }
-        Ok(())
     }
 
     /// Takes this socket out of a room; not being in it is fine. It never leaves the room of its own id.
