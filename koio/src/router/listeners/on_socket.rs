@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::socket_listeners::{EventListener, SocketListeners, count};
+use super::socket_listeners::{EventListener, EventObserver, SocketListeners, count};
 use crate::{
     Error, Result, Socket,
     router::{
@@ -151,7 +151,7 @@ impl Socket {
             added.push(listener(route.meta.event, false, onion_of(route)));
         }
         let ids = added.iter().map(|listener| listener.id).collect();
-        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(added, limit))?;
+        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(&added, limit))?;
         Ok(ids)
     }
 
@@ -211,7 +211,7 @@ impl Socket {
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
         let (id, middleware) = (ListenerId::fresh(), BoxMiddleware::new(middleware));
-        self.add_incoming(|list: &mut SocketListeners, limit| list.wrap(id, middleware, limit))?;
+        self.add_incoming(|list: &mut SocketListeners, limit| list.wrap(id, &middleware, limit))?;
         Ok(id)
     }
 
@@ -270,20 +270,19 @@ impl Socket {
         observer: impl Fn(&Context) + Send + Sync + 'static,
         in_front: bool,
     ) -> Result<ListenerId> {
-        let (id, observer) = (ListenerId::fresh(), Arc::new(observer));
+        let (id, observer): (_, EventObserver) = (ListenerId::fresh(), Arc::new(observer));
         self.add_incoming(|list: &mut SocketListeners, limit| {
-            list.observe(id, observer, in_front, limit)
+            list.observe(id, &observer, in_front, limit)
         })?;
         Ok(id)
     }
 
     fn listen(&self, event: &str, once: bool, onion: Arc<Onion>) -> Result<ListenerId> {
         check::event(event, self)?;
-        let listener = listener(event, once, onion);
-        let id = listener.id;
-        let added = vec![listener];
-        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(added, limit))?;
-        Ok(id)
+        let added = [listener(event, once, onion)];
+        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(&added, limit))?;
+        let [listener] = &added;
+        Ok(listener.id)
     }
 }
 
