@@ -274,7 +274,8 @@ pub enum Observation<'a> {
         socket: SocketId,
         /// The room.
         room: &'a Room,
-        /// Whether the room is made by that: it has no other socket of this server.
+        /// Whether the room is made by that: it has no other socket of this server. If its last one leaves at the same moment,
+        /// the [`Left`](Self::Left) of that may be observed behind this.
         first: bool,
     },
     /// A socket left a room. At its end it leaves all its rooms, ahead of its [`Disconnected`](Self::Disconnected).

@@ -33,9 +33,9 @@ impl Socket {
     /// (of `*` for a name that is not in it): a listener that waits for its client's *next* event waits for ever unless both
     /// may overlap.
     ///
-    /// `"disconnect"` is for the end of the socket, behind the handlers of the table. `"*"` takes the events that nothing else
-    /// takes, behind the table's own `*`. Listeners go when the socket does, so they may hold it; a client that
-    /// [comes back](Self::recovered) has a new socket, whose `connection` handler adds them again.
+    /// `"disconnect"` is for the end of the socket: behind the handlers of the table, and outside of all middleware. `"*"` takes
+    /// the events that nothing else takes, behind the table's own `*`. Listeners go when the socket does, so they may hold it; a
+    /// client that [comes back](Self::recovered) has a new socket, whose `connection` handler adds them again.
     ///
     /// ```
     /// use koio::{Context, Result, on};
@@ -60,7 +60,7 @@ impl Socket {
     ///
     /// # Errors
     /// [Closed](Error::is_closed) if the socket is gone. Hidden from the client, as mistakes of the program: code `setup` for a
-    /// name that is reserved, empty, or `connection`; code `listeners` above
+    /// name that is reserved, empty, `connection`, or too long for a client to send; code `listeners` above
     /// [`listeners`](crate::config::SocketConfig::listeners) of them.
     pub fn on<F, Fut, T>(&self, event: &str, handler: F) -> Result<ListenerId>
     where
