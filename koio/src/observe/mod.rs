@@ -264,7 +264,8 @@ pub enum Observation<'a> {
         /// How many sockets of this server it was sent to.
         recipients: usize,
     },
-    /// A socket entered a room. Its own room, which bears its id, is not observed.
+    /// A socket entered a room, or has come back to it with its client, ahead of [`Recovered`](Self::Recovered). Its own room,
+    /// which bears its id, is not observed.
     #[non_exhaustive]
     Joined {
         /// The namespace.
@@ -273,7 +274,8 @@ pub enum Observation<'a> {
         socket: SocketId,
         /// The room.
         room: &'a Room,
-        /// Whether the room is made by that: it has no other socket of this server.
+        /// Whether the room is made by that: it has no other socket of this server. If its last one leaves at the same moment,
+        /// the [`Left`](Self::Left) of that may be observed behind this.
         first: bool,
     },
     /// A socket left a room. At its end it leaves all its rooms, ahead of its [`Disconnected`](Self::Disconnected).

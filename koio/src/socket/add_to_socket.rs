@@ -35,7 +35,8 @@ impl Socket {
         incoming?.downcast().ok()
     }
 
-    /// Adds for the router. `add` is given `listeners`, the most that a list may have.
+    /// Adds for the router. `add` is given `listeners`, the most that a list may have. It runs under the lock of the extras, so
+    /// it drops nothing that the program has given.
     ///
     /// # Errors
     /// [Closed](crate::Error::is_closed) if the socket is gone; else those of `add`.
@@ -77,13 +78,14 @@ impl Socket {
     }
 
     /// Adds an observer of what is sent, before or behind those that are there.
-    pub(super) fn add_outgoing(&self, observer: OutgoingObserver, in_front: bool) -> Result<()> {
+    pub(super) fn add_outgoing(&self, observer: &OutgoingObserver, in_front: bool) -> Result<()> {
         let limit = self.core().config().listeners;
         self.with_additions(true, |additions, kinds| {
             let mut observers = additions.outgoing.to_vec();
             check_room(observers.len(), limit)?;
             let at = if in_front { 0 } else { observers.len() };
-            observers.insert(at, observer);
+            // Lent: one that is refused is dropped by the caller, behind the lock.
+            observers.insert(at, observer.clone());
             additions.outgoing = observers.into();
             kinds.set(OUTGOING, true);
             Ok(())
@@ -129,14 +131,12 @@ impl Socket {
 
     /// Its handlers have ended.
     pub(super) fn drop_additions(&self) {
-        let kinds = self.added_kinds();
-        if kinds.has(INCOMING | OUTGOING) {
-            let mut extras = self.extras();
-            let additions = extras.as_mut().and_then(|extras| extras.additions.take());
-            kinds.set(INCOMING | OUTGOING, false);
-            drop(extras);
-            drop(additions);
-        }
+        // Without a look at the kinds: something may be added at this moment.
+        let mut extras = self.extras();
+        let additions = extras.as_mut().and_then(|extras| extras.additions.take());
+        self.added_kinds().set(INCOMING | OUTGOING, false);
+        drop(extras);
+        drop(additions);
     }
 }
 

@@ -190,22 +190,27 @@ impl Socket {
             change = rooms.join(&self.id(), room.clone(), config.rooms)?;
             Ok(change != RoomChange::None)
         };
-        let is_new = match self.log() {
+        match self.log() {
             Some(log) => {
                 self.change_rooms_in_order(log, join, |stays, at| stays.enter(room.clone(), at))
             }
             None => join(),
         }
         .map_err(|why| not_joined(why, config.rooms))?;
-        if is_new {
+        self.joined(&room, change);
+        Ok(())
+    }
+
+    /// Notifies the observers if it has entered a room. No lock may be held.
+    pub(super) fn joined(&self, room: &Room, change: RoomChange) {
+        if change != RoomChange::None {
             self.observers().notify_added(|| Observation::Joined {
                 namespace: self.namespace(),
                 socket: self.id(),
-                room: &room,
+                room,
                 first: change == RoomChange::OfRoom,
             });
         }
-        Ok(())
     }
 
     /// Takes this socket out of a room; not being in it is fine. It never leaves the room of its own id.
@@ -436,6 +441,11 @@ impl Socket {
 
     /// It is closed, and out of these rooms, of which it was the last in some.
     pub(super) fn closed(&self, rooms: Vec<(Room, bool)>) {
+        if !rooms.is_empty() {
+            // Ahead of the observers, which may be slow: the disconnect handler asks for it.
+            let left = rooms.iter().map(|(room, _)| room.clone()).collect();
+            self.extras().get_or_insert_default().left = left;
+        }
         for (room, last) in &rooms {
             self.observers().notify_added(|| Observation::Left {
                 namespace: self.namespace(),
@@ -443,10 +453,6 @@ impl Socket {
                 room,
                 last: *last,
             });
-        }
-        if !rooms.is_empty() {
-            let left = rooms.into_iter().map(|(room, _)| room).collect();
-            self.extras().get_or_insert_default().left = left;
         }
         self.core().local.leave(&self.0.namespace);
         self.0.acks.close();

@@ -88,7 +88,7 @@ impl Socket {
     ) -> Result<ListenerId> {
         let id = ListenerId::fresh();
         let tell = Arc::new(observer);
-        self.add_outgoing(OutgoingObserver { id, tell }, in_front)?;
+        self.add_outgoing(&OutgoingObserver { id, tell }, in_front)?;
         Ok(id)
     }
 }

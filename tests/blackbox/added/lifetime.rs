@@ -1,9 +1,10 @@
 //! When what is added to a socket comes and goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use koio::testing::TestServer;
-use koio::{CloseReason, Context, Error, Io, Next, Reply, Result};
+use koio::{CloseReason, Context, Error, Io, Next, Reply, Result, Socket};
 use koio_tests::until;
 
 use crate::record::Record;
@@ -130,5 +131,54 @@ async fn what_listeners_hold_is_dropped_at_the_end_of_their_socket_though_they_h
     for refused in late {
         assert!(refused.is_err_and(|error: Error| error.is_closed()));
     }
+    Ok(())
+}
+
+/// Asks its socket for something when it is dropped, and notes whether it was answered.
+struct AsksAtItsEnd(Socket, Record);
+
+impl Drop for AsksAtItsEnd {
+    fn drop(&mut self) {
+        let (socket, (answer, answered)) = (self.0.clone(), mpsc::channel());
+        // In a thread of its own: one that waits for a lock which this one holds would wait for ever.
+        std::thread::spawn(move || answer.send(socket.recovered()));
+        let answered = answered.recv_timeout(Duration::from_secs(5));
+        self.1.push(format!("{answered:?}"));
+    }
+}
+
+#[tokio::test]
+async fn what_a_refused_listener_holds_may_use_its_socket_when_it_is_dropped() -> Result<()> {
+    let io = Io::new().config(|config| config.socket.listeners = 1);
+    let server = TestServer::new(io).await?;
+    let ann = server.connect("/").await?;
+    let socket = server.handle().socket(ann.id()).expect("it is connected");
+    let ends = Record::default();
+    socket.on("say", |_| async { Ok(()) })?;
+    socket.wrap(|_, next| next.run())?;
+    socket.on_any(|_| {})?;
+    socket.on_any_outgoing(|_| {})?;
+    let keep = || AsksAtItsEnd(socket.clone(), ends.clone());
+    let (one, two, three, four) = (keep(), keep(), keep(), keep());
+    let refused = [
+        socket.on("say", move |_| {
+            let _ = &one;
+            async { Ok(()) }
+        }),
+        socket.wrap(move |_, next| {
+            let _ = &two;
+            next.run()
+        }),
+        socket.on_any(move |_| {
+            let _ = &three;
+        }),
+        socket.on_any_outgoing(move |_| {
+            let _ = &four;
+        }),
+    ];
+    for refused in refused {
+        assert!(refused.is_err_and(|error| error.code() == "listeners"));
+    }
+    assert_eq!(ends.lines(), ["Ok(false)"; 4]);
     Ok(())
 }

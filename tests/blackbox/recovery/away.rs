@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use koio::observe::{Observation, Observer};
 use koio::{Bytes, Context, Namespace};
 use koio_tests::Transport;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Kept, TIME, recovering};
 use crate::memory::Memory;
+use crate::record::Record;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct User {
@@ -230,6 +232,44 @@ async fn rooms_change_for_connected_sockets_only() {
     assert_eq!(back.socket(&memory).rooms(), ["kept".into()]);
     memory.io.to("kept").emit("for it", ()).expect("no fault");
     back.expect(&[json!(["for it"])]).await;
+}
+
+/// Notes which rooms were entered and left.
+#[derive(Clone, Default)]
+struct Doors(Record);
+
+impl Observer for Doors {
+    fn observe(&self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Joined { room, first, .. } => self.0.push(format!("in {room} {first}")),
+            Observation::Left { room, last, .. } => self.0.push(format!("out of {room} {last}")),
+            Observation::Recovered { .. } => self.0.push("recovered"),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn observers_are_told_of_the_rooms_that_a_client_comes_back_to() {
+    let doors = Doors::default();
+    let memory = Memory::new(recovering().observe(doors.clone()));
+    let stays = Client::new(&memory, Transport::WebSocket).await;
+    stays.socket(&memory).join("shared").expect("a room");
+    let client = Client::new(&memory, Transport::WebSocket).await;
+    client.socket(&memory).join("shared").expect("a room");
+    client.socket(&memory).join("own").expect("a room");
+    let before = doors.0.take();
+    assert_eq!(before, ["in shared true", "in shared false", "in own true"]);
+    let kept = client.lose(&memory).await;
+    let lost = doors.0.reach(2).await;
+    assert_eq!(lost, ["out of shared false", "out of own true"]);
+    doors.0.take();
+    let back = Client::returning(&memory, Transport::WebSocket, kept).await;
+    assert!(back.recovered);
+    assert_eq!(
+        doors.0.take(),
+        ["in shared false", "in own true", "recovered"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

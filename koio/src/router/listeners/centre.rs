@@ -10,7 +10,7 @@ use crate::{
         catch_unwind::guard,
         context::Context,
         pipeline::{
-            endpoints::report,
+            endpoints::{report, run_others},
             event_table::EventEntry,
             middleware::{BoxMiddleware, BoxReply, Endpoint, Next, Onion},
         },
@@ -31,9 +31,7 @@ pub(crate) fn onion_around(
 
 /// Runs the listeners of `disconnect`, in order. Their errors are reported.
 pub(crate) async fn at_disconnect(ctx: &Context) {
-    for listener in take(ctx.socket(), "disconnect") {
-        report(ctx, guard(listener.next(ctx.clone()).run()).await);
-    }
+    run_others(ctx, &take(ctx.socket(), "disconnect")).await;
 }
 
 /// What is inside the middleware of the namespace: that of the socket, and the handlers.

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::socket_listeners::{EventListener, SocketListeners, count};
+use super::socket_listeners::{EventListener, EventObserver, SocketListeners, count};
 use crate::{
     Error, Result, Socket,
     router::{
@@ -33,9 +33,9 @@ impl Socket {
     /// (of `*` for a name that is not in it): a listener that waits for its client's *next* event waits for ever unless both
     /// may overlap.
     ///
-    /// `"disconnect"` is for the end of the socket, behind the handlers of the table. `"*"` takes the events that nothing else
-    /// takes, behind the table's own `*`. Listeners go when the socket does, so they may hold it; a client that
-    /// [comes back](Self::recovered) has a new socket, whose `connection` handler adds them again.
+    /// `"disconnect"` is for the end of the socket: behind the handlers of the table, and outside of all middleware. `"*"` takes
+    /// the events that nothing else takes, behind the table's own `*`. Listeners go when the socket does, so they may hold it; a
+    /// client that [comes back](Self::recovered) has a new socket, whose `connection` handler adds them again.
     ///
     /// ```
     /// use koio::{Context, Result, on};
@@ -60,7 +60,7 @@ impl Socket {
     ///
     /// # Errors
     /// [Closed](Error::is_closed) if the socket is gone. Hidden from the client, as mistakes of the program: code `setup` for a
-    /// name that is reserved, empty, or `connection`; code `listeners` above
+    /// name that is reserved, empty, `connection`, or too long for a client to send; code `listeners` above
     /// [`listeners`](crate::config::SocketConfig::listeners) of them.
     pub fn on<F, Fut, T>(&self, event: &str, handler: F) -> Result<ListenerId>
     where
@@ -151,7 +151,7 @@ impl Socket {
             added.push(listener(route.meta.event, false, onion_of(route)));
         }
         let ids = added.iter().map(|listener| listener.id).collect();
-        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(added, limit))?;
+        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(&added, limit))?;
         Ok(ids)
     }
 
@@ -211,7 +211,7 @@ impl Socket {
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
         let (id, middleware) = (ListenerId::fresh(), BoxMiddleware::new(middleware));
-        self.add_incoming(|list: &mut SocketListeners, limit| list.wrap(id, middleware, limit))?;
+        self.add_incoming(|list: &mut SocketListeners, limit| list.wrap(id, &middleware, limit))?;
         Ok(id)
     }
 
@@ -270,20 +270,19 @@ impl Socket {
         observer: impl Fn(&Context) + Send + Sync + 'static,
         in_front: bool,
     ) -> Result<ListenerId> {
-        let (id, observer) = (ListenerId::fresh(), Arc::new(observer));
+        let (id, observer): (_, EventObserver) = (ListenerId::fresh(), Arc::new(observer));
         self.add_incoming(|list: &mut SocketListeners, limit| {
-            list.observe(id, observer, in_front, limit)
+            list.observe(id, &observer, in_front, limit)
         })?;
         Ok(id)
     }
 
     fn listen(&self, event: &str, once: bool, onion: Arc<Onion>) -> Result<ListenerId> {
         check::event(event, self)?;
-        let listener = listener(event, once, onion);
-        let id = listener.id;
-        let added = vec![listener];
-        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(added, limit))?;
-        Ok(id)
+        let added = [listener(event, once, onion)];
+        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(&added, limit))?;
+        let [listener] = &added;
+        Ok(listener.id)
     }
 }
 

@@ -42,37 +42,39 @@ impl IncomingAdditions for SocketListeners {
     }
 }
 
+/// Adding and removing is done under a lock of the socket, which the program's closures may want when they are dropped. So what
+/// is added is lent: the caller drops its own behind the lock, and with it what was refused.
 impl SocketListeners {
     /// Adds listeners: all of them, or none.
-    pub(super) fn listen(&mut self, added: Vec<EventListener>, limit: usize) -> Result<()> {
+    pub(super) fn listen(&mut self, added: &[EventListener], limit: usize) -> Result<()> {
         for more in 0..added.len() {
             check_room(self.listeners.len() + more, limit)?;
         }
-        self.listeners.extend(added);
+        self.listeners.extend_from_slice(added);
         Ok(())
     }
 
     pub(super) fn wrap(
         &mut self,
         id: ListenerId,
-        middleware: BoxMiddleware,
+        middleware: &BoxMiddleware,
         limit: usize,
     ) -> Result<()> {
         check_room(self.middleware.len(), limit)?;
-        self.middleware.push((id, middleware));
+        self.middleware.push((id, middleware.clone()));
         Ok(())
     }
 
     pub(super) fn observe(
         &mut self,
         id: ListenerId,
-        observer: EventObserver,
+        observer: &EventObserver,
         in_front: bool,
         limit: usize,
     ) -> Result<()> {
         check_room(self.observers.len(), limit)?;
         let at = if in_front { 0 } else { self.observers.len() };
-        self.observers.insert(at, (id, observer));
+        self.observers.insert(at, (id, Arc::clone(observer)));
         Ok(())
     }
 

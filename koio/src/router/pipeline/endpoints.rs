@@ -49,7 +49,8 @@ impl Endpoint for SeveralHandlers {
     }
 }
 
-async fn run_others(ctx: &Context, others: &[Arc<Onion>]) {
+/// Runs handlers that do not answer, in order.
+pub(crate) async fn run_others(ctx: &Context, others: &[Arc<Onion>]) {
     for handler in others {
         report(ctx, guard(handler.next(ctx.clone()).run()).await);
     }

@@ -169,7 +169,7 @@ impl<T: DeserializeOwned> AckFuture<T> {
         }
     }
 
-    /// The event has been sent to the nodes of the cluster, which collect into `answers`, a streaming one.
+    /// The event has been sent to the nodes of the cluster, whose answers go to `answers`.
     pub(in crate::socket) fn remote(
         answers: Arc<AckCollector>,
         guard: AskGuard,

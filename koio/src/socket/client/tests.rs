@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 use super::*;
 use crate::{
     engine::{Engine, EngineConfig, TransportKind},
-    ids::{Sid, SocketId},
-    observe::Observers,
-    socket::{Accept, BoxFuture, Dispatch, IoHandle, Namespaces, SocketConfig},
+    ids::{Room, Sid, SocketId},
+    observe::{Observation, Observer, Observers},
+    socket::{Accept, BoxFuture, Dispatch, IncomingAdditions, IoHandle, Namespaces, SocketConfig},
     transport::polling::{self, PendingRequest, PollResponse, PollingTransport},
     wire::payload,
 };
@@ -219,6 +219,73 @@ async fn a_namespace_is_removed_with_its_last_socket_and_created_again() {
     scene.session.lost(CloseReason::TransportError);
     settle().await;
     assert!(scene.core.local.find("/").is_some());
+}
+
+/// Something that is added to a socket.
+#[derive(Clone, Default)]
+struct Added(bool);
+
+impl IncomingAdditions for Added {
+    fn is_empty(&self) -> bool {
+        !self.0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_added_while_its_socket_ends_goes_with_it() {
+    let scene = scene();
+    scene.post("40").await;
+    let socket = scene.router.socket();
+    let ending = socket.add_incoming(|added: &mut Added, _| {
+        added.0 = true;
+        let other = socket.clone();
+        let ending = std::thread::spawn(move || {
+            other.close();
+            other.handlers_ended();
+        });
+        while !socket.is_closed() {
+            std::thread::yield_now();
+        }
+        // Time enough to end before this is added.
+        std::thread::sleep(Duration::from_millis(50));
+        Ok(ending)
+    });
+    ending.unwrap().join().unwrap();
+    assert!(!socket.has_incoming_additions());
+    let extras = socket.extras();
+    assert!(
+        extras
+            .as_ref()
+            .is_none_or(|extras| extras.additions.is_none())
+    );
+}
+
+/// Asks the first socket for its rooms when it has left one.
+struct Asking(ScriptedRouter);
+
+impl Observer for Asking {
+    fn observe(&self, observation: &Observation<'_>) {
+        if let Observation::Left { room, .. } = observation {
+            let rooms = self.0.socket().rooms();
+            self.0.note(format!("left {room:?} of {rooms:?}"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_knows_its_rooms_when_observers_are_told_that_it_has_left_them() {
+    let scene = scene();
+    let asking = Asking(scene.router.clone());
+    scene.core.local.observers.add(vec![Box::new(asking)]);
+    scene.post("40").await;
+    scene.router.socket().join("tea").unwrap();
+    scene.router.log();
+    assert!(scene.router.socket().close());
+    let rooms = [Room::from("tea")];
+    assert_eq!(
+        scene.router.log(),
+        [format!("left {:?} of {rooms:?}", rooms[0])]
+    );
 }
 
 /// Sockets enter while others leave: none stays in a namespace that was removed.

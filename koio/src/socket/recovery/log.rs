@@ -65,6 +65,8 @@ pub(in crate::socket) struct MissedEvents {
     pub(in crate::socket) frames: Vec<Frame>,
     /// The offset of the last entry that was looked at.
     upto: u64,
+    /// The last offset that was given when the looking began.
+    begun: Option<u64>,
     /// Something of it is gone.
     pub(in crate::socket) has_gap: bool,
 }
@@ -179,11 +181,14 @@ impl NamespaceLog {
 
     /// Collects what a session has missed whose client has everything up to `since`, oldest first, from some more of the
     /// entries. True when there is nothing more to look at.
+    ///
+    /// What has come since the first call is looked at in one piece: emitters that are quicker than this would never let it end.
     pub(in crate::socket) fn collect(
         &self,
         session: &SessionRecord,
         missed: &mut MissedEvents,
     ) -> bool {
+        let begun = *missed.begun.get_or_insert(self.last);
         let upto = missed.upto.max(session.since);
         missed.has_gap = self.is_gap_behind(session, upto);
         if missed.has_gap {
@@ -194,14 +199,18 @@ impl NamespaceLog {
         let upto = upto.max(first - 1);
         let from = usize::try_from(upto + 1 - first).unwrap_or(usize::MAX);
         let from = from.min(self.entries.len());
-        let some = self.entries.range(from..).take(SLICE);
+        let until = match upto < begun {
+            true => self.entries.len().min(from + SLICE),
+            false => self.entries.len(),
+        };
+        let some = self.entries.range(from..until);
         let meant = some
             .zip(upto + 1..)
             .filter(|(entry, offset)| session.was_meant(&entry.target, *offset));
         missed
             .frames
             .extend(meant.map(|(entry, _)| entry.frame.clone()));
-        missed.upto = (upto + SLICE as u64).min(self.last);
+        missed.upto = upto + (until - from) as u64;
         missed.upto == self.last
     }
 

@@ -252,6 +252,27 @@ fn what_is_emitted_between_two_slices_is_collected_too() {
 }
 
 #[test]
+fn what_others_emit_does_not_keep_a_client_from_coming_back() {
+    let mut log = new_log(usize::MAX);
+    let away = session(&mut log, &["a"]);
+    log.lose(away.id);
+    let emit = |log: &mut NamespaceLog| {
+        for _ in 0..2 * SLICE {
+            append(log, target(&["a"], &[]));
+        }
+    };
+    emit(&mut log);
+    let mut collected = MissedEvents::default();
+    let mut slices = 1;
+    while !log.collect(&away, &mut collected) {
+        assert!(slices < 10, "more comes between two slices than is in one");
+        emit(&mut log);
+        slices += 1;
+    }
+    assert_eq!(collected.frames.len() as u64, log.last());
+}
+
+#[test]
 fn what_is_trimmed_between_two_slices_is_a_gap_only_if_it_was_not_collected_and_is_meant() {
     let slice = SLICE as u64;
     for (room, is_gap) in [("a", true), ("b", false)] {

@@ -13,6 +13,7 @@ use super::{
     table::{HandlersEnd, WaitingSession},
 };
 use crate::{
+    adapter::RoomChange,
     engine::{CloseReason, OrderedSends},
     ids::{Pid, Room},
     observe::Observation,
@@ -98,12 +99,14 @@ impl Socket {
         let log = self.log()?;
         let order = log.lock();
         let rooms = &self.live_namespace().rooms;
-        for room in session.record.stays.rooms() {
+        let entered = session.record.stays.rooms().map(|room| {
             // It was in no more rooms than one may be.
-            let _ = rooms.join(&self.id(), room.clone(), usize::MAX);
-        }
-        let mut extras = self.extras();
-        let extras = extras.get_or_insert_default();
+            let entered = rooms.join(&self.id(), room.clone(), usize::MAX);
+            (room.clone(), entered.unwrap_or(RoomChange::None))
+        });
+        let entered: Vec<_> = entered.collect();
+        let mut locked = self.extras();
+        let extras = locked.get_or_insert_default();
         extras.data.clone_from(&session.data);
         extras.recovered = true;
         extras.recovery = Some(Box::new(SocketRecovery {
@@ -114,7 +117,11 @@ impl Socket {
             })),
             record: session.record,
         }));
+        drop(locked);
         drop(order);
+        for (room, change) in entered {
+            self.joined(&room, change);
+        }
         session.handlers
     }
 
