@@ -197,3 +197,22 @@ async fn a_packet_above_a_limit_ends_the_session_and_names_the_limit() {
         until(words, || heard.says(words).is_some()).await;
     }
 }
+
+#[tokio::test]
+async fn a_connect_with_too_much_binary_is_refused_like_one_with_too_much_text() {
+    let server = serve(io(Parser::Msgpack)).await;
+    let (mut socket, _) = RawWebSocket::session(server.target()).await;
+    // {type: 0, data: {b: 70,000 bytes}, nsp: "/"}
+    let mut connect = b"\x83\xa4type\x00\xa4data\x81\xa1b\xc6\x00\x01\x11\x70".to_vec();
+    connect.extend([0; 70_000]);
+    connect.extend(b"\xa3nsp\xa1/");
+    socket.send(&Frame::binary(&connect)).await;
+    let refusal = socket.next().await.expect("CONNECT_ERROR").payload;
+    let words = String::from_utf8_lossy(&refusal);
+    assert!(words.contains("(packets.auth 65536)"), "{words}");
+    socket
+        .send(&Frame::binary(b"\x82\xa4type\x00\xa3nsp\xa1/"))
+        .await;
+    let connected = socket.next().await.expect("CONNECT").payload;
+    assert!(connected.starts_with(b"\x83\xa4type\x00\xa4data\x81\xa3sid"));
+}
