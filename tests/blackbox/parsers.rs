@@ -7,7 +7,7 @@ use std::time::Duration;
 use koio::cluster::Memory;
 use koio::config::Parser;
 use koio::testing::TestServer;
-use koio::{Args, Bytes, Context, Io, Result, args, ensure, handlers, on};
+use koio::{Args, Bytes, Context, Io, Namespace, Result, args, ensure, handlers, on};
 use koio_tests::{Frame, RawWebSocket, serve, until};
 use serde_json::{Value, json};
 
@@ -213,6 +213,29 @@ async fn a_connect_with_too_much_binary_is_refused_like_one_with_too_much_text()
     socket
         .send(&Frame::binary(b"\x82\xa4type\x00\xa3nsp\xa1/"))
         .await;
+    let connected = socket.next().await.expect("CONNECT").payload;
+    assert!(connected.starts_with(b"\x83\xa4type\x00\xa4data\x81\xa3sid"));
+}
+
+/// `IoHandle::of` has none of these names, and a client with the other parser could not be there.
+#[tokio::test]
+async fn a_family_has_no_namespace_that_only_msgpack_can_say() {
+    let io = io(Parser::Msgpack).namespace("/room/{id}", Namespace::new());
+    let server = serve(io).await;
+    let (mut socket, _) = RawWebSocket::session(server.target()).await;
+    let connect = |name: &str| {
+        let mut packet = b"\x82\xa4type\x00\xa3nsp".to_vec();
+        packet.push(0xa0 | u8::try_from(name.len()).expect("a short name"));
+        packet.extend(name.bytes());
+        Frame::binary(packet)
+    };
+    for name in ["room/5", "/room/a,b", "/room/a?b"] {
+        socket.send(&connect(name)).await;
+        let refusal = socket.next().await.expect("CONNECT_ERROR").payload;
+        let words = String::from_utf8_lossy(&refusal);
+        assert!(words.contains("Invalid namespace"), "{name}: {words}");
+    }
+    socket.send(&connect("/room/5[")).await;
     let connected = socket.next().await.expect("CONNECT").payload;
     assert!(connected.starts_with(b"\x83\xa4type\x00\xa4data\x81\xa3sid"));
 }

@@ -11,6 +11,7 @@ use crate::{
     ids::SocketId,
     observe::Observation,
     socket::{
+        declared::speakable,
         dispatch::{Accept, Dispatch},
         driver::SocketDriver,
         recovery::{LostSession, claim, ensure_swept, expire},
@@ -93,7 +94,10 @@ impl Client {
         limits
             .check_auth(auth.len())
             .map_err(|breach| Some(Error::bad_request(breach.to_string())))?;
-        let dispatch = self.shared.declared.open(name).ok_or(None)?;
+        // One parser can say names for which `IoHandle::of` and the other have no form.
+        let has_form = name.starts_with('/') && speakable(name).is_ok();
+        let declared = has_form.then(|| self.shared.declared.open(name));
+        let dispatch = declared.flatten().ok_or(None)?;
         let open = self.drivers.iter().filter(|driver| driver.is_open());
         let (open, max) = (open.count(), self.core().config().namespaces);
         if open >= max {
