@@ -136,6 +136,18 @@ async fn what_is_nested_too_deep_fails_where_it_is_emitted() -> Result<()> {
         );
     }
     client.expect_nothing().await;
+    // A client of the test says so as well.
+    for refused in [
+        client.emit("deep", &deep).await,
+        client.ask("deep", &deep).await,
+        server.connect("/").auth(&deep).await.map(drop),
+    ] {
+        let error = refused.expect_err("nothing was sent");
+        assert!(
+            format!("{error:?}").contains("nested too deep"),
+            "{error:?}"
+        );
+    }
     Ok(())
 }
 
@@ -238,4 +250,16 @@ async fn a_family_has_no_namespace_that_only_msgpack_can_say() {
     socket.send(&connect("/room/5[")).await;
     let connected = socket.next().await.expect("CONNECT").payload;
     assert!(connected.starts_with(b"\x83\xa4type\x00\xa4data\x81\xa3sid"));
+}
+
+#[tokio::test]
+async fn the_clients_of_a_test_take_what_is_above_the_limits_of_a_server() -> Result<()> {
+    for parser in [Parser::Json, Parser::Msgpack] {
+        let server = TestServer::new(io(parser)).await?;
+        let mut client = server.connect("/").await?;
+        let bytes = Bytes::from(vec![7; 1_200_000]);
+        server.handle().broadcast("large", &bytes)?;
+        assert_eq!(client.expect("large").await?.get::<Bytes>(0)?, bytes);
+    }
+    Ok(())
 }
