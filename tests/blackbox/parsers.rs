@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use koio::cluster::Memory;
 use koio::config::Parser;
+use koio::recovery::Recovery;
 use koio::testing::TestServer;
 use koio::{Args, Bytes, Context, Io, Namespace, Result, args, ensure, handlers, on};
 use koio_tests::{Frame, RawWebSocket, serve, until};
@@ -260,6 +261,30 @@ async fn the_clients_of_a_test_take_what_is_above_the_limits_of_a_server() -> Re
         let bytes = Bytes::from(vec![7; 1_200_000]);
         server.handle().broadcast("large", &bytes)?;
         assert_eq!(client.expect("large").await?.get::<Bytes>(0)?, bytes);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_of_another_node_that_is_nested_too_deep_is_dropped_with_a_line_of_the_log()
+-> Result<()> {
+    let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    for recovers in [false, true] {
+        let heard = Heard::default();
+        let _guard = heard.listen();
+        let broker = Memory::new();
+        let json = TestServer::new(io(Parser::Json).cluster(broker.clone())).await?;
+        let mut msgpack = io(Parser::Msgpack).cluster(broker);
+        if recovers {
+            msgpack = msgpack.recovery(Recovery::new(Duration::from_secs(60)));
+        }
+        let msgpack = TestServer::new(msgpack).await?;
+        let mut client = msgpack.connect("/").await?;
+        json.handle().broadcast("deep", &deep)?;
+        json.handle().broadcast("next", ())?;
+        client.expect("next").await?;
+        let words = "an event of another node is dropped";
+        until(words, || heard.says(words).is_some()).await;
     }
     Ok(())
 }
