@@ -230,9 +230,8 @@ async fn a_connect_with_too_much_binary_is_refused_like_one_with_too_much_text()
     assert!(connected.starts_with(b"\x83\xa4type\x00\xa4data\x81\xa3sid"));
 }
 
-/// `IoHandle::of` has none of these names, and a client with the other parser could not be there.
 #[tokio::test]
-async fn a_family_has_no_namespace_that_only_msgpack_can_say() {
+async fn a_family_has_no_namespace_for_which_the_server_has_no_name() {
     let io = io(Parser::Msgpack).namespace("/room/{id}", Namespace::new());
     let server = serve(io).await;
     let (mut socket, _) = RawWebSocket::session(server.target()).await;
@@ -251,6 +250,13 @@ async fn a_family_has_no_namespace_that_only_msgpack_can_say() {
     socket.send(&connect("/room/5[")).await;
     let connected = socket.next().await.expect("CONNECT").payload;
     assert!(connected.starts_with(b"\x83\xa4type\x00\xa4data\x81\xa3sid"));
+
+    // The one that the default parser can say too.
+    let server = serve(Io::new().namespace("/room/{id}", Namespace::new())).await;
+    let (mut socket, _) = RawWebSocket::session(server.target()).await;
+    socket.send(&Frame::text("40/room/a?b,")).await;
+    let refusal = socket.next().await.expect("CONNECT_ERROR").payload;
+    assert_eq!(refusal, br#"44/room/a?b,{"message":"Invalid namespace"}"#);
 }
 
 #[tokio::test]
