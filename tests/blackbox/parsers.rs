@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use koio::cluster::Memory;
 use koio::config::Parser;
+use koio::recovery::Recovery;
 use koio::testing::TestServer;
-use koio::{Args, Bytes, Context, Io, Result, args, ensure, handlers, on};
+use koio::{Args, Bytes, Context, Io, Namespace, Result, args, ensure, handlers, on};
 use koio_tests::{Frame, RawWebSocket, serve, until};
 use serde_json::{Value, json};
 
@@ -136,6 +137,18 @@ async fn what_is_nested_too_deep_fails_where_it_is_emitted() -> Result<()> {
         );
     }
     client.expect_nothing().await;
+    // A client of the test says so as well.
+    for refused in [
+        client.emit("deep", &deep).await,
+        client.ask("deep", &deep).await,
+        server.connect("/").auth(&deep).await.map(drop),
+    ] {
+        let error = refused.expect_err("nothing was sent");
+        assert!(
+            format!("{error:?}").contains("nested too deep"),
+            "{error:?}"
+        );
+    }
     Ok(())
 }
 
@@ -196,4 +209,88 @@ async fn a_packet_above_a_limit_ends_the_session_and_names_the_limit() {
         socket.ended().await;
         until(words, || heard.says(words).is_some()).await;
     }
+}
+
+#[tokio::test]
+async fn a_connect_with_too_much_binary_is_refused_like_one_with_too_much_text() {
+    let server = serve(io(Parser::Msgpack)).await;
+    let (mut socket, _) = RawWebSocket::session(server.target()).await;
+    // {type: 0, data: {b: 70,000 bytes}, nsp: "/"}
+    let mut connect = b"\x83\xa4type\x00\xa4data\x81\xa1b\xc6\x00\x01\x11\x70".to_vec();
+    connect.extend([0; 70_000]);
+    connect.extend(b"\xa3nsp\xa1/");
+    socket.send(&Frame::binary(&connect)).await;
+    let refusal = socket.next().await.expect("CONNECT_ERROR").payload;
+    let words = String::from_utf8_lossy(&refusal);
+    assert!(words.contains("(packets.auth 65536)"), "{words}");
+    socket
+        .send(&Frame::binary(b"\x82\xa4type\x00\xa3nsp\xa1/"))
+        .await;
+    let connected = socket.next().await.expect("CONNECT").payload;
+    assert!(connected.starts_with(b"\x83\xa4type\x00\xa4data\x81\xa3sid"));
+}
+
+#[tokio::test]
+async fn a_family_has_no_namespace_for_which_the_server_has_no_name() {
+    let io = io(Parser::Msgpack).namespace("/room/{id}", Namespace::new());
+    let server = serve(io).await;
+    let (mut socket, _) = RawWebSocket::session(server.target()).await;
+    let connect = |name: &str| {
+        let mut packet = b"\x82\xa4type\x00\xa3nsp".to_vec();
+        packet.push(0xa0 | u8::try_from(name.len()).expect("a short name"));
+        packet.extend(name.bytes());
+        Frame::binary(packet)
+    };
+    for name in ["room/5", "/room/a,b", "/room/a?b"] {
+        socket.send(&connect(name)).await;
+        let refusal = socket.next().await.expect("CONNECT_ERROR").payload;
+        let words = String::from_utf8_lossy(&refusal);
+        assert!(words.contains("Invalid namespace"), "{name}: {words}");
+    }
+    socket.send(&connect("/room/5[")).await;
+    let connected = socket.next().await.expect("CONNECT").payload;
+    assert!(connected.starts_with(b"\x83\xa4type\x00\xa4data\x81\xa3sid"));
+
+    // The one that the default parser can say too.
+    let server = serve(Io::new().namespace("/room/{id}", Namespace::new())).await;
+    let (mut socket, _) = RawWebSocket::session(server.target()).await;
+    socket.send(&Frame::text("40/room/a?b,")).await;
+    let refusal = socket.next().await.expect("CONNECT_ERROR").payload;
+    assert_eq!(refusal, br#"44/room/a?b,{"message":"Invalid namespace"}"#);
+}
+
+#[tokio::test]
+async fn the_clients_of_a_test_take_what_is_above_the_limits_of_a_server() -> Result<()> {
+    for parser in [Parser::Json, Parser::Msgpack] {
+        let server = TestServer::new(io(parser)).await?;
+        let mut client = server.connect("/").await?;
+        let bytes = Bytes::from(vec![7; 1_200_000]);
+        server.handle().broadcast("large", &bytes)?;
+        assert_eq!(client.expect("large").await?.get::<Bytes>(0)?, bytes);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_of_another_node_that_is_nested_too_deep_is_dropped_with_a_line_of_the_log()
+-> Result<()> {
+    let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    for recovers in [false, true] {
+        let heard = Heard::default();
+        let _guard = heard.listen();
+        let broker = Memory::new();
+        let json = TestServer::new(io(Parser::Json).cluster(broker.clone())).await?;
+        let mut msgpack = io(Parser::Msgpack).cluster(broker);
+        if recovers {
+            msgpack = msgpack.recovery(Recovery::new(Duration::from_secs(60)));
+        }
+        let msgpack = TestServer::new(msgpack).await?;
+        let mut client = msgpack.connect("/").await?;
+        json.handle().broadcast("deep", &deep)?;
+        json.handle().broadcast("next", ())?;
+        client.expect("next").await?;
+        let words = "an event of another node is dropped";
+        until(words, || heard.says(words).is_some()).await;
+    }
+    Ok(())
 }

@@ -109,8 +109,9 @@ async fn who(ctx: Context, name: String) -> Result<Vec<Member>> {
             None => return Err(error),
         },
     };
-    let members = sockets.iter().map(|socket| socket.data::<Member>());
-    members.filter_map(Result::transpose).collect()
+    // A node of another version may keep something else there.
+    let members = sockets.iter().map(|socket| socket.data());
+    Ok(members.filter_map(Result::ok).flatten().collect())
 }
 
 /// A node. All that makes it one of several is the last line.

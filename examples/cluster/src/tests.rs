@@ -2,7 +2,7 @@
 
 use koio::cluster::Memory;
 use koio::testing::{TestClient, TestServer};
-use koio::{Result, args};
+use koio::{Io, Result, args};
 use serde_json::{Value, json};
 
 use super::node;
@@ -81,6 +81,23 @@ async fn who_is_in_a_room_is_known_on_both_nodes() -> Result<()> {
     }
     nodes.two.shutdown(std::time::Duration::from_secs(1)).await;
     let members: Value = ann.ask("who", "tea").await?;
+    assert_eq!(members, json!([{ "name": "ann", "node": "one" }]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_in_a_room_is_told_also_with_strangers_in_it() -> Result<()> {
+    let broker = Memory::new();
+    let one = TestServer::new(node("one", broker.clone())).await?;
+    let other = TestServer::new(Io::new().cluster(broker)).await?;
+    let stranger = other.connect("/").await?;
+    let socket = other.handle().socket(stranger.id());
+    let socket = socket.expect("it is connected");
+    socket.set_data(&json!({ "version": 2 }))?;
+    socket.join("room:tea")?;
+    let mut ann = person(&one, "ann").await?;
+    ann.ask::<()>("join", "tea").await?;
+    let members = ann.ask::<Value>("who", "tea").await?;
     assert_eq!(members, json!([{ "name": "ann", "node": "one" }]));
     Ok(())
 }

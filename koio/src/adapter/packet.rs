@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::wire::{Frame, Message};
+use crate::wire::{Frame, JsonPacket, Message};
 
 /// The event's JSON list, its name first, and its attachments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,9 +18,13 @@ impl NeutralPacket {
     pub(crate) fn of_frame(frame: &Frame, namespace: &str) -> Option<Self> {
         let mut parts = frame.parts();
         let text = parts.next().filter(|part| part.text)?.payload;
+        // Events and answers alone have lists.
+        let list = JsonPacket::read(text, namespace)
+            .map(|packet| packet.data)
+            .filter(|data| data.starts_with(b"["))?;
         let copied = |slice: &[u8]| Bytes::copy_from_slice(slice);
         Some(Self {
-            list: copied(list(text, namespace)?),
+            list: copied(list),
             attachments: parts.map(|part| copied(part.payload)).collect(),
         })
     }
@@ -47,29 +51,6 @@ impl NeutralPacket {
         let attachments = self.attachments.iter().cloned();
         frame.followed_by(attachments.map(|bytes| Frame::message(&Message::Binary(bytes))))
     }
-}
-
-/// The list of a packet: `42["e"]`, `451-/chat,17["e",..]`, the digit of Engine.IO included. An answer has the digits 3 and 6.
-fn list<'a>(text: &'a [u8], namespace: &str) -> Option<&'a [u8]> {
-    let after_kind = match text.strip_prefix(b"4")?.split_first()? {
-        (b'2' | b'3', rest) => rest,
-        (b'5' | b'6', rest) => {
-            let dash = rest.iter().position(|byte| *byte == b'-')?;
-            rest.get(dash + 1..)?
-        }
-        _ => return None,
-    };
-    let after_namespace = match namespace {
-        "/" => after_kind,
-        name => after_kind
-            .strip_prefix(name.as_bytes())?
-            .strip_prefix(b",")?,
-    };
-    let digits = after_namespace
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit());
-    let list = after_namespace.get(digits.count()..)?;
-    list.starts_with(b"[").then_some(list)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{catch_unwind::caught, listener_id::ListenerId};
 use crate::{
     Error, Result,
     observe::observer_panicked,
-    wire::{Assembler, Event, Frame, Incoming, Message, PacketLimits},
+    wire::{Event, Frame, JsonPacket, PacketKind},
 };
 
 /// An event on its way to a client, for [`Socket::on_any_outgoing`](crate::Socket::on_any_outgoing).
@@ -21,32 +21,19 @@ pub(super) struct OutgoingObserver {
     pub(super) tell: Arc<dyn Fn(&OutgoingEvent) + Send + Sync>,
 }
 
-/// A packet of the server's own is within none of the limits of clients.
-fn no_limits() -> PacketLimits {
-    PacketLimits {
-        attachment_bytes: Some(usize::MAX),
-        namespace: usize::MAX,
-        event: usize::MAX,
-        ..PacketLimits::default()
-    }
-}
-
 impl OutgoingEvent {
-    /// The event in an encoded packet, whose namespace and ack id it carries too. `None` for other packets.
-    pub(super) fn of_frame(frame: &Frame) -> Option<Self> {
-        let mut assembler = Assembler::new(no_limits());
-        let mut incoming = None;
-        for part in frame.parts() {
-            let message = match part.text {
-                true => Message::Text(bytes::Bytes::copy_from_slice(part.payload.get(1..)?)),
-                false => Message::Binary(bytes::Bytes::copy_from_slice(part.payload)),
-            };
-            incoming = assembler.push(message).ok()?;
+    /// The event in a packet that was encoded for this namespace. `None` for other packets, and for values that are nested too
+    /// deep to be read.
+    pub(super) fn of_frame(frame: &Frame, namespace: &str) -> Option<Self> {
+        let mut parts = frame.parts();
+        let packet = JsonPacket::read(parts.next()?.payload, namespace)?;
+        if packet.kind != PacketKind::Event {
+            return None;
         }
-        match incoming {
-            Some(Incoming::Event { event, .. }) => Some(Self(event)),
-            _ => None,
-        }
+        let copied = |data: &[u8]| bytes::Bytes::copy_from_slice(data);
+        let attachments = parts.map(|part| copied(part.payload)).collect();
+        let event = Event::of_list(copied(packet.data), attachments, packet.id);
+        event.ok().map(Self)
     }
 
     /// The event's name.

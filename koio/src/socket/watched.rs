@@ -23,7 +23,7 @@ impl Socket {
     ///
     /// It is called when the event has been queued, in the task that emits, and behind the last recipient of a broadcast; not
     /// with acknowledgements, nor with what was refused or dropped. It must not block. A panic in it is caught and logged.
-    /// What it emits itself is not observed. It goes when the socket does.
+    /// What it emits itself is not observed, nor are values that are nested deeper than 128. It goes when the socket does.
     ///
     /// ```
     /// use koio::{Context, Result, on};
@@ -120,7 +120,11 @@ fn tell(sockets: &[Socket], packet: &Frame) {
     if TELLING.replace(true) {
         return;
     }
-    if let Some(outgoing) = OutgoingEvent::of_frame(packet) {
+    // All of one namespace.
+    let outgoing = sockets
+        .first()
+        .and_then(|socket| OutgoingEvent::of_frame(packet, socket.namespace()));
+    if let Some(outgoing) = outgoing {
         for socket in sockets {
             for observer in &*socket.outgoing_observers() {
                 observer.observe(&outgoing);

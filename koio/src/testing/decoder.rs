@@ -60,6 +60,15 @@ struct ConnectErrorData {
     data: Option<Value>,
 }
 
+/// What a server sends is within none of the limits of what a server is sent, but for those that msgpack has itself.
+#[cfg(any(test, feature = "msgpack"))]
+fn limits_of_servers() -> PacketLimits {
+    PacketLimits {
+        attachment_bytes: Some(usize::MAX),
+        ..PacketLimits::default()
+    }
+}
+
 impl Decoder {
     /// For a server with this parser.
     pub(super) fn of(parser: Parser) -> Self {
@@ -80,7 +89,7 @@ impl Decoder {
             (Parser::Json, Message::Binary(data)) => self.binary(data),
             #[cfg(any(test, feature = "msgpack"))]
             (Parser::Msgpack, Message::Binary(packed)) => {
-                let packet = PackedPacket::read(&packed, &PacketLimits::default())?;
+                let packet = PackedPacket::read(&packed, &limits_of_servers())?;
                 let attachments = packet.attachments.clone();
                 ServerPacketHeader::of_packed(packet)
                     .packet(attachments)

@@ -160,7 +160,7 @@ impl Line {
     /// Asks for a namespace.
     ///
     /// # Errors
-    /// The connection has ended, or has a socket in that namespace.
+    /// The connection has ended, or has a socket in that namespace; the parser can't say the data.
     pub(super) fn connect(&self, namespace: &str, auth: &str) -> Result<Ends> {
         let (answer, connected) = oneshot::channel();
         let (sender, happenings) = mpsc::unbounded_channel();
@@ -172,6 +172,8 @@ impl Line {
                 format!("this connection has a socket in `{namespace}` already"),
             ));
         }
+        let connect = Frame::message(&connect_message(namespace, auth));
+        let connect = state.spoken(&connect, namespace)?;
         let socket = SocketState {
             connecting: Some(answer),
             happenings: sender,
@@ -179,10 +181,7 @@ impl Line {
             next_ask: 0,
         };
         state.sockets.insert(namespace.to_owned(), socket);
-        let parser = state.decoder.parser();
         drop(state);
-        let connect = Frame::message(&connect_message(namespace, auth));
-        let connect = parser.control(connect, namespace);
         self.outgoing(Outgoing::Packet(connect));
         Ok(Ends {
             connected,
@@ -194,9 +193,8 @@ impl Line {
     pub(super) fn send(&self, namespace: &str, packet: Frame) -> Result<()> {
         let mut state = self.0.state.lock();
         state.socket(namespace)?;
-        let parser = state.decoder.parser();
+        let packet = state.spoken(&packet, namespace)?;
         drop(state);
-        let packet = parser.frame(&packet, namespace)?.into_owned();
         self.outgoing(Outgoing::Packet(packet));
         Ok(())
     }
@@ -209,14 +207,12 @@ impl Line {
     ) -> Result<oneshot::Receiver<Result<RawArgs>>> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.0.state.lock();
+        let id = state.socket(namespace)?.next_ask;
+        let packet = state.spoken(&packet(id)?, namespace)?;
         let socket = state.socket(namespace)?;
-        let id = socket.next_ask;
-        let packet = packet(id)?;
         socket.next_ask += 1;
         socket.asked.insert(id, answer);
-        let parser = state.decoder.parser();
         drop(state);
-        let packet = parser.frame(&packet, namespace)?.into_owned();
         self.outgoing(Outgoing::Packet(packet));
         Ok(answered)
     }
@@ -303,6 +299,12 @@ impl LineState {
         socket.ok_or_else(|| {
             Error::disconnected_because(format!("the client is not in `{namespace}`"))
         })
+    }
+
+    /// A packet as the server speaks it.
+    fn spoken(&self, packet: &Frame, namespace: &str) -> Result<Frame> {
+        let spoken = self.decoder.parser().frame(packet, namespace)?;
+        Ok(spoken.into_owned())
     }
 
     fn happens(&mut self, namespace: &str, packet: ServerPacket) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use koio::config::Parser;
 use koio::listeners::OutgoingEvent;
 use koio::recovery::Recovery;
 use koio::testing::TestServer;
@@ -152,6 +153,13 @@ async fn on_any_outgoing_sees_what_is_sent_to_its_socket_whoever_emits_it() -> R
 #[tokio::test]
 async fn on_any_outgoing_sees_the_same_where_clients_may_come_back() -> Result<()> {
     in_all_ways(Io::new().recovery(Recovery::new(Duration::from_secs(60)))).await
+}
+
+#[tokio::test]
+async fn on_any_outgoing_sees_the_same_whatever_the_clients_speak() -> Result<()> {
+    let msgpack = || Io::new().parser(Parser::Msgpack);
+    in_all_ways(msgpack()).await?;
+    in_all_ways(msgpack().recovery(Recovery::new(Duration::from_secs(60)))).await
 }
 
 #[tokio::test]

@@ -310,6 +310,10 @@ async fn contradictory_options_are_refused_at_the_start() {
             Nats::new("tls://127.0.0.1").root_certificates("/nowhere.pem"),
             "`root_certificates` of `Nats` can't be read: /nowhere.pem",
         ),
+        (
+            Nats::new("tls://127.0.0.1").root_certificates("/"),
+            "`root_certificates` of `Nats` can't be read: /: ",
+        ),
     ] {
         let refused = Io::new().cluster(broker).try_into_layer();
         let error = format!("{:?}", refused.expect_err("no start"));

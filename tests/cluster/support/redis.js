@@ -1,6 +1,5 @@
 // A Redis for these tests alone, on a free port and with nothing on the disk, and its clients.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,14 +21,16 @@ export async function startRedis(again) {
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`redis-server ended with ${code}`)));
   });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
   await within("Redis to start", ready);
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
+    /** Also of one that has ended, as after a test that failed. */
     async stop(signal = "SIGTERM") {
       child.kill(signal);
-      await once(child, "exit");
-      rmSync(folder, { recursive: true });
+      await within("Redis to end", ended);
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

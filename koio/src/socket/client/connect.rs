@@ -11,13 +11,14 @@ use crate::{
     ids::SocketId,
     observe::Observation,
     socket::{
+        declared::speakable,
         dispatch::{Accept, Dispatch},
         driver::SocketDriver,
         recovery::{LostSession, claim, ensure_swept, expire},
         socket::Socket,
     },
     time::{after, now},
-    wire::{self, Incoming, Message},
+    wire::{self, Incoming, Message, Parser},
 };
 
 /// What CONNECT_ERROR says when the server disconnects the client before it has decided.
@@ -42,7 +43,7 @@ impl Client {
                 match error {
                     Some(error) => self.refuse(name, &error),
                     // In the reference's words, without a code.
-                    None => self.refuse_with(name, "Invalid namespace", None),
+                    None => self.refuse_with(self.parser, name, "Invalid namespace", None),
                 }
                 self.note_left(&name.into());
                 return Ok(());
@@ -93,7 +94,10 @@ impl Client {
         limits
             .check_auth(auth.len())
             .map_err(|breach| Some(Error::bad_request(breach.to_string())))?;
-        let dispatch = self.shared.declared.open(name).ok_or(None)?;
+        // One parser can say names for which `IoHandle::of` and the other have no form.
+        let has_form = name.starts_with('/') && speakable(name).is_ok();
+        let declared = has_form.then(|| self.shared.declared.open(name));
+        let dispatch = declared.flatten().ok_or(None)?;
         let open = self.drivers.iter().filter(|driver| driver.is_open());
         let (open, max) = (open.count(), self.core().config().namespaces);
         if open >= max {
@@ -203,14 +207,20 @@ impl Client {
 
     fn refuse(&self, namespace: &str, error: &Error) {
         let (message, data) = error.refusal();
-        self.refuse_with(namespace, message, data.as_deref());
+        self.refuse_with(self.parser, namespace, message, data.as_deref());
     }
 
-    /// Refuses in these words.
-    fn refuse_with(&self, namespace: &str, message: &str, data: Option<&RawValue>) {
+    /// Refuses in these words, for a client with this parser.
+    pub(super) fn refuse_with(
+        &self,
+        parser: Parser,
+        namespace: &str,
+        message: &str,
+        data: Option<&RawValue>,
+    ) {
         let data = data.map(|data| data.get().as_bytes());
         let refusal = wire::connect_error(namespace, message, data);
-        let refusal = self.parser.control(refusal, namespace);
+        let refusal = parser.control(refusal, namespace);
         let _ = self.connection.session.reply(refusal);
         let namespace = wire::shortened(namespace);
         self.observers()

@@ -5,7 +5,6 @@ use crate::wire::{Incoming, Message, Parser};
 #[cfg(any(test, feature = "msgpack"))]
 use crate::{
     Error,
-    observe::Observation,
     wire::{self, PackedPacket, PacketKind},
 };
 
@@ -65,18 +64,12 @@ impl Client {
         ))
     }
 
-    /// Refuses a CONNECT in the client's own language, which is not the server's.
+    /// Refuses the CONNECT of a client with this parser, which is not the server's.
     #[cfg(any(test, feature = "msgpack"))]
     fn refuse_parser(&self, parser: Parser, namespace: &[u8], words: &'static str) {
-        let namespace = wire::namespace_str(namespace);
         let error = Error::new("parser", words);
         let (message, data) = error.refusal();
-        let data = data.as_deref().map(|data| data.get().as_bytes());
-        let refusal = wire::connect_error(namespace, message, data);
-        let session = &self.connection.session;
-        let _ = session.reply(parser.control(refusal, namespace));
-        let namespace = wire::shortened(namespace);
-        self.observers()
-            .notify(&Observation::ConnectRefused { namespace, message });
+        let namespace = wire::namespace_str(namespace);
+        self.refuse_with(parser, namespace, message, data.as_deref());
     }
 }

@@ -45,6 +45,11 @@ pub(in crate::socket) fn broadcast_in_order(
         watched: Watched::default(),
     };
     let Some(place) = with_place(packet, parser, &namespace.name) else {
+        let namespace = &*namespace.name;
+        tracing::warn!(
+            namespace,
+            "an event of another node is dropped: it has no form for clients of this one"
+        );
         return done;
     };
     let target = (!volatile).then(|| to.target.clone());

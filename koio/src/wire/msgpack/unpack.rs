@@ -85,8 +85,8 @@ impl fmt::Display for UnpackError {
 /// Any other becomes `[type, data]`, which is what notepack reads. The keys of a map are not compared: of one that is there
 /// twice, both are written.
 ///
-/// A length that the message claims allocates nothing: each byte of the text is paid for by a byte that was read, `null`
-/// being the worst of ordinary values, an empty `Buffer` as text of all (14 to 1).
+/// A length that the message claims allocates nothing: each byte of the text is paid for by a byte that was read, a control
+/// character in a text being the worst of ordinary values (6 to 1), an empty `Buffer` as text of all (14 to 1).
 ///
 /// # Errors
 /// See [`UnpackErrorKind`].

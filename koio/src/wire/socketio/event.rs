@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 
 use super::{args::RawArgs, event_name::EventName, header::PacketHeader};
+use crate::wire::DecodeError;
 
 /// A received event, its arguments undecoded.
 #[derive(Clone, Default)]
@@ -31,6 +32,21 @@ impl Event {
             args: header.args(text, Some(name_end)),
             ack: header.id,
         }
+    }
+
+    /// The event with this list, a JSON text whose first item is its name.
+    ///
+    /// # Errors
+    /// When the text is no such list, or its placeholders are not those of the attachments.
+    pub(crate) fn of_list(
+        list: Bytes,
+        attachments: Vec<Bytes>,
+        ack: Option<u64>,
+    ) -> Result<Self, DecodeError> {
+        let args = RawArgs::from_list(list, attachments)?;
+        let (name, end) = EventName::decode(args.list())?;
+        let args = args.behind(end);
+        Ok(Self { name, args, ack })
     }
 
     /// The event whose arguments are behind this name in their list.

@@ -7,6 +7,7 @@ mod encode;
 mod event;
 mod event_name;
 mod header;
+mod json_packet;
 mod kind;
 mod limits;
 #[cfg(any(test, feature = "msgpack"))]
@@ -21,6 +22,7 @@ pub(crate) use encode::{ack_draft, connect_with, event_draft};
 pub use event::Event;
 pub use event_name::{RESERVED_EVENTS, is_reserved};
 pub(crate) use header::namespace_str;
+pub(crate) use json_packet::JsonPacket;
 pub use kind::PacketKind;
 #[cfg(test)]
 pub(in crate::wire) use limits::PacketBreach;

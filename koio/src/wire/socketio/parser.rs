@@ -66,7 +66,7 @@ impl Parser {
         match self {
             Self::Json => Ok(Cow::Borrowed(frame)),
             #[cfg(any(test, feature = "msgpack"))]
-            Self::Msgpack => packed::frame(frame, namespace),
+            Self::Msgpack => packed::frame(frame, namespace).map(Cow::Owned),
         }
     }
 

@@ -72,8 +72,8 @@ impl Nats {
         self
     }
 
-    /// A file with certificates in PEM: over TLS one of them has to have signed that of NATS, or be it. Default: the system's, which
-    /// are not asked then. The start fails if the file can't be read.
+    /// A file with certificates in PEM, in place of the system's: over TLS one of them has to have signed that of NATS, or be it.
+    /// The start fails if the file can't be read. Default: the system's.
     #[must_use]
     pub fn root_certificates(mut self, file: impl Into<PathBuf>) -> Self {
         self.roots = Some(file.into());
@@ -117,7 +117,7 @@ impl Nats {
             return Err(Error::setup(problem));
         }
         if let Some(file) = &self.roots
-            && let Err(error) = fs::metadata(file)
+            && let Err(error) = fs::read(file)
         {
             let file = file.display();
             let problem = format!("`root_certificates` of `Nats` can't be read: {file}: {error}");

@@ -1,6 +1,6 @@
 //! The codec of arguments: the data of a packet behind its header, which is a JSON list.
 //!
-//! Only this folder and `json` know that it is JSON. A second codec (msgpack) enters here.
+//! Only this folder and `json` read and write it. The parser `packed` turns it into msgpack, and msgpack into it.
 
 mod error;
 mod list;

@@ -79,6 +79,15 @@ impl RawArgs {
         }
     }
 
+    /// Those behind the name that ends here.
+    pub(in crate::wire::socketio) fn behind(self, name: usize) -> Self {
+        Self {
+            start: name,
+            has_name: true,
+            ..self
+        }
+    }
+
     /// Sets the attachments, which have arrived.
     pub(in crate::wire::socketio) fn attach(&mut self, attachments: Attachments) {
         self.attachments = attachments;

@@ -1,7 +1,5 @@
 //! Packets to send: derived from what the default parser would send.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use serde::ser::Error as _;
 
@@ -10,7 +8,7 @@ use crate::wire::{
     engineio::{Draft, Frame, OpenPlace, Part},
     json::{self, MAX_DEPTH, Unwatched},
     msgpack::Packer,
-    socketio::encode::connect_error,
+    socketio::{encode::connect_error, json_packet::JsonPacket, kind::PacketKind},
 };
 
 /// One packet.
@@ -20,47 +18,11 @@ struct Packed {
     nsp: usize,
 }
 
-/// A packet of the default parser, taken apart.
-struct JsonPacket<'a> {
-    kind: u8,
-    id: Option<u64>,
-    /// Empty where there is none.
-    data: &'a [u8],
-}
-
-impl<'a> JsonPacket<'a> {
-    /// The packet in this text, which begins with the digit of Engine.IO. The namespace is known, and may have any characters.
-    fn read(text: &'a [u8], namespace: &str) -> Option<Self> {
-        let (kind, rest) = text.strip_prefix(b"4")?.split_first()?;
-        let (kind, rest) = match kind {
-            b'0'..=b'4' => (kind - b'0', rest),
-            b'5' | b'6' => {
-                let dash = memchr::memchr(b'-', rest)?;
-                (kind - b'0' - 3, rest.get(dash + 1..)?)
-            }
-            _ => return None,
-        };
-        let rest = match namespace {
-            "/" => rest,
-            name => rest.strip_prefix(name.as_bytes())?.strip_prefix(b",")?,
-        };
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (id, data) = rest.split_at_checked(digits)?;
-        let id = str::from_utf8(id).ok()?;
-        Some(Self {
-            kind,
-            id: id.parse().ok(),
-            data,
-        })
-    }
-}
-
 /// Packs a packet: the text and its attachments.
 fn pack<'a>(
     mut parts: impl Iterator<Item = Part<'a>>,
     namespace: &str,
 ) -> Result<Packed, DecodeError> {
-    const ACK: u8 = 3;
     let no_packet = DecodeError::new(DecodeErrorKind::Payload, 0);
     let text = parts.next().map_or(&[][..], |part| part.payload);
     let packet = JsonPacket::read(text, namespace).ok_or(no_packet)?;
@@ -71,12 +33,12 @@ fn pack<'a>(
     packer.map(2 + usize::from(has_data) + usize::from(packet.id.is_some()));
     // In the order in which Socket.IO's server builds its packets.
     let (first, last) = match packet.kind {
-        ACK => (packet.id, None),
+        PacketKind::Ack => (packet.id, None),
         _ => (None, packet.id),
     };
     write_id(&mut packer, first);
     packer.string("type");
-    packer.unsigned(packet.kind.into());
+    packer.unsigned(packet.kind as u64);
     if has_data {
         packer.string("data");
         packer.json(packet.data, &attachments)?;
@@ -121,13 +83,12 @@ pub(in crate::wire::socketio) fn draft(
 }
 
 /// For many recipients.
-pub(in crate::wire::socketio) fn frame<'a>(
+pub(in crate::wire::socketio) fn frame(
     frame: &Frame,
     namespace: &str,
-) -> Result<Cow<'a, Frame>, EncodeError> {
+) -> Result<Frame, EncodeError> {
     let packed = pack(frame.parts(), namespace).map_err(not_packed)?;
-    let message = Message::Binary(packed.bytes.into());
-    Ok(Cow::Owned(Frame::message(&message)))
+    Ok(Frame::message(&Message::Binary(packed.bytes.into())))
 }
 
 /// A packet that must come: a refusal whose data can't be packed goes without them.
