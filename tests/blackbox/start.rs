@@ -115,8 +115,8 @@ async fn whatever_else_can_not_be_is_refused_too() {
         assert!(error.message().contains("the path"), "{error}");
     }
     // What is no pattern is refused rather than taken for a name.
-    let error = refused(Io::new().namespace("/room-{id}", Namespace::new())).await;
-    assert!(error.message().contains("/room-{id}"), "{error}");
+    let error = refused(Io::new().namespace("/{room}-{id}", Namespace::new())).await;
+    assert!(error.message().contains("/{room}-{id}"), "{error}");
     // An address is not the program's mistake.
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
