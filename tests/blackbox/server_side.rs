@@ -446,6 +446,51 @@ async fn a_handler_that_never_ends_delays_a_shutdown_by_the_grace_and_no_longer(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_leaves_refuses_events_at_once_while_its_last_handlers_run() {
+    let go = Arc::new(Notify::new());
+    let servers = three(|number| match number {
+        1 => Io::new().on_server_side("q", waits(&go)).on_server_side(
+            "asks",
+            |event: ServerEvent| async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let others = event.io().server_side_emit_with_ack::<u8>("number", ());
+                Ok(values(others.await?))
+            },
+        ),
+        number => {
+            Io::new().on_server_side("number", move |_: ServerEvent| async move { Ok(number) })
+        }
+    });
+    let [one, two, _] = &servers;
+    one.io.server_side_emit("q", ()).expect("no fault");
+    let asks = one.io.server_side_emit_with_ack::<Vec<u8>>("asks", ());
+    settle().await;
+    let leaves = two.io.shutdown(Duration::from_secs(60));
+    let asked = async {
+        settle().await;
+        let started = Instant::now();
+        one.io.server_side_emit("q", ()).expect("no fault");
+        let refused = one.io.server_side_emit_with_ack::<u8>("q", ());
+        // The one that leaves is not waited for.
+        let refused = refused.await.expect("the other answers");
+        assert!(started.elapsed() < Duration::from_millis(10));
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].1.as_ref().is_err_and(Error::is_no_handler));
+        assert_eq!(two.io.counts().server_events_dropped, 2);
+        // A handler that runs may still ask.
+        let answers = asks.await.expect("both answer");
+        let numbers: Vec<_> = answers
+            .into_iter()
+            .filter_map(|(_, answer)| answer.ok())
+            .collect();
+        assert_eq!(numbers, [[0, 2]]);
+        go.notify_waiters();
+    };
+    tokio::join!(leaves, asked);
+    assert_eq!(two.io.counts().server_events_dropped, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_start_refuses_two_handlers_of_an_event_and_reserved_names() {
     let quiet = |_: ServerEvent| async { Ok(()) };
     let refused = Io::new()
