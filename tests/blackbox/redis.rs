@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 
-use koio::{Io, cluster::Redis};
+use koio::{Io, Namespace, cluster::Redis};
 use koio_tests::{Client, Running, Transport, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::programs::{Program, free_addr, listens};
 
@@ -33,8 +35,22 @@ impl RedisProcess {
     }
 
     async fn server(&self) -> Running {
+        self.server_of(Io::new()).await
+    }
+
+    async fn server_of(&self, io: Io) -> Running {
         let redis = Redis::new(format!("redis://{}", self.addr));
-        serve(Io::new().cluster(redis)).await
+        serve(io.cluster(redis)).await
+    }
+
+    /// The channels that are subscribed, in Redis' own form.
+    async fn channels(&self) -> String {
+        let mut line = TcpStream::connect(self.addr).await.expect("Redis");
+        let command = b"PUBSUB CHANNELS\r\nQUIT\r\n";
+        line.write_all(command).await.expect("Redis");
+        let mut channels = String::new();
+        line.read_to_string(&mut channels).await.expect("text");
+        channels
     }
 }
 
@@ -59,4 +75,22 @@ async fn the_first_request_of_a_server_asks_all_that_are_there() {
         clients.push(Client::connect(server.target(), Transport::WebSocket).await);
         servers.push(server);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_for_other_servers_listens_for_answers_only_if_it_wants_them() {
+    if !REDIS.is_there() {
+        return;
+    }
+    let redis = RedisProcess::start().await;
+    let io = Io::new().namespace("/room/{id}", Namespace::new());
+    let server = redis.server_of(io).await;
+    let rooms = ["/room/told", "/room/asked"].map(|room| server.handle.of(room));
+    rooms[0].server_side_emit("e", ()).expect("no fault");
+    let asked = rooms[1].server_side_emit_with_ack::<()>("e", ());
+    assert!(asked.await.expect("nobody").is_empty());
+    let channels = redis.channels().await;
+    let listens = |room: &str| channels.contains(&format!("response#{room}#"));
+    assert!(listens("/room/asked"), "{channels}");
+    assert!(!listens("/room/told"), "{channels}");
 }

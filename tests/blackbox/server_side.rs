@@ -237,6 +237,60 @@ async fn what_a_handler_fails_with_is_the_answer_of_its_server() {
     drop(two);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_panic_behind_a_handler_ends_its_event_alone() {
+    struct PanicsWhenDropped;
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("a bug in `drop`");
+        }
+    }
+    let broker = cluster::Memory::new();
+    let two = Io::new()
+        .map_error::<std::num::ParseIntError>(|_| panic!("a bug in `map_error`"))
+        .on_server_side("maps", |_: ServerEvent| async { Ok("x".parse::<u8>()?) })
+        .on_server_side("drops", |_: ServerEvent| async {
+            let _held = PanicsWhenDropped;
+            Ok(())
+        })
+        .on_server_side("drops later", |_: ServerEvent| async {
+            let _held = PanicsWhenDropped;
+            tokio::task::yield_now().await;
+            Ok(())
+        })
+        .on_server_side("q", |_: ServerEvent| async { Ok(7) })
+        .cluster(broker.clone());
+    let _two = Node::new(two);
+    let one = Node::new(Io::new().cluster(broker));
+    for event in ["maps", "drops", "drops later"] {
+        let error = failure_of(&one.io, event, ()).await;
+        assert_eq!(error.code(), "internal", "{event}");
+        let served = one.io.server_side_emit_with_ack("q", ());
+        assert_eq!(values::<u8>(served.await.expect(event)), [7]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_ask_the_server_that_asks_it() {
+    let servers = three(|number| {
+        Io::new()
+            .on_server_side("sum", move |event: ServerEvent| async move {
+                let asked = event
+                    .io()
+                    .server_side_emit_with_ack::<usize>("number", ())
+                    .await?;
+                Ok(values(asked))
+            })
+            .on_server_side("number", move |_: ServerEvent| async move { Ok(number) })
+            .config(|config| config.socket.server_events = 2)
+    });
+    let started = Instant::now();
+    let asked = servers[0].io.server_side_emit_with_ack("sum", ());
+    let sums: Vec<Vec<usize>> = values(asked.await.expect("both"));
+    assert_eq!(sums, [vec![0, 1], vec![0, 2]]);
+    assert!(started.elapsed().is_zero());
+}
+
 /// A handler that answers when it is told to, and never before.
 fn waits(go: &Arc<Notify>) -> impl Fn(ServerEvent) -> Waiting + Send + Sync + 'static {
     let go = Arc::clone(go);
@@ -389,6 +443,51 @@ async fn a_handler_that_never_ends_delays_a_shutdown_by_the_grace_and_no_longer(
     two.io.shutdown(Duration::from_secs(60)).await;
     assert_eq!(started.elapsed(), Duration::from_secs(10));
     assert_eq!(two.io.counts().server_events_dropped, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_leaves_refuses_events_at_once_while_its_last_handlers_run() {
+    let go = Arc::new(Notify::new());
+    let servers = three(|number| match number {
+        1 => Io::new().on_server_side("q", waits(&go)).on_server_side(
+            "asks",
+            |event: ServerEvent| async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let others = event.io().server_side_emit_with_ack::<u8>("number", ());
+                Ok(values(others.await?))
+            },
+        ),
+        number => {
+            Io::new().on_server_side("number", move |_: ServerEvent| async move { Ok(number) })
+        }
+    });
+    let [one, two, _] = &servers;
+    one.io.server_side_emit("q", ()).expect("no fault");
+    let asks = one.io.server_side_emit_with_ack::<Vec<u8>>("asks", ());
+    settle().await;
+    let leaves = two.io.shutdown(Duration::from_secs(60));
+    let asked = async {
+        settle().await;
+        let started = Instant::now();
+        one.io.server_side_emit("q", ()).expect("no fault");
+        let refused = one.io.server_side_emit_with_ack::<u8>("q", ());
+        // The one that leaves is not waited for.
+        let refused = refused.await.expect("the other answers");
+        assert!(started.elapsed() < Duration::from_millis(10));
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].1.as_ref().is_err_and(Error::is_no_handler));
+        assert_eq!(two.io.counts().server_events_dropped, 2);
+        // A handler that runs may still ask.
+        let answers = asks.await.expect("both answer");
+        let numbers: Vec<_> = answers
+            .into_iter()
+            .filter_map(|(_, answer)| answer.ok())
+            .collect();
+        assert_eq!(numbers, [[0, 2]]);
+        go.notify_waiters();
+    };
+    tokio::join!(leaves, asked);
+    assert_eq!(two.io.counts().server_events_dropped, 2);
 }
 
 #[tokio::test(start_paused = true)]

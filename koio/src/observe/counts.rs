@@ -84,7 +84,7 @@ pub struct Counts {
     pub cluster_malformed: u64,
     /// Events of other servers ([`IoHandle::server_side_emit`](crate::IoHandle::server_side_emit)) that were dropped, or whose
     /// handlers were: as many ran as may
-    /// ([`server_events`](crate::config::SocketConfig::server_events)), or this server left the cluster.
+    /// ([`server_events`](crate::config::SocketConfig::server_events)), or this server was about to leave the cluster.
     pub server_events_dropped: u64,
     /// How often this node has lost the connection to its broker, and so missed what other nodes published.
     pub cluster_gaps: u64,

@@ -287,6 +287,10 @@ impl IoHandle {
     /// dropped, which takes a second more at most. A second call may set an earlier deadline. Without effect before the
     /// start, and when the server has stopped and no session is open.
     ///
+    /// No handler may await it, neither of a client's event nor of [another server's](crate::Io::on_server_side): the shutdown
+    /// waits for that handler, and when it drops it, this future is dropped too, before the server has stopped. Spawn a task
+    /// that awaits it.
+    ///
     /// # Panics
     /// Outside a tokio runtime.
     ///

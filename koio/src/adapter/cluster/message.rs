@@ -110,6 +110,10 @@ pub(super) enum MessageBody {
         #[serde(skip)]
         args: NeutralPacket,
     },
+    /// In place of `ServerAnswered`: the node takes no further event, since it leaves the cluster.
+    ServerLeaves {
+        request: RequestId,
+    },
     /// Answered by `Rooms`. No node of koio's sends it.
     #[serde(skip)]
     #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]

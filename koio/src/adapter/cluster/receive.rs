@@ -1,6 +1,7 @@
 //! What other nodes publish, applied to the sockets of this node.
 
 use std::{
+    fmt,
     future::poll_fn,
     sync::{Arc, Weak},
     time::Duration,
@@ -135,6 +136,9 @@ impl Cluster {
                 });
                 self.requests().server_answered(&request, (from, answer));
             }
+            MessageBody::ServerLeaves { request } => {
+                self.requests().server_leaves(&request, &from);
+            }
             MessageBody::AllRooms { request, namespace } => {
                 let rooms = self.local().rooms(&namespace);
                 self.publish(&Topic::Node(from), MessageBody::Rooms { request, rooms });
@@ -209,29 +213,15 @@ impl Cluster {
         packet: NeutralPacket,
     ) {
         let is_asked = request.is_some();
-        let answer = {
-            let (cluster, topic) = (Arc::downgrade(self), Topic::Node(from.clone()));
-            move |result: Result<NeutralPacket, ServerFailure>| {
-                let (Some(request), Some(cluster)) = (request, cluster.upgrade()) else {
-                    return;
-                };
-                let (failure, args) = match result {
-                    Ok(args) => (None, args),
-                    Err(failure) => (Some(failure), NeutralPacket::default()),
-                };
-                let body = MessageBody::ServerAnswered {
-                    request,
-                    failure,
-                    args,
-                };
-                cluster.publish(&topic, body);
-            }
+        let asker = AskingServer {
+            cluster: Arc::downgrade(self),
+            topic: Topic::Node(from.clone()),
+            request,
         };
         let Some((name, args)) = name_and_args(packet) else {
             // A number is a name too in JavaScript, and no handler has one.
-            return answer(Err(ServerFailure::NoHandler));
+            return asker.answer(Err(ServerFailure::NoHandler));
         };
-        let shown = wire::shorten(format!("`{name}` in `{namespace}`"));
         let event = IncomingServerEvent {
             namespace,
             from,
@@ -240,18 +230,29 @@ impl Cluster {
             is_asked,
         };
         let events = self.start_server_events();
-        match events.push(event, Box::new(answer.clone())) {
-            Ok(()) | Err(EventRefused::Closed) => {}
+        match events.place() {
+            Ok(place) => events.push(place, event, Box::new(|result| asker.answer(result))),
             Err(EventRefused::Full { running, limit }) => {
-                let cause = format_args!(
-                    "{shown}: {running} handlers of other servers' events run (server_events {limit})"
+                self.server_event_dropped(
+                    &event,
+                    format_args!(
+                        "{running} handlers of other servers' events run (server_events {limit})"
+                    ),
                 );
-                self.local()
-                    .observers()
-                    .notify(&Observation::ServerEventsDropped { events: 1, cause });
-                answer(Err(ServerFailure::Overloaded { running, limit }));
+                asker.answer(Err(ServerFailure::Overloaded { running, limit }));
+            }
+            Err(EventRefused::Closed) => {
+                self.server_event_dropped(&event, format_args!("the server leaves the cluster"));
+                asker.tell(|request| MessageBody::ServerLeaves { request });
             }
         }
+    }
+
+    fn server_event_dropped(&self, event: &IncomingServerEvent, why: fmt::Arguments<'_>) {
+        let shown = wire::shorten(format!("`{}` in `{}`", event.name, event.namespace));
+        let cause = format_args!("{shown}: {why}");
+        let dropped = Observation::ServerEventsDropped { events: 1, cause };
+        self.local().observers().notify(&dropped);
     }
 
     /// Asks the sockets of this node for another one, and sends it each answer as it comes.
@@ -309,6 +310,33 @@ impl Cluster {
             drop(serving);
         });
         tasks.insert(key, (task.abort_handle(), guard));
+    }
+}
+
+/// The server whose event is handled, which waits for an answer if it has a request.
+struct AskingServer {
+    cluster: Weak<Cluster>,
+    topic: Topic,
+    request: Option<RequestId>,
+}
+
+impl AskingServer {
+    fn answer(self, result: Result<NeutralPacket, ServerFailure>) {
+        let (failure, args) = match result {
+            Ok(args) => (None, args),
+            Err(failure) => (Some(failure), NeutralPacket::default()),
+        };
+        self.tell(|request| MessageBody::ServerAnswered {
+            request,
+            failure,
+            args,
+        });
+    }
+
+    fn tell(self, body: impl FnOnce(RequestId) -> MessageBody) {
+        if let (Some(request), Some(cluster)) = (self.request, self.cluster.upgrade()) {
+            cluster.publish(&self.topic, body(request));
+        }
     }
 }
 

@@ -122,14 +122,26 @@ impl Requests {
         answers.node_answered(node, sockets);
     }
 
+    fn server_ask(&self, request: &RequestId) -> Option<Arc<NodeAnswers<ServerAnswer>>> {
+        match self.pending.lock().get(request)? {
+            ClusterRequest::ServerAsk(answers) => Some(Arc::clone(answers)),
+            ClusterRequest::Fetch(_) | ClusterRequest::Ask(_) => None,
+        }
+    }
+
     /// A server has answered an event.
     pub(super) fn server_answered(&self, request: &RequestId, answer: ServerAnswer) {
-        let answers = match self.pending.lock().get(request) {
-            Some(ClusterRequest::ServerAsk(answers)) => Arc::clone(answers),
-            _ => return,
-        };
-        let node = answer.0.clone();
-        answers.node_answered(&node, vec![answer]);
+        if let Some(answers) = self.server_ask(request) {
+            let node = answer.0.clone();
+            answers.node_answered(&node, vec![answer]);
+        }
+    }
+
+    /// A server that was asked by an event leaves the cluster: it is not waited for.
+    pub(super) fn server_leaves(&self, request: &RequestId, node: &NodeId) {
+        if let Some(answers) = self.server_ask(request) {
+            answers.node_left(node);
+        }
     }
 
     pub(super) fn asked(&self, request: &RequestId, node: &NodeId, sockets: Vec<SocketId>) {

@@ -44,8 +44,8 @@ struct StartedEvent {
     _place: PlaceOfEvent,
 }
 
-/// The place of one event in the count.
-struct PlaceOfEvent(Arc<RunningEvents>);
+/// The place of one event in the count, until it is dropped.
+pub(super) struct PlaceOfEvent(Arc<RunningEvents>);
 
 impl Drop for PlaceOfEvent {
     fn drop(&mut self) {
@@ -78,16 +78,12 @@ impl ServerEvents {
         }
     }
 
-    /// Queues an event for its handler. `answer` is called once with the result; it is dropped with the handler.
-    pub(super) fn push(
-        &self,
-        event: IncomingServerEvent,
-        answer: AnswerServer,
-    ) -> Result<(), EventRefused> {
+    /// A place for one event.
+    pub(super) fn place(&self) -> Result<PlaceOfEvent, EventRefused> {
         if self.running.is_closed.load(Ordering::Acquire) {
             return Err(EventRefused::Closed);
         }
-        // Only the node's own task pushes.
+        // Only the node's own task takes places.
         let running = self.running.count.load(Ordering::Acquire);
         if running >= self.limit {
             return Err(EventRefused::Full {
@@ -96,14 +92,22 @@ impl ServerEvents {
             });
         }
         self.running.count.fetch_add(1, Ordering::AcqRel);
-        let _place = PlaceOfEvent(Arc::clone(&self.running));
-        let started = StartedEvent {
+        Ok(PlaceOfEvent(Arc::clone(&self.running)))
+    }
+
+    /// Queues an event for its handler. `answer` is called once with the result; it is dropped with the handler.
+    pub(super) fn push(
+        &self,
+        place: PlaceOfEvent,
+        event: IncomingServerEvent,
+        answer: AnswerServer,
+    ) {
+        // It fails when the node has left meanwhile.
+        let _ = self.queue.send(StartedEvent {
             event,
             answer,
-            _place,
-        };
-        // It fails when the starter was aborted.
-        self.queue.send(started).map_err(|_| EventRefused::Closed)
+            _place: place,
+        });
     }
 
     /// Takes no further event. Resolves when those that were taken have ended.

@@ -113,10 +113,17 @@ async fn servers_without_names_are_waited_for_by_their_number_and_missing_by_it(
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_leaves_is_neither_waited_for_nor_missing() {
-    let asked = asked(false);
-    asked.requests.node_left(&koio());
-    let (answers, missing) = wait(asked.servers).await;
-    assert!(answers.is_empty() && missing.is_empty());
+    for says_it in [false, true] {
+        let asked = asked(false);
+        match says_it {
+            false => asked.requests.node_left(&koio()),
+            true => asked.requests.server_leaves(&asked.id, &koio()),
+        }
+        let started = Instant::now();
+        let (answers, missing) = wait(asked.servers).await;
+        assert!(answers.is_empty() && missing.is_empty());
+        assert!(started.elapsed().is_zero());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,6 +161,10 @@ fn an_event_and_its_answers_are_read_as_they_were_written() {
                 if read == request && namespace == "/chat" && its == packet
         ));
     }
+    let leaves = through_bytes(MessageBody::ServerLeaves {
+        request: id.clone(),
+    });
+    assert!(matches!(leaves, MessageBody::ServerLeaves { request } if request == id));
     let failed = ServerFailure::Failed {
         code: "c".to_owned(),
         message: "m".to_owned(),
@@ -242,7 +253,8 @@ fn scene(limit: usize) -> (Arc<Handlers>, ServerEvents, Results) {
 fn push(events: &ServerEvents, results: &Results, name: &str) -> Result<(), EventRefused> {
     let results = Arc::clone(results);
     let answer = Box::new(move |result| results.lock().push(result));
-    events.push(event(name), answer)
+    events.push(events.place()?, event(name), answer);
+    Ok(())
 }
 
 async fn settle() {

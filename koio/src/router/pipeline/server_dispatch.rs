@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event_table::EventTable;
 use crate::{
     Error,
-    router::{catch_unwind::guard, context::NamespaceContext},
+    router::catch_unwind::{guard, guard_call},
     socket::{SentEvent, ServerDispatch, ServerEvent, ServerReply},
 };
 
@@ -17,20 +17,28 @@ impl ServerDispatch for EventTable {
         let event = event.with_states(Arc::clone(&context.states));
         let running = handler(event.clone());
         Some(Box::pin(async move {
-            let result = guard(running).await;
-            result.map_err(|error| failed(&context, error, &event))
+            // The second guard is for the program's code behind the handler: `map_error`, and the `Drop` of what the handler
+            // held. Without it a panic there would end the task that starts the handlers of all events.
+            let mapped = async {
+                let result = guard(running).await;
+                result.map_err(|error| context.errors.mapped(error))
+            };
+            let result = guard(mapped).await;
+            if let Err(error) = &result {
+                // It formats the program's errors.
+                let _ = guard_call(|| log(error, &event));
+            }
+            result
         }))
     }
 }
 
-/// Gives an error its code and logs it. The observers of errors are not called: they want the context of a client's event.
-fn failed(context: &NamespaceContext, error: Error, event: &ServerEvent) -> Error {
-    let error = context.errors.mapped(error);
+/// Logs what a handler failed with. The observers of errors are not called: they want the context of a client's event.
+fn log(error: &Error, event: &ServerEvent) {
     let (name, namespace, from) = (event.name(), event.namespace(), event.from());
     if error.is_shown() {
         tracing::debug!(event = name, namespace, %from, code = error.code(), "{error}");
     } else {
         tracing::error!(event = name, namespace, %from, "a handler of another server's event failed: {error:?}");
     }
-    error
 }

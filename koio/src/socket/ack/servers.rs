@@ -5,7 +5,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -25,24 +25,21 @@ const SERVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// [`IoHandle::server_side_emit_with_ack`](crate::IoHandle::server_side_emit_with_ack).
 #[must_use = "the answers are lost unless the future is awaited"]
 pub struct ServerAcksFuture<T> {
+    event: Box<str>,
     wait: ServerWait,
     answer: PhantomData<fn() -> T>,
 }
 
 enum ServerWait {
-    /// Taken when the future has ended.
-    Failed(Option<Error>),
     /// Not polled yet.
     Asked {
-        asked: Option<AskedServers>,
-        event: Box<str>,
+        asked: AskedServers,
         since: Instant,
         timeout: Duration,
     },
-    Waiting {
-        answers: AnswersInTime,
-        event: Box<str>,
-    },
+    Waiting(AnswersInTime),
+    /// Without a wait, or behind it: an error, or no answers.
+    Ended(Option<Error>),
 }
 
 type AnswersInTime = Pin<Box<dyn Future<Output = (Vec<ServerAnswer>, Vec<NodeId>)> + Send>>;
@@ -51,11 +48,14 @@ impl<T> ServerAcksFuture<T> {
     /// The event has been sent. `None`: there is no other server.
     pub(in crate::socket) fn new(asked: Option<AskedServers>, event: &str, since: Instant) -> Self {
         Self {
-            wait: ServerWait::Asked {
-                asked,
-                event: event.into(),
-                since,
-                timeout: SERVER_TIMEOUT,
+            event: event.into(),
+            wait: match asked {
+                Some(asked) => ServerWait::Asked {
+                    asked,
+                    since,
+                    timeout: SERVER_TIMEOUT,
+                },
+                None => ServerWait::Ended(None),
             },
             answer: PhantomData,
         }
@@ -63,7 +63,8 @@ impl<T> ServerAcksFuture<T> {
 
     pub(in crate::socket) fn failed(error: Error) -> Self {
         Self {
-            wait: ServerWait::Failed(Some(error)),
+            event: Box::default(),
+            wait: ServerWait::Ended(Some(error)),
             answer: PhantomData,
         }
     }
@@ -81,37 +82,28 @@ impl<T: DeserializeOwned> Future for ServerAcksFuture<T> {
     type Output = Result<Vec<(NodeId, Result<T>)>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let ServerWait::Asked {
-            asked,
-            event,
-            since,
-            timeout,
-        } = &mut self.wait
-        {
-            let Some(asked) = asked.take() else {
-                return Poll::Ready(Ok(Vec::new()));
-            };
-            let until = since.checked_add(*timeout);
-            let until = until.unwrap_or_else(|| after(*timeout));
-            self.wait = ServerWait::Waiting {
-                event: std::mem::take(event),
-                answers: Box::pin(asked.answers(until.into())),
-            };
-        }
-        let (event, (answers, missing)) = match &mut self.wait {
-            ServerWait::Waiting { answers, event } => {
-                let answers = ready!(answers.as_mut().poll(cx));
-                (std::mem::take(event), answers)
+        let wait = std::mem::replace(&mut self.wait, ServerWait::Ended(None));
+        let mut waiting: AnswersInTime = match wait {
+            ServerWait::Asked {
+                asked,
+                since,
+                timeout,
+            } => {
+                let until = since.checked_add(timeout);
+                let until = until.unwrap_or_else(|| after(timeout));
+                Box::pin(asked.answers(until.into()))
             }
-            ServerWait::Failed(error) => {
-                return Poll::Ready(error.take().map_or(Ok(Vec::new()), Err));
-            }
-            ServerWait::Asked { .. } => return Poll::Ready(Ok(Vec::new())),
+            ServerWait::Waiting(waiting) => waiting,
+            ServerWait::Ended(error) => return Poll::Ready(error.map_or(Ok(Vec::new()), Err)),
         };
-        self.wait = ServerWait::Failed(None);
+        let Poll::Ready((answers, missing)) = waiting.as_mut().poll(cx) else {
+            self.wait = ServerWait::Waiting(waiting);
+            return Poll::Pending;
+        };
         Poll::Ready(if missing.is_empty() {
-            Ok(read_server_answers(&answers, &event))
+            Ok(read_server_answers(&answers, &self.event))
         } else {
+            let event = std::mem::take(&mut self.event);
             Err(PartialAnswer::new(missing)
                 .with_server_answers(answers, event)
                 .into_error())

@@ -249,15 +249,14 @@ impl RedisNode {
                 let words = (!Pattern::is_one(namespace))
                     .then(|| to_node::message(&message.body, !is_declared))
                     .flatten();
-                if !is_declared || words.is_none() || is_request(&message.body) {
+                if !is_declared || words.is_none() || names_its_sender(&message.body) {
                     let channel = joined.channel(&joined.all);
                     connection.publish(channel, message.encode()?)?;
                 }
                 let Some((_, words)) = words else {
                     return Ok(());
                 };
-                if !is_declared && is_request(&message.body) {
-                    let wait = answers_within(&message.body);
+                if !is_declared && let Some(wait) = answers_within(&message.body) {
                     joined.places.ask(namespace, wait, &connection);
                     if !connection.is_subscribed() {
                         return joined.say_when_subscribed(namespace, &words, connection);
@@ -346,20 +345,24 @@ impl JoinedNode {
     }
 }
 
-/// Whether nodes of koio's answer it in koio's words. An event between servers counts as one if nobody waits for an answer too:
-/// its handlers are told which node has sent it.
-fn is_request(body: &MessageBody) -> bool {
+/// Whether nodes of koio's must know which node has sent it, which only koio's words say: to answer it, or to tell the handlers
+/// of an event between servers.
+fn names_its_sender(body: &MessageBody) -> bool {
     matches!(
         body,
         MessageBody::Fetch { .. } | MessageBody::Ask { .. } | MessageBody::ServerEvent { .. }
     )
 }
 
-/// How long answers to a request may come.
-fn answers_within(body: &MessageBody) -> Duration {
+/// How long answers to it may come. `None` if nobody waits for any.
+fn answers_within(body: &MessageBody) -> Option<Duration> {
     match body {
-        MessageBody::Ask { wait, .. } => Duration::from_millis(*wait).max(ANSWERS),
-        _ => ANSWERS,
+        MessageBody::Ask { wait, .. } => Some(Duration::from_millis(*wait).max(ANSWERS)),
+        MessageBody::Fetch { .. }
+        | MessageBody::ServerEvent {
+            request: Some(_), ..
+        } => Some(ANSWERS),
+        _ => None,
     }
 }
 

@@ -124,17 +124,25 @@ pub(super) fn answer(body: &MessageBody) -> Option<NodeMessage> {
             request: request.as_str().to_owned(),
             packet: match failure {
                 None => NeutralPacket::clone(args),
-                // A server without a handler is counted by Node all the same. Without its answer every such emit would wait
-                // for its timeout, and the answers of the others would come as an error.
-                Some(ServerFailure::NoHandler) => NeutralPacket {
-                    list: Bytes::from_static(b"[]"),
-                    attachments: Vec::new(),
-                },
+                Some(ServerFailure::NoHandler) => no_value(),
                 Some(_) => return None,
             },
         },
+        MessageBody::ServerLeaves { request } => NodeMessage::ServerAnswer {
+            request: request.as_str().to_owned(),
+            packet: no_value(),
+        },
         _ => return None,
     })
+}
+
+/// The answer of a server that has no handler, or starts none any more. Node counts it all the same: without its answer every
+/// such emit would wait for its timeout, and the answers of the others would come as an error.
+fn no_value() -> NeutralPacket {
+    NeutralPacket {
+        list: Bytes::from_static(b"[]"),
+        attachments: Vec::new(),
+    }
 }
 
 fn opts(to: &Address) -> NodeOpts {
