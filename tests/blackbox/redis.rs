@@ -10,16 +10,16 @@ use tokio::net::TcpStream;
 
 use crate::programs::{Program, free_addr, listens};
 
-const REDIS: Program = Program("redis-server");
+pub(crate) const REDIS: Program = Program("redis-server");
 
 /// It runs until this is dropped, and keeps nothing.
-struct RedisProcess {
+pub(crate) struct RedisProcess {
     child: Child,
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
 }
 
 impl RedisProcess {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let addr = free_addr();
         let child = REDIS
             .command()

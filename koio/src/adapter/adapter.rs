@@ -92,8 +92,8 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// The rooms of a namespace that have a socket of this node, those of its sockets' ids included.
     fn rooms(&self, namespace: &str) -> Vec<Room>;
 
-    /// Whether a room of a namespace has a socket of this node, or is named like one; if `room` is empty, whether the
-    /// namespace has any.
+    /// Whether a room of a namespace has a socket of this node, or is named like one, or is awaited by a client that may come
+    /// back to it; if `room` is empty, whether the namespace has any.
     fn has_room(&self, namespace: &str, room: &str) -> bool;
 
     /// The namespaces that have a socket of this node, in no order (`/`: if it ever had one).

@@ -146,8 +146,9 @@ impl<M> Rooms<M> {
         }
     }
 
-    /// A room has got its first member, or has lost its last. Without the lock: the watcher has one of its own.
-    fn changed(&self, room: &str) {
+    /// A room has got its first member, or has lost its last, or the last of those who may come back to it. Without the lock:
+    /// the watcher has one of its own.
+    pub(crate) fn changed(&self, room: &str) {
         if let Some(watched) = &self.watched {
             watched.watcher.changed(&watched.namespace, Some(room));
         }

@@ -236,8 +236,8 @@ impl IoHandle {
     }
 
     /// Since when this node of a [cluster](crate::Io::cluster) hears no other: the broker has lost its connection, or has had none
-    /// since the start. `None` while it is connected, and without a cluster. For a readiness probe; the clients of this
-    /// node are served all the same.
+    /// since the start. `None` while it is connected, and without a cluster; behind a loss, when what this node sends is taken
+    /// again too. For a readiness probe; the clients of this node are served all the same.
     #[must_use]
     pub fn alone_since(&self) -> Option<std::time::Instant> {
         let since = self.core.cluster()?.alone_since()?;

@@ -200,6 +200,7 @@ impl Adapter for LocalNode<Socket> {
             room.is_empty()
                 || namespace.rooms.has_room(room)
                 || SocketId::parse(room).is_some_and(is_socket)
+                || (namespace.log.as_ref()).is_some_and(|log| log.lock().is_awaited(room))
         })
     }
 

@@ -206,7 +206,8 @@ impl Inbox {
         *self.0.alone_since.lock()
     }
 
-    /// Whether a room has a socket of this node; if it is empty, whether the namespace has any.
+    /// Whether a room has a socket of this node, or a client that may come back to it; if the name is empty, whether the
+    /// namespace has any.
     #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     pub(super) fn has_room(&self, namespace: &str, room: &str) -> bool {
         let local = self.0.local.get().and_then(Weak::upgrade);

@@ -86,7 +86,9 @@ pub(in crate::socket) fn expire(
 ) {
     let (id, namespace) = (session.record.id, session.namespace);
     if let Some(log) = &namespace.log {
-        log.lock().expire(id);
+        let rooms = log.lock().expire(id);
+        let rooms = rooms.iter().map(Room::as_str).chain([id.as_str()]);
+        rooms.for_each(|room| namespace.rooms.changed(room));
     }
     core.local.leave(&namespace);
     core.local.observers.notify(&Observation::SessionExpired {

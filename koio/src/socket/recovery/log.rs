@@ -1,7 +1,7 @@
 //! The log of one namespace: the order of its events, and those that a client may come back for. Pure: time is an argument.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     adapter::Target,
-    ids::{Epoch, SocketId},
+    ids::{Epoch, Room, SocketId},
     wire::Frame,
 };
 
@@ -55,8 +55,10 @@ pub(in crate::socket) struct NamespaceLog {
     marks: VecDeque<(Instant, u64)>,
     /// The sessions that are connected.
     connected: usize,
-    /// The sessions that are not, and may be recovered.
-    away: HashSet<SocketId>,
+    /// The sessions that are not, and may be recovered, each with those of its rooms that others ask for.
+    away: HashMap<SocketId, Vec<Room>>,
+    /// How many of them are in each of these rooms.
+    away_in: HashMap<Room, usize>,
 }
 
 /// What a session has missed, as far as the log was looked through.
@@ -95,7 +97,8 @@ impl NamespaceLog {
             trimmed: Trimmed::default(),
             marks: VecDeque::new(),
             connected: 0,
-            away: HashSet::new(),
+            away: HashMap::new(),
+            away_in: HashMap::new(),
         }
     }
 
@@ -224,15 +227,33 @@ impl NamespaceLog {
     }
 
     /// A session is connected that was not, or only now exists.
-    pub(in crate::socket) fn enter(&mut self, id: SocketId) {
+    ///
+    /// If it was away: the rooms that it was lost with, in which it is not away any more.
+    pub(in crate::socket) fn enter(&mut self, id: SocketId) -> Vec<Room> {
         self.connected += 1;
-        self.away.remove(&id);
+        self.not_away(id)
     }
 
-    /// The connection of a session is lost.
-    pub(in crate::socket) fn lose(&mut self, id: SocketId) {
+    /// The connection of a session is lost. `rooms`: those that [`is_awaited`](Self::is_awaited) is to know.
+    pub(in crate::socket) fn lose(&mut self, id: SocketId, rooms: Vec<Room>) {
         self.connected = self.connected.saturating_sub(1);
-        self.away.insert(id);
+        for room in &rooms {
+            *self.away_in.entry(room.clone()).or_default() += 1;
+        }
+        self.away.insert(id, rooms);
+    }
+
+    fn not_away(&mut self, id: SocketId) -> Vec<Room> {
+        let rooms = self.away.remove(&id).unwrap_or_default();
+        for room in &rooms {
+            if let Some(sessions) = self.away_in.get_mut(room) {
+                *sessions -= 1;
+                if *sessions == 0 {
+                    self.away_in.remove(room);
+                }
+            }
+        }
+        rooms
     }
 
     /// A connected session has ended.
@@ -241,10 +262,11 @@ impl NamespaceLog {
         self.forget(id);
     }
 
-    /// A session that was away will not come back.
-    pub(in crate::socket) fn expire(&mut self, id: SocketId) {
-        self.away.remove(&id);
+    /// A session that was away will not come back. Returns the rooms that it was lost with.
+    pub(in crate::socket) fn expire(&mut self, id: SocketId) -> Vec<Room> {
+        let rooms = self.not_away(id);
         self.forget(id);
+        rooms
     }
 
     fn forget(&mut self, id: SocketId) {
@@ -256,7 +278,12 @@ impl NamespaceLog {
 
     /// Whether this session is not connected and may come back.
     pub(in crate::socket) fn is_away(&self, id: &SocketId) -> bool {
-        self.away.contains(id)
+        self.away.contains_key(id)
+    }
+
+    /// Whether a session is away that is in this room, which may be that of its own id.
+    pub(in crate::socket) fn is_awaited(&self, room: &str) -> bool {
+        self.away_in.contains_key(room) || SocketId::parse(room).is_some_and(|id| self.is_away(&id))
     }
 
     /// Whether a session is away.
@@ -275,7 +302,8 @@ impl NamespaceLog {
         self.entries = VecDeque::new();
         self.marks = VecDeque::new();
         self.trimmed = Trimmed::default();
-        self.away = HashSet::new();
+        self.away = HashMap::new();
+        self.away_in = HashMap::new();
     }
 }
 

@@ -229,7 +229,7 @@ const ROOMS: [&str; 3] = ["a", "b", "c"];
 fn what_is_emitted_between_two_slices_is_collected_too() {
     let mut log = new_log(usize::MAX);
     let away = session(&mut log, &["a"]);
-    log.lose(away.id);
+    log.lose(away.id, Vec::new());
     let slice = SLICE as u64;
     for number in 0..3 * slice {
         append(
@@ -278,7 +278,7 @@ fn what_is_trimmed_between_two_slices_is_a_gap_only_if_it_was_not_collected_and_
     for (room, is_gap) in [("a", true), ("b", false)] {
         let mut log = new_log(usize::MAX);
         let away = session(&mut log, &["a"]);
-        log.lose(away.id);
+        log.lose(away.id, Vec::new());
         for number in 0..3 * slice {
             append(
                 &mut log,

@@ -244,7 +244,10 @@ impl Socket {
             return (Opened::Closed, None);
         }
         recovery.returning = None;
-        log.enter(id);
+        for room in log.enter(id) {
+            // It may have left the room since it has come back.
+            self.live_namespace().rooms.changed(room.as_str());
+        }
         let table = self.core().local.recovery.get();
         let before = table.and_then(|recovery| {
             let mut table = recovery.table.lock();
@@ -319,7 +322,11 @@ impl Socket {
         };
         let until = after(recovery.config.time);
         self.end_in_order(log, |socket, log, recovery| {
-            log.lose(socket.id());
+            // Other nodes send to its rooms as long as this one says that it has them.
+            let is_watched = socket.core().local.watcher.get().is_some();
+            let stays = &recovery.record.stays;
+            let rooms = is_watched.then(|| stays.rooms().cloned().collect());
+            log.lose(socket.id(), rooms.unwrap_or_default());
             let data = socket.data_text();
             let (running, ended) = oneshot::channel();
             socket.extras().get_or_insert_default().handlers = Some(running);

@@ -16,7 +16,7 @@ pub enum SubscriptionMode {
     /// Node: one of 20 characters has no channel.)
     #[default]
     Dynamic,
-    /// Node's `static`: no room. Two subscriptions for each namespace, and each server gets every event of it.
+    /// Node's `static`: no room. Three subscriptions for each namespace, and each server gets every event of it.
     Static,
     /// Node's `dynamic-private`: every room, those of sockets' own ids among them, so that there is a subscription for each
     /// socket. For many private messages between many servers.

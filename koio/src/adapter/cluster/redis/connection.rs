@@ -129,7 +129,8 @@ impl RedisConnection {
 
     /// Queues a message for a channel; never blocks. All messages of all channels are published in one order.
     ///
-    /// A short loss of the connection keeps what waits: until the first attempt to connect again has failed.
+    /// What waits outlasts a short loss of the connection: it is kept until the first attempt to connect again has failed. A
+    /// connection that was lost within 10 s of the loss before keeps nothing.
     ///
     /// # Errors
     /// Too much waits, there is no connection, or it was closed.
@@ -296,6 +297,7 @@ impl UnstartedConnection {
                 queue: Arc::clone(&queue),
                 events: Arc::clone(&events),
                 heard: Arc::new(AtomicBool::new(false)),
+                commands: commands.clone(),
             },
             publisher: Publisher {
                 server,

@@ -10,7 +10,8 @@ pub(in crate::adapter::cluster) trait RedisEvents:
     /// for each; `pattern` is the one, if it is a pattern.
     fn message(&self, channel: Bytes, pattern: Option<Bytes>, payload: Bytes);
 
-    /// All subscriptions are confirmed: for the first time, or again after [`down`](Self::down).
+    /// All subscriptions are confirmed, and messages can be published: for the first time, or again after
+    /// [`down`](Self::down).
     fn up(&self);
 
     /// The connection that listens is gone or deaf, or can't be opened at first: until [`up`](Self::up), messages are

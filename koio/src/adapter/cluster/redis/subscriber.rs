@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use redis::{PushInfo, PushKind, Value, aio::ConnectionLike};
+use redis::{
+    PushInfo, PushKind, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
 use tokio::{
     sync::{Notify, oneshot, watch},
     time::{MissedTickBehavior, sleep},
@@ -50,6 +53,8 @@ pub(super) struct Subscriber {
     pub(super) queue: Arc<PublishQueue<RedisPublication>>,
     pub(super) events: Arc<dyn RedisEvents>,
     pub(super) heard: Arc<AtomicBool>,
+    /// The connection that publishes, while there is one.
+    pub(super) commands: watch::Receiver<Option<MultiplexedConnection>>,
 }
 
 /// How far the connection that listens has got.
@@ -110,9 +115,8 @@ impl Subscriber {
                 Ok(mut socket) => {
                     let since = time::now();
                     liveness.reconnected(since);
-                    told_down = false;
-                    self.events.up();
-                    let ended = self.listen(&mut socket, &mut liveness).await;
+                    let listening = self.listen(&mut socket, &mut liveness, &mut told_down);
+                    let ended = listening.await;
                     backoff.lasted(since, time::now());
                     ended
                 }
@@ -184,8 +188,14 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Until the connection is to be given up.
-    async fn listen(&self, socket: &mut RedisSocket, liveness: &mut Liveness) -> ListeningEnd {
+    /// Until the connection is to be given up. Tells that it is up when messages can be published too.
+    async fn listen(
+        &self,
+        socket: &mut RedisSocket,
+        liveness: &mut Liveness,
+        told_down: &mut bool,
+    ) -> ListeningEnd {
+        let (mut commands, mut told_up) = (self.commands.clone(), false);
         let mut look = tokio::time::interval(self.probe_interval / LOOKS_PER_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut probe = None;
@@ -193,6 +203,11 @@ impl Subscriber {
             tokio::select! {
                 biased;
                 () = socket.closed() => return ListeningEnd::Lost(RedisSocket::CLOSED.to_owned()),
+                () = publishing(&mut commands), if !told_up => {
+                    told_up = true;
+                    *told_down = false;
+                    self.events.up();
+                }
                 () = self.changed.notified() => {
                     let changes = self.subscriptions.lock().take_changes();
                     if let Err(cause) = self.tell(socket, changes).await {
@@ -230,6 +245,14 @@ impl Subscriber {
             tracing::debug!(target: "koio::adapter", server = %self.server, "a probe was not published: {refusal}");
         }
         result
+    }
+}
+
+/// Ready when there is a connection that publishes.
+async fn publishing(commands: &mut watch::Receiver<Option<MultiplexedConnection>>) {
+    if commands.wait_for(Option::is_some).await.is_err() {
+        // The node has left.
+        std::future::pending().await
     }
 }
 

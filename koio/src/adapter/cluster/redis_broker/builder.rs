@@ -99,7 +99,8 @@ impl Redis {
     }
 
     /// Publishes by sharded channels, as servers of Node with `createShardedAdapter` do, instead of plain ones: a server gets
-    /// what is for a single room only while it has sockets in it. Redis 7 or newer.
+    /// what is for a single room only while it has sockets in it, or clients that may [come back](crate::Io::recovery) to it. Redis 7 or
+    /// newer.
     ///
     /// All servers of a cluster do the same: sharded ones and others do not hear each other, whatever their
     /// [`key`](Self::key). Which rooms have channels says [`subscription_mode`](Self::subscription_mode).

@@ -203,9 +203,12 @@ impl Places {
                 self.look_at_room(namespace, room.as_str(), rooms);
             }
         }
+        let own = self.inbox.node().as_str();
         for channel in connection.subscriptions() {
+            // On those of this node's name come answers, also to who only asks: `look_at_namespace` unsubscribes them.
             if let RedisChannel::Shard(name) = &channel
                 && self.wire.meanings(name).next().is_some()
+                && self.wire.meanings(name).all(|(_, room)| room != own)
                 && !self.is_wanted(name)
             {
                 rooms.unwanted.push(channel);
@@ -268,14 +271,14 @@ impl Places {
         connection.subscribe(self.wire.answers(namespace));
     }
 
-    /// Looks at the namespaces for whose answers nobody waits any more.
-    pub(super) fn sweep(&self, now: Instant, connection: &RedisConnection) {
+    /// Has the namespaces looked at for whose answers nobody waits any more.
+    pub(super) fn sweep(&self, now: Instant) {
         let mut patterned = self.patterned.lock();
         let late = patterned.asked.extract_if(|_, until| *until <= now);
         let late: Vec<_> = late.map(|(namespace, _)| namespace).collect();
         drop(patterned);
         for namespace in late {
-            self.look_at_namespace(&namespace, connection);
+            self.changed(&namespace, None);
         }
     }
 

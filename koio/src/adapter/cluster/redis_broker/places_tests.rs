@@ -306,6 +306,7 @@ async fn the_answers_of_a_namespace_that_was_asked_are_heard_for_their_time() {
             vec!["p-response#/pattern#", "p-response#/pattern#me#"],
         ),
         (Some(SubscriptionMode::Static), vec!["p#/pattern#me#"]),
+        (Some(SubscriptionMode::Dynamic), vec!["p#/pattern#me#"]),
     ] {
         let node = Node::new(mode);
         let ask = |seconds| {
@@ -322,11 +323,9 @@ async fn the_answers_of_a_namespace_that_was_asked_are_heard_for_their_time() {
         node.sockets.leave("/pattern", &member);
         assert_eq!(node.more(), answers);
         let now = Instant::now();
-        node.places
-            .sweep(now + Duration::from_secs(9), &node.connection);
+        node.places.sweep(now + Duration::from_secs(9));
         assert_eq!(node.more(), answers);
-        node.places
-            .sweep(now + Duration::from_secs(11), &node.connection);
+        node.places.sweep(now + Duration::from_secs(11));
         assert_eq!(node.more(), Vec::<String>::new());
     }
 }

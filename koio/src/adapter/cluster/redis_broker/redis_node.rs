@@ -184,9 +184,7 @@ impl RedisNode {
         if joined.inbox.alone_since().is_some() {
             return;
         }
-        if let Some(connection) = self.connection() {
-            joined.places.sweep(Instant::now(), &connection);
-        }
+        joined.places.sweep(Instant::now());
         let gone = self.presence.lock().sweep(Instant::now());
         for node in gone {
             joined.inbox.node_down(&node);

@@ -75,6 +75,30 @@ async fn a_killed_publisher_keeps_what_waits_and_the_listener_sees_no_gap() {
 }
 
 #[tokio::test]
+async fn it_is_up_again_when_messages_are_taken_again() {
+    if !is_there() {
+        return;
+    }
+    let redis = RedisProcess::start(&[]);
+    let (connection, record) = connected(options(&redis.url()), &[plain("a")]).await;
+    let kill = async |kind: &str| -> u32 { redis.command(&["CLIENT", "KILL", "TYPE", kind]).await };
+    // Each loss makes the publisher wait longer before it connects again. The listener has lost nothing yet.
+    for _ in 0..5 {
+        while kill("normal").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert_eq!(downs(&record), 0);
+    assert_eq!(kill("pubsub").await, 1);
+    record.ups(2).await;
+    connection
+        .publish(plain("a"), "at once".into())
+        .expect("it is up");
+    record.hears("at once").await;
+    assert_eq!(downs(&record), 1);
+}
+
+#[tokio::test]
 async fn a_server_that_crashes_and_starts_again_is_found_again() {
     if !is_there() {
         return;
