@@ -5,7 +5,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -44,6 +47,8 @@ struct InboxShared {
     /// Set if servers that have no names may be in the cluster too.
     unnamed: OnceLock<Arc<dyn UnnamedServers>>,
     queue: Mutex<InboxQueue>,
+    /// The messages in `queue`, or being carried out, that put sockets into rooms.
+    joins: AtomicUsize,
     arrived: Notify,
 }
 
@@ -123,6 +128,7 @@ impl Inbox {
             nodes: RwLock::default(),
             unnamed: OnceLock::new(),
             queue: Mutex::default(),
+            joins: AtomicUsize::new(0),
             arrived: Notify::new(),
         }))
     }
@@ -214,6 +220,19 @@ impl Inbox {
         local.is_some_and(|local| local.has_room(namespace, room))
     }
 
+    /// [`has_room`](Self::has_room), or a message that was delivered before may still put a socket into the room: what its sender
+    /// emits next to that room may be read before the message is carried out.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
+    pub(super) fn may_have_room(&self, namespace: &str, room: &str) -> bool {
+        // Before it looks: at zero, what was carried out is seen.
+        self.0.joins.load(Ordering::Acquire) > 0 || self.has_room(namespace, room)
+    }
+
+    /// A message that puts sockets into rooms was carried out.
+    pub(super) fn joined(&self) {
+        self.0.joins.fetch_sub(1, Ordering::Release);
+    }
+
     /// The namespaces that have a socket of this node.
     #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for Redis"))]
     pub(super) fn live_namespaces(&self) -> Vec<Arc<str>> {
@@ -258,6 +277,9 @@ impl Inbox {
         }
         queue.bytes = bytes;
         queue.messages += 1;
+        if matches!(&item, InboxItem::Message(message) if message.is_join()) {
+            self.0.joins.fetch_add(1, Ordering::Relaxed);
+        }
         queue.items.push_back(item);
         drop(queue);
         self.0.arrived.notify_one();

@@ -195,6 +195,11 @@ impl ClusterMessage {
     pub(super) fn size(&self) -> usize {
         self.size
     }
+
+    /// Whether it puts sockets into rooms.
+    pub(super) fn is_join(&self) -> bool {
+        matches!(self.body, MessageBody::Join { .. })
+    }
 }
 
 impl fmt::Debug for ClusterMessage {

@@ -102,11 +102,14 @@ impl Cluster {
                 let frame = packet.to_frame(to.namespace, None);
                 self.local().broadcast(to, &frame, volatile);
             }),
-            MessageBody::Join { to, rooms } => here(to, |to| {
-                for room in rooms {
-                    self.changed(self.local().join(to, &room));
-                }
-            }),
+            MessageBody::Join { to, rooms } => {
+                here(to, |to| {
+                    for room in rooms {
+                        self.changed(self.local().join(to, &room));
+                    }
+                });
+                self.inbox().joined();
+            }
             MessageBody::Leave { to, rooms } => here(to, |to| {
                 for room in rooms {
                     self.changed(self.local().leave(to, &room));

@@ -183,3 +183,17 @@ async fn the_memory_broker_brings_messages_to_the_others_or_to_one() {
     assert!(nothing.await.is_err());
     assert_eq!(two.nodes(), [NodeId::new("three")]);
 }
+
+#[test]
+fn what_comes_behind_a_join_may_be_for_its_room() {
+    let inbox = inbox_of("two");
+    assert!(!inbox.may_have_room("/chat", "new"));
+    let join = MessageBody::Join {
+        to: address(),
+        rooms: vec!["new".into()],
+    };
+    inbox.deliver(message(join)).unwrap();
+    assert!(inbox.may_have_room("/chat", "new"), "the join waits");
+    inbox.joined();
+    assert!(!inbox.may_have_room("/chat", "new"), "nobody has joined");
+}

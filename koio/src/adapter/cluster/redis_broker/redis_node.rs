@@ -372,7 +372,7 @@ impl RedisEvents for RedisNode {
         if channel == joined.all.as_bytes() || channel == joined.own.as_bytes() {
             return self.heard_koio(joined, payload);
         }
-        let has_room = |namespace: &str, room: &str| joined.inbox.has_room(namespace, room);
+        let has_room = |namespace: &str, room: &str| joined.inbox.may_have_room(namespace, room);
         let bytes = payload.len();
         match joined.wire.decode(&channel, payload, &has_room) {
             // It came by the pattern of another namespace too.
