@@ -255,7 +255,7 @@ fn what_is_emitted_between_two_slices_is_collected_too() {
 fn what_others_emit_does_not_keep_a_client_from_coming_back() {
     let mut log = new_log(usize::MAX);
     let away = session(&mut log, &["a"]);
-    log.lose(away.id);
+    log.lose(away.id, Vec::new());
     let emit = |log: &mut NamespaceLog| {
         for _ in 0..2 * SLICE {
             append(log, target(&["a"], &[]));
