@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    vec,
 };
 
 use serde::de::DeserializeOwned;
@@ -37,8 +38,8 @@ type NextAnswer<T> = Option<(SocketId, Result<T>)>;
 
 enum AcksState {
     Waiting(AcksWait),
-    /// What has not been taken, in reverse order, how long it was waited for, and the nodes that have not answered.
-    Ended(Vec<AckOutcome>, AckTime, Vec<NodeId>),
+    /// What has not been taken, how long it was waited for, and the nodes that have not answered.
+    Ended(vec::IntoIter<AckOutcome>, AckTime, Vec<NodeId>),
     /// Taken when it has ended.
     Failed(Option<Error>),
 }
@@ -57,9 +58,8 @@ impl AcksWait {
         if self.answers.poll_complete(cx).is_pending() {
             ready!(self.timer.as_mut().poll(cx));
         }
-        let (mut outcomes, missing) = self.answers.finish();
-        outcomes.reverse();
-        Poll::Ready(AcksState::Ended(outcomes, self.time, missing))
+        let (outcomes, missing) = self.answers.finish();
+        Poll::Ready(AcksState::Ended(outcomes.into_iter(), self.time, missing))
     }
 }
 
@@ -124,12 +124,10 @@ impl<T: DeserializeOwned> AcksFuture<T> {
             self.state = ready!(wait.poll_end(cx));
         }
         Poll::Ready(match &mut self.state {
-            AcksState::Ended(outcomes, time, missing) => match outcomes.pop() {
+            AcksState::Ended(outcomes, time, missing) => match outcomes.next() {
                 Some(outcome) => Ok(Some(read_outcome(&outcome, *time, self.read))),
-                None => match std::mem::take(missing) {
-                    nobody if nobody.is_empty() => Ok(None),
-                    missing => Err(PartialAnswer::new(missing).into_error()),
-                },
+                None if missing.is_empty() => Ok(None),
+                None => Err(PartialAnswer::new(std::mem::take(missing)).into_error()),
             },
             AcksState::Failed(error) => error.take().map_or(Ok(None), Err),
             AcksState::Waiting(_) => return Poll::Pending,
@@ -154,17 +152,13 @@ impl<T: DeserializeOwned> Future for AcksFuture<T> {
         }
         let state = std::mem::replace(&mut self.state, AcksState::Failed(None));
         Poll::Ready(match state {
-            AcksState::Ended(mut outcomes, time, missing) => {
-                outcomes.reverse();
-                if missing.is_empty() {
-                    let read = |outcome| read_outcome(outcome, time, self.read);
-                    Ok(outcomes.iter().map(read).collect())
-                } else {
-                    Err(PartialAnswer::new(missing)
-                        .with_answers(outcomes, time)
-                        .into_error())
-                }
+            AcksState::Ended(outcomes, time, missing) if missing.is_empty() => {
+                let read = |outcome| read_outcome(&outcome, time, self.read);
+                Ok(outcomes.map(read).collect())
             }
+            AcksState::Ended(outcomes, time, missing) => Err(PartialAnswer::new(missing)
+                .with_answers(outcomes.collect(), time)
+                .into_error()),
             AcksState::Failed(error) => error.map_or(Ok(Vec::new()), Err),
             AcksState::Waiting(_) => return Poll::Pending,
         })
