@@ -10,13 +10,13 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
-use tokio::time::Sleep;
 
 use super::{
     super::partial::PartialAnswer,
     ack_time::AckTime,
     all_values::all_values,
     read::{first_argument, read_outcome},
+    wait::AcksWait,
 };
 use crate::{
     Error, Result, SocketId,
@@ -44,22 +44,11 @@ enum AcksState {
     Failed(Option<Error>),
 }
 
-struct AcksWait {
-    answers: Arc<AckCollector>,
-    /// Dropping it frees the places among the pending acks.
-    _guard: AskGuard,
-    timer: Pin<Box<Sleep>>,
-    time: AckTime,
-}
-
-impl AcksWait {
-    /// The outcomes that have not been taken, when all have come or the time is over.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<AcksState> {
-        if self.answers.poll_complete(cx).is_pending() {
-            ready!(self.timer.as_mut().poll(cx));
-        }
-        let (outcomes, missing) = self.answers.finish();
-        Poll::Ready(AcksState::Ended(outcomes.into_iter(), self.time, missing))
+impl AcksState {
+    /// The end of a wait, when all answers have come or the time is over.
+    fn poll_ended(wait: &mut AcksWait, cx: &mut Context<'_>) -> Poll<Self> {
+        let (outcomes, missing) = ready!(wait.poll_end(cx));
+        Poll::Ready(Self::Ended(outcomes.into_iter(), wait.time, missing))
     }
 }
 
@@ -71,12 +60,7 @@ impl<T: DeserializeOwned> AcksFuture<T> {
         time: AckTime,
     ) -> Self {
         Self {
-            state: AcksState::Waiting(AcksWait {
-                answers,
-                _guard: guard,
-                timer: Box::pin(tokio::time::sleep(time.duration())),
-                time,
-            }),
+            state: AcksState::Waiting(AcksWait::new(answers, guard, time)),
             read: first_argument,
         }
     }
@@ -121,7 +105,7 @@ impl<T: DeserializeOwned> AcksFuture<T> {
             if let Poll::Ready(Some(outcome)) = wait.answers.poll_next(cx) {
                 return Poll::Ready(Ok(Some(read_outcome(&outcome, wait.time, self.read))));
             }
-            self.state = ready!(wait.poll_end(cx));
+            self.state = ready!(AcksState::poll_ended(wait, cx));
         }
         Poll::Ready(match &mut self.state {
             AcksState::Ended(outcomes, time, missing) => match outcomes.next() {
@@ -148,7 +132,7 @@ impl<T: DeserializeOwned> Future for AcksFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let AcksState::Waiting(wait) = &mut self.state {
-            self.state = ready!(wait.poll_end(cx));
+            self.state = ready!(AcksState::poll_ended(wait, cx));
         }
         let state = std::mem::replace(&mut self.state, AcksState::Failed(None));
         Poll::Ready(match state {
