@@ -118,7 +118,8 @@ pub(super) fn count(socket: &Socket, event: &str) -> usize {
     listed.map_or(0, |listed| listed.of_event(event).count())
 }
 
-/// The listeners of an event, which is about to be handled: those for once are removed with that, and run for no other.
+/// The listeners of an event, which is about to be handled: a listener that is `once` is removed with that, and runs for
+/// no other.
 pub(super) fn take(socket: &Socket, event: &str) -> Vec<Arc<Onion>> {
     let Some(listed) = socket.incoming_additions::<SocketListeners>() else {
         return Vec::new();
