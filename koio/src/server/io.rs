@@ -203,8 +203,8 @@ impl Io {
     /// overlap; up to [`server_events`](crate::config::SocketConfig::server_events) run at once. A
     /// [shutdown](IoHandle::shutdown) waits for them, but no longer than
     /// [`handler_grace`](crate::config::SocketConfig::handler_grace) behind its last socket. Events that come meanwhile are
-    /// dropped and counted ([`server_events_dropped`](crate::observe::Counts::server_events_dropped)), and nobody waits for
-    /// their answers.
+    /// dropped and counted ([`server_events_dropped`](crate::observe::Counts::server_events_dropped)), and the servers that sent
+    /// them do not wait for an answer of this one.
     ///
     /// An error or a panic is logged, and a server of koio's that waits gets it as the answer of this one. A server of Node
     /// that waits gets none, and learns it by its timeout. Of an event without a handler koio's learn `no_handler`, and Node's

@@ -82,7 +82,7 @@ impl Socket {
         let limit = self.core().config().listeners;
         self.with_additions(true, |additions, kinds| {
             let mut observers = additions.outgoing.to_vec();
-            check_room(observers.len(), limit)?;
+            check_room(observers.len(), 1, limit)?;
             let at = if in_front { 0 } else { observers.len() };
             // Lent: one that is refused is dropped by the caller, behind the lock.
             observers.insert(at, observer.clone());
@@ -140,9 +140,9 @@ impl Socket {
     }
 }
 
-/// Whether one more may be added to so many.
-pub(crate) fn check_room(there: usize, limit: usize) -> Result<()> {
-    if there < limit {
+/// Whether `more` may be added to those that are `there`.
+pub(crate) fn check_room(there: usize, more: usize, limit: usize) -> Result<()> {
+    if there.saturating_add(more) <= limit {
         return Ok(());
     }
     Err(too_many_listeners(limit))

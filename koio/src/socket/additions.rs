@@ -39,7 +39,7 @@ impl AddedKinds {
     }
 }
 
-/// What was added to one socket. Lists are replaced as a whole: whoever goes through one keeps it.
+/// What was added to one socket. Lists are replaced as a whole: an event or an emit that goes through one keeps it.
 #[derive(Default)]
 pub(super) struct Additions {
     /// An [`IncomingAdditions`] of the router's.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{catch_unwind::caught, listener_id::ListenerId};
 use crate::{
@@ -56,11 +56,14 @@ impl OutgoingEvent {
         let mut reader = self.0.args.reader();
         for _ in 0..index {
             // What is not there is read as `null` below.
-            let _ = reader.next::<serde::de::IgnoredAny>();
+            if let Ok(None) = reader.next::<IgnoredAny>() {
+                break;
+            }
         }
-        reader.next_or_null().map_err(|error| {
-            Error::internal(format!("argument {} of what is sent: {error}", index + 1))
-        })
+        let number = index.saturating_add(1);
+        reader
+            .next_or_null()
+            .map_err(|error| Error::internal(format!("argument {number} of what is sent: {error}")))
     }
 
     /// Whether the server waits for an answer.

@@ -18,8 +18,8 @@ thread_local! {
 }
 
 impl Socket {
-    /// Calls `observer` with each event that is sent to this client, whoever emits it: Socket.IO's `onAnyOutgoing`. Behind
-    /// those that were added before.
+    /// Calls `observer` with each event that is sent to this client, by any emit: Socket.IO's `onAnyOutgoing`. Behind
+    /// the observers that were added before.
     ///
     /// It is called when the event has been queued, in the task that emits, and behind the last recipient of a broadcast; not
     /// with acknowledgements, nor with what was refused or dropped. It must not block. A panic in it is caught and logged.
@@ -46,7 +46,7 @@ impl Socket {
         self.observe_outgoing(observer, false)
     }
 
-    /// [`on_any_outgoing`](Self::on_any_outgoing) in front of those that were added before: Socket.IO's
+    /// [`on_any_outgoing`](Self::on_any_outgoing) in front of the observers that were added before: Socket.IO's
     /// `prependAnyOutgoing`.
     ///
     /// # Errors

@@ -60,7 +60,7 @@ struct ConnectErrorData {
     data: Option<Value>,
 }
 
-/// What a server sends is within none of the limits of what a server is sent, but for those that msgpack has itself.
+/// The limits with which packets of a server are read: their attachments may have any size.
 #[cfg(any(test, feature = "msgpack"))]
 fn limits_of_servers() -> PacketLimits {
     PacketLimits {
@@ -95,7 +95,7 @@ impl Decoder {
                     .packet(attachments)
                     .map(Some)
             }
-            // Whatever the parser: that is how a server refuses a client that has another one.
+            // With any parser: a server that is sent JSON refuses the client in JSON.
             (_, Message::Text(text)) => self.text(text),
         }
     }

@@ -56,7 +56,7 @@ impl Host {
         }
     }
 
-    /// That of its server.
+    /// The parser of its server.
     pub(super) fn parser(&self) -> Parser {
         self.handle.parser()
     }

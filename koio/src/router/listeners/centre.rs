@@ -63,17 +63,15 @@ impl TableAndListeners {
     /// All that run, in order. `*` is for what nothing else takes, in the table and among the listeners alike.
     fn all(&self, ctx: &Context) -> Vec<Next> {
         let event = ctx.event();
-        let is_named = self.entry.is_named(event.as_bytes());
         let mut listeners = take(ctx.socket(), event);
-        let of_table = match is_named || listeners.is_empty() {
-            true => Some(self.entry.onion().inside(ctx.clone(), self.depth)),
-            false => None,
-        };
-        if !is_named && listeners.is_empty() {
+        let is_named = self.entry.is_named(event.as_bytes());
+        let is_any = !is_named && listeners.is_empty();
+        if is_any {
             listeners = take(ctx.socket(), "*");
         }
-        // Without a handler there, its centre would answer that nobody takes the event.
-        let of_table = of_table.filter(|_| self.entry.has_handlers() || listeners.is_empty());
+        // An entry without handlers answers that the event has none: not if there are listeners.
+        let of_table = (is_named || is_any) && (self.entry.has_handlers() || listeners.is_empty());
+        let of_table = of_table.then(|| self.entry.onion().inside(ctx.clone(), self.depth));
         let listeners = listeners.iter().map(|listener| listener.next(ctx.clone()));
         of_table.into_iter().chain(listeners).collect()
     }

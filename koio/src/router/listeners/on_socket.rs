@@ -141,8 +141,8 @@ impl Socket {
     ///
     /// # Errors
     /// As [`on`](Self::on), and then none of them is added. Code `setup` also if one says that it belongs to another namespace,
-    /// or how many of its events may overlap, or takes what there is not (an `Auth`, say). A `State` that nobody has given is an
-    /// error of the event.
+    /// or how many of its events may overlap, or takes what there is not (an `Auth`, say). A `State` that the server was not
+    /// given is an error of the event.
     pub fn handlers(&self, handlers: impl IntoRoutes) -> Result<Vec<ListenerId>> {
         let routes = handlers.into_routes();
         let mut added = Vec::with_capacity(routes.len());
@@ -215,8 +215,8 @@ impl Socket {
         Ok(id)
     }
 
-    /// Calls `observer` with each event of this client, whether or not something handles it: Socket.IO's `onAny`. Behind those
-    /// that were added before.
+    /// Calls `observer` with each event of this client, whether or not something handles it: Socket.IO's `onAny`. Behind the
+    /// observers that were added before.
     ///
     /// It is called when the event's turn has come, ahead of its middleware, in the task of the session: it must not block. It
     /// reads the arguments with [`Context::args`]. A panic in it is caught and logged. For the events of all sockets there is
@@ -244,7 +244,7 @@ impl Socket {
         self.observe(observer, false)
     }
 
-    /// [`on_any`](Self::on_any) in front of those that were added before: Socket.IO's `prependAny`.
+    /// [`on_any`](Self::on_any) in front of the observers that were added before: Socket.IO's `prependAny`.
     ///
     /// # Errors
     /// As [`wrap`](Self::wrap).

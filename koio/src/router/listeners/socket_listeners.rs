@@ -47,9 +47,7 @@ impl IncomingAdditions for SocketListeners {
 impl SocketListeners {
     /// Adds listeners: all of them, or none.
     pub(super) fn listen(&mut self, added: &[EventListener], limit: usize) -> Result<()> {
-        for more in 0..added.len() {
-            check_room(self.listeners.len() + more, limit)?;
-        }
+        check_room(self.listeners.len(), added.len(), limit)?;
         self.listeners.extend_from_slice(added);
         Ok(())
     }
@@ -60,7 +58,7 @@ impl SocketListeners {
         middleware: &BoxMiddleware,
         limit: usize,
     ) -> Result<()> {
-        check_room(self.middleware.len(), limit)?;
+        check_room(self.middleware.len(), 1, limit)?;
         self.middleware.push((id, middleware.clone()));
         Ok(())
     }
@@ -72,7 +70,7 @@ impl SocketListeners {
         in_front: bool,
         limit: usize,
     ) -> Result<()> {
-        check_room(self.observers.len(), limit)?;
+        check_room(self.observers.len(), 1, limit)?;
         let at = if in_front { 0 } else { self.observers.len() };
         self.observers.insert(at, (id, Arc::clone(observer)));
         Ok(())
@@ -120,7 +118,8 @@ pub(super) fn count(socket: &Socket, event: &str) -> usize {
     listed.map_or(0, |listed| listed.of_event(event).count())
 }
 
-/// The listeners of an event, which is about to be handled: those for once are removed with that, and run for no other.
+/// The listeners of an event, which is about to be handled: a listener that is `once` is removed with that, and runs for
+/// no other.
 pub(super) fn take(socket: &Socket, event: &str) -> Vec<Arc<Onion>> {
     let Some(listed) = socket.incoming_additions::<SocketListeners>() else {
         return Vec::new();

@@ -29,6 +29,16 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Of a handler that is a closure of this type, given here.
+    pub(crate) fn of_closure<F>(event: &'static str, location: &'static Location<'static>) -> Self {
+        Self {
+            event,
+            name: function_name::<F>(),
+            file: location.file(),
+            line: location.line(),
+        }
+    }
+
     /// Whether it is for what becomes of a socket, which no client sends as an event.
     pub(crate) fn is_lifecycle(&self) -> bool {
         matches!(self.event, "connection" | "disconnect")
@@ -104,12 +114,7 @@ impl Route {
         Fut: Future<Output = Result<T>> + Send + 'static,
         T: Answer + 'static,
     {
-        let meta = Meta {
-            event,
-            name: function_name::<F>(),
-            file: location.file(),
-            line: location.line(),
-        };
+        let meta = Meta::of_closure::<F>(event, location);
         Self::of_handler(meta, closure_handler(handler)).answer::<T>(is_value::<T>())
     }
 

@@ -4,7 +4,7 @@ use std::{any::type_name, fmt, future::Future, panic::Location, pin::Pin, sync::
 
 use serde::Serialize;
 
-use super::{handler::Meta, middleware::function_name};
+use super::handler::Meta;
 use crate::{
     Result,
     socket::ServerEvent,
@@ -34,15 +34,9 @@ impl ServerRoute {
         Fut: Future<Output = Result<T>> + Send + 'static,
         T: Serialize + Send + 'static,
     {
-        let meta = Meta {
-            event,
-            name: function_name::<F>(),
-            file: location.file(),
-            line: location.line(),
-        };
         let handler = Arc::new(handler);
         Self {
-            meta,
+            meta: Meta::of_closure::<F>(event, location),
             answer: type_name::<T>(),
             handler: Arc::new(move |event| {
                 let handler = Arc::clone(&handler);

@@ -248,7 +248,7 @@ fn wrong_concurrency(events: usize, event_queue: usize) -> Option<String> {
     })
 }
 
-pub(super) fn name(route: &Route, problems: &mut Problems) {
+fn name(route: &Route, problems: &mut Problems) {
     let meta = route.meta;
     if meta.event.is_empty() {
         problems.add(format!("{meta} has no event name"));
@@ -345,12 +345,7 @@ pub(super) fn arguments(route: &Route, states: Option<&[StateValue]>, problems: 
 }
 
 /// Checks that each argument that is a `Params` fits the parameters of the namespace.
-pub(super) fn parameters(
-    path: &str,
-    pattern: Option<&Pattern>,
-    route: &Route,
-    problems: &mut Problems,
-) {
+fn parameters(path: &str, pattern: Option<&Pattern>, route: &Route, problems: &mut Problems) {
     for argument in &route.arguments {
         for requirement in argument.requirements.all() {
             let Requirement::Params(shape) = requirement else {

@@ -1,4 +1,4 @@
-//! The checks of what is added to a socket at run time: those of the start, as far as they can be made there.
+//! The checks of what is added to a socket at run time: the checks of the start, as far as they can be made there.
 
 use super::check::{self, Problems};
 use crate::{

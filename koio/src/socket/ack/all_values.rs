@@ -2,7 +2,8 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Result, wire::RawArgs};
+use super::read::{first_argument, misfit};
+use crate::{Result, wire::RawArgs};
 
 /// The arguments of an answer as a list.
 pub(super) fn all_values<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
@@ -11,11 +12,6 @@ pub(super) fn all_values<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
     list.extend_from_slice(b"[[");
     list.extend_from_slice(json);
     list.extend_from_slice(b"]]");
-    let unread = |why: &dyn std::fmt::Display| {
-        Error::bad_request(format!("the client's answer: {why}")).hide()
-    };
     let list = RawArgs::from_list(list, args.attachments().to_vec());
-    let list = list.map_err(|error| unread(&error))?;
-    let value = list.reader().next_or_null();
-    value.map_err(|error| unread(&error))
+    first_argument(&list.map_err(|error| misfit("client", &error))?)
 }

@@ -6,16 +6,17 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    vec,
 };
 
 use serde::de::DeserializeOwned;
-use tokio::time::Sleep;
 
 use super::{
     super::partial::PartialAnswer,
     ack_time::AckTime,
     all_values::all_values,
     read::{first_argument, read_outcome},
+    wait::AcksWait,
 };
 use crate::{
     Error, Result, SocketId,
@@ -37,29 +38,17 @@ type NextAnswer<T> = Option<(SocketId, Result<T>)>;
 
 enum AcksState {
     Waiting(AcksWait),
-    /// What has not been taken, in reverse order, how long it was waited for, and the nodes that have not answered.
-    Ended(Vec<AckOutcome>, AckTime, Vec<NodeId>),
+    /// What has not been taken, how long it was waited for, and the nodes that have not answered.
+    Ended(vec::IntoIter<AckOutcome>, AckTime, Vec<NodeId>),
     /// Taken when it has ended.
     Failed(Option<Error>),
 }
 
-struct AcksWait {
-    answers: Arc<AckCollector>,
-    /// Dropping it frees the places among the pending acks.
-    _guard: AskGuard,
-    timer: Pin<Box<Sleep>>,
-    time: AckTime,
-}
-
-impl AcksWait {
-    /// The outcomes that have not been taken, when all have come or the time is over.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<AcksState> {
-        if self.answers.poll_complete(cx).is_pending() {
-            ready!(self.timer.as_mut().poll(cx));
-        }
-        let (mut outcomes, missing) = self.answers.finish();
-        outcomes.reverse();
-        Poll::Ready(AcksState::Ended(outcomes, self.time, missing))
+impl AcksState {
+    /// The end of a wait, when all answers have come or the time is over.
+    fn poll_ended(wait: &mut AcksWait, cx: &mut Context<'_>) -> Poll<Self> {
+        let (outcomes, missing) = ready!(wait.poll_end(cx));
+        Poll::Ready(Self::Ended(outcomes.into_iter(), wait.time, missing))
     }
 }
 
@@ -71,12 +60,7 @@ impl<T: DeserializeOwned> AcksFuture<T> {
         time: AckTime,
     ) -> Self {
         Self {
-            state: AcksState::Waiting(AcksWait {
-                answers,
-                _guard: guard,
-                timer: Box::pin(tokio::time::sleep(time.duration())),
-                time,
-            }),
+            state: AcksState::Waiting(AcksWait::new(answers, guard, time)),
             read: first_argument,
         }
     }
@@ -121,15 +105,13 @@ impl<T: DeserializeOwned> AcksFuture<T> {
             if let Poll::Ready(Some(outcome)) = wait.answers.poll_next(cx) {
                 return Poll::Ready(Ok(Some(read_outcome(&outcome, wait.time, self.read))));
             }
-            self.state = ready!(wait.poll_end(cx));
+            self.state = ready!(AcksState::poll_ended(wait, cx));
         }
         Poll::Ready(match &mut self.state {
-            AcksState::Ended(outcomes, time, missing) => match outcomes.pop() {
+            AcksState::Ended(outcomes, time, missing) => match outcomes.next() {
                 Some(outcome) => Ok(Some(read_outcome(&outcome, *time, self.read))),
-                None => match std::mem::take(missing) {
-                    nobody if nobody.is_empty() => Ok(None),
-                    missing => Err(PartialAnswer::new(missing).into_error()),
-                },
+                None if missing.is_empty() => Ok(None),
+                None => Err(PartialAnswer::new(std::mem::take(missing)).into_error()),
             },
             AcksState::Failed(error) => error.take().map_or(Ok(None), Err),
             AcksState::Waiting(_) => return Poll::Pending,
@@ -150,21 +132,17 @@ impl<T: DeserializeOwned> Future for AcksFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let AcksState::Waiting(wait) = &mut self.state {
-            self.state = ready!(wait.poll_end(cx));
+            self.state = ready!(AcksState::poll_ended(wait, cx));
         }
         let state = std::mem::replace(&mut self.state, AcksState::Failed(None));
         Poll::Ready(match state {
-            AcksState::Ended(mut outcomes, time, missing) => {
-                outcomes.reverse();
-                if missing.is_empty() {
-                    let read = |outcome| read_outcome(outcome, time, self.read);
-                    Ok(outcomes.iter().map(read).collect())
-                } else {
-                    Err(PartialAnswer::new(missing)
-                        .with_answers(outcomes, time)
-                        .into_error())
-                }
+            AcksState::Ended(outcomes, time, missing) if missing.is_empty() => {
+                let read = |outcome| read_outcome(&outcome, time, self.read);
+                Ok(outcomes.map(read).collect())
             }
+            AcksState::Ended(outcomes, time, missing) => Err(PartialAnswer::new(missing)
+                .with_answers(outcomes.collect(), time)
+                .into_error()),
             AcksState::Failed(error) => error.map_or(Ok(Vec::new()), Err),
             AcksState::Waiting(_) => return Poll::Pending,
         })

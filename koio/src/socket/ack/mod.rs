@@ -7,6 +7,7 @@ mod one;
 mod pending;
 mod read;
 mod servers;
+mod wait;
 
 pub(super) use ack_time::AckTime;
 pub use many::AcksFuture;

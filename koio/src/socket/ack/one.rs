@@ -20,6 +20,7 @@ use super::{
     ack_time::AckTime,
     all_values::all_values,
     read::first_argument,
+    wait::AcksWait,
 };
 use crate::{
     Error, Result,
@@ -51,12 +52,7 @@ struct LocalAck {
 }
 
 /// The answer of a socket that is on another node, or nowhere.
-struct RemoteAck {
-    answers: Arc<AckCollector>,
-    _guard: AskGuard,
-    timer: Pin<Box<Sleep>>,
-    time: AckTime,
-}
+struct RemoteAck(AcksWait);
 
 impl LocalAck {
     fn send(socket: &Socket, event: &str, args: &impl Serialize, time: AckTime) -> Result<Self> {
@@ -107,17 +103,14 @@ impl Drop for LocalAck {
 
 impl RemoteAck {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawArgs>> {
+        let (time, wait) = (self.0.time, &mut self.0);
         // The first outcome ends the wait, since one node only has the socket.
-        match self.answers.poll_next(cx) {
-            Poll::Ready(Some((_, answer))) => {
-                return Poll::Ready(answer.map_err(|why| no_answer(why, self.time)));
-            }
-            Poll::Ready(None) => {}
-            Poll::Pending => ready!(self.timer.as_mut().poll(cx)),
+        if let Poll::Ready(Some((_, answer))) = wait.answers.poll_next(cx) {
+            return Poll::Ready(answer.map_err(|why| no_answer(why, time)));
         }
-        let (outcomes, missing) = self.answers.finish();
+        let (outcomes, missing) = ready!(wait.poll_end(cx));
         Poll::Ready(match outcomes.into_iter().next() {
-            Some((_, answer)) => answer.map_err(|why| no_answer(why, self.time)),
+            Some((_, answer)) => answer.map_err(|why| no_answer(why, time)),
             None if missing.is_empty() => Err(closed()),
             None => Err(PartialAnswer::new(missing).into_error()),
         })
@@ -175,12 +168,8 @@ impl<T: DeserializeOwned> AckFuture<T> {
         guard: AskGuard,
         time: AckTime,
     ) -> Self {
-        Self::new(AckWait::Remote(Box::new(RemoteAck {
-            answers,
-            _guard: guard,
-            timer: Box::pin(tokio::time::sleep(time.duration())),
-            time,
-        })))
+        let wait = AcksWait::new(answers, guard, time);
+        Self::new(AckWait::Remote(Box::new(RemoteAck(wait))))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reading answers into the types that the program asked for.
 
+use std::fmt::Display;
+
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -12,12 +14,15 @@ use crate::{
     wire::RawArgs,
 };
 
-/// The first argument of an answer.
+/// The first argument of a client's answer.
 pub(super) fn first_argument<T: DeserializeOwned>(args: &RawArgs) -> Result<T> {
-    let mut reader = args.reader();
-    reader
-        .next_or_null()
-        .map_err(|error| Error::bad_request(format!("the client's answer: {error}")).hide())
+    let value = args.reader().next_or_null();
+    value.map_err(|error| misfit("client", &error))
+}
+
+/// The answer of a client, or of a server, is not what the program asked for.
+pub(super) fn misfit(whose: &str, why: &dyn Display) -> Error {
+    Error::bad_request(format!("the {whose}'s answer: {why}")).hide()
 }
 
 /// The first argument of each answer. `time`: how long they were waited for.
@@ -48,8 +53,7 @@ pub(in crate::socket) fn read_server_answers<T: DeserializeOwned>(
         let args = answer.as_ref().map_err(|why| no_server_answer(why, event));
         let value = args.and_then(|args| {
             let value = args.reader().next_or_null();
-            value
-                .map_err(|error| Error::bad_request(format!("the server's answer: {error}")).hide())
+            value.map_err(|error| misfit("server", &error))
         });
         (server.clone(), value)
     };

@@ -26,7 +26,7 @@ pub(in crate::socket) struct Broadcasted {
     pub(in crate::socket) recipients: usize,
     /// The sockets that could not take a volatile event.
     pub(in crate::socket) dropped: Vec<Socket>,
-    /// Those whose observers are still to be told: a lock is held here.
+    /// The sockets whose observers are still to be told: a lock is held here.
     pub(in crate::socket) watched: Watched,
 }
 

@@ -25,8 +25,8 @@ const ENTRY_WEIGHT: usize = 192;
 /// What each room of its target counts.
 const ROOM_WEIGHT: usize = 16;
 
-/// Entries that are looked at for a client that returns, before those who wait for the log have their turn. A session may be
-/// in a thousand rooms, each of which is compared with each of an entry.
+/// Entries that are looked at for a client that returns, before the emits that wait for the log have their turn. A session may
+/// be in a thousand rooms, each of which is compared with each of an entry.
 const SLICE: usize = 256;
 
 /// How much logs may hold.

@@ -169,7 +169,7 @@ impl Socket {
         let mut missed = MissedEvents::default();
         let mut order = log.lock();
         while !self.collect_missed(&order, &mut missed) {
-            // Those who emit meanwhile wait for a part of it at most. What they emit is collected as well.
+            // An emit meanwhile waits for a part of it at most. Its event is collected as well.
             MutexGuard::bump(&mut order);
         }
         let (opened, before) = self.open_under(&mut order, fresh, missed, &mut sends);
