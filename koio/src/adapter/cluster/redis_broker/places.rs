@@ -209,7 +209,7 @@ impl Places {
             if let RedisChannel::Shard(name) = &channel
                 && self.wire.meanings(name).next().is_some()
                 && self.wire.meanings(name).all(|(_, room)| room != own)
-                && !self.is_wanted(name)
+                && !self.is_wanted(&channel)
             {
                 rooms.unwanted.push(channel);
             }
@@ -218,10 +218,8 @@ impl Places {
 
     fn look_at_room(&self, namespace: &str, room: &str, rooms: &mut RoomChannels) {
         if let Some(channel) = self.wire.room_subscription(namespace, room) {
-            // Another place may have the same channel.
-            let is_wanted = self.inbox.has_room(namespace, room)
-                || matches!(&channel, RedisChannel::Shard(name) if self.is_wanted(name));
-            match is_wanted {
+            // By this room, or by another place that has the same channel.
+            match self.is_wanted(&channel) {
                 true => rooms.wanted.push(channel),
                 false => rooms.unwanted.push(channel),
             }
@@ -245,11 +243,8 @@ impl Places {
             false => Vec::new(),
         };
         // It is not counted any more before it can't answer.
-        let left = channels.into_iter().rev().filter(|channel| {
-            let is_kept = kept.contains(channel)
-                || matches!(channel, RedisChannel::Shard(name) if self.is_wanted(name));
-            !is_kept
-        });
+        let channels = channels.into_iter().rev();
+        let left = channels.filter(|channel| !kept.contains(channel) && !self.is_wanted(channel));
         connection.unsubscribe(left.collect::<Vec<_>>());
     }
 
@@ -282,9 +277,12 @@ impl Places {
         }
     }
 
-    /// Whether one of the places whose channel this is has sockets here, or is declared. (That it is asked, too, is known by
-    /// who unsubscribes it.)
-    fn is_wanted(&self, channel: &str) -> bool {
+    /// Whether one of the places whose channel this is, in the sharded form, has sockets here, or is declared. (That it is asked,
+    /// too, `look_at_namespace` knows.)
+    fn is_wanted(&self, channel: &RedisChannel) -> bool {
+        let RedisChannel::Shard(channel) = channel else {
+            return false;
+        };
         let own = self.inbox.node().as_str();
         self.wire.meanings(channel).any(|(namespace, room)| {
             let of_namespace = (room.is_empty() || room == own)
