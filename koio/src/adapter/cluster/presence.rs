@@ -98,6 +98,14 @@ pub(super) fn hear(presence: &Mutex<Presence>, inbox: &Inbox, payload: Bytes) ->
     (word.says == Saying::Hello).then_some(word.node)
 }
 
+/// Tells `inbox` that the nodes have gone that were silent for too long.
+pub(super) fn sweep(presence: &Mutex<Presence>, inbox: &Inbox, now: Instant) {
+    let gone = presence.lock().sweep(now);
+    for node in gone {
+        inbox.node_down(&node);
+    }
+}
+
 impl Presence {
     fn heard(&mut self, word: &PresenceWord, now: Instant) -> PresenceChange {
         if word.says == Saying::Bye {
@@ -127,7 +135,7 @@ impl Presence {
     }
 
     /// Forgets the nodes that were silent for too long, and returns them.
-    pub(super) fn sweep(&mut self, now: Instant) -> Vec<NodeId> {
+    fn sweep(&mut self, now: Instant) -> Vec<NodeId> {
         let silent = |heard: &Instant| now.duration_since(*heard) > SILENCE;
         let gone: Vec<_> = self
             .heard

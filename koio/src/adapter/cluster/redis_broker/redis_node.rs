@@ -20,7 +20,7 @@ use super::{
         message::{ClusterMessage, MessageBody},
         node::NodeId,
         node_wire::{NodeMessage, NodeWire, SubscriptionMode},
-        presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
+        presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear, sweep},
         redis::{RedisConnection, RedisEvents, RedisUnreachable},
         redis_channel::RedisChannel,
     },
@@ -185,10 +185,7 @@ impl RedisNode {
             return;
         }
         joined.places.sweep(Instant::now());
-        let gone = self.presence.lock().sweep(Instant::now());
-        for node in gone {
-            joined.inbox.node_down(&node);
-        }
+        sweep(&self.presence, &joined.inbox, Instant::now());
         self.say(Saying::Here, &joined.all);
     }
 
