@@ -15,7 +15,7 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A node that has said nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// The most nodes that are kept. Whoever may publish to Redis may invent some.
+/// The most nodes that are kept. A program that may publish to the broker may invent some.
 const MOST_NODES: usize = 1_024;
 
 /// What a node says of itself.
@@ -125,10 +125,10 @@ impl Presence {
         PresenceChange::Up
     }
 
-    /// How many others there are.
+    /// How many other nodes there are.
     #[cfg_attr(
         not(feature = "redis"),
-        allow(dead_code, reason = "NATS counts nobody")
+        allow(dead_code, reason = "NATS counts no nodes")
     )]
     pub(super) fn count(&self) -> usize {
         self.heard.len()
@@ -147,7 +147,7 @@ impl Presence {
         gone
     }
 
-    /// This node could not hear: the silence of the others does not count.
+    /// This node could not hear: the silence of the other nodes does not count.
     pub(super) fn forgive(&mut self, now: Instant) {
         self.heard.values_mut().for_each(|heard| *heard = now);
     }

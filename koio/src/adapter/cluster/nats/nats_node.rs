@@ -60,7 +60,7 @@ impl Publication for NatsPublication {
     }
 }
 
-/// Whose messages a node exchanges with NATS.
+/// The node whose messages are exchanged with NATS.
 pub(super) struct NatsNode {
     prefix: String,
     queue: PublishQueue<NatsPublication>,
