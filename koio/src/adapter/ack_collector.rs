@@ -97,9 +97,10 @@ impl AckCollector {
     }
 
     /// Expects the lists of nodes, by [`node_asked`](Self::node_asked), and the numbers of servers without names, by
-    /// [`server_asked`](Self::server_asked).
-    pub(super) fn expect_nodes(&self, nodes: AwaitedNodes) {
-        self.state.lock().nodes = nodes;
+    /// [`server_asked`](Self::server_asked). `nodes` are read under the lock: one that leaves meanwhile is taken out behind it.
+    pub(super) fn expect_nodes(&self, nodes: impl FnOnce() -> AwaitedNodes) {
+        let mut state = self.state.lock();
+        state.nodes = nodes();
     }
 
     /// The number of servers without names.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// Is told which namespaces and rooms of this node get their first socket, or lose their last.
 ///
 /// It is called behind the change. Other threads may have changed the same place again by then, and may be told of it first,
-/// so a call says where to look and nothing more. Who looks behind the last call sees how it is.
+/// so a call says where to look and nothing more. A look behind the last call sees how it is.
 pub(crate) trait OccupancyWatcher: Send + Sync + 'static {
     /// Whether it is told of rooms. Of namespaces it is told always.
     fn watches_rooms(&self) -> bool;

@@ -33,7 +33,7 @@ pub(crate) struct Rooms<M> {
     watched: Option<WatchedRooms>,
 }
 
-/// Who is told which rooms of a namespace have members.
+/// The watcher that is told which rooms of a namespace have members.
 struct WatchedRooms {
     namespace: Arc<str>,
     watcher: Arc<dyn OccupancyWatcher>,
@@ -146,7 +146,7 @@ impl<M> Rooms<M> {
         }
     }
 
-    /// A room has got its first member, or has lost its last, or the last of those who may come back to it. Without the lock:
+    /// A room has got its first member, or has lost its last, or the last client that may come back to it. Without the lock:
     /// the watcher has one of its own.
     pub(crate) fn changed(&self, room: &str) {
         if let Some(watched) = &self.watched {
@@ -408,8 +408,8 @@ impl<M: Recipient> RoomTable<M> {
         }
     }
 
-    /// Removes a member from the list of a room. The last one moves to its index. Returns whether nobody is in the room any
-    /// more.
+    /// Removes a member from the list of a room. The last one moves to its index. Returns whether the room has no
+    /// member any more.
     fn leave(&mut self, left: &Membership) -> bool {
         let Some(list) = self.rooms.get_mut(&left.room) else {
             return false;

@@ -1,4 +1,4 @@
-//! Who has not answered a request yet.
+//! Which nodes have not answered a request yet.
 
 use super::node::NodeId;
 

@@ -21,11 +21,11 @@ use super::{
     asked_servers::AskedServers,
     awaited::AwaitedNodes,
     broker::{Broker, Connecting, Departing, Topic},
-    inbox::{CountFuture, Inbox},
+    inbox::Inbox,
     message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
     request_id::RequestId,
-    requests::{NodeAnswers, RequestGuard, Requests},
+    requests::{ClusterRequest, NodeAnswers, RequestGuard, Requests},
     server_events::ServerEvents,
 };
 use crate::{
@@ -156,16 +156,28 @@ impl Cluster {
         self.publish(&topic, message(Address::new(to.namespace, to.target)))
     }
 
-    /// Whom a request waits for; `None` if nobody else is in the cluster. Then the count of the servers without names, which
-    /// know no families.
-    fn awaited(&self, to: Destination<'_>) -> Option<(AwaitedNodes, Option<CountFuture>)> {
-        if self.inbox.is_alone() {
-            return None;
-        }
+    /// Asks the other nodes, and the servers without names, which know no families. `message`: the request with its id. `None` if
+    /// too many wait already: then, as when the broker refuses it, the nodes count as missing.
+    fn request(
+        &self,
+        to: Destination<'_>,
+        request: ClusterRequest,
+        message: impl FnOnce(RequestId, Address) -> MessageBody,
+    ) -> Option<RequestGuard> {
         let unnamed = self.inbox.unnamed().filter(|_| to.family.is_none());
         let count = unnamed.map(|servers| servers.count(to.namespace));
-        let nodes = AwaitedNodes::new(self.inbox.nodes(), count.is_some());
-        Some((nodes, count))
+        let nodes = || AwaitedNodes::new(self.inbox.nodes(), count.is_some());
+        let begun = self.requests.begin(&request, nodes);
+        let published = begun.as_ref().is_some_and(|begun| {
+            let id = begun.id.clone();
+            self.publish_to(to, |to| message(id, to))
+        });
+        if !published {
+            request.unreachable();
+        } else if let Some(count) = count {
+            tokio::spawn(async move { request.counted(count.await) });
+        }
+        begun
     }
 
     /// Publishes a change that was made on this node; `here` is its result.
@@ -218,31 +230,22 @@ impl Adapter for Cluster {
         answers: &Arc<AckCollector>,
     ) -> (AskGuard, usize) {
         let here = self.local.ask(to, packet, ack, wait, answers);
-        let Some((nodes, count)) = self.awaited(to) else {
+        if self.inbox.is_alone() {
+            return here;
+        }
+        let Some(packet) = NeutralPacket::of_frame(packet, to.namespace) else {
+            answers.expect_nodes(|| AwaitedNodes::new(self.inbox.nodes(), false));
+            answers.nodes_unreachable();
             return here;
         };
-        answers.expect_nodes(nodes);
-        let request = self.requests.begin_ask(answers);
-        let packet = NeutralPacket::of_frame(packet, to.namespace);
-        let published = match (&request, packet) {
-            (Some(request), Some(packet)) => {
-                let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                let request = request.id.clone();
-                self.publish_to(to, |to| MessageBody::Ask {
-                    request,
-                    to,
-                    wait,
-                    packet,
-                })
-            }
-            _ => false,
-        };
-        if !published {
-            answers.nodes_unreachable();
-        } else if let Some(count) = count {
-            let answers = Arc::clone(answers);
-            tokio::spawn(async move { answers.servers_counted(count.await) });
-        }
+        let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let pending = ClusterRequest::Ask(Arc::clone(answers));
+        let request = self.request(to, pending, |request, to| MessageBody::Ask {
+            request,
+            to,
+            wait,
+            packet,
+        });
         let (guard, recipients) = here;
         let asked = request.map(|request| AskedNodes {
             cluster: self.this.clone(),
@@ -255,30 +258,20 @@ impl Adapter for Cluster {
 
     fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture {
         let here = self.local.fetch(to, wait);
-        let Some((nodes, count)) = self.awaited(to) else {
+        if self.inbox.is_alone() {
             return here;
-        };
-        let answers = Arc::new(NodeAnswers::new(nodes));
-        let request = self.requests.begin_fetch(&answers);
-        let published = request.as_ref().is_some_and(|request| {
-            let request = request.id.clone();
-            self.publish_to(to, |to| MessageBody::Fetch { request, to })
+        }
+        let answers = Arc::new(NodeAnswers::new());
+        let pending = ClusterRequest::Fetch(Arc::clone(&answers));
+        let request = self.request(to, pending, |request, to| MessageBody::Fetch {
+            request,
+            to,
         });
         Box::pin(async move {
             // Dropped with the future: answers that come later are ignored.
             let _request = request;
             let mut fetched = here.await;
-            if published {
-                let complete = async {
-                    if let Some(count) = count {
-                        answers.counted(count.await);
-                    }
-                    answers.complete().await;
-                };
-                let _ = tokio::time::timeout(wait, complete).await;
-            } else {
-                answers.unreachable();
-            }
+            let _ = tokio::time::timeout(wait, answers.complete()).await;
             let (sockets, missing) = answers.finish();
             fetched.sockets.extend(sockets);
             fetched.missing.extend(missing);
@@ -323,23 +316,16 @@ impl Adapter for Cluster {
     }
 
     fn server_ask(&self, to: Destination<'_>, packet: NeutralPacket) -> Option<AskedServers> {
-        let (nodes, count) = self.awaited(to)?;
-        let answers = Arc::new(NodeAnswers::new(nodes));
-        let request = self.requests.begin_server_ask(&answers);
-        let published = request.as_ref().is_some_and(|request| {
-            let request = Some(request.id.clone());
-            self.publish_to(to, |to| MessageBody::ServerEvent {
-                request,
-                namespace: to.namespace,
-                packet,
-            })
-        });
-        if !published {
-            answers.unreachable();
-        } else if let Some(count) = count {
-            let answers = Arc::clone(&answers);
-            tokio::spawn(async move { answers.counted(count.await) });
+        if self.inbox.is_alone() {
+            return None;
         }
+        let answers = Arc::new(NodeAnswers::new());
+        let pending = ClusterRequest::ServerAsk(Arc::clone(&answers));
+        let request = self.request(to, pending, |request, to| MessageBody::ServerEvent {
+            request: Some(request),
+            namespace: to.namespace,
+            packet,
+        });
         Some(AskedServers::new(answers, request))
     }
 

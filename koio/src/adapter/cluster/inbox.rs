@@ -52,7 +52,7 @@ struct InboxShared {
     arrived: Notify,
 }
 
-/// Servers of a cluster that are no nodes of koio's: they answer requests, and nobody knows them by name.
+/// Servers of a cluster that are no nodes of koio's: they answer requests, and no server knows them by name.
 pub(super) trait UnnamedServers: Send + Sync {
     /// How many of them serve a namespace. `None` if that can't be found out.
     fn count(&self, namespace: &str) -> CountFuture;

@@ -15,7 +15,7 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A node that has said nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// The most nodes that are kept. Whoever may publish to Redis may invent some.
+/// The most nodes that are kept. A program that may publish to the broker may invent some.
 const MOST_NODES: usize = 1_024;
 
 /// What a node says of itself.
@@ -98,6 +98,14 @@ pub(super) fn hear(presence: &Mutex<Presence>, inbox: &Inbox, payload: Bytes) ->
     (word.says == Saying::Hello).then_some(word.node)
 }
 
+/// Tells `inbox` that the nodes have gone that were silent for too long.
+pub(super) fn sweep(presence: &Mutex<Presence>, inbox: &Inbox, now: Instant) {
+    let gone = presence.lock().sweep(now);
+    for node in gone {
+        inbox.node_down(&node);
+    }
+}
+
 impl Presence {
     fn heard(&mut self, word: &PresenceWord, now: Instant) -> PresenceChange {
         if word.says == Saying::Bye {
@@ -117,17 +125,17 @@ impl Presence {
         PresenceChange::Up
     }
 
-    /// How many others there are.
+    /// How many other nodes there are.
     #[cfg_attr(
         not(feature = "redis"),
-        allow(dead_code, reason = "NATS counts nobody")
+        allow(dead_code, reason = "NATS counts no nodes")
     )]
     pub(super) fn count(&self) -> usize {
         self.heard.len()
     }
 
     /// Forgets the nodes that were silent for too long, and returns them.
-    pub(super) fn sweep(&mut self, now: Instant) -> Vec<NodeId> {
+    fn sweep(&mut self, now: Instant) -> Vec<NodeId> {
         let silent = |heard: &Instant| now.duration_since(*heard) > SILENCE;
         let gone: Vec<_> = self
             .heard
@@ -139,7 +147,7 @@ impl Presence {
         gone
     }
 
-    /// This node could not hear: the silence of the others does not count.
+    /// This node could not hear: the silence of the other nodes does not count.
     pub(super) fn forgive(&mut self, now: Instant) {
         self.heard.values_mut().for_each(|heard| *heard = now);
     }

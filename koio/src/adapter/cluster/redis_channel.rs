@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum RedisChannel {
     Plain(Arc<str>),
-    /// Channels by a glob pattern. Nobody publishes to it.
+    /// Channels by a glob pattern, to which nothing is published.
     Pattern(Arc<str>),
     /// A channel of sharded pub/sub.
     Shard(Arc<str>),

@@ -30,8 +30,9 @@ pub(super) struct Requests {
     pending: Mutex<HashMap<RequestId, ClusterRequest>>,
 }
 
+/// A request by what collects its answers.
 #[derive(Clone, Debug)]
-enum ClusterRequest {
+pub(super) enum ClusterRequest {
     Fetch(Arc<NodeAnswers<SocketView>>),
     Ask(Arc<AckCollector>),
     ServerAsk(Arc<NodeAnswers<ServerAnswer>>),
@@ -75,7 +76,23 @@ impl Requests {
         })
     }
 
-    fn begin(self: &Arc<Self>, request: ClusterRequest) -> Option<RequestGuard> {
+    /// Registers a request, which then waits for `nodes`. In this order: a node that leaves either is not among them, or is told
+    /// to the request by [`node_left`](Self::node_left). `None` beyond [`MAX_REQUESTS`].
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        request: &ClusterRequest,
+        nodes: impl FnOnce() -> AwaitedNodes,
+    ) -> Option<RequestGuard> {
+        let registered = self.register(request.clone());
+        match request {
+            ClusterRequest::Fetch(answers) => answers.expect_nodes(nodes),
+            ClusterRequest::Ask(answers) => answers.expect_nodes(nodes),
+            ClusterRequest::ServerAsk(answers) => answers.expect_nodes(nodes),
+        }
+        registered
+    }
+
+    fn register(self: &Arc<Self>, request: ClusterRequest) -> Option<RequestGuard> {
         let mut pending = self.pending.lock();
         if pending.len() >= MAX_REQUESTS {
             return None;
@@ -87,24 +104,6 @@ impl Requests {
             requests: Arc::clone(self),
             id,
         })
-    }
-
-    pub(super) fn begin_fetch(
-        self: &Arc<Self>,
-        answers: &Arc<NodeAnswers<SocketView>>,
-    ) -> Option<RequestGuard> {
-        self.begin(ClusterRequest::Fetch(Arc::clone(answers)))
-    }
-
-    pub(super) fn begin_ask(self: &Arc<Self>, answers: &Arc<AckCollector>) -> Option<RequestGuard> {
-        self.begin(ClusterRequest::Ask(Arc::clone(answers)))
-    }
-
-    pub(super) fn begin_server_ask(
-        self: &Arc<Self>,
-        answers: &Arc<NodeAnswers<ServerAnswer>>,
-    ) -> Option<RequestGuard> {
-        self.begin(ClusterRequest::ServerAsk(Arc::clone(answers)))
     }
 
     fn ask(&self, request: &RequestId) -> Option<Arc<AckCollector>> {
@@ -183,15 +182,41 @@ impl Requests {
     }
 }
 
+impl ClusterRequest {
+    /// The number of servers without names that answer.
+    pub(super) fn counted(&self, servers: Option<usize>) {
+        match self {
+            Self::Fetch(answers) => answers.counted(servers),
+            Self::Ask(answers) => answers.servers_counted(servers),
+            Self::ServerAsk(answers) => answers.counted(servers),
+        }
+    }
+
+    /// The request was not published.
+    pub(super) fn unreachable(&self) {
+        match self {
+            Self::Fetch(answers) => answers.unreachable(),
+            Self::Ask(answers) => answers.nodes_unreachable(),
+            Self::ServerAsk(answers) => answers.unreachable(),
+        }
+    }
+}
+
 impl<T> NodeAnswers<T> {
-    pub(super) fn new(nodes: AwaitedNodes) -> Self {
+    /// Of no node, until [`Requests::begin`] says of which.
+    pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(AnswersState {
-                nodes,
+                nodes: AwaitedNodes::default(),
                 answers: Vec::new(),
             }),
             changed: Notify::new(),
         }
+    }
+
+    /// Waits for `nodes`, which are read under the lock: one that leaves meanwhile is taken out behind it.
+    fn expect_nodes(&self, nodes: impl FnOnce() -> AwaitedNodes) {
+        self.change(|state| state.nodes = nodes());
     }
 
     fn change(&self, change: impl FnOnce(&mut AnswersState<T>)) {
@@ -217,7 +242,7 @@ impl<T> NodeAnswers<T> {
     }
 
     /// The request was not published.
-    pub(super) fn unreachable(&self) {
+    fn unreachable(&self) {
         self.change(|state| state.nodes.unreachable());
     }
 

@@ -24,7 +24,7 @@ use super::{
     message::{ClusterMessage, MessageBody},
     node::{NodeId, UnnamedServer},
     request_id::RequestId,
-    requests::{NodeAnswers, Requests},
+    requests::{ClusterRequest, NodeAnswers, Requests},
     server_events::{EventRefused, ServerEvents},
 };
 use crate::wire::RawArgs;
@@ -54,8 +54,9 @@ struct Asked {
 /// A request that one node of koio's is asked by, and perhaps servers without names.
 fn asked(unnamed: bool) -> Asked {
     let requests = Requests::of(&koio());
-    let answers = Arc::new(NodeAnswers::new(AwaitedNodes::new(vec![koio()], unnamed)));
-    let request = requests.begin_server_ask(&answers);
+    let answers = Arc::new(NodeAnswers::new());
+    let ask = ClusterRequest::ServerAsk(Arc::clone(&answers));
+    let request = requests.begin(&ask, || AwaitedNodes::new(vec![koio()], unnamed));
     Asked {
         id: request.as_ref().unwrap().id.clone(),
         servers: AskedServers::new(Arc::clone(&answers), request),

@@ -1,17 +1,19 @@
-//! Messages, inboxes and the memory broker; the black-box tests run whole servers on them.
+//! Messages, inboxes, requests and the memory broker; the black-box tests run whole servers on them.
 
-use std::time::Duration;
+use std::{sync::Arc, thread, time::Duration};
 
 use bytes::Bytes;
 
 use super::{
-    super::NeutralPacket,
+    super::{AckCollector, NeutralPacket},
+    awaited::AwaitedNodes,
     broker::{Broker, Topic},
     inbox::{Inbox, InboxItem},
     memory::Memory,
     message::{Address, ClusterMessage, MessageBody},
     node::NodeId,
     request_id::RequestId,
+    requests::{ClusterRequest, NodeAnswers, Requests},
 };
 use crate::{adapter::Target, ids::SocketId};
 
@@ -196,4 +198,32 @@ fn what_comes_behind_a_join_may_be_for_its_room() {
     assert!(inbox.may_have_room("/chat", "new"), "the join waits");
     inbox.joined();
     assert!(!inbox.may_have_room("/chat", "new"), "nobody has joined");
+}
+
+#[test]
+fn a_node_that_leaves_while_a_request_begins_is_not_waited_for() {
+    let node = NodeId::new("two");
+    let (fetched, asked) = (Arc::new(NodeAnswers::new()), Arc::new(AckCollector::new()));
+    for request in [
+        ClusterRequest::Fetch(Arc::clone(&fetched)),
+        ClusterRequest::Ask(Arc::clone(&asked)),
+    ] {
+        let requests = Requests::of(&NodeId::new("one"));
+        let begun = thread::scope(|scope| {
+            let nodes = || {
+                // It has been read, and is not yet among those that the request waits for.
+                let leaving = scope.spawn(|| requests.node_left(&node));
+                thread::sleep(Duration::from_millis(20));
+                assert!(
+                    !leaving.is_finished(),
+                    "{request:?}: the request is not found yet"
+                );
+                AwaitedNodes::new(vec![node.clone()], false)
+            };
+            requests.begin(&request, nodes)
+        });
+        assert!(begun.is_some());
+    }
+    assert!(fetched.finish().1.is_empty());
+    assert!(asked.finish().1.is_empty());
 }

@@ -9,7 +9,7 @@ use super::{
     awaited::AwaitedNodes,
     node::{NodeId, UnnamedServer},
     request_id::RequestId,
-    requests::{NodeAnswers, Requests},
+    requests::{ClusterRequest, NodeAnswers, Requests},
 };
 use crate::{ids::SocketId, wire::RawArgs};
 
@@ -36,7 +36,7 @@ async fn is_complete(answers: &AckCollector) -> bool {
 #[tokio::test(start_paused = true)]
 async fn the_answers_of_unnamed_servers_are_waited_for_by_their_number_which_may_come_later() {
     let answers = Arc::new(AckCollector::new());
-    answers.expect_nodes(AwaitedNodes::new(vec![koio()], true));
+    answers.expect_nodes(|| AwaitedNodes::new(vec![koio()], true));
     let socket = SocketId::random().unwrap();
     answers.node_asked(&koio(), vec![socket]);
     answers.resolve(socket, Ok(answer().unwrap()));
@@ -66,7 +66,7 @@ async fn the_answers_of_unnamed_servers_are_waited_for_by_their_number_which_may
 #[tokio::test(start_paused = true)]
 async fn clients_of_unnamed_servers_that_did_not_answer_are_late_and_the_servers_missing() {
     let answers = Arc::new(AckCollector::new());
-    answers.expect_nodes(AwaitedNodes::new(Vec::new(), true));
+    answers.expect_nodes(|| AwaitedNodes::new(Vec::new(), true));
     answers.servers_counted(Some(3));
     answers.server_asked(&server(), 3);
     answers.client_answered(answer());
@@ -84,7 +84,7 @@ async fn clients_of_unnamed_servers_that_did_not_answer_are_late_and_the_servers
 #[tokio::test(start_paused = true)]
 async fn a_server_that_claims_a_million_clients_fills_no_memory() {
     let answers = Arc::new(AckCollector::new());
-    answers.expect_nodes(AwaitedNodes::new(Vec::new(), true));
+    answers.expect_nodes(|| AwaitedNodes::new(Vec::new(), true));
     answers.server_asked(&server(), usize::MAX);
     answers.server_asked(&server(), usize::MAX);
     let (outcomes, _) = answers.finish();
@@ -94,7 +94,7 @@ async fn a_server_that_claims_a_million_clients_fills_no_memory() {
 #[tokio::test(start_paused = true)]
 async fn without_a_count_unnamed_servers_are_missing_once_and_not_waited_for() {
     let answers = Arc::new(AckCollector::new());
-    answers.expect_nodes(AwaitedNodes::new(vec![koio()], true));
+    answers.expect_nodes(|| AwaitedNodes::new(vec![koio()], true));
     answers.servers_counted(None);
     assert!(!is_complete(&answers).await, "a node with a name is there");
     answers.node_left(&koio());
@@ -102,7 +102,7 @@ async fn without_a_count_unnamed_servers_are_missing_once_and_not_waited_for() {
     assert_eq!(answers.finish().1.len(), 1);
 
     let answers = Arc::new(AckCollector::new());
-    answers.expect_nodes(AwaitedNodes::new(vec![koio()], true));
+    answers.expect_nodes(|| AwaitedNodes::new(vec![koio()], true));
     answers.nodes_unreachable();
     assert!(is_complete(&answers).await, "nobody could be asked");
     assert_eq!(answers.finish().1.len(), 2);
@@ -111,7 +111,7 @@ async fn without_a_count_unnamed_servers_are_missing_once_and_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_server_without_a_name_answers_only_where_there_may_be_one() {
     let answers = Arc::new(AckCollector::new());
-    answers.expect_nodes(AwaitedNodes::new(vec![koio()], false));
+    answers.expect_nodes(|| AwaitedNodes::new(vec![koio()], false));
     answers.server_asked(&server(), 5);
     answers.client_answered(answer());
     answers.node_asked(&koio(), Vec::new());
@@ -123,8 +123,10 @@ async fn a_server_without_a_name_answers_only_where_there_may_be_one() {
 #[tokio::test(start_paused = true)]
 async fn sockets_are_fetched_from_nodes_by_name_and_from_servers_by_number() {
     let requests = Requests::of(&koio());
-    let answers = Arc::new(NodeAnswers::new(AwaitedNodes::new(vec![koio()], true)));
-    let request = requests.begin_fetch(&answers).unwrap();
+    let answers = Arc::new(NodeAnswers::new());
+    let fetch = ClusterRequest::Fetch(Arc::clone(&answers));
+    let nodes = || AwaitedNodes::new(vec![koio()], true);
+    let request = requests.begin(&fetch, nodes).unwrap();
     let complete = || timeout(Duration::from_millis(1), answers.complete());
     requests.fetched(&request.id, &server(), Vec::new());
     requests.fetched(&RequestId::numbered(0), &server(), Vec::new());
@@ -141,8 +143,9 @@ async fn sockets_are_fetched_from_nodes_by_name_and_from_servers_by_number() {
 fn two_nodes_begin_their_requests_at_different_places() {
     let first = |node: &NodeId| {
         let requests = Requests::of(node);
-        let answers = Arc::new(AckCollector::new());
-        requests.begin_ask(&answers).unwrap().id.clone()
+        let ask = ClusterRequest::Ask(Arc::new(AckCollector::new()));
+        let request = requests.begin(&ask, AwaitedNodes::default).unwrap();
+        request.id.clone()
     };
     let ids = [NodeId::random().unwrap(), NodeId::random().unwrap()].map(|node| first(&node));
     assert_ne!(ids[0], ids[1]);

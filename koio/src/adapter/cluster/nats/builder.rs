@@ -40,7 +40,8 @@ use crate::{Error, Result};
 /// ([`Counts::cluster_unpublished`](crate::observe::Counts::cluster_unpublished)).
 ///
 /// One value is the broker of one server. TLS, which `tls://` wants and NATS may ask for, needs the feature `tls-ring`, or a default
-/// provider of rustls' that the program installs; without one the start fails with an error that says so. Whoever may publish to the subjects may send to every client: nothing is signed.
+/// provider of rustls' that the program installs; without one the start fails with an error that says so. A program that may publish
+/// to the subjects may send to every client: nothing is signed.
 pub struct Nats {
     url: String,
     prefix: String,

@@ -24,7 +24,7 @@ use super::{
         inbox::Inbox,
         message::ClusterMessage,
         node::NodeId,
-        presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
+        presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear, sweep},
         publish_queue::{Publication, PublishLimits, PublishQueue},
     },
     nats_servers::{NatsServers, NatsUnreachable},
@@ -60,7 +60,7 @@ impl Publication for NatsPublication {
     }
 }
 
-/// Whose messages a node exchanges with NATS.
+/// The node whose messages are exchanged with NATS.
 pub(super) struct NatsNode {
     prefix: String,
     queue: PublishQueue<NatsPublication>,
@@ -276,10 +276,7 @@ impl NatsNode {
                 inbox.alone(&"what this node publishes does not come back to it");
             }
             if inbox.alone_since().is_none() {
-                let gone = self.presence.lock().sweep(now);
-                for node in gone {
-                    inbox.node_down(&node);
-                }
+                sweep(&self.presence, inbox, now);
             }
             self.say(Saying::Here);
         }

@@ -10,7 +10,7 @@ pub(super) struct NatsServers {
     pub(super) addresses: Vec<ServerAddr>,
     /// The user and the password, or the token alone, of the first URL that has them: `async-nats` takes none from a URL.
     login: Option<(String, Option<String>)>,
-    /// A file with the certificates of who may sign theirs, instead of the system's.
+    /// A file with the certificates of the authorities that may sign theirs, instead of the system's.
     roots: Option<PathBuf>,
     /// Their URLs without users, passwords and tokens.
     name: Arc<str>,

@@ -186,7 +186,7 @@ impl<'a> Fields<'a> {
         self.request()?.ok_or(NodeWireError::Key("requestId"))
     }
 
-    /// Whom the message is for. `None`: nobody, since all the rooms are such as no socket can be in.
+    /// Whom the message is for. `None`: no socket, since none can be in any of its rooms.
     pub(super) fn opts(&self) -> Result<Option<NodeOpts>, NodeWireError> {
         opts(self.opts.ok_or(NodeWireError::Key("opts"))?)
     }
@@ -210,8 +210,8 @@ impl<'a> Fields<'a> {
         Ok(serde_json::from_str(count.get())?)
     }
 
-    /// The sockets of a server. `None`: there are none, or only the ids of some, which is what a request that nobody sends
-    /// any more asks for.
+    /// The sockets of a server. `None`: there are none, or only the ids of some, which is what a request that no version
+    /// sends any more asks for.
     pub(super) fn sockets(&self) -> Result<Option<Vec<NodeSocket>>, NodeWireError> {
         let Some(sockets) = self.sockets else {
             return Ok(None);

@@ -5,7 +5,7 @@
 //! them knows is in `classic` and `sharded`. `fields` are the keys of their messages, read in any order and with any
 //! others between them; `writer` writes them in Node's order, as JSON or as msgpack.
 //!
-//! Whoever may publish to Redis may write anything here. So every decoder is bounded by the length of its input, and
+//! A program that may publish to Redis may write anything here. So every decoder is bounded by the length of its input, and
 //! answers what it can't read with a [`NodeWireError`].
 
 mod channels;

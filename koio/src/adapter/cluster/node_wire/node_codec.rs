@@ -181,7 +181,7 @@ impl NodeWire {
     }
 
     /// Reads what has come on a channel. `None`: it is not for this server, which has sent it itself, or does not have the
-    /// namespace or the room, or it is of a kind that nobody sends any more.
+    /// namespace or the room, or it is of a kind that no version sends any more.
     ///
     /// `room_exists(namespace, room)`: whether this server has sockets in the room; whether it has the namespace, if the room
     /// is empty. It is asked before a broadcast is decoded.

@@ -38,8 +38,8 @@ use crate::{Error, Result};
 /// ([`Counts::cluster_gaps`](crate::observe::Counts::cluster_gaps)) and told by
 /// [`IoHandle::alone_since`](crate::IoHandle::alone_since). A connection that hears nothing for 30 s is tried by a message to itself.
 ///
-/// Redis 6 or newer, or what speaks as it does. Without TLS, Redis Cluster and Sentinel. Whoever may publish to it may send to
-/// every client and move sockets between rooms: nothing is signed.
+/// Redis 6 or newer, or what speaks as it does. Without TLS, Redis Cluster and Sentinel. A program that may publish to it may send
+/// to every client and move sockets between rooms: nothing is signed.
 ///
 /// # Beside servers of Node
 ///
@@ -47,7 +47,7 @@ use crate::{Error, Result};
 /// in namespaces that are declared by their names and, while they have clients here, in those of a pattern. Emits to a whole family of
 /// namespaces reach koio's servers only.
 ///
-/// A Node server has no name that others know: where it is missing from an answer, it is called `a server of another kind`. Its
+/// A Node server has no name that other servers know: where it is missing from an answer, it is called `a server of another kind`. Its
 /// clients' answers to `emit_with_acks` come without ids, as [`SocketId::UNKNOWN`](crate::SocketId::UNKNOWN). Ids of its sockets
 /// do not have the mark that [`SocketId::parse`](crate::SocketId::parse) looks for: `io.to(id)` takes them as text.
 ///
@@ -102,7 +102,7 @@ impl Redis {
     /// what is for a single room only while it has sockets in it, or clients that may [come back](crate::Io::recovery) to it. Redis 7 or
     /// newer.
     ///
-    /// All servers of a cluster do the same: sharded ones and others do not hear each other, whatever their
+    /// All servers of a cluster do the same: sharded and plain ones do not hear each other, whatever their
     /// [`key`](Self::key). Which rooms have channels says [`subscription_mode`](Self::subscription_mode).
     ///
     /// A room is subscribed when its first socket here joins it, and `join` does not wait for Redis, as Node's does not. So what another

@@ -3,7 +3,7 @@
 //! A place is a namespace, or a room of one. Namespaces that are declared by their names are subscribed from the start on.
 //! Those of a pattern are subscribed while they have sockets here, and so are the rooms that have a channel of their own. A
 //! namespace of a pattern without sockets here may be asked all the same: only the answers are subscribed then, so that
-//! nobody counts on this node's.
+//! no server waits for one of this node.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,7 +22,7 @@ use super::super::{
 /// The most places that are kept until they are looked at. If more have changed, all are looked at.
 const MAX_CHANGED: usize = 65_536;
 
-/// The most namespaces without sockets here that are asked at once. In others, answers of servers of Node are missed.
+/// The most namespaces without sockets here that are asked at once. In further ones, answers of servers of Node are missed.
 const MAX_ASKED: usize = 4_096;
 
 /// The places of one node.
@@ -34,7 +34,7 @@ pub(super) struct Places {
     changed: Mutex<ChangedPlaces>,
     /// There are changed places, or this node has left.
     wake: Notify,
-    /// Held by who looks.
+    /// Held by [`look_now`](Self::look_now).
     looking: Mutex<()>,
     /// Locked while their channels are subscribed and unsubscribed, so that this is done in the order of what it says.
     patterned: Mutex<PatternedNamespaces>,
@@ -43,9 +43,9 @@ pub(super) struct Places {
 /// What is subscribed of namespaces that are not declared by their names.
 #[derive(Debug, Default)]
 struct PatternedNamespaces {
-    /// Those that have sockets.
+    /// The namespaces that have sockets.
     live: HashSet<Arc<str>>,
-    /// Those that this node has asked, and until when answers may come.
+    /// The namespaces that this node has asked, and until when answers may come.
     asked: HashMap<Arc<str>, Instant>,
 }
 
@@ -54,7 +54,7 @@ struct PatternedNamespaces {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ChangedPlaces {
     These(HashSet<ChangedPlace>),
-    /// Too many to keep them, or nobody knows.
+    /// Too many to keep them; or the node has just joined, and every place counts as changed.
     All,
     /// The node has left.
     Closed,
@@ -205,11 +205,11 @@ impl Places {
         }
         let own = self.inbox.node().as_str();
         for channel in connection.subscriptions() {
-            // On those of this node's name come answers, also to who only asks: `look_at_namespace` unsubscribes them.
+            // On those of this node's name come answers, also in a namespace that is only asked: `look_at_namespace` unsubscribes them.
             if let RedisChannel::Shard(name) = &channel
                 && self.wire.meanings(name).next().is_some()
                 && self.wire.meanings(name).all(|(_, room)| room != own)
-                && !self.is_wanted(name)
+                && !self.is_wanted(&channel)
             {
                 rooms.unwanted.push(channel);
             }
@@ -218,10 +218,8 @@ impl Places {
 
     fn look_at_room(&self, namespace: &str, room: &str, rooms: &mut RoomChannels) {
         if let Some(channel) = self.wire.room_subscription(namespace, room) {
-            // Another place may have the same channel.
-            let is_wanted = self.inbox.has_room(namespace, room)
-                || matches!(&channel, RedisChannel::Shard(name) if self.is_wanted(name));
-            match is_wanted {
+            // By this room, or by another place that has the same channel.
+            match self.is_wanted(&channel) {
                 true => rooms.wanted.push(channel),
                 false => rooms.unwanted.push(channel),
             }
@@ -245,11 +243,8 @@ impl Places {
             false => Vec::new(),
         };
         // It is not counted any more before it can't answer.
-        let left = channels.into_iter().rev().filter(|channel| {
-            let is_kept = kept.contains(channel)
-                || matches!(channel, RedisChannel::Shard(name) if self.is_wanted(name));
-            !is_kept
-        });
+        let channels = channels.into_iter().rev();
+        let left = channels.filter(|channel| !kept.contains(channel) && !self.is_wanted(channel));
         connection.unsubscribe(left.collect::<Vec<_>>());
     }
 
@@ -271,7 +266,7 @@ impl Places {
         connection.subscribe(self.wire.answers(namespace));
     }
 
-    /// Has the namespaces looked at for whose answers nobody waits any more.
+    /// Has the namespaces looked at whose answers this node does not wait for any more.
     pub(super) fn sweep(&self, now: Instant) {
         let mut patterned = self.patterned.lock();
         let late = patterned.asked.extract_if(|_, until| *until <= now);
@@ -282,9 +277,12 @@ impl Places {
         }
     }
 
-    /// Whether one of the places whose channel this is has sockets here, or is declared. (That it is asked, too, is known by
-    /// who unsubscribes it.)
-    fn is_wanted(&self, channel: &str) -> bool {
+    /// Whether one of the places whose channel this is, in the sharded form, has sockets here, or is declared. (That it is asked,
+    /// too, `look_at_namespace` knows.)
+    fn is_wanted(&self, channel: &RedisChannel) -> bool {
+        let RedisChannel::Shard(channel) = channel else {
+            return false;
+        };
         let own = self.inbox.node().as_str();
         self.wire.meanings(channel).any(|(namespace, room)| {
             let of_namespace = (room.is_empty() || room == own)

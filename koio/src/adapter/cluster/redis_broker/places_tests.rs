@@ -111,9 +111,9 @@ impl Adapter for Sockets {
     }
 }
 
-struct Nobody;
+struct NoEvents;
 
-impl RedisEvents for Nobody {
+impl RedisEvents for NoEvents {
     fn message(&self, _: bytes::Bytes, _: Option<bytes::Bytes>, _: bytes::Bytes) {}
     fn up(&self) {}
     fn down(&self, _: &str) {}
@@ -141,7 +141,7 @@ impl Node {
         inbox.watch_occupancy(Arc::clone(&places) as _);
         let probe = RedisChannel::Shard("probe".into());
         let options = RedisOptions::new("redis://127.0.0.1:1", probe);
-        let connection = RedisConnection::start_alone(options, Arc::new(Nobody)).unwrap();
+        let connection = RedisConnection::start_alone(options, Arc::new(NoEvents)).unwrap();
         for namespace in ["/", "/a"] {
             connection.subscribe(places.subscriptions(namespace));
         }
@@ -217,7 +217,7 @@ async fn rooms_that_threads_make_and_empty_at_once_are_subscribed_as_they_are_in
                     }
                 });
             }
-            // Somebody looks meanwhile, and finds what is soon not so any more.
+            // This thread looks meanwhile, and finds what is soon not so any more.
             scope.spawn(|| {
                 for _ in 0..200 {
                     node.places.look_now(&node.connection);
@@ -336,6 +336,6 @@ async fn a_node_that_has_left_remembers_no_change() {
     node.places.close();
     node.sockets.enter("/pattern", id());
     assert_eq!(*node.places.changed.lock(), ChangedPlaces::Closed);
-    let nobody = || None;
-    node.places.follow(nobody).await;
+    let no_connection = || None;
+    node.places.follow(no_connection).await;
 }

@@ -20,7 +20,7 @@ use super::{
         message::{ClusterMessage, MessageBody},
         node::NodeId,
         node_wire::{NodeMessage, NodeWire, SubscriptionMode},
-        presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear},
+        presence::{HEARTBEAT, Presence, PresenceWord, Saying, hear, sweep},
         redis::{RedisConnection, RedisEvents, RedisUnreachable},
         redis_channel::RedisChannel,
     },
@@ -33,13 +33,13 @@ use crate::ids::Pattern;
 /// How long a node that leaves takes to say so, at most.
 const LEAVING: Duration = Duration::from_secs(1);
 
-/// How long a node that comes waits for those that are there, at most: Redis may count one that has died.
+/// How long a node that comes waits for the nodes that are there, at most: Redis may count one that has died.
 const MEETING: Duration = Duration::from_millis(500);
 
 /// How long answers are listened for, in a namespace that is not subscribed for its sockets, at least.
 const ANSWERS: Duration = Duration::from_secs(60);
 
-/// Whose messages a node exchanges with Redis.
+/// The node whose messages are exchanged with Redis.
 pub(super) struct RedisNode {
     /// The prefix of all channels.
     prefix: String,
@@ -138,7 +138,7 @@ impl RedisNode {
         tokio::spawn(async move { places.follow(|| node.upgrade()?.connection()).await });
         let node = Arc::downgrade(self);
         tokio::spawn(async move {
-            // Those who are there answer, which is heard only now. If it can't be yet, `up` says hello.
+            // The nodes that are there answer, which is heard only now. If it can't be yet, `up` says hello.
             if connection.subscribed().await.is_ok()
                 && let Some(node) = node.upgrade()
             {
@@ -173,7 +173,7 @@ impl RedisNode {
                 heard.await;
             }
         };
-        // Who has not answered by then is known with its next heartbeat.
+        // A node that has not answered by then is known with its next heartbeat.
         let _ = timeout(MEETING, met).await;
     }
 
@@ -185,10 +185,7 @@ impl RedisNode {
             return;
         }
         joined.places.sweep(Instant::now());
-        let gone = self.presence.lock().sweep(Instant::now());
-        for node in gone {
-            joined.inbox.node_down(&node);
-        }
+        sweep(&self.presence, &joined.inbox, Instant::now());
         self.say(Saying::Here, &joined.all);
     }
 
@@ -352,7 +349,7 @@ fn names_its_sender(body: &MessageBody) -> bool {
     )
 }
 
-/// How long answers to it may come. `None` if nobody waits for any.
+/// How long answers to it may come. `None` if its sender waits for none.
 fn answers_within(body: &MessageBody) -> Option<Duration> {
     match body {
         MessageBody::Ask { wait, .. } => Some(Duration::from_millis(*wait).max(ANSWERS)),

@@ -1,4 +1,4 @@
-//! Whoever may publish to Redis may write anything.
+//! A program that may publish to Redis may write anything.
 
 use super::*;
 
