@@ -11,12 +11,13 @@ use koio::{Bytes, Error, Io, Namespace, Result, args};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::servers::{Heard, failure_of, settle, three, values, waits};
+use self::servers::{failure_of, settle, take_sorted, three, values, waits};
 use crate::memory::Memory as Node;
+use crate::record::Record;
 
 #[tokio::test(start_paused = true)]
 async fn every_other_server_hears_the_event_with_its_arguments_and_the_sender_does_not() {
-    let heard = Heard::default();
+    let heard = Record::default();
     let servers = three(|number| {
         let heard = heard.clone();
         Io::new()
@@ -29,7 +30,7 @@ async fn every_other_server_hears_the_event_with_its_arguments_and_the_sender_do
                     let number = event.state::<usize>()?;
                     assert!(!event.wants_answer() && event.len() == 2);
                     assert_eq!((event.name(), event.namespace()), ("hello", "/"));
-                    heard.add(format!("{} {name} {bytes:?} {last:?}", *number));
+                    heard.push(format!("{} {name} {bytes:?} {last:?}", *number));
                     Ok(())
                 }
             })
@@ -42,7 +43,7 @@ async fn every_other_server_hears_the_event_with_its_arguments_and_the_sender_do
     settle().await;
     let bytes = format!("{:?}", Bytes::from(vec![1, 2]));
     let expected = [1, 2].map(|number| format!("{number} ann {bytes} None"));
-    assert_eq!(heard.take(), expected);
+    assert_eq!(take_sorted(&heard), expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,11 +80,11 @@ async fn without_another_server_there_are_no_answers_and_no_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_belongs_to_its_namespace_and_a_pattern_takes_those_of_its_family() {
-    let heard = Heard::default();
+    let heard = Record::default();
     let listens = |name: &'static str| {
         let heard = heard.clone();
         move |event: ServerEvent| {
-            heard.add(format!("{name} {}", event.namespace()));
+            heard.push(format!("{name} {}", event.namespace()));
             assert_eq!(event.here().namespace(), event.namespace());
             assert_eq!(event.io().namespace(), "/");
             async { Ok(()) }
@@ -113,7 +114,7 @@ async fn an_event_belongs_to_its_namespace_and_a_pattern_takes_those_of_its_fami
             .expect("no fault");
         let answers = io.of(namespace).server_side_emit_with_ack::<()>("e", ());
         assert_eq!(answers.await.expect("both").len(), 2);
-        assert_eq!(heard.take(), [expected; 4]);
+        assert_eq!(take_sorted(&heard), [expected; 4]);
     }
     let undeclared = io.of("/nowhere").server_side_emit("e", ());
     assert!(undeclared.expect_err("a typo").is_no_namespace());
@@ -270,13 +271,13 @@ async fn handlers_that_never_end_are_bounded_and_the_asker_is_told_both_numbers(
 
 #[tokio::test(start_paused = true)]
 async fn handlers_start_in_order_and_hold_up_no_other_message() {
-    let (heard, go) = (Heard::default(), Arc::new(Notify::new()));
+    let (heard, go) = (Record::default(), Arc::new(Notify::new()));
     let servers = three(|_| {
         let (heard, go) = (heard.clone(), Arc::clone(&go));
         Io::new().on_server_side("n", move |event: ServerEvent| {
             let (heard, go) = (heard.clone(), Arc::clone(&go));
             async move {
-                heard.0.lock().expect("no panic").push(event.get(0)?);
+                heard.push(event.get::<String>(0)?);
                 go.notified().await;
                 Ok(())
             }
@@ -292,7 +293,7 @@ async fn handlers_start_in_order_and_hold_up_no_other_message() {
     one.io.broadcast("news", ()).expect("no fault");
     client.expect(r#"42["news"]"#).await;
     settle().await;
-    assert_eq!(*heard.0.lock().expect("no panic"), numbers);
+    assert_eq!(heard.lines(), numbers);
 }
 
 #[tokio::test(start_paused = true)]

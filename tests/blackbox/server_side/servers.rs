@@ -1,6 +1,6 @@
 //! The servers of these tests, and what their handlers have in common.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use koio::cluster::{self, NodeId, ServerEvent};
@@ -8,6 +8,7 @@ use koio::{Error, Io, IoHandle, Result};
 use tokio::sync::Notify;
 
 use crate::memory::Memory as Node;
+use crate::record::Record;
 
 /// Three servers in one cluster, of which each is made with its number.
 pub(super) fn three(make: impl Fn(usize) -> Io) -> [Node; 3] {
@@ -20,20 +21,11 @@ pub(super) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// What handlers leave behind for a test to read.
-#[derive(Clone, Default)]
-pub(super) struct Heard(pub(super) Arc<Mutex<Vec<String>>>);
-
-impl Heard {
-    pub(super) fn add(&self, text: impl Into<String>) {
-        self.0.lock().expect("no panic").push(text.into());
-    }
-
-    pub(super) fn take(&self) -> Vec<String> {
-        let mut heard = std::mem::take(&mut *self.0.lock().expect("no panic"));
-        heard.sort();
-        heard
-    }
+/// Takes what the handlers have recorded, sorted, since servers do that in any order.
+pub(super) fn take_sorted(heard: &Record) -> Vec<String> {
+    let mut lines = heard.take();
+    lines.sort();
+    lines
 }
 
 pub(super) fn values<T: Ord>(answers: Vec<(NodeId, Result<T>)>) -> Vec<T> {
