@@ -109,7 +109,8 @@ async fn a_parameter_can_be_a_part_of_a_part() {
 async fn a_middleware_that_waits_decides_which_namespaces_of_a_pattern_there_are() {
     async fn known(ctx: Context, next: Next) -> Result<Reply> {
         if ctx.event() == "connection" {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await; // a look-up
+            // A look-up takes its time, here of a clock that stands.
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             let name: String = ctx.params()?;
             koio::ensure!(name == "tea", "invalid_namespace", "Invalid namespace");
         }

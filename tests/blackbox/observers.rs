@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use koio::observe::{Observation, Observer};
 use koio::testing::TestServer;
 use koio::{Context, Io, Namespace, Next, Result, handlers, on};
-use koio_tests::Transport;
+use koio_tests::{Transport, until};
 use tokio::sync::Barrier;
 
 use crate::memory::Memory;
@@ -176,9 +176,7 @@ async fn a_namespace_comes_with_its_first_socket_and_goes_with_its_last_which_le
     one.send("41/board/7,").await;
     two.close().await;
     let gone = || story.told().contains(&"last of /board/7".to_owned());
-    while !gone() {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
+    until("the namespace to be gone", gone).await;
     let told: Vec<String> = story
         .told()
         .into_iter()

@@ -3,11 +3,10 @@
 use std::env;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
 
-use koio_tests::within;
+use koio_tests::until_async;
 use tokio::net::TcpStream;
 
 /// A program that says its version with `-v`.
@@ -65,10 +64,64 @@ pub(crate) fn free_addr() -> SocketAddr {
 
 /// Waits until the program listens there.
 pub(crate) async fn listens(program: &Program, addr: SocketAddr) {
-    let listening = async {
-        while TcpStream::connect(addr).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within(&format!("{} to listen", program.0), listening).await;
+    let what = format!("{} to listen", program.0);
+    until_async(&what, async || TcpStream::connect(addr).await.is_ok()).await;
+}
+
+/// A Redis or a NATS, which runs until this is dropped.
+pub(crate) struct BrokerProcess {
+    program: &'static Program,
+    pub(crate) addr: SocketAddr,
+    options: Vec<String>,
+    child: Child,
+}
+
+impl BrokerProcess {
+    /// Starts it on an address of its own, which it takes by the option `ip` and by `--port`.
+    pub(crate) async fn start(program: &'static Program, ip: &str, options: &[&str]) -> Self {
+        let addr = free_addr();
+        let (own_ip, port) = (addr.ip().to_string(), addr.port().to_string());
+        let own = [ip, &own_ip, "--port", &port];
+        let options: Vec<_> = own
+            .iter()
+            .chain(options)
+            .map(|&option| option.to_owned())
+            .collect();
+        let broker = Self {
+            program,
+            addr,
+            child: Self::spawn(program, &options),
+            options,
+        };
+        listens(program, addr).await;
+        broker
+    }
+
+    fn spawn(program: &Program, options: &[String]) -> Child {
+        program
+            .command()
+            .args(options)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect(program.0)
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the broker's end");
+        self.child.wait().expect("the broker's end");
+    }
+
+    /// Starts it again, on the same address.
+    pub(crate) async fn restart(&mut self) {
+        self.child = Self::spawn(self.program, &self.options);
+        listens(self.program, self.addr).await;
+    }
+}
+
+impl Drop for BrokerProcess {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
 }

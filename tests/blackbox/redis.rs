@@ -1,37 +1,24 @@
 //! Servers that a real Redis joins. What servers of Node's make of them is in `tests/cluster`.
 
-use std::net::SocketAddr;
-use std::process::{Child, Stdio};
-
 use koio::{Io, Namespace, cluster::Redis};
 use koio_tests::{Client, Running, Transport, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::programs::{Program, free_addr, listens};
+use crate::programs::{BrokerProcess, Program};
 
 pub(crate) const REDIS: Program = Program("redis-server");
 
 /// It runs until this is dropped, and keeps nothing.
-pub(crate) struct RedisProcess {
-    child: Child,
-    pub(crate) addr: SocketAddr,
-}
+pub(crate) struct RedisProcess(BrokerProcess);
 
 impl RedisProcess {
     pub(crate) async fn start() -> Self {
-        let addr = free_addr();
-        let child = REDIS
-            .command()
-            .args(["--bind", &addr.ip().to_string()])
-            .args(["--port", &addr.port().to_string()])
-            .args(["--save", ""])
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server");
-        let redis = Self { child, addr };
-        listens(&REDIS, addr).await;
-        redis
+        Self(BrokerProcess::start(&REDIS, "--bind", &["--save", ""]).await)
+    }
+
+    pub(crate) fn broker(&self) -> Redis {
+        Redis::new(format!("redis://{}", self.0.addr))
     }
 
     async fn server(&self) -> Running {
@@ -39,25 +26,17 @@ impl RedisProcess {
     }
 
     async fn server_of(&self, io: Io) -> Running {
-        let redis = Redis::new(format!("redis://{}", self.addr));
-        serve(io.cluster(redis)).await
+        serve(io.cluster(self.broker())).await
     }
 
-    /// The channels that are subscribed, in Redis' own form.
-    async fn channels(&self) -> String {
-        let mut line = TcpStream::connect(self.addr).await.expect("Redis");
-        let command = b"PUBSUB CHANNELS\r\nQUIT\r\n";
-        line.write_all(command).await.expect("Redis");
-        let mut channels = String::new();
-        line.read_to_string(&mut channels).await.expect("text");
-        channels
-    }
-}
-
-impl Drop for RedisProcess {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+    /// What it answers to this command, in its own form.
+    pub(crate) async fn ask(&self, command: &str) -> String {
+        let mut line = TcpStream::connect(self.0.addr).await.expect("Redis");
+        let ask = format!("{command}\r\nQUIT\r\n");
+        line.write_all(ask.as_bytes()).await.expect("Redis");
+        let mut answer = String::new();
+        line.read_to_string(&mut answer).await.expect("text");
+        answer
     }
 }
 
@@ -89,7 +68,7 @@ async fn an_event_for_other_servers_listens_for_answers_only_if_it_wants_them() 
     rooms[0].server_side_emit("e", ()).expect("no fault");
     let asked = rooms[1].server_side_emit_with_ack::<()>("e", ());
     assert!(asked.await.expect("nobody").is_empty());
-    let channels = redis.channels().await;
+    let channels = redis.ask("PUBSUB CHANNELS").await;
     let listens = |room: &str| channels.contains(&format!("response#{room}#"));
     assert!(listens("/room/asked"), "{channels}");
     assert!(!listens("/room/told"), "{channels}");

@@ -32,7 +32,7 @@ pub use slow_line::{Line, SlowLine};
 pub use target::Target;
 pub use tunnel::Tunnel;
 pub use websocket::{Received, WebSocket};
-pub use within::{PATIENCE, until, within};
+pub use within::{PATIENCE, until, until_async, within};
 
 /// The Rust of the guides compiles as it is printed.
 #[cfg(doctest)]

@@ -32,3 +32,16 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     };
     within(what, holds).await;
 }
+
+/// As [`until`], for a condition that has to be asked for.
+///
+/// # Panics
+/// As [`until`].
+pub async fn until_async(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let holds = async {
+        while !condition().await {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    within(what, holds).await;
+}

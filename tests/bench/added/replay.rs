@@ -62,7 +62,7 @@ async fn longest_emit(server: &Server, missed: usize) -> Result<f64, Failure> {
     };
     let auth = format!(r#"{{"pid":"{pid}","offset":"{offset}"}}"#);
     drop(away);
-    // Until the server has noticed the loss.
+    // Until the server has noticed the loss. It tells no client.
     sleep(Duration::from_millis(300)).await;
     let mut said = 0;
     while said < missed {
@@ -78,6 +78,7 @@ async fn longest_emit(server: &Server, missed: usize) -> Result<f64, Failure> {
     talker
         .send(format!(r#"421["emit-timed",{EMITTING}]"#))
         .await?;
+    // It says nothing until it has emitted: the client comes back in the midst of that.
     sleep(Duration::from_millis(EMITTING / 4)).await;
     let mut back = Client::connect_with(server, &auth).await?;
     if !back.connected.contains(&pid) {

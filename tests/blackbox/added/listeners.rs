@@ -1,9 +1,8 @@
 //! `on`, `once`, `off`, and how a socket's listeners stand beside the event table.
 
-use std::time::Duration;
-
 use koio::testing::TestServer;
 use koio::{Ack, Context, Error, Io, Next, Reply, Result, State, handlers, on};
+use tokio::sync::Semaphore;
 
 use crate::record::Record;
 
@@ -99,19 +98,29 @@ async fn a_listener_for_once_runs_for_one_event_and_keeps_what_it_has_moved_in()
 
 #[tokio::test]
 async fn one_for_once_runs_for_one_of_several_events_that_overlap() -> Result<()> {
+    /// What a listener that runs waits for.
+    struct End(Semaphore);
     let io = Io::new()
         .concurrency(8)
+        .state(End(Semaphore::new(0)))
         .on("listen", |ctx: Context| async move {
-            ctx.socket().once("say", |_| async {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            ctx.socket().once("say", |ctx: Context| async move {
+                let end = ctx.state::<End>()?;
+                let _permit = end.0.acquire().await?;
                 Ok("heard")
             })?;
+            Ok(())
+        })
+        .on("end", |ctx: Context| async move {
+            ctx.state::<End>()?.0.add_permits(8);
             Ok(())
         });
     let server = TestServer::new(io).await?;
     let mut ann = server.connect("/").await?;
     ann.ask::<()>("listen", ()).await?;
     let asked: Vec<_> = (0..8).map(|_| ann.ask::<String>("say", ())).collect();
+    // It starts behind the eight, while what the first of them has started runs.
+    ann.ask::<()>("end", ()).await?;
     let mut heard = 0;
     for answer in asked {
         heard += usize::from(answer.await.is_ok());

@@ -14,7 +14,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Those of the files that are there.
+/// The text of the files of these paths that are there, one behind the other.
 fn texts(paths: &[String]) -> String {
     paths.iter().map(|path| read(&root().join(path))).collect()
 }
@@ -130,7 +130,7 @@ fn each_test_that_the_page_names_is_there() {
     assert_eq!(missing, [""; 0]);
 }
 
-/// Where the sources of the crates' folder stand, those of tests left out.
+/// Adds the sources in the folder to `all`, but for tests.
 fn sources(folder: &Path, all: &mut String) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("a file").path();

@@ -26,7 +26,7 @@ async fn servers_speak_tls_to_a_nats_whose_certificate_they_trust() {
     };
     let [cert_path, key_path] = [&cert, &key].map(|path| path.to_str().expect("a path"));
     let nats = NatsProcess::start(&["--tls", "--tlscert", cert_path, "--tlskey", key_path]).await;
-    let port = nats.addr.port();
+    let port = nats.0.addr.port();
 
     // With `nats://` it is the server that asks for TLS.
     let broker =
@@ -54,9 +54,9 @@ async fn a_nats_without_tls_is_refused_if_the_url_wants_it() {
         return;
     }
     let nats = NatsProcess::start(&[]).await;
-    let error = refused(Nats::new(format!("tls://{}", nats.addr))).await;
+    let error = refused(Nats::new(format!("tls://{}", nats.0.addr))).await;
     assert!(
-        error.contains(&format!("NATS at tls://{}", nats.addr)),
+        error.contains(&format!("NATS at tls://{}", nats.0.addr)),
         "{error}"
     );
 }
@@ -67,7 +67,7 @@ async fn a_token_stands_in_the_url() {
         return;
     }
     let nats = NatsProcess::start(&["--auth", "to/ken"]).await;
-    let broker = |token: &str| Nats::new(format!("nats://{token}@{}", nats.addr));
+    let broker = |token: &str| Nats::new(format!("nats://{token}@{}", nats.0.addr));
     let one = serve(Io::new().cluster(broker("to%2Fken"))).await;
     let two = serve(Io::new().cluster(broker("to%2Fken"))).await;
     know_each_other(&[&one, &two]).await;

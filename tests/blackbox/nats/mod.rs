@@ -3,8 +3,6 @@
 mod login;
 mod slow;
 
-use std::net::SocketAddr;
-use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,62 +10,22 @@ use koio::{
     Io,
     cluster::{Nats, ServerEvent},
 };
-use koio_tests::{Client, Running, Transport, serve, until, within};
+use koio_tests::{Client, Running, Transport, serve, until, until_async, within};
 
-use crate::programs::{Program, free_addr, listens};
+use crate::programs::{BrokerProcess, Program};
 
 const NATS: Program = Program("nats-server");
 
 /// It runs until this is dropped.
-struct NatsProcess {
-    child: Child,
-    addr: SocketAddr,
-    options: Vec<String>,
-}
+struct NatsProcess(BrokerProcess);
 
 impl NatsProcess {
     async fn start(options: &[&str]) -> Self {
-        let addr = free_addr();
-        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let nats = Self {
-            child: Self::spawn(addr, &options),
-            addr,
-            options,
-        };
-        listens(&NATS, addr).await;
-        nats
-    }
-
-    fn spawn(addr: SocketAddr, options: &[String]) -> Child {
-        NATS.command()
-            .args(["--addr", &addr.ip().to_string()])
-            .args(["--port", &addr.port().to_string()])
-            .args(options)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nats-server")
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().expect("the server's end");
-        self.child.wait().expect("the server's end");
-    }
-
-    async fn restart(&mut self) {
-        self.child = Self::spawn(self.addr, &self.options);
-        listens(&NATS, self.addr).await;
+        Self(BrokerProcess::start(&NATS, "--addr", options).await)
     }
 
     fn broker(&self) -> Nats {
-        Nats::new(format!("nats://{}", self.addr))
-    }
-}
-
-impl Drop for NatsProcess {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        Nats::new(format!("nats://{}", self.0.addr))
     }
 }
 
@@ -101,16 +59,11 @@ async fn know_each_other(servers: &[&Running]) {
 
 /// Waits until the server finds so many sockets in the cluster.
 async fn until_found(server: &Running, what: &str, enough: impl Fn(usize) -> bool) {
-    let finding = async {
-        loop {
-            let found = server.handle.fetch_sockets().await;
-            if found.is_ok_and(|all| enough(all.len())) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    within(what, finding).await;
+    until_async(what, async || {
+        let found = server.handle.fetch_sockets().await;
+        found.is_ok_and(|all| enough(all.len()))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,16 +160,12 @@ async fn a_server_that_shuts_down_is_waited_for_no_longer() {
     let [one, two] = pair(&nats).await;
     two.handle.shutdown(Duration::from_secs(5)).await;
     two.ended().await.expect("no fault");
-    let without = async {
-        loop {
-            let started = tokio::time::Instant::now();
-            let fetched = one.handle.fetch_sockets().await;
-            if fetched.is_ok() && started.elapsed() < Duration::from_secs(1) {
-                return;
-            }
-        }
-    };
-    within("the server to know", without).await;
+    until_async("the server to know", async || {
+        let started = tokio::time::Instant::now();
+        let fetched = one.handle.fetch_sockets().await;
+        fetched.is_ok() && started.elapsed() < Duration::from_secs(1)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -229,13 +178,13 @@ async fn a_nats_that_crashes_is_a_gap_and_is_found_again() {
     let mut here = Client::connect(one.target(), Transport::WebSocket).await;
     let mut there = Client::connect(two.target(), Transport::WebSocket).await;
     assert_eq!(one.handle.alone_since(), None);
-    nats.kill();
+    nats.0.kill();
     let alone = || [&one, &two].map(|server| server.handle.alone_since().is_some());
     until("both to be alone", || alone() == [true; 2]).await;
     one.handle.broadcast("local", ()).expect("no fault");
     here.expect(r#"42["local"]"#).await;
     assert!(one.handle.counts().cluster_unpublished > 0);
-    nats.restart().await;
+    nats.0.restart().await;
     until("both to be together", || alone() == [false; 2]).await;
     one.handle.broadcast("again", ()).expect("no fault");
     for client in [&mut here, &mut there] {
@@ -250,18 +199,21 @@ async fn a_server_starts_without_nats_only_if_it_may() {
         return;
     }
     let mut nats = NatsProcess::start(&["--user", "koio", "--pass", "right"]).await;
-    let url = |password: &str| format!("nats://koio:{password}@{}", nats.addr);
+    let url = |password: &str| format!("nats://koio:{password}@{}", nats.0.addr);
     let refused = async |broker: Nats| {
         let refused = Io::new().cluster(broker).bind("127.0.0.1:0").await;
         let error = format!("{:#?}", refused.expect_err("no start"));
-        assert!(error.contains(&format!("nats://{}", nats.addr)), "{error}");
+        assert!(
+            error.contains(&format!("nats://{}", nats.0.addr)),
+            "{error}"
+        );
         assert!(!error.contains("secret"), "{error}");
         error
     };
     let wrong = refused(Nats::new(url("secret"))).await;
     assert!(wrong.contains("authorization"), "{wrong}");
     let right = url("right");
-    nats.kill();
+    nats.0.kill();
     let refused = Io::new()
         .cluster(Nats::new(&*right))
         .bind("127.0.0.1:0")
@@ -269,7 +221,7 @@ async fn a_server_starts_without_nats_only_if_it_may() {
     assert!(refused.is_err());
     let alone = serve(Io::new().cluster(Nats::new(&*right).start_alone())).await;
     assert!(alone.handle.alone_since().is_some());
-    nats.restart().await;
+    nats.0.restart().await;
     let together = || alone.handle.alone_since().is_none();
     until("it to be together", together).await;
     let other = serve(Io::new().cluster(Nats::new(right))).await;

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use koio::cluster::{Redis, SubscriptionMode};
+use koio::cluster::SubscriptionMode;
 use koio::recovery::Recovery;
 use koio::{Io, SocketId};
-use koio_tests::{Transport, within};
+use koio_tests::{Transport, until_async};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::client::{Client, recovering};
 use crate::redis::{REDIS, RedisProcess};
@@ -45,7 +43,7 @@ async fn in_redis(
     redis: &RedisProcess,
     sharded: Option<SubscriptionMode>,
 ) -> memory::Memory {
-    let broker = Redis::new(format!("redis://{}", redis.addr));
+    let broker = redis.broker();
     let broker = match sharded {
         Some(mode) => broker.sharded().subscription_mode(mode),
         None => broker,
@@ -87,11 +85,7 @@ async fn emits_to_rooms_that_only_a_client_is_in_that_is_away_come_by_redis_too(
 
 /// The channels of the rooms of `/`, sorted.
 async fn room_channels(redis: &RedisProcess) -> String {
-    let mut stream = TcpStream::connect(redis.addr).await.expect("a Redis");
-    let ask = b"PUBSUB SHARDCHANNELS socket.io#/#*room#\r\nQUIT\r\n";
-    stream.write_all(ask).await.expect("a Redis");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("text");
+    let answer = redis.ask("PUBSUB SHARDCHANNELS socket.io#/#*room#").await;
     let mut names: Vec<_> = answer
         .lines()
         .filter_map(|line| line.strip_prefix("socket.io#/#"))
@@ -109,12 +103,7 @@ async fn a_room_is_subscribed_until_nobody_may_come_back_to_it() {
     let io = Io::new().recovery(Recovery::new(Duration::from_secs(2)));
     let here = in_redis(io, &redis, Some(SubscriptionMode::Dynamic)).await;
     let until = async |what: &str| {
-        within("the channels", async {
-            while room_channels(&redis).await != what {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await;
+        until_async("the channels", async || room_channels(&redis).await == what).await;
     };
     let client = Client::new(&here, Transport::WebSocket).await;
     client.socket(&here).join("a room").expect("no fault");

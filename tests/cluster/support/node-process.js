@@ -1,4 +1,4 @@
-// A server of Node's in a process of its own, which can be killed. Started with `node_process` of servers.js; each message is
+// A server of Node's in a process of its own, which can be killed. Started by `nodeProcess` of processes.js; each message is
 // a call of one method of the server's.
 import { nodeServer } from "./servers.js";
 

@@ -117,8 +117,13 @@ async fn leave(ctx: Context, whom: Whom, room: String) -> Result<()> {
 }
 
 #[on("disconnect sockets", ns = "/control")]
-async fn disconnect_sockets(ctx: Context, whom: Whom) -> Result<()> {
-    whom.emit(&ctx).disconnect_sockets()
+async fn disconnect_sockets(ctx: Context, whom: Whom, close: Option<bool>) -> Result<()> {
+    let sockets = whom.emit(&ctx);
+    if close == Some(true) {
+        sockets.disconnect_all()
+    } else {
+        sockets.disconnect_sockets()
+    }
 }
 
 fn described(sockets: &[RemoteSocket]) -> Result<Vec<Value>> {

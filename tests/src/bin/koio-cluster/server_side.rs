@@ -1,6 +1,7 @@
 //! Events between servers: what a client has this one send, and the handlers that those of Node have in these tests too.
 
-use std::{sync::Mutex, time::Duration};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use koio::cluster::{NodeId, ServerEvent};
 use koio::{Args, Bytes, Context, Error, Handlers, Io, Namespace, Result, State, handlers, on};
@@ -11,6 +12,12 @@ use super::{Whom, missing, names};
 /// What other servers have sent.
 #[derive(Default)]
 struct Heard(Mutex<Vec<Value>>);
+
+impl Heard {
+    fn lock(&self) -> MutexGuard<'_, Vec<Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[on("server emit", ns = "/control")]
 async fn server_emit(ctx: Context, whom: Whom, event: String, value: Value) -> Result<()> {
@@ -51,11 +58,7 @@ async fn server_bytes(ctx: Context, value: Bytes) -> Result<Vec<Value>> {
 /// What this server has heard since the last call.
 #[on("heard", ns = "/control")]
 async fn heard(heard: State<Heard>) -> Vec<Value> {
-    let mut heard = heard
-        .0
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    std::mem::take(&mut *heard)
+    std::mem::take(&mut *heard.lock())
 }
 
 /// The handlers of `/control`.
@@ -71,12 +74,7 @@ async fn hear(event: ServerEvent) -> Result<()> {
         "from": event.from().as_str(),
         "args": args?,
     });
-    let heard = event.state::<Heard>()?;
-    let mut heard = heard
-        .0
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    heard.push(text);
+    event.state::<Heard>()?.lock().push(text);
     Ok(())
 }
 

@@ -1,54 +1,23 @@
 //! Events between servers: `server_side_emit` and the handlers of `on_server_side`, over a broker within the process.
 
-use std::sync::{Arc, Mutex};
+mod handlers;
+mod servers;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use koio::cluster::{self, NodeId, PartialAnswer, ServerEvent};
-use koio::{Bytes, Error, Io, IoHandle, Namespace, Result, args};
+use koio::{Bytes, Error, Io, Namespace, Result, args};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::servers::{failure_of, settle, take_sorted, three, values, waits};
 use crate::memory::Memory as Node;
-
-/// Three servers in one cluster, of which each is made with its number.
-fn three(make: impl Fn(usize) -> Io) -> [Node; 3] {
-    let broker = cluster::Memory::new();
-    [0, 1, 2].map(|number| Node::new(make(number).cluster(broker.clone())))
-}
-
-/// Lets the servers' tasks do what was asked of them.
-async fn settle() {
-    tokio::time::sleep(Duration::from_millis(1)).await;
-}
-
-/// What handlers leave behind for a test to read.
-#[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<String>>>);
-
-impl Heard {
-    fn add(&self, text: impl Into<String>) {
-        self.0.lock().expect("no panic").push(text.into());
-    }
-
-    fn take(&self) -> Vec<String> {
-        let mut heard = std::mem::take(&mut *self.0.lock().expect("no panic"));
-        heard.sort();
-        heard
-    }
-}
-
-fn values<T: Ord>(answers: Vec<(NodeId, Result<T>)>) -> Vec<T> {
-    let mut values: Vec<_> = answers
-        .into_iter()
-        .map(|(_, answer)| answer.expect("an answer"))
-        .collect();
-    values.sort();
-    values
-}
+use crate::record::Record;
 
 #[tokio::test(start_paused = true)]
 async fn every_other_server_hears_the_event_with_its_arguments_and_the_sender_does_not() {
-    let heard = Heard::default();
+    let heard = Record::default();
     let servers = three(|number| {
         let heard = heard.clone();
         Io::new()
@@ -61,7 +30,7 @@ async fn every_other_server_hears_the_event_with_its_arguments_and_the_sender_do
                     let number = event.state::<usize>()?;
                     assert!(!event.wants_answer() && event.len() == 2);
                     assert_eq!((event.name(), event.namespace()), ("hello", "/"));
-                    heard.add(format!("{} {name} {bytes:?} {last:?}", *number));
+                    heard.push(format!("{} {name} {bytes:?} {last:?}", *number));
                     Ok(())
                 }
             })
@@ -74,7 +43,7 @@ async fn every_other_server_hears_the_event_with_its_arguments_and_the_sender_do
     settle().await;
     let bytes = format!("{:?}", Bytes::from(vec![1, 2]));
     let expected = [1, 2].map(|number| format!("{number} ann {bytes} None"));
-    assert_eq!(heard.take(), expected);
+    assert_eq!(take_sorted(&heard), expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,11 +80,11 @@ async fn without_another_server_there_are_no_answers_and_no_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_belongs_to_its_namespace_and_a_pattern_takes_those_of_its_family() {
-    let heard = Heard::default();
+    let heard = Record::default();
     let listens = |name: &'static str| {
         let heard = heard.clone();
         move |event: ServerEvent| {
-            heard.add(format!("{name} {}", event.namespace()));
+            heard.push(format!("{name} {}", event.namespace()));
             assert_eq!(event.here().namespace(), event.namespace());
             assert_eq!(event.io().namespace(), "/");
             async { Ok(()) }
@@ -145,7 +114,7 @@ async fn an_event_belongs_to_its_namespace_and_a_pattern_takes_those_of_its_fami
             .expect("no fault");
         let answers = io.of(namespace).server_side_emit_with_ack::<()>("e", ());
         assert_eq!(answers.await.expect("both").len(), 2);
-        assert_eq!(heard.take(), [expected; 4]);
+        assert_eq!(take_sorted(&heard), [expected; 4]);
     }
     let undeclared = io.of("/nowhere").server_side_emit("e", ());
     assert!(undeclared.expect_err("a typo").is_no_namespace());
@@ -164,16 +133,6 @@ async fn reserved_names_are_refused_and_those_of_clients_are_not() {
     }
     let asked = two.io.server_side_emit_with_ack("disconnect", ());
     assert_eq!(values::<u8>(asked.await.expect("all")), [1, 1]);
-}
-
-/// The error of the only other server that answers.
-async fn failure_of(io: &IoHandle, event: &str, args: impl serde::Serialize) -> Error {
-    let answers = io.server_side_emit_with_ack::<u8>(event, args);
-    let mut answers = answers.await.expect("the other server answers");
-    assert_eq!(answers.len(), 1, "{event}");
-    let error = answers.remove(0).1.expect_err(event);
-    assert!(!error.is_shown(), "{event}: it is between servers");
-    error
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,74 +195,6 @@ async fn what_a_handler_fails_with_is_the_answer_of_its_server() {
     assert_eq!(values::<u8>(answers.await.expect("an answer")), [7]);
     drop(two);
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_behind_a_handler_ends_its_event_alone() {
-    struct PanicsWhenDropped;
-    impl Drop for PanicsWhenDropped {
-        fn drop(&mut self) {
-            panic!("a bug in `drop`");
-        }
-    }
-    let broker = cluster::Memory::new();
-    let two = Io::new()
-        .map_error::<std::num::ParseIntError>(|_| panic!("a bug in `map_error`"))
-        .on_server_side("maps", |_: ServerEvent| async { Ok("x".parse::<u8>()?) })
-        .on_server_side("drops", |_: ServerEvent| async {
-            let _held = PanicsWhenDropped;
-            Ok(())
-        })
-        .on_server_side("drops later", |_: ServerEvent| async {
-            let _held = PanicsWhenDropped;
-            tokio::task::yield_now().await;
-            Ok(())
-        })
-        .on_server_side("q", |_: ServerEvent| async { Ok(7) })
-        .cluster(broker.clone());
-    let _two = Node::new(two);
-    let one = Node::new(Io::new().cluster(broker));
-    for event in ["maps", "drops", "drops later"] {
-        let error = failure_of(&one.io, event, ()).await;
-        assert_eq!(error.code(), "internal", "{event}");
-        let served = one.io.server_side_emit_with_ack("q", ());
-        assert_eq!(values::<u8>(served.await.expect(event)), [7]);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_handler_may_ask_the_server_that_asks_it() {
-    let servers = three(|number| {
-        Io::new()
-            .on_server_side("sum", move |event: ServerEvent| async move {
-                let asked = event
-                    .io()
-                    .server_side_emit_with_ack::<usize>("number", ())
-                    .await?;
-                Ok(values(asked))
-            })
-            .on_server_side("number", move |_: ServerEvent| async move { Ok(number) })
-            .config(|config| config.socket.server_events = 2)
-    });
-    let started = Instant::now();
-    let asked = servers[0].io.server_side_emit_with_ack("sum", ());
-    let sums: Vec<Vec<usize>> = values(asked.await.expect("both"));
-    assert_eq!(sums, [vec![0, 1], vec![0, 2]]);
-    assert!(started.elapsed().is_zero());
-}
-
-/// A handler that answers when it is told to, and never before.
-fn waits(go: &Arc<Notify>) -> impl Fn(ServerEvent) -> Waiting + Send + Sync + 'static {
-    let go = Arc::clone(go);
-    move |_| {
-        let go = Arc::clone(&go);
-        Box::pin(async move {
-            go.notified().await;
-            Ok(5)
-        })
-    }
-}
-
-type Waiting = std::pin::Pin<Box<dyn Future<Output = Result<u8>> + Send>>;
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_does_not_answer_in_time_is_named_and_the_answers_of_the_others_are_kept() {
@@ -380,13 +271,13 @@ async fn handlers_that_never_end_are_bounded_and_the_asker_is_told_both_numbers(
 
 #[tokio::test(start_paused = true)]
 async fn handlers_start_in_order_and_hold_up_no_other_message() {
-    let (heard, go) = (Heard::default(), Arc::new(Notify::new()));
+    let (heard, go) = (Record::default(), Arc::new(Notify::new()));
     let servers = three(|_| {
         let (heard, go) = (heard.clone(), Arc::clone(&go));
         Io::new().on_server_side("n", move |event: ServerEvent| {
             let (heard, go) = (heard.clone(), Arc::clone(&go));
             async move {
-                heard.0.lock().expect("no panic").push(event.get(0)?);
+                heard.push(event.get::<String>(0)?);
                 go.notified().await;
                 Ok(())
             }
@@ -402,7 +293,7 @@ async fn handlers_start_in_order_and_hold_up_no_other_message() {
     one.io.broadcast("news", ()).expect("no fault");
     client.expect(r#"42["news"]"#).await;
     settle().await;
-    assert_eq!(*heard.0.lock().expect("no panic"), numbers);
+    assert_eq!(heard.lines(), numbers);
 }
 
 #[tokio::test(start_paused = true)]
@@ -514,7 +405,11 @@ async fn the_start_refuses_two_handlers_of_an_event_and_reserved_names() {
     ] {
         assert!(refused.contains(part), "{refused}");
     }
-    assert_eq!(refused.matches("server_side.rs:").count(), 4, "{refused}");
+    assert_eq!(
+        refused.matches("server_side/mod.rs:").count(),
+        4,
+        "{refused}"
+    );
     let zero = Io::new().config(|config| config.socket.server_events = 0);
     let zero = zero.try_into_layer().expect_err("no place");
     assert!(zero.to_string().contains("server_events"), "{zero}");
