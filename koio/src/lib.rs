@@ -126,7 +126,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
-//! | `compression` | no | zlib, in Rust, for messages over WebSocket that are sent compressed |
+//! | `compression` | no | `Io::per_message_deflate`: messages over WebSocket are sent compressed |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //! | `redis` | no | `cluster::Redis`, a broker that servers of Node may share |
 //! | `msgpack` | no | `config::Parser::Msgpack`: clients with `socket.io-msgpack-parser` |
@@ -206,6 +206,9 @@ pub mod config {
     pub use crate::server::Config;
     pub use crate::socket::SocketConfig;
     pub use crate::transport::SessionCookie;
+    #[cfg(any(test, feature = "compression"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
+    pub use crate::wire::PerMessageDeflate;
     pub use crate::wire::{PacketLimits, Parser};
 }
 

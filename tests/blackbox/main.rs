@@ -7,6 +7,7 @@ mod arguments;
 mod behind_nginx;
 mod binary;
 mod cluster;
+mod compressed;
 mod connect;
 mod disconnect;
 mod documents;

@@ -14,12 +14,13 @@ use super::{
     commands::{Command, CommandQueue, NotTaken},
     ending::Ending,
     outbox::{NotQueued, Outbox, SendError, SlowCause, Urgency, WriteBudget},
+    session_deflate::SessionDeflate,
     transport::Transport,
     transport_kind::TransportKind,
 };
 use crate::{
     ids::Sid,
-    wire::{Draft, Frame, Message},
+    wire::{Draft, Frame, Message, PerMessageDeflate},
 };
 
 /// A handle to one Engine.IO session: sends to its client, and ends it. Cloning costs a reference count.
@@ -35,6 +36,7 @@ pub(crate) struct SessionShared {
     transport: AtomicU8,
     /// [`SAID`], [`COUNTED`]. Here and not in the session's task, which is at its size.
     connected: AtomicU8,
+    deflate: SessionDeflate,
 }
 
 /// The layer above has said that the client is connected.
@@ -52,6 +54,13 @@ impl SessionShared {
         self.transport.store(kind as u8, Ordering::Relaxed);
         self.commands.set_mailbox(mailbox);
     }
+
+    /// The transport of the session takes compressed messages, if the server makes any.
+    pub(crate) fn compress(&self, config: &EngineConfig) {
+        if let Some(settings) = config.deflate() {
+            self.deflate.set(settings);
+        }
+    }
 }
 
 impl Session {
@@ -67,6 +76,7 @@ impl Session {
             commands: CommandQueue::new(mailbox),
             transport: AtomicU8::new(transport as u8),
             connected: AtomicU8::new(0),
+            deflate: SessionDeflate::default(),
         }))
     }
 
@@ -131,6 +141,18 @@ impl Session {
         Some(is_said)
     }
 
+    /// How messages for the client are compressed, if it takes them so.
+    #[inline]
+    pub(crate) fn deflate(&self) -> Option<PerMessageDeflate> {
+        self.0.deflate.get()
+    }
+
+    /// The form of a frame for this client, if it is another one.
+    #[inline]
+    fn compressed(&self, frame: &Frame) -> Option<Frame> {
+        frame.compressed(self.deflate()?)
+    }
+
     /// Queues a message for the client. Never waits.
     ///
     /// # Errors
@@ -138,27 +160,34 @@ impl Session {
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
         let frame = Frame::message(message);
+        let frame = self.compressed(&frame).unwrap_or(frame);
         let sent = self.0.outbox.give(frame, Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
-    /// Queues a frame that was encoded before, for one or many sessions.
+    /// Queues a frame that was encoded before, for one or many sessions. If it is to be compressed, that is done for each of
+    /// them.
     ///
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
-        let sent = self.0.outbox.push(frame, Urgency::Normal);
+        let sent = match self.compressed(frame) {
+            Some(compressed) => self.0.outbox.give(compressed, Urgency::Normal),
+            None => self.0.outbox.push(frame, Urgency::Normal),
+        };
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// [`send_frame`](Self::send_frame) for a draft, which has one recipient.
     pub(crate) fn send_draft(&self, draft: Draft) -> Result<(), SendError> {
-        let sent = self.0.outbox.append(draft, Urgency::Normal);
+        let sent = self.append(draft, Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// Queues a frame only if it would go out at once; says whether it did.
     pub fn send_volatile(&self, frame: &Frame) -> bool {
+        let compressed = self.compressed(frame);
+        let frame = compressed.as_ref().unwrap_or(frame);
         self.0
             .outbox
             .push_volatile(frame, &mut WriteBudget::up_to(1))
@@ -174,12 +203,23 @@ impl Session {
     /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
     /// mark no event starts, so the client bounds the number. At the second mark the session is cut.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), NotQueued> {
+        let frame = self.compressed(&frame).unwrap_or(frame);
         self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
     }
 
     /// [`reply`](Self::reply) for the answer to an event.
     pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), NotQueued> {
-        self.cut_if_slow(self.0.outbox.append(draft, Urgency::Reply))
+        self.cut_if_slow(self.append(draft, Urgency::Reply))
+    }
+
+    #[inline]
+    fn append(&self, draft: Draft, urgency: Urgency) -> Result<(), NotQueued> {
+        if let Some(settings) = self.deflate()
+            && let Some(compressed) = draft.compressed(settings)
+        {
+            return self.0.outbox.give(compressed, urgency);
+        }
+        self.0.outbox.append(draft, urgency)
     }
 
     /// Ends the session if its queue refused a frame that its client must not miss.

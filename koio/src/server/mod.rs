@@ -3,6 +3,8 @@
 mod accept;
 mod attached;
 mod by_hyper;
+#[cfg(any(test, feature = "compression"))]
+mod compression;
 mod config;
 mod io;
 mod listen;

@@ -122,7 +122,7 @@ impl Io {
     ///
     /// The function gets the head of the request, and an empty map. A header in it replaces koio's of the same name; but
     /// `Set-Cookie` and `Vary` are added, and those that say how the answer is read (`Connection`, `Content-Length`,
-    /// `Content-Type`, `Sec-WebSocket-Accept`, `Transfer-Encoding`, `Upgrade`) stay koio's. It must not block.
+    /// `Content-Type`, `Sec-WebSocket-Accept`, `Sec-WebSocket-Extensions`, `Transfer-Encoding`, `Upgrade`) stay koio's. It must not block.
     ///
     /// ```
     /// use http::HeaderValue;

@@ -37,6 +37,7 @@ pub struct Emit {
     is_fetched: bool,
     local: bool,
     volatile: bool,
+    uncompressed: bool,
     pub(super) timeout: Option<Duration>,
 }
 
@@ -60,6 +61,7 @@ impl Emit {
             is_fetched: false,
             local: false,
             volatile: false,
+            uncompressed: false,
             timeout: None,
         }
     }
@@ -107,6 +109,13 @@ impl Emit {
     /// request waiting. Drops are counted ([`Counts::volatile_dropped`](crate::observe::Counts::volatile_dropped)).
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
+        self
+    }
+
+    /// Whether the event may be compressed, where that is switched on and the client takes it. Default yes. It is no promise:
+    /// a short event is not, nor one that would not become smaller. On the other nodes of a [cluster](crate::Io::cluster) too.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.uncompressed = !compress;
         self
     }
 
@@ -164,7 +173,10 @@ impl Emit {
             Some(SingleSocket::Here(socket)) => socket.namespace(),
             _ => &self.scope.name,
         };
-        let draft = wire::event_draft(namespace, None, event, &args).map_err(not_sent)?;
+        let mut draft = wire::event_draft(namespace, None, event, &args).map_err(not_sent)?;
+        if self.uncompressed {
+            draft.leave_uncompressed();
+        }
         match single {
             Some(SingleSocket::Here(socket)) => {
                 self.deliver(&socket, draft)?;
@@ -243,7 +255,7 @@ impl Emit {
         }
         match self.single() {
             Some(SingleSocket::Here(socket)) => {
-                AckFuture::send(&socket, event, &args, self.ack_time())
+                AckFuture::send(&socket, event, &args, self.uncompressed, self.ack_time())
             }
             Some(SingleSocket::Elsewhere) => {
                 let answers = Arc::new(AckCollector::new());
@@ -309,7 +321,10 @@ impl Emit {
         let name = &self.scope.name;
         // In a family each namespace has ack ids of its own, with which the event is encoded again.
         let ack = self.adapter().next_ack(name);
-        let draft = wire::event_draft(name, Some(ack), event, args).map_err(not_sent)?;
+        let mut draft = wire::event_draft(name, Some(ack), event, args).map_err(not_sent)?;
+        if self.uncompressed {
+            draft.leave_uncompressed();
+        }
         self.core.check_packet(&draft, name)?;
         let packet = draft.into_frame();
         let (guard, recipients) = match &self.only {

@@ -14,6 +14,8 @@ pub(super) const BATCH: usize = 256;
 /// others a batch at a time by a task that yields to all others in between.
 pub(crate) struct Fanout<'a> {
     frame: &'a Frame,
+    /// Its compressed form, made when the first recipient turns up that takes it. `Some(None)`: it is not smaller.
+    compressed: Option<Option<Frame>>,
     budget: WriteBudget,
     unflushed: UnflushedSessions,
 }
@@ -22,6 +24,7 @@ impl<'a> Fanout<'a> {
     pub(crate) fn new(frame: &'a Frame) -> Self {
         Self {
             frame,
+            compressed: None,
             budget: WriteBudget::up_to(BATCH),
             unflushed: UnflushedSessions(Vec::new()),
         }
@@ -30,7 +33,8 @@ impl<'a> Fanout<'a> {
     /// Queues the frame for one of many. A client that has stopped reading is cut as a slow consumer.
     pub(crate) fn send(&mut self, session: &Session) -> Result<(), NotQueued> {
         let outbox = &session.shared().outbox;
-        let sent = session.cut_if_slow(outbox.share(self.frame, &mut self.budget))?;
+        let frame = form(self.frame, &mut self.compressed, session);
+        let sent = session.cut_if_slow(outbox.share(frame, &mut self.budget))?;
         self.note(session, sent);
         Ok(())
     }
@@ -38,7 +42,8 @@ impl<'a> Fanout<'a> {
     /// See [`Session::send_volatile`].
     pub(crate) fn send_volatile(&mut self, session: &Session) -> bool {
         let outbox = &session.shared().outbox;
-        let sent = outbox.push_volatile(self.frame, &mut self.budget);
+        let frame = form(self.frame, &mut self.compressed, session);
+        let sent = outbox.push_volatile(frame, &mut self.budget);
         if let Some(sent) = sent {
             self.note(session, sent);
         }
@@ -61,6 +66,20 @@ impl<'a> Fanout<'a> {
             runtime.spawn(flush(self.unflushed));
         }
     }
+}
+
+/// The form in which a session takes the frame.
+#[inline]
+fn form<'f>(
+    frame: &'f Frame,
+    compressed: &'f mut Option<Option<Frame>>,
+    session: &Session,
+) -> &'f Frame {
+    let Some(settings) = session.deflate() else {
+        return frame;
+    };
+    let compressed = compressed.get_or_insert_with(|| frame.compressed(settings));
+    compressed.as_ref().unwrap_or(frame)
 }
 
 /// Sessions whose queues must be flushed. Dropping it does so, since their tasks were not woken.

@@ -6,8 +6,8 @@ use std::{fmt, net::SocketAddr};
 use http::{
     Extensions, HeaderMap, HeaderName, Request,
     header::{
-        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SET_COOKIE,
-        TRANSFER_ENCODING, UPGRADE, VARY,
+        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+        SET_COOKIE, TRANSFER_ENCODING, UPGRADE, VARY,
     },
     request::Parts,
 };
@@ -40,6 +40,7 @@ fn is_fixed(name: &HeaderName) -> bool {
         CONTENT_LENGTH,
         CONTENT_TYPE,
         SEC_WEBSOCKET_ACCEPT,
+        SEC_WEBSOCKET_EXTENSIONS,
         TRANSFER_ENCODING,
         UPGRADE,
     ]

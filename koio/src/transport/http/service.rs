@@ -28,7 +28,9 @@ use super::{
     request_rules::{RequestRules, with_parts},
     responding::{PendingResponse, Responding},
     response,
-    websocket_upgrade::{WebSocketFor, WebSocketTo, connect, echo_protocol, switching_protocols},
+    websocket_upgrade::{
+        WebSocketFor, WebSocketTo, agree, connect, echo_protocol, switching_protocols,
+    },
 };
 use crate::{
     engine::{Engine, Opening, PeerAddr, Session, TransportKind},
@@ -405,7 +407,7 @@ impl EngineService {
         } else {
             switching_protocols(request)
         };
-        let response = match accepted {
+        let mut response = match accepted {
             Ok(response) => response,
             Err(refusal) => return self.refuse(refusal, from, request),
         };
@@ -416,8 +418,9 @@ impl EngineService {
                 Err(why) => return self.refuse(why.into(), from, request),
             },
         };
+        let agreed = agree(request.headers(), response.headers_mut(), &self.engine);
         let upgrading = hyper::upgrade::on(&mut *request);
-        tokio::spawn(connect(self.engine.clone(), upgrading, session));
+        tokio::spawn(connect(self.engine.clone(), upgrading, agreed, session));
         response
     }
 }

@@ -3,7 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response,
-    header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION},
+    header::{
+        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    },
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::{rt::TokioIo, server::conn::auto};
@@ -15,7 +17,11 @@ use super::{Body, HttpStream, refusal::Refusal, request};
 use crate::{
     engine::{Admission, Engine, Opening, transport::Transport},
     ids::Sid,
-    transport::{AnyStream, tcp::Tcp, websocket::WebSocketTransport},
+    transport::{
+        AnyStream,
+        tcp::{ByteStream, Tcp},
+        websocket::{Agreed, WebSocketTransport, negotiate},
+    },
 };
 
 /// The session that a WebSocket is asked for.
@@ -34,7 +40,12 @@ pub(super) enum WebSocketFor {
 
 /// Waits for the connection behind a 101 and gives it to a session. The task ends then, so nothing of the HTTP request
 /// outlives the upgrade.
-pub(super) async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSocketFor) {
+pub(super) async fn connect(
+    engine: Engine,
+    upgrading: OnUpgrade,
+    agreed: Option<Agreed>,
+    session: WebSocketFor,
+) {
     let connection = match upgrading.await {
         Ok(connection) => connection,
         Err(error) => {
@@ -42,7 +53,7 @@ pub(super) async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSo
             return;
         }
     };
-    let websocket = websocket(connection, &engine);
+    let websocket = websocket(connection, agreed, &engine);
     match session {
         WebSocketFor::New(new) => {
             let (admission, opening) = *new;
@@ -59,8 +70,7 @@ pub(super) async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSo
 
 /// Finds the TCP connection within hyper's, to read and write the socket itself. Emitters can write to a bare TCP
 /// connection without waking the session's task.
-fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
-    let config = engine.config();
+fn websocket(connection: Upgraded, agreed: Option<Agreed>, engine: &Engine) -> Box<dyn Transport> {
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
             let (unread, stream) = parts.io.into_inner().into_parts();
@@ -70,7 +80,7 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
             match stream {
                 AnyStream::Tcp(tcp) => Ok((tcp, unread)),
                 AnyStream::Other(stream) => {
-                    return Box::new(WebSocketTransport::new(stream, &unread, config));
+                    return over(stream, &unread, agreed, engine);
                 }
             }
         }
@@ -83,14 +93,34 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
         },
     };
     match taken {
-        Ok((tcp, unread)) => Box::new(WebSocketTransport::new(tcp, &unread, config)),
+        Ok((tcp, unread)) => over(tcp, &unread, agreed, engine),
         // TLS, or another stream type.
-        Err(connection) => Box::new(WebSocketTransport::new(
-            TokioIo::new(connection),
-            &Bytes::new(),
-            config,
-        )),
+        Err(connection) => over(TokioIo::new(connection), &Bytes::new(), agreed, engine),
     }
+}
+
+fn over<S: ByteStream + 'static>(
+    stream: S,
+    unread: &Bytes,
+    agreed: Option<Agreed>,
+    engine: &Engine,
+) -> Box<dyn Transport> {
+    let websocket = WebSocketTransport::new(stream, unread, engine.config());
+    Box::new(websocket.agreed(agreed))
+}
+
+/// Agrees on an extension, and says so in the response to the handshake.
+pub(super) fn agree(
+    request: &HeaderMap,
+    response: &mut HeaderMap,
+    engine: &Engine,
+) -> Option<Agreed> {
+    let settings = engine.config().deflate()?;
+    let lines = request.get_all(SEC_WEBSOCKET_EXTENSIONS).into_iter();
+    let agreed = negotiate(lines.map(HeaderValue::as_bytes), settings.window())?;
+    let answer = HeaderValue::from_str(&agreed.answer()).ok()?;
+    response.insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+    Some(agreed)
 }
 
 /// The response to the handshake of a WebSocket (RFC 6455 section 4.2).

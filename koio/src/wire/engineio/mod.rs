@@ -1,5 +1,6 @@
 //! Engine.IO packets: read from text and from polling payloads, written as WebSocket frames.
 
+mod compressed;
 mod control;
 mod draft;
 mod frame;
@@ -7,6 +8,7 @@ mod open_place;
 mod packet;
 pub mod payload;
 
+pub(crate) use compressed::FrameForms;
 pub(crate) use draft::Draft;
 pub(super) use draft::{PacketBuffer, TEXT_START};
 pub use frame::{Frame, Part, Parts};
