@@ -242,7 +242,8 @@ pub mod emit {
 }
 
 pub mod listeners {
-    //! What is added to one socket while it is connected, by [`Socket::on`](crate::Socket::on) and its siblings.
+    //! What is added while the server runs: to one socket by [`Socket::on`](crate::Socket::on) and its siblings, to a namespace by
+    //! those of [`IoHandle::on`](crate::IoHandle::on).
 
     pub use crate::socket::{ListenerId, OutgoingEvent};
 }
