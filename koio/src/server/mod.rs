@@ -3,6 +3,7 @@
 mod accept;
 mod attached;
 mod by_hyper;
+mod client_files;
 mod config;
 mod io;
 mod listen;

@@ -3,6 +3,7 @@
 
 mod answer_body;
 mod body;
+mod client_files;
 mod connection;
 pub(super) mod forwarded;
 mod handshake_rate;
@@ -22,6 +23,7 @@ mod timeouts;
 mod websocket_upgrade;
 
 pub use body::Body;
+pub use client_files::ClientFiles;
 pub(crate) use connection::{HttpConnection, MAX_HEAD, ServedRequest};
 pub(crate) use handshake_rate::HandshakeRate;
 pub use origin::{BadOrigin, Origins};

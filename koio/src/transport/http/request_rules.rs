@@ -12,7 +12,10 @@ use http::{
     request::Parts,
 };
 
-use super::{Origins, TrustedProxies, origin::OriginVerdict, session_cookie::SessionCookie};
+use super::{
+    Origins, TrustedProxies, client_files::ServedFiles, origin::OriginVerdict,
+    session_cookie::SessionCookie,
+};
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
 type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
@@ -29,6 +32,7 @@ pub(crate) struct RequestRules {
     /// The address of the peer, inside another server.
     pub(crate) peer: Option<Box<PeerOf>>,
     pub(crate) initial_headers: Option<Box<InitialHeaders>>,
+    pub(crate) client_files: Option<ServedFiles>,
     /// Each copies the extension of one type.
     kept_extensions: Vec<fn(&Extensions, &mut Extensions)>,
 }
