@@ -126,6 +126,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
+//! | `compression` | no | zlib, in Rust, for messages over WebSocket that are sent compressed |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //! | `redis` | no | `cluster::Redis`, a broker that servers of Node may share |
 //! | `msgpack` | no | `config::Parser::Msgpack`: clients with `socket.io-msgpack-parser` |

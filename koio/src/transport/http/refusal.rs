@@ -13,7 +13,7 @@ use http::{
     },
 };
 
-use super::{host::host_of, origin::Origins, proxies::ForwardedRequest};
+use super::{Rejection, host::host_of, origin::Origins, proxies::ForwardedRequest};
 use crate::{
     engine::{LimitReached, NotOpened, TransportKind},
     ids::Sid,
@@ -209,16 +209,43 @@ impl<'a> RefusedRequest<'a> {
             refusal,
             request: self,
         };
+        self.tell(
+            (refusal.cause(), refusal.status(), &refusal.message()),
+            upgrade,
+            &hint,
+            observers,
+        );
+    }
+
+    /// Tells the observers that the program has refused it.
+    pub(super) fn notify_rejected(
+        &self,
+        rejection: &Rejection,
+        upgrade: bool,
+        observers: &Observers,
+    ) {
+        let (status, message) = (rejection.status_code(), shortened(rejection.message()));
+        let refusal = ("allow_request", status, message);
+        self.tell(refusal, upgrade, &rejection.hint_text(), observers);
+    }
+
+    fn tell(
+        &self,
+        (cause, status, message): (&str, StatusCode, &str),
+        upgrade: bool,
+        hint: &dyn fmt::Display,
+        observers: &Observers,
+    ) {
         observers.notify(&Observation::RequestRefused {
-            cause: refusal.cause(),
-            status: refusal.status().as_u16(),
+            cause,
+            status: status.as_u16(),
             method: self.method.as_str(),
             path: shortened(self.uri.path()),
             origin: self.header(ORIGIN),
             host: self.host(),
             peer: self.peer,
             upgrade,
-            message: &refusal.message(),
+            message,
             hint: format_args!("{hint}"),
         });
     }

@@ -6,7 +6,7 @@ use http::{
     header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION},
 };
 
-use super::{Body, refusal::Refusal};
+use super::{Body, Rejection, refusal::Refusal};
 use crate::transport::polling::PollResponse;
 
 /// The body of the response to a POST whose packets were received.
@@ -107,6 +107,26 @@ pub(crate) fn refused_upgrade(refusal: Refusal) -> Response<Body> {
         response
             .headers_mut()
             .insert(SEC_WEBSOCKET_VERSION, version);
+    }
+    response
+}
+
+/// Refuses a handshake by the program's word: as JSON, or as the text alone over WebSocket.
+pub(super) fn rejected(rejection: &Rejection, is_websocket: bool) -> Response<Body> {
+    let (status, message) = (rejection.status_code(), rejection.message());
+    let mut response = if is_websocket {
+        text(status, message.to_owned())
+    } else {
+        // Escaped: the text is the program's.
+        let message = serde_json::Value::from(message);
+        let body = match rejection.code() {
+            Some(code) => format!(r#"{{"code":{code},"message":{message}}}"#),
+            None => format!(r#"{{"message":{message}}}"#),
+        };
+        respond(status, "application/json", body)
+    };
+    if is_websocket {
+        close(&mut response);
     }
     response
 }

@@ -11,9 +11,7 @@ use std::{
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{
-        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, SET_COOKIE,
-    },
+    header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION},
 };
 use tracing::debug;
 
@@ -28,16 +26,14 @@ use super::{
     request_rules::{RequestRules, with_parts},
     responding::{PendingResponse, Responding},
     response,
-    websocket_upgrade::{WebSocketFor, WebSocketTo, connect, echo_protocol, switching_protocols},
 };
 use crate::{
-    engine::{Engine, Opening, PeerAddr, Session, TransportKind},
+    engine::{Engine, PeerAddr, Session, TransportKind},
     ids::Sid,
     transport::{
         lazy_timer::LazyTimer,
-        polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
+        polling::{AnsweredPoll, PendingPoll, PostRequest},
     },
-    wire::payload,
 };
 
 /// Serves Engine.IO under one path: a tower service that answers 404 to everything else.
@@ -53,11 +49,11 @@ pub struct EngineService {
 
 /// Who asks, and for what.
 #[derive(Clone, Copy)]
-struct RequestFrom<'a> {
-    upgrade: RequestUpgrade,
+pub(super) struct RequestFrom<'a> {
+    pub(super) upgrade: RequestUpgrade,
     /// The client's address, as far as it is known.
-    client: Option<SocketAddr>,
-    forwarded: &'a ForwardedRequest,
+    pub(super) client: Option<SocketAddr>,
+    pub(super) forwarded: &'a ForwardedRequest,
 }
 
 impl EngineService {
@@ -183,7 +179,6 @@ impl EngineService {
             client: forwarded.client.or(peer),
             forwarded: &forwarded,
         };
-        let client = from.client;
         let origins = &self.rules.origins;
         let mut verdict = origins.judge(request.uri(), request.headers(), &forwarded);
         if verdict == OriginVerdict::Foreign && self.rules.origin_predicate.is_some() {
@@ -226,18 +221,7 @@ impl EngineService {
             Ok(intent)
         });
         let response = match intent {
-            Ok(RequestIntent::Open(transport)) => {
-                let opening = self.opening(&request, client, transport);
-                let mut response = match transport {
-                    TransportKind::Polling => self.open_polling(&request, from, opening),
-                    _ => {
-                        let to = WebSocketTo::New(opening);
-                        self.open_websocket(&mut request, from, to)
-                    }
-                };
-                self.add_initial_headers(&mut request, &mut response);
-                PendingResponse::Done(response)
-            }
+            Ok(RequestIntent::Open(transport)) => self.open(request, from, transport),
             Ok(RequestIntent::Session(sid, _)) => self.session(sid, from, request, connection),
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
@@ -255,7 +239,7 @@ impl EngineService {
         )
     }
 
-    fn refuse<B>(
+    pub(super) fn refuse<B>(
         &self,
         refusal: Refusal,
         from: RequestFrom<'_>,
@@ -301,53 +285,6 @@ impl EngineService {
         with_parts(request, |parts| self.rules.peer_of(parts))
     }
 
-    fn opening<B>(
-        &self,
-        request: &Request<B>,
-        client: Option<SocketAddr>,
-        transport: TransportKind,
-    ) -> Opening {
-        let opening = Opening::new(request.headers(), request.uri(), client, transport);
-        opening.with_extensions(self.rules.kept(request.extensions()))
-    }
-
-    fn open_polling<B>(
-        &self,
-        request: &Request<B>,
-        from: RequestFrom<'_>,
-        opening: Opening,
-    ) -> Response<Body> {
-        let transport = Box::<PollingTransport>::default();
-        let opened = self.engine.admit(&opening).and_then(|admission| {
-            let sid = admission.sid();
-            let handshake = self.engine.open_admitted(admission, opening, transport)?;
-            Ok((sid, handshake))
-        });
-        let (sid, handshake) = match opened {
-            Ok(opened) => opened,
-            Err(why) => return self.refuse(why.into(), from, request),
-        };
-        let mut response: Response<Body> =
-            PollResponse::Payload(payload::encode([handshake])).into();
-        let cookie = self.rules.cookie.as_ref();
-        if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&sid)) {
-            response.headers_mut().append(SET_COOKIE, cookie);
-        }
-        response
-    }
-
-    /// Adds the program's headers to the answer to a handshake, if it is no refusal.
-    fn add_initial_headers<B>(&self, request: &mut Request<B>, response: &mut Response<Body>) {
-        let status = response.status();
-        let is_accepted = status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
-        if is_accepted && self.rules.adds_headers() {
-            let headers = response.headers_mut();
-            with_parts(request, |parts| {
-                self.rules.add_initial_headers(parts, headers)
-            });
-        }
-    }
-
     fn session<B>(
         &self,
         sid: Sid,
@@ -367,8 +304,7 @@ impl EngineService {
             return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
         if from.upgrade.is_websocket() {
-            let to = WebSocketTo::Existing(sid);
-            let response = self.open_websocket(&mut request, from, to);
+            let response = self.upgrade(&mut request, from, sid);
             return PendingResponse::Done(response);
         }
         let transport = session.transport();
@@ -408,36 +344,6 @@ impl EngineService {
     ) -> Result<(PendingPoll, AnsweredPoll), Refusal> {
         let in_order = connection.is_some_and(|connection| connection.is_answering(&session));
         PendingPoll::poll(session, self.engine.observers(), in_order)
-    }
-
-    /// Answers 101, or 200 on a stream of HTTP/2, and spawns [`connect`] to wait for the upgraded connection.
-    fn open_websocket<B>(
-        &self,
-        request: &mut Request<B>,
-        from: RequestFrom<'_>,
-        to: WebSocketTo,
-    ) -> Response<Body> {
-        let accepted = if from.upgrade == RequestUpgrade::WebSocketStream {
-            let mut response = Response::new(Body::empty());
-            echo_protocol(request.headers(), response.headers_mut());
-            Ok(response)
-        } else {
-            switching_protocols(request)
-        };
-        let response = match accepted {
-            Ok(response) => response,
-            Err(refusal) => return self.refuse(refusal, from, request),
-        };
-        let session = match to {
-            WebSocketTo::Existing(sid) => WebSocketFor::Existing(sid),
-            WebSocketTo::New(opening) => match self.engine.admit(&opening) {
-                Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
-                Err(why) => return self.refuse(why.into(), from, request),
-            },
-        };
-        let upgrading = hyper::upgrade::on(&mut *request);
-        tokio::spawn(connect(self.engine.clone(), upgrading, session));
-        response
     }
 }
 

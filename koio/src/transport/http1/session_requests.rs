@@ -121,8 +121,8 @@ impl SessionRequests {
         let config = self.service.engine.config();
         let intent = request::judge(method, query, upgrade, config).ok()?;
         match intent {
-            // The program's own headers are hyper's way alone.
-            RequestIntent::Open(_) if rules.adds_headers() => None,
+            // What the program has a say in is hyper's way alone.
+            RequestIntent::Open(_) if rules.concern_handshakes() => None,
             RequestIntent::Open(transport) => {
                 let client = forwarded.client.or(Some(self.peer));
                 let mut handshakes = self.handshakes;

@@ -1,7 +1,7 @@
 //! The server that the tests with the official client talk to. koio says where it listens.
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
-//! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes),
+//! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes), `--allow-request` (1: refuses who asks for it),
 //! `--msgpack` (1: that is the parser). With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of the browser client, it serves
 //! that and pages with it. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
 //! writes to that folder as `cert.pem`.
@@ -12,6 +12,7 @@ mod gates;
 mod life;
 mod listeners;
 mod recovery;
+mod requests;
 mod rooms;
 mod sequences;
 
@@ -125,6 +126,7 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
                 io
             }
             "--allow-port" => io.allow_origin(format!("http://127.0.0.1:{value}")),
+            "--allow-request" => io.allow_request(requests::refuse_who_asks_for_it),
             "--ping-interval" => io.ping_interval(time),
             "--ping-timeout" => io.ping_timeout(time),
             "--connect-timeout" => io.connect_timeout(time),
