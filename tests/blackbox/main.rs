@@ -6,6 +6,7 @@ mod added;
 mod arguments;
 mod behind_nginx;
 mod binary;
+mod client_files;
 mod cluster;
 mod connect;
 mod disconnect;

@@ -12,8 +12,8 @@ mod websocket;
 
 pub(crate) use self::http::{AllowRequest, RequestRules};
 pub use self::http::{
-    BadCookie, BadOrigin, BadProxy, Body, EngineService, OpeningRequest, Origins, Rejection,
-    Responding, SessionCookie, TrustedProxies,
+    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, EngineService, OpeningRequest, Origins,
+    Rejection, Responding, SessionCookie, TrustedProxies,
 };
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;

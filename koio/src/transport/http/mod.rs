@@ -4,6 +4,7 @@
 mod allow_request;
 mod answer_body;
 mod body;
+mod client_files;
 mod connection;
 pub(super) mod forwarded;
 mod handshake_rate;
@@ -26,6 +27,7 @@ mod websocket_upgrade;
 
 pub(crate) use allow_request::AllowRequest;
 pub use body::Body;
+pub use client_files::ClientFiles;
 pub(crate) use connection::{HttpConnection, MAX_HEAD, ServedRequest};
 pub(crate) use handshake_rate::HandshakeRate;
 pub use opening_request::{OpeningRequest, Rejection};

@@ -293,6 +293,10 @@ impl fmt::Display for RefusalHint<'_> {
                     "`transport={}` is neither polling nor websocket",
                     shortened(&given).escape_debug()
                 ),
+                None if is_script(request.uri.path()) => f.write_str(
+                    "the files of the browser client are not served here. To serve them: \
+                     `.serve_client(\"node_modules/socket.io/client-dist\")`",
+                ),
                 None => write!(
                     f,
                     "the query names no transport. Is this a Socket.IO client? It begins with {FIRST_REQUEST}"
@@ -399,6 +403,12 @@ impl fmt::Display for RefusalHint<'_> {
             ),
         }
     }
+}
+
+/// Whether a path is that of a file of the browser client, or of its like: no session is asked for so.
+pub(super) fn is_script(path: &str) -> bool {
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending);
+    matches!(ending, Some("js" | "mjs" | "map"))
 }
 
 impl RefusalHint<'_> {

@@ -13,8 +13,8 @@ use http::{
 };
 
 use super::{
-    Origins, TrustedProxies, allow_request::AllowRequest, origin::OriginVerdict,
-    session_cookie::SessionCookie,
+    Origins, TrustedProxies, allow_request::AllowRequest, client_files::ServedFiles,
+    origin::OriginVerdict, session_cookie::SessionCookie,
 };
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
@@ -32,6 +32,7 @@ pub(crate) struct RequestRules {
     /// The address of the peer, inside another server.
     pub(crate) peer: Option<Box<PeerOf>>,
     pub(crate) initial_headers: Option<Box<InitialHeaders>>,
+    pub(crate) client_files: Option<ServedFiles>,
     /// Decides about each handshake that koio itself lets in.
     pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.

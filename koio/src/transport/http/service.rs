@@ -107,12 +107,14 @@ impl EngineService {
         }
     }
 
-    /// The query of a request target, if its path is the engine's.
+    /// The query of a request target, if its path is the engine's, and of no file.
     pub(crate) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         let rest = target.strip_prefix(self.path.as_bytes())?;
         let path = rest.iter().position(|byte| *byte == b'?')?;
         let (path, query) = rest.split_at_checked(path)?;
-        (path.is_empty() || path.starts_with(b"/")).then_some(query.get(1..)?)
+        let may_be_file = path.len() > 1 && self.rules.client_files.is_some();
+        let is_mine = path.is_empty() || (path.starts_with(b"/") && !may_be_file);
+        is_mine.then_some(query.get(1..)?)
     }
 
     /// Answers one request. A poll is answered when its session has packets to send.
@@ -183,14 +185,20 @@ impl EngineService {
             let let_in = with_parts(&mut request, |parts| self.rules.lets_in(parts));
             verdict = let_in.unwrap_or(verdict);
         }
+        let file = self.client_file(&request);
         let allow_origin = match verdict {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
+            // It is no secret, and no page but those that are let in can read it.
+            OriginVerdict::Foreign if file.is_some() => None,
             OriginVerdict::Foreign => {
                 let refused = self.refuse(Refusal::Forbidden, from, &request);
                 return (PendingResponse::Done(refused), None);
             }
         };
+        if let Some(file) = file {
+            return (PendingResponse::Done(file), allow_origin);
+        }
         if allow_origin.is_some()
             && request.method() == Method::OPTIONS
             && request
@@ -218,6 +226,17 @@ impl EngineService {
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
         (response, allow_origin)
+    }
+
+    /// The answer to a request for a file of the browser client.
+    fn client_file<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let files = self.rules.client_files.as_ref()?;
+        let below = request.uri().path().strip_prefix(&*self.path)?;
+        files.answer(
+            request.method(),
+            below.strip_prefix('/')?,
+            request.headers(),
+        )
     }
 
     pub(super) fn refuse<B>(
