@@ -1,7 +1,7 @@
 //! The server that the tests with the official client talk to. koio says where it listens.
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
-//! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes), `--allow-request` (1: refuses who asks for it),
+//! `--recovery` (milliseconds), `--max-payload`, `--max-queue`, `--http-compression` (bytes), `--allow-request` (1: refuses who asks for it),
 //! `--msgpack` (1: that is the parser). With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of the browser client, it serves
 //! that and pages with it. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
 //! writes to that folder as `cert.pem`.
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use koio::config::Parser;
+use koio::config::{HttpCompression, Parser};
 use koio::recovery::Recovery;
 use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
@@ -130,6 +130,7 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--ping-interval" => io.ping_interval(time),
             "--ping-timeout" => io.ping_timeout(time),
             "--connect-timeout" => io.connect_timeout(time),
+            "--http-compression" => io.http_compression(HttpCompression::new().threshold(bytes)),
             "--recovery" => io.recovery(Recovery::new(time)),
             "--max-payload" => io.max_payload(bytes),
             "--msgpack" if value == 1 => io.parser(Parser::Msgpack),
