@@ -147,6 +147,7 @@ mod close_reason;
 pub mod engine;
 mod fast_path;
 pub mod ids;
+pub mod js;
 pub mod observe;
 mod router;
 pub mod server;

@@ -12,6 +12,7 @@ mod connect;
 mod disconnect;
 mod documents;
 mod emit;
+mod event_source;
 mod handlers;
 mod heartbeat;
 mod hosts;

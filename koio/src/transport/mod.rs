@@ -1,6 +1,7 @@
-//! Long-polling and WebSocket: the transports of a session, and the HTTP requests that begin them.
+//! Long-polling, WebSocket and EventSource: the transports of a session, and the HTTP requests that begin them.
 
 mod any_stream;
+mod event_source;
 mod http;
 mod http1;
 mod lazy_timer;

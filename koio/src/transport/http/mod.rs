@@ -24,6 +24,7 @@ pub(super) mod response;
 mod service;
 mod session_cookie;
 mod stream;
+mod stream_requests;
 mod timeouts;
 mod websocket_upgrade;
 

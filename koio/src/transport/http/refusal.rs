@@ -290,7 +290,7 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::TransportUnknown => match request.parameter("transport") {
                 Some(given) => write!(
                     f,
-                    "`transport={}` is neither polling nor websocket",
+                    "`transport={}` is none of koio's",
                     shortened(&given).escape_debug()
                 ),
                 None if is_script(request.uri.path()) => f.write_str(
@@ -304,7 +304,11 @@ impl fmt::Display for RefusalHint<'_> {
             },
             Refusal::TransportOff(kind) => write!(
                 f,
-                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{kind} = true)`"
+                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{} = true)`",
+                match kind {
+                    TransportKind::EventSource => "event_source",
+                    kind => kind.as_str(),
+                }
             ),
             Refusal::SessionUnknown(Some(sid)) => write!(
                 f,

@@ -28,7 +28,8 @@ use koio::{Io, Namespace, handlers};
 
 #[tokio::main]
 async fn main() -> koio::Result<()> {
-    let (io, port) = with_flags(Io::new(), std::env::args().skip(1));
+    let io = Io::new().config(|config| config.engine.event_source = true);
+    let (io, port) = with_flags(io, std::env::args().skip(1));
     let io = io
         .state(events::Typed::default())
         .state(life::Online::default())
