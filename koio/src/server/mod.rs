@@ -1,11 +1,15 @@
 //! Putting a server together, and letting it listen, alone or inside another server.
 
 mod accept;
+mod allow_request;
 mod attached;
 mod by_hyper;
+mod client_files;
 #[cfg(any(test, feature = "compression"))]
 mod compression;
 mod config;
+#[cfg(feature = "compression")]
+mod http_compression;
 mod io;
 mod listen;
 mod listener;
@@ -20,6 +24,7 @@ mod tls;
 mod tls_listener;
 
 pub use crate::socket::Drained;
+pub use crate::transport::{OpeningRequest, Rejection};
 #[cfg(feature = "testing")]
 pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;

@@ -12,7 +12,10 @@ use std::{
 
 use http::{HeaderValue, Response};
 
-use super::{Body, answer_body::AnswerBody, connection::HttpConnection, origin, response};
+use super::{
+    Body, answer_body::AnswerBody, compression::AnswerCoding, connection::HttpConnection, origin,
+    response,
+};
 use crate::{
     engine::Engine,
     time::now,
@@ -42,13 +45,20 @@ pub(super) enum PendingResponse {
     Poll {
         poll: PendingPoll,
         answered: Option<AnsweredPoll>,
+        /// How the answer may be compressed.
+        coding: Option<AnswerCoding>,
         engine: Engine,
         look: LazyTimer,
     },
     Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+    /// A handshake that the program decides about.
+    Opening {
+        opening: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,
+        look: LazyTimer,
+    },
 }
 
-/// Ready when the client has hung up behind a poll that waits.
+/// Ready when the client has hung up behind a request that waits.
 fn poll_hang_up(
     connection: &HttpConnection,
     look: &mut LazyTimer,
@@ -63,6 +73,14 @@ fn poll_hang_up(
     Poll::Pending
 }
 
+impl Responding {
+    /// The client has gone.
+    fn give_up(&mut self) -> Response<Body> {
+        self.response = PendingResponse::Done(Response::default());
+        Response::from(PollResponse::Refused)
+    }
+}
+
 impl Future for Responding {
     type Output = Response<Body>;
 
@@ -73,6 +91,7 @@ impl Future for Responding {
             PendingResponse::Poll {
                 poll,
                 answered,
+                coding,
                 engine,
                 look,
             } => {
@@ -84,13 +103,12 @@ impl Future for Responding {
                         };
                         ready!(poll_hang_up(connection, look, cx));
                         // Dropping the poll ends the session.
-                        let gone = Response::from(PollResponse::Refused);
-                        this.response = PendingResponse::Done(Response::default());
-                        return Poll::Ready(gone);
+                        return Poll::Ready(this.give_up());
                     }
                 };
                 let answered = answered.take().filter(|_| response.may_not_be_lost());
-                match (response, answered) {
+                let (response, coding) = AnswerCoding::apply(*coding, response);
+                let mut response = match (response, answered) {
                     (PollResponse::Payload(payload), Some(poll)) => {
                         let observers = engine.observers().clone();
                         let timeout = engine.config().write_timeout;
@@ -99,9 +117,24 @@ impl Future for Responding {
                         response::payload(Body::answer(body))
                     }
                     (response, _) => response.into(),
+                };
+                if let Some(coding) = coding {
+                    coding.tell(response.headers_mut());
                 }
+                response
             }
             PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
+            PendingResponse::Opening { opening, look } => match opening.as_mut().poll(cx) {
+                Poll::Ready(response) => response,
+                Poll::Pending => {
+                    let Some(connection) = &this.connection else {
+                        return Poll::Pending;
+                    };
+                    ready!(poll_hang_up(connection, look, cx));
+                    // Dropping the future drops the program's, and gives the session's place back.
+                    return Poll::Ready(this.give_up());
+                }
+            },
         };
         if let Some(origin) = this.allow_origin.take() {
             origin::allow_in(response.headers_mut(), origin);

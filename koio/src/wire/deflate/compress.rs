@@ -7,7 +7,7 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 use super::{MAX_KEPT, PerMessageDeflate, TAIL};
 
 thread_local! {
-    static COMPRESSOR: Cell<Option<Box<Compressor>>> = const { Cell::new(None) };
+    static COMPRESSOR: Cell<Option<Box<MessageCompressor>>> = const { Cell::new(None) };
     #[cfg(test)]
     static COMPRESSED: Cell<usize> = const { Cell::new(0) };
 }
@@ -19,14 +19,14 @@ pub(crate) fn compressed_by_this_thread() -> usize {
 }
 
 /// The compressor of a thread.
-struct Compressor {
+struct MessageCompressor {
     zlib: Compress,
     /// The level and the window of `zlib`.
     strength: (u8, u8),
     output: Vec<u8>,
 }
 
-impl Compressor {
+impl MessageCompressor {
     fn new(strength: (u8, u8)) -> Self {
         let (level, window_bits) = strength;
         // Checked at the start: this is beyond doubt, since zlib panics.
@@ -74,7 +74,7 @@ pub(crate) fn compress<T>(
     let kept = COMPRESSOR.try_with(Cell::take).ok().flatten();
     let mut compressor = kept
         .filter(|kept| kept.strength == strength)
-        .unwrap_or_else(|| Box::new(Compressor::new(strength)));
+        .unwrap_or_else(|| Box::new(MessageCompressor::new(strength)));
     let taken = compressor.run(message).then(|| take(&compressor.output));
     if compressor.output.capacity() > MAX_KEPT {
         compressor.output = Vec::new();

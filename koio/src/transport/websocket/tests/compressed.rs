@@ -105,7 +105,7 @@ fn payload(len: usize, noise: u8) -> Vec<u8> {
     let mut payload = vec![b'4'];
     while payload.len() < len {
         payload.extend(b"{\"name\":\"");
-        payload.extend((0..noise).map(|_| random.u8(b'a'..b'z')));
+        payload.extend((0..noise).map(|_| random.u8(b'a'..=b'z')));
     }
     payload.truncate(len);
     payload
