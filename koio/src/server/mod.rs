@@ -8,6 +8,7 @@ mod io;
 mod listen;
 mod listener;
 mod no_delay;
+mod once_by;
 mod requests;
 mod service;
 mod signal;

@@ -57,5 +57,10 @@ pub(crate) fn route(route: &Route, socket: &Socket) -> Result<()> {
             "{meta} says `concurrency = {events}`, which is decided at the start: the event table's counts"
         ));
     }
+    if let Some(once_by) = &route.once_by {
+        problems.add(format!(
+            "{meta} is handled once by {once_by}, which is decided at the start: the event table's counts"
+        ));
+    }
     problems.into_result()
 }

@@ -2,7 +2,8 @@
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
 //! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes),
-//! `--msgpack` (1: that is the parser). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
+//! `--recovery-without-middleware` (milliseconds), `--msgpack` (1: that is the parser); and, with any number, `--elsewhere` (another
+//! path), `--only-websocket`, `--only-polling`, `--cookie`, `--initial-headers`. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
 //! writes to that folder as `cert.pem`.
 
 mod acks;
@@ -10,6 +11,7 @@ mod events;
 mod gates;
 mod life;
 mod listeners;
+mod orders;
 mod recovery;
 mod rooms;
 mod sequences;
@@ -18,6 +20,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use koio::config::Parser;
 use koio::recovery::Recovery;
@@ -31,7 +34,9 @@ async fn main() -> koio::Result<()> {
         .state(events::Typed::default())
         .state(life::Online::default())
         .state(life::Ready::default())
+        .state(orders::Handled::default())
         .state(sequences::Seen::default())
+        .observe(life::Created)
         .wrap(life::watched)
         .handlers(handlers![
             everywhere(),
@@ -108,6 +113,7 @@ fn everywhere() -> koio::Handlers {
         rooms::all(),
         life::all(),
         listeners::all(),
+        orders::all(),
     ]
 }
 
@@ -129,6 +135,14 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--ping-interval" => io.ping_interval(time),
             "--ping-timeout" => io.ping_timeout(time),
             "--connect-timeout" => io.connect_timeout(time),
+            "--recovery-without-middleware" => io.recovery(Recovery::new(time).skip_middleware()),
+            "--elsewhere" => io.path("/elsewhere/live"),
+            "--only-websocket" => io.config(|config| config.engine.polling = false),
+            "--only-polling" => io.config(|config| config.engine.websocket = false),
+            "--cookie" => io.cookie("koio-node"),
+            "--initial-headers" => io.initial_headers(|_, headers| {
+                headers.insert("x-served-by", HeaderValue::from_static("the fixture"));
+            }),
             "--recovery" => io.recovery(Recovery::new(time)),
             "--max-payload" => io.max_payload(bytes),
             "--msgpack" if value == 1 => io.parser(Parser::Msgpack),
