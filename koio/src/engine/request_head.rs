@@ -115,14 +115,20 @@ impl RequestHead {
         }
     }
 
-    /// Keeps what the server around koio has put beside the request.
-    pub(super) fn set_extensions(&mut self, extensions: Extensions) {
-        if !extensions.is_empty() {
-            let parsed = ParsedHead {
-                extensions,
-                ..ParsedHead::default()
-            };
-            self.parsed = OnceLock::from(Box::new(parsed));
+    /// Keeps what the server around koio, or the program, has put beside the request.
+    pub(super) fn add_extensions(&mut self, extensions: Extensions) {
+        if extensions.is_empty() {
+            return;
+        }
+        match self.parsed.get_mut() {
+            Some(parsed) => parsed.extensions.extend(extensions),
+            None => {
+                let parsed = ParsedHead {
+                    extensions,
+                    ..ParsedHead::default()
+                };
+                self.parsed = OnceLock::from(Box::new(parsed));
+            }
         }
     }
 
@@ -192,7 +198,7 @@ impl Clone for RequestHead {
             parsed: OnceLock::new(),
         };
         if let Some(parsed) = self.parsed.get() {
-            head.set_extensions(parsed.extensions.clone());
+            head.add_extensions(parsed.extensions.clone());
         }
         head
     }
@@ -272,11 +278,11 @@ mod tests {
     fn extensions_survive_what_is_parsed_beside_them_and_a_clone() {
         let mut head = RequestHead::new(&Uri::from_static("/a?b=c"), &HeaderMap::new());
         assert_eq!(head.extension::<u8>(), None);
-        head.set_extensions(Extensions::new());
+        head.add_extensions(Extensions::new());
         assert!(head.parsed.get().is_none(), "nothing is kept for nothing");
         let mut extensions = Extensions::new();
         extensions.insert(7_u8);
-        head.set_extensions(extensions);
+        head.add_extensions(extensions);
         assert_eq!(head.uri().query(), Some("b=c"));
         for head in [&head, &head.clone()] {
             assert_eq!(head.extension::<u8>(), Some(&7));

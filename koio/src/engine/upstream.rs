@@ -56,14 +56,14 @@ impl Opening {
         }
     }
 
-    /// With what the server around koio has put beside the request.
+    /// With what the server around koio, or the program, has put beside the request.
     pub(crate) fn with_extensions(mut self, extensions: Extensions) -> Self {
-        self.head.set_extensions(extensions);
+        self.head.add_extensions(extensions);
         self
     }
 
     /// What the server around koio has put beside the first request, of a type that is kept
-    /// ([`Io::keep_extension`](crate::Io::keep_extension)).
+    /// ([`Io::keep_extension`](crate::Io::keep_extension)), or what [`Io::allow_request`](crate::Io::allow_request) has returned.
     #[must_use]
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.head.extension()

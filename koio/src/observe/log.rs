@@ -13,12 +13,13 @@ use crate::{ids::SocketId, time};
 /// Writes observations that are rare enough for a line of the log.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    origins: OriginWarnings,
+    origins: RareWarnings,
+    failed_verdicts: RareWarnings,
 }
 
-/// Limits the warnings about refused origins, which any page on the web can cause: the first, then one in a minute.
+/// Limits warnings that any page or client on the web can cause, as those about refused origins: the first, then one in a minute.
 #[derive(Debug, Default)]
-struct OriginWarnings {
+struct RareWarnings {
     /// The second from which on the next is due.
     due: AtomicU32,
     left_out: AtomicU64,
@@ -27,7 +28,7 @@ struct OriginWarnings {
 /// Seconds between two warnings.
 const BETWEEN_WARNINGS: u32 = 60;
 
-impl OriginWarnings {
+impl RareWarnings {
     /// If a warning is due: how many were left out since the last one.
     fn take(&self, second: u32) -> Option<u64> {
         // Relaxed: a warning more or less is no harm.
@@ -83,6 +84,15 @@ impl Observer for Log {
                         target: "koio::transport",
                         status, method, path, origin, host, peer, upgrade, left_out,
                         "a page was refused for its origin: {hint}"
+                    );
+                } else if cause == "allow_request"
+                    && status >= 500
+                    && let Some(left_out) = self.failed_verdicts.take(time::second())
+                {
+                    warn!(
+                        target: "koio::transport",
+                        status, message, method, path, origin, host, peer, upgrade, left_out,
+                        "a handshake was refused: {hint}"
                     );
                 } else {
                     debug!(
@@ -247,7 +257,7 @@ mod tests {
 
     #[test]
     fn warnings_about_origins_come_once_in_a_minute_and_count_those_between() {
-        let warnings = OriginWarnings::default();
+        let warnings = RareWarnings::default();
         assert_eq!(warnings.take(1), Some(0));
         for second in [1, 1, 30, 60] {
             assert_eq!(warnings.take(second), None);

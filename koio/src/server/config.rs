@@ -30,6 +30,9 @@ pub struct Config {
     /// connection is closed. For koio's own answers it is
     /// [`write_timeout`](crate::engine::EngineConfig::write_timeout).
     pub attached_write_timeout: Duration,
+    /// Time that the function given to [`Io::allow_request`](crate::Io::allow_request) may take for one request. Default 10 s; then
+    /// its future is dropped and the request answered 503. The official clients wait 20 s for a connection.
+    pub allow_request_timeout: Duration,
     /// Time that [`Io::listen`](crate::Io::listen) gives its clients and handlers after Ctrl-C. Default 30 s;
     /// then the sessions that are left are closed.
     pub shutdown_timeout: Duration,
@@ -43,6 +46,7 @@ impl Default for Config {
             header_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(75),
             attached_write_timeout: Duration::from_secs(60),
+            allow_request_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -69,6 +73,7 @@ impl Config {
             ("header_timeout", self.header_timeout),
             ("keep_alive_timeout", self.keep_alive_timeout),
             ("attached_write_timeout", self.attached_write_timeout),
+            ("allow_request_timeout", self.allow_request_timeout),
         ] {
             if time.is_zero() {
                 return Err(BadConfig::new(name, "is zero"));

@@ -1,8 +1,10 @@
 //! Putting a server together, and letting it listen, alone or inside another server.
 
 mod accept;
+mod allow_request;
 mod attached;
 mod by_hyper;
+mod client_files;
 mod config;
 mod io;
 mod listen;
@@ -19,6 +21,7 @@ mod tls;
 mod tls_listener;
 
 pub use crate::socket::Drained;
+pub use crate::transport::{OpeningRequest, Rejection};
 #[cfg(feature = "testing")]
 pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;

@@ -155,7 +155,7 @@ impl Io {
 
     /// Keeps the first mistake for the start.
     #[track_caller]
-    fn note_invalid<E: fmt::Display>(
+    pub(super) fn note_invalid<E: fmt::Display>(
         &mut self,
         result: Result<(), E>,
         what: &str,

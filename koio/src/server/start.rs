@@ -72,7 +72,7 @@ impl Io {
             core,
             mut config,
             contradiction,
-            rules,
+            mut rules,
             invalid_origin,
             invalid_rule,
             path,
@@ -116,6 +116,7 @@ impl Io {
         )?;
         core.start(config.socket.clone(), &engine);
         let handle = IoHandle::root(core);
+        rules.allow_request_within(config.allow_request_timeout);
         let service = EngineService::with_rules(engine, &path, rules);
         Ok(StartedIo {
             service,

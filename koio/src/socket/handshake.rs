@@ -92,7 +92,8 @@ impl Handshake {
     }
 
     /// What the server around koio has put into the extensions of the first request: a user that a middleware of axum has
-    /// found, for example. Only types that were named with [`Io::keep_extension`](crate::Io::keep_extension) are kept.
+    /// found, for example. Only types that were named with [`Io::keep_extension`](crate::Io::keep_extension) are kept, and what
+    /// [`Io::allow_request`](crate::Io::allow_request) has returned.
     /// Where there is none, a line of the log at level `debug` says of which type.
     ///
     /// The first request is the one that opened the connection, long-polling or WebSocket; those that follow do not count.

@@ -1,5 +1,6 @@
 //! How a connection begins: the Engine.IO handshake, the page that it comes from, and the CONNECT packet.
 
+mod allow_request;
 mod early;
 mod failing_handler;
 mod handshake;

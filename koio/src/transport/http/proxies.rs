@@ -30,7 +30,7 @@ impl fmt::Display for BadProxy {
 impl std::error::Error for BadProxy {}
 
 /// What trusted proxies say of a request. Without any, nothing.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ForwardedRequest {
     /// The client's address; port 0 if it was not said.
     pub(crate) client: Option<SocketAddr>,

@@ -13,7 +13,7 @@ use http::{
     },
 };
 
-use super::{host::host_of, origin::Origins, proxies::ForwardedRequest};
+use super::{Rejection, host::host_of, origin::Origins, proxies::ForwardedRequest};
 use crate::{
     engine::{LimitReached, NotOpened, TransportKind},
     ids::Sid,
@@ -209,16 +209,43 @@ impl<'a> RefusedRequest<'a> {
             refusal,
             request: self,
         };
+        self.tell(
+            (refusal.cause(), refusal.status(), &refusal.message()),
+            upgrade,
+            &hint,
+            observers,
+        );
+    }
+
+    /// Tells the observers that the program has refused it.
+    pub(super) fn notify_rejected(
+        &self,
+        rejection: &Rejection,
+        upgrade: bool,
+        observers: &Observers,
+    ) {
+        let (status, message) = (rejection.status_code(), shortened(rejection.message()));
+        let refusal = ("allow_request", status, message);
+        self.tell(refusal, upgrade, &rejection.hint_text(), observers);
+    }
+
+    fn tell(
+        &self,
+        (cause, status, message): (&str, StatusCode, &str),
+        upgrade: bool,
+        hint: &dyn fmt::Display,
+        observers: &Observers,
+    ) {
         observers.notify(&Observation::RequestRefused {
-            cause: refusal.cause(),
-            status: refusal.status().as_u16(),
+            cause,
+            status: status.as_u16(),
             method: self.method.as_str(),
             path: shortened(self.uri.path()),
             origin: self.header(ORIGIN),
             host: self.host(),
             peer: self.peer,
             upgrade,
-            message: &refusal.message(),
+            message,
             hint: format_args!("{hint}"),
         });
     }
@@ -263,8 +290,12 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::TransportUnknown => match request.parameter("transport") {
                 Some(given) => write!(
                     f,
-                    "`transport={}` is neither polling nor websocket",
+                    "`transport={}` is none of koio's",
                     shortened(&given).escape_debug()
+                ),
+                None if is_script(request.uri.path()) => f.write_str(
+                    "the files of the browser client are not served here. To serve them: \
+                     `.serve_client(\"node_modules/socket.io/client-dist\")`",
                 ),
                 None => write!(
                     f,
@@ -273,7 +304,11 @@ impl fmt::Display for RefusalHint<'_> {
             },
             Refusal::TransportOff(kind) => write!(
                 f,
-                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{kind} = true)`"
+                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{} = true)`",
+                match kind {
+                    TransportKind::EventSource => "event_source",
+                    kind => kind.as_str(),
+                }
             ),
             Refusal::SessionUnknown(Some(sid)) => write!(
                 f,
@@ -372,6 +407,12 @@ impl fmt::Display for RefusalHint<'_> {
             ),
         }
     }
+}
+
+/// Whether a path is that of a file of the browser client, or of its like: no session is asked for so.
+pub(super) fn is_script(path: &str) -> bool {
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending);
+    matches!(ending, Some("js" | "mjs" | "map"))
 }
 
 impl RefusalHint<'_> {

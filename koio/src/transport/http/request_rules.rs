@@ -1,7 +1,7 @@
 //! What a server's set-up says about the requests of its clients: which are let in, what is known of them, and what is added to
 //! their answers.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use http::{
     Extensions, HeaderMap, HeaderName, Request,
@@ -12,7 +12,10 @@ use http::{
     request::Parts,
 };
 
-use super::{Origins, TrustedProxies, origin::OriginVerdict, session_cookie::SessionCookie};
+use super::{
+    Origins, TrustedProxies, allow_request::AllowRequest, client_files::ServedFiles,
+    origin::OriginVerdict, session_cookie::SessionCookie,
+};
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
 type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
@@ -29,6 +32,9 @@ pub(crate) struct RequestRules {
     /// The address of the peer, inside another server.
     pub(crate) peer: Option<Box<PeerOf>>,
     pub(crate) initial_headers: Option<Box<InitialHeaders>>,
+    pub(crate) client_files: Option<ServedFiles>,
+    /// Decides about each handshake that koio itself lets in.
+    pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.
     kept_extensions: Vec<fn(&Extensions, &mut Extensions)>,
 }
@@ -44,6 +50,17 @@ fn is_fixed(name: &HeaderName) -> bool {
         UPGRADE,
     ]
     .contains(name)
+}
+
+/// Adds headers of the program's to an answer.
+pub(super) fn add_own_headers(own: &HeaderMap, answer: &mut HeaderMap) {
+    let is_list = |name: &HeaderName| *name == SET_COOKIE || *name == VARY;
+    for name in own.keys().filter(|name| !is_list(name) && !is_fixed(name)) {
+        answer.remove(name);
+    }
+    for (name, value) in own.iter().filter(|(name, _)| !is_fixed(name)) {
+        answer.append(name, value.clone());
+    }
 }
 
 impl RequestRules {
@@ -70,9 +87,16 @@ impl RequestRules {
         peer(parts)
     }
 
-    /// Whether the answers to handshakes have headers that depend on the request or the session.
-    pub(crate) fn adds_headers(&self) -> bool {
-        self.initial_headers.is_some() || self.cookie.is_some()
+    /// The program's function may take so long.
+    pub(crate) fn allow_request_within(&mut self, timeout: Duration) {
+        if let Some(allow) = &mut self.allow_request {
+            allow.timeout = timeout;
+        }
+    }
+
+    /// Whether the program has a say in handshakes: in their answers, or whether there is a session at all.
+    pub(crate) fn concern_handshakes(&self) -> bool {
+        self.initial_headers.is_some() || self.cookie.is_some() || self.allow_request.is_some()
     }
 
     /// Adds the program's headers to the answer to a handshake.
@@ -82,13 +106,7 @@ impl RequestRules {
         };
         let mut own = HeaderMap::new();
         initial_headers(parts, &mut own);
-        let is_list = |name: &HeaderName| *name == SET_COOKIE || *name == VARY;
-        for name in own.keys().filter(|name| !is_list(name) && !is_fixed(name)) {
-            answer.remove(name);
-        }
-        for (name, value) in own.iter().filter(|(name, _)| !is_fixed(name)) {
-            answer.append(name, value.clone());
-        }
+        add_own_headers(&own, answer);
     }
 
     /// Keeps the extension of a type for handlers.

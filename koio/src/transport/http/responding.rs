@@ -46,9 +46,14 @@ pub(super) enum PendingResponse {
         look: LazyTimer,
     },
     Post(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+    /// A handshake that the program decides about.
+    Opening {
+        opening: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,
+        look: LazyTimer,
+    },
 }
 
-/// Ready when the client has hung up behind a poll that waits.
+/// Ready when the client has hung up behind a request that waits.
 fn poll_hang_up(
     connection: &HttpConnection,
     look: &mut LazyTimer,
@@ -61,6 +66,14 @@ fn poll_hang_up(
         ready!(look.poll(cx, next));
     }
     Poll::Pending
+}
+
+impl Responding {
+    /// The client has gone.
+    fn give_up(&mut self) -> Response<Body> {
+        self.response = PendingResponse::Done(Response::default());
+        Response::from(PollResponse::Refused)
+    }
 }
 
 impl Future for Responding {
@@ -84,9 +97,7 @@ impl Future for Responding {
                         };
                         ready!(poll_hang_up(connection, look, cx));
                         // Dropping the poll ends the session.
-                        let gone = Response::from(PollResponse::Refused);
-                        this.response = PendingResponse::Done(Response::default());
-                        return Poll::Ready(gone);
+                        return Poll::Ready(this.give_up());
                     }
                 };
                 let answered = answered.take().filter(|_| response.may_not_be_lost());
@@ -102,6 +113,17 @@ impl Future for Responding {
                 }
             }
             PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
+            PendingResponse::Opening { opening, look } => match opening.as_mut().poll(cx) {
+                Poll::Ready(response) => response,
+                Poll::Pending => {
+                    let Some(connection) = &this.connection else {
+                        return Poll::Pending;
+                    };
+                    ready!(poll_hang_up(connection, look, cx));
+                    // Dropping the future drops the program's, and gives the session's place back.
+                    return Poll::Ready(this.give_up());
+                }
+            },
         };
         if let Some(origin) = this.allow_origin.take() {
             origin::allow_in(response.headers_mut(), origin);

@@ -11,9 +11,7 @@ use std::{
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{
-        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, SET_COOKIE,
-    },
+    header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION},
 };
 use tracing::debug;
 
@@ -27,17 +25,15 @@ use super::{
     request::{self, RequestIntent, RequestUpgrade},
     request_rules::{RequestRules, with_parts},
     responding::{PendingResponse, Responding},
-    response,
-    websocket_upgrade::{WebSocketFor, WebSocketTo, connect, echo_protocol, switching_protocols},
+    response, stream_requests,
 };
 use crate::{
-    engine::{Engine, Opening, PeerAddr, Session, TransportKind},
+    engine::{Engine, PeerAddr, Session, TransportKind},
     ids::Sid,
     transport::{
         lazy_timer::LazyTimer,
-        polling::{AnsweredPoll, PendingPoll, PollResponse, PollingTransport, PostRequest},
+        polling::{AnsweredPoll, PendingPoll, PostRequest},
     },
-    wire::payload,
 };
 
 /// Serves Engine.IO under one path: a tower service that answers 404 to everything else.
@@ -53,11 +49,11 @@ pub struct EngineService {
 
 /// Who asks, and for what.
 #[derive(Clone, Copy)]
-struct RequestFrom<'a> {
-    upgrade: RequestUpgrade,
+pub(super) struct RequestFrom<'a> {
+    pub(super) upgrade: RequestUpgrade,
     /// The client's address, as far as it is known.
-    client: Option<SocketAddr>,
-    forwarded: &'a ForwardedRequest,
+    pub(super) client: Option<SocketAddr>,
+    pub(super) forwarded: &'a ForwardedRequest,
 }
 
 impl EngineService {
@@ -111,12 +107,14 @@ impl EngineService {
         }
     }
 
-    /// The query of a request target, if its path is the engine's.
+    /// The query of a request target, if its path is the engine's, and of no file.
     pub(crate) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         let rest = target.strip_prefix(self.path.as_bytes())?;
         let path = rest.iter().position(|byte| *byte == b'?')?;
         let (path, query) = rest.split_at_checked(path)?;
-        (path.is_empty() || path.starts_with(b"/")).then_some(query.get(1..)?)
+        let may_be_file = path.len() > 1 && self.rules.client_files.is_some();
+        let is_mine = path.is_empty() || (path.starts_with(b"/") && !may_be_file);
+        is_mine.then_some(query.get(1..)?)
     }
 
     /// Answers one request. A poll is answered when its session has packets to send.
@@ -181,21 +179,26 @@ impl EngineService {
             client: forwarded.client.or(peer),
             forwarded: &forwarded,
         };
-        let client = from.client;
         let origins = &self.rules.origins;
         let mut verdict = origins.judge(request.uri(), request.headers(), &forwarded);
         if verdict == OriginVerdict::Foreign && self.rules.origin_predicate.is_some() {
             let let_in = with_parts(&mut request, |parts| self.rules.lets_in(parts));
             verdict = let_in.unwrap_or(verdict);
         }
+        let file = self.client_file(&request);
         let allow_origin = match verdict {
             OriginVerdict::Same => None,
             OriginVerdict::Listed(origin) => Some(origin),
+            // It is no secret, and no page but those that are let in can read it.
+            OriginVerdict::Foreign if file.is_some() => None,
             OriginVerdict::Foreign => {
                 let refused = self.refuse(Refusal::Forbidden, from, &request);
                 return (PendingResponse::Done(refused), None);
             }
         };
+        if let Some(file) = file {
+            return (PendingResponse::Done(file), allow_origin);
+        }
         if allow_origin.is_some()
             && request.method() == Method::OPTIONS
             && request
@@ -218,25 +221,31 @@ impl EngineService {
             Ok(intent)
         });
         let response = match intent {
-            Ok(RequestIntent::Open(transport)) => {
-                let opening = self.opening(&request, client, transport);
-                let mut response = match transport {
-                    TransportKind::Polling => self.open_polling(&request, from, opening),
-                    _ => {
-                        let to = WebSocketTo::New(opening);
-                        self.open_websocket(&mut request, from, to)
-                    }
-                };
-                self.add_initial_headers(&mut request, &mut response);
-                PendingResponse::Done(response)
+            Ok(RequestIntent::Open(transport)) => self.open(request, from, transport),
+            Ok(RequestIntent::Session(sid, kind)) => {
+                self.session((sid, kind), true, from, request, connection)
             }
-            Ok(RequestIntent::Session(sid, _)) => self.session(sid, from, request, connection),
+            Ok(RequestIntent::ShortPoll(sid)) => {
+                let poll = (sid, TransportKind::Polling);
+                self.session(poll, false, from, request, connection)
+            }
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
         (response, allow_origin)
     }
 
-    fn refuse<B>(
+    /// The answer to a request for a file of the browser client.
+    fn client_file<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let files = self.rules.client_files.as_ref()?;
+        let below = request.uri().path().strip_prefix(&*self.path)?;
+        files.answer(
+            request.method(),
+            below.strip_prefix('/')?,
+            request.headers(),
+        )
+    }
+
+    pub(super) fn refuse<B>(
         &self,
         refusal: Refusal,
         from: RequestFrom<'_>,
@@ -282,56 +291,11 @@ impl EngineService {
         with_parts(request, |parts| self.rules.peer_of(parts))
     }
 
-    fn opening<B>(
-        &self,
-        request: &Request<B>,
-        client: Option<SocketAddr>,
-        transport: TransportKind,
-    ) -> Opening {
-        let opening = Opening::new(request.headers(), request.uri(), client, transport);
-        opening.with_extensions(self.rules.kept(request.extensions()))
-    }
-
-    fn open_polling<B>(
-        &self,
-        request: &Request<B>,
-        from: RequestFrom<'_>,
-        opening: Opening,
-    ) -> Response<Body> {
-        let transport = Box::<PollingTransport>::default();
-        let opened = self.engine.admit(&opening).and_then(|admission| {
-            let sid = admission.sid();
-            let handshake = self.engine.open_admitted(admission, opening, transport)?;
-            Ok((sid, handshake))
-        });
-        let (sid, handshake) = match opened {
-            Ok(opened) => opened,
-            Err(why) => return self.refuse(why.into(), from, request),
-        };
-        let mut response: Response<Body> =
-            PollResponse::Payload(payload::encode([handshake])).into();
-        let cookie = self.rules.cookie.as_ref();
-        if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&sid)) {
-            response.headers_mut().append(SET_COOKIE, cookie);
-        }
-        response
-    }
-
-    /// Adds the program's headers to the answer to a handshake, if it is no refusal.
-    fn add_initial_headers<B>(&self, request: &mut Request<B>, response: &mut Response<Body>) {
-        let status = response.status();
-        let is_accepted = status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
-        if is_accepted && self.rules.adds_headers() {
-            let headers = response.headers_mut();
-            with_parts(request, |parts| {
-                self.rules.add_initial_headers(parts, headers)
-            });
-        }
-    }
-
+    /// Passes a request on to its session. `waits`: a poll for packets, if there are none.
     fn session<B>(
         &self,
-        sid: Sid,
+        (sid, kind): (Sid, TransportKind),
+        waits: bool,
         from: RequestFrom<'_>,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
@@ -348,19 +312,27 @@ impl EngineService {
             return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
         if from.upgrade.is_websocket() {
-            let to = WebSocketTo::Existing(sid);
-            let response = self.open_websocket(&mut request, from, to);
+            let response = self.upgrade(&mut request, from, sid);
             return PendingResponse::Done(response);
         }
         let transport = session.transport();
-        if transport != TransportKind::Polling {
+        if transport != kind {
             return refuse(Refusal::OtherTransport(sid, transport), &request);
         }
         if let Some(connection) = connection {
             connection.last_session.set(&session);
         }
+        if kind == TransportKind::EventSource {
+            if *request.method() == Method::GET {
+                return match stream_requests::go_on(&session, request.uri()) {
+                    Ok(response) => PendingResponse::Done(response),
+                    Err(refusal) => refuse(refusal, &request),
+                };
+            }
+            stream_requests::note_received(&session, request.uri());
+        }
         match *request.method() {
-            Method::GET => match self.poll(session, connection) {
+            Method::GET => match self.poll(session, waits, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
@@ -385,40 +357,11 @@ impl EngineService {
     fn poll(
         &self,
         session: Session,
+        waits: bool,
         connection: Option<&Arc<HttpConnection>>,
     ) -> Result<(PendingPoll, AnsweredPoll), Refusal> {
         let in_order = connection.is_some_and(|connection| connection.is_answering(&session));
-        PendingPoll::poll(session, self.engine.observers(), in_order)
-    }
-
-    /// Answers 101, or 200 on a stream of HTTP/2, and spawns [`connect`] to wait for the upgraded connection.
-    fn open_websocket<B>(
-        &self,
-        request: &mut Request<B>,
-        from: RequestFrom<'_>,
-        to: WebSocketTo,
-    ) -> Response<Body> {
-        let accepted = if from.upgrade == RequestUpgrade::WebSocketStream {
-            let mut response = Response::new(Body::empty());
-            echo_protocol(request.headers(), response.headers_mut());
-            Ok(response)
-        } else {
-            switching_protocols(request)
-        };
-        let response = match accepted {
-            Ok(response) => response,
-            Err(refusal) => return self.refuse(refusal, from, request),
-        };
-        let session = match to {
-            WebSocketTo::Existing(sid) => WebSocketFor::Existing(sid),
-            WebSocketTo::New(opening) => match self.engine.admit(&opening) {
-                Ok(admission) => WebSocketFor::New(Box::new((admission, opening))),
-                Err(why) => return self.refuse(why.into(), from, request),
-            },
-        };
-        let upgrading = hyper::upgrade::on(&mut *request);
-        tokio::spawn(connect(self.engine.clone(), upgrading, session));
-        response
+        PendingPoll::poll(session, self.engine.observers(), in_order, waits)
     }
 }
 

@@ -18,13 +18,6 @@ use crate::{
     transport::{AnyStream, tcp::Tcp, websocket::WebSocketTransport},
 };
 
-/// The session that a WebSocket is asked for.
-pub(super) enum WebSocketTo {
-    New(Opening),
-    /// It upgrades from polling.
-    Existing(Sid),
-}
-
 /// The session that gets a WebSocket.
 pub(super) enum WebSocketFor {
     New(Box<(Admission, Opening)>),

@@ -6,6 +6,12 @@
 mod control;
 mod control_rate;
 mod event;
+#[cfg(any(test, feature = "compression"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the handshake does not use it yet")
+)]
+mod extensions;
 mod limits;
 mod mask;
 mod reader;

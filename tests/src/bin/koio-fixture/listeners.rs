@@ -1,4 +1,4 @@
-//! What a client may add to its own socket.
+//! What a client may add to its own socket, and to all.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ impl Observed {
 }
 
 pub(crate) fn all() -> Handlers {
-    handlers![listen, deaf, mute, observe, observed]
+    handlers![listen, deaf, mute, listen_all, deaf_all, observe, observed]
 }
 
 /// Answers the events of this name with their arguments, or the next one of them.
@@ -46,6 +46,19 @@ async fn mute(ctx: Context, event: String) -> Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Answers the events of this name of every client with their arguments.
+#[on("listen all")]
+async fn listen_all(ctx: Context, event: String) -> Result<usize> {
+    let everybody = ctx.here();
+    everybody.on(&event, |ctx: Context| async move { ctx.args() })?;
+    Ok(everybody.listener_count(&event))
+}
+
+#[on("deaf all")]
+async fn deaf_all(ctx: Context, event: String) -> usize {
+    ctx.here().off_all(&event)
 }
 
 /// Observes what comes and what is sent, for `observed`.
