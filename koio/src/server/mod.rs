@@ -6,6 +6,8 @@ mod attached;
 mod by_hyper;
 mod client_files;
 mod config;
+#[cfg(feature = "compression")]
+mod http_compression;
 mod io;
 mod listen;
 mod listener;

@@ -11,7 +11,9 @@ use std::{
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION},
+    header::{
+        ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
+    },
 };
 use tracing::debug;
 
@@ -331,11 +333,16 @@ impl EngineService {
             }
             stream_requests::note_received(&session, request.uri());
         }
+        let accepted = request.headers().get_all(ACCEPT_ENCODING).iter();
+        let coding = self
+            .rules
+            .answer_coding(|| accepted.map(HeaderValue::as_bytes));
         match *request.method() {
             Method::GET => match self.poll(session, waits, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
+                    coding,
                     engine: self.engine.clone(),
                     look: LazyTimer::default(),
                 },

@@ -1,7 +1,7 @@
 //! The server that the tests with the official client talk to. koio says where it listens.
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
-//! `--recovery` and `--recovery-without-middleware` (milliseconds), `--max-payload`, `--max-queue` (bytes), `--allow-request` (1:
+//! `--recovery` and `--recovery-without-middleware` (milliseconds), `--max-payload`, `--max-queue`, `--http-compression` (bytes), `--allow-request` (1:
 //! refuses who asks for it), `--msgpack` (1: that is the parser); and, with any number, `--elsewhere` (another path),
 //! `--only-websocket`, `--only-polling`, `--cookie`, `--initial-headers`. With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of
 //! the browser client, it serves that and pages with it. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it writes
@@ -24,7 +24,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response};
-use koio::config::Parser;
+use koio::config::{HttpCompression, Parser};
 use koio::recovery::Recovery;
 use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
@@ -145,6 +145,7 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--initial-headers" => io.initial_headers(|_, headers| {
                 headers.insert("x-served-by", HeaderValue::from_static("the fixture"));
             }),
+            "--http-compression" => io.http_compression(HttpCompression::new().threshold(bytes)),
             "--recovery" => io.recovery(Recovery::new(time)),
             "--max-payload" => io.max_payload(bytes),
             "--msgpack" if value == 1 => io.parser(Parser::Msgpack),
