@@ -114,6 +114,9 @@ pub struct EngineConfig {
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
     pub websocket: bool,
+    /// Whether clients of revision 3 of the protocol (`EIO=3`: Socket.IO 1 and 2) are let in. Default no. See
+    /// [`Io::allow_eio3`](crate::Io::allow_eio3).
+    pub allow_eio3: bool,
     /// Whether sessions may be opened over EventSource: packets down as server-sent events, and up with POSTs. Default no. For
     /// clients with `koio/js/transports.mjs`; see [`koio::js`](crate::js).
     pub event_source: bool,
@@ -150,6 +153,7 @@ impl Default for EngineConfig {
             per_message_deflate: None,
             polling: true,
             websocket: true,
+            allow_eio3: false,
             event_source: false,
             event_source_window: 64 * 1024,
         }
@@ -164,6 +168,11 @@ impl EngineConfig {
         return self.per_message_deflate;
         #[cfg(not(any(test, feature = "compression")))]
         None
+    }
+
+    /// The time from one ping of a client of revision 3 to the next.
+    pub(crate) fn client_ping_time(&self) -> Duration {
+        self.ping_interval + self.ping_timeout
     }
 
     /// Frames that one WebSocket message may be cut into.

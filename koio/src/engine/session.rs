@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    borrow::Cow,
     fmt,
     sync::{
         Arc,
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     ids::Sid,
-    wire::{Draft, Frame, Message, PerMessageDeflate},
+    wire::{Draft, Frame, Message, PerMessageDeflate, Revision},
 };
 
 /// A handle to one Engine.IO session: sends to its client, and ends it. Cloning costs a reference count.
@@ -32,6 +33,7 @@ pub(crate) struct SessionShared {
     pub(crate) sid: Sid,
     pub(crate) outbox: Outbox,
     pub(crate) commands: CommandQueue,
+    revision: Revision,
     /// The [`TransportKind`] in use.
     transport: AtomicU8,
     /// [`SAID`], [`COUNTED`]. Here and not in the session's task, which is at its size.
@@ -55,9 +57,12 @@ impl SessionShared {
         self.commands.set_mailbox(mailbox);
     }
 
-    /// The transport of the session takes compressed messages, if the server makes any.
+    /// The transport of the session takes compressed messages, if the server makes any. For clients of revision 3, whose
+    /// frames may be others, it makes none.
     pub(crate) fn compress(&self, config: &EngineConfig) {
-        if let Some(settings) = config.deflate() {
+        if let Some(settings) = config.deflate()
+            && self.revision == Revision::Four
+        {
             self.deflate.set(settings);
         }
     }
@@ -68,12 +73,14 @@ impl Session {
         sid: Sid,
         config: &EngineConfig,
         transport: TransportKind,
+        revision: Revision,
         mailbox: Option<Arc<dyn Any + Send + Sync>>,
     ) -> Self {
         Self(Arc::new(SessionShared {
             sid,
             outbox: Outbox::new(config),
             commands: CommandQueue::new(mailbox),
+            revision,
             transport: AtomicU8::new(transport as u8),
             connected: AtomicU8::new(0),
             deflate: SessionDeflate::default(),
@@ -98,6 +105,37 @@ impl Session {
     #[must_use]
     pub fn transport(&self) -> TransportKind {
         TransportKind::from_index(self.0.transport.load(Ordering::Relaxed))
+    }
+
+    /// The revision of Engine.IO that the client speaks.
+    #[inline]
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.0.revision
+    }
+
+    /// A frame as the client's revision has it.
+    fn spoken<'a>(&self, frame: &'a Frame) -> Cow<'a, Frame> {
+        match self.0.revision {
+            Revision::Three { base64 } if frame.differs_in_revision_3() => {
+                Cow::Owned(frame.in_revision_3(base64))
+            }
+            _ => Cow::Borrowed(frame),
+        }
+    }
+
+    /// [`spoken`](Self::spoken) for a frame with one recipient.
+    fn speak(&self, frame: Frame) -> Frame {
+        match self.spoken(&frame) {
+            Cow::Borrowed(_) => frame,
+            Cow::Owned(spoken) => spoken,
+        }
+    }
+
+    /// Whether the client's revision has other bytes for a draft.
+    #[inline]
+    fn differs(&self, draft: &Draft) -> bool {
+        self.0.revision.is_three() && draft.messages() > 1
     }
 
     /// Whether the session accepts messages to send.
@@ -160,7 +198,10 @@ impl Session {
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
         let frame = Frame::message(message);
-        let frame = self.compressed(&frame).unwrap_or(frame);
+        let frame = match self.compressed(&frame) {
+            Some(compressed) => compressed,
+            None => self.speak(frame),
+        };
         let sent = self.0.outbox.give(frame, Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
@@ -173,13 +214,16 @@ impl Session {
     pub fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
         let sent = match self.compressed(frame) {
             Some(compressed) => self.0.outbox.give(compressed, Urgency::Normal),
-            None => self.0.outbox.push(frame, Urgency::Normal),
+            None => self.0.outbox.push(&self.spoken(frame), Urgency::Normal),
         };
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// [`send_frame`](Self::send_frame) for a draft, which has one recipient.
     pub(crate) fn send_draft(&self, draft: Draft) -> Result<(), SendError> {
+        if self.differs(&draft) {
+            return self.send_frame(&draft.into_frame());
+        }
         let sent = self.append(draft, Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
@@ -190,7 +234,7 @@ impl Session {
         let frame = compressed.as_ref().unwrap_or(frame);
         self.0
             .outbox
-            .push_volatile(frame, &mut WriteBudget::up_to(1))
+            .push_volatile(&self.spoken(frame), &mut WriteBudget::up_to(1))
             .is_some()
     }
 
@@ -203,12 +247,18 @@ impl Session {
     /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
     /// mark no event starts, so the client bounds the number. At the second mark the session is cut.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), NotQueued> {
-        let frame = self.compressed(&frame).unwrap_or(frame);
+        let frame = match self.compressed(&frame) {
+            Some(compressed) => compressed,
+            None => self.speak(frame),
+        };
         self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
     }
 
     /// [`reply`](Self::reply) for the answer to an event.
     pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), NotQueued> {
+        if self.differs(&draft) {
+            return self.reply(draft.into_frame());
+        }
         self.cut_if_slow(self.append(draft, Urgency::Reply))
     }
 

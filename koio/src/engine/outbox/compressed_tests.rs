@@ -3,7 +3,10 @@
 use crate::{
     engine::{EngineConfig, Fanout, OrderedSends, Session, TransportKind},
     ids::Sid,
-    wire::{self, Draft, Frame, FrameForms, Message, PerMessageDeflate, compressed_by_this_thread},
+    wire::{
+        self, Draft, Frame, FrameForms, Message, PerMessageDeflate, Revision,
+        compressed_by_this_thread,
+    },
 };
 
 fn config() -> EngineConfig {
@@ -16,7 +19,7 @@ fn config() -> EngineConfig {
 fn session(takes_compressed: bool) -> Session {
     let config = config();
     let sid = Sid::random().unwrap();
-    let session = Session::new(sid, &config, TransportKind::WebSocket, None);
+    let session = Session::new(sid, &config, TransportKind::WebSocket, Revision::Four, None);
     if takes_compressed {
         session.shared().compress(&config);
     }
@@ -163,6 +166,7 @@ fn what_is_compressed_counts_as_it_is_sent() {
             Sid::random().unwrap(),
             &config,
             TransportKind::WebSocket,
+            Revision::Four,
             None,
         );
         if takes {
@@ -177,4 +181,14 @@ fn what_is_compressed_counts_as_it_is_sent() {
             .count()
     };
     assert_eq!((accepted(&taker), accepted(&other)), (20, 2));
+}
+
+#[test]
+fn a_client_of_revision_3_is_sent_nothing_compressed() {
+    let three = Revision::Three { base64: false };
+    let sid = Sid::random().unwrap();
+    let session = Session::new(sid, &config(), TransportKind::WebSocket, three, None);
+    session.shared().compress(&config());
+    session.send_frame(&long()).unwrap();
+    assert_eq!(queued(&session), [long()]);
 }

@@ -6,14 +6,14 @@ use super::{log::NamespaceLog, position::POSITION_CHARS};
 use crate::{
     Result,
     adapter::{Destination, Target},
-    engine::{NotQueued, OrderedSends},
+    engine::{NotQueued, OldForm, OrderedSends},
     socket::{
         error::{closed, refused},
         namespace::LiveNamespace,
         socket::Socket,
         watched::Watched,
     },
-    wire::{Draft, Frame, FrameForms, OpenPlace, Parser, PerMessageDeflate},
+    wire::{Draft, Frame, FrameForms, OpenPlace, Parser, PerMessageDeflate, Revision},
 };
 
 /// An event with a place for its position, in both of its forms.
@@ -96,21 +96,34 @@ pub(in crate::socket) fn broadcast_in_order(
         None => log.position(),
     };
     let forms = place.fill(&position);
+    let (mut old, mut may_come_back) = (OldForm::default(), log.has_away());
     let selection = namespace.rooms.select(to.target);
     for socket in selection.iter().filter(|socket| socket.is_connected()) {
         done.recipients += 1;
+        let without_position;
+        let forms = match socket.session().revision() {
+            Revision::Four => {
+                may_come_back = true;
+                &forms
+            }
+            // It would take the position for an argument.
+            three => {
+                without_position = FrameForms::from(old.of(packet, three).clone());
+                &without_position
+            }
+        };
         if !volatile {
             // A connection that is lost already gets it when its client has come back.
-            let _ = sends.share(socket.session(), &forms);
+            let _ = sends.share(socket.session(), forms);
             done.watched.sent_to(socket);
-        } else if sends.share_volatile(socket.session(), &forms) {
+        } else if sends.share_volatile(socket.session(), forms) {
             done.watched.sent_to(socket);
         } else {
             done.dropped.push(socket.clone());
         }
     }
     if let Some(target) = target
-        && (done.recipients > 0 || log.has_away())
+        && may_come_back
     {
         log.append(forms, target);
     }

@@ -22,6 +22,7 @@ use crate::{
         tcp::{ByteStream, Tcp},
         websocket::{Agreed, WebSocketTransport, negotiate},
     },
+    wire::Revision,
 };
 
 /// The session that gets a WebSocket.
@@ -46,15 +47,16 @@ pub(super) async fn connect(
             return;
         }
     };
-    let websocket = websocket(connection, agreed, &engine);
     match session {
         WebSocketFor::New(new) => {
             let (admission, opening) = *new;
+            let websocket = websocket(connection, agreed, &engine, opening.revision);
             // Refused only while shutting down. The client sees the connection close, and reconnects.
             let _ = engine.open_admitted(admission, opening, websocket);
         }
         WebSocketFor::Existing(sid) => {
             if let Some(session) = engine.get(&sid) {
+                let websocket = websocket(connection, agreed, &engine, session.revision());
                 let _ = session.probe(websocket);
             }
         }
@@ -63,7 +65,17 @@ pub(super) async fn connect(
 
 /// Finds the TCP connection within hyper's, to read and write the socket itself. Emitters can write to a bare TCP
 /// connection without waking the session's task.
-fn websocket(connection: Upgraded, agreed: Option<Agreed>, engine: &Engine) -> Box<dyn Transport> {
+fn websocket(
+    connection: Upgraded,
+    agreed: Option<Agreed>,
+    engine: &Engine,
+    revision: Revision,
+) -> Box<dyn Transport> {
+    let over = Handshaken {
+        agreed,
+        engine,
+        revision,
+    };
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
             let (unread, stream) = parts.io.into_inner().into_parts();
@@ -73,7 +85,7 @@ fn websocket(connection: Upgraded, agreed: Option<Agreed>, engine: &Engine) -> B
             match stream {
                 AnyStream::Tcp(tcp) => Ok((tcp, unread)),
                 AnyStream::Other(stream) => {
-                    return over(stream, &unread, agreed, engine);
+                    return over.stream(stream, &unread);
                 }
             }
         }
@@ -86,20 +98,27 @@ fn websocket(connection: Upgraded, agreed: Option<Agreed>, engine: &Engine) -> B
         },
     };
     match taken {
-        Ok((tcp, unread)) => over(tcp, &unread, agreed, engine),
+        Ok((tcp, unread)) => over.stream(tcp, &unread),
         // TLS, or another stream type.
-        Err(connection) => over(TokioIo::new(connection), &Bytes::new(), agreed, engine),
+        Err(connection) => over.stream(TokioIo::new(connection), &Bytes::new()),
     }
 }
 
-fn over<S: ByteStream + 'static>(
-    stream: S,
-    unread: &Bytes,
+/// What is known of a WebSocket when its handshake is over.
+struct Handshaken<'a> {
     agreed: Option<Agreed>,
-    engine: &Engine,
-) -> Box<dyn Transport> {
-    let websocket = WebSocketTransport::new(stream, unread, engine.config());
-    Box::new(websocket.agreed(agreed))
+    engine: &'a Engine,
+    /// The one that the client speaks.
+    revision: Revision,
+}
+
+impl Handshaken<'_> {
+    fn stream<S: ByteStream + 'static>(self, stream: S, unread: &Bytes) -> Box<dyn Transport> {
+        let websocket = WebSocketTransport::new(stream, unread, self.engine.config());
+        let mut websocket = websocket.agreed(self.agreed);
+        websocket.speak(self.revision);
+        Box::new(websocket)
+    }
 }
 
 /// Agrees on an extension, and says so in the response to the handshake.

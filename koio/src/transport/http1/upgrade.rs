@@ -48,8 +48,13 @@ impl PendingUpgrade {
 
     /// Gives the connection to the session. `unread`: bytes that came behind the handshake.
     pub(super) fn complete(self, engine: &Engine, tcp: Tcp, unread: &Bytes) {
+        let revision = match &self.session {
+            UpgradedSession::New(new) => new.1.revision,
+            UpgradedSession::Existing(session) => session.revision(),
+        };
         let websocket = WebSocketTransport::new(tcp, unread, engine.config());
         let mut websocket = websocket.agreed(self.agreed);
+        websocket.speak(revision);
         match self.session {
             UpgradedSession::New(new) => {
                 let (admission, opening) = *new;

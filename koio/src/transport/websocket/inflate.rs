@@ -31,7 +31,8 @@ pub(super) fn inflate(message: &Message, max_payload: usize) -> Result<Message, 
             if !is_utf8(&text) {
                 return Err(Violation::InvalidUtf8);
             }
-            let is_message = text.first() == Some(&EnginePacket::MESSAGE);
+            // `b`: a binary message in base64.
+            let is_message = matches!(text.first(), Some(&EnginePacket::MESSAGE | b'b'));
             if !is_message && text.len() > MAX_PACKET {
                 return Err(Violation::LongPacket);
             }

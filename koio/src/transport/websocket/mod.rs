@@ -47,7 +47,7 @@ use crate::{
         wake_after_others,
     },
     time,
-    wire::Message,
+    wire::{Message, Revision},
 };
 
 /// What a control frame counts in a turn: 64 fill it.
@@ -90,6 +90,7 @@ pub(super) struct WebSocketTransport<S: ByteStream> {
     /// The message that was read last is compressed.
     compressed: bool,
     phase: ConnectionPhase,
+    revision: Revision,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -118,6 +119,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
             reserved: ReservedBits::None,
             compressed: false,
             phase: ConnectionPhase::Open,
+            revision: Revision::Four,
         }
     }
 
@@ -127,6 +129,11 @@ impl<S: ByteStream> WebSocketTransport<S> {
             self.reserved = ReservedBits::Rsv1;
         }
         self
+    }
+
+    /// The client speaks this revision.
+    pub(super) fn speak(&mut self, revision: Revision) {
+        self.revision = revision;
     }
 
     /// Closes because the peer broke the protocol, and stops reading messages.
@@ -278,7 +285,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
         match inflate(message, self.reader.max_payload()) {
             Ok(inflated) => {
                 *message = inflated;
-                Received::decode(message)
+                Received::decode(message, self.revision)
             }
             Err(violation) => self.violation(violation),
         }
@@ -311,7 +318,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
     ) -> Poll<Result<Received, TransportLost>> {
         match ready!(self.poll_message(cx, message)) {
             Ok(Received::Message) if self.compressed => Poll::Ready(self.inflate(message)),
-            Ok(Received::Message) => Poll::Ready(Received::decode(message)),
+            Ok(Received::Message) => Poll::Ready(Received::decode(message, self.revision)),
             other => Poll::Ready(other),
         }
     }
