@@ -205,7 +205,7 @@ pub mod config {
     pub use crate::engine::EngineConfig;
     pub use crate::server::Config;
     pub use crate::socket::SocketConfig;
-    pub use crate::transport::SessionCookie;
+    pub use crate::transport::{Cors, SessionCookie};
     pub use crate::wire::{PacketLimits, Parser};
 }
 

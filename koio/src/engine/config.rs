@@ -104,6 +104,9 @@ pub struct EngineConfig {
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
     pub websocket: bool,
+    /// Whether a session over polling may move to WebSocket. Default yes. Otherwise the handshake offers no upgrade, and one that is
+    /// asked for all the same is answered 400. A WebSocket may still open a session, if [`websocket`](Self::websocket) is on.
+    pub allow_upgrades: bool,
 }
 
 impl Default for EngineConfig {
@@ -128,6 +131,7 @@ impl Default for EngineConfig {
             poll_again_timeout: Duration::from_secs(5),
             polling: true,
             websocket: true,
+            allow_upgrades: true,
         }
     }
 }

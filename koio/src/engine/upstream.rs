@@ -26,6 +26,8 @@ pub struct Opening {
     pub remote: Option<SocketAddr>,
     /// The transport that the session starts with.
     pub transport: TransportKind,
+    /// Whether the client asked over TLS, as far as it is known.
+    pub secure: bool,
 }
 
 impl Opening {
@@ -39,6 +41,7 @@ impl Opening {
             head: RequestHead::new(uri, headers),
             remote: remote.map(canonical),
             transport,
+            secure: false,
         }
     }
 
@@ -53,7 +56,14 @@ impl Opening {
             head: RequestHead::of_text(target, headers),
             remote: remote.map(canonical),
             transport,
+            secure: false,
         }
+    }
+
+    /// Says whether the client asked over TLS.
+    pub(crate) fn over_tls(mut self, secure: bool) -> Self {
+        self.secure = secure;
+        self
     }
 
     /// With what the server around koio, or the program, has put beside the request.

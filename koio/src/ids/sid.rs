@@ -42,9 +42,10 @@ impl Sid {
         is_valid.then_some(Self(chars))
     }
 
-    /// Which of `parts` shards it belongs to. Ids are spread evenly, since the first character is random.
+    /// Which of `parts` shards it belongs to. Ids are spread evenly, since the last character is random; the first ones may be the
+    /// program's ([`Io::generate_id`](crate::Io::generate_id)).
     pub(crate) fn part(&self, parts: usize) -> usize {
-        usize::from(self.0[0]) % parts
+        usize::from(self.0[SID_CHARS - 1]) % parts
     }
 
     /// The whole secret, as it goes to the client that owns the session. Never log it.

@@ -5,6 +5,7 @@ mod allow_request;
 mod attached;
 mod by_hyper;
 mod config;
+mod http_layer;
 mod io;
 mod listen;
 mod listener;
@@ -23,6 +24,7 @@ pub use crate::transport::{OpeningRequest, Rejection};
 #[cfg(feature = "testing")]
 pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;
+pub use http_layer::{HttpBody, HttpPipeline, RequestBody};
 pub use io::Io;
 pub use listen::{Server, serve};
 pub use listener::Listener;

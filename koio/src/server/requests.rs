@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, panic::Location};
 use http::{HeaderMap, request::Parts};
 
 use super::Io;
-use crate::transport::SessionCookie;
+use crate::transport::{Cors, SessionCookie};
 
 impl Io {
     /// Believes these proxies: addresses, networks in CIDR notation, and `unix` for connections without an address. By default
@@ -136,6 +136,65 @@ impl Io {
         add: impl Fn(&Parts, &mut HeaderMap) + Send + Sync + 'static,
     ) -> Self {
         self.rules.initial_headers = Some(Box::new(add));
+        self
+    }
+
+    /// Adds headers to each answer of koio's: to polls, POSTs, the 101 of a WebSocket, preflights and refusals. The event `headers`
+    /// of Engine.IO, which leaves refusals out.
+    ///
+    /// The function gets the head of the request, and an empty map, which counts as in [`initial_headers`](Self::initial_headers). It
+    /// must not block. What answers a request that can't be read, or that is longer than it may be, has none of them.
+    ///
+    /// With it, requests no longer take the short way past hyper (`koio/docs/performance.md`): long-polling costs about half as much
+    /// again. A WebSocket is not slower, once it is open.
+    ///
+    /// ```
+    /// use http::{HeaderValue, header::STRICT_TRANSPORT_SECURITY};
+    ///
+    /// let io = koio::Io::new().headers(|_, headers| {
+    ///     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
+    /// });
+    /// ```
+    pub fn headers(mut self, add: impl Fn(&Parts, &mut HeaderMap) + Send + Sync + 'static) -> Self {
+        self.rules.headers = Some(Box::new(add));
+        self
+    }
+
+    /// What CORS headers say to the pages of other origins that are [let in](Self::allow_origin): own headers on requests and
+    /// answers, how long a preflight is valid, cookies. Without it they say what [`Cors::new`] says.
+    ///
+    /// One without a page that it is for, or that contradicts the origins, is an error at the start.
+    #[track_caller]
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.cors_at = Some(Location::caller());
+        self.rules.cors = Some(cors);
+        self
+    }
+
+    /// Whether sessions over polling may move to WebSocket. Default yes; see
+    /// [`EngineConfig::allow_upgrades`](crate::engine::EngineConfig::allow_upgrades).
+    #[track_caller]
+    pub fn allow_upgrades(self, allowed: bool) -> Self {
+        self.config(|config| config.engine.allow_upgrades = allowed)
+    }
+
+    /// Makes the ids of sessions by a function of yours: Engine.IO's `generateId`, for a balancer that reads in them which node has a
+    /// session. The function gets the head of the handshake and a random id to make one of. Ids of sockets are others.
+    ///
+    /// **An id is a secret.** Whoever knows it reads and writes what its session does over polling. Leave at least 22 of the random
+    /// characters in, and never make one of what a client sends, or of a number that counts.
+    ///
+    /// An id has 32 characters: letters and digits of ASCII, `-` and `_`. With any other, or that of a session that is there,
+    /// the handshake is refused (400, `Bad request`), and the log says why; so it is if the function panics. It must not block.
+    ///
+    /// ```
+    /// let io = koio::Io::new().generate_id(|_, random| format!("node7_{}", &random[6..]));
+    /// ```
+    pub fn generate_id(
+        mut self,
+        make: impl Fn(&Parts, &str) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.new_id = Some(Box::new(make));
         self
     }
 

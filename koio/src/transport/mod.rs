@@ -12,7 +12,7 @@ mod websocket;
 
 pub(crate) use self::http::{AllowRequest, RequestRules};
 pub use self::http::{
-    BadCookie, BadOrigin, BadProxy, Body, EngineService, OpeningRequest, Origins, Rejection,
+    BadCookie, BadOrigin, BadProxy, Body, Cors, EngineService, OpeningRequest, Origins, Rejection,
     Responding, SessionCookie, TrustedProxies,
 };
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, Method, Request, Response, StatusCode, Uri, Version,
     header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION},
 };
 use tracing::debug;
@@ -24,7 +24,7 @@ use super::{
     refusal::{Refusal, RefusedRequest},
     request::{self, RequestIntent, RequestUpgrade},
     request_rules::{RequestRules, with_parts},
-    responding::{PendingResponse, Responding},
+    responding::{AddedHeaders, PendingResponse, Responding},
     response,
 };
 use crate::{
@@ -53,6 +53,8 @@ pub(super) struct RequestFrom<'a> {
     pub(super) upgrade: RequestUpgrade,
     /// The client's address, as far as it is known.
     pub(super) client: Option<SocketAddr>,
+    /// Whether the client asked over TLS, as far as it is known.
+    pub(super) is_secure: bool,
     pub(super) forwarded: &'a ForwardedRequest,
 }
 
@@ -107,6 +109,11 @@ impl EngineService {
         }
     }
 
+    /// Whether the program has a say in the answer to each request.
+    pub(crate) fn concerns_each_request(&self) -> bool {
+        self.rules.concern_each_request()
+    }
+
     /// The query of a request target, if its path is the engine's.
     pub(crate) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         let rest = target.strip_prefix(self.path.as_bytes())?;
@@ -128,10 +135,10 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (response, allow_origin) = self.begin(request, None);
+        let (response, headers) = self.begin(request, None);
         Responding {
             response,
-            allow_origin,
+            headers,
             connection: None,
         }
     }
@@ -147,20 +154,20 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (response, allow_origin) = self.begin(request, Some(connection));
+        let (response, headers) = self.begin(request, Some(connection));
         Responding {
             response,
-            allow_origin,
+            headers,
             connection: Some(Arc::clone(connection)),
         }
     }
 
-    /// Does everything that needs no waiting. Also returns the listed origin whose pages may read the response.
+    /// Does everything that needs no waiting. Also returns the headers that the response gets, whatever it is.
     fn begin<B>(
         &self,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
-    ) -> (PendingResponse, Option<HeaderValue>)
+    ) -> (PendingResponse, AddedHeaders)
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,
@@ -175,6 +182,14 @@ impl EngineService {
         let from = RequestFrom {
             upgrade,
             client: forwarded.client.or(peer),
+            is_secure: match &forwarded.scheme {
+                Some(scheme) => scheme == "https",
+                None => {
+                    // HTTP/2 has the scheme in each request.
+                    let scheme = request.uri().scheme_str();
+                    connection.is_some_and(|it| it.is_secure) || scheme == Some("https")
+                }
+            },
             forwarded: &forwarded,
         };
         let origins = &self.rules.origins;
@@ -183,24 +198,25 @@ impl EngineService {
             let let_in = with_parts(&mut request, |parts| self.rules.lets_in(parts));
             verdict = let_in.unwrap_or(verdict);
         }
-        let allow_origin = match verdict {
-            OriginVerdict::Same => None,
+        let is_foreign = verdict == OriginVerdict::Foreign;
+        let mut allow_origin = match verdict {
             OriginVerdict::Listed(origin) => Some(origin),
-            OriginVerdict::Foreign => {
-                let refused = self.refuse(Refusal::Forbidden, from, &request);
-                return (PendingResponse::Done(refused), None);
-            }
+            OriginVerdict::Same | OriginVerdict::Foreign => None,
         };
-        if allow_origin.is_some()
-            && request.method() == Method::OPTIONS
-            && request
-                .headers()
-                .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-        {
-            return (
-                PendingResponse::Done(preflight(request.headers())),
-                allow_origin,
-            );
+        let is_preflight = allow_origin.is_some() && is_preflight(&request);
+        let rules = &self.rules;
+        let others = rules.added_headers(&mut request, &mut allow_origin, is_preflight);
+        let headers = AddedHeaders {
+            allow_origin,
+            others,
+        };
+        if is_foreign {
+            let refused = self.refuse(Refusal::Forbidden, from, &request);
+            return (PendingResponse::Done(refused), headers);
+        }
+        if is_preflight {
+            let answer = self.preflight(request.headers());
+            return (PendingResponse::Done(answer), headers);
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let config = self.engine.config();
@@ -217,7 +233,20 @@ impl EngineService {
             Ok(RequestIntent::Session(sid, _)) => self.session(sid, from, request, connection),
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
-        (response, allow_origin)
+        (response, headers)
+    }
+
+    fn preflight(&self, request: &HeaderMap) -> Response<Body> {
+        let mut response = response::bare(StatusCode::NO_CONTENT);
+        let headers = response.headers_mut();
+        match &self.rules.cors {
+            Some(cors) => cors.allow_preflight(headers, request),
+            None => {
+                let requested = request.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+                origin::allow_preflight(headers, requested);
+            }
+        }
+        response
     }
 
     pub(super) fn refuse<B>(
@@ -285,6 +314,9 @@ impl EngineService {
             return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
         if from.upgrade.is_websocket() {
+            if !self.engine.config().allow_upgrades {
+                return refuse(Refusal::UpgradesOff, &request);
+            }
             let response = self.upgrade(&mut request, from, sid);
             return PendingResponse::Done(response);
         }
@@ -328,11 +360,10 @@ impl EngineService {
     }
 }
 
-fn preflight(headers: &HeaderMap) -> Response<Body> {
-    let mut response = response::bare(StatusCode::NO_CONTENT);
-    let requested = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    origin::allow_preflight(response.headers_mut(), requested);
-    response
+/// Whether a browser asks if a page may send a request that is not simple.
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 impl<B> tower::Service<Request<B>> for EngineService

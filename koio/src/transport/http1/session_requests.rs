@@ -107,8 +107,9 @@ impl SessionRequests {
             .judge_text(request.origin, request.host, &forwarded);
         let allow_origin = match verdict {
             OriginVerdict::Same => None,
-            OriginVerdict::Listed(origin) => Some(origin),
-            OriginVerdict::Foreign => return None,
+            // Other CORS headers than the ordinary ones are hyper's way alone.
+            OriginVerdict::Listed(origin) if rules.cors.is_none() => Some(origin),
+            OriginVerdict::Listed(_) | OriginVerdict::Foreign => return None,
         };
         let method = match request.body {
             Some(_) => &Method::POST,
@@ -124,17 +125,21 @@ impl SessionRequests {
             // What the program has a say in is hyper's way alone.
             RequestIntent::Open(_) if rules.concern_handshakes() => None,
             RequestIntent::Open(transport) => {
-                let client = forwarded.client.or(Some(self.peer));
+                let from = OpeningFrom {
+                    client: forwarded.client.or(Some(self.peer)),
+                    is_secure: forwarded.scheme.as_deref() == Some("https"),
+                };
                 let mut handshakes = self.handshakes;
                 handshakes.take(config.handshakes_per_second).ok()?;
                 let opened = match transport {
-                    TransportKind::Polling => self.open_polling(request, client, allow_origin)?,
-                    _ => self.open_websocket(request, client)?,
+                    TransportKind::Polling => self.open_polling(request, from, allow_origin)?,
+                    _ => self.open_websocket(request, from)?,
                 };
                 // Behind every refusal: hyper, which answers it, counts the handshake then.
                 self.handshakes = handshakes;
                 Some(opened)
             }
+            RequestIntent::Session(_, TransportKind::WebSocket) if !config.allow_upgrades => None,
             RequestIntent::Session(sid, TransportKind::WebSocket) => {
                 let session = self.service.engine.get(&sid)?;
                 self.upgrade(request, || Some(UpgradedSession::Existing(session)))
@@ -196,10 +201,10 @@ impl SessionRequests {
     fn open_polling(
         &self,
         request: &PlainRequest<'_>,
-        client: Option<SocketAddr>,
+        from: OpeningFrom,
         allow_origin: Option<HeaderValue>,
     ) -> Option<AcceptedRequest> {
-        let opening = opening(request, client, TransportKind::Polling);
+        let opening = opening(request, from, TransportKind::Polling);
         let transport = Box::<PollingTransport>::default();
         let handshake = self.service.engine.open(opening, transport).ok()?;
         let payload = PollResponse::Payload(payload::encode([handshake]));
@@ -209,10 +214,10 @@ impl SessionRequests {
     fn open_websocket(
         &self,
         request: &PlainRequest<'_>,
-        client: Option<SocketAddr>,
+        from: OpeningFrom,
     ) -> Option<AcceptedRequest> {
         self.upgrade(request, || {
-            let opening = opening(request, client, TransportKind::WebSocket);
+            let opening = opening(request, from, TransportKind::WebSocket);
             let admission = self.service.engine.admit(&opening).ok()?;
             Some(UpgradedSession::New(Box::new((admission, opening))))
         })
@@ -233,15 +238,18 @@ impl SessionRequests {
     }
 }
 
-/// `client`: the address that the session came from.
-fn opening(
-    request: &PlainRequest<'_>,
+/// Where a handshake comes from.
+#[derive(Clone, Copy)]
+struct OpeningFrom {
     client: Option<SocketAddr>,
-    transport: TransportKind,
-) -> Opening {
+    /// As a trusted proxy says: there is no TLS on these connections.
+    is_secure: bool,
+}
+
+fn opening(request: &PlainRequest<'_>, from: OpeningFrom, transport: TransportKind) -> Opening {
     let headers = request.headers.iter();
     let headers = headers.map(|header| (header.name.as_bytes(), header.value));
-    Opening::of_text(request.target, headers, client, transport)
+    Opening::of_text(request.target, headers, from.client, transport).over_tls(from.is_secure)
 }
 
 /// Passes a poll, or a POST with its body, on to the session. Returns the number of a poll, or `None` if the request is

@@ -2,6 +2,7 @@
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
 //! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes), `--allow-request` (1: refuses who asks for it),
+//! `--generate-id` (1: ids begin with `fixture-`), `--allow-upgrades` (0: none), `--cors` (1: says which headers pages may send and read),
 //! `--msgpack` (1: that is the parser). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
 //! writes to that folder as `cert.pem`.
 
@@ -127,6 +128,9 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
                 io
             }
             "--allow-port" => io.allow_origin(format!("http://127.0.0.1:{value}")),
+            "--generate-id" => io.generate_id(|_, random| format!("fixture-{}", &random[8..])),
+            "--allow-upgrades" => io.allow_upgrades(value == 1),
+            "--cors" => io.cors(requests::cors()).headers(requests::served_by),
             "--allow-request" => io.allow_request(requests::refuse_who_asks_for_it),
             "--ping-interval" => io.ping_interval(time),
             "--ping-timeout" => io.ping_timeout(time),
