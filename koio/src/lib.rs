@@ -147,6 +147,7 @@ mod close_reason;
 pub mod engine;
 mod fast_path;
 pub mod ids;
+pub mod js;
 pub mod observe;
 mod router;
 pub mod server;
@@ -205,7 +206,7 @@ pub mod config {
     pub use crate::engine::EngineConfig;
     pub use crate::server::Config;
     pub use crate::socket::SocketConfig;
-    pub use crate::transport::{Cors, SessionCookie};
+    pub use crate::transport::{ClientFiles, Cors, SessionCookie};
     pub use crate::wire::{PacketLimits, Parser};
 }
 
@@ -243,7 +244,8 @@ pub mod emit {
 }
 
 pub mod listeners {
-    //! What is added to one socket while it is connected, by [`Socket::on`](crate::Socket::on) and its siblings.
+    //! What is added while the server runs: to one socket by [`Socket::on`](crate::Socket::on) and its siblings, to a namespace by
+    //! those of [`IoHandle::on`](crate::IoHandle::on).
 
     pub use crate::socket::{ListenerId, OutgoingEvent};
 }

@@ -12,7 +12,7 @@ let browser, folder, server, url;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "koio-tls-"));
-  const env = { KOIO_FIXTURE_TLS: folder, KOIO_FIXTURE_CLIENT: join(officialClient, "socket.io.js") };
+  const env = { KOIO_FIXTURE_TLS: folder, KOIO_FIXTURE_CLIENT: officialClient };
   server = await startServer(join(binaries, "koio-fixture"), env);
   url = server.url;
   assert.match(url, /^https:/);

@@ -36,6 +36,22 @@ overEachWay("events", ({ connect }) => {
     assert.equal(code(await ask(client, "news", 1)), "no_handler");
   });
 
+  it("has listeners of a namespace that come and go, for all of its clients", async () => {
+    const [client, other] = [await connect(), await connect()];
+    // A name of its own: the server is that of all tests.
+    const event = `news of ${client.id}`;
+    const code = (answer) => answer[0]?.error?.code ?? answer;
+    assert.equal(code(await ask(other, event, 1)), "no_handler");
+    assert.deepEqual(await ask(client, "listen all", event), [1]);
+    assert.deepEqual(await ask(other, event, 1, "two"), [1, "two"]);
+    const late = await connect();
+    assert.deepEqual(await ask(late, event, Buffer.from("x")), [Buffer.from("x")]);
+    assert.deepEqual(await ask(other, "deaf all", event), [1]);
+    for (const one of [client, other, late]) {
+      assert.equal(code(await ask(one, event, 1)), "no_handler");
+    }
+  });
+
   it("can be observed, what comes and what is sent", async () => {
     const client = await connect();
     await ask(client, "observe");

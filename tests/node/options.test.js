@@ -55,7 +55,7 @@ overEachWay("an option of the client", ({ connect, url, way }) => {
       websocket: [[NodeWebSocket]],
       upgrade: [[Fetch, NodeWebSocket], [NodeXHR, NodeWebSocket]],
     };
-    for (const transports of classes[way]) {
+    for (const transports of classes[way] ?? []) {
       const client = socket(url(), way, { transports });
       await once(client, "connect");
       if (way === "upgrade") await upgraded(client);

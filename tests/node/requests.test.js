@@ -29,7 +29,7 @@ overEachWay("a server that decides who may connect", ({ connect, url, way }) => 
     const client = await connect();
     assert.deepEqual(await ask(client, "echo", "hi"), ["hi"]);
   });
-}, { "allow-request": 1 });
+}, { "allow-request": 1 }, ["polling", "websocket", "upgrade"]);
 
 overEachWay("a server that makes the ids of sessions", ({ connect, way }) => {
   it("is what the program has made", async () => {

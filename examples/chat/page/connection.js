@@ -113,7 +113,7 @@ const ENGINE = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 async function loadOfficial() {
   if (window.io) return;
   try {
-    await import("/socket.io.min.js");
+    await import("/socket.io/socket.io.min.js");
   } catch {
     throw new Error("The server was started without the official client. Run npm install socket.io-client, and start it with CLIENT_DIR=node_modules/socket.io-client/dist.");
   }

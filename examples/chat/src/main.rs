@@ -38,9 +38,9 @@ use tower::service_fn;
 #[tokio::main]
 async fn main() -> Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
-    let page = page::Page::load(env::var_os("CLIENT_DIR"))?;
+    let page = page::Page::load();
     let chat = chat::Chat::open(env::var_os("HISTORY_FILE"))?;
-    let io = Io::new()
+    let mut io = Io::new()
         .max_payload(1_300_000) // bytes of a request: an image of 900,000, as base64
         .config(|config| config.engine.send_queue_bytes = 8_000_000) // a few images wait for a slow reader
         .state(chat.clone())
@@ -52,6 +52,9 @@ async fn main() -> Result<()> {
             }
         })
         .attach(service_fn(move |request| page.clone().answer(request)));
+    if let Some(dir) = env::var_os("CLIENT_DIR").filter(|dir| !dir.is_empty()) {
+        io = io.serve_client(dir);
+    }
     let address = format!("127.0.0.1:{port}");
     let Some(redis) = env::var("REDIS_URL").ok().filter(|url| !url.is_empty()) else {
         return io.listen(address).await;

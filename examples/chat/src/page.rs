@@ -1,9 +1,9 @@
-//! The page, which the binary carries, and the official client beside it if a folder has it.
+//! The page, which the binary carries.
 
 use bytes::Bytes;
 use http::{Request, Response, Result};
 use http_body_util::Full;
-use std::{collections::HashMap, ffi::OsString, fs, io, path::Path, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 /// Own scripts, styles and connections, images from blobs, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -18,19 +18,13 @@ macro_rules! files {
 pub(crate) struct Page(Arc<HashMap<&'static str, Bytes>>);
 
 impl Page {
-    pub(crate) fn load(client_dir: Option<OsString>) -> io::Result<Self> {
+    pub(crate) fn load() -> Self {
         let embedded = files!["index.html" "icon.svg" "base.css" "chat.css" "messages.css" "frames.css"
             "attention.js" "chat.js" "client.js" "composer.js" "connection.js" "conversations.js"
             "elements.js" "frame.js" "frames.js" "images.js" "log.js" "message.js" "outbox.js"
             "sidebar.js" "store.js" "windows.js"];
-        let mut files: HashMap<_, _> = embedded.map(|(path, text)| (path, text.into())).into();
-        if let Some(dir) = client_dir.filter(|dir| !dir.is_empty()) {
-            let path = Path::new(&dir).join("socket.io.min.js");
-            let absent = |error| io::Error::other(format!("{}: {error}", path.display()));
-            let script = fs::read(&path).map_err(absent)?;
-            files.insert("/socket.io.min.js", script.into());
-        }
-        Ok(Self(Arc::new(files)))
+        let files: HashMap<_, _> = embedded.map(|(path, text)| (path, text.into())).into();
+        Self(Arc::new(files))
     }
 
     pub(crate) async fn answer<B>(self, request: Request<B>) -> Result<Response<Full<Bytes>>> {

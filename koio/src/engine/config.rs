@@ -107,6 +107,16 @@ pub struct EngineConfig {
     /// Whether a session over polling may move to WebSocket. Default yes. Otherwise the handshake offers no upgrade, and one that is
     /// asked for all the same is answered 400. A WebSocket may still open a session, if [`websocket`](Self::websocket) is on.
     pub allow_upgrades: bool,
+    /// Whether sessions may be opened over EventSource: packets down as server-sent events, and up with POSTs. Default no. For
+    /// clients with `koio/js/transports.mjs`; see [`koio::js`](crate::js).
+    pub event_source: bool,
+    /// Bytes of sent packets, and 64 more for each, that a session over EventSource keeps until its client has said that it has
+    /// them. Default 64 KiB; may be zero. They are sent again to a client whose stream has ended, and that comes back within
+    /// [`poll_again_timeout`](Self::poll_again_timeout) (a proxy ends a stream after some time). If the client has missed more
+    /// than is kept, the session ends with a transport error
+    /// ([`CloseReason::TransportError`](crate::CloseReason::TransportError)), and counts as
+    /// [`answers_cut`](crate::observe::Counts::answers_cut): it never goes on with a hole.
+    pub event_source_window: usize,
 }
 
 impl Default for EngineConfig {
@@ -132,6 +142,8 @@ impl Default for EngineConfig {
             polling: true,
             websocket: true,
             allow_upgrades: true,
+            event_source: false,
+            event_source_window: 64 * 1024,
         }
     }
 }
@@ -223,7 +235,7 @@ impl EngineConfig {
                 "is below 64 KiB, the longest head of one request",
             );
         }
-        if !self.polling && !self.websocket {
+        if !self.polling && !self.websocket && !self.event_source {
             return refuse("transports", "are all switched off");
         }
         Ok(())

@@ -270,6 +270,11 @@ impl Session {
         let _ = self.command(Command::ConnectionEnded);
     }
 
+    /// The client has connected again: gives the connection to the transport in use, which knows its type.
+    pub(crate) fn reconnect(&self, connection: Box<dyn Any + Send>) -> Result<(), NotTaken> {
+        self.command(Command::Reconnected(connection))
+    }
+
     /// The mailbox of the transport in use: what it shares with the tasks that serve its requests. `None` if the session has
     /// moved to another transport, or is over.
     pub(crate) fn mailbox<M: Any + Send + Sync>(&self) -> Option<Arc<M>> {

@@ -1,4 +1,4 @@
-//! tower layers around koio's HTTP: what `io.engine.use(fn)` is in Socket.IO.
+//! [`HttpPipeline`]: koio's HTTP with tower layers around it, and the bodies that pass them.
 
 use std::{
     fmt,
@@ -13,63 +13,15 @@ use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use pin_project_lite::pin_project;
-use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::{debug, warn};
 
-use super::{
-    Io,
-    attached::{AttachedBody, AttachedError},
-};
+use super::attached::{AttachedBody, AttachedError};
 use crate::{
     Error,
     error::BoxError,
     transport::{EngineService, HttpConnection},
 };
-
-impl Io {
-    /// Puts a tower layer around each HTTP request under koio's path, handshakes of WebSockets included: what `io.engine.use(fn)` is
-    /// in Socket.IO. The first is the outermost. [`layer`](Self::layer) is the one around events.
-    ///
-    /// It is for koio's own listener, and works inside other servers too, where a layer of theirs around
-    /// [`into_layer`](Self::into_layer) does the same. What is [attached](Self::attach) beside koio has layers of its own. What a
-    /// layer puts into the extensions of a request is kept for handlers with [`keep_extension`](Self::keep_extension), and
-    /// [`allow_request`](Self::allow_request) sees it; the address of the client is there as [`PeerAddr`](crate::engine::PeerAddr).
-    ///
-    /// A poll waits for as long as nothing is sent: a timeout below [`ping_interval`](Self::ping_interval) ends sessions, and so
-    /// does a layer that drops the answer to a poll. An error of a layer is answered 503 if it is tower's timeout or load shedding,
-    /// 500 otherwise.
-    ///
-    /// With a layer, requests no longer take the short way past hyper (`koio/docs/performance.md`): long-polling costs about half as
-    /// much again. A WebSocket is not slower, once it is open.
-    ///
-    /// ```
-    /// use http::{HeaderValue, Response};
-    /// use tower::ServiceBuilder;
-    ///
-    /// // As helmet does it.
-    /// let io = koio::Io::new().http_layer(
-    ///     ServiceBuilder::new().map_response(|mut response: Response<koio::server::HttpBody>| {
-    ///         let nosniff = HeaderValue::from_static("nosniff");
-    ///         response.headers_mut().insert("x-content-type-options", nosniff);
-    ///         response
-    ///     }),
-    /// );
-    /// ```
-    pub fn http_layer<L, B>(mut self, layer: L) -> Self
-    where
-        L: Layer<HttpPipeline> + Send + 'static,
-        L::Service:
-            Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<RequestBody>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<RequestBody>>>::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        self.http_layers
-            .push(Box::new(move |inner| HttpPipeline::new(layer.layer(inner))));
-        self
-    }
-}
 
 /// One layer, applied at the start.
 pub(super) type HttpLayer = Box<dyn FnOnce(HttpPipeline) -> HttpPipeline + Send>;
@@ -77,7 +29,7 @@ pub(super) type HttpLayer = Box<dyn FnOnce(HttpPipeline) -> HttpPipeline + Send>
 /// The answer to a request of koio's HTTP.
 type HttpFuture = Pin<Box<dyn Future<Output = Result<Response<HttpBody>, BoxError>> + Send>>;
 
-/// koio's HTTP, and the layers inside this one: what a layer given to [`Io::http_layer`] wraps.
+/// koio's HTTP, and the layers inside this one: what a layer given to [`Io::http_layer`](crate::Io::http_layer) wraps.
 #[derive(Clone)]
 pub struct HttpPipeline(BoxCloneSyncService<Request<RequestBody>, Response<HttpBody>, BoxError>);
 
@@ -92,7 +44,7 @@ impl HttpPipeline {
         Some(layers.fold(centre, |inner, layer| layer(inner)))
     }
 
-    fn new<S, B>(service: S) -> Self
+    pub(super) fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,

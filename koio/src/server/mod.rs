@@ -4,6 +4,7 @@ mod accept;
 mod allow_request;
 mod attached;
 mod by_hyper;
+mod client_files;
 mod config;
 mod http_layer;
 mod io;

@@ -2,10 +2,15 @@
 
 use std::{fmt, net::SocketAddr, panic::Location};
 
-use http::{HeaderMap, request::Parts};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, request::Parts};
+use tower::{Layer, Service};
 
-use super::Io;
-use crate::transport::{Cors, SessionCookie};
+use super::{HttpPipeline, Io, RequestBody};
+use crate::{
+    error::BoxError,
+    transport::{Cors, SessionCookie},
+};
 
 impl Io {
     /// Believes these proxies: addresses, networks in CIDR notation, and `unix` for connections without an address. By default
@@ -160,6 +165,49 @@ impl Io {
         self
     }
 
+    /// Puts a tower layer around each HTTP request under koio's path, handshakes of WebSockets included: what `io.engine.use(fn)` is
+    /// in Socket.IO. The first is the outermost. [`layer`](Self::layer) is the one around events.
+    ///
+    /// It is for koio's own listener, and works inside other servers too, where a layer of theirs around
+    /// [`into_layer`](Self::into_layer) does the same. What is [attached](Self::attach) beside koio has layers of its own. What a
+    /// layer puts into the extensions of a request is kept for handlers with [`keep_extension`](Self::keep_extension), and
+    /// [`allow_request`](Self::allow_request) sees it; the address of the client is there as [`PeerAddr`](crate::engine::PeerAddr).
+    ///
+    /// A poll waits for as long as nothing is sent: a timeout below [`ping_interval`](Self::ping_interval) ends sessions, and so
+    /// does a layer that drops the answer to a poll. An error of a layer is answered 503 if it is tower's timeout or load shedding,
+    /// 500 otherwise.
+    ///
+    /// With a layer, requests no longer take the short way past hyper (`koio/docs/performance.md`): long-polling costs about half as
+    /// much again. A WebSocket is not slower, once it is open.
+    ///
+    /// ```
+    /// use http::{HeaderValue, Response};
+    /// use tower::ServiceBuilder;
+    ///
+    /// // As helmet does it.
+    /// let io = koio::Io::new().http_layer(
+    ///     ServiceBuilder::new().map_response(|mut response: Response<koio::server::HttpBody>| {
+    ///         let nosniff = HeaderValue::from_static("nosniff");
+    ///         response.headers_mut().insert("x-content-type-options", nosniff);
+    ///         response
+    ///     }),
+    /// );
+    /// ```
+    pub fn http_layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<HttpPipeline> + Send + 'static,
+        L::Service:
+            Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<RequestBody>>>::Error: Into<BoxError>,
+        <L::Service as Service<Request<RequestBody>>>::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.http_layers
+            .push(Box::new(move |inner| HttpPipeline::new(layer.layer(inner))));
+        self
+    }
+
     /// What CORS headers say to the pages of other origins that are [let in](Self::allow_origin): own headers on requests and
     /// answers, how long a preflight is valid, cookies. Without it they say what [`Cors::new`] says.
     ///
@@ -214,7 +262,7 @@ impl Io {
 
     /// Keeps the first mistake for the start.
     #[track_caller]
-    fn note_invalid<E: fmt::Display>(
+    pub(super) fn note_invalid<E: fmt::Display>(
         &mut self,
         result: Result<(), E>,
         what: &str,

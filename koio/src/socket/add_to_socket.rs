@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    additions::{AddedKinds, Additions, INCOMING, IncomingAdditions, OUTGOING},
+    additions::{AddedKinds, Additions, INCOMING, IncomingAdditions, OUTGOING, replaced},
     error::{closed, too_many_listeners},
     listener_id::ListenerId,
     outgoing::OutgoingObserver,
@@ -66,13 +66,9 @@ impl Socket {
     ) -> Result<R> {
         let (result, _dropped_behind_the_lock) =
             self.with_additions(adds, |additions, kinds| {
-                let before = additions.incoming.take();
-                let listed = before.as_ref().and_then(|list| list.downcast_ref::<T>());
-                let mut list = listed.cloned().unwrap_or_default();
-                let result = change(&mut list);
-                kinds.set(INCOMING, !list.is_empty());
-                additions.incoming = (!list.is_empty()).then(|| Arc::new(list) as _);
-                (result, before)
+                let replaced = replaced(&mut additions.incoming, change);
+                kinds.set(INCOMING, additions.incoming.is_some());
+                replaced
             })?;
         Ok(result)
     }

@@ -47,10 +47,24 @@ pub(super) struct Additions {
     pub(super) outgoing: Arc<[OutgoingObserver]>,
 }
 
-/// What the router keeps in a socket.
+/// What the router keeps in a socket, and in a namespace.
 pub(crate) trait IncomingAdditions: Any + Clone + Default + Send + Sync {
     /// Whether there is nothing left.
     fn is_empty(&self) -> bool;
+}
+
+/// Changes a copy of the list in this slot and puts that there. Also returns the list that was there before: the program's
+/// closures in it are dropped behind the caller's lock.
+pub(super) fn replaced<T: IncomingAdditions, R>(
+    slot: &mut Option<Arc<dyn Any + Send + Sync>>,
+    change: impl FnOnce(&mut T) -> R,
+) -> (R, Option<Arc<dyn Any + Send + Sync>>) {
+    let before = slot.take();
+    let listed = before.as_ref().and_then(|list| list.downcast_ref::<T>());
+    let mut list = listed.cloned().unwrap_or_default();
+    let result = change(&mut list);
+    *slot = (!list.is_empty()).then(|| Arc::new(list) as _);
+    (result, before)
 }
 
 impl fmt::Debug for Additions {

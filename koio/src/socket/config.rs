@@ -51,7 +51,8 @@ pub struct SocketConfig {
     pub server_events: usize,
     /// What may be added to one socket while it is connected, of each kind: [listeners](crate::Socket::on),
     /// [middleware](crate::Socket::wrap), and observers of [what comes](crate::Socket::on_any) and of
-    /// [what is sent](crate::Socket::on_any_outgoing). Default 256. At the limit adding one more fails.
+    /// [what is sent](crate::Socket::on_any_outgoing); and to each declared namespace or pattern while the server runs
+    /// ([`IoHandle::on`](crate::IoHandle::on) and its siblings). Default 256. At the limit adding one more fails.
     pub listeners: usize,
     /// What packets look like on the wire. Default [`Parser::Json`]. See [`Io::parser`](crate::Io::parser).
     pub parser: Parser,

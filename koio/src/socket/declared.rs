@@ -1,15 +1,24 @@
 //! The namespaces that clients may connect to, by name.
 
-use std::{borrow::Cow, collections::HashSet, fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
+use super::namespace_additions::NamespaceAdditions;
 use crate::ids::Pattern;
 
 /// The namespaces and the patterns that a server has declared.
 #[derive(Debug, Default)]
 pub(crate) struct DeclaredNamespaces {
-    names: HashSet<Arc<str>>,
-    /// Each with its text.
-    patterns: Vec<(Box<str>, Pattern)>,
+    /// Each with what is added to it while the server runs.
+    names: HashMap<Arc<str>, Arc<NamespaceAdditions>>,
+    patterns: Vec<DeclaredPattern>,
+}
+
+/// A pattern, its text, and what is added to the namespaces that it matches.
+#[derive(Debug)]
+struct DeclaredPattern {
+    text: Box<str>,
+    pattern: Pattern,
+    additions: Arc<NamespaceAdditions>,
 }
 
 /// Why no client can be in a namespace.
@@ -22,21 +31,52 @@ pub(crate) enum NoNamespace<'a> {
 }
 
 impl DeclaredNamespaces {
-    pub(crate) fn add(&mut self, name: &str, pattern: Option<&Pattern>) {
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        pattern: Option<&Pattern>,
+        additions: &Arc<NamespaceAdditions>,
+    ) {
+        let additions = Arc::clone(additions);
         match pattern {
-            Some(pattern) => self.patterns.push((name.into(), pattern.clone())),
+            Some(pattern) => self.patterns.push(DeclaredPattern {
+                text: name.into(),
+                pattern: pattern.clone(),
+                additions,
+            }),
             None => {
-                self.names.insert(name.into());
+                self.names.insert(name.into(), additions);
             }
         }
+    }
+
+    /// What is added to the namespace, or the pattern, of this name.
+    pub(super) fn additions(&self, name: &str) -> Option<&Arc<NamespaceAdditions>> {
+        let is_meant = |declared: &&DeclaredPattern| *declared.text == *name;
+        let family = || Some(&self.patterns.iter().find(is_meant)?.additions);
+        self.names.get(name).or_else(family)
+    }
+
+    /// The text of the pattern that matches this name.
+    pub(super) fn pattern_of(&self, name: &str) -> Option<&str> {
+        let is_meant = |declared: &&DeclaredPattern| declared.pattern.matches(name);
+        Some(&self.patterns.iter().find(is_meant)?.text)
+    }
+
+    /// The server has ended: drops what was added.
+    pub(super) fn end_additions(&self) {
+        let of_patterns = self.patterns.iter().map(|declared| &declared.additions);
+        let all = self.names.values().chain(of_patterns);
+        all.for_each(|additions| additions.end());
     }
 
     /// Whether clients may connect to it, or, if it is a pattern, to those that it matches.
     pub(super) fn contains(&self, name: &str) -> bool {
         let is_meant =
-            |(text, pattern): &(Box<str>, Pattern)| **text == *name || pattern.matches(name);
+            |declared: &DeclaredPattern| *declared.text == *name || declared.pattern.matches(name);
+        let is_declared = || self.names.contains_key(name) || self.patterns.iter().any(is_meant);
         // A pattern takes parts that have no form on the wire.
-        speakable(name).is_ok() && (self.names.contains(name) || self.patterns.iter().any(is_meant))
+        speakable(name).is_ok() && is_declared()
     }
 
     /// Says why if it does not [contain](Self::contains) a name.
@@ -51,8 +91,8 @@ impl DeclaredNamespaces {
 
     /// The declared namespace, or pattern, that a misspelled name most likely means.
     pub(crate) fn similar(&self, name: &str) -> Option<&str> {
-        let patterns = self.patterns.iter().map(|(text, _)| &**text);
-        let declared = self.names.iter().map(|name| &**name).chain(patterns);
+        let patterns = self.patterns.iter().map(|declared| &*declared.text);
+        let declared = self.names.keys().map(|name| &**name).chain(patterns);
         let mut similar: Vec<_> = declared
             .filter_map(|declared| Some((typos(name, declared)?, declared)))
             .collect();
@@ -62,7 +102,7 @@ impl DeclaredNamespaces {
 
     /// The namespaces that are declared by their name.
     pub(super) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.names.iter()
+        self.names.keys()
     }
 }
 
@@ -153,7 +193,8 @@ mod tests {
     fn declared() -> DeclaredNamespaces {
         let mut declared = DeclaredNamespaces::default();
         for name in ["/", "/chat", "/agents", "/team1", "/visitors/{id}"] {
-            declared.add(name, Pattern::parse(name).unwrap().as_ref());
+            let pattern = Pattern::parse(name).unwrap();
+            declared.add(name, pattern.as_ref(), &Arc::default());
         }
         declared
     }

@@ -99,13 +99,28 @@ pub(super) fn not_joined(why: NotJoined, max: usize) -> Error {
     }
 }
 
-/// As many listeners, middlewares or observers of one kind were added to one socket as its limit allows. A mistake of the
+/// A listener for a namespace ahead of the start. A mistake of the program, so hidden from clients.
+pub(super) fn not_started() -> Error {
+    Error::setup(
+        "the server has not started: until then `Io::on` and `Namespace::on` take handlers",
+    )
+}
+
+/// A listener for one namespace of a pattern. A mistake of the program, so hidden from clients.
+pub(super) fn no_listeners_of_one(namespace: &str, pattern: &str) -> Error {
+    Error::setup(format!(
+        "`{namespace}` is one of the namespaces of `{pattern}`, which have their listeners together: add it to \
+         `io.of(\"{pattern}\")`, where `ctx.namespace()` tells them apart"
+    ))
+}
+
+/// As many listeners, middlewares or observers of one kind were added to one socket, or to one namespace, as the limit allows. A mistake of the
 /// program, so hidden from the client.
 pub(super) fn too_many_listeners(max: usize) -> Error {
     Error::new(
         "listeners",
         format!(
-            "the socket would have {} of them (listeners {max}): is one added with each event, and never removed?",
+            "there would be {} of them (listeners {max}): is one added with each event, and never removed?",
             max.saturating_add(1)
         ),
     )

@@ -1,11 +1,12 @@
-//! [`ListenerId`]: the name of something that was added to a socket.
+//! [`ListenerId`]: the name of something that was added to a socket or a namespace.
 
 use std::{
     num::NonZeroU64,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Names what was added to one socket: a listener, a middleware or an observer. [`Socket::off`](crate::Socket::off) removes it.
+/// Names what was added to one socket or namespace: a listener, a middleware or an observer. [`Socket::off`](crate::Socket::off)
+/// or [`IoHandle::off`](crate::IoHandle::off) removes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerId(NonZeroU64);
 

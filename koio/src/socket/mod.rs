@@ -4,6 +4,7 @@
 //! for each of those, which runs its handlers through [`Dispatch`]. What is sent goes through [`Emit`] to the adapter.
 
 mod ack;
+mod add_to_namespace;
 mod add_to_socket;
 mod additions;
 mod catch_unwind;
@@ -27,6 +28,7 @@ mod io_handle;
 mod listener_id;
 mod local;
 mod namespace;
+mod namespace_additions;
 mod outgoing;
 mod overlap;
 mod partial;
@@ -56,6 +58,7 @@ pub use emit::Emit;
 pub use handshake::Handshake;
 pub use io_handle::IoHandle;
 pub use listener_id::ListenerId;
+pub(crate) use namespace_additions::NamespaceAdditions;
 pub use outgoing::OutgoingEvent;
 pub use partial::PartialAnswer;
 pub(crate) use recovery::ExpiredHook;

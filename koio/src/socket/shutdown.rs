@@ -58,6 +58,10 @@ impl<M> ServerCore<M> {
             // The process may end next, and what is not sent by then is lost.
             cluster.closed().await;
         }
+        // The closures of the program may hold a handle of the server, which holds them.
+        if let Some(declared) = self.declared() {
+            declared.end_additions();
+        }
         self.stopped.send_replace(true);
         drained
     }

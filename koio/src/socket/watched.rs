@@ -67,6 +67,12 @@ impl Socket {
         self.remove_outgoing(|_| true)
     }
 
+    /// How many observers of what is sent were added: the length of Socket.IO's `listenersAnyOutgoing()`.
+    #[must_use]
+    pub fn any_outgoing_count(&self) -> usize {
+        self.outgoing_observers().len()
+    }
+
     /// A copy of what is about to be sent, if it is observed.
     #[inline]
     pub(super) fn watched(&self, draft: &Draft) -> Option<Frame> {

@@ -1,6 +1,7 @@
-//! What is added to one socket while it is connected: listeners, middleware, and observers.
+//! What is added while the server runs, to one socket or to a namespace: listeners, middleware, and observers.
 
 mod lifetime;
 mod listeners;
 mod middleware;
+mod namespace;
 mod observers;

@@ -88,7 +88,7 @@ async fn a_port() -> (TcpListener, Target) {
 }
 
 /// Serves an axum app until the test ends.
-async fn axum_target(app: Router) -> Target {
+pub(crate) async fn axum_target(app: Router) -> Target {
     let (listener, target) = a_port().await;
     tokio::spawn(async move { axum::serve(listener, app).await });
     target

@@ -1,8 +1,8 @@
-//! What runs for an event of a socket that has something added.
+//! What runs for an event of a socket, or in a namespace, that has something added.
 
 use std::sync::Arc;
 
-use super::socket_listeners::{SocketListeners, take};
+use super::added_listeners::{AddedListeners, ListenerPlace, take};
 use crate::{
     Result,
     router::{
@@ -10,32 +10,62 @@ use crate::{
         catch_unwind::guard,
         context::Context,
         pipeline::{
-            endpoints::{report, run_others},
-            event_table::EventEntry,
+            endpoints::{ConnectionHandlers, report, run_others},
+            event_table::{EventEntry, NamespaceEvents},
             middleware::{BoxMiddleware, BoxReply, Endpoint, Next, Onion},
         },
     },
+    socket::NamespaceAdditions,
 };
 
-/// The onion of an event, with what is added to its socket inside the middleware of its namespace.
-pub(crate) fn onion_around(
-    namespace: &Arc<[BoxMiddleware]>,
-    entry: &Arc<EventEntry>,
-) -> Arc<Onion> {
+/// The onion of an event, with what is added to its namespace and to its socket inside the middleware of the start.
+pub(crate) fn onion_around(events: &NamespaceEvents, entry: &Arc<EventEntry>) -> Arc<Onion> {
+    let middleware = events.middleware();
     let inside = InsideNamespace {
+        added: Arc::clone(&events.added),
         entry: Arc::clone(entry),
-        depth: namespace.len(),
+        depth: middleware.len(),
     };
-    Onion::new(Arc::clone(namespace), Arc::new(inside))
+    Onion::new(Arc::clone(middleware), Arc::new(inside))
+}
+
+/// The onion of a connection, with what is added to its namespace. `again`: without middleware, for a client that comes back.
+pub(crate) fn connection_around(events: &NamespaceEvents, again: bool) -> Arc<Onion> {
+    let connected = ConnectionListeners {
+        added: Arc::clone(&events.added),
+        handlers: events.connection_handlers.clone(),
+    };
+    let (outside, inside): (Arc<[BoxMiddleware]>, _) = match again {
+        true => (Arc::default(), Arc::default()),
+        false => (
+            Arc::clone(events.middleware()),
+            middleware_of(&*events.added),
+        ),
+    };
+    let all: Arc<[BoxMiddleware]> = outside.iter().chain(inside.iter()).cloned().collect();
+    Onion::new(all, Arc::new(connected))
+}
+
+/// The onion of a disconnect, with the middleware that is added to its namespace.
+pub(crate) fn disconnect_around(events: &NamespaceEvents) -> Arc<Onion> {
+    if !events.added.is_used() {
+        return Arc::clone(&events.disconnect);
+    }
+    let inside = middleware_of(&*events.added);
+    let all = events.middleware().iter().chain(inside.iter());
+    let all: Arc<[BoxMiddleware]> = all.cloned().collect();
+    Onion::new(all, Arc::new(events.disconnect_handlers.clone()))
 }
 
 /// Runs the listeners of `disconnect`, in order. Their errors are reported.
-pub(crate) async fn at_disconnect(ctx: &Context) {
+pub(crate) async fn at_disconnect(ctx: &Context, added: &NamespaceAdditions) {
+    run_others(ctx, &take(added, "disconnect")).await;
     run_others(ctx, &take(ctx.socket(), "disconnect")).await;
 }
 
-/// What is inside the middleware of the namespace: that of the socket, and the handlers.
+/// What is inside the middleware of the start: that of the namespace and of the socket, and the handlers.
 struct InsideNamespace {
+    added: Arc<NamespaceAdditions>,
     entry: Arc<EventEntry>,
     /// How many middlewares of the entry's onion are those of the namespace.
     depth: usize,
@@ -43,18 +73,31 @@ struct InsideNamespace {
 
 impl Endpoint for InsideNamespace {
     fn call(&self, ctx: Context) -> BoxReply {
-        let listed = ctx.socket().incoming_additions::<SocketListeners>();
-        let middleware = listed.map_or_else(Arc::default, |listed| listed.middleware());
+        let (outside, inside) = (middleware_of(&*self.added), middleware_of(ctx.socket()));
+        let all: Arc<[BoxMiddleware]> = match (&*outside, &*inside) {
+            ([], _) => inside,
+            (_, []) => outside,
+            _ => outside.iter().chain(inside.iter()).cloned().collect(),
+        };
         let handlers = TableAndListeners {
+            added: Arc::clone(&self.added),
             entry: Arc::clone(&self.entry),
             depth: self.depth,
         };
-        Onion::new(middleware, Arc::new(handlers)).start(ctx)
+        Onion::new(all, Arc::new(handlers)).start(ctx)
     }
 }
 
-/// The handlers of the event table, and the socket's listeners.
+fn middleware_of(place: &impl ListenerPlace) -> Arc<[BoxMiddleware]> {
+    let listed = place.listed();
+    listed.map_or_else(Arc::default, |listed: Arc<AddedListeners>| {
+        listed.middleware()
+    })
+}
+
+/// The handlers of the event table, and the listeners of the namespace and of the socket.
 struct TableAndListeners {
+    added: Arc<NamespaceAdditions>,
     entry: Arc<EventEntry>,
     depth: usize,
 }
@@ -62,18 +105,27 @@ struct TableAndListeners {
 impl TableAndListeners {
     /// All that run, in order. `*` is for what nothing else takes, in the table and among the listeners alike.
     fn all(&self, ctx: &Context) -> Vec<Next> {
+        let listeners = |event: &str| {
+            let mut listeners = take(&*self.added, event);
+            listeners.extend(take(ctx.socket(), event));
+            listeners
+        };
         let event = ctx.event();
-        let mut listeners = take(ctx.socket(), event);
+        let mut listening = match event {
+            // Those are for the life of a socket: a client that sends an event of the name does not reach them.
+            "connection" | "disconnect" => Vec::new(),
+            event => listeners(event),
+        };
         let is_named = self.entry.is_named(event.as_bytes());
-        let is_any = !is_named && listeners.is_empty();
+        let is_any = !is_named && listening.is_empty();
         if is_any {
-            listeners = take(ctx.socket(), "*");
+            listening = listeners("*");
         }
         // An entry without handlers answers that the event has none: not if there are listeners.
-        let of_table = (is_named || is_any) && (self.entry.has_handlers() || listeners.is_empty());
+        let of_table = (is_named || is_any) && (self.entry.has_handlers() || listening.is_empty());
         let of_table = of_table.then(|| self.entry.onion().inside(ctx.clone(), self.depth));
-        let listeners = listeners.iter().map(|listener| listener.next(ctx.clone()));
-        of_table.into_iter().chain(listeners).collect()
+        let listening = listening.iter().map(|listener| listener.next(ctx.clone()));
+        of_table.into_iter().chain(listening).collect()
     }
 }
 
@@ -90,5 +142,18 @@ impl Endpoint for TableAndListeners {
             }
             reply
         })
+    }
+}
+
+/// The connection handlers of the event table, and the listeners of the namespace.
+struct ConnectionListeners {
+    added: Arc<NamespaceAdditions>,
+    handlers: ConnectionHandlers,
+}
+
+impl Endpoint for ConnectionListeners {
+    fn call(&self, ctx: Context) -> BoxReply {
+        let listeners = take(&*self.added, "connection");
+        self.handlers.followed_by(listeners).call(ctx)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{future::Future, sync::Arc};
 
-use parking_lot::Mutex;
-
-use super::socket_listeners::{EventListener, EventObserver, SocketListeners, count};
+use super::{
+    added_listeners::{AddedListeners, EventListener, EventObserver, count, events, observers},
+    once::onion_of_once,
+};
 use crate::{
-    Error, Result, Socket,
+    Result, Socket,
     router::{
         answer::{Answer, Reply},
         context::Context,
@@ -27,8 +28,8 @@ impl Socket {
     /// namespace, and what it returns is the acknowledgement. For the arguments, the state and the options of
     /// [`#[on]`](macro@crate::on) there is [`handlers`](Self::handlers).
     ///
-    /// Of several handlers of one event those of the event table run first, then the listeners in the order in which they were
-    /// added, one after the other. The first one answers; what the others return is dropped, and their errors go to
+    /// Of several handlers of one event those of the event table run first, then the [listeners of the
+    /// namespace](crate::IoHandle::on), then those of the socket in the order in which they were added, one after the other. The first one answers; what the others return is dropped, and their errors go to
     /// [`Io::on_error`](crate::Io::on_error). An event counts as one towards its `concurrency`, which is that of the table
     /// (of `*` for a name that is not in it): a listener that waits for its client's *next* event waits for ever unless both
     /// may overlap.
@@ -69,7 +70,7 @@ impl Socket {
         T: Answer + 'static,
     {
         let onion = Onion::new([], closure_handler(handler));
-        self.listen(event, false, onion)
+        self.listen(EventListener::new(event, false, onion), false)
     }
 
     /// [`on`](Self::on) for one event: the listener is removed when it runs. An event that a middleware keeps from it does not
@@ -103,20 +104,23 @@ impl Socket {
         Fut: Future<Output = Result<T>> + Send + 'static,
         T: Answer + 'static,
     {
-        let handler = Mutex::new(Some(handler));
-        let once = move |ctx: Context| {
-            // `take` has given it to one event.
-            let handler = handler.lock().take();
-            let running = handler.map(|handler| handler(ctx));
-            async move {
-                match running {
-                    Some(running) => running.await,
-                    None => Err(Error::internal("the listener has run")),
-                }
-            }
-        };
-        let onion = Onion::new([], closure_handler(once));
-        self.listen(event, true, onion)
+        let listener = EventListener::new(event, true, onion_of_once(handler));
+        self.listen(listener, false)
+    }
+
+    /// [`on`](Self::on) in front of the listeners that were added before: Socket.IO's `prependListener`. The handlers of the
+    /// event table and the [listeners of the namespace](crate::IoHandle::on) still come first.
+    ///
+    /// # Errors
+    /// As [`on`](Self::on).
+    pub fn prepend<F, Fut, T>(&self, event: &str, handler: F) -> Result<ListenerId>
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+        T: Answer + 'static,
+    {
+        let onion = Onion::new([], closure_handler(handler));
+        self.listen(EventListener::new(event, false, onion), true)
     }
 
     /// Adds `#[on]` functions, or a value whose methods are handlers, as listeners of this socket alone: with the arguments, the
@@ -148,10 +152,10 @@ impl Socket {
         let mut added = Vec::with_capacity(routes.len());
         for route in &routes {
             check::route(route, self)?;
-            added.push(listener(route.meta.event, false, onion_of(route)));
+            added.push(EventListener::new(route.meta.event, false, onion_of(route)));
         }
         let ids = added.iter().map(|listener| listener.id).collect();
-        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(&added, limit))?;
+        self.add_incoming(|list: &mut AddedListeners, limit| list.listen(&added, false, limit))?;
         Ok(ids)
     }
 
@@ -163,7 +167,7 @@ impl Socket {
         reason = "whether it was there is rarely of interest"
     )]
     pub fn off(&self, id: ListenerId) -> bool {
-        let removed = self.remove_incoming(|list: &mut SocketListeners| list.remove(id));
+        let removed = self.remove_incoming(|list: &mut AddedListeners| list.remove(id));
         removed == Some(true) || self.remove_outgoing(|other| other == id) > 0
     }
 
@@ -174,7 +178,7 @@ impl Socket {
         reason = "the number is rarely of interest"
     )]
     pub fn off_all(&self, event: &str) -> usize {
-        let removed = self.remove_incoming(|list: &mut SocketListeners| list.remove_event(event));
+        let removed = self.remove_incoming(|list: &mut AddedListeners| list.remove_event(event));
         removed.unwrap_or(0)
     }
 
@@ -185,8 +189,15 @@ impl Socket {
         count(self, event)
     }
 
+    /// The events that have listeners which were added to this socket, each once, in the order of their listeners:
+    /// Socket.IO's `eventNames()`. The event table has others.
+    #[must_use]
+    pub fn event_names(&self) -> Vec<String> {
+        events(self)
+    }
+
     /// Puts a middleware around the events of this socket alone: Socket.IO's `socket.use`. It is inside the middleware of the
-    /// server and of the namespace and around the handlers, also around what answers an event that has none; those added before
+    /// server and of the namespace, also of [what was added there](crate::IoHandle::wrap), and around the handlers, also around what answers an event that has none; those added before
     /// are outside it. `connection` and `disconnect` do not pass through it.
     ///
     /// ```
@@ -211,7 +222,7 @@ impl Socket {
         Fut: Future<Output = Result<Reply>> + Send + 'static,
     {
         let (id, middleware) = (ListenerId::fresh(), BoxMiddleware::new(middleware));
-        self.add_incoming(|list: &mut SocketListeners, limit| list.wrap(id, &middleware, limit))?;
+        self.add_incoming(|list: &mut AddedListeners, limit| list.wrap(id, &middleware, limit))?;
         Ok(id)
     }
 
@@ -219,8 +230,8 @@ impl Socket {
     /// observers that were added before.
     ///
     /// It is called when the event's turn has come, ahead of its middleware, in the task of the session: it must not block. It
-    /// reads the arguments with [`Context::args`]. A panic in it is caught and logged. For the events of all sockets there is
-    /// [`Io::wrap`](crate::Io::wrap), which also sees those that nothing handles.
+    /// reads the arguments with [`Context::args`]. A panic in it is caught and logged. For the events of all sockets there are
+    /// [`IoHandle::on_any`](crate::IoHandle::on_any), which comes first, and [`Io::wrap`](crate::Io::wrap).
     ///
     /// ```
     /// use koio::{Context, Result, extract::Args, on};
@@ -261,8 +272,14 @@ impl Socket {
         reason = "the number is rarely of interest"
     )]
     pub fn off_any(&self) -> usize {
-        let removed = self.remove_incoming(SocketListeners::remove_observers);
+        let removed = self.remove_incoming(AddedListeners::remove_observers);
         removed.unwrap_or(0)
+    }
+
+    /// How many observers of what comes were added to this socket: the length of Socket.IO's `listenersAny()`.
+    #[must_use]
+    pub fn any_count(&self) -> usize {
+        observers(self)
     }
 
     fn observe(
@@ -271,26 +288,17 @@ impl Socket {
         in_front: bool,
     ) -> Result<ListenerId> {
         let (id, observer): (_, EventObserver) = (ListenerId::fresh(), Arc::new(observer));
-        self.add_incoming(|list: &mut SocketListeners, limit| {
+        self.add_incoming(|list: &mut AddedListeners, limit| {
             list.observe(id, &observer, in_front, limit)
         })?;
         Ok(id)
     }
 
-    fn listen(&self, event: &str, once: bool, onion: Arc<Onion>) -> Result<ListenerId> {
-        check::event(event, self)?;
-        let added = [listener(event, once, onion)];
-        self.add_incoming(|list: &mut SocketListeners, limit| list.listen(&added, limit))?;
+    fn listen(&self, listener: EventListener, in_front: bool) -> Result<ListenerId> {
+        check::event(&listener.event, self)?;
+        let added = [listener];
+        self.add_incoming(|list: &mut AddedListeners, limit| list.listen(&added, in_front, limit))?;
         let [listener] = &added;
         Ok(listener.id)
-    }
-}
-
-fn listener(event: &str, once: bool, onion: Arc<Onion>) -> EventListener {
-    EventListener {
-        id: ListenerId::fresh(),
-        event: event.into(),
-        once,
-        onion,
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     router::{
         catch_unwind::guard,
         context::{Context, InsideLayers, Occasion},
-        listeners::{at_disconnect, observe, onion_around},
+        listeners::{at_disconnect, connection_around, disconnect_around, observe, onion_around},
     },
     socket::{Accept, BoxFuture, Concurrency, Dispatch, Namespaces},
     wire::Event,
@@ -96,8 +96,8 @@ impl SocketEvents {
         Some(entry.run(ctx, self.layers.as_ref()))
     }
 
-    /// The run of an event of a socket that has listeners, middleware or observers of its own. It is not restarted: what the
-    /// socket has may change with each event.
+    /// The run of an event whose socket or namespace has listeners, middleware or observers of its own. It is not restarted:
+    /// what they have may change with each event.
     #[inline(never)]
     fn start_with_listeners(
         &mut self,
@@ -107,10 +107,10 @@ impl SocketEvents {
         self.finished = None;
         let event = event.take()?;
         let entry = self.events.entry(event.name_bytes());
-        let onion = onion_around(self.events.middleware(), entry);
+        let onion = onion_around(&self.events, entry);
         self.latest = Some(Arc::clone(entry));
         let ctx = self.context(socket, Occasion::Event(event), &onion);
-        span(&ctx).in_scope(|| observe(&ctx));
+        span(&ctx).in_scope(|| observe(&ctx, &self.events.added));
         let layers = self.layers.clone();
         Some(Box::pin(OnionRun::new(ctx, LayeredOnion { layers, onion })))
     }
@@ -125,15 +125,14 @@ impl SocketEvents {
 
 impl Dispatch for SocketEvents {
     fn connect(&mut self, socket: &Socket, accept: Accept) -> BoxFuture {
-        let (layers, onion) = if socket.skips_middleware() {
-            (None, &self.events.connection_again)
-        } else {
-            (self.layers.clone(), &self.events.connection)
+        let again = socket.skips_middleware();
+        let onion = match (self.events.added.is_used(), again) {
+            (true, again) => connection_around(&self.events, again),
+            (false, true) => Arc::clone(&self.events.connection_again),
+            (false, false) => Arc::clone(&self.events.connection),
         };
-        let onion = LayeredOnion {
-            layers,
-            onion: Arc::clone(onion),
-        };
+        let layers = if again { None } else { self.layers.clone() };
+        let onion = LayeredOnion { layers, onion };
         let ctx = self.context(socket, Occasion::Connection(accept.clone()), &onion.onion);
         let span = span(&ctx);
         let connecting = async move {
@@ -177,7 +176,8 @@ impl Dispatch for SocketEvents {
         event: &mut Option<Event>,
         cx: &mut TaskContext<'_>,
     ) -> Option<BoxFuture> {
-        let has_additions = socket.has_incoming_additions();
+        // Both without a branch of their own.
+        let has_additions = socket.has_incoming_additions() | self.events.added.is_used();
         let mut started = match has_additions {
             false => self.start(socket, event)?,
             true => self.start_with_listeners(socket, event)?,
@@ -214,15 +214,16 @@ impl Dispatch for SocketEvents {
 
     fn disconnect(&mut self, socket: &Socket, reason: CloseReason) -> BoxFuture {
         let started = AtomicUsize::new(0);
-        let onion = Arc::clone(&self.events.disconnect);
+        let onion = disconnect_around(&self.events);
         let ctx = self.context(socket, Occasion::Disconnect { reason, started }, &onion);
         let handlers = self.events.disconnect_handlers.clone();
+        let added = Arc::clone(&self.events.added);
         let span = span(&ctx);
         let leaving = async move {
             // Without the tower layers: one that sheds load would drop disconnects too.
             report(&ctx, guard(onion.next(ctx.clone()).run()).await);
             handlers.run_unstarted(&ctx).await;
-            at_disconnect(&ctx).await;
+            at_disconnect(&ctx, &added).await;
         };
         Box::pin(leaving.instrument(span))
     }

@@ -58,7 +58,15 @@ pub(crate) async fn run_others(ctx: &Context, others: &[Arc<Onion>]) {
 
 /// The connection handlers. CONNECT is answered just before the first one runs, in
 /// [`Call::finish`](crate::router::extract::call::Call::finish), or here if there is none.
+#[derive(Clone)]
 pub(crate) struct ConnectionHandlers(pub(crate) Arc<[Arc<Onion>]>);
+
+impl ConnectionHandlers {
+    /// These handlers, and others behind them.
+    pub(crate) fn followed_by(&self, others: Vec<Arc<Onion>>) -> Self {
+        Self(self.0.iter().cloned().chain(others).collect())
+    }
+}
 
 impl Endpoint for ConnectionHandlers {
     fn call(&self, ctx: Context) -> BoxReply {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     fast_path::FastPath,
     router::context::{Context, NamespaceContext},
-    socket::{Concurrency, DeclaredNamespaces},
+    socket::{Concurrency, DeclaredNamespaces, NamespaceAdditions},
 };
 
 /// A map that does not change after the start. Names that clients send are looked up in it and never put into it, so
@@ -44,7 +44,10 @@ pub(crate) struct NamespaceEvents {
     /// The same without the middleware of the server and of the namespace, for clients that come back.
     pub(crate) connection_again: Arc<Onion>,
     pub(crate) disconnect: Arc<Onion>,
+    pub(crate) connection_handlers: ConnectionHandlers,
     pub(crate) disconnect_handlers: DisconnectHandlers,
+    /// What is added to it while the server runs.
+    pub(crate) added: Arc<NamespaceAdditions>,
     /// Whether the limit of any event is above one.
     pub(crate) may_overlap: bool,
     by_name: FrozenMap<&'static [u8], Arc<EventEntry>>,
@@ -124,12 +127,12 @@ impl NamespaceTable {
 
     fn declared(&self) -> DeclaredNamespaces {
         let mut declared = DeclaredNamespaces::default();
-        for name in self.by_name.keys() {
-            declared.add(name, None);
+        for (name, events) in &self.by_name {
+            declared.add(name, None, &events.added);
         }
         for events in &self.by_pattern {
             if let Some(pattern) = &events.context.pattern {
-                declared.add(&pattern.to_string(), Some(pattern));
+                declared.add(&pattern.to_string(), Some(pattern), &events.added);
             }
         }
         declared
@@ -151,8 +154,8 @@ impl NamespaceEvents {
             by_event.entry(route.meta.event).or_default().push(route);
         }
         let mut take = |event| sorted(by_event.remove(event).unwrap_or_default());
-        let connection: Arc<dyn Endpoint> =
-            Arc::new(ConnectionHandlers(onions(take("connection"))));
+        let connection_handlers = ConnectionHandlers(onions(take("connection")));
+        let connection: Arc<dyn Endpoint> = Arc::new(connection_handlers.clone());
         let disconnect_handlers = DisconnectHandlers::new(
             take("disconnect")
                 .into_iter()
@@ -175,7 +178,9 @@ impl NamespaceEvents {
             connection_again: Onion::new([], Arc::clone(&connection)),
             connection: around(connection),
             disconnect: around(Arc::new(disconnect_handlers.clone())),
+            connection_handlers,
             disconnect_handlers,
+            added: Arc::default(),
             by_name,
             any,
             server_side: server_side
@@ -198,6 +203,13 @@ impl NamespaceEvents {
     /// The event with this name, or `*`.
     pub(crate) fn entry(&self, name: &[u8]) -> &Arc<EventEntry> {
         self.by_name.get(name).unwrap_or(&self.any)
+    }
+}
+
+impl Drop for NamespaceEvents {
+    /// Nothing runs any more what was added: its closures may hold a handle of the server, which holds them.
+    fn drop(&mut self) {
+        self.added.end();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Namespaces that are allowed, and most likely a mistake: logged at the start.
 
+use std::sync::Arc;
+
 use super::{check::CheckedNamespace, parts::ROOT};
 use crate::socket::DeclaredNamespaces;
 
@@ -7,7 +9,7 @@ use crate::socket::DeclaredNamespaces;
 pub(super) fn log(namespaces: &[CheckedNamespace]) {
     let mut given = DeclaredNamespaces::default();
     for namespace in namespaces.iter().filter(|namespace| namespace.is_given) {
-        given.add(&namespace.path, namespace.pattern.as_ref());
+        given.add(&namespace.path, namespace.pattern.as_ref(), &Arc::default());
     }
     for CheckedNamespace {
         path,

@@ -4,6 +4,7 @@
 mod allow_request;
 mod answer_body;
 mod body;
+mod client_files;
 mod connection;
 mod cors;
 pub(super) mod forwarded;
@@ -23,11 +24,13 @@ pub(super) mod response;
 mod service;
 mod session_cookie;
 mod stream;
+mod stream_requests;
 mod timeouts;
 mod websocket_upgrade;
 
 pub(crate) use allow_request::AllowRequest;
 pub use body::Body;
+pub use client_files::ClientFiles;
 pub(crate) use connection::{HttpConnection, MAX_HEAD, ServedRequest};
 pub(crate) use cors::BadCors;
 pub use cors::Cors;

@@ -17,10 +17,11 @@ use super::{
     responding::PendingResponse,
     response,
     service::{EngineService, RequestFrom},
+    stream_requests,
     websocket_upgrade::{WebSocketFor, connect, echo_protocol, switching_protocols},
 };
 use crate::{
-    engine::{Admission, Opening, TransportKind},
+    engine::{Admission, NotOpened, Opening, TransportKind},
     ids::Sid,
     transport::{
         lazy_timer::LazyTimer,
@@ -80,8 +81,8 @@ impl EngineService {
         transport: TransportKind,
     ) -> Result<AdmittedHandshake, Refusal> {
         let switching = match transport {
-            TransportKind::Polling => None,
-            _ => Some(switch_protocols(request, from.upgrade)?),
+            TransportKind::WebSocket => Some(switch_protocols(request, from.upgrade)?),
+            _ => None,
         };
         let opening = Opening::new(request.headers(), request.uri(), from.client, transport)
             .over_tls(from.is_secure)
@@ -148,11 +149,21 @@ impl EngineService {
             response
         } else {
             let sid = admission.sid();
-            let transport = Box::<PollingTransport>::default();
-            match self.engine.open_admitted(admission, opening, transport) {
-                Ok(handshake) => self.opened_polling(&sid, handshake),
+            let opened = match opening.transport {
+                TransportKind::EventSource => {
+                    stream_requests::open(&self.engine, admission, opening)
+                }
+                _ => self.open_polling(admission, opening),
+            };
+            let mut response = match opened {
+                Ok(response) => response,
                 Err(why) => return self.refuse(why.into(), from, request),
+            };
+            let cookie = self.rules.cookie.as_ref();
+            if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&sid)) {
+                response.headers_mut().append(SET_COOKIE, cookie);
             }
+            response
         };
         if self.rules.initial_headers.is_some() {
             let headers = response.headers_mut();
@@ -163,14 +174,14 @@ impl EngineService {
         response
     }
 
-    fn opened_polling(&self, sid: &Sid, handshake: crate::wire::Frame) -> Response<Body> {
-        let mut response: Response<Body> =
-            PollResponse::Payload(payload::encode([handshake])).into();
-        let cookie = self.rules.cookie.as_ref();
-        if let Some(cookie) = cookie.and_then(|cookie| cookie.header(sid)) {
-            response.headers_mut().append(SET_COOKIE, cookie);
-        }
-        response
+    fn open_polling(
+        &self,
+        admission: Admission,
+        opening: Opening,
+    ) -> Result<Response<Body>, NotOpened> {
+        let transport = Box::<PollingTransport>::default();
+        let handshake = self.engine.open_admitted(admission, opening, transport)?;
+        Ok(PollResponse::Payload(payload::encode([handshake])).into())
     }
 
     /// Answers a request by which a session moves to WebSocket.

@@ -298,8 +298,12 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::TransportUnknown => match request.parameter("transport") {
                 Some(given) => write!(
                     f,
-                    "`transport={}` is neither polling nor websocket",
+                    "`transport={}` is none of koio's",
                     shortened(&given).escape_debug()
+                ),
+                None if is_script(request.uri.path()) => f.write_str(
+                    "the files of the browser client are not served here. To serve them: \
+                     `.serve_client(\"node_modules/socket.io/client-dist\")`",
                 ),
                 None => write!(
                     f,
@@ -308,7 +312,11 @@ impl fmt::Display for RefusalHint<'_> {
             },
             Refusal::TransportOff(kind) => write!(
                 f,
-                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{kind} = true)`"
+                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{} = true)`",
+                match kind {
+                    TransportKind::EventSource => "event_source",
+                    kind => kind.as_str(),
+                }
             ),
             Refusal::SessionUnknown(Some(sid)) => write!(
                 f,
@@ -415,6 +423,12 @@ impl fmt::Display for RefusalHint<'_> {
             ),
         }
     }
+}
+
+/// Whether a path is that of a file of the browser client, or of its like: no session is asked for so.
+pub(super) fn is_script(path: &str) -> bool {
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending);
+    matches!(ending, Some("js" | "mjs" | "map"))
 }
 
 #[cfg(test)]

@@ -17,8 +17,10 @@ use crate::{
 pub(crate) enum RequestIntent {
     /// A new session.
     Open(TransportKind),
-    /// A request of a session: a poll or a POST, or an upgrade if the transport is WebSocket.
+    /// A request of a session: a poll, a stream or a POST, or an upgrade if the transport is WebSocket.
     Session(Sid, TransportKind),
+    /// A poll that is answered at once (`wait=0`), if only with a noop.
+    ShortPoll(Sid),
 }
 
 /// The query parameters of the protocol.
@@ -33,6 +35,8 @@ struct EngineQuery<'a> {
     jsonp_index: bool,
     /// `b64`, which a client without binary data adds.
     base64: bool,
+    /// `wait=0`: a poll is not to wait for packets.
+    at_once: bool,
 }
 
 impl<'a> EngineQuery<'a> {
@@ -71,6 +75,10 @@ impl<'a> EngineQuery<'a> {
             }
             b"b64" => {
                 self.base64 = true;
+                return;
+            }
+            b"wait" => {
+                self.at_once = *value() == *b"0";
                 return;
             }
             _ => return,
@@ -166,6 +174,7 @@ pub(crate) fn judge(
     let transport = match query.transport.as_deref() {
         Some(b"polling") => TransportKind::Polling,
         Some(b"websocket") => TransportKind::WebSocket,
+        Some(b"eventsource") => TransportKind::EventSource,
         _ => return Err(Refusal::TransportUnknown),
     };
     if !transport.is_enabled(config) {
@@ -180,6 +189,9 @@ pub(crate) fn judge(
         let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown(None))?;
         // A proxy that strips the `Upgrade` header fails here.
         upgrade.check(transport)?;
+        if query.at_once && transport == TransportKind::Polling && method == Method::GET {
+            return Ok(RequestIntent::ShortPoll(sid));
+        }
         return Ok(RequestIntent::Session(sid, transport));
     }
     if method != Method::GET && upgrade != RequestUpgrade::WebSocketStream {

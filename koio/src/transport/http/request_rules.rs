@@ -18,8 +18,8 @@ use http::{
 };
 
 use super::{
-    BadCors, Cors, Origins, TrustedProxies, allow_request::AllowRequest, origin::OriginVerdict,
-    refusal::Refusal, session_cookie::SessionCookie,
+    BadCors, Cors, Origins, TrustedProxies, allow_request::AllowRequest, client_files::ServedFiles,
+    origin::OriginVerdict, refusal::Refusal, session_cookie::SessionCookie,
 };
 use crate::ids::Sid;
 
@@ -45,6 +45,7 @@ pub(crate) struct RequestRules {
     pub(crate) cors: Option<Cors>,
     /// Makes the ids of sessions.
     pub(crate) new_id: Option<Box<NewId>>,
+    pub(crate) client_files: Option<ServedFiles>,
     /// Decides about each handshake that koio itself lets in.
     pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.

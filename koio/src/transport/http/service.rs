@@ -25,7 +25,7 @@ use super::{
     request::{self, RequestIntent, RequestUpgrade},
     request_rules::{RequestRules, with_parts},
     responding::{AddedHeaders, PendingResponse, Responding},
-    response,
+    response, stream_requests,
 };
 use crate::{
     engine::{Engine, PeerAddr, Session, TransportKind},
@@ -114,12 +114,14 @@ impl EngineService {
         self.rules.concern_each_request()
     }
 
-    /// The query of a request target, if its path is the engine's.
+    /// The query of a request target, if its path is the engine's, and of no file.
     pub(crate) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         let rest = target.strip_prefix(self.path.as_bytes())?;
         let path = rest.iter().position(|byte| *byte == b'?')?;
         let (path, query) = rest.split_at_checked(path)?;
-        (path.is_empty() || path.starts_with(b"/")).then_some(query.get(1..)?)
+        let may_be_file = path.len() > 1 && self.rules.client_files.is_some();
+        let is_mine = path.is_empty() || (path.starts_with(b"/") && !may_be_file);
+        is_mine.then_some(query.get(1..)?)
     }
 
     /// Answers one request. A poll is answered when its session has packets to send.
@@ -210,6 +212,10 @@ impl EngineService {
             allow_origin,
             others,
         };
+        if let Some(file) = self.client_file(&request) {
+            // It is no secret, and no page but those that are let in can read it.
+            return (PendingResponse::Done(file), headers);
+        }
         if is_foreign {
             let refused = self.refuse(Refusal::Forbidden, from, &request);
             return (PendingResponse::Done(refused), headers);
@@ -230,7 +236,13 @@ impl EngineService {
         });
         let response = match intent {
             Ok(RequestIntent::Open(transport)) => self.open(request, from, transport),
-            Ok(RequestIntent::Session(sid, _)) => self.session(sid, from, request, connection),
+            Ok(RequestIntent::Session(sid, kind)) => {
+                self.session((sid, kind), true, from, request, connection)
+            }
+            Ok(RequestIntent::ShortPoll(sid)) => {
+                let poll = (sid, TransportKind::Polling);
+                self.session(poll, false, from, request, connection)
+            }
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
         (response, headers)
@@ -247,6 +259,17 @@ impl EngineService {
             }
         }
         response
+    }
+
+    /// The answer to a request for a file of the browser client.
+    fn client_file<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let files = self.rules.client_files.as_ref()?;
+        let below = request.uri().path().strip_prefix(&*self.path)?;
+        files.answer(
+            request.method(),
+            below.strip_prefix('/')?,
+            request.headers(),
+        )
     }
 
     pub(super) fn refuse<B>(
@@ -295,9 +318,11 @@ impl EngineService {
         with_parts(request, |parts| self.rules.peer_of(parts))
     }
 
+    /// Passes a request on to its session. `waits`: a poll for packets, if there are none.
     fn session<B>(
         &self,
-        sid: Sid,
+        (sid, kind): (Sid, TransportKind),
+        waits: bool,
         from: RequestFrom<'_>,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
@@ -321,14 +346,23 @@ impl EngineService {
             return PendingResponse::Done(response);
         }
         let transport = session.transport();
-        if transport != TransportKind::Polling {
+        if transport != kind {
             return refuse(Refusal::OtherTransport(sid, transport), &request);
         }
         if let Some(connection) = connection {
             connection.last_session.set(&session);
         }
+        if kind == TransportKind::EventSource {
+            if *request.method() == Method::GET {
+                return match stream_requests::go_on(&session, request.uri()) {
+                    Ok(response) => PendingResponse::Done(response),
+                    Err(refusal) => refuse(refusal, &request),
+                };
+            }
+            stream_requests::note_received(&session, request.uri());
+        }
         match *request.method() {
-            Method::GET => match self.poll(session, connection) {
+            Method::GET => match self.poll(session, waits, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
@@ -353,10 +387,11 @@ impl EngineService {
     fn poll(
         &self,
         session: Session,
+        waits: bool,
         connection: Option<&Arc<HttpConnection>>,
     ) -> Result<(PendingPoll, AnsweredPoll), Refusal> {
         let in_order = connection.is_some_and(|connection| connection.is_answering(&session));
-        PendingPoll::poll(session, self.engine.observers(), in_order)
+        PendingPoll::poll(session, self.engine.observers(), in_order, waits)
     }
 }
 

@@ -121,9 +121,13 @@ impl SessionRequests {
         };
         let config = self.service.engine.config();
         let intent = request::judge(method, query, upgrade, config).ok()?;
+        let waits = !matches!(intent, RequestIntent::ShortPoll(_));
         match intent {
             // What the program has a say in is hyper's way alone.
             RequestIntent::Open(_) if rules.concern_handshakes() => None,
+            // Streams are hyper's way alone.
+            RequestIntent::Open(TransportKind::EventSource)
+            | RequestIntent::Session(_, TransportKind::EventSource) => None,
             RequestIntent::Open(transport) => {
                 let from = OpeningFrom {
                     client: forwarded.client.or(Some(self.peer)),
@@ -144,7 +148,7 @@ impl SessionRequests {
                 let session = self.service.engine.get(&sid)?;
                 self.upgrade(request, || Some(UpgradedSession::Existing(session)))
             }
-            RequestIntent::Session(sid, _) => {
+            RequestIntent::Session(sid, _) | RequestIntent::ShortPoll(sid) => {
                 let client = match self.client.take().filter(|client| client.is(&sid)) {
                     // The second request of this session: a third is likely.
                     Some(mut client) => {
@@ -159,6 +163,7 @@ impl SessionRequests {
                     }
                 };
                 let mut client = client;
+                client.waits = waits;
                 client.last_poll = pass_on(&client, config, request.body, || {
                     client.begin_request(allow_origin.as_ref(), wake, waker)
                 })?;
@@ -186,10 +191,11 @@ impl SessionRequests {
             let query = self.service.query_of(target)?;
             let config = self.service.engine.config();
             let intent = request::judge(&Method::GET, query, RequestUpgrade::None, config);
-            match intent {
-                Ok(RequestIntent::Session(sid, TransportKind::Polling)) if client.is(&sid) => {}
+            client.waits = match intent {
+                Ok(RequestIntent::Session(sid, TransportKind::Polling)) if client.is(&sid) => true,
+                Ok(RequestIntent::ShortPoll(sid)) if client.is(&sid) => false,
                 _ => return None,
-            }
+            };
         }
         let config = self.service.engine.config();
         client.last_poll = pass_on(client, config, request.body, || {
@@ -275,7 +281,7 @@ fn pass_on(
             Some(None)
         }
         // Not `in_order`: this connection reads no request before the answer to the last one is written.
-        None => polling::poll(session, client.observers(), false, request)
+        None => polling::poll(session, client.observers(), false, client.waits, request)
             .ok()
             .map(Some),
     }

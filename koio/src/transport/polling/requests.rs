@@ -64,15 +64,16 @@ pub(crate) struct PendingPoll {
 
 impl PendingPoll {
     /// Passes a GET to the session. Also returns what is to be known of it once it is answered.
-    /// `in_order`: see [`inbox::poll`].
+    /// `in_order`, `waits`: see [`inbox::poll`].
     pub(crate) fn poll(
         session: Session,
         observers: &Observers,
         in_order: bool,
+        waits: bool,
     ) -> Result<(Self, AnsweredPoll), Refusal> {
         let (request, answer) = PendingRequest::with_task();
         let sid = session.sid();
-        let number = inbox::poll(&session, observers, in_order, || request)
+        let number = inbox::poll(&session, observers, in_order, waits, || request)
             .map_err(|_| Refusal::SessionUnknown(Some(sid)))?;
         let answered = AnsweredPoll::new(session.clone(), number);
         let abort = AbortGuard(Some((session, observers.clone())));

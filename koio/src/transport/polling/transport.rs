@@ -148,6 +148,12 @@ impl Transport for PollingTransport {
                 polled, shuts_down, ..
             } = self.state
             else {
+                if self.inbox.is_at_once()
+                    && let Some(poll) = self.poll.take()
+                {
+                    self.inbox.answer(poll, payload::encode([Frame::noop()]));
+                    return Poll::Pending;
+                }
                 return Poll::Ready(Ok(()));
             };
             payload = match (shuts_down, polled) {
@@ -176,7 +182,8 @@ impl Transport for PollingTransport {
 
     fn has_returned(&mut self) -> bool {
         self.take_requests();
-        self.poll.is_some() || self.inbox.has_returned()
+        // A client that does not wait may be away for longer than a connection lasts.
+        self.poll.is_some() || self.inbox.has_returned() || self.inbox.is_at_once()
     }
 
     fn last_answer(&self) -> usize {

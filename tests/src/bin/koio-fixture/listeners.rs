@@ -1,4 +1,4 @@
-//! What a client may add to its own socket.
+//! What a client may add to its own socket, and to all.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ impl Observed {
 }
 
 pub(crate) fn all() -> Handlers {
-    handlers![listen, deaf, observe, observed]
+    handlers![listen, deaf, listen_all, deaf_all, observe, observed]
 }
 
 /// Answers the events of this name with their arguments, or the next one of them.
@@ -33,6 +33,19 @@ async fn listen(ctx: Context, event: String, once: bool) -> Result<usize> {
 #[on("deaf")]
 async fn deaf(ctx: Context, event: String) -> usize {
     ctx.socket().off_all(&event)
+}
+
+/// Answers the events of this name of every client with their arguments.
+#[on("listen all")]
+async fn listen_all(ctx: Context, event: String) -> Result<usize> {
+    let everybody = ctx.here();
+    everybody.on(&event, |ctx: Context| async move { ctx.args() })?;
+    Ok(everybody.listener_count(&event))
+}
+
+#[on("deaf all")]
+async fn deaf_all(ctx: Context, event: String) -> usize {
+    ctx.here().off_all(&event)
 }
 
 /// Observes what comes and what is sent, for `observed`.

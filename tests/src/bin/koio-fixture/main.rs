@@ -3,7 +3,8 @@
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
 //! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes), `--allow-request` (1: refuses who asks for it),
 //! `--generate-id` (1: ids begin with `fixture-`), `--allow-upgrades` (0: none), `--cors` (1: says which headers pages may send and read),
-//! `--msgpack` (1: that is the parser). With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
+//! `--msgpack` (1: that is the parser). With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of the browser client, it serves
+//! that and pages with it. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
 //! writes to that folder as `cert.pem`.
 
 mod acks;
@@ -28,7 +29,8 @@ use koio::{Io, Namespace, handlers};
 
 #[tokio::main]
 async fn main() -> koio::Result<()> {
-    let (io, port) = with_flags(Io::new(), std::env::args().skip(1));
+    let io = Io::new().config(|config| config.engine.event_source = true);
+    let (io, port) = with_flags(io, std::env::args().skip(1));
     let io = io
         .state(events::Typed::default())
         .state(life::Online::default())
@@ -73,32 +75,30 @@ async fn main() -> koio::Result<()> {
                 .wrap(gates::inner)
                 .handlers(handlers![gates::peel, gates::blocked]),
         );
+    let io = match std::env::var_os("KOIO_FIXTURE_CLIENT") {
+        Some(dir) => io.serve_client(dir).attach(tower::service_fn(page)),
+        None => io,
+    };
     let Some(folder) = std::env::var_os("KOIO_FIXTURE_TLS") else {
         return io.listen(("127.0.0.1", port)).await;
     };
     let (certificate, key) = koio_tests::Certificate::new().write(folder.as_ref());
     let tls = Tls::from_pem_files(certificate, key)?;
-    io.attach(tower::service_fn(page))
-        .serve(tls.bind(("127.0.0.1", port)).await?)?
+    io.serve(tls.bind(("127.0.0.1", port)).await?)?
         .run_until_signal()
         .await
 }
 
-/// A page for a browser, with the client that `KOIO_FIXTURE_CLIENT` names.
+/// A page for a browser with the client that the server has, by a script tag or as a module.
 async fn page(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
-    let script = std::env::var("KOIO_FIXTURE_CLIENT");
-    let body = match (request.uri().path(), script) {
-        ("/client.js", Ok(file)) => std::fs::read_to_string(file).expect("a file"),
-        _ => {
-            "<!doctype html><link rel=icon href=data:,><script src=/client.js></script>".to_owned()
+    let script = match request.uri().path() {
+        "/module" => {
+            "<script type=module>import { io } from '/socket.io/socket.io.esm.min.js'; window.io = io;</script>"
         }
+        _ => "<script src=/socket.io/socket.io.js></script>",
     };
-    let kind = if body.starts_with('<') {
-        "text/html"
-    } else {
-        "text/javascript"
-    };
-    let response = Response::builder().header("content-type", kind);
+    let response = Response::builder().header("content-type", "text/html");
+    let body = format!("<!doctype html><link rel=icon href=data:,>{script}");
     Ok(response.body(body).expect("a response"))
 }
 

@@ -1,4 +1,4 @@
-//! Section 6 of the guide, its listeners of one socket.
+//! Section 6 of the guide, its listeners of one socket and of a namespace.
 
 use koio::{Context, Result, on};
 
@@ -19,6 +19,21 @@ async fn hunt(ctx: Context, prey: String) -> Result<()> {
     Ok(())
 }
 
+#[on("open poll")]
+async fn open_poll(ctx: Context) -> Result<()> {
+    let everybody = ctx.here();
+    let choices = everybody.on("choose", |ctx: Context| async move {
+        let fish: String = ctx.args()?.next()?;
+        ctx.here().broadcast("chosen", &fish)?;
+        Ok(fish)
+    })?;
+    everybody.once("close poll", move |ctx: Context| async move {
+        ctx.here().off(choices);
+        Ok("closed")
+    })?;
+    Ok(())
+}
+
 pub(crate) fn all() -> koio::Handlers {
-    koio::handlers![hunt]
+    koio::handlers![hunt, open_poll]
 }

@@ -301,7 +301,7 @@ pub(super) trait PollingRequests {
 impl PollingRequests for Session {
     fn poll(&self) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
         let (request, response) = PendingRequest::with_task();
-        polling::poll(self, &Observers::default(), false, || request)?;
+        polling::poll(self, &Observers::default(), false, true, || request)?;
         Ok(response)
     }
 
