@@ -23,7 +23,7 @@
 //! beside the client:
 //!
 //! ```no_run
-//! use koio::{Io, js, server::ClientFiles};
+//! use koio::{Io, config::ClientFiles, js};
 //!
 //! let files = ClientFiles::from_dir("node_modules/socket.io/client-dist");
 //! let io = Io::new()

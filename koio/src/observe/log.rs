@@ -169,6 +169,14 @@ impl Observer for Log {
             Observation::SecondAnswer { socket, event, .. } => {
                 debug!(target: "koio::router", event, %socket, "a second answer was ignored");
             }
+            Observation::OnceForgotten {
+                socket,
+                events,
+                cause,
+                ..
+            } => {
+                debug!(target: "koio::socket", %socket, events, "forgotten, and would run again: {cause}");
+            }
             Observation::AnswerLost { socket, .. } => {
                 debug!(target: "koio::socket", %socket, "an answer was dropped: its client is gone");
             }
@@ -214,6 +222,7 @@ impl Observer for Log {
             | Observation::Disconnected { .. }
             | Observation::EventReceived { .. }
             | Observation::EventSent { .. }
+            | Observation::EventRepeated { .. }
             | Observation::Joined { .. }
             | Observation::NamespaceCreated { .. }
             | Observation::NamespaceRemoved { .. }

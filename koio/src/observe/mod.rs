@@ -378,6 +378,28 @@ pub enum Observation<'a> {
         /// The event's name.
         event: &'a str,
     },
+    /// An event came once more whose handler runs once for each key (`once_by`): it is answered as the first one.
+    #[non_exhaustive]
+    EventRepeated {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it came from.
+        socket: SocketId,
+        /// The event's name.
+        event: &'a str,
+    },
+    /// A session has forgotten events whose handlers run once for each key: they would run again.
+    #[non_exhaustive]
+    OnceForgotten {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+        /// How many.
+        events: usize,
+        /// What there was, with the limit and both numbers.
+        cause: fmt::Arguments<'a>,
+    },
     /// The answer to an event was dropped because its client was gone.
     #[non_exhaustive]
     AnswerLost {

@@ -126,8 +126,8 @@ impl Io {
     /// that opens a session. Named as the event of Engine.IO.
     ///
     /// The function gets the head of the request, and an empty map. A header in it replaces koio's of the same name; but
-    /// `Set-Cookie` and `Vary` are added, and those that say how the answer is read (`Connection`, `Content-Length`,
-    /// `Content-Type`, `Sec-WebSocket-Accept`, `Transfer-Encoding`, `Upgrade`) stay koio's. It must not block.
+    /// `Set-Cookie` and `Vary` are added, and those that say how the answer is read (`Connection`, `Content-Encoding`,
+    /// `Content-Length`, `Content-Type`, `Sec-WebSocket-Accept`, `Transfer-Encoding`, `Upgrade`) stay koio's. It must not block.
     ///
     /// ```
     /// use http::HeaderValue;

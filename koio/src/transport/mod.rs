@@ -11,10 +11,10 @@ mod stalled_write;
 mod tcp;
 mod websocket;
 
-pub(crate) use self::http::{AllowRequest, RequestRules};
+pub(crate) use self::http::{AllowRequest, AnswerCoding, ContentCoding, RequestRules};
 pub use self::http::{
-    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, Cors, EngineService, OpeningRequest,
-    Origins, Rejection, Responding, SessionCookie, TrustedProxies,
+    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, Cors, EngineService, HttpCompression,
+    OpeningRequest, Origins, Rejection, Responding, SessionCookie, TrustedProxies,
 };
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;

@@ -17,7 +17,7 @@ use crate::{
     engine::{CloseReason, OrderedSends},
     ids::{Pid, Room},
     observe::Observation,
-    socket::{namespace::LiveNamespace, socket::Socket},
+    socket::{namespace::LiveNamespace, once::OnceMemory, socket::Socket},
     time::{after, now},
     wire,
 };
@@ -108,6 +108,7 @@ impl Socket {
         let mut locked = self.extras();
         let extras = locked.get_or_insert_default();
         extras.data.clone_from(&session.data);
+        extras.once = OnceMemory::in_use(session.once);
         extras.recovered = true;
         extras.recovery = Some(Box::new(SocketRecovery {
             returning: Some(Box::new(Returning {
@@ -289,10 +290,13 @@ impl Socket {
         handlers: Option<HandlersEnd>,
     ) -> Option<Self> {
         let recovery = self.core().local.recovery.get()?;
+        // Also if there is none yet: an event that waits for its handler may be the first one.
+        let once = self.once_memory();
         let session = Box::new(WaitingSession {
             record,
             namespace: Arc::clone(self.live_namespace()),
             data,
+            once,
             until,
             handlers,
         });

@@ -11,15 +11,20 @@ use std::{
 use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Request,
     header::{
-        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SET_COOKIE,
-        TRANSFER_ENCODING, UPGRADE, VARY,
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
+        SET_COOKIE, TRANSFER_ENCODING, UPGRADE, VARY,
     },
     request::Parts,
 };
 
 use super::{
-    BadCors, Cors, Origins, TrustedProxies, allow_request::AllowRequest, client_files::ServedFiles,
-    origin::OriginVerdict, refusal::Refusal, session_cookie::SessionCookie,
+    BadCors, Cors, Origins, TrustedProxies,
+    allow_request::AllowRequest,
+    client_files::ServedFiles,
+    compression::{AnswerCoding, HttpCompression},
+    origin::OriginVerdict,
+    refusal::Refusal,
+    session_cookie::SessionCookie,
 };
 use crate::ids::Sid;
 
@@ -46,6 +51,7 @@ pub(crate) struct RequestRules {
     /// Makes the ids of sessions.
     pub(crate) new_id: Option<Box<NewId>>,
     pub(crate) client_files: Option<ServedFiles>,
+    pub(crate) compression: Option<HttpCompression>,
     /// Decides about each handshake that koio itself lets in.
     pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.
@@ -56,6 +62,7 @@ pub(crate) struct RequestRules {
 fn is_fixed(name: &HeaderName) -> bool {
     [
         CONNECTION,
+        CONTENT_ENCODING,
         CONTENT_LENGTH,
         CONTENT_TYPE,
         SEC_WEBSOCKET_ACCEPT,
@@ -173,6 +180,14 @@ impl RequestRules {
         let made = made.map_err(|_| Refusal::BadId(None))?;
         let id = Sid::parse(&made).ok_or(Refusal::BadId(Some(made.len())))?;
         Ok(Some(id))
+    }
+
+    /// How the answers to a request may be compressed, by the values of its `Accept-Encoding`.
+    pub(crate) fn answer_coding<'a, V: Iterator<Item = &'a [u8]>>(
+        &self,
+        accept_encoding: impl FnOnce() -> V,
+    ) -> Option<AnswerCoding> {
+        self.compression?.answers_to(accept_encoding())
     }
 
     /// Adds the program's headers to the answer to a handshake.

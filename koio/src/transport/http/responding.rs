@@ -13,7 +13,7 @@ use std::{
 use http::{HeaderMap, HeaderValue, Response};
 
 use super::{
-    Body, answer_body::AnswerBody, connection::HttpConnection, origin,
+    Body, answer_body::AnswerBody, compression::AnswerCoding, connection::HttpConnection, origin,
     request_rules::add_own_headers, response,
 };
 use crate::{
@@ -64,6 +64,8 @@ pub(super) enum PendingResponse {
     Poll {
         poll: PendingPoll,
         answered: Option<AnsweredPoll>,
+        /// How the answer may be compressed.
+        coding: Option<AnswerCoding>,
         engine: Engine,
         look: LazyTimer,
     },
@@ -108,6 +110,7 @@ impl Future for Responding {
             PendingResponse::Poll {
                 poll,
                 answered,
+                coding,
                 engine,
                 look,
             } => {
@@ -123,7 +126,8 @@ impl Future for Responding {
                     }
                 };
                 let answered = answered.take().filter(|_| response.may_not_be_lost());
-                match (response, answered) {
+                let (response, coding) = AnswerCoding::apply(*coding, response);
+                let mut response = match (response, answered) {
                     (PollResponse::Payload(payload), Some(poll)) => {
                         let observers = engine.observers().clone();
                         let timeout = engine.config().write_timeout;
@@ -132,7 +136,11 @@ impl Future for Responding {
                         response::payload(Body::answer(body))
                     }
                     (response, _) => response.into(),
+                };
+                if let Some(coding) = coding {
+                    coding.tell(response.headers_mut());
                 }
+                response
             }
             PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
             PendingResponse::Opening { opening, look } => match opening.as_mut().poll(cx) {

@@ -10,8 +10,10 @@ use std::{
 };
 
 use http::{
-    HeaderMap, Method, Request, Response, StatusCode, Uri, Version,
-    header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION},
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{
+        ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
+    },
 };
 use tracing::debug;
 
@@ -361,11 +363,16 @@ impl EngineService {
             }
             stream_requests::note_received(&session, request.uri());
         }
+        let accepted = request.headers().get_all(ACCEPT_ENCODING).iter();
+        let coding = self
+            .rules
+            .answer_coding(|| accepted.map(HeaderValue::as_bytes));
         match *request.method() {
             Method::GET => match self.poll(session, waits, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
+                    coding,
                     engine: self.engine.clone(),
                     look: LazyTimer::default(),
                 },

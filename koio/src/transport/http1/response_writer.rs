@@ -9,7 +9,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::HeaderValue;
 
-use crate::transport::{http::response, polling::PollResponse, tcp::TcpWriter};
+use crate::transport::{ContentCoding, http::response, polling::PollResponse, tcp::TcpWriter};
 
 const PAYLOAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
     cache-control: no-store\r\n";
@@ -36,6 +36,8 @@ pub(super) enum AfterResponse {
 pub(super) struct ResponseHead<'a> {
     /// The listed origin whose pages may read the response.
     pub(super) allow_origin: Option<&'a HeaderValue>,
+    /// How its body is compressed.
+    pub(super) coding: Option<ContentCoding>,
     pub(super) after: AfterResponse,
     pub(super) now: Instant,
 }
@@ -190,6 +192,11 @@ fn push_end_of_head(buffer: &mut Vec<u8>, length: usize, head: &ResponseHead<'_>
         buffer.extend_from_slice(b"access-control-allow-origin: ");
         buffer.extend_from_slice(origin.as_bytes());
         buffer.extend_from_slice(b"\r\naccess-control-allow-credentials: true\r\nvary: Origin\r\n");
+    }
+    if let Some(coding) = head.coding {
+        buffer.extend_from_slice(b"content-encoding: ");
+        buffer.extend_from_slice(coding.name().as_bytes());
+        buffer.extend_from_slice(b"\r\nvary: Accept-Encoding\r\n");
     }
     if head.after == AfterResponse::Close {
         buffer.extend_from_slice(b"connection: close\r\n");

@@ -149,10 +149,11 @@ impl SessionRequests {
                 self.upgrade(request, || Some(UpgradedSession::Existing(session)))
             }
             RequestIntent::Session(sid, _) | RequestIntent::ShortPoll(sid) => {
+                let coding = rules.answer_coding(|| request.accept_encoding());
                 let client = match self.client.take().filter(|client| client.is(&sid)) {
                     // The second request of this session: a third is likely.
                     Some(mut client) => {
-                        let head = RepeatedHead::new(request, allow_origin.clone());
+                        let head = RepeatedHead::new(request, allow_origin.clone(), coding);
                         client.repeated_head = head.map(Box::new);
                         client
                     }
@@ -165,7 +166,7 @@ impl SessionRequests {
                 let mut client = client;
                 client.waits = waits;
                 client.last_poll = pass_on(&client, config, request.body, || {
-                    client.begin_request(allow_origin.as_ref(), wake, waker)
+                    client.begin_request(allow_origin.as_ref(), coding, wake, waker)
                 })?;
                 self.client = Some(client);
                 Some(AcceptedRequest::SessionResponds)
@@ -199,7 +200,7 @@ impl SessionRequests {
         }
         let config = self.service.engine.config();
         client.last_poll = pass_on(client, config, request.body, || {
-            client.begin_request(head.allow_origin.as_ref(), wake, waker)
+            client.begin_request(head.allow_origin.as_ref(), head.coding, wake, waker)
         })?;
         Some(AcceptedRequest::SessionResponds)
     }

@@ -1,6 +1,7 @@
 //! Socket.IO packets: their header, the names of events, their attachments, the codec of their arguments, and their other
 //! form, msgpack.
 
+mod ack_args;
 mod args;
 mod assembler;
 mod encode;
@@ -15,6 +16,7 @@ mod packed;
 mod packet;
 mod parser;
 
+pub(crate) use ack_args::ack_args;
 pub use args::{ArgError, ArgList, ArgsReader, RawArgs};
 pub use assembler::{Assembler, Incoming};
 pub use encode::{ack, connect, connect_error, disconnect, event};
