@@ -9,7 +9,7 @@ use std::{
 use http::{Extensions, HeaderMap, Uri};
 
 use super::{CloseReason, Session, TransportKind, request_head::RequestHead};
-use crate::wire::Message;
+use crate::wire::{Message, Revision};
 
 /// The address of an IPv4 host as such. A listener on `[::]` shows it as IPv6 (`::ffff:127.0.0.1`), by which neither
 /// `max_unconnected_per_address` nor a handler would know it.
@@ -28,6 +28,8 @@ pub struct Opening {
     pub transport: TransportKind,
     /// Whether the client asked over TLS, as far as it is known.
     pub secure: bool,
+    /// The revision of Engine.IO that the client speaks.
+    pub revision: Revision,
 }
 
 impl Opening {
@@ -42,6 +44,7 @@ impl Opening {
             remote: remote.map(canonical),
             transport,
             secure: false,
+            revision: Revision::Four,
         }
     }
 
@@ -57,13 +60,18 @@ impl Opening {
             remote: remote.map(canonical),
             transport,
             secure: false,
+            revision: Revision::Four,
         }
     }
 
     /// Says whether the client asked over TLS.
-    pub(crate) fn over_tls(mut self, secure: bool) -> Self {
-        self.secure = secure;
-        self
+    pub(crate) fn over_tls(self, secure: bool) -> Self {
+        Self { secure, ..self }
+    }
+
+    /// By a client of this revision.
+    pub(crate) fn of_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
     }
 
     /// With what the server around koio, or the program, has put beside the request.

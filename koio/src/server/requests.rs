@@ -227,7 +227,8 @@ impl Io {
     }
 
     /// Makes the ids of sessions by a function of yours: Engine.IO's `generateId`, for a balancer that reads in them which node has a
-    /// session. The function gets the head of the handshake and a random id to make one of. Ids of sockets are others.
+    /// session. The function gets the head of the handshake and a random id to make one of. Ids of sockets are others, but for clients
+    /// of [revision 3](Self::allow_eio3), whose sessions are not asked for.
     ///
     /// **An id is a secret.** Whoever knows it reads and writes what its session does over polling. Leave at least 22 of the random
     /// characters in, and never make one of what a client sends, or of a number that counts.

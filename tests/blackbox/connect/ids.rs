@@ -50,6 +50,9 @@ async fn an_id_that_is_none_or_anothers_refuses_the_handshake_and_the_log_says_w
     let _guard = heard.listen();
     let io = Io::new().generate_id(|parts, random| match parts.uri.query() {
         Some(query) if query.contains("short") => "short".to_owned(),
+        Some(query) if query.contains("like-a-socket") => {
+            format!("_{}", &random[..19])
+        }
         Some(query) if query.contains("long") => format!("{random}-"),
         Some(query) if query.contains("strange") => format!("\r\n{}", &random[2..]),
         Some(query) if query.contains("same") => "x".repeat(32),
@@ -63,6 +66,7 @@ async fn an_id_that_is_none_or_anothers_refuses_the_handshake_and_the_log_says_w
     for (name, why) in [
         ("short", "an id of 5 bytes"),
         ("long", "an id of 33 bytes"),
+        ("like-a-socket", "an id of 20 bytes"),
         ("strange", "an id of 32 bytes"),
         ("same", "the id xxxx… of another session"),
         ("panic", "`generate_id` panicked"),

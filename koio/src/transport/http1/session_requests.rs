@@ -22,7 +22,9 @@ use crate::{
         polling::{self, PendingRequest, PollResponse, PollingTransport},
         tcp::Tcp,
     },
-    wire::payload,
+    wire::{
+        payload::{self, Framing},
+    },
 };
 
 /// Passes the requests of one connection to their sessions.
@@ -124,20 +126,20 @@ impl SessionRequests {
         let waits = !matches!(intent, RequestIntent::ShortPoll(_));
         match intent {
             // What the program has a say in is hyper's way alone.
-            RequestIntent::Open(_) if rules.concern_handshakes() => None,
+            RequestIntent::Open(..) if rules.concern_handshakes() => None,
             // Streams are hyper's way alone.
-            RequestIntent::Open(TransportKind::EventSource)
+            RequestIntent::Open(TransportKind::EventSource, _)
             | RequestIntent::Session(_, TransportKind::EventSource) => None,
-            RequestIntent::Open(transport) => {
-                let from = OpeningFrom {
-                    client: forwarded.client.or(Some(self.peer)),
-                    is_secure: forwarded.scheme.as_deref() == Some("https"),
-                };
+            RequestIntent::Open(transport, revision) => {
+                let client = forwarded.client.or(Some(self.peer));
+                let opening = opening(request, client, transport)
+                    .of_revision(revision)
+                    .over_tls(forwarded.scheme.as_deref() == Some("https"));
                 let mut handshakes = self.handshakes;
                 handshakes.take(config.handshakes_per_second).ok()?;
                 let opened = match transport {
-                    TransportKind::Polling => self.open_polling(request, from, allow_origin)?,
-                    _ => self.open_websocket(request, from)?,
+                    TransportKind::Polling => self.open_polling(opening, allow_origin)?,
+                    _ => self.open_websocket(request, opening)?,
                 };
                 // Behind every refusal: hyper, which answers it, counts the handshake then.
                 self.handshakes = handshakes;
@@ -207,24 +209,22 @@ impl SessionRequests {
 
     fn open_polling(
         &self,
-        request: &PlainRequest<'_>,
-        from: OpeningFrom,
+        opening: Opening,
         allow_origin: Option<HeaderValue>,
     ) -> Option<AcceptedRequest> {
-        let opening = opening(request, from, TransportKind::Polling);
-        let transport = Box::<PollingTransport>::default();
+        let revision = opening.revision;
+        let transport = Box::new(PollingTransport::of_revision(revision));
         let handshake = self.service.engine.open(opening, transport).ok()?;
-        let payload = PollResponse::Payload(payload::encode([handshake]));
-        Some(AcceptedRequest::Response(payload, allow_origin))
+        let response = PollResponse::handshake(handshake, revision);
+        Some(AcceptedRequest::Response(response, allow_origin))
     }
 
     fn open_websocket(
         &self,
         request: &PlainRequest<'_>,
-        from: OpeningFrom,
+        opening: Opening,
     ) -> Option<AcceptedRequest> {
         self.upgrade(request, || {
-            let opening = opening(request, from, TransportKind::WebSocket);
             let admission = self.service.engine.admit(&opening).ok()?;
             Some(UpgradedSession::New(Box::new((admission, opening))))
         })
@@ -245,18 +245,15 @@ impl SessionRequests {
     }
 }
 
-/// Where a handshake comes from.
-#[derive(Clone, Copy)]
-struct OpeningFrom {
+/// `client`: the address that the session came from.
+fn opening(
+    request: &PlainRequest<'_>,
     client: Option<SocketAddr>,
-    /// As a trusted proxy says: there is no TLS on these connections.
-    is_secure: bool,
-}
-
-fn opening(request: &PlainRequest<'_>, from: OpeningFrom, transport: TransportKind) -> Opening {
+    transport: TransportKind,
+) -> Opening {
     let headers = request.headers.iter();
     let headers = headers.map(|header| (header.name.as_bytes(), header.value));
-    Opening::of_text(request.target, headers, from.client, transport).over_tls(from.is_secure)
+    Opening::of_text(request.target, headers, client, transport)
 }
 
 /// Passes a poll, or a POST with its body, on to the session. Returns the number of a poll, or `None` if the request is
@@ -274,10 +271,13 @@ fn pass_on(
     match body {
         Some(body) => {
             // A packet is shorter than its body, so most bodies need not be looked at.
-            if body.len() > config.max_payload && payload::longest(body) > config.max_payload {
+            // hyper's way alone reads bodies of bytes, so this is text.
+            let framing = Framing::of(session.revision(), false);
+            let max = config.max_payload;
+            if body.len() > max && payload::longest_as(body, framing) > max {
                 return None;
             }
-            let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
+            let packets = payload::decode_as(Bytes::copy_from_slice(body), framing).ok()?;
             polling::post_whole(session, packets, request).ok()?;
             Some(None)
         }
