@@ -22,9 +22,7 @@ use crate::{
         polling::{self, PendingRequest, PollResponse, PollingTransport},
         tcp::Tcp,
     },
-    wire::{
-        payload::{self, Framing},
-    },
+    wire::payload::{self, Framing},
 };
 
 /// Passes the requests of one connection to their sessions.
