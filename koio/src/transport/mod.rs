@@ -13,7 +13,7 @@ mod websocket;
 
 pub(crate) use self::http::{AllowRequest, AnswerCoding, ContentCoding, RequestRules};
 pub use self::http::{
-    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, EngineService, HttpCompression,
+    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, Cors, EngineService, HttpCompression,
     OpeningRequest, Origins, Rejection, Responding, SessionCookie, TrustedProxies,
 };
 #[cfg(test)]
