@@ -50,8 +50,12 @@ impl RareWarnings {
 impl Observer for Log {
     fn observe(&self, observation: &Observation<'_>) {
         match *observation {
-            Observation::SessionOpened { sid, transport } => {
-                debug!(target: "koio::engine", ?sid, transport, "session opened");
+            Observation::SessionOpened {
+                sid,
+                transport,
+                protocol,
+            } => {
+                debug!(target: "koio::engine", ?sid, transport, protocol, "session opened");
             }
             Observation::SessionUpgraded { sid, transport } => {
                 trace!(target: "koio::engine", ?sid, transport, "session upgraded");

@@ -62,6 +62,8 @@ pub enum Observation<'a> {
         sid: Sid,
         /// How the client is connected, in the protocol's word: `polling` or `websocket`.
         transport: &'a str,
+        /// The revision of Engine.IO that the client speaks: 4, or 3 where that is [allowed](crate::Io::allow_eio3).
+        protocol: u8,
     },
     /// A session moved to another transport (Engine.IO protocol, "Upgrade").
     #[non_exhaustive]

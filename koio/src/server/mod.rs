@@ -14,6 +14,7 @@ mod listener;
 mod no_delay;
 mod once_by;
 mod requests;
+mod revisions;
 mod service;
 mod signal;
 mod start;

@@ -7,6 +7,7 @@ mod ack;
 mod add_to_namespace;
 mod add_to_socket;
 mod additions;
+mod answer_to_connect;
 mod catch_unwind;
 mod client;
 mod concurrency;

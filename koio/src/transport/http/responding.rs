@@ -108,13 +108,21 @@ impl Future for Responding {
                 };
                 let answered = answered.take().filter(|_| response.may_not_be_lost());
                 let (response, coding) = AnswerCoding::apply(*coding, response);
+                let is_binary = matches!(response, PollResponse::BinaryPayload(_));
                 let mut response = match (response, answered) {
-                    (PollResponse::Payload(payload), Some(poll)) => {
+                    (
+                        PollResponse::Payload(payload) | PollResponse::BinaryPayload(payload),
+                        Some(poll),
+                    ) => {
                         let observers = engine.observers().clone();
                         let timeout = engine.config().write_timeout;
                         let connection = this.connection.take();
                         let body = AnswerBody::new(payload, poll, observers, connection, timeout);
-                        response::payload(Body::answer(body))
+                        let body = Body::answer(body);
+                        match is_binary {
+                            false => response::payload(body),
+                            true => response::binary_payload(body),
+                        }
                     }
                     (response, _) => response.into(),
                 };

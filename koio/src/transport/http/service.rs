@@ -216,14 +216,16 @@ impl EngineService {
         let config = self.engine.config();
         let intent = request::judge(request.method(), query, upgrade, config);
         let intent = intent.and_then(|intent| {
-            if let (RequestIntent::Open(_), Some(connection)) = (&intent, connection) {
+            if let (RequestIntent::Open(..), Some(connection)) = (&intent, connection) {
                 let taken = connection.take_handshake(config.handshakes_per_second);
                 taken.map_err(Refusal::Limit)?;
             }
             Ok(intent)
         });
         let response = match intent {
-            Ok(RequestIntent::Open(transport)) => self.open(request, from, transport),
+            Ok(RequestIntent::Open(transport, revision)) => {
+                self.open(request, from, transport, revision)
+            }
             Ok(RequestIntent::Session(sid, kind)) => {
                 self.session((sid, kind), true, from, request, connection)
             }

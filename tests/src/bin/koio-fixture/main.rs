@@ -2,7 +2,8 @@
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
 //! `--recovery` and `--recovery-without-middleware` (milliseconds), `--max-payload`, `--max-queue`, `--http-compression` (bytes), `--allow-request` (1:
-//! refuses who asks for it), `--msgpack` (1: that is the parser); and, with any number, `--elsewhere` (another path),
+//! refuses who asks for it), `--msgpack` (1: that is the parser), `--eio3` (1: clients of
+//! Socket.IO 2 are let in); and, with any number, `--elsewhere` (another path),
 //! `--only-websocket`, `--only-polling`, `--cookie`, `--initial-headers`. With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of
 //! the browser client, it serves that and pages with it. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it writes
 //! to that folder as `cert.pem`.
@@ -150,6 +151,7 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--max-payload" => io.max_payload(bytes),
             "--msgpack" if value == 1 => io.parser(Parser::Msgpack),
             "--msgpack" => io,
+            "--eio3" => io.allow_eio3(value == 1),
             "--max-queue" => io.config(|config| config.engine.send_queue_bytes = bytes),
             other => panic!("unknown flag {other}"),
         };
