@@ -6,6 +6,7 @@ mod attached;
 mod by_hyper;
 mod client_files;
 mod config;
+mod event_source;
 mod io;
 mod listen;
 mod listener;
@@ -24,6 +25,7 @@ pub use crate::transport::{OpeningRequest, Rejection};
 #[cfg(feature = "testing")]
 pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;
+pub use event_source::EventSourceRooms;
 pub use io::Io;
 pub use listen::{Server, serve};
 pub use listener::Listener;

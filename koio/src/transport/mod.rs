@@ -11,7 +11,7 @@ mod stalled_write;
 mod tcp;
 mod websocket;
 
-pub(crate) use self::http::{AllowRequest, RequestRules};
+pub(crate) use self::http::{AllowRequest, EventSourceRoute, Followed, RequestRules};
 pub use self::http::{
     BadCookie, BadOrigin, BadProxy, Body, ClientFiles, EngineService, OpeningRequest, Origins,
     Rejection, Responding, SessionCookie, TrustedProxies,

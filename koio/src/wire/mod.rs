@@ -44,5 +44,7 @@ pub use socketio::{
     PacketLimits, Parser, RESERVED_EVENTS, RawArgs, ack, connect, connect_error, disconnect, event,
     is_reserved,
 };
-pub(crate) use socketio::{JsonPacket, ack_draft, connect_with, event_draft, namespace_str};
+pub(crate) use socketio::{
+    JsonPacket, PlainEvent, ack_draft, connect_with, event_draft, namespace_str,
+};
 pub use websocket_header::{EncodedHeader, FrameHeader, HeaderError, Opcode};

@@ -9,6 +9,7 @@ use crate::{
     engine::{NotQueued, OrderedSends},
     socket::{
         error::{closed, refused},
+        follower,
         namespace::LiveNamespace,
         socket::Socket,
         watched::Watched,
@@ -73,8 +74,22 @@ pub(in crate::socket) fn broadcast_in_order(
             done.dropped.push(socket.clone());
         }
     }
+    if let Some(followers) = namespace.followers.get() {
+        let plain = match parser {
+            Parser::Json => Some(frame.clone()),
+            #[cfg(any(test, feature = "msgpack"))]
+            Parser::Msgpack => {
+                let place = packet.with_open_place(POSITION_CHARS);
+                place.map(|place| place.fill(&position))
+            }
+        };
+        if let Some(plain) = plain {
+            done.recipients +=
+                follower::tell_in_order(followers, to.target, &plain, volatile, &mut sends);
+        }
+    }
     if let Some(target) = target
-        && (done.recipients > 0 || log.has_away())
+        && (done.recipients > 0 || log.is_kept())
     {
         log.append(frame, target);
     }

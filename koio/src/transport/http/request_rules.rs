@@ -14,7 +14,7 @@ use http::{
 
 use super::{
     Origins, TrustedProxies, allow_request::AllowRequest, client_files::ServedFiles,
-    origin::OriginVerdict, session_cookie::SessionCookie,
+    event_source_route::EventSourceRoute, origin::OriginVerdict, session_cookie::SessionCookie,
 };
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
@@ -33,6 +33,7 @@ pub(crate) struct RequestRules {
     pub(crate) peer: Option<Box<PeerOf>>,
     pub(crate) initial_headers: Option<Box<InitialHeaders>>,
     pub(crate) client_files: Option<ServedFiles>,
+    pub(crate) event_sources: Vec<EventSourceRoute>,
     /// Decides about each handshake that koio itself lets in.
     pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.
@@ -92,6 +93,28 @@ impl RequestRules {
         if let Some(allow) = &mut self.allow_request {
             allow.timeout = timeout;
         }
+        for route in &mut self.event_sources {
+            route.set_timeout(timeout);
+        }
+    }
+
+    /// Says so if an event stream is below the path of the sessions, which takes all that is there.
+    pub(crate) fn misplaced_event_source(&self, path: &str) -> Option<String> {
+        let path = path.trim_end_matches('/');
+        let is_below = |route: &&EventSourceRoute| {
+            let rest = route.path.strip_prefix(path);
+            !path.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let misplaced = self.event_sources.iter().find(is_below)?;
+        Some(format!(
+            "the event stream `{}` is below koio's own path, `{path}`",
+            misplaced.path
+        ))
+    }
+
+    /// The event stream at this path.
+    pub(crate) fn event_source(&self, path: &str) -> Option<&EventSourceRoute> {
+        self.event_sources.iter().find(|route| *route.path == *path)
     }
 
     /// Whether the program has a say in handshakes: in their answers, or whether there is a session at all.

@@ -18,6 +18,7 @@ use tracing::debug;
 use super::{
     Body, Origins,
     connection::HttpConnection,
+    event_source_route::EventSourceRoute,
     origin,
     origin::OriginVerdict,
     proxies::ForwardedRequest,
@@ -71,9 +72,13 @@ impl EngineService {
         }
     }
 
-    /// Whether a request for this path is the engine's: its own path, or one below it.
+    /// Whether a request for this path is the engine's: its own path, or one below it, or that of an event stream.
     #[must_use]
     pub fn is_mine(&self, path: &str) -> bool {
+        self.is_below(path) || self.rules.event_source(path).is_some()
+    }
+
+    fn is_below(&self, path: &str) -> bool {
         path.strip_prefix(&*self.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
@@ -210,6 +215,10 @@ impl EngineService {
                 allow_origin,
             );
         }
+        if let Some(route) = self.rules.event_source(request.uri().path()) {
+            let stream = self.event_stream(route.clone(), from, request);
+            return (stream, allow_origin);
+        }
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let config = self.engine.config();
         let intent = request::judge(request.method(), query, upgrade, config);
@@ -232,6 +241,25 @@ impl EngineService {
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
         (response, allow_origin)
+    }
+
+    /// The answer to a request for an event stream.
+    fn event_stream<B>(
+        &self,
+        route: EventSourceRoute,
+        from: RequestFrom<'_>,
+        request: Request<B>,
+    ) -> PendingResponse {
+        if *request.method() != Method::GET {
+            return PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, from, &request));
+        }
+        let (parts, _) = request.into_parts();
+        let forwarded = from.forwarded.clone();
+        let opening = route.respond(self.clone(), parts, forwarded, from.client);
+        PendingResponse::Opening {
+            opening: Box::pin(opening),
+            look: LazyTimer::default(),
+        }
     }
 
     /// The answer to a request for a file of the browser client.

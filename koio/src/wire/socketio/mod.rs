@@ -14,6 +14,7 @@ mod limits;
 mod packed;
 mod packet;
 mod parser;
+mod plain_event;
 
 pub use args::{ArgError, ArgList, ArgsReader, RawArgs};
 pub use assembler::{Assembler, Incoming};
@@ -33,3 +34,4 @@ pub(crate) use packed::PackedPacket;
 pub use packed::fuzz_packed;
 pub use packet::Packet;
 pub use parser::Parser;
+pub(crate) use plain_event::PlainEvent;
