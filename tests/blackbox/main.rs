@@ -11,6 +11,7 @@ mod cluster;
 mod connect;
 mod disconnect;
 mod documents;
+mod eio3;
 mod emit;
 mod event_source;
 mod handlers;

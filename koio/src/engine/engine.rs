@@ -14,10 +14,10 @@ use super::{
     transport::Transport,
 };
 use crate::{
-    ids::Sid,
+    ids::{Sid, SocketId},
     observe::{Observation, Observers},
     time::now,
-    wire::Frame,
+    wire::{Frame, Revision},
 };
 
 /// All sessions of one server: opens them, finds them, ends them.
@@ -108,7 +108,12 @@ impl Engine {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
-        let sid = Sid::random().map_err(|_| NotOpened::NoId)?;
+        let sid = match opening.revision {
+            Revision::Four => Sid::random(),
+            // The client takes it for the id of its socket.
+            Revision::Three { .. } => SocketId::random().map(Sid::from),
+        };
+        let sid = sid.map_err(|_| NotOpened::NoId)?;
         let connects = self.0.acceptor.reports_connected();
         let (config, bytes) = (&self.0.config, opening.head_bytes());
         let admissions = self.0.sessions.admissions();
@@ -140,7 +145,8 @@ impl Engine {
         let kind = transport.kind();
         let handshake = self.handshake(&admission.sid(), kind);
         let first = (!kind.capabilities().waits_for_requests).then(|| handshake.clone());
-        self.spawn(admission, transport, first, |session| {
+        let revision = opening.revision;
+        self.spawn(admission, transport, revision, first, |session| {
             self.0.acceptor.accept(session.clone(), opening)
         })?;
         Ok(handshake)
@@ -154,7 +160,7 @@ impl Engine {
         transport: Box<dyn Transport>,
         accept: impl FnOnce(&Session) -> Box<dyn Upstream>,
     ) -> Result<Session, NotOpened> {
-        self.spawn(admission, transport, None, accept)
+        self.spawn(admission, transport, Revision::Four, None, accept)
     }
 
     /// Opens a session, which sends `first` ahead of everything, and spawns its task.
@@ -162,6 +168,7 @@ impl Engine {
         &self,
         admission: Admission,
         transport: Box<dyn Transport>,
+        revision: Revision,
         first: Option<Frame>,
         accept: impl FnOnce(&Session) -> Box<dyn Upstream>,
     ) -> Result<Session, NotOpened> {
@@ -171,7 +178,7 @@ impl Engine {
         let (sid, is_connected) = (admission.sid(), admission.is_connected);
         let kind = transport.kind();
         let config = &self.0.config;
-        let session = Session::new(sid, config, kind, transport.mailbox());
+        let session = Session::new(sid, config, kind, revision, transport.mailbox());
         session.begin_connected(is_connected);
         if let Some(first) = first {
             send_handshake(&session, first);
@@ -184,9 +191,10 @@ impl Engine {
         let opened = Observation::SessionOpened {
             sid,
             transport: kind.as_str(),
+            protocol: revision.number(),
         };
         self.observers().notify(&opened);
-        let machine = Machine::new(Arc::clone(config), kind, now());
+        let machine = Machine::new(Arc::clone(config), kind, revision, now());
         let upstream = accept(&session);
         let task = SessionTask::new(session.clone(), machine, upstream, transport, registration);
         tokio::spawn(task);

@@ -11,10 +11,12 @@ mod stalled_write;
 mod tcp;
 mod websocket;
 
-pub(crate) use self::http::{AllowRequest, EventSourceRoute, Followed, RequestRules};
+pub(crate) use self::http::{
+    AllowRequest, AnswerCoding, ContentCoding, EventSourceRoute, Followed, RequestRules,
+};
 pub use self::http::{
-    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, EngineService, OpeningRequest, Origins,
-    Rejection, Responding, SessionCookie, TrustedProxies,
+    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, EngineService, HttpCompression,
+    OpeningRequest, Origins, Rejection, Responding, SessionCookie, TrustedProxies,
 };
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;

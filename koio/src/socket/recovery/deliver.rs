@@ -6,7 +6,7 @@ use super::{log::NamespaceLog, position::POSITION_CHARS};
 use crate::{
     Result,
     adapter::{Destination, Target},
-    engine::{NotQueued, OrderedSends},
+    engine::{NotQueued, OldForm, OrderedSends},
     socket::{
         error::{closed, refused},
         follower,
@@ -14,7 +14,7 @@ use crate::{
         socket::Socket,
         watched::Watched,
     },
-    wire::{Draft, Frame, OpenPlace, Parser},
+    wire::{Draft, Frame, OpenPlace, Parser, Revision},
 };
 
 /// An event with a place for its position.
@@ -61,14 +61,23 @@ pub(in crate::socket) fn broadcast_in_order(
         None => log.position(),
     };
     let frame = place.fill(&position);
+    let (mut old, mut may_come_back) = (OldForm::default(), log.is_kept());
     let selection = namespace.rooms.select(to.target);
     for socket in selection.iter().filter(|socket| socket.is_connected()) {
         done.recipients += 1;
+        let frame = match socket.session().revision() {
+            Revision::Four => {
+                may_come_back = true;
+                &frame
+            }
+            // Without a position, which it would take for an argument.
+            three => old.of(packet, three),
+        };
         if !volatile {
             // A connection that is lost already gets it when its client has come back.
-            let _ = sends.share(socket.session(), &frame);
+            let _ = sends.share(socket.session(), frame);
             done.watched.sent_to(socket);
-        } else if sends.share_volatile(socket.session(), &frame) {
+        } else if sends.share_volatile(socket.session(), frame) {
             done.watched.sent_to(socket);
         } else {
             done.dropped.push(socket.clone());
@@ -89,7 +98,7 @@ pub(in crate::socket) fn broadcast_in_order(
         }
     }
     if let Some(target) = target
-        && (done.recipients > 0 || log.is_kept())
+        && may_come_back
     {
         log.append(frame, target);
     }

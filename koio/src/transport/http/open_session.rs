@@ -27,7 +27,7 @@ use crate::{
         lazy_timer::LazyTimer,
         polling::{PollResponse, PollingTransport},
     },
-    wire::payload,
+    wire::Revision,
 };
 
 /// A handshake that has a place among the sessions. It counts from here on, also while the program decides.
@@ -45,8 +45,9 @@ impl EngineService {
         mut request: Request<B>,
         from: RequestFrom<'_>,
         transport: TransportKind,
+        revision: Revision,
     ) -> PendingResponse {
-        let admitted = match self.admit(&mut request, from, transport) {
+        let admitted = match self.admit(&mut request, from, transport, revision) {
             Ok(admitted) => admitted,
             Err(refusal) => return PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
@@ -69,12 +70,14 @@ impl EngineService {
         request: &mut Request<B>,
         from: RequestFrom<'_>,
         transport: TransportKind,
+        revision: Revision,
     ) -> Result<AdmittedHandshake, Refusal> {
         let switching = match transport {
             TransportKind::WebSocket => Some(switch_protocols(request, from.upgrade)?),
             _ => None,
         };
         let opening = Opening::new(request.headers(), request.uri(), from.client, transport);
+        let opening = opening.of_revision(revision);
         let opening = opening.with_extensions(self.rules.kept(request.extensions()));
         let admission = self.engine.admit(&opening)?;
         Ok(AdmittedHandshake {
@@ -168,9 +171,10 @@ impl EngineService {
         admission: Admission,
         opening: Opening,
     ) -> Result<Response<Body>, NotOpened> {
-        let transport = Box::<PollingTransport>::default();
+        let revision = opening.revision;
+        let transport = Box::new(PollingTransport::of_revision(revision));
         let handshake = self.engine.open_admitted(admission, opening, transport)?;
-        Ok(PollResponse::Payload(payload::encode([handshake])).into())
+        Ok(PollResponse::handshake(handshake, revision).into())
     }
 
     /// Answers a request by which a session moves to WebSocket.

@@ -354,7 +354,8 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::UnsupportedVersion => match request.parameter("EIO") {
                 Some(version) => write!(
                     f,
-                    "`EIO={}` is another revision of the protocol. koio speaks EIO=4: clients of Socket.IO 3 and later",
+                    "`EIO={}` is another revision of the protocol. koio speaks EIO=4: clients of Socket.IO 3 and later. Those of Socket.IO 2 \
+                     (EIO=3) are let in by `.allow_eio3(true)`",
                     shortened(&version).escape_debug()
                 ),
                 None => write!(

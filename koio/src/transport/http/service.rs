@@ -11,7 +11,9 @@ use std::{
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION},
+    header::{
+        ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
+    },
 };
 use tracing::debug;
 
@@ -223,14 +225,16 @@ impl EngineService {
         let config = self.engine.config();
         let intent = request::judge(request.method(), query, upgrade, config);
         let intent = intent.and_then(|intent| {
-            if let (RequestIntent::Open(_), Some(connection)) = (&intent, connection) {
+            if let (RequestIntent::Open(..), Some(connection)) = (&intent, connection) {
                 let taken = connection.take_handshake(config.handshakes_per_second);
                 taken.map_err(Refusal::Limit)?;
             }
             Ok(intent)
         });
         let response = match intent {
-            Ok(RequestIntent::Open(transport)) => self.open(request, from, transport),
+            Ok(RequestIntent::Open(transport, revision)) => {
+                self.open(request, from, transport, revision)
+            }
             Ok(RequestIntent::Session(sid, kind)) => {
                 self.session((sid, kind), true, from, request, connection)
             }
@@ -359,11 +363,16 @@ impl EngineService {
             }
             stream_requests::note_received(&session, request.uri());
         }
+        let accepted = request.headers().get_all(ACCEPT_ENCODING).iter();
+        let coding = self
+            .rules
+            .answer_coding(|| accepted.map(HeaderValue::as_bytes));
         match *request.method() {
             Method::GET => match self.poll(session, waits, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
+                    coding,
                     engine: self.engine.clone(),
                     look: LazyTimer::default(),
                 },
