@@ -5,11 +5,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{Extensions, Request, Response, header::HeaderName, request::Parts};
 
 use super::{
-    Body, OpeningRequest, Rejection, allow_request::AllowRequest, proxies::ForwardedRequest,
-    refusal::RefusedRequest, request_rules::add_own_headers, response, service::EngineService,
+    Body, OpeningRequest, Rejection, allow_request::AllowRequest, own_headers::add_own_headers,
+    proxies::ForwardedRequest, refusal::RefusedRequest, response,
 };
 use crate::{
-    engine::{Opening, Session, TransportKind, Upstream},
+    engine::{Engine, Opening, Session, TransportKind, Upstream},
     transport::event_source::{EventStream, FollowerTransport, StreamPipe},
 };
 
@@ -60,7 +60,7 @@ impl EventSourceRoute {
     /// Answers a GET: asks the program, and begins a stream.
     pub(super) async fn respond(
         self,
-        service: EngineService,
+        engine: Engine,
         parts: Parts,
         forwarded: ForwardedRequest,
         client: Option<std::net::SocketAddr>,
@@ -68,9 +68,9 @@ impl EventSourceRoute {
         let (kind, request) = (TransportKind::EventSource, Request::from_parts(parts, ()));
         let opening = Opening::new(request.headers(), request.uri(), client, kind);
         let refused = RefusedRequest::new(&request, client, &forwarded);
-        let observers = service.engine.observers();
+        let observers = engine.observers();
         // Counted from here on, also while the program decides.
-        let admission = match service.engine.admit(&opening) {
+        let admission = match engine.admit(&opening) {
             Ok(admission) => admission,
             Err(why) => {
                 refused.notify(why.into(), false, observers);
@@ -99,11 +99,9 @@ impl EventSourceRoute {
             join,
         } = followed;
         let transport = FollowerTransport::new(Arc::clone(&pipe), namespace, positioned);
-        let opened = service
-            .engine
-            .open_bare(admission, Box::new(transport), |session| {
-                join(session, last_event.as_deref())
-            });
+        let opened = engine.open_bare(admission, Box::new(transport), |session| {
+            join(session, last_event.as_deref())
+        });
         match opened {
             Ok(session) => {
                 let body = Body::stream(EventStream::new(&pipe, session));

@@ -16,6 +16,7 @@ mod last_session;
 mod open_session;
 mod opening_request;
 pub(super) mod origin;
+mod own_headers;
 mod proxies;
 pub(super) mod refusal;
 pub(super) mod request;

@@ -3,14 +3,7 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use http::{
-    Extensions, HeaderMap, HeaderName, Request,
-    header::{
-        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SET_COOKIE,
-        TRANSFER_ENCODING, UPGRADE, VARY,
-    },
-    request::Parts,
-};
+use http::{Extensions, HeaderMap, Request, request::Parts};
 
 use super::{
     Origins, TrustedProxies,
@@ -19,6 +12,7 @@ use super::{
     compression::{AnswerCoding, HttpCompression},
     event_source_route::EventSourceRoute,
     origin::OriginVerdict,
+    own_headers::add_own_headers,
     session_cookie::SessionCookie,
 };
 
@@ -44,30 +38,6 @@ pub(crate) struct RequestRules {
     pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.
     kept_extensions: Vec<fn(&Extensions, &mut Extensions)>,
-}
-
-/// Headers that say how an answer is read. They are koio's.
-fn is_fixed(name: &HeaderName) -> bool {
-    [
-        CONNECTION,
-        CONTENT_LENGTH,
-        CONTENT_TYPE,
-        SEC_WEBSOCKET_ACCEPT,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ]
-    .contains(name)
-}
-
-/// Adds headers of the program's to an answer.
-pub(super) fn add_own_headers(own: &HeaderMap, answer: &mut HeaderMap) {
-    let is_list = |name: &HeaderName| *name == SET_COOKIE || *name == VARY;
-    for name in own.keys().filter(|name| !is_list(name) && !is_fixed(name)) {
-        answer.remove(name);
-    }
-    for (name, value) in own.iter().filter(|(name, _)| !is_fixed(name)) {
-        answer.append(name, value.clone());
-    }
 }
 
 impl RequestRules {

@@ -259,7 +259,7 @@ impl EngineService {
         }
         let (parts, _) = request.into_parts();
         let forwarded = from.forwarded.clone();
-        let opening = route.respond(self.clone(), parts, forwarded, from.client);
+        let opening = route.respond(self.engine.clone(), parts, forwarded, from.client);
         PendingResponse::Opening {
             opening: Box::pin(opening),
             look: LazyTimer::default(),
