@@ -41,6 +41,8 @@ pub(crate) enum NotOpened {
     Refusing,
     /// The operating system gave no randomness for an id.
     NoId,
+    /// The id that the program has made is another session's.
+    DuplicateId(Sid),
     /// There are too many sessions.
     Limit(LimitReached),
 }
@@ -105,15 +107,30 @@ impl Engine {
 
     /// Admits a session that has not been opened, so that its handshake can be refused in words.
     pub(crate) fn admit(&self, opening: &Opening) -> Result<Admission, NotOpened> {
+        self.admit_as(opening, None)
+    }
+
+    /// As [`admit`](Self::admit), with an id that the program has made, if it has.
+    pub(crate) fn admit_as(
+        &self,
+        opening: &Opening,
+        own: Option<Sid>,
+    ) -> Result<Admission, NotOpened> {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
-        let sid = match opening.revision {
+        if let Some(sid) = own.filter(|sid| self.0.sessions.is_known(sid)) {
+            return Err(NotOpened::DuplicateId(sid));
+        }
+        let random = || match opening.revision {
             Revision::Four => Sid::random(),
             // The client takes it for the id of its socket.
             Revision::Three { .. } => SocketId::random().map(Sid::from),
         };
-        let sid = sid.map_err(|_| NotOpened::NoId)?;
+        let sid = match own {
+            Some(sid) => sid,
+            None => random().map_err(|_| NotOpened::NoId)?,
+        };
         let connects = self.0.acceptor.reports_connected();
         let (config, bytes) = (&self.0.config, opening.head_bytes());
         let admissions = self.0.sessions.admissions();
@@ -183,7 +200,10 @@ impl Engine {
         if let Some(first) = first {
             send_handshake(&session, first);
         }
-        let registration = Registration::new(Arc::clone(&self.0.sessions), &session, admission);
+        let sessions = Arc::clone(&self.0.sessions);
+        let Some(registration) = Registration::new(sessions, &session, admission) else {
+            return Err(NotOpened::DuplicateId(sid));
+        };
         // Again, now that the session is in the table: a shutdown that began meanwhile either closes it or is seen here.
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);

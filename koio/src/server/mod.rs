@@ -9,6 +9,7 @@ mod config;
 mod event_source;
 #[cfg(feature = "compression")]
 mod http_compression;
+mod http_layer;
 mod io;
 mod listen;
 mod listener;
@@ -30,6 +31,7 @@ pub use crate::transport::{OpeningRequest, Rejection};
 pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;
 pub use event_source::EventSourceRooms;
+pub use http_layer::{HttpBody, HttpPipeline, RequestBody};
 pub use io::Io;
 pub use listen::{Server, serve};
 pub use listener::Listener;

@@ -3,8 +3,8 @@
 use http::{
     HeaderMap, HeaderName,
     header::{
-        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SET_COOKIE,
-        TRANSFER_ENCODING, UPGRADE, VARY,
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
+        SET_COOKIE, TRANSFER_ENCODING, UPGRADE, VARY,
     },
 };
 
@@ -12,6 +12,7 @@ use http::{
 fn is_fixed(name: &HeaderName) -> bool {
     [
         CONNECTION,
+        CONTENT_ENCODING,
         CONTENT_LENGTH,
         CONTENT_TYPE,
         SEC_WEBSOCKET_ACCEPT,
