@@ -4,6 +4,7 @@
 mod acks;
 mod added;
 mod arguments;
+mod bad_input;
 mod behind_nginx;
 mod binary;
 mod client_files;
@@ -11,6 +12,7 @@ mod cluster;
 mod connect;
 mod disconnect;
 mod documents;
+mod eio3;
 mod emit;
 mod event_source;
 mod handlers;

@@ -1,94 +1,123 @@
-// In the panel "How messages travel": one postcard over every way, with its frames and what it costs.
+// koio's own transports, and a plain event stream, in Chromium: its EventSource, its modules, another origin.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { io } from "socket.io-client";
+import { proxy } from "../node/support/proxy.js";
+import { fixture } from "../node/support/server.js";
 import { launch } from "./browser.mjs";
-import { startChat } from "./chat-server.mjs";
-import { keepScreenshot, phone, visitor } from "./user.mjs";
+import { officialClient } from "./chat-server.mjs";
 
-let browser, chat;
-before(async () => { [browser, chat] = await Promise.all([launch(), startChat()]); });
-after(async () => {
-  await browser?.close();
-  await chat?.stop();
-});
+const FILES = {
+  "/client.mjs": join(officialClient, "socket.io.esm.min.js"),
+  "/transports.mjs": new URL("../../koio/js/transports.mjs", import.meta.url),
+};
 
-const WAYS = ["Short polling", "Long polling", "EventSource", "WebSocket"];
-
-/** The table: by way, its session, requests, bytes and delay. */
-const table = (page) => page.locator("#ways-rows tr").evaluateAll((rows) => Object.fromEntries(rows.map((row) => {
-  const [way, session, requests, bytes, after] = [...row.children].map(({ textContent }) => textContent);
-  return [way, { session, requests: Number(requests), bytes, after }];
-})));
-const frames = (page, way) => page.locator("#ways-frames li").evaluateAll((items, way) =>
-  items.filter((item) => item.querySelector(".over").textContent === way)
-    .map((item) => [item.className, item.querySelector("code").textContent]), way);
-const arrived = (page) => page.waitForFunction(() => [...document.querySelectorAll("#ways-rows .took")].every(({ textContent }) => textContent !== "–"));
-const sessions = (page, state) => page.waitForFunction((state) => [...document.querySelectorAll("#ways-rows .state")].every(({ textContent }) => textContent === state), state);
-
-for (const [device, options] of Object.entries({ desktop: { viewport: { width: 1280, height: 860 } }, phone })) {
-  test(`on a ${device}, a postcard comes over each way, and each has its frames and its costs`, async () => {
-    const ann = await visitor(browser, chat, `Ann on a ${device}`, options);
-    const { page } = ann;
-    if (await page.locator("#back").isHidden()) await ann.open("everyone");
-    await page.getByRole("button", { name: "How messages travel" }).click();
-    await page.getByText("One postcard over every way").click();
-    const send = page.getByRole("button", { name: "Send", exact: true }).and(page.locator("#ways-send"));
-    assert.equal(await send.isDisabled(), true, "nothing is open");
-    // By the keyboard alone.
-    await page.getByRole("button", { name: "Open all four" }).press("Enter");
-    await sessions(page, "open");
-    const before = await table(page);
-    assert.deepEqual(Object.keys(before), WAYS);
-    await page.getByLabel("Text of the postcard").fill("Greetings, with ü");
-    await page.getByLabel("Text of the postcard").press("Enter");
-    await arrived(page);
-    const after = await table(page);
-    for (const way of WAYS) {
-      const seen = await frames(page, way);
-      assert.equal(seen.filter(([, text]) => text === '42/travel,["postcard","Greetings, with ü"]').length, 1, way);
-      assert.match(seen[0][1], /^0\{"sid":/, way);
-      assert.deepEqual(seen[1], ["out", '40/travel,{"page":"…"}'], way);
-      assert.match(after[way].after, /^[\d.]+ m?s$/, way);
-    }
-    // One request for all; one answer for each news; one for each question, news or not.
-    assert.deepEqual(after.WebSocket.requests, 1);
-    assert.deepEqual(after.EventSource.requests, 2, "the stream, and the POST that connects");
-    assert.equal(after["Long polling"].requests, before["Long polling"].requests + 1);
-    assert.ok(after["Short polling"].requests >= 4);
-    await keepScreenshot(ann, `ways-${device}`);
-    await page.waitForFunction((least) => Number(document.querySelector("#ways-rows .requests").textContent) > least, after["Short polling"].requests);
-    assert.equal((await table(page))["Long polling"].requests, after["Long polling"].requests, "nobody had anything to say");
-
-    await page.getByRole("button", { name: "Close all" }).click();
-    await sessions(page, "closed");
-    const { requests } = (await table(page))["Short polling"];
-    await page.waitForTimeout(2_500);
-    assert.equal((await table(page))["Short polling"].requests, requests, "it asks no longer");
-    // What the panel does is nobody's business in the chat.
-    await ann.page.getByRole("button", { name: "Close", exact: true }).click();
-    await ann.say(`still here on a ${device}`);
-    await ann.acknowledged(`still here on a ${device}`);
-    ann.faultless();
-    await ann.close();
-  });
+/** A page of an origin of its own, beside the two modules. */
+async function startPage() {
+  const server = createServer(async (request, response) => {
+    const file = FILES[request.url];
+    response.setHeader("content-type", file ? "text/javascript" : "text/html");
+    response.end(file ? await readFile(file) : "<!doctype html><link rel=icon href=data:,>");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  return { port, url: `http://127.0.0.1:${port}/`, close: () => { server.closeAllConnections(); server.close(); } };
 }
 
-test("the panel that is closed leaves no session behind, and opens them anew", async () => {
-  const ann = await visitor(browser, chat, "Zoe");
-  const { page } = ann;
-  await page.getByRole("button", { name: "How messages travel" }).click();
-  await page.getByText("One postcard over every way").click();
-  for (let round = 0; round < 2; round++) {
-    await page.getByRole("button", { name: "Open all four" }).click();
-    await sessions(page, "open");
-    await page.getByRole("button", { name: "Send", exact: true }).and(page.locator("#ways-send")).click();
-    await arrived(page);
-    await page.keyboard.press("Escape");
-    await page.getByRole("complementary").waitFor({ state: "hidden" });
-    await page.getByRole("button", { name: "How messages travel" }).click();
-    await sessions(page, "closed");
+let browser, page, home, server, line;
+before(async () => {
+  home = await startPage();
+  server = await fixture({ "allow-port": home.port, recovery: 60_000 });
+  line = await proxy(server.port);
+  browser = await launch();
+  page = await browser.newPage();
+  await page.goto(home.url);
+});
+after(async () => {
+  await browser?.close();
+  line?.close();
+  home?.close();
+  await server?.stop();
+});
+
+/** In the page: connects by one of koio's transports, and tells what came back over what. */
+async function conversation([url, name, moves]) {
+  const client = await import("/client.mjs");
+  const { transports } = await import("/transports.mjs");
+  const made = transports(client);
+  const socket = client.io(url, {
+    transports: [made[name], ...(moves ? [client.WebSocket] : [])],
+    transportOptions: { polling: { delay: 20 } },
+    forceNew: true,
+    withCredentials: true,
+  });
+  const event = (emitter, of) => new Promise((resolve) => emitter.once(of, resolve));
+  const refused = event(socket, "connect_error").then((error) => { throw error; });
+  await Promise.race([event(socket, "connect"), refused]);
+  const { engine } = socket.io;
+  if (moves && engine.transport.name !== "websocket") await event(engine, "upgrade");
+  const bytes = Uint8Array.from({ length: 70_000 }, (_, at) => at % 251);
+  const bounced = event(socket, "bounced");
+  socket.emit("bounce", { word: "é\n", bytes });
+  const heard = await bounced;
+  const same = String(new Uint8Array(heard.bytes)) === String(bytes);
+  const answer = await socket.timeout(10_000).emitWithAck("echo", 1);
+  const over = engine.transport.name;
+  const isNative = engine.transport.stream instanceof EventSource;
+  socket.disconnect();
+  return { word: heard.word, same, answer, over, isNative };
+}
+
+const expected = (over, isNative) => ({ word: "é\n", same: true, answer: 1, over, isNative });
+
+test("a page talks over the browser's EventSource", async () => {
+  const heard = await page.evaluate(conversation, [server.url, "EventSourceTransport", false]);
+  assert.deepEqual(heard, expected("eventsource", true));
+});
+
+test("a page moves from EventSource to a WebSocket", async () => {
+  const heard = await page.evaluate(conversation, [server.url, "EventSourceTransport", true]);
+  assert.deepEqual(heard, expected("websocket", false));
+});
+
+test("a page talks by short polling, and moves from it", async () => {
+  const heard = await page.evaluate(conversation, [server.url, "ShortPolling", false]);
+  assert.deepEqual(heard, expected("polling", false));
+  const moved = await page.evaluate(conversation, [server.url, "ShortPolling", true]);
+  assert.deepEqual(moved, expected("websocket", false));
+});
+
+test("a page's plain EventSource misses nothing when its line is cut", async () => {
+  await page.evaluate((url) => {
+    window.seen = [];
+    window.opened = 0;
+    window.source = new EventSource(`${url}/news`);
+    window.source.onopen = () => window.opened++;
+    window.source.addEventListener("message", ({ data, lastEventId }) => window.seen.push([JSON.parse(data), lastEventId !== ""]));
+  }, line.url);
+  await page.waitForFunction(() => window.opened === 1);
+  const speaker = io(server.url, { transports: ["websocket"] });
+  await once(speaker, "connect");
+  const said = [];
+  for (let cut = 0; cut < 3; cut++) {
+    for (let n = 0; n < 5; n++) {
+      said.push(`${cut} ${n}`);
+      await speaker.emitWithAck("tell", { to: ["news"] }, said.at(-1));
+    }
+    if (cut === 2) break;
+    line.cut();
+    // While nobody listens.
+    said.push(`${cut} away`);
+    await speaker.emitWithAck("tell", { to: ["news"] }, said.at(-1));
+    await page.waitForFunction((opened) => window.opened === opened, cut + 2, { timeout: 20_000 });
   }
-  ann.faultless();
-  await ann.close();
+  await page.waitForFunction((count) => window.seen.length >= count, said.length);
+  assert.deepEqual(await page.evaluate(() => window.seen), said.map((text) => [text, true]));
+  await page.evaluate(() => window.source.close());
+  speaker.disconnect();
 });

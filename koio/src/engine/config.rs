@@ -104,6 +104,12 @@ pub struct EngineConfig {
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
     pub websocket: bool,
+    /// Whether a session over polling may move to WebSocket. Default yes. Otherwise the handshake offers no upgrade, and one that is
+    /// asked for all the same is answered 400. A WebSocket may still open a session, if [`websocket`](Self::websocket) is on.
+    pub allow_upgrades: bool,
+    /// Whether clients of revision 3 of the protocol (`EIO=3`: Socket.IO 1 and 2) are let in. Default no. See
+    /// [`Io::allow_eio3`](crate::Io::allow_eio3).
+    pub allow_eio3: bool,
     /// Whether sessions may be opened over EventSource: packets down as server-sent events, and up with POSTs. Default no. For
     /// clients with `koio/js/transports.mjs`; see [`koio::js`](crate::js).
     pub event_source: bool,
@@ -138,6 +144,8 @@ impl Default for EngineConfig {
             poll_again_timeout: Duration::from_secs(5),
             polling: true,
             websocket: true,
+            allow_upgrades: true,
+            allow_eio3: false,
             event_source: false,
             event_source_window: 64 * 1024,
         }
@@ -145,6 +153,11 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
+    /// The time from one ping of a client of revision 3 to the next.
+    pub(crate) fn client_ping_time(&self) -> Duration {
+        self.ping_interval + self.ping_timeout
+    }
+
     /// Frames that one WebSocket message may be cut into.
     pub(crate) fn fragments(&self) -> usize {
         let followed = (self.max_payload / 64).clamp(1_024, 131_072);

@@ -14,7 +14,7 @@ use std::{
 use bytes::{Buf, Bytes};
 
 use super::{CloseReason, breach::Breach, ending::Ending, transport_kind::TransportKind};
-use crate::wire::{DecodeError, EnginePacket, Frame, Message};
+use crate::wire::{DecodeError, EnginePacket, Frame, Message, Revision};
 
 /// The connection is gone, or its client broke a rule, and the session ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,15 +193,19 @@ pub(crate) enum Received {
 impl Received {
     /// Decodes a whole message of a transport that keeps text and binary apart: a text with its Engine.IO type, or a
     /// binary message.
-    pub(crate) fn decode(message: &mut Message) -> Result<Self, TransportLost> {
+    pub(crate) fn decode(message: &mut Message, revision: Revision) -> Result<Self, TransportLost> {
         match message {
+            Message::Binary(data) if revision.is_three() => {
+                let packet = EnginePacket::decode_binary(std::mem::take(data));
+                Self::from_packet(packet, message)
+            }
             Message::Binary(_) => Ok(Self::Message),
             Message::Text(text) if text.first() == Some(&EnginePacket::MESSAGE) => {
                 text.advance(1);
                 Ok(Self::Message)
             }
             Message::Text(text) => {
-                let packet = EnginePacket::decode(std::mem::take(text));
+                let packet = EnginePacket::decode_of(std::mem::take(text), revision);
                 Self::from_packet(packet, message)
             }
         }

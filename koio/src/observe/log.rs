@@ -14,7 +14,7 @@ use crate::{ids::SocketId, time};
 #[derive(Debug, Default)]
 pub(super) struct Log {
     origins: RareWarnings,
-    failed_verdicts: RareWarnings,
+    failed_functions: RareWarnings,
 }
 
 /// Limits warnings that any page or client on the web can cause, as those about refused origins: the first, then one in a minute.
@@ -50,8 +50,12 @@ impl RareWarnings {
 impl Observer for Log {
     fn observe(&self, observation: &Observation<'_>) {
         match *observation {
-            Observation::SessionOpened { sid, transport } => {
-                debug!(target: "koio::engine", ?sid, transport, "session opened");
+            Observation::SessionOpened {
+                sid,
+                transport,
+                protocol,
+            } => {
+                debug!(target: "koio::engine", ?sid, transport, protocol, "session opened");
             }
             Observation::SessionUpgraded { sid, transport } => {
                 trace!(target: "koio::engine", ?sid, transport, "session upgraded");
@@ -85,9 +89,8 @@ impl Observer for Log {
                         status, method, path, origin, host, peer, upgrade, left_out,
                         "a page was refused for its origin: {hint}"
                     );
-                } else if cause == "allow_request"
-                    && status >= 500
-                    && let Some(left_out) = self.failed_verdicts.take(time::second())
+                } else if (cause == "allow_request" && status >= 500 || cause == "generate_id")
+                    && let Some(left_out) = self.failed_functions.take(time::second())
                 {
                     warn!(
                         target: "koio::transport",

@@ -62,6 +62,8 @@ pub enum Observation<'a> {
         sid: Sid,
         /// How the client is connected, in the protocol's word: `polling` or `websocket`.
         transport: &'a str,
+        /// The revision of Engine.IO that the client speaks: 4, or 3 where that is [allowed](crate::Io::allow_eio3).
+        protocol: u8,
     },
     /// A session moved to another transport (Engine.IO protocol, "Upgrade").
     #[non_exhaustive]
@@ -93,7 +95,7 @@ pub enum Observation<'a> {
     #[non_exhaustive]
     RequestRefused {
         /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `head`,
-        /// `limit`, `shutdown`, `allow_request`, or the name of a header or of a parameter.
+        /// `limit`, `shutdown`, `allow_request`, `generate_id`, or the name of a header or of a parameter.
         cause: &'a str,
         /// The status of the answer; over WebSocket it is 400 unless it is 405, 503, or that of
         /// [`allow_request`](crate::Io::allow_request).

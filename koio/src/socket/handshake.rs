@@ -80,6 +80,13 @@ impl Handshake {
         self.request().opening.queries()
     }
 
+    /// The revision of Engine.IO that the client speaks: 4, or 3 for clients of Socket.IO 2, if they are
+    /// [let in](crate::Io::allow_eio3). Node's `socket.conn.protocol`.
+    #[must_use]
+    pub fn protocol(&self) -> u8 {
+        self.request().opening.revision.number()
+    }
+
     /// The address of the client: what [trusted proxies](crate::Io::trust_proxies) say, with port 0 if they say none; without
     /// them the address that the connection came from. An IPv4 client has its IPv4 address, on a listener for both families
     /// as well.
@@ -89,6 +96,15 @@ impl Handshake {
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.request().opening.remote
+    }
+
+    /// Whether the client asked over TLS: what a [trusted proxy](crate::Io::trust_proxies) says, or else whether koio's own listener
+    /// [has TLS](crate::server). Inside another server koio sees it over HTTP/2 alone.
+    ///
+    /// Socket.IO's `handshake.secure`. Its `xdomain` is whether [`headers`](Self::headers) has `origin`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.request().opening.secure
     }
 
     /// What the server around koio has put into the extensions of the first request: a user that a middleware of axum has

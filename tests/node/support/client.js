@@ -1,14 +1,15 @@
 // The official client over each way of connecting.
-import * as client from "socket.io-client";
+import * as today from "socket.io-client";
+import old from "socket.io-client-2";
 import msgpack from "socket.io-msgpack-parser";
 
 import { transports } from "../../../koio/js/transports.mjs";
 import { within } from "./within.js";
 
-const { io, Manager, NodeWebSocket } = client;
+const { NodeWebSocket } = today;
 
 /** The transports of koio's own module. */
-export const { EventSourceTransport, ShortPolling } = transports(client);
+export const { EventSourceTransport, ShortPolling } = transports(today);
 
 /** How a client can connect; "upgrade" starts polling and has to end on WebSocket. */
 export const WAYS = {
@@ -28,6 +29,10 @@ export const ALL_WAYS = {
 /** With `KOIO_PARSER=msgpack` every client and every fixture server has that parser. */
 export const PACKED = process.env.KOIO_PARSER === "msgpack";
 const PARSER = PACKED ? { parser: msgpack } : {};
+
+/** With `KOIO_CLIENT=2` every client is of Socket.IO 2, and every fixture server lets it in. */
+export const OLD = process.env.KOIO_CLIENT === "2";
+const { io, Manager } = OLD ? { io: old, Manager: old.Manager } : today;
 
 const open = new Set();
 
@@ -59,7 +64,7 @@ export async function upgraded(client) {
 /** A manager, for several namespaces over one connection. */
 export function manager(url, way, options = {}) {
   const made = new Manager(url, { ...ALL_WAYS[way], reconnection: false, ...PARSER, ...options });
-  open.add({ disconnect: () => made._close() });
+  open.add({ disconnect: () => (OLD ? made.close() : made._close()) });
   return made;
 }
 

@@ -11,6 +11,7 @@ mod drain;
 mod fanout;
 mod limits;
 mod load;
+mod old_form;
 mod ordered;
 #[allow(clippy::module_inception, reason = "the file is named after `Outbox`")]
 mod outbox;
@@ -27,6 +28,7 @@ pub(crate) use self::{
     direct_writer::WriteBudget,
     fanout::Fanout,
     limits::{NotQueued, SlowCause, Urgency},
+    old_form::OldForm,
     ordered::OrderedSends,
     outbox::Outbox,
     turn::TurnGuard,

@@ -88,9 +88,11 @@ impl Socket {
         recovery.is_some_and(|all| all.config.skips_middleware) && self.recovered()
     }
 
-    /// The order of the events of its namespace, with recovery.
+    /// The order of the events of its namespace, with recovery. A client of Socket.IO 2 does not come back, and would take a
+    /// position for an argument.
     pub(in crate::socket) fn log(&self) -> Option<&Mutex<NamespaceLog>> {
-        self.live_namespace().log.as_deref()
+        let log = self.live_namespace().log.as_deref()?;
+        (!self.is_of_2()).then_some(log)
     }
 
     /// A new socket takes over a session whose client has returned. Returns the end of the handlers that the session had before:

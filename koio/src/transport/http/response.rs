@@ -38,6 +38,7 @@ impl From<PollResponse> for Response<Body> {
     fn from(reply: PollResponse) -> Self {
         match reply {
             PollResponse::Payload(packets) => payload(packets.into()),
+            PollResponse::BinaryPayload(packets) => binary_payload(packets.into()),
             PollResponse::Taken => {
                 let taken = Bytes::from_static(TAKEN);
                 never_stored(respond(StatusCode::OK, "text/html", taken))
@@ -50,6 +51,11 @@ impl From<PollResponse> for Response<Body> {
 /// The response to a GET.
 pub(super) fn payload(body: Body) -> Response<Body> {
     never_stored(respond(StatusCode::OK, "text/plain; charset=UTF-8", body))
+}
+
+/// The response to a GET, whose payload is not text.
+pub(super) fn binary_payload(body: Body) -> Response<Body> {
+    never_stored(respond(StatusCode::OK, "application/octet-stream", body))
 }
 
 /// The response to a GET for a stream of events. nginx, and proxies that do as it does, hold a body back without

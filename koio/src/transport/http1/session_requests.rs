@@ -22,7 +22,7 @@ use crate::{
         polling::{self, PendingRequest, PollResponse, PollingTransport},
         tcp::Tcp,
     },
-    wire::payload,
+    wire::payload::{self, Framing},
 };
 
 /// Passes the requests of one connection to their sessions.
@@ -107,8 +107,9 @@ impl SessionRequests {
             .judge_text(request.origin, request.host, &forwarded);
         let allow_origin = match verdict {
             OriginVerdict::Same => None,
-            OriginVerdict::Listed(origin) => Some(origin),
-            OriginVerdict::Foreign => return None,
+            // Other CORS headers than the ordinary ones are hyper's way alone.
+            OriginVerdict::Listed(origin) if rules.cors.is_none() => Some(origin),
+            OriginVerdict::Listed(_) | OriginVerdict::Foreign => return None,
         };
         let method = match request.body {
             Some(_) => &Method::POST,
@@ -123,22 +124,26 @@ impl SessionRequests {
         let waits = !matches!(intent, RequestIntent::ShortPoll(_));
         match intent {
             // What the program has a say in is hyper's way alone.
-            RequestIntent::Open(_) if rules.concern_handshakes() => None,
+            RequestIntent::Open(..) if rules.concern_handshakes() => None,
             // Streams are hyper's way alone.
-            RequestIntent::Open(TransportKind::EventSource)
+            RequestIntent::Open(TransportKind::EventSource, _)
             | RequestIntent::Session(_, TransportKind::EventSource) => None,
-            RequestIntent::Open(transport) => {
+            RequestIntent::Open(transport, revision) => {
                 let client = forwarded.client.or(Some(self.peer));
+                let opening = opening(request, client, transport)
+                    .of_revision(revision)
+                    .over_tls(forwarded.scheme.as_deref() == Some("https"));
                 let mut handshakes = self.handshakes;
                 handshakes.take(config.handshakes_per_second).ok()?;
                 let opened = match transport {
-                    TransportKind::Polling => self.open_polling(request, client, allow_origin)?,
-                    _ => self.open_websocket(request, client)?,
+                    TransportKind::Polling => self.open_polling(opening, allow_origin)?,
+                    _ => self.open_websocket(request, opening)?,
                 };
                 // Behind every refusal: hyper, which answers it, counts the handshake then.
                 self.handshakes = handshakes;
                 Some(opened)
             }
+            RequestIntent::Session(_, TransportKind::WebSocket) if !config.allow_upgrades => None,
             RequestIntent::Session(sid, TransportKind::WebSocket) => {
                 let session = self.service.engine.get(&sid)?;
                 self.upgrade(request, || Some(UpgradedSession::Existing(session)))
@@ -202,24 +207,22 @@ impl SessionRequests {
 
     fn open_polling(
         &self,
-        request: &PlainRequest<'_>,
-        client: Option<SocketAddr>,
+        opening: Opening,
         allow_origin: Option<HeaderValue>,
     ) -> Option<AcceptedRequest> {
-        let opening = opening(request, client, TransportKind::Polling);
-        let transport = Box::<PollingTransport>::default();
+        let revision = opening.revision;
+        let transport = Box::new(PollingTransport::of_revision(revision));
         let handshake = self.service.engine.open(opening, transport).ok()?;
-        let payload = PollResponse::Payload(payload::encode([handshake]));
-        Some(AcceptedRequest::Response(payload, allow_origin))
+        let response = PollResponse::handshake(handshake, revision);
+        Some(AcceptedRequest::Response(response, allow_origin))
     }
 
     fn open_websocket(
         &self,
         request: &PlainRequest<'_>,
-        client: Option<SocketAddr>,
+        opening: Opening,
     ) -> Option<AcceptedRequest> {
         self.upgrade(request, || {
-            let opening = opening(request, client, TransportKind::WebSocket);
             let admission = self.service.engine.admit(&opening).ok()?;
             Some(UpgradedSession::New(Box::new((admission, opening))))
         })
@@ -266,10 +269,13 @@ fn pass_on(
     match body {
         Some(body) => {
             // A packet is shorter than its body, so most bodies need not be looked at.
-            if body.len() > config.max_payload && payload::longest(body) > config.max_payload {
+            // hyper's way alone reads bodies of bytes, so this is text.
+            let framing = Framing::of(session.revision(), false);
+            let max = config.max_payload;
+            if body.len() > max && payload::longest_as(body, framing) > max {
                 return None;
             }
-            let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
+            let packets = payload::decode_as(Bytes::copy_from_slice(body), framing).ok()?;
             polling::post_whole(session, packets, request).ok()?;
             Some(None)
         }

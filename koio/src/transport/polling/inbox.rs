@@ -8,15 +8,17 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::{progress::AnswerProgress, response::PendingRequest};
+use super::{
+    progress::AnswerProgress,
+    response::{PendingRequest, PollResponse},
+};
 use crate::{
     engine::{CloseReason, Session, TransportKind, commands::NotTaken},
     observe::{Observation, Observers},
-    wire::payload::{self, Packets},
+    wire::payload::Packets,
 };
 
 /// GETs that may wait for one session. An honest client has one under way.
@@ -104,12 +106,12 @@ impl PollingInbox {
     }
 
     /// Answers a GET.
-    pub(super) fn answer(&self, poll: PendingRequest, payload: Bytes) {
-        let bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    pub(super) fn answer(&self, poll: PendingRequest, response: PollResponse) {
+        let bytes = u32::try_from(response.len()).unwrap_or(u32::MAX);
         // Not under the lock. One that is missed for that is followed by the next poll.
         self.came.store(true, Ordering::Relaxed);
         self.last_answer.store(bytes, Ordering::Relaxed);
-        poll.answer(payload, &self.progress);
+        poll.answer(response, &self.progress);
     }
 
     /// How far the last answer with packets has left the server.
@@ -226,8 +228,8 @@ pub(crate) fn poll(
     if inbox.is_empty()
         && let Some(frames) = session.take_queued(|| session.transport() == TransportKind::Polling)
     {
-        let payload = payload::encode(frames);
-        inbox.answer(request(), payload);
+        let response = PollResponse::with_frames(frames, session.revision());
+        inbox.answer(request(), response);
         return Ok(number);
     }
     inbox.push_poll(request)?;
@@ -299,7 +301,7 @@ mod tests {
     use tokio::sync::oneshot::error::TryRecvError;
 
     use super::*;
-    use crate::transport::polling::PollResponse;
+    use crate::wire::payload;
 
     #[test]
     fn requests_that_are_taken_are_not_answered_until_they_are_dropped() {
