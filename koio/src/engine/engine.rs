@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Acceptor, Admission, EngineConfig, LimitReached, Opening, Session, TransportKind,
+    Acceptor, Admission, EngineConfig, LimitReached, Opening, Session, TransportKind, Upstream,
     config::BadConfig,
     machine::Machine,
     sessions::{Registration, Sessions},
@@ -159,18 +159,46 @@ impl Engine {
         opening: Opening,
         transport: Box<dyn Transport>,
     ) -> Result<Frame, NotOpened> {
+        let kind = transport.kind();
+        let handshake = self.handshake(&admission.sid(), kind);
+        let first = (!kind.capabilities().waits_for_requests).then(|| handshake.clone());
+        let revision = opening.revision;
+        self.spawn(admission, transport, revision, first, |session| {
+            self.0.acceptor.accept(session.clone(), opening)
+        })?;
+        Ok(handshake)
+    }
+
+    /// Opens a session for a client that speaks no Engine.IO, and gets no handshake. `accept` gives the layer above it, in place of
+    /// the acceptor.
+    pub(crate) fn open_bare(
+        &self,
+        admission: Admission,
+        transport: Box<dyn Transport>,
+        accept: impl FnOnce(&Session) -> Box<dyn Upstream>,
+    ) -> Result<Session, NotOpened> {
+        self.spawn(admission, transport, Revision::Four, None, accept)
+    }
+
+    /// Opens a session, which sends `first` ahead of everything, and spawns its task.
+    fn spawn(
+        &self,
+        admission: Admission,
+        transport: Box<dyn Transport>,
+        revision: Revision,
+        first: Option<Frame>,
+        accept: impl FnOnce(&Session) -> Box<dyn Upstream>,
+    ) -> Result<Session, NotOpened> {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
         let (sid, is_connected) = (admission.sid(), admission.is_connected);
         let kind = transport.kind();
         let config = &self.0.config;
-        let revision = opening.revision;
         let session = Session::new(sid, config, kind, revision, transport.mailbox());
         session.begin_connected(is_connected);
-        let handshake = self.handshake(&sid, kind);
-        if !kind.capabilities().waits_for_requests {
-            send_handshake(&session, handshake.clone());
+        if let Some(first) = first {
+            send_handshake(&session, first);
         }
         let sessions = Arc::clone(&self.0.sessions);
         let Some(registration) = Registration::new(sessions, &session, admission) else {
@@ -187,10 +215,10 @@ impl Engine {
         };
         self.observers().notify(&opened);
         let machine = Machine::new(Arc::clone(config), kind, revision, now());
-        let upstream = self.0.acceptor.accept(session.clone(), opening);
-        let task = SessionTask::new(session, machine, upstream, transport, registration);
+        let upstream = accept(&session);
+        let task = SessionTask::new(session.clone(), machine, upstream, transport, registration);
         tokio::spawn(task);
-        Ok(handshake)
+        Ok(session)
     }
 
     fn handshake(&self, sid: &Sid, kind: TransportKind) -> Frame {

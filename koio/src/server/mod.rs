@@ -8,6 +8,7 @@ mod client_files;
 #[cfg(any(test, feature = "compression"))]
 mod compression;
 mod config;
+mod event_source;
 #[cfg(feature = "compression")]
 mod http_compression;
 mod http_layer;
@@ -31,6 +32,7 @@ pub use crate::transport::{OpeningRequest, Rejection};
 #[cfg(feature = "testing")]
 pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;
+pub use event_source::EventSourceRooms;
 pub use http_layer::{HttpBody, HttpPipeline, RequestBody};
 pub use io::Io;
 pub use listen::{Server, serve};

@@ -108,6 +108,9 @@ impl Io {
                 "the path `{path}` must begin with a slash and have neither query nor fragment"
             )));
         }
+        if let Some(problem) = rules.misplaced_event_source(&path) {
+            return Err(Error::setup(problem));
+        }
         if let Some(broker) = &broker {
             broker.check()?;
         }

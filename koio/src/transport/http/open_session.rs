@@ -10,10 +10,11 @@ use hyper::upgrade::OnUpgrade;
 
 use super::{
     Body, OpeningRequest, Rejection,
+    own_headers::add_own_headers,
     proxies::ForwardedRequest,
     refusal::{Refusal, RefusedRequest},
     request::RequestUpgrade,
-    request_rules::{add_own_headers, with_parts},
+    request_rules::with_parts,
     responding::PendingResponse,
     response,
     service::{EngineService, RequestFrom},

@@ -8,21 +8,16 @@ use std::{
     time::Duration,
 };
 
-use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Request,
-    header::{
-        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
-        SEC_WEBSOCKET_EXTENSIONS, SET_COOKIE, TRANSFER_ENCODING, UPGRADE, VARY,
-    },
-    request::Parts,
-};
+use http::{Extensions, HeaderMap, HeaderValue, Request, request::Parts};
 
 use super::{
     BadCors, Cors, Origins, TrustedProxies,
     allow_request::AllowRequest,
     client_files::ServedFiles,
     compression::{AnswerCoding, HttpCompression},
+    event_source_route::EventSourceRoute,
     origin::OriginVerdict,
+    own_headers::add_own_headers,
     refusal::Refusal,
     session_cookie::SessionCookie,
 };
@@ -51,37 +46,12 @@ pub(crate) struct RequestRules {
     /// Makes the ids of sessions.
     pub(crate) new_id: Option<Box<NewId>>,
     pub(crate) client_files: Option<ServedFiles>,
+    pub(crate) event_sources: Vec<EventSourceRoute>,
     pub(crate) compression: Option<HttpCompression>,
     /// Decides about each handshake that koio itself lets in.
     pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.
     kept_extensions: Vec<fn(&Extensions, &mut Extensions)>,
-}
-
-/// Headers that say how an answer is read. They are koio's.
-fn is_fixed(name: &HeaderName) -> bool {
-    [
-        CONNECTION,
-        CONTENT_ENCODING,
-        CONTENT_LENGTH,
-        CONTENT_TYPE,
-        SEC_WEBSOCKET_ACCEPT,
-        SEC_WEBSOCKET_EXTENSIONS,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ]
-    .contains(name)
-}
-
-/// Adds headers of the program's to an answer.
-pub(super) fn add_own_headers(own: &HeaderMap, answer: &mut HeaderMap) {
-    let is_list = |name: &HeaderName| *name == SET_COOKIE || *name == VARY;
-    for name in own.keys().filter(|name| !is_list(name) && !is_fixed(name)) {
-        answer.remove(name);
-    }
-    for (name, value) in own.iter().filter(|(name, _)| !is_fixed(name)) {
-        answer.append(name, value.clone());
-    }
 }
 
 impl RequestRules {
@@ -113,6 +83,28 @@ impl RequestRules {
         if let Some(allow) = &mut self.allow_request {
             allow.timeout = timeout;
         }
+        for route in &mut self.event_sources {
+            route.set_timeout(timeout);
+        }
+    }
+
+    /// Says so if an event stream is below the path of the sessions, which takes all that is there.
+    pub(crate) fn misplaced_event_source(&self, path: &str) -> Option<String> {
+        let path = path.trim_end_matches('/');
+        let is_below = |route: &&EventSourceRoute| {
+            let rest = route.path.strip_prefix(path);
+            !path.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let misplaced = self.event_sources.iter().find(is_below)?;
+        Some(format!(
+            "the event stream `{}` is below koio's own path, `{path}`",
+            misplaced.path
+        ))
+    }
+
+    /// The event stream at this path.
+    pub(crate) fn event_source(&self, path: &str) -> Option<&EventSourceRoute> {
+        self.event_sources.iter().find(|route| *route.path == *path)
     }
 
     /// Whether the program has a say in handshakes: in their answers, in their ids, or whether there is a session at all.

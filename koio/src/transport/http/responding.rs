@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Response};
 
 use super::{
     Body, answer_body::AnswerBody, compression::AnswerCoding, connection::HttpConnection, origin,
-    request_rules::add_own_headers, response,
+    own_headers::add_own_headers, response,
 };
 use crate::{
     engine::Engine,

@@ -20,6 +20,7 @@ use tracing::debug;
 use super::{
     Body, Origins,
     connection::HttpConnection,
+    event_source_route::EventSourceRoute,
     origin,
     origin::OriginVerdict,
     proxies::ForwardedRequest,
@@ -75,9 +76,13 @@ impl EngineService {
         }
     }
 
-    /// Whether a request for this path is the engine's: its own path, or one below it.
+    /// Whether a request for this path is the engine's: its own path, or one below it, or that of an event stream.
     #[must_use]
     pub fn is_mine(&self, path: &str) -> bool {
+        self.is_below(path) || self.rules.event_source(path).is_some()
+    }
+
+    fn is_below(&self, path: &str) -> bool {
         path.strip_prefix(&*self.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
@@ -226,6 +231,10 @@ impl EngineService {
             let answer = self.preflight(request.headers());
             return (PendingResponse::Done(answer), headers);
         }
+        if let Some(route) = self.rules.event_source(request.uri().path()) {
+            let stream = self.event_stream(route.clone(), from, request);
+            return (stream, headers);
+        }
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let config = self.engine.config();
         let intent = request::judge(request.method(), query, upgrade, config);
@@ -263,6 +272,25 @@ impl EngineService {
             }
         }
         response
+    }
+
+    /// The answer to a request for an event stream.
+    fn event_stream<B>(
+        &self,
+        route: EventSourceRoute,
+        from: RequestFrom<'_>,
+        request: Request<B>,
+    ) -> PendingResponse {
+        if *request.method() != Method::GET {
+            return PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, from, &request));
+        }
+        let (parts, _) = request.into_parts();
+        let forwarded = from.forwarded.clone();
+        let opening = route.respond(self.engine.clone(), parts, forwarded, from.client);
+        PendingResponse::Opening {
+            opening: Box::pin(opening),
+            look: LazyTimer::default(),
+        }
     }
 
     /// The answer to a request for a file of the browser client.

@@ -33,7 +33,9 @@ use koio::{Io, Namespace, handlers};
 
 #[tokio::main]
 async fn main() -> koio::Result<()> {
-    let io = Io::new().config(|config| config.engine.event_source = true);
+    let io = Io::new()
+        .config(|config| config.engine.event_source = true)
+        .event_source("/news", |_| async { Ok("news") });
     let (io, port) = with_flags(io, std::env::args().skip(1));
     let io = io
         .state(events::Typed::default())
