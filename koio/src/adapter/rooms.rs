@@ -14,6 +14,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use smallvec::SmallVec;
 
 use super::{OccupancyWatcher, Selection, Target};
 use crate::ids::{Room, SocketId};
@@ -111,6 +112,9 @@ pub(crate) enum RoomChange {
     OfRoom,
 }
 
+/// What has become of a member and each of a list of rooms, in the order of the list.
+pub(crate) type RoomChanges = SmallVec<[RoomChange; 4]>;
+
 /// Why a socket may not join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotJoined {
@@ -207,63 +211,58 @@ impl<M: Recipient> Rooms<M> {
         room: Room,
         limit: usize,
     ) -> Result<RoomChange, NotJoined> {
+        let changes = self.join_all(id, &[room], limit)?;
+        Ok(changes.first().copied().unwrap_or(RoomChange::None))
+    }
+
+    /// Puts a member into each of the rooms, or into none.
+    pub(crate) fn join_all(
+        &self,
+        id: &SocketId,
+        rooms: &[Room],
+        limit: usize,
+    ) -> Result<RoomChanges, NotJoined> {
         let mut state = self.write();
-        let RoomTable {
-            members,
-            all,
-            rooms,
-        } = &mut *state;
-        let member = members.get_mut(id).ok_or(NotJoined::Gone)?;
-        if member.position(&room).is_some() {
-            return Ok(RoomChange::None);
+        if rooms.len() > 1 {
+            let member = state.members.get(id).ok_or(NotJoined::Gone)?;
+            let new = rooms.iter().filter(|room| member.position(room).is_none());
+            let new = new.collect::<HashSet<_>>().len();
+            if member.memberships().len().saturating_add(new) > limit {
+                return Err(NotJoined::TooMany);
+            }
         }
-        if member.memberships().len() >= limit {
-            return Err(NotJoined::TooMany);
-        }
-        let value = all.get(member.at).ok_or(NotJoined::Gone)?;
-        let list = rooms.entry(room.clone()).or_default();
-        let is_first = list.is_empty();
-        let at = append(list, value.clone());
-        let memberships = &mut member.rooms.get_or_insert_default().0;
-        if memberships.is_empty() {
-            // Most members are in one room; `Vec::push` alone would allocate space for four.
-            memberships.reserve_exact(1);
-        }
-        let is_new = is_first && self.watched.is_some();
-        let new = is_new.then(|| room.clone());
-        memberships.push(Membership { room, at });
+        let joined = rooms.iter().map(|room| state.join(id, room, limit));
+        let changes = joined.collect::<Result<RoomChanges, _>>()?;
         drop(state);
-        if let Some(room) = new {
-            self.changed(room.as_str());
-        }
-        Ok(match is_first {
-            true => RoomChange::OfRoom,
-            false => RoomChange::OfMember,
-        })
+        self.made_or_emptied(rooms, &changes);
+        Ok(changes)
     }
 
     /// Takes a member out of a room.
+    #[cfg(test)]
     pub(crate) fn leave(&self, id: &SocketId, room: &Room) -> RoomChange {
+        let changes = self.leave_all(id, std::slice::from_ref(room));
+        changes.first().copied().unwrap_or(RoomChange::None)
+    }
+
+    /// Takes a member out of each of the rooms.
+    pub(crate) fn leave_all(&self, id: &SocketId, rooms: &[Room]) -> RoomChanges {
         let mut state = self.write();
-        let Some(member) = state.members.get_mut(id) else {
-            return RoomChange::None;
-        };
-        let position = member.position(room);
-        let (Some(position), Some(memberships)) = (position, &mut member.rooms) else {
-            return RoomChange::None;
-        };
-        let membership = memberships.0.swap_remove(position);
-        if memberships.0.is_empty() {
-            member.rooms = None;
-        }
-        let is_emptied = state.leave(&membership);
+        let left = rooms.iter().map(|room| state.leave_room(id, room));
+        let changes: RoomChanges = left.collect();
         state.shrink();
         drop(state);
-        if !is_emptied {
-            return RoomChange::OfMember;
+        self.made_or_emptied(rooms, &changes);
+        changes
+    }
+
+    /// Tells the watcher of the rooms that were made, or have lost their last member.
+    fn made_or_emptied(&self, rooms: &[Room], changes: &[RoomChange]) {
+        for (room, change) in rooms.iter().zip(changes) {
+            if *change == RoomChange::OfRoom {
+                self.changed(room.as_str());
+            }
         }
-        self.changed(room.as_str());
-        RoomChange::OfRoom
     }
 
     /// The rooms a member is in, without that of its own id.
@@ -396,6 +395,56 @@ impl<M: Recipient> RoomTable<M> {
                     .cloned()
                     .collect()
             }
+        }
+    }
+
+    /// Puts a member into a room.
+    fn join(&mut self, id: &SocketId, room: &Room, limit: usize) -> Result<RoomChange, NotJoined> {
+        let Self {
+            members,
+            all,
+            rooms,
+        } = self;
+        let member = members.get_mut(id).ok_or(NotJoined::Gone)?;
+        if member.position(room).is_some() {
+            return Ok(RoomChange::None);
+        }
+        if member.memberships().len() >= limit {
+            return Err(NotJoined::TooMany);
+        }
+        let value = all.get(member.at).ok_or(NotJoined::Gone)?;
+        let list = rooms.entry(room.clone()).or_default();
+        let is_first = list.is_empty();
+        let at = append(list, value.clone());
+        let memberships = &mut member.rooms.get_or_insert_default().0;
+        if memberships.is_empty() {
+            // Most members are in one room; `Vec::push` alone would allocate space for four.
+            memberships.reserve_exact(1);
+        }
+        let room = room.clone();
+        memberships.push(Membership { room, at });
+        Ok(match is_first {
+            true => RoomChange::OfRoom,
+            false => RoomChange::OfMember,
+        })
+    }
+
+    /// Takes a member out of a room.
+    fn leave_room(&mut self, id: &SocketId, room: &Room) -> RoomChange {
+        let Some(member) = self.members.get_mut(id) else {
+            return RoomChange::None;
+        };
+        let position = member.position(room);
+        let (Some(position), Some(memberships)) = (position, &mut member.rooms) else {
+            return RoomChange::None;
+        };
+        let membership = memberships.0.swap_remove(position);
+        if memberships.0.is_empty() {
+            member.rooms = None;
+        }
+        match self.leave(&membership) {
+            true => RoomChange::OfRoom,
+            false => RoomChange::OfMember,
         }
     }
 

@@ -9,6 +9,7 @@ mod crowd;
 mod direct_writer;
 mod drain;
 mod fanout;
+mod flushed;
 mod limits;
 mod load;
 mod ordered;
