@@ -58,6 +58,7 @@ pub(crate) fn meant(key: &str) -> Option<&'static str> {
         "namespace" | "nsp" | "of" | "path" => Some("ns"),
         "middleware" | "with" | "layer" | "guard" => Some("wrap"),
         "concurrent" | "parallel" | "overlap" | "limit" => Some("concurrency"),
+        "once" | "once_key" | "key" | "idempotent" | "dedup" => Some("once_by"),
         "deadline" | "time_out" => Some("timeout"),
         "krate" | "koio" => Some("crate"),
         _ => None,

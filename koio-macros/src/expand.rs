@@ -15,7 +15,7 @@ use syn::{Path, Type};
 use crate::diagnose::Errors;
 use crate::parse::{self, Target};
 use crate::validate::{
-    self, Argument, Block, Event, Function, Handler, Listed, Listing, is_unnamed,
+    self, Argument, Block, Event, Function, Handler, Listed, Listing, OnceBy, is_unnamed,
 };
 
 /// `#[on(..)]`.
@@ -283,6 +283,15 @@ fn options(handler: &Handler) -> TokenStream {
     }
     if let Some(events) = &handler.concurrency {
         calls.extend(quote_spanned!(at(events.span())=> .concurrency(#events)));
+    }
+    match &handler.once_by {
+        Some(OnceBy::Pointer(pointer)) => {
+            calls.extend(quote_spanned!(at(pointer.span())=> .once_by(#pointer)));
+        }
+        Some(OnceBy::Function(function)) => {
+            calls.extend(quote_spanned!(at(function.span())=> .once_by_key(#function)));
+        }
+        None => {}
     }
     for middleware in &handler.wrap {
         calls.extend(quote_spanned!(at(middleware.span())=> .wrap(#middleware)));

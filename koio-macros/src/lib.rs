@@ -69,6 +69,7 @@ use proc_macro::TokenStream;
 /// | `also` | Another handler has this event as well; this one runs after it and does not answer. The answer of the first is sent when all have run. |
 /// | `timeout = "5s"` | The handler is dropped after this time, and the answer is `timeout`. Units are `ms`, `s`, `m` and `h`. |
 /// | `concurrency = 16` | So many events of one socket may overlap while one of this handler runs: see below. From 1 to 1,024. |
+/// | `once_by = "/0/id"` | An event is handled once for each key, which is there in the arguments: see below. |
 /// | `crate = path` | Where koio is, if not at `::koio`. |
 ///
 /// # Order and overlap
@@ -92,6 +93,42 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// `Namespace::concurrency` and `Io::concurrency` set it for the handlers that do not name it, closures among them.
+///
+/// # Handled once
+///
+/// A client that gets no answer sends its event again (`retries` and `ackTimeout` of the official client, or a user who clicks
+/// twice), and nothing on the wire says that the two are one. `once_by` says where the program's own key is: a JSON pointer
+/// (RFC 6901) into the list of the arguments, whose first token is the number of an argument, from zero. Within one session a
+/// second event of that name with that key is not handled: it gets the answer of the first one, at once if there is one,
+/// else with it. It waits outside the socket's queue, so that it holds up no other event, and counts in no `concurrency`.
+///
+/// ```
+/// use koio::on;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Order { article: String }
+///
+/// /// A client sends `{ id: crypto.randomUUID(), article: "tea" }`.
+/// #[on("order", once_by = "/0/id")]
+/// async fn order(order: Order) -> String {
+///     format!("ordered {}", order.article)
+/// }
+/// ```
+///
+/// - The *session* is that of a socket, from its connection to its `disconnect`; with
+///   [recovery](../koio/recovery/index.html) it goes on when the client comes back. A client that is new has new keys.
+/// - Once the handler has started, its answer is kept, whatever it is: also an error, a panic, a `timeout`, and that an `Ack` was
+///   dropped. What keeps it from starting is not kept, and one more try runs: arguments that do not fit, a middleware or a layer
+///   that refuses. So does an event whose handler was dropped without an answer, at the end of `handler_grace`.
+/// - The key is compared by its JSON text: `1`, `1.0` and `"1"` are three keys. One that is missing or `null`, that has binary
+///   data, or more than 1,024 bytes, is `bad_request`, which names the pointer.
+/// - 1,024 keys and 256 KiB of answers are remembered for each session (`config.socket.once_keys` and `once_bytes`); above that
+///   the oldest are forgotten, and counted. 16 tries of one event may wait; of more the oldest is told `overloaded`.
+/// - Neither middleware nor layers see a try that is not handled; `on_any` of the socket does. `also` handlers and listeners of the
+///   socket run with the first one.
+///
+/// `once_by = order_key` names a function instead, `fn(&koio::extract::Args) -> koio::Result<K>`, whose `K` serde can write: a key
+/// made of several arguments. `Io::once_by` and `Namespace::once_by` are for handlers that are closures.
 ///
 /// # Methods
 ///

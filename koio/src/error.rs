@@ -372,13 +372,18 @@ impl Error {
         Envelope { error: Shown(self) }
     }
 
-    /// The contents of CONNECT_ERROR: message and code, and the data with the code in it, if they are shown.
-    pub(crate) fn refusal(&self) -> (&str, Option<Box<RawValue>>) {
+    /// The contents of CONNECT_ERROR: message and code, and the data with the code in it, if they are shown. `of_2`: for a
+    /// client of Socket.IO 2, which gets the program's own data or else the message.
+    pub(crate) fn refusal(&self, of_2: bool) -> (&str, Option<Box<RawValue>>) {
         let (code, message, data) = match self.0.shown {
             true => (self.code(), self.message(), self.0.data.as_deref()),
             false => (HIDDEN_CODE, HIDDEN_MESSAGE, None),
         };
-        (message, refusal_data::with_code(code, data))
+        let data = match of_2 {
+            false => refusal_data::with_code(code, data),
+            true => data.and_then(refusal_data::of_2),
+        };
+        (message, data)
     }
 
     fn hidden(source: BoxError) -> Self {

@@ -126,7 +126,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
-//! | `compression` | no | zlib, in Rust, for messages over WebSocket that are sent compressed |
+//! | `compression` | no | zlib, in Rust: `Io::http_compression` and messages over WebSocket that are sent compressed; the files of [`Io::serve_client`] are compressed |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //! | `redis` | no | `cluster::Redis`, a broker that servers of Node may share |
 //! | `msgpack` | no | `config::Parser::Msgpack`: clients with `socket.io-msgpack-parser` |
@@ -147,6 +147,7 @@ mod close_reason;
 pub mod engine;
 mod fast_path;
 pub mod ids;
+pub mod js;
 pub mod observe;
 mod router;
 pub mod server;
@@ -205,6 +206,8 @@ pub mod config {
     pub use crate::engine::EngineConfig;
     pub use crate::server::Config;
     pub use crate::socket::SocketConfig;
+    #[cfg(feature = "compression")]
+    pub use crate::transport::HttpCompression;
     pub use crate::transport::{ClientFiles, SessionCookie};
     pub use crate::wire::{PacketLimits, Parser};
 }

@@ -10,7 +10,8 @@ import { binaries, officialClient, startServer } from "./chat-server.mjs";
 let browser, server;
 
 before(async () => {
-  server = await startServer(join(binaries, "koio-fixture"), { KOIO_FIXTURE_CLIENT: officialClient });
+  const env = { KOIO_FIXTURE_CLIENT: officialClient };
+  server = await startServer(join(binaries, "koio-fixture"), env, [], ["--http-compression", "1024"]);
   browser = await launch();
 });
 
@@ -61,4 +62,21 @@ test("each file of the bundle comes as it is on the disk, its map with it", asyn
     assert.equal(answer.status, 200, name);
     assert.deepEqual(Buffer.from(await answer.arrayBuffer()), await readFile(join(officialClient, name)), name);
   }
+});
+
+test("the answers to long polls are compressed, and a page reads them as it reads others", async () => {
+  const { page, faults, close } = await watchedPage(browser, `${server.url}/`);
+  const codings = [];
+  page.on("response", async (response) => codings.push((await response.allHeaders())["content-encoding"]));
+  const echo = await page.evaluate(async () => {
+    const socket = window.io({ transports: ["polling"] });
+    const words = "each answer has some of these words in it, ".repeat(500);
+    const answer = await socket.timeout(10_000).emitWithAck("echo", words);
+    socket.disconnect();
+    return answer === words;
+  });
+  assert.ok(echo);
+  assert.ok(codings.includes("gzip"), codings.join());
+  assert.deepEqual(faults, []);
+  await close();
 });

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 
-import { ask, once, settled } from "./support/client.js";
+import { OLD, ask, once, settled } from "./support/client.js";
 import { overEachWay } from "./support/suite.js";
 
 overEachWay("acks", ({ connect, url, way }) => {
-  it("answers emitWithAck and timeout().emit of the client", async () => {
+  it("answers emitWithAck and timeout().emit of the client", { skip: OLD }, async () => {
     const client = await connect();
     assert.equal(await client.emitWithAck("echo", "x"), "x");
     assert.equal(await client.timeout(5000).emitWithAck("echo", "y"), "y");
@@ -66,7 +66,7 @@ overEachWay("acks", ({ connect, url, way }) => {
       const took = performance.now() - asked;
       assert.ok(took < 3000, `${took} ms`);
       // They were handled all the same.
-      assert.equal(await client.emitWithAck("echo", "last"), "last");
+      assert.deepEqual(await ask(client, "echo", "last"), ["last"]);
     }
   });
 
@@ -111,7 +111,7 @@ overEachWay("acks", ({ connect, url, way }) => {
     await settled(client, custom);
   });
 
-  it("acks the implicit acks of a client that retries", async () => {
+  it("acks the implicit acks of a client that retries", { skip: OLD }, async () => {
     const client = await connect("", { retries: 3, ackTimeout: 5000 });
     for (let n = 0; n < 5; n++) client.emit("nothing");
     assert.equal(await client.emitWithAck("one").then((answer) => answer.value), 1);

@@ -11,7 +11,7 @@ overEachWay("connecting", ({ way, url, connect }) => {
     assert.match(client.id, /^[A-Za-z0-9_-]{20}$/);
     assert.notEqual(client.id, client.io.engine.id);
     assert.deepEqual(await ask(client, "whoami"), [
-      { id: client.id, namespace: "/", transport: way === "polling" ? "polling" : "websocket" },
+      { id: client.id, namespace: "/", transport: client.io.engine.transport.name },
     ]);
   });
 

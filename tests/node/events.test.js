@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 
-import { PACKED, ask, many, once } from "./support/client.js";
+import { OLD, PACKED, ask, many, once } from "./support/client.js";
 import { overEachWay } from "./support/suite.js";
 
 // notepack, of the other parser, writes 1e300 as 0.
@@ -142,7 +142,9 @@ overEachWay("events", ({ connect }) => {
       "error", "message", "connection", "ping", "open", "close", "__proto__", "constructor",
       "toString", "é\u{1F600}", 'a"b', "a\\b", "\u0001", " ", "", "*", "x".repeat(255),
     ];
-    for (const name of names) assert.deepEqual(await ask(client, name), [name], name);
+    // Those that socket.io-client 2 keeps for itself are not sent.
+    const own = OLD ? ["error", "ping"] : [];
+    for (const name of names.filter((name) => !own.includes(name))) assert.deepEqual(await ask(client, name), [name], name);
   });
 
   it("never lets a client call the life cycle", async () => {

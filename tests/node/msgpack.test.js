@@ -6,7 +6,7 @@ import msgpack from "socket.io-msgpack-parser";
 import * as json from "socket.io-parser";
 
 process.env.KOIO_PARSER = "msgpack";
-const { WAYS, ask, closeAll, connect, once, socket, settled } = await import("./support/client.js");
+const { ALL_WAYS, ask, closeAll, connect, once, socket, settled } = await import("./support/client.js");
 const { fixture } = await import("./support/server.js");
 const { overEachWay } = await import("./support/suite.js");
 
@@ -44,7 +44,7 @@ overEachWay("msgpack", ({ connect, way }) => {
   });
 });
 
-for (const way of Object.keys(WAYS)) {
+for (const way of Object.keys(ALL_WAYS)) {
   describe(`another parser than the server's, over ${way}`, () => {
     afterEach(closeAll);
 

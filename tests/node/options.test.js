@@ -55,7 +55,7 @@ overEachWay("an option of the client", ({ connect, url, way }) => {
       websocket: [[NodeWebSocket]],
       upgrade: [[Fetch, NodeWebSocket], [NodeXHR, NodeWebSocket]],
     };
-    for (const transports of classes[way]) {
+    for (const transports of classes[way] ?? []) {
       const client = socket(url(), way, { transports });
       await once(client, "connect");
       if (way === "upgrade") await upgraded(client);
@@ -80,3 +80,36 @@ overEachWay("an option of the client", ({ connect, url, way }) => {
     assert.ok(["light", "sure"].includes((await heard)[0]));
   });
 });
+
+overEachWay(
+  "httpCompression",
+  ({ connect, url }) => {
+    const words = "each answer has some of these words in it, ".repeat(500);
+
+    it("compresses the answers to polls for a client that takes it, and for no other", async () => {
+      const codings = [];
+      /** Polls by fetch, which takes gzip, and notes what came. */
+      class Noted extends Fetch {
+        doPoll() {
+          const { fetch } = globalThis;
+          globalThis.fetch = async (...request) => {
+            const answer = await fetch(...request);
+            codings.push(answer.headers.get("content-encoding"));
+            return answer;
+          };
+          super.doPoll();
+          globalThis.fetch = fetch;
+        }
+      }
+      const client = socket(url(), "polling", { transports: [Noted] });
+      await once(client, "connect");
+      assert.deepEqual(await ask(client, "echo", words, bytes), [words, bytes]);
+      assert.ok(codings.includes("gzip"), codings.join());
+      assert.ok(codings.includes(null), "short answers are as they were");
+      const plain = await connect(); // XHR of Node's asks for nothing, and inflates nothing
+      assert.deepEqual(await ask(plain, "echo", words, bytes), [words, bytes]);
+    });
+  },
+  { "http-compression": 1_024 },
+  ["polling"],
+);

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 
-import { WAYS, ask, closeAll, connect, once, socket } from "./support/client.js";
+import { ALL_WAYS, ask, closeAll, connect, once, socket } from "./support/client.js";
 import { fixture } from "./support/server.js";
 
 const FAST = { reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 50 };
 
-for (const way of Object.keys(WAYS)) {
+for (const way of Object.keys(ALL_WAYS)) {
   describe(`reconnecting, over ${way}`, () => {
     afterEach(closeAll);
 

@@ -155,6 +155,8 @@ overEachWay("rooms", ({ connect, way }) => {
   });
 
   it("delivers a volatile event to a client that is listening", async () => {
+    // No poll of it is ever pending.
+    if (way === "short") return;
     const client = await connect();
     // A polling client hears a volatile event only while a poll is pending.
     let heard = 0;

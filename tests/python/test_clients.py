@@ -27,8 +27,8 @@ REFUSAL = {"message": "not you", "data": {"code": "unauthorized", "reason": "tok
 class Server:
     """A koio-fixture in a process of its own."""
 
-    def __init__(self, port=0):
-        arguments = ["--port", str(port)] if port else []
+    def __init__(self, port=0, flags=()):
+        arguments = ["--port", str(port), *flags] if port else flags
         program = os.path.join(BINARIES, "koio-fixture")
         self.process = subprocess.Popen([program, *arguments], stderr=subprocess.PIPE, text=True)
         ports = queue.Queue()
@@ -54,10 +54,11 @@ class Server:
 
 class WithServer:
     transports = None
+    flags = ()
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
+        cls.server = Server(flags=cls.flags)
 
     @classmethod
     def tearDownClass(cls):
@@ -215,6 +216,10 @@ class ThreadsOverPolling(Threads, unittest.TestCase):
     transports = ["polling"]
 
 
+class ThreadsOverCompressedPolling(ThreadsOverPolling):
+    flags = ("--http-compression", "0")
+
+
 class ThreadsOverWebSocket(Threads, unittest.TestCase):
     transports = ["websocket"]
 
@@ -225,6 +230,10 @@ class ThreadsWithUpgrade(Threads, unittest.TestCase):
 
 class AsyncioOverPolling(Asyncio, unittest.IsolatedAsyncioTestCase):
     transports = ["polling"]
+
+
+class AsyncioOverCompressedPolling(AsyncioOverPolling):
+    flags = ("--http-compression", "0")
 
 
 class AsyncioOverWebSocket(Asyncio, unittest.IsolatedAsyncioTestCase):

@@ -17,6 +17,7 @@ use syn::{Attribute, Expr, Generics, ItemFn, ItemImpl, LitInt, LitStr, Path, Typ
 use crate::diagnose::Errors;
 use crate::parse::{self, List, Method};
 pub(crate) use options::Event;
+pub(crate) use options::OnceBy;
 pub(crate) use options::Place;
 use options::{Options, given};
 pub(crate) use signature::is_unnamed;
@@ -29,6 +30,7 @@ pub(crate) struct Handler {
     pub(crate) also: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<LitInt>,
+    pub(crate) once_by: Option<OnceBy>,
     pub(crate) ident: Ident,
     pub(crate) arguments: Vec<Argument>,
     /// The written return type, or `()` at the place where it would stand.
@@ -173,6 +175,7 @@ fn handler(
     let event = options.event?;
     Some(Handler {
         concurrency: options::own_concurrency(&event, options.concurrency, errors),
+        once_by: options::own_once_by(&event, options.once_by, options.also.is_some(), errors),
         event,
         namespace: given(options.namespace),
         wrap: options.wrap.unwrap_or_default(),

@@ -16,14 +16,11 @@ use foldhash::fast::RandomState;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
-use super::{OccupancyWatcher, Selection, Target};
+use super::{
+    OccupancyWatcher, Selection, Target,
+    member_list::{MemberList, Recipient, append, is_sparse, remove},
+};
 use crate::ids::{Room, SocketId};
-
-/// A member of rooms.
-pub(crate) trait Recipient: Clone {
-    /// The id of the member.
-    fn id(&self) -> &SocketId;
-}
 
 /// The members of one namespace and their rooms.
 ///
@@ -79,9 +76,6 @@ impl fmt::Debug for WatchedRooms {
             .finish_non_exhaustive()
     }
 }
-
-/// The members of a room, or of the namespace.
-type MemberList<M> = Arc<Vec<M>>;
 
 #[derive(Debug)]
 struct MemberEntry {
@@ -489,30 +483,6 @@ impl<M: Recipient> RoomTable<M> {
             self.rooms.shrink_to(2 * rooms);
         }
     }
-}
-
-fn append<M: Clone>(list: &mut MemberList<M>, member: M) -> usize {
-    let list = Arc::make_mut(list);
-    list.push(member);
-    list.len() - 1
-}
-
-/// Removes the member at an index. Returns the id of the one that has moved there.
-fn remove<M: Recipient>(list: &mut MemberList<M>, at: usize) -> Option<SocketId> {
-    let list = Arc::make_mut(list);
-    if at < list.len() {
-        list.swap_remove(at);
-    }
-    if is_sparse(list.len(), list.capacity()) {
-        list.shrink_to(2 * list.len());
-    }
-    list.get(at).map(|moved| *moved.id())
-}
-
-/// Whether a table should shrink. Up to 64 entries are not worth it, unless the table is empty. (The capacity that a
-/// hash table reports leaves out the slots of removed entries, so for an empty one it says nothing.)
-fn is_sparse(used: usize, capacity: usize) -> bool {
-    used == 0 || capacity > 64 && used < capacity / 4
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Lost(CloseReason),
     /// A connection that carried requests of the session has ended with none under way. Maybe the client is gone.
     ConnectionEnded,
+    /// The client has connected again, for the transport in use.
+    Reconnected(Box<dyn Any + Send>),
     /// Starts no further event, and ends the session when those that run are answered: the server shuts down.
     Drain,
     /// Ends the session: the layer above closed it.
@@ -91,7 +93,9 @@ impl CommandQueue {
         let commands = &mut state.contents.get_or_insert_default().commands;
         if commands.len() >= CAPACITY {
             match command {
-                Command::Probe(_) | Command::ConnectionEnded => return Err(NotTaken),
+                Command::Probe(_) | Command::ConnectionEnded | Command::Reconnected(_) => {
+                    return Err(NotTaken);
+                }
                 // Goes beyond the capacity once: those that wait may end the session.
                 Command::Drain => {
                     if commands.iter().any(|waits| matches!(waits, Command::Drain)) {

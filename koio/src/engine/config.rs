@@ -104,6 +104,19 @@ pub struct EngineConfig {
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
     pub websocket: bool,
+    /// Whether clients of revision 3 of the protocol (`EIO=3`: Socket.IO 1 and 2) are let in. Default no. See
+    /// [`Io::allow_eio3`](crate::Io::allow_eio3).
+    pub allow_eio3: bool,
+    /// Whether sessions may be opened over EventSource: packets down as server-sent events, and up with POSTs. Default no. For
+    /// clients with `koio/js/transports.mjs`; see [`koio::js`](crate::js).
+    pub event_source: bool,
+    /// Bytes of sent packets, and 64 more for each, that a session over EventSource keeps until its client has said that it has
+    /// them. Default 64 KiB; may be zero. They are sent again to a client whose stream has ended, and that comes back within
+    /// [`poll_again_timeout`](Self::poll_again_timeout) (a proxy ends a stream after some time). If the client has missed more
+    /// than is kept, the session ends with a transport error
+    /// ([`CloseReason::TransportError`](crate::CloseReason::TransportError)), and counts as
+    /// [`answers_cut`](crate::observe::Counts::answers_cut): it never goes on with a hole.
+    pub event_source_window: usize,
 }
 
 impl Default for EngineConfig {
@@ -128,11 +141,19 @@ impl Default for EngineConfig {
             poll_again_timeout: Duration::from_secs(5),
             polling: true,
             websocket: true,
+            allow_eio3: false,
+            event_source: false,
+            event_source_window: 64 * 1024,
         }
     }
 }
 
 impl EngineConfig {
+    /// The time from one ping of a client of revision 3 to the next.
+    pub(crate) fn client_ping_time(&self) -> Duration {
+        self.ping_interval + self.ping_timeout
+    }
+
     /// Frames that one WebSocket message may be cut into.
     pub(crate) fn fragments(&self) -> usize {
         let followed = (self.max_payload / 64).clamp(1_024, 131_072);
@@ -219,7 +240,7 @@ impl EngineConfig {
                 "is below 64 KiB, the longest head of one request",
             );
         }
-        if !self.polling && !self.websocket {
+        if !self.polling && !self.websocket && !self.event_source {
             return refuse("transports", "are all switched off");
         }
         Ok(())

@@ -14,10 +14,10 @@ use super::{
     transport::Transport,
 };
 use crate::{
-    ids::Sid,
+    ids::{Sid, SocketId},
     observe::{Observation, Observers},
     time::now,
-    wire::Frame,
+    wire::{Frame, Revision},
 };
 
 /// All sessions of one server: opens them, finds them, ends them.
@@ -108,7 +108,12 @@ impl Engine {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
-        let sid = Sid::random().map_err(|_| NotOpened::NoId)?;
+        let sid = match opening.revision {
+            Revision::Four => Sid::random(),
+            // The client takes it for the id of its socket.
+            Revision::Three { .. } => SocketId::random().map(Sid::from),
+        };
+        let sid = sid.map_err(|_| NotOpened::NoId)?;
         let connects = self.0.acceptor.reports_connected();
         let (config, bytes) = (&self.0.config, opening.head_bytes());
         let admissions = self.0.sessions.admissions();
@@ -143,7 +148,8 @@ impl Engine {
         let (sid, is_connected) = (admission.sid(), admission.is_connected);
         let kind = transport.kind();
         let config = &self.0.config;
-        let session = Session::new(sid, config, kind, transport.mailbox());
+        let revision = opening.revision;
+        let session = Session::new(sid, config, kind, revision, transport.mailbox());
         session.begin_connected(is_connected);
         let handshake = self.handshake(&sid, kind);
         if !kind.capabilities().waits_for_requests {
@@ -157,9 +163,10 @@ impl Engine {
         let opened = Observation::SessionOpened {
             sid,
             transport: kind.as_str(),
+            protocol: revision.number(),
         };
         self.observers().notify(&opened);
-        let machine = Machine::new(Arc::clone(config), kind, now());
+        let machine = Machine::new(Arc::clone(config), kind, revision, now());
         let upstream = self.0.acceptor.accept(session.clone(), opening);
         let task = SessionTask::new(session, machine, upstream, transport, registration);
         tokio::spawn(task);

@@ -32,6 +32,17 @@ impl MissedDeadline {
         }
     }
 
+    /// No ping came of a client that sends them.
+    pub(crate) fn ping(waited: Duration, time: Duration) -> Self {
+        Self {
+            what: "no ping came",
+            waited,
+            limit: "ping_interval + ping_timeout",
+            value: time,
+            note: "",
+        }
+    }
+
     /// No request came behind the end of the client's connection.
     pub(crate) fn request(waited: Duration, poll_again_timeout: Duration) -> Self {
         Self {
@@ -92,6 +103,10 @@ mod tests {
             (
                 MissedDeadline::pong(seconds(20), seconds(20)),
                 "no pong came in 20s (ping_timeout 20s)",
+            ),
+            (
+                MissedDeadline::ping(seconds(45), seconds(45)),
+                "no ping came in 45s (ping_interval + ping_timeout 45s)",
             ),
             (
                 MissedDeadline::request(seconds(5), seconds(5)),

@@ -1,7 +1,7 @@
 //! Engine.IO sessions: what keeps a client connected over HTTP long-polling, WebSocket and the upgrade from
 //! one to the other.
 //!
-//! Below Socket.IO lies Engine.IO (protocol revision 4): a session that carries messages in both directions,
+//! Below Socket.IO lies Engine.IO (protocol revision 4, and 3 where it is allowed): a session that carries messages in both directions,
 //! in order, and notices when its peer is gone. This module has the rules of a session as a pure state machine
 //! (`machine`), the one task that drives it (`task`), the bounded queue of outgoing frames (`outbox`) and the table
 //! of sessions ([`Engine`]). HTTP and WebSocket themselves are [`transport`](crate::transport)'s
@@ -36,7 +36,7 @@ pub(crate) use config::between_tries;
 pub use config::{BadConfig, EngineConfig};
 pub(crate) use ending::Ending;
 pub use outbox::SendError;
-pub(crate) use outbox::{Fanout, NotQueued, OrderedSends};
+pub(crate) use outbox::{Fanout, NotQueued, OldForm, OrderedSends};
 pub use session::Session;
 pub(crate) use sessions::{SessionOutcome, Sessions};
 pub(crate) use task::wake_after_others;

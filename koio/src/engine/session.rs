@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    borrow::Cow,
     fmt,
     sync::{
         Arc,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     ids::Sid,
-    wire::{Draft, Frame, Message},
+    wire::{Draft, Frame, Message, Revision},
 };
 
 /// A handle to one Engine.IO session: sends to its client, and ends it. Cloning costs a reference count.
@@ -31,6 +32,7 @@ pub(crate) struct SessionShared {
     pub(crate) sid: Sid,
     pub(crate) outbox: Outbox,
     pub(crate) commands: CommandQueue,
+    revision: Revision,
     /// The [`TransportKind`] in use.
     transport: AtomicU8,
     /// [`SAID`], [`COUNTED`]. Here and not in the session's task, which is at its size.
@@ -59,12 +61,14 @@ impl Session {
         sid: Sid,
         config: &EngineConfig,
         transport: TransportKind,
+        revision: Revision,
         mailbox: Option<Arc<dyn Any + Send + Sync>>,
     ) -> Self {
         Self(Arc::new(SessionShared {
             sid,
             outbox: Outbox::new(config),
             commands: CommandQueue::new(mailbox),
+            revision,
             transport: AtomicU8::new(transport as u8),
             connected: AtomicU8::new(0),
         }))
@@ -88,6 +92,37 @@ impl Session {
     #[must_use]
     pub fn transport(&self) -> TransportKind {
         TransportKind::from_index(self.0.transport.load(Ordering::Relaxed))
+    }
+
+    /// The revision of Engine.IO that the client speaks.
+    #[inline]
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.0.revision
+    }
+
+    /// A frame as the client's revision has it.
+    fn spoken<'a>(&self, frame: &'a Frame) -> Cow<'a, Frame> {
+        match self.0.revision {
+            Revision::Three { base64 } if frame.differs_in_revision_3() => {
+                Cow::Owned(frame.in_revision_3(base64))
+            }
+            _ => Cow::Borrowed(frame),
+        }
+    }
+
+    /// [`spoken`](Self::spoken) for a frame with one recipient.
+    fn speak(&self, frame: Frame) -> Frame {
+        match self.spoken(&frame) {
+            Cow::Borrowed(_) => frame,
+            Cow::Owned(spoken) => spoken,
+        }
+    }
+
+    /// Whether the client's revision has other bytes for a draft.
+    #[inline]
+    fn differs(&self, draft: &Draft) -> bool {
+        self.0.revision.is_three() && draft.messages() > 1
     }
 
     /// Whether the session accepts messages to send.
@@ -138,7 +173,7 @@ impl Session {
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
         let frame = Frame::message(message);
-        let sent = self.0.outbox.give(frame, Urgency::Normal);
+        let sent = self.0.outbox.give(self.speak(frame), Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
@@ -147,12 +182,15 @@ impl Session {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
-        let sent = self.0.outbox.push(frame, Urgency::Normal);
+        let sent = self.0.outbox.push(&self.spoken(frame), Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// [`send_frame`](Self::send_frame) for a draft, which has one recipient.
     pub(crate) fn send_draft(&self, draft: Draft) -> Result<(), SendError> {
+        if self.differs(&draft) {
+            return self.send_frame(&draft.into_frame());
+        }
         let sent = self.0.outbox.append(draft, Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
@@ -161,7 +199,7 @@ impl Session {
     pub fn send_volatile(&self, frame: &Frame) -> bool {
         self.0
             .outbox
-            .push_volatile(frame, &mut WriteBudget::up_to(1))
+            .push_volatile(&self.spoken(frame), &mut WriteBudget::up_to(1))
             .is_some()
     }
 
@@ -174,11 +212,14 @@ impl Session {
     /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
     /// mark no event starts, so the client bounds the number. At the second mark the session is cut.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), NotQueued> {
-        self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
+        self.cut_if_slow(self.0.outbox.give(self.speak(frame), Urgency::Reply))
     }
 
     /// [`reply`](Self::reply) for the answer to an event.
     pub(crate) fn reply_draft(&self, draft: Draft) -> Result<(), NotQueued> {
+        if self.differs(&draft) {
+            return self.reply(draft.into_frame());
+        }
         self.cut_if_slow(self.0.outbox.append(draft, Urgency::Reply))
     }
 
@@ -273,6 +314,11 @@ impl Session {
     /// A connection that carried requests of the session has ended with none under way.
     pub(crate) fn connection_ended(&self) {
         let _ = self.command(Command::ConnectionEnded);
+    }
+
+    /// The client has connected again: gives the connection to the transport in use, which knows its type.
+    pub(crate) fn reconnect(&self, connection: Box<dyn Any + Send>) -> Result<(), NotTaken> {
+        self.command(Command::Reconnected(connection))
     }
 
     /// The mailbox of the transport in use: what it shares with the tasks that serve its requests. `None` if the session has

@@ -14,7 +14,7 @@ use std::{
 use bytes::{Buf, Bytes};
 
 use super::{CloseReason, breach::Breach, ending::Ending, transport_kind::TransportKind};
-use crate::wire::{DecodeError, EnginePacket, Frame, Message};
+use crate::wire::{DecodeError, EnginePacket, Frame, Message, Revision};
 
 /// The connection is gone, or its client broke a rule, and the session ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub(crate) trait Transport: Send {
     /// A connection that carried requests of the client has ended: remembers what has come until here.
     fn suspect(&mut self) {}
 
-    /// Whether anything has come from the client since [`suspect`](Self::suspect).
+    /// Whether anything has come from the client since [`suspect`](Self::suspect), or it is still connected.
     fn has_returned(&mut self) -> bool {
         true
     }
@@ -109,9 +109,27 @@ pub(crate) trait Transport: Send {
         false
     }
 
-    /// Answers a client that waits for a packet: with what `frames` has, else with a noop.
+    /// Answers a client that waits for a packet: with what `frames` has, else with a noop. A transport without requests that
+    /// wait sends a noop behind its last packet, and no other packet until the client has moved, or
+    /// [stays](Self::resume).
     fn release(&mut self, frames: &mut dyn FrameSource) {
         let _ = frames;
+    }
+
+    /// The client does not move to another transport.
+    fn resume(&mut self) {}
+
+    /// Whether no packet can leave for now and the client is not to blame for it: it has no connection and may come back with
+    /// another, or it moves to another transport.
+    fn awaits_client(&mut self) -> bool {
+        false
+    }
+
+    /// The client has connected again: the transport goes on with this connection, whose type it knows. Otherwise says why it
+    /// can't.
+    fn reconnect(&mut self, connection: Box<dyn Any + Send>) -> Result<(), String> {
+        drop(connection);
+        Ok(())
     }
 
     /// Keeps what the client is told when the connection is [closed](Self::close), if the transport can say it.
@@ -175,15 +193,19 @@ pub(crate) enum Received {
 impl Received {
     /// Decodes a whole message of a transport that keeps text and binary apart: a text with its Engine.IO type, or a
     /// binary message.
-    pub(crate) fn decode(message: &mut Message) -> Result<Self, TransportLost> {
+    pub(crate) fn decode(message: &mut Message, revision: Revision) -> Result<Self, TransportLost> {
         match message {
+            Message::Binary(data) if revision.is_three() => {
+                let packet = EnginePacket::decode_binary(std::mem::take(data));
+                Self::from_packet(packet, message)
+            }
             Message::Binary(_) => Ok(Self::Message),
             Message::Text(text) if text.first() == Some(&EnginePacket::MESSAGE) => {
                 text.advance(1);
                 Ok(Self::Message)
             }
             Message::Text(text) => {
-                let packet = EnginePacket::decode(std::mem::take(text));
+                let packet = EnginePacket::decode_of(std::mem::take(text), revision);
                 Self::from_packet(packet, message)
             }
         }

@@ -13,6 +13,8 @@ pub enum TransportKind {
     Polling,
     /// WebSocket.
     WebSocket,
+    /// Packets down as server-sent events (`text/event-stream`), and up with POSTs, as over polling.
+    EventSource,
     /// The transport of `engine/task/tests/memory.rs`.
     #[cfg(test)]
     Memory,
@@ -37,6 +39,7 @@ impl TransportKind {
     pub(super) const ALL: &'static [Self] = &[
         Self::Polling,
         Self::WebSocket,
+        Self::EventSource,
         #[cfg(test)]
         Self::Memory,
     ];
@@ -59,6 +62,14 @@ impl TransportKind {
                 upgrades: &[],
                 waits_for_requests: false,
                 has_close_handshake: true,
+            },
+            // Nothing upgrades to it: what a client that polls could gain, a WebSocket gives as well, and where no WebSocket
+            // gets through it begins with this.
+            Self::EventSource => &Capabilities {
+                name: "eventsource",
+                upgrades: &[Self::WebSocket],
+                waits_for_requests: false,
+                has_close_handshake: false,
             },
             #[cfg(test)]
             Self::Memory => &Capabilities {
@@ -92,6 +103,7 @@ impl TransportKind {
         match self {
             Self::Polling => config.polling,
             Self::WebSocket => config.websocket,
+            Self::EventSource => config.event_source,
             #[cfg(test)]
             Self::Memory => false,
         }

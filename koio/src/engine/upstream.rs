@@ -9,7 +9,7 @@ use std::{
 use http::{Extensions, HeaderMap, Uri};
 
 use super::{CloseReason, Session, TransportKind, request_head::RequestHead};
-use crate::wire::Message;
+use crate::wire::{Message, Revision};
 
 /// The address of an IPv4 host as such. A listener on `[::]` shows it as IPv6 (`::ffff:127.0.0.1`), by which neither
 /// `max_unconnected_per_address` nor a handler would know it.
@@ -26,6 +26,8 @@ pub struct Opening {
     pub remote: Option<SocketAddr>,
     /// The transport that the session starts with.
     pub transport: TransportKind,
+    /// The revision of Engine.IO that the client speaks.
+    pub revision: Revision,
 }
 
 impl Opening {
@@ -39,6 +41,7 @@ impl Opening {
             head: RequestHead::new(uri, headers),
             remote: remote.map(canonical),
             transport,
+            revision: Revision::Four,
         }
     }
 
@@ -53,7 +56,13 @@ impl Opening {
             head: RequestHead::of_text(target, headers),
             remote: remote.map(canonical),
             transport,
+            revision: Revision::Four,
         }
+    }
+
+    /// By a client of this revision.
+    pub(crate) fn of_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
     }
 
     /// With what the server around koio, or the program, has put beside the request.

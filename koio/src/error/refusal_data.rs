@@ -5,6 +5,13 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+/// The program's own data, if Socket.IO 2 can say it: its clients take text, objects and lists, and end the connection for
+/// anything else.
+pub(super) fn of_2(data: &RawValue) -> Option<Box<RawValue>> {
+    let first = data.get().trim_start().bytes().next();
+    matches!(first, Some(b'"' | b'{' | b'[')).then(|| data.to_owned())
+}
+
 /// `{"code": ..}`; with the program's own data, if that is an object, behind it. A `code` in that, and data that is no
 /// object, are the program's business and stay as they are.
 pub(super) fn with_code(code: &str, data: Option<&RawValue>) -> Option<Box<RawValue>> {

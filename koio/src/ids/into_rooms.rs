@@ -90,7 +90,7 @@ mod tests {
         let pair = ["a", "b"];
         let several = [
             names(["a", "b"]),
-            names(&pair),
+            names(pair.as_slice()),
             names(&list),
             names(&*list),
             names(list.clone()),

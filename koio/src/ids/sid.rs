@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::random::{self, NoRandomness, is_id_char};
+use super::{
+    random::{self, NoRandomness, is_id_char},
+    socket_id::SocketId,
+};
 
 /// Bytes of randomness in a [`Sid`]: 192 bits, since it is the only credential of a polling session.
 const SID_RANDOM: usize = 24;
@@ -12,9 +15,13 @@ const SID_CHARS: usize = 32;
 /// The id of an Engine.IO session (protocol section "Handshake").
 ///
 /// It is a bearer secret of 192 random bits: [`Debug`](fmt::Debug) shows its first four characters only, and
-/// there is no `Display`. It is never the same as the id of a socket.
+/// there is no `Display`. It is never the same as the id of a socket, but for clients of
+/// [revision 3](crate::Io::allow_eio3), which take their session's id for their socket's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sid([u8; SID_CHARS]);
+
+/// Behind the last character of a shorter id: that of a socket.
+const NO_CHAR: u8 = 0;
 
 impl Sid {
     /// Draws a fresh id from the operating system's randomness.
@@ -33,7 +40,9 @@ impl Sid {
 
     /// [`parse`](Self::parse) of bytes.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
-        let chars: [u8; SID_CHARS] = text.try_into().ok()?;
+        let Ok(chars) = <[u8; SID_CHARS]>::try_from(text) else {
+            return SocketId::read(text).map(Self::from);
+        };
         // A fold has no early return, so it compiles to vector instructions: 52 instructions and not 435. A connection reads
         // its id with each request: row `connect-upgrade` has 1,500 fewer.
         let is_valid = chars
@@ -42,15 +51,35 @@ impl Sid {
         is_valid.then_some(Self(chars))
     }
 
-    /// Which of `parts` shards it belongs to. Ids are spread evenly, since the first character is random.
+    /// Which of `parts` shards it belongs to. Ids are spread evenly, since the second character is random. The first of a
+    /// socket's id is not.
     pub(crate) fn part(&self, parts: usize) -> usize {
-        usize::from(self.0[0]) % parts
+        usize::from(self.0[1]) % parts
+    }
+
+    /// The id of the socket in `/`, if the session has the same.
+    pub(crate) fn socket_id(&self) -> Option<SocketId> {
+        SocketId::read(self.expose().as_bytes())
     }
 
     /// The whole secret, as it goes to the client that owns the session. Never log it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        let chars = match self.0[SID_CHARS - 1] {
+            NO_CHAR => self.0.split(|char| *char == NO_CHAR).next(),
+            _ => Some(&self.0[..]),
+        };
+        std::str::from_utf8(chars.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl From<SocketId> for Sid {
+    fn from(id: SocketId) -> Self {
+        let mut chars = [NO_CHAR; SID_CHARS];
+        for (to, from) in chars.iter_mut().zip(id.as_str().bytes()) {
+            *to = from;
+        }
+        Self(chars)
     }
 }
 
@@ -63,6 +92,19 @@ impl fmt::Debug for Sid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_may_have_the_id_of_a_socket() {
+        let id = SocketId::random().unwrap();
+        let sid = Sid::from(id);
+        assert_eq!(sid.expose(), id.as_str());
+        assert_eq!(sid.socket_id(), Some(id));
+        assert_eq!(Sid::parse(id.as_str()), Some(sid));
+        assert_eq!(Sid::random().unwrap().socket_id(), None);
+        for text in ["", "_", "abcdefghijklmnopqrst", "_has a space in it !"] {
+            assert_eq!(Sid::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_session_id_is_redacted_when_shown() {

@@ -42,10 +42,20 @@ impl SocketId {
 
     /// Reads an id from text; `None` if the text does not have the shape of a socket id.
     ///
-    /// The shape says nothing of whether such a socket exists.
+    /// The shape says nothing of whether such a socket exists. A client of [Socket.IO 2](crate::Io::allow_eio3) writes the
+    /// namespace before its id in each but `/`, as `/chat#_PXlOQPBAfo4TyTYLGQi`: that is read too.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let chars: [u8; SOCKET_ID_CHARS] = text.as_bytes().try_into().ok()?;
+        let text = match text.strip_prefix('/') {
+            Some(long) => long.rsplit_once('#')?.1,
+            None => text,
+        };
+        Self::read(text.as_bytes())
+    }
+
+    /// Reads the characters of an id.
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
+        let chars: [u8; SOCKET_ID_CHARS] = text.try_into().ok()?;
         (chars[0] == SOCKET_ID_MARK && chars.iter().all(is_id_char)).then_some(Self(chars))
     }
 
@@ -128,6 +138,17 @@ mod tests {
             assert!(seen.insert(id));
             let sid = Sid::random().unwrap();
             assert_eq!(Sid::parse(sid.expose()), Some(sid));
+        }
+    }
+
+    #[test]
+    fn an_id_may_have_its_namespace_before_it() {
+        let id = SocketId::random().unwrap();
+        for namespace in ["/", "/chat", "/a#b"] {
+            assert_eq!(SocketId::parse(&format!("{namespace}#{id}")), Some(id));
+        }
+        for text in [format!("chat#{id}"), format!("/chat{id}"), format!("/{id}")] {
+            assert_eq!(SocketId::parse(&text), None, "{text}");
         }
     }
 

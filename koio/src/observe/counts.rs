@@ -55,6 +55,11 @@ pub struct Counts {
     pub unexpected_acks: u64,
     /// Answers that a handler gave after its event had been answered.
     pub second_answers: u64,
+    /// Events that came once more and were not handled again, since their handlers run once for each key (`once_by`).
+    pub events_repeated: u64,
+    /// Events that a session has forgotten at [`once_keys`](crate::config::SocketConfig::once_keys) or
+    /// [`once_bytes`](crate::config::SocketConfig::once_bytes): one more try of them would be handled.
+    pub once_forgotten: u64,
     /// Answers that were dropped because the client that had asked for them was gone.
     pub answers_lost: u64,
     /// Events that were dropped before a handler ran for them, because the server was shutting down.
@@ -113,6 +118,8 @@ pub(super) struct Counters {
     answers_cut: AtomicU64,
     unexpected_acks: AtomicU64,
     second_answers: AtomicU64,
+    events_repeated: AtomicU64,
+    once_forgotten: AtomicU64,
     answers_lost: AtomicU64,
     events_dropped: AtomicU64,
     sessions_abandoned: AtomicU64,
@@ -162,6 +169,12 @@ impl Observer for Counters {
             Observation::AnswerCut { .. } => &self.answers_cut,
             Observation::UnexpectedAck { .. } => &self.unexpected_acks,
             Observation::SecondAnswer { .. } => &self.second_answers,
+            Observation::EventRepeated { .. } => &self.events_repeated,
+            Observation::OnceForgotten { events, .. } => {
+                let events = u64::try_from(*events).unwrap_or(u64::MAX);
+                self.once_forgotten.fetch_add(events, Ordering::Relaxed);
+                return;
+            }
             Observation::AnswerLost { .. } => &self.answers_lost,
             Observation::EventsDropped { events, .. } => {
                 let events = u64::try_from(*events).unwrap_or(u64::MAX);
@@ -222,6 +235,8 @@ impl Counters {
             answers_cut: read(&self.answers_cut),
             unexpected_acks: read(&self.unexpected_acks),
             second_answers: read(&self.second_answers),
+            events_repeated: read(&self.events_repeated),
+            once_forgotten: read(&self.once_forgotten),
             answers_lost: read(&self.answers_lost),
             events_dropped: read(&self.events_dropped),
             sessions_abandoned: read(&self.sessions_abandoned),

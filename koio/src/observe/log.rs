@@ -50,8 +50,12 @@ impl RareWarnings {
 impl Observer for Log {
     fn observe(&self, observation: &Observation<'_>) {
         match *observation {
-            Observation::SessionOpened { sid, transport } => {
-                debug!(target: "koio::engine", ?sid, transport, "session opened");
+            Observation::SessionOpened {
+                sid,
+                transport,
+                protocol,
+            } => {
+                debug!(target: "koio::engine", ?sid, transport, protocol, "session opened");
             }
             Observation::SessionUpgraded { sid, transport } => {
                 trace!(target: "koio::engine", ?sid, transport, "session upgraded");
@@ -170,6 +174,14 @@ impl Observer for Log {
             Observation::SecondAnswer { socket, event, .. } => {
                 debug!(target: "koio::router", event, %socket, "a second answer was ignored");
             }
+            Observation::OnceForgotten {
+                socket,
+                events,
+                cause,
+                ..
+            } => {
+                debug!(target: "koio::socket", %socket, events, "forgotten, and would run again: {cause}");
+            }
             Observation::AnswerLost { socket, .. } => {
                 debug!(target: "koio::socket", %socket, "an answer was dropped: its client is gone");
             }
@@ -215,6 +227,7 @@ impl Observer for Log {
             | Observation::Disconnected { .. }
             | Observation::EventReceived { .. }
             | Observation::EventSent { .. }
+            | Observation::EventRepeated { .. }
             | Observation::Joined { .. }
             | Observation::NamespaceCreated { .. }
             | Observation::NamespaceRemoved { .. }

@@ -62,6 +62,8 @@ pub enum Observation<'a> {
         sid: Sid,
         /// How the client is connected, in the protocol's word: `polling` or `websocket`.
         transport: &'a str,
+        /// The revision of Engine.IO that the client speaks: 4, or 3 where that is [allowed](crate::Io::allow_eio3).
+        protocol: u8,
     },
     /// A session moved to another transport (Engine.IO protocol, "Upgrade").
     #[non_exhaustive]
@@ -377,6 +379,28 @@ pub enum Observation<'a> {
         socket: SocketId,
         /// The event's name.
         event: &'a str,
+    },
+    /// An event came once more whose handler runs once for each key (`once_by`): it is answered as the first one.
+    #[non_exhaustive]
+    EventRepeated {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket that it came from.
+        socket: SocketId,
+        /// The event's name.
+        event: &'a str,
+    },
+    /// A session has forgotten events whose handlers run once for each key: they would run again.
+    #[non_exhaustive]
+    OnceForgotten {
+        /// The namespace.
+        namespace: &'a str,
+        /// The socket.
+        socket: SocketId,
+        /// How many.
+        events: usize,
+        /// What there was, with the limit and both numbers.
+        cause: fmt::Arguments<'a>,
     },
     /// The answer to an event was dropped because its client was gone.
     #[non_exhaustive]

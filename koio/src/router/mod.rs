@@ -15,6 +15,7 @@ mod catch_unwind;
 pub(crate) mod context;
 pub(crate) mod extract;
 mod listeners;
+mod once;
 pub(crate) mod pipeline;
 pub mod private;
 pub(crate) mod setup;

@@ -25,6 +25,9 @@ impl Io {
     /// there is answered 404, if its name ends with `.js`, `.mjs` or `.map`; every other request is for the sessions, as without the
     /// files.
     ///
+    /// With the feature `compression` a file is compressed, once, for browsers that take gzip or deflate, whatever
+    /// `Io::http_compression` says of the answers to polls.
+    ///
     /// Every page may load the files, as it may load them from any other place. Pages of another origin that read them (`import`, or
     /// `crossorigin`) must be [let in](Self::allow_origin), as they must to connect.
     ///

@@ -6,6 +6,7 @@ use crate::{
     engine::{BadConfig, EngineConfig},
     socket::SocketConfig,
     transport::HttpTimeouts,
+    wire::Parser,
 };
 
 /// All limits of a server. See [`Io::config`](crate::Io::config).
@@ -66,6 +67,12 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), BadConfig> {
         self.engine.check()?;
         self.socket.check()?;
+        if self.engine.allow_eio3 && self.socket.parser != Parser::Json {
+            return Err(BadConfig::new(
+                "allow_eio3",
+                "contradicts the parser: clients of Socket.IO 2 speak JSON",
+            ));
+        }
         if let Some(recovery) = &self.socket.recovery {
             recovery.check(&self.engine)?;
         }

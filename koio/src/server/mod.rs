@@ -6,11 +6,15 @@ mod attached;
 mod by_hyper;
 mod client_files;
 mod config;
+#[cfg(feature = "compression")]
+mod http_compression;
 mod io;
 mod listen;
 mod listener;
 mod no_delay;
+mod once_by;
 mod requests;
+mod revisions;
 mod service;
 mod signal;
 mod start;

@@ -54,6 +54,14 @@ pub struct SocketConfig {
     /// [what is sent](crate::Socket::on_any_outgoing); and to each declared namespace or pattern while the server runs
     /// ([`IoHandle::on`](crate::IoHandle::on) and its siblings). Default 256. At the limit adding one more fails.
     pub listeners: usize,
+    /// Keys of events that are handled once (`#[on(.., once_by = "/0/id")]`) that one session remembers, those of events that run
+    /// included. Default 1,024. Above it the oldest that is answered is forgotten, and counted
+    /// ([`once_forgotten`](crate::observe::Counts::once_forgotten)): one more try of it would run. An event that runs is
+    /// forgotten only where all run.
+    pub once_keys: usize,
+    /// Bytes of the answers to those events, and of their keys. Default 256 KiB. Above it the oldest are forgotten as above
+    /// [`once_keys`](Self::once_keys); an answer that is longer by itself is not kept.
+    pub once_bytes: usize,
     /// What packets look like on the wire. Default [`Parser::Json`]. See [`Io::parser`](crate::Io::parser).
     pub parser: Parser,
     /// The limits of incoming packets.
@@ -78,6 +86,8 @@ impl Default for SocketConfig {
             room_name: 255,
             server_events: 1_024,
             listeners: 256,
+            once_keys: 1_024,
+            once_bytes: 256 * 1024,
             parser: Parser::default(),
             packets: PacketLimits::default(),
             recovery: None,
@@ -103,6 +113,8 @@ impl SocketConfig {
             ("pending_acks", self.pending_acks),
             ("namespaces", self.namespaces),
             ("server_events", self.server_events),
+            ("once_keys", self.once_keys),
+            ("once_bytes", self.once_bytes),
         ] {
             if count == 0 {
                 return Err(BadConfig::new(name, "is zero"));

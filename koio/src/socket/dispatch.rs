@@ -3,12 +3,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::atomic::Ordering, task::Context};
 
 use super::{concurrency::Concurrency, socket::Socket};
-use crate::{
-    Error,
-    engine::CloseReason,
-    observe::Observation,
-    wire::{self, Event},
-};
+use crate::{Error, engine::CloseReason, observe::Observation, wire::Event};
 
 /// A handler under way, which the session's task polls.
 pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -105,9 +100,7 @@ impl Accept {
             return false;
         }
         if socket.is_open() {
-            let (message, data) = error.refusal();
-            let data = data.as_ref().map(|data| data.get().as_bytes());
-            let refusal = wire::connect_error(socket.namespace(), message, data);
+            let (refusal, message) = socket.refusal(error);
             socket.reply(refusal);
             socket.observers().notify(&Observation::ConnectRefused {
                 namespace: socket.namespace(),

@@ -184,7 +184,13 @@ fn scene() -> Scene {
         &engine,
     );
     let kind = TransportKind::WebSocket;
-    let session = Session::new(Sid::random().unwrap(), &config, kind, None);
+    let session = Session::new(
+        Sid::random().unwrap(),
+        &config,
+        kind,
+        crate::wire::Revision::Four,
+        None,
+    );
     let opening = Opening::new(&Default::default(), &Default::default(), None, kind);
     let connection = Connection::new(Arc::clone(&core), session, HandshakeRequest::new(opening));
     let (id, connection) = (SocketId::random().unwrap(), Arc::new(connection));

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Result,
     adapter::{AckCollector, Adapter, AskGuard, Destination, Target},
-    ids::{IntoRooms, SocketId},
+    ids::{IntoRooms, Room, SocketId},
     observe::Observation,
     wire::{self, Draft},
 };
@@ -372,7 +372,8 @@ impl Emit {
             let rooms = socket.as_ref().map(|socket| &socket.live_namespace().rooms);
             rooms.is_some_and(|rooms| rooms.is_in(&id, room))
         };
-        if except.contains(room) || except.iter().any(is_in) {
+        let is_named = |room: &Room| SocketId::parse(room.as_str()) == Some(id);
+        if except.iter().any(|room| is_named(room) || is_in(room)) {
             // It is left out, so no socket is meant.
             return None;
         }

@@ -4,7 +4,7 @@ use std::{any::Any, convert::Infallible, sync::Arc};
 
 use tokio::sync::oneshot;
 
-use super::{additions::Additions, recovery::SocketRecovery, type_map::TypeMap};
+use super::{additions::Additions, once::OnceMemory, recovery::SocketRecovery, type_map::TypeMap};
 use crate::ids::Room;
 
 /// Values that most sockets do not have. Boxed: 8 bytes in a socket without them.
@@ -24,4 +24,6 @@ pub(super) struct SocketExtras {
     pub(super) left: Vec<Room>,
     /// Listeners, middleware and observers of this socket alone.
     pub(super) additions: Option<Box<Additions>>,
+    /// Its events that are handled once for each key.
+    pub(super) once: Option<Arc<OnceMemory>>,
 }

@@ -80,6 +80,13 @@ impl Handshake {
         self.request().opening.queries()
     }
 
+    /// The revision of Engine.IO that the client speaks: 4, or 3 for clients of Socket.IO 2, if they are
+    /// [let in](crate::Io::allow_eio3). Node's `socket.conn.protocol`.
+    #[must_use]
+    pub fn protocol(&self) -> u8 {
+        self.request().opening.revision.number()
+    }
+
     /// The address of the client: what [trusted proxies](crate::Io::trust_proxies) say, with port 0 if they say none; without
     /// them the address that the connection came from. An IPv4 client has its IPv4 address, on a listener for both families
     /// as well.

@@ -299,8 +299,10 @@ impl Socket {
         if let Some(log) = self.log() {
             return self.open_in_order(log);
         }
-        let connected = wire::connect(self.namespace(), self.id().as_str());
-        let connected = self.core().parser().control(connected, self.namespace());
+        let connected = self
+            .core()
+            .parser()
+            .control(self.welcome(), self.namespace());
         self.session().reply(connected).is_ok() && self.mark_connected()
     }
 
@@ -366,7 +368,8 @@ impl Recipient for Socket {
 
 impl PartialEq for Socket {
     fn eq(&self, other: &Self) -> bool {
-        self.id() == other.id()
+        // The sockets of a client of Socket.IO 2 have one id.
+        self.id() == other.id() && self.namespace() == other.namespace()
     }
 }
 

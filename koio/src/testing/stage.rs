@@ -15,7 +15,7 @@ use crate::{
     engine::{Acceptor as _, Engine, EngineConfig, Opening, Session, TransportKind, Upstream},
     ids::Sid,
     socket::{Accept, BoxFuture, Clients, Dispatch, Namespaces, ServerCore, SocketConfig},
-    wire::Event,
+    wire::{Event, Revision},
 };
 
 /// A connected socket, and what it needs to stay one.
@@ -50,7 +50,7 @@ impl Stage {
         core.start(SocketConfig::default(), &engine);
         let websocket = TransportKind::WebSocket;
         let sid = Sid::random().map_err(|_| Error::internal("no random numbers"))?;
-        let session = Session::new(sid, &config, websocket, None);
+        let session = Session::new(sid, &config, websocket, Revision::Four, None);
         let opening = Opening::new(headers, uri, address, websocket);
         let mut upstream = clients.accept(session.clone(), opening);
         let cx = &mut task::Context::from_waker(Waker::noop());

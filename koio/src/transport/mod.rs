@@ -1,6 +1,7 @@
-//! Long-polling and WebSocket: the transports of a session, and the HTTP requests that begin them.
+//! Long-polling, WebSocket and EventSource: the transports of a session, and the HTTP requests that begin them.
 
 mod any_stream;
+mod event_source;
 mod http;
 mod http1;
 mod lazy_timer;
@@ -10,10 +11,10 @@ mod stalled_write;
 mod tcp;
 mod websocket;
 
-pub(crate) use self::http::{AllowRequest, RequestRules};
+pub(crate) use self::http::{AllowRequest, AnswerCoding, ContentCoding, RequestRules};
 pub use self::http::{
-    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, EngineService, OpeningRequest, Origins,
-    Rejection, Responding, SessionCookie, TrustedProxies,
+    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, EngineService, HttpCompression,
+    OpeningRequest, Origins, Rejection, Responding, SessionCookie, TrustedProxies,
 };
 #[cfg(test)]
 pub(crate) use self::websocket::close_code;

@@ -58,6 +58,8 @@ pub enum DecodeErrorKind {
     UnknownType,
     /// A `b` packet of a polling payload that is not padded base64.
     Base64,
+    /// The length before a packet of a polling payload of revision 3 is no number, or more than there is.
+    PacketLength,
     /// The count of attachments is missing, malformed, or given where there can be none.
     Attachments,
     /// More attachments than the limit.
@@ -91,6 +93,7 @@ impl DecodeErrorKind {
             Self::NotUtf8 => "text is not utf-8",
             Self::UnknownType => "unknown packet type",
             Self::Base64 => "invalid base64",
+            Self::PacketLength => "invalid length of a packet",
             Self::Attachments => "invalid attachment count",
             Self::TooManyAttachments => "too many attachments",
             Self::AttachmentsTooLong => "attachments too long",

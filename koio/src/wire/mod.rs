@@ -1,4 +1,4 @@
-//! Bytes to packets and back: Engine.IO 4 and Socket.IO 5.
+//! Bytes to packets and back: Engine.IO 4 and Socket.IO 5, and what Engine.IO 3 and Socket.IO 4 write otherwise.
 //!
 //! Pure functions and values: no async, no clock, no IO, no logging. Text is carried as [`bytes::Bytes`] that are known
 //! to be UTF-8 (checked by the WebSocket reader, or by [`payload::decode`]), so that a packet is cut out of its message
@@ -25,7 +25,7 @@ mod tests;
 mod websocket_header;
 
 pub(crate) use engineio::{Draft, OpenPlace};
-pub use engineio::{EnginePacket, Frame, Message, Part, Parts, payload};
+pub use engineio::{EnginePacket, Frame, Message, Part, Parts, Revision, payload, revision_3};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub(crate) use error::{shorten, shortened};
 pub use json::Bytes;
@@ -44,5 +44,8 @@ pub use socketio::{
     PacketLimits, Parser, RESERVED_EVENTS, RawArgs, ack, connect, connect_error, disconnect, event,
     is_reserved,
 };
-pub(crate) use socketio::{JsonPacket, ack_draft, connect_with, event_draft, namespace_str};
+pub(crate) use socketio::{
+    JsonPacket, ack_args, ack_draft, connect_error_of_2, connect_of_2, connect_with, event_draft,
+    namespace_str,
+};
 pub use websocket_header::{EncodedHeader, FrameHeader, HeaderError, Opcode};

@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("time", &[]),
     ("fast_path", &[]),
+    ("js", &[]),
     ("close_reason", &[]),
     ("observe", &["ids", "time", "close_reason"]),
     ("wire", &["ids", "fast_path"]),

@@ -2,5 +2,6 @@
 
 mod concurrency;
 mod lifetime;
+mod once_by;
 mod options;
 mod registration;

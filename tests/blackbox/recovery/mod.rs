@@ -8,3 +8,5 @@ mod limits;
 mod middleware;
 mod nodes;
 mod order;
+
+pub(crate) use client::Client;

@@ -1,8 +1,15 @@
 // The official client over each way of connecting.
-import { io, Manager } from "socket.io-client";
+import * as today from "socket.io-client";
+import old from "socket.io-client-2";
 import msgpack from "socket.io-msgpack-parser";
 
+import { transports } from "../../../koio/js/transports.mjs";
 import { within } from "./within.js";
+
+const { NodeWebSocket } = today;
+
+/** The transports of koio's own module. */
+export const { EventSourceTransport, ShortPolling } = transports(today);
 
 /** How a client can connect; "upgrade" starts polling and has to end on WebSocket. */
 export const WAYS = {
@@ -11,20 +18,32 @@ export const WAYS = {
   upgrade: { transports: ["polling", "websocket"] },
 };
 
+/** And by koio's own module, if the server takes EventSource; "moving" starts with it and has to end on WebSocket. */
+export const ALL_WAYS = {
+  ...WAYS,
+  eventsource: { transports: [EventSourceTransport] },
+  moving: { transports: [EventSourceTransport, NodeWebSocket] },
+  short: { transports: [ShortPolling], transportOptions: { polling: { delay: 20 } } },
+};
+
 /** With `KOIO_PARSER=msgpack` every client and every fixture server has that parser. */
 export const PACKED = process.env.KOIO_PARSER === "msgpack";
 const PARSER = PACKED ? { parser: msgpack } : {};
+
+/** With `KOIO_CLIENT=2` every client is of Socket.IO 2, and every fixture server lets it in. */
+export const OLD = process.env.KOIO_CLIENT === "2";
+const { io, Manager } = OLD ? { io: old, Manager: old.Manager } : today;
 
 const open = new Set();
 
 /** A client socket that is not connected yet. */
 export function socket(url, way, options = {}) {
-  const made = io(url, { ...WAYS[way], forceNew: true, reconnection: false, ...PARSER, ...options });
+  const made = io(url, { ...ALL_WAYS[way], forceNew: true, reconnection: false, ...PARSER, ...options });
   open.add(made);
   return made;
 }
 
-/** A connected client socket; with "upgrade", one whose upgrade is through. */
+/** A connected client socket; with "upgrade" and "moving", one whose upgrade is through. */
 export async function connect(url, way, options = {}) {
   const made = socket(url, way, options);
   const connected = new Promise((resolve, reject) => {
@@ -32,7 +51,7 @@ export async function connect(url, way, options = {}) {
     made.once("connect_error", reject);
   });
   await within(`a connection to ${url}`, connected);
-  if (way === "upgrade") await upgraded(made);
+  if (way === "upgrade" || way === "moving") await upgraded(made);
   return made;
 }
 
@@ -44,8 +63,8 @@ export async function upgraded(client) {
 
 /** A manager, for several namespaces over one connection. */
 export function manager(url, way, options = {}) {
-  const made = new Manager(url, { ...WAYS[way], reconnection: false, ...PARSER, ...options });
-  open.add({ disconnect: () => made._close() });
+  const made = new Manager(url, { ...ALL_WAYS[way], reconnection: false, ...PARSER, ...options });
+  open.add({ disconnect: () => (OLD ? made.close() : made._close()) });
   return made;
 }
 

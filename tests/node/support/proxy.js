@@ -2,9 +2,13 @@
 import { createConnection, createServer } from "node:net";
 import { once } from "node:events";
 
-/** Starts a proxy to a port of this machine. `cut` breaks its connections; later ones work. */
+/**
+ * Starts a proxy to a port of this machine. `cut` breaks its connections; later ones work. While it is `mute`, what the server
+ * sends is lost.
+ */
 export async function proxy(port) {
   const open = new Set();
+  let isMute = false;
   const server = createServer((client) => {
     const upstream = createConnection({ host: "127.0.0.1", port, noDelay: true });
     client.setNoDelay(true);
@@ -19,12 +23,16 @@ export async function proxy(port) {
       open.add(side);
       side.on("error", end).on("close", end);
     }
-    client.pipe(upstream).pipe(client);
+    client.pipe(upstream);
+    upstream.on("data", (data) => isMute || client.write(data));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
+    mute(is) {
+      isMute = is;
+    },
     cut() {
       for (const side of open) side.resetAndDestroy();
     },

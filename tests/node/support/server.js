@@ -94,7 +94,8 @@ function launch(binary, args, env = {}) {
  */
 export async function fixture(options = {}, env = {}) {
   const parser = process.env.KOIO_PARSER === "msgpack" ? { msgpack: 1 } : {};
-  const args = Object.entries({ ...parser, ...options }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const old = process.env.KOIO_CLIENT === "2" ? { eio3: 1 } : {};
+  const args = Object.entries({ ...parser, ...old, ...options }).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const server = await start("koio-fixture", args, /^listening on (https?:.*:(\d+))$/, env);
   return { ...server, url: server.match[1], port: Number(server.match[2]) };
 }

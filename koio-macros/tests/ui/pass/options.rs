@@ -49,6 +49,19 @@ async fn concurrency() {}
 #[on("most", concurrency = 1_024)]
 async fn most() {}
 
+#[on("once", once_by = "/0/id")]
+async fn once(_: koio::extract::Args) {}
+
+fn key(args: &koio::extract::Args) -> Result<(String, u32)> {
+    Ok((args.get(0)?, args.get(1)?))
+}
+
+#[on("once by a function", once_by = key)]
+async fn once_by_a_function() {}
+
+#[on("once by a closure", once_by = |args: &koio::extract::Args| args.get::<u32>(0))]
+async fn once_by_a_closure() {}
+
 struct Reports;
 
 #[on(concurrency = 8)]
@@ -86,6 +99,16 @@ fn options_stand_in_any_order() {
     let table = io.describe();
     let at_once = table.rows().iter().map(koio::describe::Row::concurrency);
     assert_eq!(at_once.collect::<Vec<_>>(), [16, 1_024, 8, 1, 1]);
+    let once = handlers![once, once_by_a_function, once_by_a_closure];
+    let table = koio::Io::new().handlers(once).describe();
+    let keys: Vec<_> = table
+        .rows()
+        .iter()
+        .filter_map(koio::describe::Row::once_by)
+        .collect();
+    assert_eq!(keys[0], "`/0/id`");
+    assert!(keys[1].contains("options::key"), "{keys:?}");
+    assert_eq!(keys.len(), 3);
     let described = format!("{listed:?}");
     assert!(described.contains("/chat"), "{described}");
 }

@@ -17,9 +17,11 @@ enum Awaited {
     Ping,
     /// The client's pong.
     Pong,
+    /// The client's next ping: in revision 3 of the protocol.
+    ClientPing,
 }
 
-/// The heartbeat of one session. Since revision 4 of the protocol the server sends the pings.
+/// The heartbeat of one session. Since revision 4 of the protocol the server sends the pings; in revision 3 the client does.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     awaited: Awaited,
@@ -36,33 +38,46 @@ impl Heartbeat {
         }
     }
 
-    /// When a ping is due, or a pong is missed.
+    /// The client sends the pings, and has so much time for each.
+    pub(super) fn of_client(time: Duration, now: Instant) -> Self {
+        Self {
+            awaited: Awaited::ClientPing,
+            at: now + time,
+        }
+    }
+
+    /// When a ping is due, or what the client owes is missed.
     pub(super) fn at(&self) -> Instant {
         self.at
     }
 
-    /// Whether a ping was sent and its pong has not come.
-    pub(super) fn awaits_pong(&self) -> bool {
-        self.awaited == Awaited::Pong
+    /// Whether the client sends the pings.
+    pub(super) fn is_of_client(&self) -> bool {
+        self.awaited == Awaited::ClientPing
+    }
+
+    /// Whether the client owes a pong, or its next ping.
+    pub(super) fn is_owed(&self) -> bool {
+        self.awaited != Awaited::Ping
     }
 
     /// A pong has come. One without a ping moves no timer.
     pub(super) fn pong(&mut self, interval: Duration, now: Instant) {
-        if self.awaits_pong() {
+        if self.awaited == Awaited::Pong {
             *self = Self::new(interval, now);
         }
     }
 
-    /// The client gets more time for its pong.
+    /// The client gets more time for what it owes.
     pub(super) fn rest(&mut self, time: Duration) {
-        if self.awaits_pong() {
+        if self.is_owed() {
             self.at += time;
         }
     }
 
     /// Whether a ping must be sent. From then on its pong is awaited.
     pub(super) fn ping(&mut self, timeout: Duration, now: Instant) -> bool {
-        if self.awaits_pong() || now < self.at {
+        if self.is_owed() || now < self.at {
             return false;
         }
         let late = now.saturating_duration_since(self.at);
@@ -78,9 +93,10 @@ impl Heartbeat {
         true
     }
 
-    /// How long the pong was waited for, if it has not come in time. Without the time that did not count.
-    pub(super) fn missed(&self, timeout: Duration, now: Instant) -> Option<Duration> {
+    /// How long the pong, or the client's ping, was waited for, if it has not come in the time that it has. Without the time that
+    /// did not count.
+    pub(super) fn missed(&self, time: Duration, now: Instant) -> Option<Duration> {
         let late = now.checked_duration_since(self.at)?;
-        self.awaits_pong().then_some(timeout + late)
+        self.is_owed().then_some(time + late)
     }
 }

@@ -68,12 +68,20 @@ impl Machine {
         }
     }
 
-    /// Whether the client's pong has not come in its time.
+    /// The time that the client has for its pong, or for its next ping.
+    pub(super) fn heartbeat_time(&self) -> Duration {
+        match &self.phase {
+            SessionPhase::Open(heartbeat) if heartbeat.is_of_client() => {
+                self.config.client_ping_time()
+            }
+            _ => self.config.ping_timeout,
+        }
+    }
+
+    /// Whether the client's pong, or its ping, has not come in its time.
     pub(crate) fn misses_pong(&self, now: Instant) -> bool {
         match &self.phase {
-            SessionPhase::Open(heartbeat) => {
-                heartbeat.missed(self.config.ping_timeout, now).is_some()
-            }
+            SessionPhase::Open(heartbeat) => heartbeat.missed(self.heartbeat_time(), now).is_some(),
             SessionPhase::Closing(_) | SessionPhase::Gone => false,
         }
     }
@@ -81,9 +89,9 @@ impl Machine {
     /// The ping waits behind bytes that are leaving by another task, which cuts them if they do not: the pong has its time
     /// from now on.
     pub(crate) fn await_pong_again(&mut self, now: Instant) {
-        let timeout = self.config.ping_timeout;
+        let time = self.heartbeat_time();
         if let SessionPhase::Open(heartbeat) = &mut self.phase {
-            let waited = heartbeat.missed(timeout, now).unwrap_or_default();
+            let waited = heartbeat.missed(time, now).unwrap_or_default();
             heartbeat.rest(waited);
         }
     }
@@ -117,7 +125,7 @@ impl Machine {
             None => at,
         };
         let owed = self.owed(heartbeat, rare).map(judged);
-        let ping = (!heartbeat.awaits_pong()).then_some(heartbeat.at());
+        let ping = (!heartbeat.is_owed()).then_some(heartbeat.at());
         let try_at = rare.write.map(|write| write.try_at);
         [owed, ping, rare.probe.noop_at(), try_at]
             .into_iter()
@@ -131,7 +139,7 @@ impl Machine {
         // is arriving, and the ping behind what the client has not taken.
         let is_read = rare.paused_at.is_none();
         let may_see_pong = is_read && rare.message.is_none() && rare.write.is_none();
-        let pong = (may_see_pong && heartbeat.awaits_pong()).then_some(heartbeat.at());
+        let pong = (may_see_pong && heartbeat.is_owed()).then_some(heartbeat.at());
         let message = rare.message.filter(|message| is_read && !message.is_judged);
         let message = message.map(|message| message.headway.deadline(self.message_pace()));
         let write = rare
@@ -240,9 +248,12 @@ impl Machine {
         } else if let SessionPhase::Open(heartbeat) = &self.phase
             && is_read
             && rare.write.is_none()
-            && let Some(waited) = heartbeat.missed(self.config.ping_timeout, now)
+            && let Some(waited) = heartbeat.missed(self.heartbeat_time(), now)
         {
-            let missed = MissedDeadline::pong(waited, self.config.ping_timeout);
+            let missed = match heartbeat.is_of_client() {
+                false => MissedDeadline::pong(waited, self.config.ping_timeout),
+                true => MissedDeadline::ping(waited, self.heartbeat_time()),
+            };
             let closed = self.close(CloseReason::PingTimeout, Ending::Cut, now);
             return closed.after(Output::Missed(missed));
         }

@@ -19,7 +19,7 @@ use crate::{
         CloseReason, EngineConfig, config::between_tries, ending::Ending,
         missed_deadline::FOR_LAST_ANSWER, transport_kind::TransportKind,
     },
-    wire::EnginePacket,
+    wire::{EnginePacket, Revision},
 };
 
 /// How long a session whose client sent a close packet in a POST waits for the poll that the client sent beside it. The two
@@ -50,9 +50,18 @@ pub(crate) struct Machine {
 impl Machine {
     /// A session that has just been opened. The heartbeat starts here, before the client has the handshake:
     /// the protocol suites measure from it.
-    pub(crate) fn new(config: Arc<EngineConfig>, transport: TransportKind, now: Instant) -> Self {
+    pub(crate) fn new(
+        config: Arc<EngineConfig>,
+        transport: TransportKind,
+        revision: Revision,
+        now: Instant,
+    ) -> Self {
+        let heartbeat = match revision {
+            Revision::Four => Heartbeat::new(config.ping_interval, now),
+            Revision::Three { .. } => Heartbeat::of_client(config.client_ping_time(), now),
+        };
         Self {
-            phase: SessionPhase::Open(Heartbeat::new(config.ping_interval, now)),
+            phase: SessionPhase::Open(heartbeat),
             config,
             transport,
             shuts_down: false,
@@ -342,6 +351,12 @@ impl Machine {
             EnginePacket::Message(_) => Outputs::default(),
             EnginePacket::Pong(_) => {
                 if let SessionPhase::Open(heartbeat) = &mut self.phase {
+                    if heartbeat.is_of_client() {
+                        return self.wrong_heartbeat(
+                            "the client sent a pong, which is the server's in EIO=3",
+                            now,
+                        );
+                    }
                     heartbeat.pong(self.config.ping_interval, now);
                 }
                 Outputs::default()
@@ -355,15 +370,27 @@ impl Machine {
             }
             // Protocol section "Heartbeat": since revision 4 only the server sends pings.
             EnginePacket::Ping(_) => {
-                let rule = "the client sent a ping, which is the server's since EIO=4";
-                let closed = self.close(CloseReason::TransportError, Ending::Cut, now);
-                closed.after(Output::Broken(rule))
+                if let SessionPhase::Open(heartbeat) = &mut self.phase
+                    && heartbeat.is_of_client()
+                {
+                    *heartbeat = Heartbeat::of_client(self.config.client_ping_time(), now);
+                    return Outputs::one(Output::Pong);
+                }
+                self.wrong_heartbeat(
+                    "the client sent a ping, which is the server's since EIO=4",
+                    now,
+                )
             }
             // The reference ignores these too. Devices send `5` on a WebSocket that needs none, and `6` to keep it alive.
             EnginePacket::Open(_) => Outputs::one(Output::Ignored("open")),
             EnginePacket::Upgrade => Outputs::one(Output::Ignored("upgrade")),
             EnginePacket::Noop => Outputs::one(Output::Ignored("noop")),
         }
+    }
+
+    fn wrong_heartbeat(&mut self, rule: &'static str, now: Instant) -> Outputs {
+        let closed = self.close(CloseReason::TransportError, Ending::Cut, now);
+        closed.after(Output::Broken(rule))
     }
 
     fn probe_packet(&mut self, packet: &EnginePacket, now: Instant) -> Outputs {

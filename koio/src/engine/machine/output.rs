@@ -7,6 +7,8 @@ use crate::engine::{CloseReason, breach::Breach, ending::Ending, missed_deadline
 pub(crate) enum Output {
     /// Send a ping.
     Ping,
+    /// Answer the client's ping: in revision 3 of the protocol.
+    Pong,
     /// Write to the connection although it has not said that it takes more. See [`Machine::wrote`](super::Machine::wrote).
     TryWrite,
     /// Answer `3probe` on the probe.

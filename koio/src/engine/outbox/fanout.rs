@@ -2,7 +2,9 @@
 
 use tokio::{runtime::Handle, task::yield_now};
 
-use super::{direct_writer::WriteBudget, limits::NotQueued, outbox::SendOutcome};
+use super::{
+    direct_writer::WriteBudget, limits::NotQueued, old_form::OldForm, outbox::SendOutcome,
+};
 use crate::{engine::Session, wire::Frame};
 
 /// Direct writes in one go. Each is a system call of 2 to 6 us, so the other tasks of the thread wait about 1 ms.
@@ -14,6 +16,7 @@ pub(super) const BATCH: usize = 256;
 /// others a batch at a time by a task that yields to all others in between.
 pub(crate) struct Fanout<'a> {
     frame: &'a Frame,
+    old: OldForm,
     budget: WriteBudget,
     unflushed: UnflushedSessions,
 }
@@ -22,6 +25,7 @@ impl<'a> Fanout<'a> {
     pub(crate) fn new(frame: &'a Frame) -> Self {
         Self {
             frame,
+            old: OldForm::default(),
             budget: WriteBudget::up_to(BATCH),
             unflushed: UnflushedSessions(Vec::new()),
         }
@@ -30,7 +34,8 @@ impl<'a> Fanout<'a> {
     /// Queues the frame for one of many. A client that has stopped reading is cut as a slow consumer.
     pub(crate) fn send(&mut self, session: &Session) -> Result<(), NotQueued> {
         let outbox = &session.shared().outbox;
-        let sent = session.cut_if_slow(outbox.share(self.frame, &mut self.budget))?;
+        let frame = self.old.of(self.frame, session.revision());
+        let sent = session.cut_if_slow(outbox.share(frame, &mut self.budget))?;
         self.note(session, sent);
         Ok(())
     }
@@ -38,7 +43,8 @@ impl<'a> Fanout<'a> {
     /// See [`Session::send_volatile`].
     pub(crate) fn send_volatile(&mut self, session: &Session) -> bool {
         let outbox = &session.shared().outbox;
-        let sent = outbox.push_volatile(self.frame, &mut self.budget);
+        let frame = self.old.of(self.frame, session.revision());
+        let sent = outbox.push_volatile(frame, &mut self.budget);
         if let Some(sent) = sent {
             self.note(session, sent);
         }

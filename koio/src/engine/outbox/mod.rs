@@ -9,9 +9,11 @@ mod crowd;
 mod direct_writer;
 mod drain;
 mod fanout;
+mod flush_waiters;
 mod flushed;
 mod limits;
 mod load;
+mod old_form;
 mod ordered;
 #[allow(clippy::module_inception, reason = "the file is named after `Outbox`")]
 mod outbox;
@@ -28,6 +30,7 @@ pub(crate) use self::{
     direct_writer::WriteBudget,
     fanout::Fanout,
     limits::{NotQueued, SlowCause, Urgency},
+    old_form::OldForm,
     ordered::OrderedSends,
     outbox::Outbox,
     turn::TurnGuard,

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     engine::{EngineConfig, TransportKind, outbox::TurnGuard},
     ids::Sid,
+    wire::Revision,
 };
 
 fn session(config: &EngineConfig) -> Session {
@@ -13,6 +14,7 @@ fn session(config: &EngineConfig) -> Session {
         Sid::random().unwrap(),
         config,
         TransportKind::WebSocket,
+        Revision::Four,
         None,
     )
 }

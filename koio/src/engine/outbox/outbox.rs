@@ -425,7 +425,11 @@ impl Outbox {
             Some(_) => ReadyWakers::default(),
             None => return ReadyWakers::default(),
         };
-        Self::take_flushed(state, &mut ready);
+        let is_written = state.writable && !state.in_turn;
+        if let Some(pressure) = &mut state.pressure {
+            let flushes = &mut pressure.flushes;
+            flushes.take_done(state.closed, is_written, &mut ready);
+        }
         ready
     }
 

@@ -5,7 +5,7 @@ use std::{task::Waker, time::Instant};
 use parking_lot::MutexGuard;
 
 use super::{
-    direct_writer::DirectWriter, flushed::FlushWaiters, limits::SlowCause, queue::FrameQueue,
+    direct_writer::DirectWriter, flush_waiters::FlushWaiters, limits::SlowCause, queue::FrameQueue,
     waiters::Waiters,
 };
 

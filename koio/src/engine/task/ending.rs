@@ -1,6 +1,6 @@
 //! The end of a session: what its client is sent last, and when the session is gone.
 
-use std::task::Context;
+use std::{any::Any, task::Context};
 
 use super::{
     session_task::{Delivery, NoTransport, SecondTransport, SessionEnd, SessionTask},
@@ -18,11 +18,26 @@ impl SessionTask {
     /// gone: it is looked for sooner than its next ping would. It may also have been the proxy's to close, with the client
     /// still receiving the last answer, so this alone ends nothing.
     pub(super) fn connection_ended(&mut self) {
-        let polls = self.transport.kind().capabilities().waits_for_requests;
-        if polls && self.probe().is_none() && !self.transport.is_awaited() {
+        let is_there = match self.transport.kind().capabilities().waits_for_requests {
+            true => self.transport.is_awaited(),
+            false => self.transport.has_returned(),
+        };
+        if !is_there && self.probe().is_none() {
             self.transport.suspect();
             let last_answer = self.transport.last_answer();
             self.input(Input::ConnectionEnded { last_answer });
+        }
+    }
+
+    /// The client has connected again, by a transport that may lose its connection and get another.
+    pub(super) fn reconnected(&mut self, connection: Box<dyn Any + Send>) {
+        if let Err(cause) = self.transport.reconnect(connection) {
+            let cut = Observation::AnswerCut {
+                sid: self.session.sid(),
+                cause: &cause,
+            };
+            self.registration.observers().notify(&cut);
+            self.input(Input::Lost(CloseReason::TransportError));
         }
     }
 

@@ -127,6 +127,9 @@ impl SessionTask {
             Output::Ping => {
                 let _ = self.session.reply(Frame::ping());
             }
+            Output::Pong => {
+                let _ = self.session.reply(Frame::pong(&[]));
+            }
             Output::TryWrite => self.try_write(),
             Output::ProbePong => self.answer_probe(),
             Output::ReleasePoll => {

@@ -114,6 +114,7 @@ impl SessionTask {
             match command {
                 Command::Probe(probe) => self.probe_opened(probe),
                 Command::ConnectionEnded => self.connection_ended(),
+                Command::Reconnected(connection) => self.reconnected(connection),
                 Command::Drain => self.drain(),
                 Command::Lost(reason) => self.input(Input::Lost(reason)),
                 Command::Close {

@@ -141,6 +141,7 @@ impl SessionTask {
             .take_if(|second| matches!(second, SecondTransport::Probe { .. }))
         {
             self.session.shared().outbox.wake_when_writable(false);
+            self.transport.resume();
             self.upgrade_failed(end);
             reject(probe);
         }

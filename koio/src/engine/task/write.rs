@@ -42,7 +42,11 @@ impl SessionTask {
             }
             Poll::Pending => {
                 // A polling client that makes no request runs into the ping timeout, not into the write timeout.
-                if !waits_for_requests {
+                if self.transport.awaits_client() {
+                    if self.machine.is_stalled() {
+                        self.machine.wrote(now());
+                    }
+                } else if !waits_for_requests {
                     if self.transport.has_progressed() {
                         self.machine.wrote(now());
                         self.session.shared().outbox.note_progress();

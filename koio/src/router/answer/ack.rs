@@ -55,7 +55,7 @@ impl Ack {
     /// Answers, if the client wants an answer and has none. A second answer is counted.
     fn answer_once(&self, answer: impl FnOnce(&Context, u64)) {
         let ctx = &self.ctx;
-        let Some(id) = ctx.ack_id() else { return };
+        let Some(id) = ctx.answer_id() else { return };
         if ctx.answer_state().claim() {
             answer(ctx, id);
         } else {
@@ -93,7 +93,7 @@ impl Ack {
         }
         // A panic of the value's `Serialize` is an error of the answer, as it is in a handler.
         let written = result.and_then(|answer| {
-            let Some(id) = ctx.ack_id() else {
+            let Some(id) = ctx.answer_id() else {
                 return Ok(None);
             };
             guard_call(|| answer.into_reply(ctx).write(ctx.socket(), id))
@@ -154,7 +154,9 @@ impl Drop for Ack {
     fn drop(&mut self) {
         let state = self.ctx.answer_state();
         let is_unanswered = state.drop_ack();
-        let Some(id) = self.ctx.ack_id() else { return };
+        let Some(id) = self.ctx.answer_id() else {
+            return;
+        };
         if is_unanswered && state.claim() {
             self.ctx.send_unanswered(id);
         }
@@ -174,7 +176,7 @@ impl fmt::Debug for Ack {
 impl FromEvent for Ack {
     async fn from_event(ctx: &Context, _: &mut Args) -> Result<Self> {
         ctx.answer_state().take();
-        if ctx.ack_id().is_some() {
+        if ctx.answer_id().is_some() {
             ctx.socket().ack_taken();
         }
         Ok(Self { ctx: ctx.clone() })

@@ -54,7 +54,7 @@ impl Answer for Reply {
 
 /// Sends the answer of a handler with nothing around it, which need not box the value.
 fn send<T: Serialize>(ctx: &Context, value: T) -> Reply {
-    let Some(id) = ctx.ack_id() else {
+    let Some(id) = ctx.answer_id() else {
         return Reply::none();
     };
     if ctx.own_answer_state().is_taken() {

@@ -6,7 +6,7 @@ use crate::{Error, Result, observe::Observation, router::context::Context, wire:
 impl Context {
     /// The onion has unwound: answers with what came out of it.
     pub(crate) fn end_with(&self, result: Result<Reply>) {
-        let Some(id) = self.ack_id() else { return };
+        let Some(id) = self.answer_id() else { return };
         let state = self.own_answer_state();
         match result {
             Ok(_) if state.is_taken() => {
@@ -38,7 +38,7 @@ impl Context {
     /// Sends an answer. The caller has claimed it.
     pub(super) fn send_answer(&self, id: u64, answer: Result<Draft>) {
         let error = match answer {
-            Ok(answer) => return self.socket().send_answer(answer),
+            Ok(answer) => return self.deliver_answer(answer),
             Err(error) => error,
         };
         // The value can't be written (a map whose keys are no strings, say). The client waits all the same.
@@ -56,7 +56,7 @@ impl Context {
     /// Sends an error as the answer. The caller has claimed it.
     pub(super) fn send_error(&self, id: u64, error: &Error) {
         match self.socket().answer(id, &error.envelope()) {
-            Ok(answer) => self.socket().send_answer(answer),
+            Ok(answer) => self.deliver_answer(answer),
             Err(error) => {
                 tracing::debug!(%error, event = self.event(), "an error could not be answered");
             }

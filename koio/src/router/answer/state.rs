@@ -42,7 +42,7 @@ impl AnswerState {
     }
 
     /// Whether an `Ack` was handed out.
-    pub(super) fn is_taken(&self) -> bool {
+    pub(crate) fn is_taken(&self) -> bool {
         self.has(TAKEN)
     }
 
@@ -59,7 +59,7 @@ impl AnswerState {
     }
 
     /// The onion has unwound, and leaves the answer to the `Ack`. True if that was dropped unsent.
-    pub(super) fn end(&self) -> bool {
+    pub(crate) fn end(&self) -> bool {
         // Sending an `Ack` drops it as well.
         self.set(ENDED) & (DROPPED | ANSWERED) == DROPPED
     }

@@ -17,7 +17,7 @@ use crate::{
     CloseReason, Error, Handshake, IoHandle, Result, Socket,
     ids::{IntoRooms, Pattern},
     router::answer::state::AnswerState,
-    socket::{Accept, Emit, SharedStates, TypeMap},
+    socket::{Accept, Emit, OnceRun, SharedStates, TypeMap},
     wire::{DecodeError, Event, RawArgs},
 };
 
@@ -38,6 +38,8 @@ struct ContextData {
     namespace: Arc<NamespaceContext>,
     inside: Option<InsideLayers>,
     answer: AnswerState,
+    /// Of the first try of an event that is handled once.
+    once: OnceLock<Box<OnceRun>>,
     /// Allocated by the first [`Context::set`].
     locals: OnceLock<Box<Locals>>,
 }
@@ -110,6 +112,7 @@ impl Context {
             namespace,
             inside,
             answer: AnswerState::default(),
+            once: OnceLock::new(),
             locals: OnceLock::new(),
         }))
     }
@@ -145,10 +148,11 @@ impl Context {
         }
     }
 
-    /// Whether there is no clone of it, and no value was [set](Self::set) in it: both must not be seen by another
-    /// event.
+    /// Whether there is no clone of it, no value was [set](Self::set) in it, and its answer is not kept: none of that must be
+    /// seen by another event.
     pub(crate) fn is_reusable(&self) -> bool {
-        Arc::strong_count(&self.0) == 1 && self.0.locals.get().is_none()
+        let data = &self.0;
+        Arc::strong_count(data) == 1 && data.locals.get().is_none() && data.once.get().is_none()
     }
 
     /// The socket that this is about.
@@ -267,6 +271,13 @@ impl Context {
         &self.0.answer
     }
 
+    pub(super) fn once(&self) -> &OnceLock<Box<OnceRun>> {
+        match &self.0.occasion {
+            Occasion::Rewritten(rewritten) => rewritten.before.once(),
+            _ => &self.0.once,
+        }
+    }
+
     pub(super) fn locals(&self) -> &OnceLock<Box<Locals>> {
         match &self.0.occasion {
             Occasion::Rewritten(rewritten) => rewritten.before.locals(),
@@ -293,14 +304,21 @@ impl Context {
         Some(&self.received()?.args)
     }
 
-    /// On a connection: answers CONNECT, the first time it is called. Else does nothing.
+    /// A handler starts. On a connection: answers CONNECT, the first time it is called.
     ///
     /// # Errors
     /// The socket closed while the middleware ran. The connection handler then must not run, and since it is no fault
     /// the error is not reported.
     pub(crate) fn accept(&self) -> Result<()> {
-        let Occasion::Connection(accept) = &self.0.occasion else {
-            return Ok(());
+        let accept = match &self.0.occasion {
+            Occasion::Connection(accept) => accept,
+            Occasion::Rewritten(rewritten) => return rewritten.before.accept(),
+            _ => {
+                if let Some(once) = self.0.once.get() {
+                    once.start();
+                }
+                return Ok(());
+            }
         };
         if accept.is_answered() || accept.accept() {
             return Ok(());

@@ -8,6 +8,7 @@ mod context;
 mod elsewhere;
 mod errors;
 mod locals;
+mod once;
 
 pub use context::Context;
 pub(crate) use context::{ErrorHooks, InsideLayers, NamespaceContext, Occasion};

@@ -14,7 +14,7 @@ use super::{
     event_table::{EventEntry, EventTable, NamespaceEvents},
     layer::Pipeline,
     middleware::Onion,
-    run::{EventRun, LayeredOnion, OnionRun},
+    run::{EventRun, LayeredOnion, OnionRun, finish},
 };
 use crate::{
     CloseReason, Error, Socket,
@@ -24,6 +24,7 @@ use crate::{
         catch_unwind::guard,
         context::{Context, InsideLayers, Occasion},
         listeners::{at_disconnect, connection_around, disconnect_around, observe, onion_around},
+        once::{FirstRun, OnceBy, Tried, first_try},
     },
     socket::{Accept, BoxFuture, Concurrency, Dispatch, Namespaces},
     wire::Event,
@@ -93,7 +94,10 @@ impl SocketEvents {
         }
         let entry = self.latest.as_ref()?;
         let ctx = self.context(socket, Occasion::Event(event.take()?), entry.onion());
-        Some(entry.run(ctx, self.layers.as_ref()))
+        match entry.once_by() {
+            None => Some(entry.run(ctx, self.layers.as_ref())),
+            Some(once_by) => start_once(once_by, ctx, |ctx| entry.run(ctx, self.layers.as_ref())),
+        }
     }
 
     /// The run of an event whose socket or namespace has listeners, middleware or observers of its own. It is not restarted:
@@ -112,7 +116,11 @@ impl SocketEvents {
         let ctx = self.context(socket, Occasion::Event(event), &onion);
         span(&ctx).in_scope(|| observe(&ctx, &self.events.added));
         let layers = self.layers.clone();
-        Some(Box::pin(OnionRun::new(ctx, LayeredOnion { layers, onion })))
+        let run = |ctx| Box::pin(OnionRun::new(ctx, LayeredOnion { layers, onion })) as _;
+        match entry.once_by() {
+            None => Some(run(ctx)),
+            Some(once_by) => start_once(once_by, ctx, run),
+        }
     }
 
     /// Keeps a run that has finished, unless its context is still in use.
@@ -235,6 +243,23 @@ impl Dispatch for SocketEvents {
             finished => *finished = None,
         }
         self.is_active = false;
+    }
+}
+
+/// The run of an event that is handled once for each key. `None` if this is not the first try, or it has no key.
+#[inline(never)]
+fn start_once(
+    once_by: &OnceBy,
+    ctx: Context,
+    run: impl FnOnce(Context) -> Pin<Box<dyn EventRun>>,
+) -> Option<Pin<Box<dyn EventRun>>> {
+    match first_try(&ctx, once_by) {
+        Tried::First => Some(Box::pin(FirstRun::new(run(ctx)))),
+        Tried::Again => None,
+        Tried::Refused(error) => {
+            span(&ctx).in_scope(|| finish(&ctx, Err(error)));
+            None
+        }
     }
 }
 

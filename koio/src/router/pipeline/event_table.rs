@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     fast_path::FastPath,
-    router::context::{Context, NamespaceContext},
+    router::{
+        context::{Context, NamespaceContext},
+        once::OnceBy,
+    },
     socket::{Concurrency, DeclaredNamespaces, NamespaceAdditions},
 };
 
@@ -70,6 +73,8 @@ pub(crate) struct EventEntry {
     /// How many events of a socket may run while one of these does.
     limit: Concurrency,
     has_handlers: bool,
+    /// The key by which it is handled once, if it has one.
+    once_by: Option<OnceBy>,
     /// The handler, if it is the only one and there is neither middleware nor a timeout around it.
     bare: Option<Arc<dyn HandlerFn>>,
 }
@@ -265,6 +270,7 @@ impl EventEntry {
             own.unwrap_or(limit)
         });
         let limit = limits.min().unwrap_or(limit);
+        let once_by = routes.iter_mut().find_map(|route| route.once_by.take());
         if let [route] = &mut *routes {
             let own = std::mem::take(&mut route.wraps);
             let is_bare = middleware.is_empty() && own.is_empty() && route.timeout.is_none();
@@ -275,6 +281,7 @@ impl EventEntry {
                 limit,
                 onion: Onion::of_handler(all, count, endpoint(route)),
                 has_handlers: true,
+                once_by,
                 bare: is_bare.then(|| Arc::clone(&route.handler)),
             };
         }
@@ -289,6 +296,7 @@ impl EventEntry {
             limit,
             onion: Onion::new(Arc::clone(middleware), endpoint),
             has_handlers,
+            once_by,
             bare: None,
         }
     }
@@ -301,6 +309,11 @@ impl EventEntry {
     /// What is around its handlers, and they.
     pub(crate) fn onion(&self) -> &Arc<Onion> {
         &self.onion
+    }
+
+    /// The key by which it is handled once.
+    pub(crate) fn once_by(&self) -> Option<&OnceBy> {
+        self.once_by.as_ref()
     }
 
     /// Whether there is a handler.

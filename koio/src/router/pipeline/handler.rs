@@ -2,6 +2,8 @@
 
 use std::{any::type_name, fmt, future::Future, panic::Location, sync::Arc, time::Duration};
 
+use serde::Serialize;
+
 use super::{
     middleware::{BoxMiddleware, Next, function_name},
     run::HandlerFn,
@@ -11,7 +13,8 @@ use crate::{
     router::{
         answer::{Answer, Reply, answer::is_value},
         context::Context,
-        extract::{FromEvent, Requirements, call::Call},
+        extract::{Args, FromEvent, Requirements, call::Call},
+        once::OnceBy,
     },
 };
 
@@ -75,6 +78,8 @@ pub struct Route {
     pub(crate) timeout: Option<Duration>,
     /// How many events may overlap, if the handler says so itself. As given; checked at the start.
     pub(crate) concurrency: Option<usize>,
+    /// The key by which an event is handled once, if the handler names one.
+    pub(crate) once_by: Option<OnceBy>,
     pub(crate) wraps: Vec<BoxMiddleware>,
 }
 
@@ -99,6 +104,7 @@ impl Route {
             also: false,
             timeout: None,
             concurrency: None,
+            once_by: None,
             wraps: Vec::new(),
         }
     }
@@ -165,6 +171,21 @@ impl Route {
     /// Lets so many events of one socket overlap while one of this handler runs.
     pub fn concurrency(mut self, events: usize) -> Self {
         self.concurrency = Some(events);
+        self
+    }
+
+    /// Handles an event once for each value at this JSON pointer into the list of its arguments.
+    pub fn once_by(mut self, pointer: &'static str) -> Self {
+        self.once_by = Some(OnceBy::Pointer(pointer));
+        self
+    }
+
+    /// Handles an event once for each key that a function finds in its arguments.
+    pub fn once_by_key<K: Serialize>(
+        mut self,
+        key: impl Fn(&Args) -> Result<K> + Send + Sync + 'static,
+    ) -> Self {
+        self.once_by = Some(OnceBy::function(key));
         self
     }
 

@@ -15,4 +15,5 @@ pub(crate) use event_table::EventTable;
 pub use handler::Route;
 pub use layer::{Pipeline, PipelineFuture};
 pub use middleware::{BoxMiddleware, Middleware, Next, Running, compose};
+pub(crate) use run::EventRun;
 pub(crate) use server_route::ServerRoute;

@@ -21,7 +21,7 @@ impl Next {
     ///
     /// What is inside has a context of its own, with the new name; socket, arguments and what was [set](Context::set) are the
     /// same, and the client is answered once, as if it had sent that. The context outside keeps the old name. How many events
-    /// may overlap was decided by the old name. Observers (`on_any`) have seen it, too.
+    /// may overlap, and whether it is handled once (`once_by`), was decided by the old name. Observers (`on_any`) have seen it, too.
     ///
     /// ```
     /// use koio::{Context, Next, Reply, Result};

@@ -104,7 +104,7 @@ impl Endpoint for TimedHandler {
 }
 
 /// The onion has unwound: its result is reported and answered.
-fn finish(ctx: &Context, result: Result<Reply>) {
+pub(super) fn finish(ctx: &Context, result: Result<Reply>) {
     if let Ok(reply) = &result
         && reply.is_sent()
     {

@@ -57,6 +57,7 @@ pub(crate) fn namespaces(
     problems: &mut Problems,
 ) -> Vec<CheckedNamespace> {
     let own = Namespace {
+        once_by: root.once_by,
         server_side: root.server_side,
         ..Namespace::new()
     };

@@ -92,6 +92,11 @@ pub(crate) fn route<'a>(route: &Route, place: impl Into<AddedTo<'a>>) -> Result<
             "{meta} says `concurrency = {events}`, which is decided at the start: the event table's counts"
         ));
     }
+    if let Some(once_by) = &route.once_by {
+        problems.add(format!(
+            "{meta} is handled once by {once_by}, which is decided at the start: the event table's counts"
+        ));
+    }
     event(meta.event, place)?;
     problems.into_result()
 }

@@ -4,7 +4,10 @@ use std::fmt;
 
 use super::{namespace::Namespace, parts::ROOT};
 use crate::{
-    router::pipeline::{BoxMiddleware, Route, ServerRoute, handler::Meta},
+    router::{
+        once::OnceBy,
+        pipeline::{BoxMiddleware, Route, ServerRoute, handler::Meta},
+    },
     socket::with_slash,
 };
 
@@ -25,6 +28,7 @@ pub struct Row {
     also: bool,
     server_side: bool,
     concurrency: usize,
+    once_by: Option<String>,
 }
 
 impl Table {
@@ -80,6 +84,11 @@ impl Row {
         let given = inner.and_then(|namespace| namespace.concurrency);
         let given = given.or(server.concurrency).map(|given| given.events);
         let runs_alone = route.meta.is_lifecycle();
+        let is_root = inner.is_none() && namespace == ROOT;
+        let keys = inner.or_else(|| is_root.then_some(server));
+        let mut keys = keys.into_iter().flat_map(|namespace| &namespace.once_by);
+        let key = keys.find(|given| given.event == route.meta.event && !route.also);
+        let once_by = route.once_by.as_ref().or_else(|| Some(&key?.once_by));
         Self {
             concurrency: match route.concurrency.or(given) {
                 Some(events) if !runs_alone => events,
@@ -98,6 +107,7 @@ impl Row {
                 .chain(names(&route.wraps))
                 .collect(),
             also: route.also,
+            once_by: once_by.map(OnceBy::to_string),
             server_side: false,
         }
     }
@@ -112,6 +122,7 @@ impl Row {
             also: false,
             server_side: true,
             concurrency: 1,
+            once_by: None,
         }
     }
 
@@ -176,6 +187,13 @@ impl Row {
         self.concurrency
     }
 
+    /// By which key its event is handled once, if it is: a JSON pointer into the arguments, or the name of a function, both in
+    /// backticks.
+    #[must_use]
+    pub fn once_by(&self) -> Option<&str> {
+        self.once_by.as_deref()
+    }
+
     #[cfg(feature = "discover")]
     pub(crate) fn meta(&self) -> Meta {
         self.meta
@@ -186,7 +204,13 @@ impl Row {
         let at_once = (self.concurrency > 1).then(|| format!("{} at once", self.concurrency));
         let also = self.also.then(|| "also".to_owned());
         let of_servers = self.server_side.then(|| "of other servers".to_owned());
-        let notes: Vec<String> = of_servers.into_iter().chain(also).chain(at_once).collect();
+        let once = self.once_by.as_ref().map(|key| format!("once by {key}"));
+        let notes = of_servers
+            .into_iter()
+            .chain(also)
+            .chain(at_once)
+            .chain(once);
+        let notes: Vec<String> = notes.collect();
         match notes.as_slice() {
             [] => self.meta.event.to_owned(),
             notes => format!("{} ({})", self.meta.event, notes.join(", ")),

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod check_at_run_time;
+mod check_once;
 pub(crate) mod describe;
 #[cfg(feature = "discover")]
 pub(crate) mod discover;

@@ -10,6 +10,7 @@ use crate::{
     router::{
         answer::{Answer, Reply},
         context::Context,
+        once::{GivenOnceBy, OnceBy},
         pipeline::{BoxMiddleware, Next, Route, ServerRoute},
     },
     socket::ServerEvent,
@@ -40,6 +41,7 @@ use crate::{
 pub struct Namespace {
     pub(crate) wraps: Vec<BoxMiddleware>,
     pub(crate) concurrency: Option<GivenConcurrency>,
+    pub(crate) once_by: Vec<GivenOnceBy>,
     pub(crate) routes: Vec<Route>,
     pub(crate) server_side: Vec<ServerRoute>,
 }
@@ -103,6 +105,32 @@ impl Namespace {
     {
         self.routes
             .push(Route::closure(event, Location::caller(), handler));
+        self
+    }
+
+    /// Handles an event once for each key, as `#[on(.., once_by = "/0/id")]` does: for handlers that are closures. The key is at
+    /// a JSON pointer (RFC 6901) into the list of the event's arguments. See [`on`](macro@crate::on#handled-once).
+    ///
+    /// A pointer that is none, an event that has no handler in this namespace, and one whose handler has a `once_by` already, are
+    /// errors at the start.
+    ///
+    /// ```
+    /// use koio::{Context, Namespace};
+    ///
+    /// let shop = Namespace::new()
+    ///     .on("order", |ctx: Context| async move {
+    ///         let order: serde_json::Value = ctx.args()?.next()?;
+    ///         Ok(format!("ordered {}", order["article"]))
+    ///     })
+    ///     .once_by("order", "/0/id");
+    /// ```
+    #[track_caller]
+    pub fn once_by(mut self, event: &'static str, pointer: &'static str) -> Self {
+        self.once_by.push(GivenOnceBy {
+            event,
+            once_by: OnceBy::Pointer(pointer),
+            location: Location::caller(),
+        });
         self
     }
 

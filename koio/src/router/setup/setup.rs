@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use super::discover;
 use super::{
     check::{self, Problems},
+    check_once,
     describe::Table,
     handlers::IntoRoutes,
     namespace::Namespace,
@@ -127,6 +128,13 @@ impl Setup {
         self
     }
 
+    /// Handles an event of `/` once for each key.
+    #[track_caller]
+    pub(crate) fn once_by(mut self, event: &'static str, pointer: &'static str) -> Self {
+        self.root = self.root.once_by(event, pointer);
+        self
+    }
+
     /// Handles an event of other servers for `/`.
     #[track_caller]
     pub(crate) fn on_server_side<F, Fut, T>(mut self, event: &'static str, handler: F) -> Self
@@ -189,10 +197,11 @@ impl Setup {
         let mut problems = Problems::default();
         let server_wide = std::mem::take(&mut root.wraps);
         let concurrency = root.concurrency.take();
-        let namespaces = check::namespaces(root, namespaces, &mut problems);
+        let mut namespaces = check::namespaces(root, namespaces, &mut problems);
         check::states(&states, &mut problems);
         check::concurrency(concurrency, event_queue, &mut problems);
-        for namespace in &namespaces {
+        for namespace in &mut namespaces {
+            check_once::once_by(namespace, &mut problems);
             check::handlers(namespace, &states, &mut problems);
             check::server_side(namespace, &mut problems);
             check::concurrency(namespace.parts.concurrency, event_queue, &mut problems);
@@ -234,6 +243,7 @@ impl Setup {
             let Namespace {
                 wraps,
                 concurrency: own,
+                once_by: _,
                 routes,
                 server_side,
             } = namespace.parts;

@@ -123,6 +123,7 @@ impl Server {
             Sid::random().unwrap(),
             &config,
             TransportKind::WebSocket,
+            crate::wire::Revision::Four,
             None,
         );
         let uri = http::Uri::from_static("/socket.io/?member=1");

@@ -69,6 +69,9 @@ impl Client {
     fn returning(&self, name: &str, auth: &[u8]) -> Option<LostSession> {
         let core = &self.connection.core;
         core.local.recovery.get()?;
+        if self.old.is_some() {
+            return None;
+        }
         let claimed = claim(core, name, auth);
         // Also for a client that is not let in: its session waits on, and expires.
         let hook = self.shared.on_expired.as_ref();
@@ -105,7 +108,14 @@ impl Client {
             return Err(Some(Error::new("too_many_namespaces", message)));
         }
         let no_randomness = "the operating system has no randomness to give";
-        let id = SocketId::random().map_err(|_| Some(Error::internal(no_randomness)))?;
+        // A client of Socket.IO 2 takes its session's id for its sockets'.
+        let shared = self
+            .old
+            .and_then(|_| self.connection.session.sid().socket_id());
+        let id = match shared {
+            Some(id) => id,
+            None => SocketId::random().map_err(|_| Some(Error::internal(no_randomness)))?,
+        };
         Ok((dispatch, id))
     }
 
@@ -206,7 +216,7 @@ impl Client {
     }
 
     fn refuse(&self, namespace: &str, error: &Error) {
-        let (message, data) = error.refusal();
+        let (message, data) = error.refusal(self.old.is_some());
         self.refuse_with(self.parser, namespace, message, data.as_deref());
     }
 
@@ -219,7 +229,10 @@ impl Client {
         data: Option<&RawValue>,
     ) {
         let data = data.map(|data| data.get().as_bytes());
-        let refusal = wire::connect_error(namespace, message, data);
+        let refusal = match self.old {
+            None => wire::connect_error(namespace, message, data),
+            Some(_) => wire::connect_error_of_2(namespace, message, data),
+        };
         let refusal = parser.control(refusal, namespace);
         let _ = self.connection.session.reply(refusal);
         let namespace = wire::shortened(namespace);
@@ -274,8 +287,10 @@ impl Client {
         extras.undecided.retain(|(id, by)| {
             let mut drivers = self.drivers.iter_mut();
             drivers
-                .find(|driver| driver.socket().id() == *id)
-                .filter(|driver| driver.is_open() && !Accept::was_answered(driver.socket()))
+                .find(|driver| {
+                    let is_undecided = driver.is_open() && !Accept::was_answered(driver.socket());
+                    is_undecided && driver.socket().id() == *id
+                })
                 .is_some_and(|driver| keep(driver, *by))
         });
         self.change_extras(|_| {});

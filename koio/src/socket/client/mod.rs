@@ -5,8 +5,10 @@
 //! while the client does not read what it is sent.
 
 mod connect;
+mod connect_of_2;
 mod deadlines;
 mod extras;
+mod of_2;
 mod parse;
 mod read_ahead;
 mod refused;
@@ -21,7 +23,11 @@ use std::{
 
 use tokio::sync::futures::OwnedNotified;
 
-use self::{deadlines::ClientDeadlines, extras::ClientExtras};
+use self::{
+    deadlines::ClientDeadlines,
+    extras::ClientExtras,
+    of_2::{ClientOf2, without_query},
+};
 use super::{
     connection::Connection,
     dispatch::Namespaces,
@@ -92,6 +98,8 @@ struct Client {
     deadlines: ClientDeadlines,
     /// Also in the server's core. Here for each message.
     parser: Parser,
+    /// Set if the client is of Socket.IO 2 (or 1).
+    old: Option<ClientOf2>,
     /// A binary packet has begun and its attachments are outstanding.
     collecting: bool,
     /// The client broke the protocol, or the session is over: packets are dropped.
@@ -130,6 +138,7 @@ impl Client {
         let assembler = Assembler::new(core.packets());
         let parser = core.parser();
         let connect_by = after(core.config().connect_timeout);
+        let old = session.revision().is_three().then(ClientOf2::default);
         Self {
             connection: Arc::new(Connection::new(
                 core,
@@ -141,6 +150,7 @@ impl Client {
             extras: None,
             deadlines: ClientDeadlines::new(Some(connect_by)),
             parser,
+            old,
             collecting: false,
             ignores_packets: false,
             leaving: false,
@@ -190,9 +200,9 @@ impl Client {
             let is_misnamed = self.is_misnamed(name.0.len());
             let event = || Event::new(header, name, std::mem::take(text));
             if is_misnamed {
-                return self.misnamed_event(wire::namespace_str(&namespace), &event());
+                return self.misnamed_event(self.name_of(&namespace), &event());
             }
-            return self.event(wire::namespace_str(&namespace), event, cx);
+            return self.event(self.name_of(&namespace), event, cx);
         }
         let incoming = self.assembler.begin(header, std::mem::take(text))?;
         self.incoming(incoming, cx)
@@ -211,27 +221,30 @@ impl Client {
             Some(Incoming::Connect { .. }) if self.draining => Ok(()),
             Some(Incoming::Connect { namespace, auth }) => {
                 let namespace = wire::namespace_str(&namespace);
+                if self.old.is_some() {
+                    return self.connect_of_2(namespace, cx);
+                }
                 self.connect(namespace, &auth)?;
                 self.run(cx, SocketDriver::is_startable);
                 self.await_decision(namespace);
                 Ok(())
             }
             Some(Incoming::Disconnect { namespace }) => {
-                self.disconnect(wire::namespace_str(&namespace))?;
+                self.disconnect(self.name_of(&namespace))?;
                 self.run(cx, SocketDriver::is_startable);
                 Ok(())
             }
             Some(Incoming::Event { namespace, event }) if self.is_misnamed(event.name_len()) => {
-                self.misnamed_event(wire::namespace_str(&namespace), &event)
+                self.misnamed_event(self.name_of(&namespace), &event)
             }
             Some(Incoming::Event { namespace, event }) => {
-                self.event(wire::namespace_str(&namespace), || event, cx)
+                self.event(self.name_of(&namespace), || event, cx)
             }
             Some(Incoming::Ack {
                 namespace,
                 id,
                 args,
-            }) => self.ack(wire::namespace_str(&namespace), id, args),
+            }) => self.ack(self.name_of(&namespace), id, args),
             Some(Incoming::ConnectError { .. }) => Err(ProtocolViolation::OutOfOrder(
                 "CONNECT_ERROR comes from servers",
             )),
@@ -247,6 +260,10 @@ impl Client {
         if std::mem::replace(&mut self.collecting, true) {
             return Ok(());
         }
+        let namespace = match self.old {
+            None => namespace,
+            Some(_) => without_query(namespace),
+        };
         let joined =
             |driver: &SocketDriver| driver.is_open() && driver.socket().namespace() == namespace;
         if !self.drivers.iter().any(joined) && !self.draining && !self.has_left(namespace) {
@@ -363,6 +380,9 @@ impl Upstream for Client {
         if self.ignores_packets {
             return;
         }
+        if self.old.is_some() {
+            self.enter_root(cx);
+        }
         // A handler that has called `disconnect` did so before this packet came.
         if self.take_close_requests() {
             self.run(cx, SocketDriver::is_startable);
@@ -378,6 +398,9 @@ impl Upstream for Client {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.take_close_requests();
+        if self.old.is_some() {
+            self.enter_root(cx);
+        }
         self.leave();
         self.assembler.detach();
         self.check_deadlines();

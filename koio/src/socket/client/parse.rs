@@ -68,7 +68,7 @@ impl Client {
     #[cfg(any(test, feature = "msgpack"))]
     fn refuse_parser(&self, parser: Parser, namespace: &[u8], words: &'static str) {
         let error = Error::new("parser", words);
-        let (message, data) = error.refusal();
+        let (message, data) = error.refusal(false);
         let namespace = wire::namespace_str(namespace);
         self.refuse_with(parser, namespace, message, data.as_deref());
     }

@@ -131,7 +131,10 @@ impl Scene {
 
     async fn get(&self) -> String {
         let (request, response) = PendingRequest::with_task();
-        polling::poll(&self.session, &Observers::default(), false, || request).unwrap();
+        polling::poll(&self.session, &Observers::default(), false, true, || {
+            request
+        })
+        .unwrap();
         match response.await.unwrap() {
             PollResponse::Payload(payload) => String::from_utf8(payload.into()).unwrap(),
             other => format!("{other:?}").to_lowercase(),

@@ -6,14 +6,14 @@ use super::{log::NamespaceLog, position::POSITION_CHARS};
 use crate::{
     Result,
     adapter::{Destination, Target},
-    engine::{NotQueued, OrderedSends},
+    engine::{NotQueued, OldForm, OrderedSends},
     socket::{
         error::{closed, refused},
         namespace::LiveNamespace,
         socket::Socket,
         watched::Watched,
     },
-    wire::{Draft, Frame, OpenPlace, Parser},
+    wire::{Draft, Frame, OpenPlace, Parser, Revision},
 };
 
 /// An event with a place for its position.
@@ -60,21 +60,30 @@ pub(in crate::socket) fn broadcast_in_order(
         None => log.position(),
     };
     let frame = place.fill(&position);
+    let (mut old, mut may_come_back) = (OldForm::default(), log.has_away());
     let selection = namespace.rooms.select(to.target);
     for socket in selection.iter().filter(|socket| socket.is_connected()) {
         done.recipients += 1;
+        let frame = match socket.session().revision() {
+            Revision::Four => {
+                may_come_back = true;
+                &frame
+            }
+            // Without a position, which it would take for an argument.
+            three => old.of(packet, three),
+        };
         if !volatile {
             // A connection that is lost already gets it when its client has come back.
-            let _ = sends.share(socket.session(), &frame);
+            let _ = sends.share(socket.session(), frame);
             done.watched.sent_to(socket);
-        } else if sends.share_volatile(socket.session(), &frame) {
+        } else if sends.share_volatile(socket.session(), frame) {
             done.watched.sent_to(socket);
         } else {
             done.dropped.push(socket.clone());
         }
     }
     if let Some(target) = target
-        && (done.recipients > 0 || log.has_away())
+        && may_come_back
     {
         log.append(frame, target);
     }

@@ -17,7 +17,7 @@ use crate::{
     engine::{CloseReason, OrderedSends},
     ids::Pid,
     observe::Observation,
-    socket::{namespace::LiveNamespace, socket::Socket},
+    socket::{namespace::LiveNamespace, once::OnceMemory, socket::Socket},
     time::{after, now},
     wire,
 };
@@ -88,9 +88,11 @@ impl Socket {
         recovery.is_some_and(|all| all.config.skips_middleware) && self.recovered()
     }
 
-    /// The order of the events of its namespace, with recovery.
+    /// The order of the events of its namespace, with recovery. A client of Socket.IO 2 does not come back, and would take a
+    /// position for an argument.
     pub(in crate::socket) fn log(&self) -> Option<&Mutex<NamespaceLog>> {
-        self.live_namespace().log.as_deref()
+        let log = self.live_namespace().log.as_deref()?;
+        (!self.is_of_2()).then_some(log)
     }
 
     /// A new socket takes over a session whose client has returned. Returns the end of the handlers that the session had before:
@@ -108,6 +110,7 @@ impl Socket {
         let mut locked = self.extras();
         let extras = locked.get_or_insert_default();
         extras.data.clone_from(&session.data);
+        extras.once = OnceMemory::in_use(session.once);
         extras.recovered = true;
         extras.recovery = Some(Box::new(SocketRecovery {
             returning: Some(Box::new(Returning {
@@ -273,10 +276,13 @@ impl Socket {
         handlers: Option<HandlersEnd>,
     ) -> Option<Self> {
         let recovery = self.core().local.recovery.get()?;
+        // Also if there is none yet: an event that waits for its handler may be the first one.
+        let once = self.once_memory();
         let session = Box::new(WaitingSession {
             record,
             namespace: Arc::clone(self.live_namespace()),
             data,
+            once,
             until,
             handlers,
         });

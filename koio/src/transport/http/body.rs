@@ -1,16 +1,17 @@
-//! The body of a response: bytes that are complete when it is made.
+//! The body of a response: bytes that are complete when it is made, or a stream of events.
 
 use std::{
     convert::Infallible,
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::answer_body::AnswerBody;
+use crate::transport::event_source::EventStream;
 
 /// The body of koio's own responses.
 ///
@@ -24,6 +25,7 @@ enum Content {
     Empty,
     Bytes(Bytes),
     Answer(Box<AnswerBody>),
+    Stream(EventStream),
 }
 
 impl Body {
@@ -36,6 +38,11 @@ impl Body {
     /// The answer to a poll.
     pub(super) fn answer(answer: AnswerBody) -> Self {
         Self(Content::Answer(Box::new(answer)))
+    }
+
+    /// A stream, which goes on until its session ends it.
+    pub(super) fn stream(stream: EventStream) -> Self {
+        Self(Content::Stream(stream))
     }
 }
 
@@ -67,12 +74,13 @@ impl http_body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let next = match &mut self.0 {
             Content::Empty => None,
             Content::Bytes(bytes) => Some(std::mem::take(bytes)),
             Content::Answer(answer) => answer.next(),
+            Content::Stream(stream) => ready!(stream.poll_next(cx)),
         };
         if next.is_none() || self.size_hint().upper() == Some(0) {
             self.0 = Content::Empty;
@@ -81,7 +89,11 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Content::Empty)
+        match &self.0 {
+            Content::Empty => true,
+            Content::Stream(stream) => stream.is_at_end(),
+            Content::Bytes(_) | Content::Answer(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -89,6 +101,7 @@ impl http_body::Body for Body {
             Content::Empty => 0,
             Content::Bytes(bytes) => bytes.len(),
             Content::Answer(answer) => answer.left(),
+            Content::Stream(_) => return SizeHint::default(),
         };
         SizeHint::with_exact(left as u64)
     }
@@ -100,6 +113,7 @@ impl fmt::Debug for Content {
             Self::Empty => "empty",
             Self::Bytes(_) => "bytes",
             Self::Answer(_) => "answer",
+            Self::Stream(_) => "stream",
         })
     }
 }

@@ -8,15 +8,22 @@ use std::{
     ffi::OsString,
     fmt, io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
 
-use super::{Body, refusal::is_script, response};
+use super::{
+    Body,
+    coding::{ContentCoding, vary},
+    compression::compress,
+    refusal::is_script,
+    response,
+};
 
 /// The bundle of Socket.IO's client, as the packages `socket.io` (`client-dist`) and `socket.io-client` (`dist`) have it.
 const BUNDLE: [&str; 8] = [
@@ -32,6 +39,9 @@ const BUNDLE: [&str; 8] = [
 
 /// Bytes that a file of a directory may have. Those of Socket.IO 4.8 have 450 kB at most.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// zlib's usual level: each file is compressed once.
+const LEVEL: u32 = 6;
 
 /// The files of the browser client that a server has below its path: see [`Io::serve_client`](crate::Io::serve_client).
 ///
@@ -224,7 +234,10 @@ pub(crate) struct ServedFiles(Vec<ServedFile>);
 struct ServedFile {
     name: String,
     content: Bytes,
-    etag: HeaderValue,
+    /// A hash of the content, in hexadecimal.
+    tag: String,
+    /// Compressed by gzip and by zlib, when that is first asked for; `None` if it would not be shorter.
+    compressed: [OnceLock<Option<Bytes>>; 2],
 }
 
 impl ServedFiles {
@@ -257,15 +270,34 @@ impl ServedFiles {
 impl ServedFile {
     fn new(name: String, content: Bytes) -> Self {
         Self {
-            etag: etag(&content),
+            tag: tag(&content),
             name,
             content,
+            compressed: [const { OnceLock::new() }; 2],
         }
     }
 
-    fn answer(&self, is_head: bool, headers: &HeaderMap) -> Response<Body> {
+    fn compressed(&self, coding: ContentCoding) -> Option<&Bytes> {
+        let [gzip, deflate] = &self.compressed;
+        let once = match coding {
+            ContentCoding::Gzip => gzip,
+            ContentCoding::Deflate => deflate,
+        };
+        let compressed = once.get_or_init(|| compress(coding, LEVEL, &self.content));
+        compressed.as_ref()
+    }
+
+    fn answer(&self, is_head: bool, asked: &HeaderMap) -> Response<Body> {
+        let wanted = ContentCoding::wanted_by(asked);
+        let compressed = wanted.and_then(|coding| Some((coding, self.compressed(coding)?)));
+        let etag = match compressed {
+            // RFC 9110 section 8.8.3: what is compressed is another representation.
+            Some((coding, _)) => format!("\"{}-{coding}\"", self.tag),
+            None => format!("\"{}\"", self.tag),
+        };
+        let content = compressed.map_or(&self.content, |(_, content)| content);
         let mut answer = Response::new(Body::empty());
-        if is_known(&self.etag, headers) {
+        if is_known(&etag, asked) {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
         } else {
             let content_type = if self.name.ends_with(".map") {
@@ -273,38 +305,44 @@ impl ServedFile {
             } else {
                 "application/javascript; charset=utf-8"
             };
-            let of_content = answer.headers_mut();
-            of_content.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            let headers = answer.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            if let Some((coding, _)) = compressed {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+            }
             if is_head {
-                of_content.insert(CONTENT_LENGTH, self.content.len().into());
+                headers.insert(CONTENT_LENGTH, content.len().into());
             } else {
-                *answer.body_mut() = self.content.clone().into();
+                *answer.body_mut() = content.clone().into();
             }
         }
         let headers = answer.headers_mut();
         // A page asks each time whether its copy is the newest.
         let always_asked = HeaderValue::from_static("public, max-age=0");
         headers.insert(CACHE_CONTROL, always_asked);
-        headers.insert(ETAG, self.etag.clone());
+        if let Ok(etag) = HeaderValue::try_from(etag) {
+            headers.insert(ETAG, etag);
+        }
+        if cfg!(feature = "compression") {
+            vary(headers);
+        }
         answer
     }
 }
 
 /// The tag of a content: the same on every server, whichever version of the client says that it is.
-fn etag(content: &[u8]) -> HeaderValue {
+fn tag(content: &[u8]) -> String {
     // FNV-1a. Nobody but the operator chooses the contents, so nobody makes two of one tag.
     let hash = content
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-    let tag = format!("\"{hash:016x}\"");
-    // Hexadecimal digits are a value.
-    HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+    format!("{hash:016x}")
 }
 
 /// Whether the client says that it has the content of this tag (RFC 9110 section 13.1.2).
-fn is_known(etag: &HeaderValue, headers: &HeaderMap) -> bool {
+fn is_known(etag: &str, headers: &HeaderMap) -> bool {
     headers.get_all(IF_NONE_MATCH).iter().any(|value| {
         let mut tags = value.as_bytes().split(|byte| *byte == b',');
         tags.any(|tag| {
@@ -352,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_tag_is_known_alone_in_a_list_weak_and_as_a_star() {
-        let etag = HeaderValue::from_static("\"a\"");
+        let etag = "\"a\"";
         for (given, known) in [
             ("\"a\"", true),
             ("W/\"a\"", true),
@@ -364,16 +402,16 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(IF_NONE_MATCH, HeaderValue::from_static(given));
-            assert_eq!(is_known(&etag, &headers), known, "{given}");
+            assert_eq!(is_known(etag, &headers), known, "{given}");
         }
-        assert!(!is_known(&etag, &HeaderMap::new()));
+        assert!(!is_known(etag, &HeaderMap::new()));
     }
 
     #[test]
     fn a_tag_changes_with_the_content_and_with_nothing_else() {
-        assert_eq!(etag(b"hello"), etag(b"hello"));
-        assert_eq!(etag(b"a"), "\"af63dc4c8601ec8c\"");
-        assert_ne!(etag(b"hello"), etag(b"hellp"));
+        assert_eq!(tag(b"hello"), tag(b"hello"));
+        assert_eq!(tag(b"a"), "af63dc4c8601ec8c");
+        assert_ne!(tag(b"hello"), tag(b"hellp"));
     }
 
     #[test]

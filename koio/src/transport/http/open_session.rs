@@ -17,16 +17,17 @@ use super::{
     responding::PendingResponse,
     response,
     service::{EngineService, RequestFrom},
+    stream_requests,
     websocket_upgrade::{WebSocketFor, connect, echo_protocol, switching_protocols},
 };
 use crate::{
-    engine::{Admission, Opening, TransportKind},
+    engine::{Admission, NotOpened, Opening, TransportKind},
     ids::Sid,
     transport::{
         lazy_timer::LazyTimer,
         polling::{PollResponse, PollingTransport},
     },
-    wire::payload,
+    wire::Revision,
 };
 
 /// A handshake that has a place among the sessions. It counts from here on, also while the program decides.
@@ -44,8 +45,9 @@ impl EngineService {
         mut request: Request<B>,
         from: RequestFrom<'_>,
         transport: TransportKind,
+        revision: Revision,
     ) -> PendingResponse {
-        let admitted = match self.admit(&mut request, from, transport) {
+        let admitted = match self.admit(&mut request, from, transport, revision) {
             Ok(admitted) => admitted,
             Err(refusal) => return PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
@@ -68,12 +70,14 @@ impl EngineService {
         request: &mut Request<B>,
         from: RequestFrom<'_>,
         transport: TransportKind,
+        revision: Revision,
     ) -> Result<AdmittedHandshake, Refusal> {
         let switching = match transport {
-            TransportKind::Polling => None,
-            _ => Some(switch_protocols(request, from.upgrade)?),
+            TransportKind::WebSocket => Some(switch_protocols(request, from.upgrade)?),
+            _ => None,
         };
         let opening = Opening::new(request.headers(), request.uri(), from.client, transport);
+        let opening = opening.of_revision(revision);
         let opening = opening.with_extensions(self.rules.kept(request.extensions()));
         let admission = self.engine.admit(&opening)?;
         Ok(AdmittedHandshake {
@@ -137,11 +141,21 @@ impl EngineService {
             response
         } else {
             let sid = admission.sid();
-            let transport = Box::<PollingTransport>::default();
-            match self.engine.open_admitted(admission, opening, transport) {
-                Ok(handshake) => self.opened_polling(&sid, handshake),
+            let opened = match opening.transport {
+                TransportKind::EventSource => {
+                    stream_requests::open(&self.engine, admission, opening)
+                }
+                _ => self.open_polling(admission, opening),
+            };
+            let mut response = match opened {
+                Ok(response) => response,
                 Err(why) => return self.refuse(why.into(), from, request),
+            };
+            let cookie = self.rules.cookie.as_ref();
+            if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&sid)) {
+                response.headers_mut().append(SET_COOKIE, cookie);
             }
+            response
         };
         if self.rules.initial_headers.is_some() {
             let headers = response.headers_mut();
@@ -152,14 +166,15 @@ impl EngineService {
         response
     }
 
-    fn opened_polling(&self, sid: &Sid, handshake: crate::wire::Frame) -> Response<Body> {
-        let mut response: Response<Body> =
-            PollResponse::Payload(payload::encode([handshake])).into();
-        let cookie = self.rules.cookie.as_ref();
-        if let Some(cookie) = cookie.and_then(|cookie| cookie.header(sid)) {
-            response.headers_mut().append(SET_COOKIE, cookie);
-        }
-        response
+    fn open_polling(
+        &self,
+        admission: Admission,
+        opening: Opening,
+    ) -> Result<Response<Body>, NotOpened> {
+        let revision = opening.revision;
+        let transport = Box::new(PollingTransport::of_revision(revision));
+        let handshake = self.engine.open_admitted(admission, opening, transport)?;
+        Ok(PollResponse::handshake(handshake, revision).into())
     }
 
     /// Answers a request by which a session moves to WebSocket.

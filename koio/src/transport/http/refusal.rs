@@ -290,7 +290,7 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::TransportUnknown => match request.parameter("transport") {
                 Some(given) => write!(
                     f,
-                    "`transport={}` is neither polling nor websocket",
+                    "`transport={}` is none of koio's",
                     shortened(&given).escape_debug()
                 ),
                 None if is_script(request.uri.path()) => f.write_str(
@@ -304,7 +304,11 @@ impl fmt::Display for RefusalHint<'_> {
             },
             Refusal::TransportOff(kind) => write!(
                 f,
-                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{kind} = true)`"
+                "`transport={kind}` is switched off here. To switch it on: `.config(|config| config.engine.{} = true)`",
+                match kind {
+                    TransportKind::EventSource => "event_source",
+                    kind => kind.as_str(),
+                }
             ),
             Refusal::SessionUnknown(Some(sid)) => write!(
                 f,
@@ -350,7 +354,8 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::UnsupportedVersion => match request.parameter("EIO") {
                 Some(version) => write!(
                     f,
-                    "`EIO={}` is another revision of the protocol. koio speaks EIO=4: clients of Socket.IO 3 and later",
+                    "`EIO={}` is another revision of the protocol. koio speaks EIO=4: clients of Socket.IO 3 and later. Those of Socket.IO 2 \
+                     (EIO=3) are let in by `.allow_eio3(true)`",
                     shortened(&version).escape_debug()
                 ),
                 None => write!(

@@ -10,15 +10,18 @@ use super::refusal::Refusal;
 use crate::{
     engine::{EngineConfig, TransportKind},
     ids::Sid,
+    wire::Revision,
 };
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RequestIntent {
     /// A new session.
-    Open(TransportKind),
-    /// A request of a session: a poll or a POST, or an upgrade if the transport is WebSocket.
+    Open(TransportKind, Revision),
+    /// A request of a session: a poll, a stream or a POST, or an upgrade if the transport is WebSocket.
     Session(Sid, TransportKind),
+    /// A poll that is answered at once (`wait=0`), if only with a noop.
+    ShortPoll(Sid),
 }
 
 /// The query parameters of the protocol.
@@ -33,6 +36,8 @@ struct EngineQuery<'a> {
     jsonp_index: bool,
     /// `b64`, which a client without binary data adds.
     base64: bool,
+    /// `wait=0`: a poll is not to wait for packets.
+    at_once: bool,
 }
 
 impl<'a> EngineQuery<'a> {
@@ -71,6 +76,10 @@ impl<'a> EngineQuery<'a> {
             }
             b"b64" => {
                 self.base64 = true;
+                return;
+            }
+            b"wait" => {
+                self.at_once = *value() == *b"0";
                 return;
             }
             _ => return,
@@ -166,6 +175,7 @@ pub(crate) fn judge(
     let transport = match query.transport.as_deref() {
         Some(b"polling") => TransportKind::Polling,
         Some(b"websocket") => TransportKind::WebSocket,
+        Some(b"eventsource") => TransportKind::EventSource,
         _ => return Err(Refusal::TransportUnknown),
     };
     if !transport.is_enabled(config) {
@@ -180,20 +190,28 @@ pub(crate) fn judge(
         let sid = Sid::read(&sid).ok_or(Refusal::SessionUnknown(None))?;
         // A proxy that strips the `Upgrade` header fails here.
         upgrade.check(transport)?;
+        if query.at_once && transport == TransportKind::Polling && method == Method::GET {
+            return Ok(RequestIntent::ShortPoll(sid));
+        }
         return Ok(RequestIntent::Session(sid, transport));
     }
     if method != Method::GET && upgrade != RequestUpgrade::WebSocketStream {
         return Err(Refusal::BadHandshakeMethod);
     }
     upgrade.check(transport)?;
-    if query.version.as_deref() != Some(b"4".as_slice()) {
-        return Err(Refusal::UnsupportedVersion);
-    }
+    let revision = match query.version.as_deref() {
+        Some(b"4") => Revision::Four,
+        // As in the reference, whatever the query says. koio's own transport has no older revision.
+        _ if config.allow_eio3 && transport != TransportKind::EventSource => Revision::Three {
+            base64: query.base64,
+        },
+        _ => return Err(Refusal::UnsupportedVersion),
+    };
     // JSONP sends both with every request, and runs the answer as a script: koio writes none.
     if query.jsonp_index && query.base64 {
         return Err(Refusal::Jsonp);
     }
-    Ok(RequestIntent::Open(transport))
+    Ok(RequestIntent::Open(transport, revision))
 }
 
 #[cfg(test)]
@@ -220,11 +238,14 @@ mod tests {
     fn a_handshake_names_its_version_and_transport() {
         assert_eq!(
             get("EIO=4&transport=polling"),
-            Ok(RequestIntent::Open(TransportKind::Polling))
+            Ok(RequestIntent::Open(TransportKind::Polling, Revision::Four))
         );
         assert_eq!(
             ask(&Method::GET, "EIO=4&transport=websocket&t=abc", WebSocket),
-            Ok(RequestIntent::Open(TransportKind::WebSocket))
+            Ok(RequestIntent::Open(
+                TransportKind::WebSocket,
+                Revision::Four
+            ))
         );
     }
 
@@ -291,11 +312,11 @@ mod tests {
     fn an_escaped_parameter_is_read_like_any_other() {
         assert_eq!(
             get("E%49O=4&%74ransport=p%6Flling&x=a+b"),
-            Ok(RequestIntent::Open(TransportKind::Polling))
+            Ok(RequestIntent::Open(TransportKind::Polling, Revision::Four))
         );
         assert_eq!(
             get("&&EIO=4&transport=polling&"),
-            Ok(RequestIntent::Open(TransportKind::Polling))
+            Ok(RequestIntent::Open(TransportKind::Polling, Revision::Four))
         );
     }
 
@@ -325,7 +346,7 @@ mod tests {
             "EIO=4&transport=polling&j=a&b64=1",
             "EIO=4&transport=polling&b64=1&b64=0&t=1&t=2",
         ] {
-            let open = Ok(RequestIntent::Open(TransportKind::Polling));
+            let open = Ok(RequestIntent::Open(TransportKind::Polling, Revision::Four));
             assert_eq!(get(query), open, "{query}");
         }
         let twice = format!("EIO=4&transport=polling&sid={SID}&sid={SID}");

@@ -13,8 +13,12 @@ use http::{
 };
 
 use super::{
-    Origins, TrustedProxies, allow_request::AllowRequest, client_files::ServedFiles,
-    origin::OriginVerdict, session_cookie::SessionCookie,
+    Origins, TrustedProxies,
+    allow_request::AllowRequest,
+    client_files::ServedFiles,
+    compression::{AnswerCoding, HttpCompression},
+    origin::OriginVerdict,
+    session_cookie::SessionCookie,
 };
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
@@ -33,6 +37,7 @@ pub(crate) struct RequestRules {
     pub(crate) peer: Option<Box<PeerOf>>,
     pub(crate) initial_headers: Option<Box<InitialHeaders>>,
     pub(crate) client_files: Option<ServedFiles>,
+    pub(crate) compression: Option<HttpCompression>,
     /// Decides about each handshake that koio itself lets in.
     pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.
@@ -97,6 +102,14 @@ impl RequestRules {
     /// Whether the program has a say in handshakes: in their answers, or whether there is a session at all.
     pub(crate) fn concern_handshakes(&self) -> bool {
         self.initial_headers.is_some() || self.cookie.is_some() || self.allow_request.is_some()
+    }
+
+    /// How the answers to a request may be compressed, by the values of its `Accept-Encoding`.
+    pub(crate) fn answer_coding<'a, V: Iterator<Item = &'a [u8]>>(
+        &self,
+        accept_encoding: impl FnOnce() -> V,
+    ) -> Option<AnswerCoding> {
+        self.compression?.answers_to(accept_encoding())
     }
 
     /// Adds the program's headers to the answer to a handshake.

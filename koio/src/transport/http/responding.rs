@@ -12,7 +12,10 @@ use std::{
 
 use http::{HeaderValue, Response};
 
-use super::{Body, answer_body::AnswerBody, connection::HttpConnection, origin, response};
+use super::{
+    Body, answer_body::AnswerBody, compression::AnswerCoding, connection::HttpConnection, origin,
+    response,
+};
 use crate::{
     engine::Engine,
     time::now,
@@ -42,6 +45,8 @@ pub(super) enum PendingResponse {
     Poll {
         poll: PendingPoll,
         answered: Option<AnsweredPoll>,
+        /// How the answer may be compressed.
+        coding: Option<AnswerCoding>,
         engine: Engine,
         look: LazyTimer,
     },
@@ -86,6 +91,7 @@ impl Future for Responding {
             PendingResponse::Poll {
                 poll,
                 answered,
+                coding,
                 engine,
                 look,
             } => {
@@ -101,16 +107,29 @@ impl Future for Responding {
                     }
                 };
                 let answered = answered.take().filter(|_| response.may_not_be_lost());
-                match (response, answered) {
-                    (PollResponse::Payload(payload), Some(poll)) => {
+                let (response, coding) = AnswerCoding::apply(*coding, response);
+                let is_binary = matches!(response, PollResponse::BinaryPayload(_));
+                let mut response = match (response, answered) {
+                    (
+                        PollResponse::Payload(payload) | PollResponse::BinaryPayload(payload),
+                        Some(poll),
+                    ) => {
                         let observers = engine.observers().clone();
                         let timeout = engine.config().write_timeout;
                         let connection = this.connection.take();
                         let body = AnswerBody::new(payload, poll, observers, connection, timeout);
-                        response::payload(Body::answer(body))
+                        let body = Body::answer(body);
+                        match is_binary {
+                            false => response::payload(body),
+                            true => response::binary_payload(body),
+                        }
                     }
                     (response, _) => response.into(),
+                };
+                if let Some(coding) = coding {
+                    coding.tell(response.headers_mut());
                 }
+                response
             }
             PendingResponse::Post(post) => ready!(post.as_mut().poll(cx)),
             PendingResponse::Opening { opening, look } => match opening.as_mut().poll(cx) {

@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION},
 };
 
 use super::{Body, Rejection, refusal::Refusal};
 use crate::transport::polling::PollResponse;
+
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The body of the response to a POST whose packets were received.
 pub(crate) const TAKEN: &[u8] = b"ok";
@@ -36,6 +38,7 @@ impl From<PollResponse> for Response<Body> {
     fn from(reply: PollResponse) -> Self {
         match reply {
             PollResponse::Payload(packets) => payload(packets.into()),
+            PollResponse::BinaryPayload(packets) => binary_payload(packets.into()),
             PollResponse::Taken => {
                 let taken = Bytes::from_static(TAKEN);
                 never_stored(respond(StatusCode::OK, "text/html", taken))
@@ -48,6 +51,20 @@ impl From<PollResponse> for Response<Body> {
 /// The response to a GET.
 pub(super) fn payload(body: Body) -> Response<Body> {
     never_stored(respond(StatusCode::OK, "text/plain; charset=UTF-8", body))
+}
+
+/// The response to a GET, whose payload is not text.
+pub(super) fn binary_payload(body: Body) -> Response<Body> {
+    never_stored(respond(StatusCode::OK, "application/octet-stream", body))
+}
+
+/// The response to a GET for a stream of events. nginx, and proxies that do as it does, hold a body back without
+/// `X-Accel-Buffering`.
+pub(super) fn event_stream(body: Body) -> Response<Body> {
+    let mut response = never_stored(respond(StatusCode::OK, "text/event-stream", body));
+    let no = HeaderValue::from_static("no");
+    response.headers_mut().insert(ACCEL_BUFFERING, no);
+    response
 }
 
 /// A response with a text for people.

@@ -11,7 +11,9 @@ use std::{
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION},
+    header::{
+        ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION,
+    },
 };
 use tracing::debug;
 
@@ -25,7 +27,7 @@ use super::{
     request::{self, RequestIntent, RequestUpgrade},
     request_rules::{RequestRules, with_parts},
     responding::{PendingResponse, Responding},
-    response,
+    response, stream_requests,
 };
 use crate::{
     engine::{Engine, PeerAddr, Session, TransportKind},
@@ -214,15 +216,23 @@ impl EngineService {
         let config = self.engine.config();
         let intent = request::judge(request.method(), query, upgrade, config);
         let intent = intent.and_then(|intent| {
-            if let (RequestIntent::Open(_), Some(connection)) = (&intent, connection) {
+            if let (RequestIntent::Open(..), Some(connection)) = (&intent, connection) {
                 let taken = connection.take_handshake(config.handshakes_per_second);
                 taken.map_err(Refusal::Limit)?;
             }
             Ok(intent)
         });
         let response = match intent {
-            Ok(RequestIntent::Open(transport)) => self.open(request, from, transport),
-            Ok(RequestIntent::Session(sid, _)) => self.session(sid, from, request, connection),
+            Ok(RequestIntent::Open(transport, revision)) => {
+                self.open(request, from, transport, revision)
+            }
+            Ok(RequestIntent::Session(sid, kind)) => {
+                self.session((sid, kind), true, from, request, connection)
+            }
+            Ok(RequestIntent::ShortPoll(sid)) => {
+                let poll = (sid, TransportKind::Polling);
+                self.session(poll, false, from, request, connection)
+            }
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
         (response, allow_origin)
@@ -285,9 +295,11 @@ impl EngineService {
         with_parts(request, |parts| self.rules.peer_of(parts))
     }
 
+    /// Passes a request on to its session. `waits`: a poll for packets, if there are none.
     fn session<B>(
         &self,
-        sid: Sid,
+        (sid, kind): (Sid, TransportKind),
+        waits: bool,
         from: RequestFrom<'_>,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
@@ -308,17 +320,31 @@ impl EngineService {
             return PendingResponse::Done(response);
         }
         let transport = session.transport();
-        if transport != TransportKind::Polling {
+        if transport != kind {
             return refuse(Refusal::OtherTransport(sid, transport), &request);
         }
         if let Some(connection) = connection {
             connection.last_session.set(&session);
         }
+        if kind == TransportKind::EventSource {
+            if *request.method() == Method::GET {
+                return match stream_requests::go_on(&session, request.uri()) {
+                    Ok(response) => PendingResponse::Done(response),
+                    Err(refusal) => refuse(refusal, &request),
+                };
+            }
+            stream_requests::note_received(&session, request.uri());
+        }
+        let accepted = request.headers().get_all(ACCEPT_ENCODING).iter();
+        let coding = self
+            .rules
+            .answer_coding(|| accepted.map(HeaderValue::as_bytes));
         match *request.method() {
-            Method::GET => match self.poll(session, connection) {
+            Method::GET => match self.poll(session, waits, connection) {
                 Ok((poll, answered)) => PendingResponse::Poll {
                     poll,
                     answered: Some(answered),
+                    coding,
                     engine: self.engine.clone(),
                     look: LazyTimer::default(),
                 },
@@ -340,10 +366,11 @@ impl EngineService {
     fn poll(
         &self,
         session: Session,
+        waits: bool,
         connection: Option<&Arc<HttpConnection>>,
     ) -> Result<(PendingPoll, AnsweredPoll), Refusal> {
         let in_order = connection.is_some_and(|connection| connection.is_answering(&session));
-        PendingPoll::poll(session, self.engine.observers(), in_order)
+        PendingPoll::poll(session, self.engine.observers(), in_order, waits)
     }
 }
 

@@ -15,7 +15,12 @@ use super::{Body, HttpStream, refusal::Refusal, request};
 use crate::{
     engine::{Admission, Engine, Opening, transport::Transport},
     ids::Sid,
-    transport::{AnyStream, tcp::Tcp, websocket::WebSocketTransport},
+    transport::{
+        AnyStream,
+        tcp::{ByteStream, Tcp},
+        websocket::WebSocketTransport,
+    },
+    wire::Revision,
 };
 
 /// The session that gets a WebSocket.
@@ -35,15 +40,16 @@ pub(super) async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSo
             return;
         }
     };
-    let websocket = websocket(connection, &engine);
     match session {
         WebSocketFor::New(new) => {
             let (admission, opening) = *new;
+            let websocket = websocket(connection, &engine, opening.revision);
             // Refused only while shutting down. The client sees the connection close, and reconnects.
             let _ = engine.open_admitted(admission, opening, websocket);
         }
         WebSocketFor::Existing(sid) => {
             if let Some(session) = engine.get(&sid) {
+                let websocket = websocket(connection, &engine, session.revision());
                 let _ = session.probe(websocket);
             }
         }
@@ -52,7 +58,7 @@ pub(super) async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSo
 
 /// Finds the TCP connection within hyper's, to read and write the socket itself. Emitters can write to a bare TCP
 /// connection without waking the session's task.
-fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
+fn websocket(connection: Upgraded, engine: &Engine, revision: Revision) -> Box<dyn Transport> {
     let config = engine.config();
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
@@ -63,7 +69,7 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
             match stream {
                 AnyStream::Tcp(tcp) => Ok((tcp, unread)),
                 AnyStream::Other(stream) => {
-                    return Box::new(WebSocketTransport::new(stream, &unread, config));
+                    return speaking(WebSocketTransport::new(stream, &unread, config), revision);
                 }
             }
         }
@@ -76,14 +82,28 @@ fn websocket(connection: Upgraded, engine: &Engine) -> Box<dyn Transport> {
         },
     };
     match taken {
-        Ok((tcp, unread)) => Box::new(WebSocketTransport::new(tcp, &unread, config)),
+        Ok((tcp, unread)) => speaking(WebSocketTransport::new(tcp, &unread, config), revision),
         // TLS, or another stream type.
-        Err(connection) => Box::new(WebSocketTransport::new(
-            TokioIo::new(connection),
-            &Bytes::new(),
-            config,
-        )),
+        Err(connection) => {
+            let stream = TokioIo::new(connection);
+            speaking(
+                WebSocketTransport::new(stream, &Bytes::new(), config),
+                revision,
+            )
+        }
     }
+}
+
+/// For a client of this revision.
+fn speaking<S: ByteStream + Send + 'static>(
+    mut websocket: WebSocketTransport<S>,
+    revision: Revision,
+) -> Box<dyn Transport>
+where
+    WebSocketTransport<S>: Transport,
+{
+    websocket.speak(revision);
+    Box::new(websocket)
 }
 
 /// The response to the handshake of a WebSocket (RFC 6455 section 4.2).

@@ -320,6 +320,8 @@ impl Http1Connection {
         self.idle.restart(now);
         let head = ResponseHead {
             allow_origin,
+            // Too short to gain anything.
+            coding: None,
             after: self.requests.stop().after_response(),
             now,
         };

@@ -32,6 +32,13 @@ impl PlainRequest<'_> {
     pub(super) fn length(&self) -> usize {
         self.head.len() + self.body.map_or(0, <[u8]>::len)
     }
+
+    /// The values of `Accept-Encoding`.
+    pub(super) fn accept_encoding(&self) -> impl Iterator<Item = &[u8]> {
+        let headers = self.headers.iter();
+        let named = headers.filter(|header| header.name.eq_ignore_ascii_case("accept-encoding"));
+        named.map(|header| header.value)
+    }
 }
 
 impl HeaderLines for [Header<'_>] {

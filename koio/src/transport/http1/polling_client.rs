@@ -26,6 +26,7 @@ use crate::{
     observe::{Observation, Observers},
     time::now,
     transport::{
+        AnswerCoding,
         polling::{AnswerProgress, AnsweredPoll, PendingRequest, PollResponse, Responder},
         tcp::TcpWriter,
     },
@@ -38,6 +39,8 @@ pub(super) struct PollingClient {
     observers: Observers,
     /// The number of the last request, if it was a poll.
     pub(super) last_poll: Option<u32>,
+    /// Whether the last poll waits for packets.
+    pub(super) waits: bool,
     /// The head of the last request, if that was parsed.
     pub(super) repeated_head: Option<Box<RepeatedHead>>,
 }
@@ -66,6 +69,8 @@ struct ConnectionResponder {
     /// Whether the last request is pending, or a part of its response unsent. Written under the lock, so that it can be
     /// read without.
     is_busy: AtomicBool,
+    /// Whether the state has a coding. Written under the lock, so that it can be read without.
+    has_coding: AtomicBool,
     state: Mutex<ResponderState>,
 }
 
@@ -77,6 +82,8 @@ struct ResponderState {
     unsent: Option<Box<UnsentResponse>>,
     /// The listed origin whose pages may read the response.
     allow_origin: Option<HeaderValue>,
+    /// How the response may be compressed.
+    coding: Option<AnswerCoding>,
     wake: WakeOn,
     waker: Option<Waker>,
 }
@@ -115,6 +122,7 @@ impl PollingClient {
             loses_packets: false,
             unsent: None,
             allow_origin: None,
+            coding: None,
             wake: WakeOn::Unsent,
             waker: None,
         };
@@ -124,10 +132,12 @@ impl PollingClient {
                 writer,
                 stop,
                 is_busy: AtomicBool::new(false),
+                has_coding: AtomicBool::new(false),
                 state: Mutex::new(state),
             }),
             observers,
             last_poll: None,
+            waits: true,
             repeated_head: None,
         }
     }
@@ -197,6 +207,7 @@ impl PollingClient {
     pub(super) fn begin_request(
         &self,
         allow_origin: Option<&HeaderValue>,
+        coding: Option<AnswerCoding>,
         wake: WakeOn,
         waker: &Waker,
     ) -> PendingRequest {
@@ -205,6 +216,9 @@ impl PollingClient {
         if state.allow_origin.as_ref() != allow_origin {
             state.allow_origin = allow_origin.cloned();
         }
+        state.coding = coding;
+        let has_coding = &self.responder.has_coding;
+        has_coding.store(coding.is_some(), Ordering::Relaxed);
         state.wake_on(wake, waker);
         PendingRequest::with_responder(Arc::clone(&self.responder) as _)
     }
@@ -267,7 +281,13 @@ impl ResponderState {
 }
 
 impl Responder for ConnectionResponder {
-    fn respond(&self, response: PollResponse, progress: Option<&AnswerProgress>) {
+    fn respond(&self, mut response: PollResponse, progress: Option<&AnswerProgress>) {
+        let mut coding = None;
+        if self.has_coding.load(Ordering::Relaxed) {
+            // Not under the lock: it may take milliseconds.
+            let wanted = self.state.lock().coding;
+            (response, coding) = AnswerCoding::apply(wanted, response);
+        }
         let mut state = self.state.lock();
         if !self.is_pending(&state) {
             return;
@@ -277,6 +297,7 @@ impl Responder for ConnectionResponder {
         state.loses_packets = response.may_not_be_lost();
         let head = ResponseHead {
             allow_origin: state.allow_origin.as_ref(),
+            coding,
             after: self.stop.after_response(),
             now,
         };

@@ -11,6 +11,7 @@ use http::HeaderValue;
 use memchr::memchr;
 
 use super::plain_request::{PlainRequest, is_plain_target, parse_length};
+use crate::transport::AnswerCoding;
 
 /// Longer heads are parsed each time, so that a client with many cookies does not cost memory for as long as it polls.
 const MAX_KEPT: usize = 2 * 1024;
@@ -24,6 +25,8 @@ pub(super) struct RepeatedHead {
     is_post: bool,
     /// The listed origin whose pages may read the response. It is the head's, so it need not be judged again.
     pub(super) allow_origin: Option<HeaderValue>,
+    /// How the answers may be compressed, by the same head.
+    pub(super) coding: Option<AnswerCoding>,
 }
 
 /// A request with that head.
@@ -42,6 +45,7 @@ impl RepeatedHead {
     pub(super) fn new(
         request: &PlainRequest<'_>,
         allow_origin: Option<HeaderValue>,
+        coding: Option<AnswerCoding>,
     ) -> Option<Self> {
         let head = request.head;
         if head.len() > MAX_KEPT || request.websocket_key.is_some() {
@@ -56,6 +60,7 @@ impl RepeatedHead {
             head: head.into(),
             is_post: request.body.is_some(),
             allow_origin,
+            coding,
         })
     }
 
@@ -110,7 +115,9 @@ mod tests {
     const GET: &str = "GET /socket.io/?EIO=4&transport=polling&t=a HTTP/1.1\r\nHost: a\r\n\r\n";
 
     fn head_of(bytes: &str) -> Option<RepeatedHead> {
-        plain_request::read(bytes.as_bytes(), |request| RepeatedHead::new(request, None))
+        plain_request::read(bytes.as_bytes(), |request| {
+            RepeatedHead::new(request, None, None)
+        })
     }
 
     fn post(target: &str, body: &str) -> String {

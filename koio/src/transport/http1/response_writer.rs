@@ -9,9 +9,11 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::HeaderValue;
 
-use crate::transport::{http::response, polling::PollResponse, tcp::TcpWriter};
+use crate::transport::{ContentCoding, http::response, polling::PollResponse, tcp::TcpWriter};
 
 const PAYLOAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\n\
+    cache-control: no-store\r\n";
+const BINARY_PAYLOAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\n\
     cache-control: no-store\r\n";
 const TAKEN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: no-store\r\n";
 const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\n";
@@ -36,6 +38,8 @@ pub(super) enum AfterResponse {
 pub(super) struct ResponseHead<'a> {
     /// The listed origin whose pages may read the response.
     pub(super) allow_origin: Option<&'a HeaderValue>,
+    /// How its body is compressed.
+    pub(super) coding: Option<ContentCoding>,
     pub(super) after: AfterResponse,
     pub(super) now: Instant,
 }
@@ -63,7 +67,7 @@ pub(super) fn write(
     buffer.clear();
     push_dated_head(&mut buffer, &response, head.now);
     let mut body = match response {
-        PollResponse::Payload(payload) => payload,
+        PollResponse::Payload(payload) | PollResponse::BinaryPayload(payload) => payload,
         PollResponse::Taken => Bytes::from_static(response::TAKEN),
         PollResponse::Refused => Bytes::new(),
     };
@@ -137,6 +141,7 @@ impl UnsentResponse {
 struct DatedHeads {
     until: Option<Instant>,
     payload: Vec<u8>,
+    binary: Vec<u8>,
     taken: Vec<u8>,
     refused: Vec<u8>,
 }
@@ -146,6 +151,7 @@ thread_local! {
         RefCell::new(DatedHeads {
             until: None,
             payload: Vec::new(),
+            binary: Vec::new(),
             taken: Vec::new(),
             refused: Vec::new(),
         })
@@ -159,7 +165,8 @@ impl DatedHeads {
         let time = SystemTime::now();
         let date = httpdate::fmt_http_date(time);
         let dated = |start| format!("{start}date: {date}\r\ncontent-length: ").into_bytes();
-        (self.payload, self.taken, self.refused) = (dated(PAYLOAD), dated(TAKEN), dated(REFUSED));
+        (self.payload, self.binary) = (dated(PAYLOAD), dated(BINARY_PAYLOAD));
+        (self.taken, self.refused) = (dated(TAKEN), dated(REFUSED));
         let begun = time
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |since| since.subsec_nanos());
@@ -175,6 +182,7 @@ fn push_dated_head(buffer: &mut Vec<u8>, response: &PollResponse, now: Instant) 
         }
         buffer.extend_from_slice(match response {
             PollResponse::Payload(_) => &dated.payload,
+            PollResponse::BinaryPayload(_) => &dated.binary,
             PollResponse::Taken => &dated.taken,
             PollResponse::Refused => &dated.refused,
         });
@@ -190,6 +198,11 @@ fn push_end_of_head(buffer: &mut Vec<u8>, length: usize, head: &ResponseHead<'_>
         buffer.extend_from_slice(b"access-control-allow-origin: ");
         buffer.extend_from_slice(origin.as_bytes());
         buffer.extend_from_slice(b"\r\naccess-control-allow-credentials: true\r\nvary: Origin\r\n");
+    }
+    if let Some(coding) = head.coding {
+        buffer.extend_from_slice(b"content-encoding: ");
+        buffer.extend_from_slice(coding.name().as_bytes());
+        buffer.extend_from_slice(b"\r\nvary: Accept-Encoding\r\n");
     }
     if head.after == AfterResponse::Close {
         buffer.extend_from_slice(b"connection: close\r\n");

@@ -22,7 +22,10 @@ use crate::{
         polling::{self, PendingRequest, PollResponse, PollingTransport},
         tcp::Tcp,
     },
-    wire::payload,
+    wire::{
+        Revision,
+        payload::{self, Framing},
+    },
 };
 
 /// Passes the requests of one connection to their sessions.
@@ -120,16 +123,23 @@ impl SessionRequests {
         };
         let config = self.service.engine.config();
         let intent = request::judge(method, query, upgrade, config).ok()?;
+        let waits = !matches!(intent, RequestIntent::ShortPoll(_));
         match intent {
             // What the program has a say in is hyper's way alone.
-            RequestIntent::Open(_) if rules.concern_handshakes() => None,
-            RequestIntent::Open(transport) => {
+            RequestIntent::Open(..) if rules.concern_handshakes() => None,
+            // Streams are hyper's way alone.
+            RequestIntent::Open(TransportKind::EventSource, _)
+            | RequestIntent::Session(_, TransportKind::EventSource) => None,
+            RequestIntent::Open(transport, revision) => {
                 let client = forwarded.client.or(Some(self.peer));
                 let mut handshakes = self.handshakes;
                 handshakes.take(config.handshakes_per_second).ok()?;
                 let opened = match transport {
-                    TransportKind::Polling => self.open_polling(request, client, allow_origin)?,
-                    _ => self.open_websocket(request, client)?,
+                    TransportKind::Polling => {
+                        let opening = opening(request, client, transport).of_revision(revision);
+                        self.open_polling(opening, allow_origin)?
+                    }
+                    _ => self.open_websocket(request, client, revision)?,
                 };
                 // Behind every refusal: hyper, which answers it, counts the handshake then.
                 self.handshakes = handshakes;
@@ -139,11 +149,12 @@ impl SessionRequests {
                 let session = self.service.engine.get(&sid)?;
                 self.upgrade(request, || Some(UpgradedSession::Existing(session)))
             }
-            RequestIntent::Session(sid, _) => {
+            RequestIntent::Session(sid, _) | RequestIntent::ShortPoll(sid) => {
+                let coding = rules.answer_coding(|| request.accept_encoding());
                 let client = match self.client.take().filter(|client| client.is(&sid)) {
                     // The second request of this session: a third is likely.
                     Some(mut client) => {
-                        let head = RepeatedHead::new(request, allow_origin.clone());
+                        let head = RepeatedHead::new(request, allow_origin.clone(), coding);
                         client.repeated_head = head.map(Box::new);
                         client
                     }
@@ -154,8 +165,9 @@ impl SessionRequests {
                     }
                 };
                 let mut client = client;
+                client.waits = waits;
                 client.last_poll = pass_on(&client, config, request.body, || {
-                    client.begin_request(allow_origin.as_ref(), wake, waker)
+                    client.begin_request(allow_origin.as_ref(), coding, wake, waker)
                 })?;
                 self.client = Some(client);
                 Some(AcceptedRequest::SessionResponds)
@@ -181,38 +193,39 @@ impl SessionRequests {
             let query = self.service.query_of(target)?;
             let config = self.service.engine.config();
             let intent = request::judge(&Method::GET, query, RequestUpgrade::None, config);
-            match intent {
-                Ok(RequestIntent::Session(sid, TransportKind::Polling)) if client.is(&sid) => {}
+            client.waits = match intent {
+                Ok(RequestIntent::Session(sid, TransportKind::Polling)) if client.is(&sid) => true,
+                Ok(RequestIntent::ShortPoll(sid)) if client.is(&sid) => false,
                 _ => return None,
-            }
+            };
         }
         let config = self.service.engine.config();
         client.last_poll = pass_on(client, config, request.body, || {
-            client.begin_request(head.allow_origin.as_ref(), wake, waker)
+            client.begin_request(head.allow_origin.as_ref(), head.coding, wake, waker)
         })?;
         Some(AcceptedRequest::SessionResponds)
     }
 
     fn open_polling(
         &self,
-        request: &PlainRequest<'_>,
-        client: Option<SocketAddr>,
+        opening: Opening,
         allow_origin: Option<HeaderValue>,
     ) -> Option<AcceptedRequest> {
-        let opening = opening(request, client, TransportKind::Polling);
-        let transport = Box::<PollingTransport>::default();
+        let revision = opening.revision;
+        let transport = Box::new(PollingTransport::of_revision(revision));
         let handshake = self.service.engine.open(opening, transport).ok()?;
-        let payload = PollResponse::Payload(payload::encode([handshake]));
-        Some(AcceptedRequest::Response(payload, allow_origin))
+        let response = PollResponse::handshake(handshake, revision);
+        Some(AcceptedRequest::Response(response, allow_origin))
     }
 
     fn open_websocket(
         &self,
         request: &PlainRequest<'_>,
         client: Option<SocketAddr>,
+        revision: Revision,
     ) -> Option<AcceptedRequest> {
         self.upgrade(request, || {
-            let opening = opening(request, client, TransportKind::WebSocket);
+            let opening = opening(request, client, TransportKind::WebSocket).of_revision(revision);
             let admission = self.service.engine.admit(&opening).ok()?;
             Some(UpgradedSession::New(Box::new((admission, opening))))
         })
@@ -259,15 +272,18 @@ fn pass_on(
     match body {
         Some(body) => {
             // A packet is shorter than its body, so most bodies need not be looked at.
-            if body.len() > config.max_payload && payload::longest(body) > config.max_payload {
+            // hyper's way alone reads bodies of bytes, so this is text.
+            let framing = Framing::of(session.revision(), false);
+            let max = config.max_payload;
+            if body.len() > max && payload::longest_as(body, framing) > max {
                 return None;
             }
-            let packets = payload::decode(Bytes::copy_from_slice(body)).ok()?;
+            let packets = payload::decode_as(Bytes::copy_from_slice(body), framing).ok()?;
             polling::post_whole(session, packets, request).ok()?;
             Some(None)
         }
         // Not `in_order`: this connection reads no request before the answer to the last one is written.
-        None => polling::poll(session, client.observers(), false, request)
+        None => polling::poll(session, client.observers(), false, client.waits, request)
             .ok()
             .map(Some),
     }

@@ -36,7 +36,12 @@ impl PendingUpgrade {
 
     /// Gives the connection to the session. `unread`: bytes that came behind the handshake.
     pub(super) fn complete(self, engine: &Engine, tcp: Tcp, unread: &Bytes) {
+        let revision = match &self.session {
+            UpgradedSession::New(new) => new.1.revision,
+            UpgradedSession::Existing(session) => session.revision(),
+        };
         let mut websocket = WebSocketTransport::new(tcp, unread, engine.config());
+        websocket.speak(revision);
         match self.session {
             UpgradedSession::New(new) => {
                 let (admission, opening) = *new;

@@ -8,15 +8,17 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::{progress::AnswerProgress, response::PendingRequest};
+use super::{
+    progress::AnswerProgress,
+    response::{PendingRequest, PollResponse},
+};
 use crate::{
     engine::{CloseReason, Session, TransportKind, commands::NotTaken},
     observe::{Observation, Observers},
-    wire::payload::{self, Packets},
+    wire::payload::Packets,
 };
 
 /// GETs that may wait for one session. An honest client has one under way.
@@ -24,7 +26,7 @@ const CAPACITY: usize = 64;
 
 /// The mailbox of a polling session: shared by its transport and the tasks that serve its requests.
 #[derive(Default)]
-pub(super) struct PollingInbox {
+pub(in crate::transport) struct PollingInbox {
     /// Whether `state` has requests, readable without the lock. Written under the lock, and before the session's task is
     /// woken, so a task that was woken sees it.
     pending: AtomicBool,
@@ -36,6 +38,10 @@ pub(super) struct PollingInbox {
     arrived: AtomicU64,
     /// Whether a request has come since [`suspect`](Self::suspect).
     came: AtomicBool,
+    /// Whether the last poll is to be answered at once, if only with a noop.
+    at_once: AtomicBool,
+    /// The packets that a client over EventSource has said that it has.
+    received: AtomicU64,
     /// The bytes of the last answer to a GET.
     last_answer: AtomicU32,
     progress: AnswerProgress,
@@ -50,16 +56,16 @@ struct InboxState {
 
 /// Requests that have arrived.
 #[derive(Default)]
-pub(super) struct InboxRequests {
-    pub(super) polls: SmallVec<[PendingRequest; 1]>,
+pub(in crate::transport) struct InboxRequests {
+    pub(in crate::transport) polls: SmallVec<[PendingRequest; 1]>,
     /// One at most: a second POST is refused while one is under way.
-    pub(super) post: Option<Post>,
+    pub(in crate::transport) post: Option<Post>,
 }
 
 /// A POST, and the packets of its body.
-pub(super) struct Post {
-    pub(super) packets: Packets,
-    pub(super) request: PendingRequest,
+pub(in crate::transport) struct Post {
+    pub(in crate::transport) packets: Packets,
+    pub(in crate::transport) request: PendingRequest,
 }
 
 impl PollingInbox {
@@ -100,12 +106,12 @@ impl PollingInbox {
     }
 
     /// Answers a GET.
-    pub(super) fn answer(&self, poll: PendingRequest, payload: Bytes) {
-        let bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    pub(super) fn answer(&self, poll: PendingRequest, response: PollResponse) {
+        let bytes = u32::try_from(response.len()).unwrap_or(u32::MAX);
         // Not under the lock. One that is missed for that is followed by the next poll.
         self.came.store(true, Ordering::Relaxed);
         self.last_answer.store(bytes, Ordering::Relaxed);
-        poll.answer(payload, &self.progress);
+        poll.answer(response, &self.progress);
     }
 
     /// How far the last answer with packets has left the server.
@@ -141,12 +147,22 @@ impl PollingInbox {
         self.came.load(Ordering::Relaxed) || self.posting.load(Ordering::Acquire)
     }
 
+    /// Whether the client does not wait for packets: it polls, and comes again after a while.
+    pub(super) fn is_at_once(&self) -> bool {
+        self.at_once.load(Ordering::Relaxed)
+    }
+
+    /// The packets that a client over EventSource has said that it has.
+    pub(in crate::transport) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
     fn is_empty(&self) -> bool {
         !self.pending.load(Ordering::Acquire)
     }
 
     /// Takes all requests that have arrived.
-    pub(super) fn take(&self) -> Option<InboxRequests> {
+    pub(in crate::transport) fn take(&self) -> Option<InboxRequests> {
         if self.is_empty() {
             return None;
         }
@@ -156,18 +172,18 @@ impl PollingInbox {
     }
 
     /// The POST under way is answered: the next may come.
-    pub(super) fn end_post(&self) {
+    pub(in crate::transport) fn end_post(&self) {
         self.posting.store(false, Ordering::Release);
     }
 
     /// Bytes of a POST whose body is being read.
-    pub(super) fn arrived(&self) -> Option<u64> {
+    pub(in crate::transport) fn arrived(&self) -> Option<u64> {
         // Relaxed: a session that looks too early looks again.
         self.arrived.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// Refuses every request from here on, waiting ones included.
-    pub(super) fn close(&self) {
+    pub(in crate::transport) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
         let refused = take(&mut state.requests);
@@ -189,7 +205,7 @@ pub(super) fn inbox(session: &Session) -> Result<Arc<PollingInbox>, NotTaken> {
 }
 
 /// A GET has arrived. It is answered here if something is queued and the session's task is idle. `request` is not called if
-/// the session does not take it. Returns the number of the GET.
+/// the session does not take it. Returns the number of the GET. `waits`: for packets, if there are none.
 ///
 /// It ends the session if the client can't have the whole answer before it. `in_order`: it has come on the connection of that
 /// answer, and is answered behind it.
@@ -197,9 +213,11 @@ pub(crate) fn poll(
     session: &Session,
     observers: &Observers,
     in_order: bool,
+    waits: bool,
     request: impl FnOnce() -> PendingRequest,
 ) -> Result<u32, NotTaken> {
     let inbox = inbox(session)?;
+    inbox.at_once.store(!waits, Ordering::Relaxed);
     // Not one atomic step: two GETs at once break the protocol.
     let number = inbox.polls.load(Ordering::Relaxed).wrapping_add(1);
     inbox.polls.store(number, Ordering::Relaxed);
@@ -210,16 +228,23 @@ pub(crate) fn poll(
     if inbox.is_empty()
         && let Some(frames) = session.take_queued(|| session.transport() == TransportKind::Polling)
     {
-        let payload = payload::encode(frames);
-        inbox.answer(request(), payload);
+        let response = PollResponse::with_frames(frames, session.revision());
+        inbox.answer(request(), response);
         return Ok(number);
     }
     inbox.push_poll(request)?;
     // In this order: a frame that is queued from here on wakes the task, which finds the poll.
-    if !session.set_writable() {
+    if !waits || !session.set_writable() {
         session.wake();
     }
     Ok(number)
+}
+
+/// A client over EventSource says how many packets it has: the session need not keep them.
+pub(crate) fn note_received(session: &Session, packets: u64) {
+    if let Ok(inbox) = inbox(session) {
+        inbox.received.fetch_max(packets, Ordering::Relaxed);
+    }
 }
 
 /// The head of a POST has arrived. Two POSTs at once break the protocol.
@@ -276,7 +301,7 @@ mod tests {
     use tokio::sync::oneshot::error::TryRecvError;
 
     use super::*;
-    use crate::transport::polling::PollResponse;
+    use crate::wire::payload;
 
     #[test]
     fn requests_that_are_taken_are_not_answered_until_they_are_dropped() {

@@ -8,12 +8,13 @@ mod requests;
 mod response;
 mod transport;
 
+pub(super) use self::inbox::{PollingInbox, Post};
 #[cfg(test)]
 pub(crate) use self::inbox::{begin_post, post};
 pub(crate) use self::transport::PollingTransport;
 pub(crate) use self::{
     answered::{AnsweredPoll, NothingTaken},
-    inbox::{poll, post_whole},
+    inbox::{note_received, poll, post_whole},
     progress::AnswerProgress,
     requests::{PendingPoll, PostRequest},
     response::{PendingRequest, PollResponse, Responder},

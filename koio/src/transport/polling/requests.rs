@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{
-    HeaderMap, Request, Response, StatusCode,
+    HeaderMap, HeaderName, Request, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use http_body_util::BodyExt;
@@ -30,7 +30,10 @@ use crate::{
     observe::{Observation, Observers},
     time::{PutOff, now},
     transport::http::{Body, refusal::Refusal, response},
-    wire::payload,
+    wire::{
+        Revision,
+        payload::{self, Framing},
+    },
 };
 
 /// Ends the session if a request is dropped before its answer: the client has gone away, and the packets of the answer or of
@@ -64,15 +67,16 @@ pub(crate) struct PendingPoll {
 
 impl PendingPoll {
     /// Passes a GET to the session. Also returns what is to be known of it once it is answered.
-    /// `in_order`: see [`inbox::poll`].
+    /// `in_order`, `waits`: see [`inbox::poll`].
     pub(crate) fn poll(
         session: Session,
         observers: &Observers,
         in_order: bool,
+        waits: bool,
     ) -> Result<(Self, AnsweredPoll), Refusal> {
         let (request, answer) = PendingRequest::with_task();
         let sid = session.sid();
-        let number = inbox::poll(&session, observers, in_order, || request)
+        let number = inbox::poll(&session, observers, in_order, waits, || request)
             .map_err(|_| Refusal::SessionUnknown(Some(sid)))?;
         let answered = AnsweredPoll::new(session.clone(), number);
         let abort = AbortGuard(Some((session, observers.clone())));
@@ -110,7 +114,7 @@ where
         request: &Request<B>,
     ) -> Result<ArrivingBody, Refusal> {
         let reserved = match inbox::begin_post(session) {
-            Ok(arriving) => unreadable(request).map_or(Ok(arriving), Err),
+            Ok(arriving) => unreadable(request, session.revision()).map_or(Ok(arriving), Err),
             Err(_) => Err(Refusal::Overlapping(session.sid())),
         };
         reserved.inspect_err(|_| session.lost(CloseReason::TransportError))
@@ -138,9 +142,10 @@ where
             request,
             arriving,
         } = self;
+        let framing = Framing::of(session.revision(), is_binary(request.headers()));
         let read = match too_long(&request, config) {
             Some(bad) => Err(bad),
-            None => read(request, config, &arriving).await,
+            None => read(request, config, framing, &arriving).await,
         };
         let body = match read {
             Ok(body) => body,
@@ -151,7 +156,7 @@ where
             }
         };
         drop(arriving);
-        let packets = match payload::decode(body) {
+        let packets = match payload::decode_as(body, framing) {
             Ok(packets) => packets,
             Err(error) => {
                 engine.observers().notify(&Observation::ProtocolError {
@@ -204,22 +209,28 @@ impl BadBody {
 }
 
 /// Why the body of a request must not be read, by its head.
-fn unreadable<B>(request: &Request<B>) -> Option<Refusal> {
+fn unreadable<B>(request: &Request<B>, revision: Revision) -> Option<Refusal> {
     let headers = request.headers();
-    let is = |name, value: &[u8]| {
-        headers
-            .get(name)
-            .is_some_and(|found| found.as_bytes().eq_ignore_ascii_case(value))
-    };
     // Since revision 4 payloads are text; binary messages come as base64.
-    if is(CONTENT_TYPE, b"application/octet-stream") {
+    if revision == Revision::Four && is_binary(headers) {
         return Some(Refusal::BinaryBody);
     }
     // Nothing is inflated: a kilobyte could become a gigabyte.
-    if headers.contains_key(CONTENT_ENCODING) && !is(CONTENT_ENCODING, b"identity") {
+    if headers.contains_key(CONTENT_ENCODING) && !has(headers, &CONTENT_ENCODING, b"identity") {
         return Some(Refusal::EncodedBody);
     }
     None
+}
+
+fn has(headers: &HeaderMap, name: &HeaderName, value: &[u8]) -> bool {
+    headers
+        .get(name)
+        .is_some_and(|found| found.as_bytes().eq_ignore_ascii_case(value))
+}
+
+/// Whether the body is bytes, and no text.
+fn is_binary(headers: &HeaderMap) -> bool {
+    has(headers, &CONTENT_TYPE, b"application/octet-stream")
 }
 
 /// Whether the head announces a body above the limit.
@@ -248,6 +259,7 @@ fn body_too_long(bytes: u64, config: &EngineConfig) -> Breach {
 async fn read<B>(
     request: Request<B>,
     config: &EngineConfig,
+    framing: Framing,
     arriving: &ArrivingBody,
 ) -> Result<Bytes, BadBody>
 where
@@ -298,7 +310,7 @@ where
     };
     // A packet is shorter than its body, so most bodies need not be looked at.
     if body.len() > config.max_payload {
-        let bytes = payload::longest(&body) as u64;
+        let bytes = payload::longest_as(&body, framing) as u64;
         let max = config.max_payload as u64;
         if bytes > max {
             return Err(BadBody::too_long(Breach::TooLong { bytes, max }));

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::progress::AnswerProgress;
+use crate::wire::{Frame, Revision, payload, revision_3};
 
 /// How a request is answered.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum PollResponse {
     /// To a GET: 200 with this payload.
     Payload(Bytes),
+    /// To a GET of revision 3 of the protocol: 200 with this payload, which is not text.
+    BinaryPayload(Bytes),
     /// To a POST: 200 `ok`.
     Taken,
     /// 400: the request broke the rules, or its session is over.
@@ -20,9 +24,38 @@ pub(crate) enum PollResponse {
 }
 
 impl PollResponse {
+    /// To a GET of a client of this revision: these frames. Without a payload if there are none.
+    pub(super) fn with_frames(frames: impl IntoIterator<Item = Frame>, revision: Revision) -> Self {
+        if revision == Revision::Four {
+            return Self::Payload(payload::encode(frames));
+        }
+        let frames = SmallVec::<[Frame; 2]>::from_iter(frames);
+        match revision_3::encode(&frames) {
+            (payload, false) => Self::Payload(payload),
+            (payload, true) => Self::BinaryPayload(payload),
+        }
+    }
+
+    /// To a GET that opens a session: the handshake.
+    pub(crate) fn handshake(handshake: Frame, revision: Revision) -> Self {
+        Self::with_frames([handshake], revision)
+    }
+
+    /// The bytes of its payload.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Payload(payload) | Self::BinaryPayload(payload) => payload.len(),
+            Self::Taken | Self::Refused => 0,
+        }
+    }
+
     /// Whether it holds packets that are lost with it. A noop is missed by no client.
     pub(crate) fn may_not_be_lost(&self) -> bool {
-        matches!(self, Self::Payload(payload) if **payload != *b"6")
+        match self {
+            Self::Payload(payload) => !matches!(&**payload, b"6" | b"1:6"),
+            Self::BinaryPayload(_) => true,
+            Self::Taken | Self::Refused => false,
+        }
     }
 }
 
@@ -60,8 +93,8 @@ impl PendingRequest {
     }
 
     /// Answers a poll with packets that were taken from the queue of the session.
-    pub(super) fn answer(mut self, payload: Bytes, progress: &AnswerProgress) {
-        self.send(PollResponse::Payload(payload), Some(progress));
+    pub(super) fn answer(mut self, response: PollResponse, progress: &AnswerProgress) {
+        self.send(response, Some(progress));
     }
 
     fn send(&mut self, response: PollResponse, progress: Option<&AnswerProgress>) {

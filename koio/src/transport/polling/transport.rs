@@ -19,7 +19,7 @@ use crate::{
         CloseReason, Ending, TransportKind,
         transport::{Arriving, CloseProgress, FrameSource, Received, Transport, TransportLost},
     },
-    wire::{Frame, Message, payload},
+    wire::{Frame, Message, Revision},
 };
 
 /// The HTTP requests of one session that wait for an answer.
@@ -31,6 +31,7 @@ pub(crate) struct PollingTransport {
     /// The POST whose packets are being received.
     post: Option<Post>,
     state: PollingState,
+    revision: Revision,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +55,18 @@ enum PollingState {
 }
 
 impl PollingTransport {
+    /// For a client of this revision.
+    pub(crate) fn of_revision(revision: Revision) -> Self {
+        let mut transport = Self::default();
+        transport.revision = revision;
+        transport
+    }
+
+    /// The answer to a GET with this frame alone.
+    fn only(&self, frame: Frame) -> PollResponse {
+        PollResponse::with_frames([frame], self.revision)
+    }
+
     /// Takes the requests that have arrived.
     fn take_requests(&mut self) {
         let Some(requests) = self.inbox.take() else {
@@ -66,7 +79,7 @@ impl PollingTransport {
                     self.poll = Some(poll);
                 }
                 PollingState::Farewell => {
-                    poll.respond(payload_of([Frame::noop()]));
+                    poll.respond(self.only(Frame::noop()));
                     self.state = PollingState::Finished;
                 }
                 // Dropping it refuses it.
@@ -142,19 +155,28 @@ impl Transport for PollingTransport {
         if self.poll.is_none() {
             return Poll::Pending;
         }
-        let mut payload = encode(frames);
-        if payload.is_empty() {
+        let mut response = with_all(frames, self.revision);
+        if response.len() == 0 {
             let PollingState::Flushing {
                 polled, shuts_down, ..
             } = self.state
             else {
+                if self.inbox.is_at_once()
+                    && let Some(poll) = self.poll.take()
+                {
+                    let noop = self.only(Frame::noop());
+                    self.inbox.answer(poll, noop);
+                    return Poll::Pending;
+                }
                 return Poll::Ready(Ok(()));
             };
-            payload = match (shuts_down, polled) {
-                (true, _) => payload::encode([last_frame_at_shutdown()]),
+            response = match (shuts_down, polled) {
+                (true, _) => self.only(last_frame_at_shutdown()),
                 // As the reference: a GET that waits is answered with a close, a later one with noop and close.
-                (false, true) => payload::encode([Frame::close()]),
-                (false, false) => payload::encode([Frame::noop(), Frame::close()]),
+                (false, true) => self.only(Frame::close()),
+                (false, false) => {
+                    PollResponse::with_frames([Frame::noop(), Frame::close()], self.revision)
+                }
             };
             self.state = PollingState::Finished;
         } else if let PollingState::Flushing { shuts_down, .. } = self.state {
@@ -165,7 +187,7 @@ impl Transport for PollingTransport {
             };
         }
         if let Some(poll) = self.poll.take() {
-            self.inbox.answer(poll, payload);
+            self.inbox.answer(poll, response);
         }
         Poll::Pending
     }
@@ -176,7 +198,8 @@ impl Transport for PollingTransport {
 
     fn has_returned(&mut self) -> bool {
         self.take_requests();
-        self.poll.is_some() || self.inbox.has_returned()
+        // A client that does not wait may be away for longer than a connection lasts.
+        self.poll.is_some() || self.inbox.has_returned() || self.inbox.is_at_once()
     }
 
     fn last_answer(&self) -> usize {
@@ -200,11 +223,11 @@ impl Transport for PollingTransport {
     fn release(&mut self, frames: &mut dyn FrameSource) {
         self.take_requests();
         if let Some(poll) = self.poll.take() {
-            let mut payload = encode(frames);
-            if payload.is_empty() {
-                payload = payload::encode([Frame::noop()]);
+            let mut response = with_all(frames, self.revision);
+            if response.len() == 0 {
+                response = self.only(Frame::noop());
             }
-            self.inbox.answer(poll, payload);
+            self.inbox.answer(poll, response);
         }
     }
 
@@ -235,7 +258,7 @@ impl Transport for PollingTransport {
         };
         self.end_post(to_post);
         if let Some(poll) = self.poll.take() {
-            poll.respond(payload_of([to_poll]));
+            poll.respond(self.only(to_poll));
         }
         self.state = PollingState::Finished;
         CloseProgress::Finished
@@ -291,17 +314,13 @@ fn last_frame_at_shutdown() -> Frame {
     Frame::noop()
 }
 
-fn payload_of<const N: usize>(frames: [Frame; N]) -> PollResponse {
-    PollResponse::Payload(payload::encode(frames))
-}
-
 thread_local! {
     /// Where small frames are gathered. Kept, so that a payload needs one allocation, for its own bytes.
     static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Takes all of `frames` as one payload. Empty if there are none.
-fn encode(frames: &mut dyn FrameSource) -> Bytes {
+fn with_all(frames: &mut dyn FrameSource, revision: Revision) -> PollResponse {
     let mut gathered = GATHERED.take();
     let mut all = SmallVec::<[Frame; 2]>::new();
     loop {
@@ -320,5 +339,5 @@ fn encode(frames: &mut dyn FrameSource) -> Bytes {
         }
     }
     GATHERED.set(gathered);
-    payload::encode(all)
+    PollResponse::with_frames(all, revision)
 }

@@ -47,7 +47,7 @@ use crate::{
         wake_after_others,
     },
     time,
-    wire::Message,
+    wire::{Message, Revision},
 };
 
 /// What a control frame counts in a turn: 64 fill it.
@@ -86,6 +86,7 @@ pub(super) struct WebSocketTransport<S: ByteStream> {
     /// The client has closed the connection, or answered the close frame.
     client_closed: bool,
     phase: ConnectionPhase,
+    revision: Revision,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -112,7 +113,13 @@ impl<S: ByteStream> WebSocketTransport<S> {
             flushed: false,
             client_closed: false,
             phase: ConnectionPhase::Open,
+            revision: Revision::Four,
         }
+    }
+
+    /// The client speaks this revision.
+    pub(super) fn speak(&mut self, revision: Revision) {
+        self.revision = revision;
     }
 
     /// Closes because the peer broke the protocol, and stops reading messages.
@@ -287,7 +294,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         message: &mut Message,
     ) -> Poll<Result<Received, TransportLost>> {
         match ready!(self.poll_message(cx, message)) {
-            Ok(Received::Message) => Poll::Ready(Received::decode(message)),
+            Ok(Received::Message) => Poll::Ready(Received::decode(message, self.revision)),
             other => Poll::Ready(other),
         }
     }

@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Buf, Bytes};
 
+use super::revision::Revision;
 use crate::wire::{DecodeError, DecodeErrorKind};
 
 /// The data of one Engine.IO message, without the type digit.
@@ -69,10 +70,25 @@ impl EnginePacket {
     ///
     /// When the text is empty or starts with anything but a known digit, or when what follows the `b` is no
     /// base64 with its padding.
-    pub fn decode(mut text: Bytes) -> Result<Self, DecodeError> {
+    pub fn decode(text: Bytes) -> Result<Self, DecodeError> {
+        Self::decode_of(text, Revision::Four)
+    }
+
+    /// [`decode`](Self::decode) for a client of this revision. In 3 there is a `4` behind the `b`.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    pub fn decode_of(mut text: Bytes, revision: Revision) -> Result<Self, DecodeError> {
         let Some(&digit) = text.first() else {
             return Err(DecodeError::new(DecodeErrorKind::Empty, 0));
         };
+        if digit == b'b' && revision.is_three() {
+            if text.get(1) != Some(&Self::MESSAGE) {
+                return Err(DecodeError::new(DecodeErrorKind::UnknownType, 1));
+            }
+            text.advance(1);
+        }
         let data = || {
             text.advance(1);
             text
@@ -91,6 +107,22 @@ impl EnginePacket {
             },
             _ => return Err(DecodeError::new(DecodeErrorKind::UnknownType, 0)),
         })
+    }
+
+    /// Reads a packet of revision 3 from bytes: the type, which has to be that of a message, then data.
+    ///
+    /// # Errors
+    ///
+    /// When there are none, or when it is another type.
+    pub fn decode_binary(mut bytes: Bytes) -> Result<Self, DecodeError> {
+        match bytes.first() {
+            Some(4) => {
+                bytes.advance(1);
+                Ok(Self::Message(Message::Binary(bytes)))
+            }
+            Some(_) => Err(DecodeError::new(DecodeErrorKind::UnknownType, 0)),
+            None => Err(DecodeError::new(DecodeErrorKind::Empty, 0)),
+        }
     }
 }
 
@@ -131,6 +163,24 @@ mod tests {
                 &[1, 2]
             ))))
         );
+    }
+
+    #[test]
+    fn base64_of_revision_3_has_the_type_of_a_message() {
+        let three = Revision::Three { base64: false };
+        let read = |text: &'static str| EnginePacket::decode_of(text.into(), three);
+        let binary = EnginePacket::Message(Message::Binary(Bytes::from_static(&[1, 2])));
+        assert_eq!(read("b4AQI="), Ok(binary.clone()));
+        let bytes = Bytes::from_static(&[4, 1, 2]);
+        assert_eq!(EnginePacket::decode_binary(bytes), Ok(binary));
+        for text in ["b", "bAQI=", "b2AQI="] {
+            let error = DecodeError::new(DecodeErrorKind::UnknownType, 1);
+            assert_eq!(read(text), Err(error), "{text}");
+        }
+        for bytes in [&[2_u8, 1][..], b"4a"] {
+            let read = EnginePacket::decode_binary(Bytes::from_static(bytes));
+            assert_eq!(read, Err(DecodeError::new(DecodeErrorKind::UnknownType, 0)));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Payloads: the body of a polling request or response, with several packets in one text.
+//! Payloads: the body of a polling request or response, with several packets in one text, or in revision 3 in bytes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,6 +8,8 @@ use memchr::memchr;
 use super::{
     frame::{Frame, Part},
     packet::EnginePacket,
+    revision::Revision,
+    revision_3::{Cut, cut_binary, cut_text},
 };
 use crate::wire::{DecodeError, DecodeErrorKind};
 
@@ -22,6 +24,41 @@ const SEPARATOR: u8 = 0x1e;
 ///
 /// When the body is not UTF-8.
 pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
+    decode_as(body, Framing::Separators)
+}
+
+/// How the packets of a body are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Revision 4: a separator between two packets.
+    Separators,
+    /// Revision 3: the length before each packet, in text.
+    Lengths,
+    /// Revision 3: the length before each packet, in bytes.
+    Bytes,
+}
+
+impl Framing {
+    /// The framing of a body that a client of this revision sends. `is_binary`: it says of its body that it is.
+    #[must_use]
+    pub fn of(revision: Revision, is_binary: bool) -> Self {
+        match (revision, is_binary) {
+            (Revision::Four, _) => Self::Separators,
+            (Revision::Three { .. }, false) => Self::Lengths,
+            (Revision::Three { .. }, true) => Self::Bytes,
+        }
+    }
+}
+
+/// [`decode`] for a body with this framing.
+///
+/// # Errors
+///
+/// When a body that has to be text is not UTF-8.
+pub fn decode_as(body: Bytes, framing: Framing) -> Result<Packets, DecodeError> {
+    if framing == Framing::Bytes {
+        return Ok(Packets::new(body, framing));
+    }
     // Most bodies are ASCII, which `is_ascii` sees without decoding.
     if !body.is_ascii()
         && let Err(error) = std::str::from_utf8(&body)
@@ -29,16 +66,18 @@ pub fn decode(body: Bytes) -> Result<Packets, DecodeError> {
         let kind = DecodeErrorKind::NotUtf8;
         return Err(DecodeError::new(kind, error.valid_up_to()));
     }
-    Ok(Packets {
-        size: body.len(),
-        unread: Some(body),
-        offset: 0,
-    })
+    Ok(Packets::new(body, framing))
 }
 
 /// The length of the longest packet of a body: as a WebSocket frame would have it, binary messages without base64.
 #[must_use]
 pub fn longest(body: &[u8]) -> usize {
+    longest_as(body, Framing::Separators)
+}
+
+/// [`longest`] for a body with this framing, as far as it can be read.
+#[must_use]
+pub fn longest_as(body: &[u8], framing: Framing) -> usize {
     let length = |packet: &[u8]| match packet {
         [b'b', base64 @ ..] => {
             let padding = base64.iter().rev().take_while(|byte| **byte == b'=');
@@ -46,10 +85,21 @@ pub fn longest(body: &[u8]) -> usize {
         }
         text => text.len(),
     };
-    body.split(|byte| *byte == SEPARATOR)
-        .map(length)
-        .max()
-        .unwrap_or(0)
+    if framing == Framing::Separators {
+        let packets = body.split(|byte| *byte == SEPARATOR);
+        return packets.map(length).max().unwrap_or(0);
+    }
+    let (mut unread, mut longest) = (body, 0);
+    while let Ok(cut) = framing.cut(unread) {
+        let packet = unread.get(cut.start..cut.end).unwrap_or_default();
+        longest = longest.max(if cut.is_binary {
+            packet.len()
+        } else {
+            length(packet)
+        });
+        unread = unread.get(cut.end..).unwrap_or_default();
+    }
+    longest
 }
 
 /// The packets of a polling body, in order. Ends after the first error.
@@ -59,12 +109,79 @@ pub struct Packets {
     size: usize,
     unread: Option<Bytes>,
     offset: usize,
+    framing: Framing,
+}
+
+impl Framing {
+    /// The first packet of a body of revision 3.
+    fn cut(self, body: &[u8]) -> Result<Cut, DecodeErrorKind> {
+        match self {
+            Self::Bytes => cut_binary(body),
+            Self::Lengths | Self::Separators => cut_text(body),
+        }
+    }
 }
 
 /// Bodies up to this length are shared by packets of any length.
 const MAX_SHARED: usize = 16 * 1024;
 
 impl Packets {
+    fn new(body: Bytes, framing: Framing) -> Self {
+        Self {
+            size: body.len(),
+            unread: Some(body),
+            offset: 0,
+            framing,
+        }
+    }
+
+    /// The next packet of a body of revision 3. Ones without any text are none: clients send `0:` when they have nothing.
+    #[cold]
+    fn next_of_three(&mut self, mut body: Bytes) -> Option<Result<EnginePacket, DecodeError>> {
+        loop {
+            let offset = self.offset;
+            let cut = match self.framing.cut(&body) {
+                Ok(cut) => cut,
+                Err(kind) => return Some(Err(DecodeError::new(kind, offset))),
+            };
+            body.advance(cut.start);
+            let packet = body.split_to(cut.end - cut.start);
+            self.offset += cut.end;
+            let is_nothing = packet.is_empty() && self.framing == Framing::Lengths;
+            if is_nothing && !body.is_empty() {
+                continue;
+            }
+            if !body.is_empty() {
+                self.unread = Some(body);
+            }
+            if is_nothing {
+                return None;
+            }
+            let read = self.read_of_three(self.detached(packet), cut.is_binary);
+            let read = read.map_err(|error| {
+                let offset = offset + cut.start + error.offset();
+                DecodeError::new(error.kind(), offset)
+            });
+            if read.is_err() {
+                self.unread = None;
+            }
+            return Some(read);
+        }
+    }
+
+    fn read_of_three(&self, packet: Bytes, is_binary: bool) -> Result<EnginePacket, DecodeError> {
+        if is_binary {
+            return EnginePacket::decode_binary(packet);
+        }
+        if self.framing == Framing::Bytes
+            && let Err(error) = std::str::from_utf8(&packet)
+        {
+            let kind = DecodeErrorKind::NotUtf8;
+            return Err(DecodeError::new(kind, error.valid_up_to()));
+        }
+        EnginePacket::decode_of(packet, Revision::Three { base64: false })
+    }
+
     /// Whether all of them have been taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -86,6 +203,9 @@ impl Iterator for Packets {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut body = self.unread.take()?;
+        if self.framing != Framing::Separators {
+            return self.next_of_three(body);
+        }
         let offset = self.offset;
         let text = match memchr(SEPARATOR, &body) {
             Some(end) => {

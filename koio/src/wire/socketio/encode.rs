@@ -89,6 +89,11 @@ pub(crate) fn connect_with(namespace: &str, sid: &str, pid: Option<&str>) -> Fra
     buffer.seal_text().into_frame()
 }
 
+/// [`connect`] for a client of Socket.IO 2, which knows the id of its socket.
+pub(crate) fn connect_of_2(namespace: &str) -> Frame {
+    begin(b'0', namespace, None).seal_text().into_frame()
+}
+
 /// Encodes a CONNECT_ERROR: refuses a namespace. `data` is JSON.
 #[must_use]
 pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
@@ -101,6 +106,17 @@ pub fn connect_error(namespace: &str, message: &str, data: Option<&[u8]>) -> Fra
         text.extend_from_slice(data);
     }
     text.push(b'}');
+    buffer.seal_text().into_frame()
+}
+
+/// [`connect_error`] for a client of Socket.IO 2, where the packet is named ERROR and says one thing: `data`, or else the
+/// message.
+pub(crate) fn connect_error_of_2(namespace: &str, message: &str, data: Option<&[u8]>) -> Frame {
+    let mut buffer = begin(b'4', namespace, None);
+    match data {
+        Some(data) => buffer.text.extend_from_slice(data),
+        None => push_string(&mut buffer.text, message),
+    }
     buffer.seal_text().into_frame()
 }
 

@@ -1,6 +1,7 @@
 //! Socket.IO packets: their header, the names of events, their attachments, the codec of their arguments, and their other
 //! form, msgpack.
 
+mod ack_args;
 mod args;
 mod assembler;
 mod encode;
@@ -15,10 +16,11 @@ mod packed;
 mod packet;
 mod parser;
 
+pub(crate) use ack_args::ack_args;
 pub use args::{ArgError, ArgList, ArgsReader, RawArgs};
 pub use assembler::{Assembler, Incoming};
 pub use encode::{ack, connect, connect_error, disconnect, event};
-pub(crate) use encode::{ack_draft, connect_with, event_draft};
+pub(crate) use encode::{ack_draft, connect_error_of_2, connect_of_2, connect_with, event_draft};
 pub use event::Event;
 pub use event_name::{RESERVED_EVENTS, is_reserved};
 pub(crate) use header::namespace_str;

@@ -4,6 +4,7 @@ mod arguments;
 mod attachments;
 mod codec;
 mod encoding;
+mod engineio_3;
 mod integers;
 mod limits;
 mod msgpack;

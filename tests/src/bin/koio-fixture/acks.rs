@@ -15,7 +15,10 @@ pub(crate) fn all() -> Handlers {
         ask_and_report,
         drop_ack,
         late_ack,
+        ask_for_values,
+        ask_as_they_come,
         eleven,
+        eleven_anywhere,
         relay_with_bytes,
     ]
 }
@@ -24,6 +27,25 @@ pub(crate) fn all() -> Handlers {
 #[on("ask")]
 async fn ask(ctx: Context, kind: String) -> Result<[Value; 1]> {
     Ok([ctx.socket().emit_with_ack("question", kind).await?])
+}
+
+/// Answers with all values of the answer.
+#[on("ask-for-values")]
+async fn ask_for_values(ctx: Context) -> Result<Vec<Value>> {
+    let answer = ctx.socket().emit_with_ack("question", "several");
+    answer.all_values().await
+}
+
+/// Tells each answer of a room as it comes.
+#[on("ask-as-they-come", concurrency = 8)]
+async fn ask_as_they_come(ctx: Context, room: String) -> Result<usize> {
+    let mut answers = ctx.io().to(room).emit_with_acks::<Value>("question", "all");
+    let mut count = 0;
+    while let Some((_, answer)) = answers.next().await? {
+        ctx.emit("answered", answer?)?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 #[derive(Deserialize, Serialize)]
@@ -100,6 +122,33 @@ async fn late_ack(ack: Ack) {
 #[on("eleven")]
 async fn eleven(ctx: Context) -> Result<()> {
     ctx.emit("eleven", vec![Bytes::from(vec![1]); 11])
+}
+
+/// Tries it by each call that sends, and answers with the codes of their errors.
+#[on("eleven-anywhere")]
+async fn eleven_anywhere(ctx: Context) -> Vec<String> {
+    let eleven = || vec![Bytes::from(vec![1]); 11];
+    let (socket, io) = (ctx.socket(), ctx.io());
+    let asked = socket.emit_with_ack::<Value>("eleven", eleven()).await;
+    let asked_all = io
+        .to(socket.id())
+        .emit_with_acks::<Value>("eleven", eleven())
+        .await;
+    let results = [
+        socket.emit("eleven", eleven()),
+        socket.volatile().emit("eleven", eleven()),
+        socket.broadcast("eleven", eleven()),
+        ctx.to("room").emit("eleven", eleven()),
+        io.broadcast("eleven", eleven()),
+        io.to(socket.id()).emit("eleven", eleven()),
+        asked.map(drop),
+        asked_all.map(drop),
+    ];
+    let code = |result: Result<()>| match result {
+        Ok(()) => "sent".to_owned(),
+        Err(error) => error.code().to_owned(),
+    };
+    results.into_iter().map(code).collect()
 }
 
 /// Sends what a client has sent to everybody, with real bytes beside it.

@@ -44,7 +44,7 @@ pub(crate) async fn renaming(ctx: Context, next: Next) -> Result<Reply> {
 }
 
 pub(crate) fn all_rooms() -> Handlers {
-    handlers![enter_room, say_in_room]
+    handlers![enter_room, say_in_room, say_in_all]
 }
 
 #[on("connection", ns = "/room/{number}")]
@@ -54,6 +54,12 @@ async fn enter_room(_: Params<u32>) {}
 async fn say_in_room(ctx: Context, text: String, number: Params<u32>) -> Result<u32> {
     ctx.broadcast("said", text)?;
     Ok(number.0)
+}
+
+/// Tells every room, whatever its number.
+#[on("say in all")]
+async fn say_in_all(ctx: Context, text: String) -> Result<()> {
+    ctx.io().of("/room/{number}").emit("said", text)
 }
 
 pub(crate) fn all_slow() -> Handlers {

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use koio::observe::{Observation, Observer};
 use koio::{
-    CloseReason, Context, Handlers, Next, Reply, Result, SocketId, State, args, handlers, on,
+    CloseReason, Context, Handlers, Next, Reply, Result, Room, SocketId, State, args, handlers, on,
 };
 
 /// How many sockets are in each namespace.
@@ -15,6 +16,19 @@ pub(crate) struct Online(Mutex<HashMap<String, i64>>);
 /// The sockets whose connection handler has finished.
 #[derive(Default)]
 pub(crate) struct Ready(pub(crate) Mutex<HashSet<SocketId>>);
+
+/// Writes a line for each namespace that comes and goes.
+pub(crate) struct Created;
+
+impl Observer for Created {
+    fn observe(&self, observation: &Observation<'_>) {
+        match observation {
+            Observation::NamespaceCreated { namespace, .. } => println!("created {namespace}"),
+            Observation::NamespaceRemoved { namespace, .. } => println!("removed {namespace}"),
+            _ => {}
+        }
+    }
+}
 
 pub(crate) fn all() -> Handlers {
     handlers![left, kick_me, count_and_kick, close_room, work, connections]
@@ -64,8 +78,10 @@ async fn connections(ctx: Context, online: State<Online>) -> i64 {
 /// Tells the watchers who left and why.
 #[on("disconnect")]
 pub(crate) async fn left(ctx: Context, reason: CloseReason) -> Result<()> {
-    let report = args![ctx.socket().id(), ctx.namespace(), reason.as_str()];
-    ctx.io().of("/watch").emit("disconnected", report)
+    let (id, watchers) = (ctx.socket().id(), ctx.io().of("/watch"));
+    let rooms: Vec<_> = ctx.socket().rooms().iter().map(Room::to_string).collect();
+    watchers.emit("left rooms", args![id, rooms])?;
+    watchers.emit("disconnected", args![id, ctx.namespace(), reason.as_str()])
 }
 
 #[on("kick-me")]

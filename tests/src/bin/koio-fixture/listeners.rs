@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use koio::{Args, Context, Handlers, Result, handlers, on};
+use koio::{Args, Context, Handlers, Next, Result, ensure, handlers, on};
 
 /// What the observers of a socket have seen.
 #[derive(Clone, Default)]
@@ -15,7 +15,7 @@ impl Observed {
 }
 
 pub(crate) fn all() -> Handlers {
-    handlers![listen, deaf, listen_all, deaf_all, observe, observed]
+    handlers![listen, deaf, mute, listen_all, deaf_all, observe, observed]
 }
 
 /// Answers the events of this name with their arguments, or the next one of them.
@@ -33,6 +33,19 @@ async fn listen(ctx: Context, event: String, once: bool) -> Result<usize> {
 #[on("deaf")]
 async fn deaf(ctx: Context, event: String) -> usize {
     ctx.socket().off_all(&event)
+}
+
+/// Refuses the events of this name from here on.
+#[on("mute")]
+async fn mute(ctx: Context, event: String) -> Result<()> {
+    ctx.socket().wrap(move |ctx: Context, next: Next| {
+        let is_muted = ctx.event() == event;
+        async move {
+            ensure!(!is_muted, "muted", "you may listen");
+            next.run().await
+        }
+    })?;
+    Ok(())
 }
 
 /// Answers the events of this name of every client with their arguments.

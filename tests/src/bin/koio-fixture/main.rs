@@ -1,16 +1,19 @@
 //! The server that the tests with the official client talk to. koio says where it listens.
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
-//! `--recovery` (milliseconds), `--max-payload`, `--max-queue` (bytes), `--allow-request` (1: refuses who asks for it),
-//! `--msgpack` (1: that is the parser). With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of the browser client, it serves
-//! that and pages with it. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it
-//! writes to that folder as `cert.pem`.
+//! `--recovery` and `--recovery-without-middleware` (milliseconds), `--max-payload`, `--max-queue`, `--http-compression` (bytes), `--allow-request` (1:
+//! refuses who asks for it), `--msgpack` (1: that is the parser), `--eio3` (1: clients of
+//! Socket.IO 2 are let in); and, with any number, `--elsewhere` (another path),
+//! `--only-websocket`, `--only-polling`, `--cookie`, `--initial-headers`. With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of
+//! the browser client, it serves that and pages with it. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it writes
+//! to that folder as `cert.pem`.
 
 mod acks;
 mod events;
 mod gates;
 mod life;
 mod listeners;
+mod orders;
 mod recovery;
 mod requests;
 mod rooms;
@@ -20,20 +23,24 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response};
-use koio::config::Parser;
+use koio::config::{HttpCompression, Parser};
 use koio::recovery::Recovery;
 use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
 
 #[tokio::main]
 async fn main() -> koio::Result<()> {
-    let (io, port) = with_flags(Io::new(), std::env::args().skip(1));
+    let io = Io::new().config(|config| config.engine.event_source = true);
+    let (io, port) = with_flags(io, std::env::args().skip(1));
     let io = io
         .state(events::Typed::default())
         .state(life::Online::default())
         .state(life::Ready::default())
+        .state(orders::Handled::default())
         .state(sequences::Seen::default())
+        .observe(life::Created)
         .wrap(life::watched)
         .handlers(handlers![
             everywhere(),
@@ -114,6 +121,7 @@ fn everywhere() -> koio::Handlers {
         rooms::all(),
         life::all(),
         listeners::all(),
+        orders::all(),
     ]
 }
 
@@ -136,10 +144,20 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
             "--ping-interval" => io.ping_interval(time),
             "--ping-timeout" => io.ping_timeout(time),
             "--connect-timeout" => io.connect_timeout(time),
+            "--recovery-without-middleware" => io.recovery(Recovery::new(time).skip_middleware()),
+            "--elsewhere" => io.path("/elsewhere/live"),
+            "--only-websocket" => io.config(|config| config.engine.polling = false),
+            "--only-polling" => io.config(|config| config.engine.websocket = false),
+            "--cookie" => io.cookie("koio-node"),
+            "--initial-headers" => io.initial_headers(|_, headers| {
+                headers.insert("x-served-by", HeaderValue::from_static("the fixture"));
+            }),
+            "--http-compression" => io.http_compression(HttpCompression::new().threshold(bytes)),
             "--recovery" => io.recovery(Recovery::new(time)),
             "--max-payload" => io.max_payload(bytes),
             "--msgpack" if value == 1 => io.parser(Parser::Msgpack),
             "--msgpack" => io,
+            "--eio3" => io.allow_eio3(value == 1),
             "--max-queue" => io.config(|config| config.engine.send_queue_bytes = bytes),
             other => panic!("unknown flag {other}"),
         };

@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
+use koio::cluster::RemoteSocket;
 use koio::{Bytes, Context, Handlers, Result, handlers, on};
 use serde_json::{Value, json};
 
 pub(crate) fn all() -> Handlers {
-    handlers![whether, remember, remembered, stream, attached, recoveries]
+    handlers![
+        whether,
+        remember,
+        remembered,
+        all_remember,
+        stream,
+        attached,
+        recoveries
+    ]
 }
 
 #[on("recovered")]
@@ -22,6 +31,14 @@ async fn remember(ctx: Context, value: Value) -> Result<()> {
 #[on("remembered")]
 async fn remembered(ctx: Context) -> Result<Value> {
     Ok(ctx.socket().data()?.unwrap_or_default())
+}
+
+/// What is remembered of each socket of the namespace.
+#[on("all remember")]
+async fn all_remember(ctx: Context) -> Result<Vec<Value>> {
+    let sockets = ctx.here().fetch_sockets().await?;
+    let data = |socket: &RemoteSocket| Ok(socket.data()?.unwrap_or_default());
+    sockets.iter().map(data).collect()
 }
 
 /// Numbers for everybody in the namespace, from 0 on, one every so many milliseconds. Answered when all are sent.

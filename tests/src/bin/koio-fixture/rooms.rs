@@ -1,6 +1,6 @@
 //! Rooms and broadcasts.
 
-use koio::{Context, Handlers, Result, handlers, on};
+use koio::{Context, Handlers, Result, args, handlers, on};
 use serde::Deserialize;
 
 pub(crate) fn all() -> Handlers {
@@ -19,6 +19,7 @@ pub(crate) fn all() -> Handlers {
         tell_room_mates,
         tell_namespace,
         tell_a_then_b,
+        flood,
     ]
 }
 
@@ -126,4 +127,18 @@ async fn tell_a_then_b(ctx: Context, text: String) -> Result<()> {
     let (a, b) = (everybody.clone().to("a"), everybody.to("b"));
     a.emit("message", format!("{text} to a"))?;
     b.emit("message", format!("{text} to b"))
+}
+
+/// Sends volatile events of 16 KiB to a room, and answers how many were dropped.
+#[on("flood", concurrency = 2)]
+async fn flood(ctx: Context, room: String, count: u64) -> Result<u64> {
+    let before = ctx.io().counts().volatile_dropped;
+    let text = "x".repeat(16 * 1024);
+    for number in 0..count {
+        ctx.to(room.clone())
+            .volatile()
+            .emit("flood", args![number, &text])?;
+        tokio::task::yield_now().await;
+    }
+    Ok(ctx.io().counts().volatile_dropped - before)
 }

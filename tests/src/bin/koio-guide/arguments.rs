@@ -42,6 +42,17 @@ async fn report(month: u32) -> String {
     format!("the report of month {month}")
 }
 
+#[derive(Deserialize)]
+struct Payment {
+    cents: u32,
+}
+
+#[on("pay", once_by = "/0/id")]
+async fn pay(payment: Payment) -> String {
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await; // the bank
+    format!("paid {} cents", payment.cents)
+}
+
 pub(crate) fn all() -> koio::Handlers {
-    koio::handlers![order, range, later, report]
+    koio::handlers![order, range, later, report, pay]
 }

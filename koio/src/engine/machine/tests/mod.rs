@@ -1,5 +1,6 @@
 //! Sessions that are played in time that the test decides.
 
+mod client_pings;
 mod closing;
 mod judge;
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use super::{rare::RareState, *};
 use crate::{
     engine::{CloseReason, EngineConfig, ending::Ending, transport_kind::TransportKind},
-    wire::EnginePacket,
+    wire::{EnginePacket, Revision},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -47,7 +48,7 @@ impl Played {
     fn of(config: EngineConfig, transport: TransportKind) -> Self {
         let now = Instant::now();
         Self {
-            machine: Machine::new(config.into(), transport, now),
+            machine: Machine::new(config.into(), transport, Revision::Four, now),
             now,
         }
     }

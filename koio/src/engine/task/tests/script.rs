@@ -99,11 +99,11 @@ impl Transport for Wire {
                 std::task::ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
             }
             *message = Message::Text(Bytes::from_static(b"4flood"));
-            return Poll::Ready(Received::decode(message));
+            return Poll::Ready(Received::decode(message, crate::wire::Revision::Four));
         }
         if let Some(next) = script.incoming.pop_front() {
             *message = next;
-            return Poll::Ready(Received::decode(message));
+            return Poll::Ready(Received::decode(message, crate::wire::Revision::Four));
         }
         if script.gone {
             return Poll::Ready(Err(TransportLost::gone(CloseReason::TransportClose)));
@@ -301,7 +301,7 @@ pub(super) trait PollingRequests {
 impl PollingRequests for Session {
     fn poll(&self) -> Result<oneshot::Receiver<PollResponse>, NotTaken> {
         let (request, response) = PendingRequest::with_task();
-        polling::poll(self, &Observers::default(), false, || request)?;
+        polling::poll(self, &Observers::default(), false, true, || request)?;
         Ok(response)
     }
 

@@ -136,7 +136,7 @@ impl RawArgs {
     }
 
     /// These arguments, known to be valid JSON.
-    pub(super) fn into_validated(mut self, compact: bool) -> Self {
+    pub(in crate::wire::socketio) fn into_validated(mut self, compact: bool) -> Self {
         self.validated = true;
         self.compact = compact;
         self

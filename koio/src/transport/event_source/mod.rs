@@ -1,0 +1,16 @@
+//! EventSource as a transport (`transport=eventsource`): packets leave as server-sent events on the answer to a GET, and
+//! arrive with POSTs, as over polling.
+//!
+//! `koio/js/transports.mjs` is the other end.
+
+mod lines;
+mod pipe;
+mod stream;
+mod transport;
+mod window;
+
+pub(crate) use self::{
+    pipe::StreamPipe,
+    stream::{EventStream, StreamConnection},
+    transport::EventSourceTransport,
+};
