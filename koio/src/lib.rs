@@ -208,7 +208,7 @@ pub mod config {
     pub use crate::socket::SocketConfig;
     #[cfg(feature = "compression")]
     pub use crate::transport::HttpCompression;
-    pub use crate::transport::{ClientFiles, SessionCookie};
+    pub use crate::transport::{ClientFiles, Cors, SessionCookie};
     pub use crate::wire::{PacketLimits, Parser};
 }
 

@@ -4,6 +4,7 @@
 mod acks;
 mod added;
 mod arguments;
+mod bad_input;
 mod behind_nginx;
 mod binary;
 mod client_files;

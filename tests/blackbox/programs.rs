@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use koio_tests::until_async;
 use tokio::net::TcpStream;
 
-/// A program that says its version with `-v`.
+/// A program that says its version with `-v`, or with `--version`.
 pub(crate) struct Program(pub(crate) &'static str);
 
 impl Program {
@@ -37,14 +37,17 @@ impl Program {
     /// In the path, or where Debian puts it: not every user has that in the path.
     fn path(&self) -> Option<String> {
         let paths = [self.0.to_owned(), format!("/usr/sbin/{}", self.0)];
-        paths.into_iter().find(|path| {
+        let says = |path: &str, flag| {
             let version = Command::new(path)
-                .arg("-v")
+                .arg(flag)
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status();
             version.is_ok_and(|status| status.success())
-        })
+        };
+        paths
+            .into_iter()
+            .find(|path| says(path, "-v") || says(path, "--version"))
     }
 }
 

@@ -35,6 +35,12 @@ async function attempt([url, options]) {
   return `${word} ${new Uint8Array(bytes)} over ${over}`;
 }
 
+/** In the page: asks for a session with a header of its own, and reads one of the answer. */
+async function handshakeWith([url, headers]) {
+  const answer = await fetch(`${url}/socket.io/?EIO=4&transport=polling`, { headers, credentials: "include" }).catch(() => null);
+  return answer && [answer.status, answer.headers.get("x-served-by")];
+}
+
 /** `open` answers a page: `goto(url)` and `evaluate(function, argument)`; and what closes it. */
 export function keepsOrigins(open) {
   let page, close, server, allowed, other;
@@ -58,6 +64,25 @@ export function keepsOrigins(open) {
         const told = await page.evaluate(attempt, [server.url, { ...way, withCredentials }]);
         assert.equal(told, `hello 1,2,3 over ${way.transports ?? "websocket"}`);
       }
+    }
+  });
+
+  test("a page sends headers of its own if they are allowed, and reads those that are exposed", async () => {
+    const flags = ["--allow-port", String(allowed.port), "--cors", "1"];
+    const strict = await startServer(join(binaries, "koio-fixture"), {}, [], flags);
+    try {
+      await page.goto(allowed.url);
+      for (const withCredentials of [false, true]) {
+        const options = { transports: ["polling"], withCredentials };
+        const told = (name) => page.evaluate(attempt, [strict.url, { ...options, extraHeaders: { [name]: "1" } }]);
+        assert.equal(await told("x-api-key"), "hello 1,2,3 over polling");
+        assert.equal(await told("x-other"), "xhr poll error");
+      }
+      assert.deepEqual(await page.evaluate(handshakeWith, [strict.url, { "x-api-key": "1" }]), [200, "the fixture"]);
+      // Without a list each header is allowed, and none is exposed.
+      assert.deepEqual(await page.evaluate(handshakeWith, [server.url, { "x-other": "1" }]), [200, null]);
+    } finally {
+      await strict.stop();
     }
   });
 

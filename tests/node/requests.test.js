@@ -29,4 +29,28 @@ overEachWay("a server that decides who may connect", ({ connect, url, way }) => 
     const client = await connect();
     assert.deepEqual(await ask(client, "echo", "hi"), ["hi"]);
   });
-}, { "allow-request": 1 });
+}, { "allow-request": 1 }, ["polling", "websocket", "upgrade"]);
+
+overEachWay("a server that makes the ids of sessions", ({ connect, way }) => {
+  it("is what the program has made", async () => {
+    const [one, other] = [await connect(), await connect()];
+    for (const client of [one, other]) {
+      assert.match(client.io.engine.id, /^fixture-[\w-]{24}$/);
+      assert.notEqual(client.id, client.io.engine.id);
+      assert.deepEqual(await ask(client, "echo", way), [way]);
+    }
+    assert.notEqual(one.io.engine.id, other.io.engine.id);
+  });
+}, { "generate-id": 1 });
+
+overEachWay("a server without upgrades", ({ url }) => {
+  it("stays on polling", async () => {
+    const client = socket(url(), "upgrade");
+    const moved = [];
+    client.io.on("open", () => client.io.engine.on("upgrade", () => moved.push("upgrade")));
+    await once(client, "connect");
+    for (let n = 0; n < 20; n++) assert.deepEqual(await ask(client, "echo", n), [n]);
+    assert.equal(client.io.engine.transport.name, "polling");
+    assert.deepEqual(moved, []);
+  });
+}, { "allow-upgrades": 0 }, ["polling"]);

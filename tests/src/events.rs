@@ -19,6 +19,8 @@ pub struct Events {
     pub comments: Vec<String>,
     /// The last `retry:`.
     pub retry: Option<u64>,
+    /// The last `id:`, which may stand by itself.
+    pub last_id: Option<String>,
 }
 
 /// One event.
@@ -61,6 +63,7 @@ impl Events {
             text: String::new(),
             comments: Vec::new(),
             retry: None,
+            last_id: None,
         }
     }
 
@@ -79,6 +82,16 @@ impl Events {
         self.next().await.expect("an event").data
     }
 
+    /// Reads the next lines up to an empty one, which need be no event.
+    pub async fn block(&mut self) {
+        let read = async {
+            while let Some(line) = self.line().await.filter(|line| !line.is_empty()) {
+                self.note(&line);
+            }
+        };
+        within("a line of a stream", read).await;
+    }
+
     /// Waits for the end of the stream.
     pub async fn ended(&mut self) {
         while self.next().await.is_some() {}
@@ -89,9 +102,8 @@ impl Events {
         let mut data: Option<String> = None;
         loop {
             let line = self.line().await?;
-            let (field, value) = line.split_once(':').unwrap_or((&line, ""));
-            let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
-            match field {
+            let (field, value) = self.note(&line);
+            match field.as_str() {
                 "" if line.is_empty() => {
                     if let Some(data) = data.take() {
                         event.data = data;
@@ -99,10 +111,9 @@ impl Events {
                     }
                     event = Event::default();
                 }
-                "" => self.comments.push(value),
+                "" | "retry" => {}
                 "event" => event.name = Some(value),
                 "id" => event.id = Some(value),
-                "retry" => self.retry = value.parse().ok(),
                 "data" => {
                     data = Some(match data {
                         Some(before) => format!("{before}\n{value}"),
@@ -112,6 +123,19 @@ impl Events {
                 other => panic!("a field {other}"),
             }
         }
+    }
+
+    /// Splits a line, and keeps what is no part of an event.
+    fn note(&mut self, line: &str) -> (String, String) {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
+        match field {
+            "" if !line.is_empty() => self.comments.push(value.clone()),
+            "retry" => self.retry = value.parse().ok(),
+            "id" => self.last_id = Some(value.clone()),
+            _ => {}
+        }
+        (field.to_owned(), value)
     }
 
     async fn line(&mut self) -> Option<String> {

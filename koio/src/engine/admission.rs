@@ -113,6 +113,11 @@ impl Admissions {
         Ok(admission)
     }
 
+    /// Whether a session without a connected socket has this id.
+    pub(super) fn has(&self, sid: &Sid) -> bool {
+        self.unconnected.lock().sessions.contains_key(sid)
+    }
+
     /// The session got its first connected socket, or lost its last.
     ///
     /// One that is unconnected again is counted even above the limit, which then refuses others. Its head and its address

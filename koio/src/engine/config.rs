@@ -104,6 +104,9 @@ pub struct EngineConfig {
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
     pub websocket: bool,
+    /// Whether a session over polling may move to WebSocket. Default yes. Otherwise the handshake offers no upgrade, and one that is
+    /// asked for all the same is answered 400. A WebSocket may still open a session, if [`websocket`](Self::websocket) is on.
+    pub allow_upgrades: bool,
     /// Whether clients of revision 3 of the protocol (`EIO=3`: Socket.IO 1 and 2) are let in. Default no. See
     /// [`Io::allow_eio3`](crate::Io::allow_eio3).
     pub allow_eio3: bool,
@@ -141,6 +144,7 @@ impl Default for EngineConfig {
             poll_again_timeout: Duration::from_secs(5),
             polling: true,
             websocket: true,
+            allow_upgrades: true,
             allow_eio3: false,
             event_source: false,
             event_source_window: 64 * 1024,

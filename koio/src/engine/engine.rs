@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Acceptor, Admission, EngineConfig, LimitReached, Opening, Session, TransportKind,
+    Acceptor, Admission, EngineConfig, LimitReached, Opening, Session, TransportKind, Upstream,
     config::BadConfig,
     machine::Machine,
     sessions::{Registration, Sessions},
@@ -41,6 +41,8 @@ pub(crate) enum NotOpened {
     Refusing,
     /// The operating system gave no randomness for an id.
     NoId,
+    /// The id that the program has made is another session's.
+    DuplicateId(Sid),
     /// There are too many sessions.
     Limit(LimitReached),
 }
@@ -105,15 +107,30 @@ impl Engine {
 
     /// Admits a session that has not been opened, so that its handshake can be refused in words.
     pub(crate) fn admit(&self, opening: &Opening) -> Result<Admission, NotOpened> {
+        self.admit_as(opening, None)
+    }
+
+    /// As [`admit`](Self::admit), with an id that the program has made, if it has.
+    pub(crate) fn admit_as(
+        &self,
+        opening: &Opening,
+        own: Option<Sid>,
+    ) -> Result<Admission, NotOpened> {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
-        let sid = match opening.revision {
+        if let Some(sid) = own.filter(|sid| self.0.sessions.is_known(sid)) {
+            return Err(NotOpened::DuplicateId(sid));
+        }
+        let random = || match opening.revision {
             Revision::Four => Sid::random(),
             // The client takes it for the id of its socket.
             Revision::Three { .. } => SocketId::random().map(Sid::from),
         };
-        let sid = sid.map_err(|_| NotOpened::NoId)?;
+        let sid = match own {
+            Some(sid) => sid,
+            None => random().map_err(|_| NotOpened::NoId)?,
+        };
         let connects = self.0.acceptor.reports_connected();
         let (config, bytes) = (&self.0.config, opening.head_bytes());
         let admissions = self.0.sessions.admissions();
@@ -142,20 +159,51 @@ impl Engine {
         opening: Opening,
         transport: Box<dyn Transport>,
     ) -> Result<Frame, NotOpened> {
+        let kind = transport.kind();
+        let handshake = self.handshake(&admission.sid(), kind);
+        let first = (!kind.capabilities().waits_for_requests).then(|| handshake.clone());
+        let revision = opening.revision;
+        self.spawn(admission, transport, revision, first, |session| {
+            self.0.acceptor.accept(session.clone(), opening)
+        })?;
+        Ok(handshake)
+    }
+
+    /// Opens a session for a client that speaks no Engine.IO, and gets no handshake. `accept` gives the layer above it, in place of
+    /// the acceptor.
+    pub(crate) fn open_bare(
+        &self,
+        admission: Admission,
+        transport: Box<dyn Transport>,
+        accept: impl FnOnce(&Session) -> Box<dyn Upstream>,
+    ) -> Result<Session, NotOpened> {
+        self.spawn(admission, transport, Revision::Four, None, accept)
+    }
+
+    /// Opens a session, which sends `first` ahead of everything, and spawns its task.
+    fn spawn(
+        &self,
+        admission: Admission,
+        transport: Box<dyn Transport>,
+        revision: Revision,
+        first: Option<Frame>,
+        accept: impl FnOnce(&Session) -> Box<dyn Upstream>,
+    ) -> Result<Session, NotOpened> {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
         let (sid, is_connected) = (admission.sid(), admission.is_connected);
         let kind = transport.kind();
         let config = &self.0.config;
-        let revision = opening.revision;
         let session = Session::new(sid, config, kind, revision, transport.mailbox());
         session.begin_connected(is_connected);
-        let handshake = self.handshake(&sid, kind);
-        if !kind.capabilities().waits_for_requests {
-            send_handshake(&session, handshake.clone());
+        if let Some(first) = first {
+            send_handshake(&session, first);
         }
-        let registration = Registration::new(Arc::clone(&self.0.sessions), &session, admission);
+        let sessions = Arc::clone(&self.0.sessions);
+        let Some(registration) = Registration::new(sessions, &session, admission) else {
+            return Err(NotOpened::DuplicateId(sid));
+        };
         // Again, now that the session is in the table: a shutdown that began meanwhile either closes it or is seen here.
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
@@ -167,10 +215,10 @@ impl Engine {
         };
         self.observers().notify(&opened);
         let machine = Machine::new(Arc::clone(config), kind, revision, now());
-        let upstream = self.0.acceptor.accept(session.clone(), opening);
-        let task = SessionTask::new(session, machine, upstream, transport, registration);
+        let upstream = accept(&session);
+        let task = SessionTask::new(session.clone(), machine, upstream, transport, registration);
         tokio::spawn(task);
-        Ok(handshake)
+        Ok(session)
     }
 
     fn handshake(&self, sid: &Sid, kind: TransportKind) -> Frame {

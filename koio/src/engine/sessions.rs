@@ -122,6 +122,11 @@ impl Sessions {
         self.shard(sid).get(sid).map(|listed| listed.0.clone())
     }
 
+    /// Whether a session has this id, or a handshake that is about to open one.
+    pub(super) fn is_known(&self, sid: &Sid) -> bool {
+        self.shard(sid).contains(sid) || self.admissions.has(sid)
+    }
+
     /// Sessions that are open or still closing.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
@@ -227,15 +232,22 @@ impl Registration {
         }
     }
 
-    pub(crate) fn new(sessions: Arc<Sessions>, session: &Session, admission: Admission) -> Self {
+    /// `None` if another session has the id: two handshakes with one id of the program's have overlapped.
+    pub(crate) fn new(
+        sessions: Arc<Sessions>,
+        session: &Session,
+        admission: Admission,
+    ) -> Option<Self> {
         sessions.tasks.fetch_add(1, Ordering::SeqCst);
         let listed = ListedSession(session.clone());
-        sessions.shard(session.sid_ref()).insert(listed);
+        let is_new = sessions.shard(session.sid_ref()).insert(listed);
+        // From here on the drop of the registration gives the place back.
         admission.opened();
-        Self {
+        let registration = Self {
             sessions,
-            listed: Some(session.clone()),
-        }
+            listed: is_new.then(|| session.clone()),
+        };
+        is_new.then_some(registration)
     }
 
     /// Whether the server shuts down, and cuts its sessions now.

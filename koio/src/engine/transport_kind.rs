@@ -95,7 +95,7 @@ impl TransportKind {
     /// The transports that the handshake offers for an upgrade.
     pub(crate) fn upgrades(self, config: &EngineConfig) -> impl Iterator<Item = Self> {
         let upgrades = self.capabilities().upgrades.iter().copied();
-        upgrades.filter(|kind| kind.is_enabled(config))
+        upgrades.filter(|kind| config.allow_upgrades && kind.is_enabled(config))
     }
 
     /// Whether the server accepts it.

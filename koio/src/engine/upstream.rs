@@ -26,6 +26,8 @@ pub struct Opening {
     pub remote: Option<SocketAddr>,
     /// The transport that the session starts with.
     pub transport: TransportKind,
+    /// Whether the client asked over TLS, as far as it is known.
+    pub secure: bool,
     /// The revision of Engine.IO that the client speaks.
     pub revision: Revision,
 }
@@ -41,6 +43,7 @@ impl Opening {
             head: RequestHead::new(uri, headers),
             remote: remote.map(canonical),
             transport,
+            secure: false,
             revision: Revision::Four,
         }
     }
@@ -56,8 +59,14 @@ impl Opening {
             head: RequestHead::of_text(target, headers),
             remote: remote.map(canonical),
             transport,
+            secure: false,
             revision: Revision::Four,
         }
+    }
+
+    /// Says whether the client asked over TLS.
+    pub(crate) fn over_tls(self, secure: bool) -> Self {
+        Self { secure, ..self }
     }
 
     /// By a client of this revision.

@@ -12,6 +12,9 @@ const SID_RANDOM: usize = 24;
 /// Characters of a [`Sid`]: base64url of [`SID_RANDOM`] bytes, which needs no padding.
 const SID_CHARS: usize = 32;
 
+/// The character that sessions are spread by in their table.
+const SPREAD_BY: usize = 19;
+
 /// The id of an Engine.IO session (protocol section "Handshake").
 ///
 /// It is a bearer secret of 192 random bits: [`Debug`](fmt::Debug) shows its first four characters only, and
@@ -51,10 +54,10 @@ impl Sid {
         is_valid.then_some(Self(chars))
     }
 
-    /// Which of `parts` shards it belongs to. Ids are spread evenly, since the second character is random. The first of a
-    /// socket's id is not.
+    /// Which of `parts` shards it belongs to. Ids are spread evenly, since the last character that a socket's id has is random; the
+    /// first ones may be the program's ([`Io::generate_id`](crate::Io::generate_id)).
     pub(crate) fn part(&self, parts: usize) -> usize {
-        usize::from(self.0[1]) % parts
+        usize::from(self.0[SPREAD_BY]) % parts
     }
 
     /// The id of the socket in `/`, if the session has the same.

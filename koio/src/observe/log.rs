@@ -14,7 +14,7 @@ use crate::{ids::SocketId, time};
 #[derive(Debug, Default)]
 pub(super) struct Log {
     origins: RareWarnings,
-    failed_verdicts: RareWarnings,
+    failed_functions: RareWarnings,
 }
 
 /// Limits warnings that any page or client on the web can cause, as those about refused origins: the first, then one in a minute.
@@ -89,9 +89,8 @@ impl Observer for Log {
                         status, method, path, origin, host, peer, upgrade, left_out,
                         "a page was refused for its origin: {hint}"
                     );
-                } else if cause == "allow_request"
-                    && status >= 500
-                    && let Some(left_out) = self.failed_verdicts.take(time::second())
+                } else if (cause == "allow_request" && status >= 500 || cause == "generate_id")
+                    && let Some(left_out) = self.failed_functions.take(time::second())
                 {
                     warn!(
                         target: "koio::transport",

@@ -95,7 +95,7 @@ pub enum Observation<'a> {
     #[non_exhaustive]
     RequestRefused {
         /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `head`,
-        /// `limit`, `shutdown`, `allow_request`, or the name of a header or of a parameter.
+        /// `limit`, `shutdown`, `allow_request`, `generate_id`, or the name of a header or of a parameter.
         cause: &'a str,
         /// The status of the answer; over WebSocket it is 400 unless it is 405, 503, or that of
         /// [`allow_request`](crate::Io::allow_request).

@@ -95,6 +95,7 @@ async fn accept_from(
                 tokio::spawn(serve_stream(
                     stream,
                     None,
+                    false,
                     Arc::clone(&services),
                     stopped.clone(),
                 ));
@@ -152,9 +153,9 @@ fn serve_tcp(
 ) {
     let services = Arc::clone(services);
     let mut stopped = stopped.clone();
-    let Some(engine) = services.engine() else {
+    let Some(engine) = services.engine_alone() else {
         let stream = AnyStream::Tcp(Tcp::from(stream));
-        tokio::spawn(serve_stream(stream, Some(peer), services, stopped));
+        tokio::spawn(serve_stream(stream, Some(peer), false, services, stopped));
         return;
     };
     let stops = StopSignal::new(stopped.clone());
@@ -168,7 +169,7 @@ fn serve_tcp(
         let (peer, handshakes) = (connection.peer(), connection.handshakes());
         if let Http1Outcome::GiveToHyper { unread, tcp } = connection.finish(end) {
             let stream = AnyStream::Tcp(tcp);
-            let connection = services.connection(&stream, Some(peer), handshakes);
+            let connection = services.connection(&stream, Some(peer), false, handshakes);
             let stream = HttpStream::new(unread, stream, connection);
             Box::pin(by_hyper(stream, services, stopped)).await;
         }
@@ -179,10 +180,11 @@ fn serve_tcp(
 async fn serve_stream(
     stream: AnyStream,
     peer: Option<SocketAddr>,
+    is_secure: bool,
     services: Arc<HttpServices>,
     stopped: watch::Receiver<bool>,
 ) {
-    let connection = services.connection(&stream, peer, HandshakeRate::default());
+    let connection = services.connection(&stream, peer, is_secure, HandshakeRate::default());
     let stream = HttpStream::new(Bytes::new(), stream, connection);
     by_hyper(stream, services, stopped).await;
 }
@@ -220,7 +222,7 @@ fn serve_tls(
             }
         });
         match handshake.await {
-            Some(Ok(stream)) => Box::pin(serve_stream(stream, peer, services, stopped)).await,
+            Some(Ok(stream)) => Box::pin(serve_stream(stream, peer, true, services, stopped)).await,
             Some(Err(failed)) => services.tls_failed(peer, &failed),
             None => {}
         }

@@ -19,17 +19,33 @@ pub(crate) type AttachedBody = UnsyncBoxBody<Bytes, AttachedError>;
 /// The attached service failed, or its body. A type of its own: with a bare boxed error the compiler can't see
 /// that a connection's future is `Send`.
 #[derive(Debug)]
-pub(crate) struct AttachedError(BoxError);
+pub(crate) struct AttachedError {
+    what: &'static str,
+    error: BoxError,
+}
+
+impl AttachedError {
+    fn service(error: BoxError) -> Self {
+        let what = "the attached service failed";
+        Self { what, error }
+    }
+
+    /// Of an HTTP layer around koio.
+    pub(crate) fn layer(error: BoxError) -> Self {
+        let what = "an HTTP layer failed";
+        Self { what, error }
+    }
+}
 
 impl fmt::Display for AttachedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the attached service failed")
+        f.write_str(self.what)
     }
 }
 
 impl std::error::Error for AttachedError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.0)
+        Some(&*self.error)
     }
 }
 
@@ -46,10 +62,10 @@ where
         service
             .map_response(|response: Response<B>| {
                 response.map(|body| {
-                    body.map_err(|error| AttachedError(error.into()))
+                    body.map_err(|error| AttachedError::service(error.into()))
                         .boxed_unsync()
                 })
             })
-            .map_err(|error: S::Error| AttachedError(error.into())),
+            .map_err(|error: S::Error| AttachedError::service(error.into())),
     )
 }

@@ -19,7 +19,10 @@ use tokio::sync::watch;
 use tower::{Service, ServiceExt};
 use tracing::{debug, field};
 
-use super::attached::{AttachedBody, AttachedError, AttachedService};
+use super::{
+    attached::{AttachedBody, AttachedError, AttachedService},
+    http_layer::{HttpBody, HttpPipeline},
+};
 use crate::{
     engine::PeerAddr,
     transport::{
@@ -36,6 +39,8 @@ const READ_BUFFER: usize = MAX_HEAD + 4 * 1024;
 #[derive(Debug)]
 pub(super) struct HttpServices {
     engine: Option<Arc<EngineService>>,
+    /// koio's requests go through them.
+    layered: Option<HttpPipeline>,
     attached: Option<AttachedService>,
     timeouts: HttpTimeouts,
 }
@@ -44,11 +49,13 @@ impl HttpServices {
     /// koio, and the attached service for what is not under koio's path.
     pub(super) fn new(
         engine: EngineService,
+        layered: Option<HttpPipeline>,
         attached: Option<AttachedService>,
         timeouts: HttpTimeouts,
     ) -> Self {
         Self {
             engine: Some(Arc::new(engine)),
+            layered,
             attached,
             timeouts,
         }
@@ -58,13 +65,16 @@ impl HttpServices {
     pub(super) fn attached(service: AttachedService, timeouts: HttpTimeouts) -> Self {
         Self {
             engine: None,
+            layered: None,
             attached: Some(service),
             timeouts,
         }
     }
 
-    pub(super) fn engine(&self) -> Option<&Arc<EngineService>> {
-        self.engine.as_ref()
+    /// The engine, if its requests may take the short way past hyper: nothing else has a say in each of them.
+    pub(super) fn engine_alone(&self) -> Option<&Arc<EngineService>> {
+        let engine = self.engine.as_ref()?;
+        (self.layered.is_none() && !engine.concerns_each_request()).then_some(engine)
     }
 
     pub(super) fn timeouts(&self) -> HttpTimeouts {
@@ -86,13 +96,14 @@ impl HttpServices {
         &self,
         stream: &AnyStream,
         peer: Option<SocketAddr>,
+        is_secure: bool,
         handshakes: HandshakeRate,
     ) -> Arc<HttpConnection> {
         let engine = self.engine.as_ref();
         let observers = engine.map(|service| service.engine.observers().clone());
         Arc::new(HttpConnection::new(
             stream,
-            peer,
+            (peer, is_secure),
             self.timeouts,
             observers,
             handshakes,
@@ -118,12 +129,13 @@ impl HttpServices {
                 engine.refuse_head(&request, connection.peer, (head, MAX_HEAD));
             }
             HttpAnswer::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        } else if let (Some(_), Some(layered)) = (engine, &self.layered) {
+            tell_peer(&mut request, connection);
+            HttpAnswer::Layered(Box::pin(layered.respond(request, Some(connection))))
         } else if let Some(engine) = engine {
             HttpAnswer::Koio(engine.respond_on(request, connection))
         } else if let Some(attached) = &self.attached {
-            if let Some(peer) = connection.peer {
-                request.extensions_mut().insert(PeerAddr(peer));
-            }
+            tell_peer(&mut request, connection);
             let mut attached = attached.clone();
             let ready = attached.poll_ready(&mut Context::from_waker(Waker::noop()));
             HttpAnswer::Attached(match ready {
@@ -138,6 +150,13 @@ impl HttpServices {
             served: Some(served),
             is_connect,
         }
+    }
+}
+
+/// Tells another's code where a request came from.
+fn tell_peer(request: &mut Request<Incoming>, connection: &HttpConnection) {
+    if let Some(peer) = connection.peer {
+        request.extensions_mut().insert(PeerAddr(peer));
     }
 }
 
@@ -172,6 +191,8 @@ struct HttpResponding {
 
 enum HttpAnswer {
     Koio(Responding),
+    /// koio's, through layers.
+    Layered(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
     Attached(Pin<Box<dyn Future<Output = Result<Response<AttachedBody>, AttachedError>> + Send>>),
     /// Without a body.
     Refused(StatusCode),
@@ -183,6 +204,9 @@ impl Future for HttpResponding {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = match &mut self.response {
             HttpAnswer::Koio(koio) => ready!(Pin::new(koio).poll(cx)).map(Either::Left),
+            HttpAnswer::Layered(layered) => {
+                ready!(layered.as_mut().poll(cx)).map(|body| Either::Right(body.into_boxed()))
+            }
             HttpAnswer::Attached(attached) => {
                 ready!(attached.as_mut().poll(cx))?.map(Either::Right)
             }

@@ -11,6 +11,7 @@ use tower::{Layer, Service};
 use super::{
     Config,
     attached::{self, AttachedService},
+    http_layer::HttpLayer,
 };
 use crate::{
     Context, Error, Namespace, Next, Reply, Result,
@@ -59,8 +60,10 @@ pub struct Io {
     pub(super) invalid_origin: Option<String>,
     /// What the start says of the first text that is no proxy or no cookie.
     pub(super) invalid_rule: Option<String>,
+    pub(super) cors_at: Option<&'static Location<'static>>,
     pub(super) path: String,
     pub(super) attached: Option<AttachedService>,
+    pub(super) http_layers: Vec<HttpLayer>,
     pub(super) broker: Option<Arc<dyn Broker>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
     pub(super) on_session_expired: Option<ExpiredHook>,
@@ -95,8 +98,10 @@ impl Io {
             rules: RequestRules::default(),
             invalid_origin: None,
             invalid_rule: None,
+            cors_at: None,
             path: "/socket.io".to_owned(),
             attached: None,
+            http_layers: Vec::new(),
             broker: None,
             observers: Vec::new(),
             on_session_expired: None,

@@ -6,8 +6,10 @@ mod attached;
 mod by_hyper;
 mod client_files;
 mod config;
+mod event_source;
 #[cfg(feature = "compression")]
 mod http_compression;
+mod http_layer;
 mod io;
 mod listen;
 mod listener;
@@ -28,6 +30,8 @@ pub use crate::transport::{OpeningRequest, Rejection};
 #[cfg(feature = "testing")]
 pub(crate) use attached::{AttachedService, boxed};
 pub use config::Config;
+pub use event_source::EventSourceRooms;
+pub use http_layer::{HttpBody, HttpPipeline, RequestBody};
 pub use io::Io;
 pub use listen::{Server, serve};
 pub use listener::Listener;

@@ -2,10 +2,15 @@
 
 use std::{fmt, net::SocketAddr, panic::Location};
 
-use http::{HeaderMap, request::Parts};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, request::Parts};
+use tower::{Layer, Service};
 
-use super::Io;
-use crate::transport::SessionCookie;
+use super::{HttpPipeline, Io, RequestBody};
+use crate::{
+    error::BoxError,
+    transport::{Cors, SessionCookie},
+};
 
 impl Io {
     /// Believes these proxies: addresses, networks in CIDR notation, and `unix` for connections without an address. By default
@@ -121,8 +126,8 @@ impl Io {
     /// that opens a session. Named as the event of Engine.IO.
     ///
     /// The function gets the head of the request, and an empty map. A header in it replaces koio's of the same name; but
-    /// `Set-Cookie` and `Vary` are added, and those that say how the answer is read (`Connection`, `Content-Length`,
-    /// `Content-Type`, `Sec-WebSocket-Accept`, `Transfer-Encoding`, `Upgrade`) stay koio's. It must not block.
+    /// `Set-Cookie` and `Vary` are added, and those that say how the answer is read (`Connection`, `Content-Encoding`,
+    /// `Content-Length`, `Content-Type`, `Sec-WebSocket-Accept`, `Transfer-Encoding`, `Upgrade`) stay koio's. It must not block.
     ///
     /// ```
     /// use http::HeaderValue;
@@ -136,6 +141,109 @@ impl Io {
         add: impl Fn(&Parts, &mut HeaderMap) + Send + Sync + 'static,
     ) -> Self {
         self.rules.initial_headers = Some(Box::new(add));
+        self
+    }
+
+    /// Adds headers to each answer of koio's: to polls, POSTs, the 101 of a WebSocket, preflights and refusals. The event `headers`
+    /// of Engine.IO, which leaves refusals out.
+    ///
+    /// The function gets the head of the request, and an empty map, which counts as in [`initial_headers`](Self::initial_headers). It
+    /// must not block. What answers a request that can't be read, or that is longer than it may be, has none of them.
+    ///
+    /// With it, requests no longer take the short way past hyper (`koio/docs/performance.md`): long-polling costs about half as much
+    /// again. A WebSocket is not slower, once it is open.
+    ///
+    /// ```
+    /// use http::{HeaderValue, header::STRICT_TRANSPORT_SECURITY};
+    ///
+    /// let io = koio::Io::new().headers(|_, headers| {
+    ///     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
+    /// });
+    /// ```
+    pub fn headers(mut self, add: impl Fn(&Parts, &mut HeaderMap) + Send + Sync + 'static) -> Self {
+        self.rules.headers = Some(Box::new(add));
+        self
+    }
+
+    /// Puts a tower layer around each HTTP request under koio's path, handshakes of WebSockets included: what `io.engine.use(fn)` is
+    /// in Socket.IO. The first is the outermost. [`layer`](Self::layer) is the one around events.
+    ///
+    /// It is for koio's own listener, and works inside other servers too, where a layer of theirs around
+    /// [`into_layer`](Self::into_layer) does the same. What is [attached](Self::attach) beside koio has layers of its own. What a
+    /// layer puts into the extensions of a request is kept for handlers with [`keep_extension`](Self::keep_extension), and
+    /// [`allow_request`](Self::allow_request) sees it; the address of the client is there as [`PeerAddr`](crate::engine::PeerAddr).
+    ///
+    /// A poll waits for as long as nothing is sent: a timeout below [`ping_interval`](Self::ping_interval) ends sessions, and so
+    /// does a layer that drops the answer to a poll. An error of a layer is answered 503 if it is tower's timeout or load shedding,
+    /// 500 otherwise.
+    ///
+    /// With a layer, requests no longer take the short way past hyper (`koio/docs/performance.md`): long-polling costs about half as
+    /// much again. A WebSocket is not slower, once it is open.
+    ///
+    /// ```
+    /// use http::{HeaderValue, Response};
+    /// use tower::ServiceBuilder;
+    ///
+    /// // As helmet does it.
+    /// let io = koio::Io::new().http_layer(
+    ///     ServiceBuilder::new().map_response(|mut response: Response<koio::server::HttpBody>| {
+    ///         let nosniff = HeaderValue::from_static("nosniff");
+    ///         response.headers_mut().insert("x-content-type-options", nosniff);
+    ///         response
+    ///     }),
+    /// );
+    /// ```
+    pub fn http_layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<HttpPipeline> + Send + 'static,
+        L::Service:
+            Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<RequestBody>>>::Error: Into<BoxError>,
+        <L::Service as Service<Request<RequestBody>>>::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.http_layers
+            .push(Box::new(move |inner| HttpPipeline::new(layer.layer(inner))));
+        self
+    }
+
+    /// What CORS headers say to the pages of other origins that are [let in](Self::allow_origin): own headers on requests and
+    /// answers, how long a preflight is valid, cookies. Without it they say what [`Cors::new`] says.
+    ///
+    /// One without a page that it is for, or that contradicts the origins, is an error at the start.
+    #[track_caller]
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.cors_at = Some(Location::caller());
+        self.rules.cors = Some(cors);
+        self
+    }
+
+    /// Whether sessions over polling may move to WebSocket. Default yes; see
+    /// [`EngineConfig::allow_upgrades`](crate::engine::EngineConfig::allow_upgrades).
+    #[track_caller]
+    pub fn allow_upgrades(self, allowed: bool) -> Self {
+        self.config(|config| config.engine.allow_upgrades = allowed)
+    }
+
+    /// Makes the ids of sessions by a function of yours: Engine.IO's `generateId`, for a balancer that reads in them which node has a
+    /// session. The function gets the head of the handshake and a random id to make one of. Ids of sockets are others, but for clients
+    /// of [revision 3](Self::allow_eio3), whose sessions are not asked for.
+    ///
+    /// **An id is a secret.** Whoever knows it reads and writes what its session does over polling. Leave at least 22 of the random
+    /// characters in, and never make one of what a client sends, or of a number that counts.
+    ///
+    /// An id has 32 characters: letters and digits of ASCII, `-` and `_`. With any other, or that of a session that is there,
+    /// the handshake is refused (400, `Bad request`), and the log says why; so it is if the function panics. It must not block.
+    ///
+    /// ```
+    /// let io = koio::Io::new().generate_id(|_, random| format!("node7_{}", &random[6..]));
+    /// ```
+    pub fn generate_id(
+        mut self,
+        make: impl Fn(&Parts, &str) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.new_id = Some(Box::new(make));
         self
     }
 

@@ -14,6 +14,7 @@ use http_body_util::Either;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
+use super::{HttpBody, HttpPipeline};
 use crate::{
     error::BoxError,
     transport::{Body, EngineService},
@@ -25,11 +26,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct KoioLayer {
     engine: EngineService,
+    layered: Option<HttpPipeline>,
 }
 
 impl KoioLayer {
-    pub(super) fn new(engine: EngineService) -> Self {
-        Self { engine }
+    pub(super) fn new(engine: EngineService, layered: Option<HttpPipeline>) -> Self {
+        Self { engine, layered }
     }
 }
 
@@ -39,6 +41,7 @@ impl<S> Layer<S> for KoioLayer {
     fn layer(&self, inner: S) -> KoioService<S> {
         KoioService {
             engine: self.engine.clone(),
+            layered: self.layered.clone(),
             inner,
         }
     }
@@ -48,13 +51,15 @@ impl<S> Layer<S> for KoioLayer {
 #[derive(Clone, Debug)]
 pub struct KoioService<S = NotFound> {
     engine: EngineService,
+    layered: Option<HttpPipeline>,
     inner: S,
 }
 
 impl KoioService<NotFound> {
-    pub(super) fn new(engine: EngineService) -> Self {
+    pub(super) fn new(engine: EngineService, layered: Option<HttpPipeline>) -> Self {
         Self {
             engine,
+            layered,
             inner: NotFound,
         }
     }
@@ -69,7 +74,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct KoioBody<B> {
         #[pin]
-        body: Either<Body, B>,
+        body: Either<Body, Either<HttpBody, B>>,
     }
 }
 
@@ -79,8 +84,13 @@ impl<B> KoioBody<B> {
         Self { body }
     }
 
+    fn layered(body: HttpBody) -> Self {
+        let body = Either::Right(Either::Left(body));
+        Self { body }
+    }
+
     fn inner(body: B) -> Self {
-        let body = Either::Right(body);
+        let body = Either::Right(Either::Right(body));
         Self { body }
     }
 }
@@ -128,6 +138,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if self.engine.claims(request.uri()) {
+            if let Some(layered) = &self.layered {
+                let response = layered.respond(request, None);
+                return Box::pin(async move { Ok(response.await.map(KoioBody::layered)) });
+            }
             let response = self.engine.respond(request);
             return Box::pin(async move { Ok(response.await.map(KoioBody::koio)) });
         }

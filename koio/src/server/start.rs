@@ -8,7 +8,7 @@ use std::{
 use tokio::net::ToSocketAddrs;
 
 use super::{
-    Config, Io, KoioLayer, KoioService, Listener, Server, attached::AttachedService,
+    Config, HttpPipeline, Io, KoioLayer, KoioService, Listener, Server, attached::AttachedService,
     by_hyper::HttpServices, listener::bind_tcp,
 };
 use crate::{
@@ -75,8 +75,10 @@ impl Io {
             mut rules,
             invalid_origin,
             invalid_rule,
+            cors_at,
             path,
             attached,
+            http_layers,
             broker,
             observers,
             on_session_expired,
@@ -95,10 +97,19 @@ impl Io {
         if let Some(problem) = invalid_origin.or(invalid_rule) {
             return Err(Error::setup(problem));
         }
+        if let Err(why) = rules.check_cors() {
+            let location = cors_at.map_or_else(String::new, |at| format!(" ({at})"));
+            return Err(Error::setup(format!(
+                "`cors` contradicts itself: {why}{location}"
+            )));
+        }
         if !path.starts_with('/') || path.contains(['?', '#']) {
             return Err(Error::setup(format!(
                 "the path `{path}` must begin with a slash and have neither query nor fragment"
             )));
+        }
+        if let Some(problem) = rules.misplaced_event_source(&path) {
+            return Err(Error::setup(problem));
         }
         if let Some(broker) = &broker {
             broker.check()?;
@@ -118,8 +129,10 @@ impl Io {
         let handle = IoHandle::root(core);
         rules.allow_request_within(config.allow_request_timeout);
         let service = EngineService::with_rules(engine, &path, rules);
+        let layered = HttpPipeline::around(&service, http_layers);
         Ok(StartedIo {
             service,
+            layered,
             handle,
             config,
             attached,
@@ -212,7 +225,8 @@ impl Io {
     /// Outside a tokio runtime, if a tower layer needs one.
     pub fn try_into_layer(self) -> Result<KoioLayer> {
         self.warn_of_root();
-        Ok(KoioLayer::new(self.start()?.service))
+        let started = self.start()?;
+        Ok(KoioLayer::new(started.service, started.layered))
     }
 
     /// A tower service that serves koio's path and answers 404 to the rest.
@@ -237,7 +251,8 @@ impl Io {
     /// # Panics
     /// Outside a tokio runtime, if a tower layer needs one.
     pub fn try_into_service(self) -> Result<KoioService> {
-        Ok(KoioService::new(self.start()?.service))
+        let started = self.start()?;
+        Ok(KoioService::new(started.service, started.layered))
     }
 
     /// Checks everything, and makes one service of koio and of the attached service, for a server without a network. Returns
@@ -247,13 +262,14 @@ impl Io {
         let path = self.path.clone();
         let StartedIo {
             service,
+            layered,
             handle,
             attached,
             ..
         } = self.start()?;
         let service = match attached {
-            Some(attached) => boxed(KoioLayer::new(service).layer(attached)),
-            None => boxed(KoioService::new(service)),
+            Some(attached) => boxed(KoioLayer::new(service, layered).layer(attached)),
+            None => boxed(KoioService::new(service, layered)),
         };
         Ok((handle, path, service))
     }
@@ -261,6 +277,7 @@ impl Io {
 
 struct StartedIo {
     service: EngineService,
+    layered: Option<HttpPipeline>,
     handle: IoHandle,
     config: Config,
     attached: Option<AttachedService>,
@@ -281,7 +298,7 @@ impl StartedIo {
 
     fn serve<L: Listener>(self, listener: L) -> Result<Server<L::Addr>> {
         let timeouts = self.config.http_timeouts();
-        let services = HttpServices::new(self.service, self.attached, timeouts);
+        let services = HttpServices::new(self.service, self.layered, self.attached, timeouts);
         Server::new(
             listener,
             self.handle,

@@ -98,6 +98,15 @@ impl Handshake {
         self.request().opening.remote
     }
 
+    /// Whether the client asked over TLS: what a [trusted proxy](crate::Io::trust_proxies) says, or else whether koio's own listener
+    /// [has TLS](crate::server). Inside another server koio sees it over HTTP/2 alone.
+    ///
+    /// Socket.IO's `handshake.secure`. Its `xdomain` is whether [`headers`](Self::headers) has `origin`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.request().opening.secure
+    }
+
     /// What the server around koio has put into the extensions of the first request: a user that a middleware of axum has
     /// found, for example. Only types that were named with [`Io::keep_extension`](crate::Io::keep_extension) are kept, and what
     /// [`Io::allow_request`](crate::Io::allow_request) has returned.

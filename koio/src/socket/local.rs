@@ -3,6 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use super::{
+    follower,
     namespace::{LiveNamespace, LocalNode},
     recovery::broadcast_in_order,
     socket::Socket,
@@ -121,6 +122,11 @@ impl Adapter for LocalNode<Socket> {
         });
         fanout.finish();
         watched.tell(packet);
+        for namespace in self.meant(to) {
+            if let Some(followers) = namespace.followers.get() {
+                recipients += follower::tell(followers, to.target, packet, volatile);
+            }
+        }
         recipients
     }
 
@@ -199,6 +205,7 @@ impl Adapter for LocalNode<Socket> {
             let is_socket = |id| namespace.rooms.get(&id).is_some();
             room.is_empty()
                 || namespace.rooms.has_room(room)
+                || (namespace.followers.get()).is_some_and(|followers| followers.has_room(room))
                 || SocketId::parse(room).is_some_and(is_socket)
                 || (namespace.log.as_ref()).is_some_and(|log| log.lock().is_awaited(room))
         })

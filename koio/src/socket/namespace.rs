@@ -10,7 +10,10 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-use super::recovery::{NamespaceLog, ServerRecovery};
+use super::{
+    follower::Followers,
+    recovery::{NamespaceLog, ServerRecovery},
+};
 use crate::{
     adapter::{Destination, OccupancyWatcher, Recipient, Rooms},
     ids::Pattern,
@@ -25,6 +28,8 @@ use crate::{
 pub(crate) struct LiveNamespace<M> {
     pub(super) name: Arc<str>,
     pub(super) rooms: Rooms<M>,
+    /// The clients of event streams, once there was one.
+    pub(super) followers: OnceLock<Box<Followers>>,
     last_ack: AtomicU64,
     /// The order of its events, and those that clients may come back for. `None` without recovery.
     pub(super) log: Option<Box<Mutex<NamespaceLog>>>,
@@ -35,15 +40,18 @@ impl<M> LiveNamespace<M> {
         Self {
             name,
             rooms,
+            followers: OnceLock::new(),
             last_ack: AtomicU64::new(0),
             log: log.map(|log| Box::new(Mutex::new(log))),
         }
     }
 
-    /// Whether a session of it waits for its client.
+    /// Whether a session of it waits for its client, or somebody follows it.
     fn is_awaited(&self) -> bool {
+        let followers = self.followers.get();
         let log = self.log.as_ref();
-        log.is_some_and(|log| log.lock().has_away())
+        followers.is_some_and(|followers| !followers.is_empty())
+            || log.is_some_and(|log| log.lock().is_kept())
     }
 
     /// A fresh ack id. One counter for the namespace, as in the reference.

@@ -96,6 +96,17 @@ impl<M> ServerCore<M> {
         self.declared.get()
     }
 
+    /// Whether clients may connect to a namespace.
+    pub(crate) fn is_declared(&self, namespace: &str) -> bool {
+        self.declared()
+            .is_some_and(|declared| declared.contains(namespace))
+    }
+
+    /// Whether each event has a position in the order of its namespace.
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.local.recovery.get().is_some()
+    }
+
     /// Whether a misdirected emit is the first.
     pub(super) fn first_misdirected(&self) -> bool {
         !self.misdirected.swap(true, Ordering::Relaxed)

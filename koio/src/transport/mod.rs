@@ -11,9 +11,11 @@ mod stalled_write;
 mod tcp;
 mod websocket;
 
-pub(crate) use self::http::{AllowRequest, AnswerCoding, ContentCoding, RequestRules};
+pub(crate) use self::http::{
+    AllowRequest, AnswerCoding, ContentCoding, EventSourceRoute, Followed, RequestRules,
+};
 pub use self::http::{
-    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, EngineService, HttpCompression,
+    BadCookie, BadOrigin, BadProxy, Body, ClientFiles, Cors, EngineService, HttpCompression,
     OpeningRequest, Origins, Rejection, Responding, SessionCookie, TrustedProxies,
 };
 #[cfg(test)]

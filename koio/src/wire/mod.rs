@@ -45,7 +45,7 @@ pub use socketio::{
     is_reserved,
 };
 pub(crate) use socketio::{
-    JsonPacket, ack_args, ack_draft, connect_error_of_2, connect_of_2, connect_with, event_draft,
-    namespace_str,
+    JsonPacket, PlainEvent, ack_args, ack_draft, connect_error_of_2, connect_of_2, connect_with,
+    event_draft, namespace_str,
 };
 pub use websocket_header::{EncodedHeader, FrameHeader, HeaderError, Opcode};

@@ -7,6 +7,7 @@ mod connections;
 mod deadlines;
 mod heads;
 mod holes;
+mod layers;
 mod payloads;
 mod requests;
 mod unfinished;

@@ -21,6 +21,25 @@ async fn tunnelled(io: Io) -> (Running, Tunnel, Certificate) {
     (server, tunnel, certificate)
 }
 
+#[on("secure")]
+async fn secure(ctx: Context) -> bool {
+    ctx.handshake().is_secure()
+}
+
+#[tokio::test]
+async fn over_tls_a_handshake_is_secure() {
+    let io = || Io::new().handlers(handlers![secure]);
+    let plain = koio_tests::serve(io()).await;
+    let (_server, tunnel, _) = tunnelled(io()).await;
+    for (target, expected) in [(tunnel.target(), true), (plain.target(), false)] {
+        for transport in client::BOTH {
+            let mut client = Client::connect(target, transport).await;
+            client.send(r#"421["secure"]"#).await;
+            client.expect(&format!("431[{expected}]")).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn over_tls_both_transports_and_the_upgrade_work() {
     let (io, _reasons) = koio();

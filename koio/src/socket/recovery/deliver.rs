@@ -9,6 +9,7 @@ use crate::{
     engine::{NotQueued, OldForm, OrderedSends},
     socket::{
         error::{closed, refused},
+        follower,
         namespace::LiveNamespace,
         socket::Socket,
         watched::Watched,
@@ -60,7 +61,7 @@ pub(in crate::socket) fn broadcast_in_order(
         None => log.position(),
     };
     let frame = place.fill(&position);
-    let (mut old, mut may_come_back) = (OldForm::default(), log.has_away());
+    let (mut old, mut may_come_back) = (OldForm::default(), log.is_kept());
     let selection = namespace.rooms.select(to.target);
     for socket in selection.iter().filter(|socket| socket.is_connected()) {
         done.recipients += 1;
@@ -80,6 +81,20 @@ pub(in crate::socket) fn broadcast_in_order(
             done.watched.sent_to(socket);
         } else {
             done.dropped.push(socket.clone());
+        }
+    }
+    if let Some(followers) = namespace.followers.get() {
+        let plain = match parser {
+            Parser::Json => Some(frame.clone()),
+            #[cfg(any(test, feature = "msgpack"))]
+            Parser::Msgpack => {
+                let place = packet.with_open_place(POSITION_CHARS);
+                place.map(|place| place.fill(&position))
+            }
+        };
+        if let Some(plain) = plain {
+            done.recipients +=
+                follower::tell_in_order(followers, to.target, &plain, volatile, &mut sends);
         }
     }
     if let Some(target) = target

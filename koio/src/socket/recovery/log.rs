@@ -53,6 +53,8 @@ pub(in crate::socket) struct NamespaceLog {
     trimmed: Trimmed,
     /// The last offset at certain times, oldest first.
     marks: VecDeque<(Instant, u64)>,
+    /// Whether event streams follow the namespace, or did: their clients come back for what they have missed.
+    followed: bool,
     /// The sessions that are connected.
     connected: usize,
     /// The sessions that are not, and may be recovered, each with those of its rooms that others ask for.
@@ -96,6 +98,7 @@ impl NamespaceLog {
             bytes: 0,
             trimmed: Trimmed::default(),
             marks: VecDeque::new(),
+            followed: false,
             connected: 0,
             away: HashMap::new(),
             away_in: HashMap::new(),
@@ -291,9 +294,36 @@ impl NamespaceLog {
         !self.away.is_empty()
     }
 
-    /// Whether there is no session, connected or away.
+    /// An event stream follows the namespace, and others will.
+    pub(in crate::socket) fn follow(&mut self) {
+        self.followed = true;
+    }
+
+    /// Whether somebody may come back for what is appended now.
+    pub(in crate::socket) fn is_kept(&self) -> bool {
+        self.followed || self.has_away()
+    }
+
+    /// What came behind this position for somebody in these rooms, oldest first. `None` if the position is none of this log, or
+    /// something behind it is gone.
+    pub(in crate::socket) fn since(&self, position: &str, rooms: &[Room]) -> Option<Vec<Frame>> {
+        let seen = position::of_epoch(position, self.epoch).filter(|seen| *seen <= self.last)?;
+        let first = self.first();
+        if seen + 1 < first {
+            return None;
+        }
+        let is_meant = |target: &Target| {
+            (target.rooms.is_empty() || target.rooms.iter().any(|room| rooms.contains(room)))
+                && !target.except.iter().any(|room| rooms.contains(room))
+        };
+        let behind = self.entries.iter().zip(first..);
+        let behind = behind.filter(|(entry, offset)| *offset > seen && is_meant(&entry.target));
+        Some(behind.map(|(entry, _)| entry.frame.clone()).collect())
+    }
+
+    /// Whether there is no session, connected or away, and nobody follows.
     pub(in crate::socket) fn is_deserted(&self) -> bool {
-        self.connected == 0 && self.away.is_empty()
+        self.connected == 0 && self.away.is_empty() && !self.followed
     }
 
     /// No session is left that could be recovered.

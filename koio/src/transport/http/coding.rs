@@ -27,7 +27,7 @@ impl ContentCoding {
     /// What the values of `Accept-Encoding` ask for. Of two that are wanted alike it is gzip. `None` if neither is wanted, or not
     /// as much as none at all.
     pub(crate) fn wanted<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
-        let mut wanted = Wanted::default();
+        let mut wanted = WantedCoding::default();
         for value in values {
             for element in value.split(|byte| *byte == b',') {
                 wanted.note(element);
@@ -62,7 +62,7 @@ impl fmt::Display for ContentCoding {
 
 /// How much a client wants each coding, in thousandths; `None` if it does not name it.
 #[derive(Default)]
-struct Wanted {
+struct WantedCoding {
     gzip: Option<u16>,
     deflate: Option<u16>,
     identity: Option<u16>,
@@ -70,7 +70,7 @@ struct Wanted {
     others: Option<u16>,
 }
 
-impl Wanted {
+impl WantedCoding {
     /// One element of the list: `gzip;q=0.5`.
     fn note(&mut self, element: &[u8]) {
         let mut parts = element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);

@@ -31,6 +31,8 @@ pub(crate) const MAX_HEAD: usize = 64 * 1024;
 pub(crate) struct HttpConnection {
     /// Unless it is a Unix socket's.
     pub(crate) peer: Option<SocketAddr>,
+    /// Whether TLS ends here.
+    pub(super) is_secure: bool,
     pub(crate) timeouts: HttpTimeouts,
     pub(crate) last_session: LastSession,
     observers: Option<Observers>,
@@ -66,13 +68,14 @@ enum ExchangePhase {
 impl HttpConnection {
     pub(crate) fn new(
         stream: &AnyStream,
-        peer: Option<SocketAddr>,
+        (peer, is_secure): (Option<SocketAddr>, bool),
         timeouts: HttpTimeouts,
         observers: Option<Observers>,
         handshakes: HandshakeRate,
     ) -> Self {
         Self {
             peer,
+            is_secure,
             timeouts,
             last_session: LastSession::default(),
             observers,

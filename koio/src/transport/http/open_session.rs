@@ -10,10 +10,11 @@ use hyper::upgrade::OnUpgrade;
 
 use super::{
     Body, OpeningRequest, Rejection,
+    own_headers::add_own_headers,
     proxies::ForwardedRequest,
     refusal::{Refusal, RefusedRequest},
     request::RequestUpgrade,
-    request_rules::{add_own_headers, with_parts},
+    request_rules::with_parts,
     responding::PendingResponse,
     response,
     service::{EngineService, RequestFrom},
@@ -38,6 +39,13 @@ struct AdmittedHandshake {
     upgrade: Option<(Response<Body>, OnUpgrade)>,
 }
 
+/// Who asks, while the program decides.
+struct AskedRequest {
+    upgrade: RequestUpgrade,
+    client: Option<SocketAddr>,
+    forwarded: ForwardedRequest,
+}
+
 impl EngineService {
     /// Answers a handshake.
     pub(super) fn open<B>(
@@ -55,9 +63,12 @@ impl EngineService {
             return PendingResponse::Done(self.open_admitted(&mut request, from, admitted));
         }
         let (service, request) = (self.clone(), request.map(drop));
-        let (upgrade, client) = (from.upgrade, from.client);
-        let forwarded = from.forwarded.clone();
-        let opening = service.open_if_allowed(request, upgrade, client, forwarded, admitted);
+        let asked = AskedRequest {
+            upgrade: from.upgrade,
+            client: from.client,
+            forwarded: from.forwarded.clone(),
+        };
+        let opening = service.open_if_allowed(request, asked, admitted);
         PendingResponse::Opening {
             opening: Box::pin(opening),
             look: LazyTimer::default(),
@@ -76,10 +87,16 @@ impl EngineService {
             TransportKind::WebSocket => Some(switch_protocols(request, from.upgrade)?),
             _ => None,
         };
-        let opening = Opening::new(request.headers(), request.uri(), from.client, transport);
-        let opening = opening.of_revision(revision);
-        let opening = opening.with_extensions(self.rules.kept(request.extensions()));
-        let admission = self.engine.admit(&opening)?;
+        let opening = Opening::new(request.headers(), request.uri(), from.client, transport)
+            .of_revision(revision)
+            .over_tls(from.is_secure)
+            .with_extensions(self.rules.kept(request.extensions()));
+        let sid = match revision {
+            Revision::Four => self.rules.new_id(request)?,
+            // It is the id of the client's socket.
+            Revision::Three { .. } => None,
+        };
+        let admission = self.engine.admit_as(&opening, sid)?;
         Ok(AdmittedHandshake {
             admission,
             opening,
@@ -91,25 +108,24 @@ impl EngineService {
     async fn open_if_allowed(
         self,
         request: Request<()>,
-        upgrade: RequestUpgrade,
-        client: Option<SocketAddr>,
-        forwarded: ForwardedRequest,
+        asked: AskedRequest,
         mut admitted: AdmittedHandshake,
     ) -> Response<Body> {
         let transport = admitted.opening.transport;
         let (parts, ()) = request.into_parts();
         let verdict = match &self.rules.allow_request {
             Some(allow) => {
-                let asked = OpeningRequest::new(parts.clone(), client, transport);
-                allow.verdict(asked).await
+                let request = OpeningRequest::new(parts.clone(), asked.client, transport);
+                allow.verdict(request).await
             }
             None => Ok(http::Extensions::new()),
         };
         let mut request = Request::from_parts(parts, ());
         let from = RequestFrom {
-            upgrade,
-            client,
-            forwarded: &forwarded,
+            upgrade: asked.upgrade,
+            client: asked.client,
+            is_secure: admitted.opening.secure,
+            forwarded: &asked.forwarded,
         };
         match verdict {
             Ok(kept) => {

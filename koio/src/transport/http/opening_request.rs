@@ -162,6 +162,16 @@ impl Rejection {
         self
     }
 
+    /// The name of the function that has refused.
+    pub(super) fn said_by(mut self, function: &str) -> Self {
+        let hint = self
+            .0
+            .hint
+            .replace("`allow_request`", &format!("`{function}`"));
+        self.0.hint = Cow::Owned(hint);
+        self
+    }
+
     pub(super) fn status_code(&self) -> StatusCode {
         self.0.status
     }

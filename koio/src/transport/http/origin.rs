@@ -70,6 +70,21 @@ impl Origins {
         self.any = true;
     }
 
+    /// Whether every page may connect.
+    pub(super) fn is_any(&self) -> bool {
+        self.any
+    }
+
+    /// Whether only pages of the same host may connect.
+    pub(super) fn is_empty(&self) -> bool {
+        self.listed.is_empty() && !self.any
+    }
+
+    /// Whether another writes the CORS headers.
+    pub(super) fn is_without_cors_headers(&self) -> bool {
+        self.without_cors_headers
+    }
+
     /// Whether the pages that are let in get the headers by which browsers let them read the answers. Default yes; without
     /// them only the check is left.
     pub fn cors_headers(&mut self, sent: bool) {

@@ -6,14 +6,11 @@
 use std::{borrow::Cow, fmt, net::SocketAddr};
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
-    header::{
-        CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_KEY,
-        SEC_WEBSOCKET_VERSION, UPGRADE,
-    },
+    HeaderMap, HeaderName, Method, Request, StatusCode, Uri, Version,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
 };
 
-use super::{Rejection, host::host_of, origin::Origins, proxies::ForwardedRequest};
+use super::{Rejection, host::host_of, proxies::ForwardedRequest};
 use crate::{
     engine::{LimitReached, NotOpened, TransportKind},
     ids::Sid,
@@ -39,6 +36,12 @@ pub(crate) enum Refusal {
     NoUpgrade,
     /// A poll with the headers that ask for a WebSocket.
     UpgradedPoll,
+    /// Sessions may not move to another transport.
+    UpgradesOff,
+    /// The program has made an id, of so many characters, that is none; or has panicked.
+    BadId(Option<usize>),
+    /// The program has made the id of another session.
+    DuplicateId(Sid),
     /// The session has moved to another transport.
     OtherTransport(Sid, TransportKind),
     /// `Sec-WebSocket-Key` is missing, or not 16 bytes in base64.
@@ -76,6 +79,7 @@ impl From<NotOpened> for Refusal {
         match why {
             NotOpened::Refusing => Self::ShuttingDown,
             NotOpened::NoId => Self::NoRandomness,
+            NotOpened::DuplicateId(sid) => Self::DuplicateId(sid),
             NotOpened::Limit(limit) => Self::Limit(limit),
         }
     }
@@ -92,6 +96,9 @@ impl Refusal {
             | Self::Jsonp
             | Self::NoUpgrade
             | Self::UpgradedPoll
+            | Self::UpgradesOff
+            | Self::BadId(_)
+            | Self::DuplicateId(_)
             | Self::OtherTransport(..)
             | Self::WebSocketKey
             | Self::WebSocketVersion => 3,
@@ -121,6 +128,9 @@ impl Refusal {
             Self::Jsonp
             | Self::NoUpgrade
             | Self::UpgradedPoll
+            | Self::UpgradesOff
+            | Self::BadId(_)
+            | Self::DuplicateId(_)
             | Self::OtherTransport(..)
             | Self::WebSocketKey
             | Self::WebSocketVersion
@@ -157,7 +167,8 @@ impl Refusal {
             Self::BadHandshakeMethod | Self::MethodNotAllowed | Self::UpgradeMethod => "method",
             Self::Ambiguous(parameter) => parameter,
             Self::Jsonp => "j",
-            Self::NoUpgrade | Self::UpgradedPoll => "upgrade",
+            Self::NoUpgrade | Self::UpgradedPoll | Self::UpgradesOff => "upgrade",
+            Self::BadId(_) | Self::DuplicateId(_) => "generate_id",
             Self::WebSocketKey => "sec-websocket-key",
             Self::WebSocketVersion => "sec-websocket-version",
             Self::Forbidden => "origin",
@@ -174,14 +185,14 @@ impl Refusal {
 
 /// The head of a request that is refused.
 pub(super) struct RefusedRequest<'a> {
-    method: &'a Method,
-    version: Version,
-    uri: &'a Uri,
-    headers: &'a HeaderMap,
+    pub(super) method: &'a Method,
+    pub(super) version: Version,
+    pub(super) uri: &'a Uri,
+    pub(super) headers: &'a HeaderMap,
     /// The client, as far as is known.
     peer: Option<SocketAddr>,
     /// What a trusted proxy says of it.
-    forwarded: &'a ForwardedRequest,
+    pub(super) forwarded: &'a ForwardedRequest,
 }
 
 impl<'a> RefusedRequest<'a> {
@@ -251,11 +262,11 @@ impl<'a> RefusedRequest<'a> {
     }
 
     /// The beginning of a header, if it is text.
-    fn header(&self, name: HeaderName) -> Option<&'a str> {
+    pub(super) fn header(&self, name: HeaderName) -> Option<&'a str> {
         self.headers.get(name)?.to_str().ok().map(shortened)
     }
 
-    fn host(&self) -> Option<&'a str> {
+    pub(super) fn host(&self) -> Option<&'a str> {
         if let Some(host) = self.forwarded.host.as_deref() {
             return Some(shortened(host));
         }
@@ -272,16 +283,13 @@ impl<'a> RefusedRequest<'a> {
 }
 
 /// What decided that a request is refused, and what to write so that it is not.
-struct RefusalHint<'a> {
+pub(super) struct RefusalHint<'a> {
     refusal: Refusal,
-    request: &'a RefusedRequest<'a>,
+    pub(super) request: &'a RefusedRequest<'a>,
 }
 
 /// What a Socket.IO client asks for first.
 const FIRST_REQUEST: &str = "/socket.io/?EIO=4&transport=polling";
-
-/// How nginx passes an upgrade on.
-const PASS_UPGRADE: &str = "nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";`";
 
 impl fmt::Display for RefusalHint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -333,6 +341,14 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::NoUpgrade => self.missing_upgrade(f),
             Refusal::UpgradedPoll => f.write_str(
                 "`transport=polling` with `Upgrade: websocket`: the query and the headers ask for different transports",
+            ),
+            Refusal::UpgradesOff => f.write_str(
+                "`allow_upgrades(false)`: a session stays on the transport that it was opened with",
+            ),
+            Refusal::BadId(length) => self.bad_id(f, length),
+            Refusal::DuplicateId(sid) => write!(
+                f,
+                "`generate_id` has made the id {sid:?} of another session: an id is random, and is made once"
             ),
             Refusal::OtherTransport(sid, kind) => write!(
                 f,
@@ -414,74 +430,6 @@ impl fmt::Display for RefusalHint<'_> {
 pub(super) fn is_script(path: &str) -> bool {
     let ending = path.rsplit_once('.').map(|(_, ending)| ending);
     matches!(ending, Some("js" | "mjs" | "map"))
-}
-
-impl RefusalHint<'_> {
-    fn missing_upgrade(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let request = self.request;
-        if request.version == Version::HTTP_2 {
-            return write!(
-                f,
-                "a WebSocket over HTTP/2 is an extended CONNECT (RFC 8441), and this is a {}. Let the server in front speak HTTP/1.1 to koio",
-                request.method
-            );
-        }
-        match (request.header(UPGRADE), request.header(CONNECTION)) {
-            (None, _) => write!(
-                f,
-                "`transport=websocket` without an `Upgrade` header. Does a proxy remove it? {PASS_UPGRADE}"
-            ),
-            (Some(upgrade), _) if !upgrade.to_ascii_lowercase().contains("websocket") => {
-                write!(f, "`Upgrade: {upgrade}` does not name websocket")
-            }
-            (Some(_), connection) => write!(
-                f,
-                "`Connection: {}` does not name the upgrade. Does a proxy replace it? {PASS_UPGRADE}",
-                connection.unwrap_or_default()
-            ),
-        }
-    }
-
-    fn foreign_origin(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let request = self.request;
-        let origins = request.headers.get_all(ORIGIN).iter().count();
-        let length = request.headers.get(ORIGIN).map_or(0, HeaderValue::len);
-        let Some(origin) = request.header(ORIGIN).filter(|_| origins == 1) else {
-            return write!(
-                f,
-                "of {origins} `Origin` headers none can be trusted: a browser sends one, in ASCII"
-            );
-        };
-        let scheme = request.forwarded.scheme.as_deref();
-        match request.host() {
-            Some(host) => match scheme {
-                // A host alone would look the same, where a proxy says the wrong scheme.
-                Some(scheme) => write!(
-                    f,
-                    "a page of {origin} is not of {scheme}://{host}, as a trusted proxy names it. "
-                )?,
-                None => write!(f, "a page of {origin} is not of the host {host}. ")?,
-            },
-            None => write!(
-                f,
-                "a page of {origin}, and the request has no `Host` header, or several. "
-            )?,
-        }
-        if length > origin.len() {
-            return write!(
-                f,
-                "The origin has {length} bytes, and this is its beginning: that of a page has a scheme, a name of at most 253 \
-                 bytes and a port"
-            );
-        }
-        match Origins::default().allow(origin) {
-            Ok(()) => write!(f, "If it may connect: `.allow_origin({origin:?})`")?,
-            Err(why) => write!(f, "`allow_origin` does not take it: {why}")?,
-        }
-        f.write_str(
-            ". If it is a page of this server, a proxy in front has changed `Host` (nginx: `proxy_set_header Host $http_host;`)",
-        )
-    }
 }
 
 #[cfg(test)]

@@ -1,29 +1,32 @@
 //! What a server's set-up says about the requests of its clients: which are let in, what is known of them, and what is added to
 //! their answers.
 
-use std::{fmt, net::SocketAddr, time::Duration};
-
-use http::{
-    Extensions, HeaderMap, HeaderName, Request,
-    header::{
-        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SET_COOKIE,
-        TRANSFER_ENCODING, UPGRADE, VARY,
-    },
-    request::Parts,
+use std::{
+    fmt,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
 };
 
+use http::{Extensions, HeaderMap, HeaderValue, Request, request::Parts};
+
 use super::{
-    Origins, TrustedProxies,
+    BadCors, Cors, Origins, TrustedProxies,
     allow_request::AllowRequest,
     client_files::ServedFiles,
     compression::{AnswerCoding, HttpCompression},
+    event_source_route::EventSourceRoute,
     origin::OriginVerdict,
+    own_headers::add_own_headers,
+    refusal::Refusal,
     session_cookie::SessionCookie,
 };
+use crate::ids::Sid;
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
+type NewId = dyn Fn(&Parts, &str) -> String + Send + Sync;
 type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
-type InitialHeaders = dyn Fn(&Parts, &mut HeaderMap) + Send + Sync;
+type AddHeaders = dyn Fn(&Parts, &mut HeaderMap) + Send + Sync;
 
 /// The rules of one server. Those that few use are empty.
 #[derive(Default)]
@@ -35,37 +38,20 @@ pub(crate) struct RequestRules {
     pub(crate) origin_predicate: Option<Box<OriginPredicate>>,
     /// The address of the peer, inside another server.
     pub(crate) peer: Option<Box<PeerOf>>,
-    pub(crate) initial_headers: Option<Box<InitialHeaders>>,
+    pub(crate) initial_headers: Option<Box<AddHeaders>>,
+    /// Adds headers to each answer.
+    pub(crate) headers: Option<Box<AddHeaders>>,
+    /// Other CORS headers than the ordinary ones.
+    pub(crate) cors: Option<Cors>,
+    /// Makes the ids of sessions.
+    pub(crate) new_id: Option<Box<NewId>>,
     pub(crate) client_files: Option<ServedFiles>,
+    pub(crate) event_sources: Vec<EventSourceRoute>,
     pub(crate) compression: Option<HttpCompression>,
     /// Decides about each handshake that koio itself lets in.
     pub(crate) allow_request: Option<AllowRequest>,
     /// Each copies the extension of one type.
     kept_extensions: Vec<fn(&Extensions, &mut Extensions)>,
-}
-
-/// Headers that say how an answer is read. They are koio's.
-fn is_fixed(name: &HeaderName) -> bool {
-    [
-        CONNECTION,
-        CONTENT_LENGTH,
-        CONTENT_TYPE,
-        SEC_WEBSOCKET_ACCEPT,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ]
-    .contains(name)
-}
-
-/// Adds headers of the program's to an answer.
-pub(super) fn add_own_headers(own: &HeaderMap, answer: &mut HeaderMap) {
-    let is_list = |name: &HeaderName| *name == SET_COOKIE || *name == VARY;
-    for name in own.keys().filter(|name| !is_list(name) && !is_fixed(name)) {
-        answer.remove(name);
-    }
-    for (name, value) in own.iter().filter(|(name, _)| !is_fixed(name)) {
-        answer.append(name, value.clone());
-    }
 }
 
 impl RequestRules {
@@ -97,11 +83,97 @@ impl RequestRules {
         if let Some(allow) = &mut self.allow_request {
             allow.timeout = timeout;
         }
+        for route in &mut self.event_sources {
+            route.set_timeout(timeout);
+        }
     }
 
-    /// Whether the program has a say in handshakes: in their answers, or whether there is a session at all.
+    /// Says so if an event stream is below the path of the sessions, which takes all that is there.
+    pub(crate) fn misplaced_event_source(&self, path: &str) -> Option<String> {
+        let path = path.trim_end_matches('/');
+        let is_below = |route: &&EventSourceRoute| {
+            let rest = route.path.strip_prefix(path);
+            !path.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let misplaced = self.event_sources.iter().find(is_below)?;
+        Some(format!(
+            "the event stream `{}` is below koio's own path, `{path}`",
+            misplaced.path
+        ))
+    }
+
+    /// The event stream at this path.
+    pub(crate) fn event_source(&self, path: &str) -> Option<&EventSourceRoute> {
+        self.event_sources.iter().find(|route| *route.path == *path)
+    }
+
+    /// Whether the program has a say in handshakes: in their answers, in their ids, or whether there is a session at all.
     pub(crate) fn concern_handshakes(&self) -> bool {
-        self.initial_headers.is_some() || self.cookie.is_some() || self.allow_request.is_some()
+        self.initial_headers.is_some()
+            || self.cookie.is_some()
+            || self.allow_request.is_some()
+            || self.new_id.is_some()
+    }
+
+    /// Whether the program has a say in the answer to each request.
+    pub(super) fn concern_each_request(&self) -> bool {
+        self.headers.is_some()
+    }
+
+    /// Refuses CORS headers that contradict the other rules.
+    pub(crate) fn check_cors(&self) -> Result<(), BadCors> {
+        let Some(cors) = &self.cors else {
+            return Ok(());
+        };
+        cors.check(&self.origins, self.origin_predicate.is_some())
+    }
+
+    /// The headers that answers to this page have, if it is of another origin, and those of the program. Takes the origin if the
+    /// ordinary headers are not enough for it.
+    pub(super) fn added_headers<B>(
+        &self,
+        request: &mut Request<B>,
+        allow_origin: &mut Option<HeaderValue>,
+        is_preflight: bool,
+    ) -> Option<Box<HeaderMap>> {
+        let mut own = self.headers_of_each(request);
+        if let (Some(cors), Some(origin)) =
+            (&self.cors, allow_origin.take_if(|_| self.cors.is_some()))
+        {
+            let mut headers = HeaderMap::new();
+            cors.allow_in(&mut headers, origin, self.origins.is_any());
+            if !is_preflight {
+                cors.expose_in(&mut headers);
+            }
+            if let Some(own) = &own {
+                add_own_headers(own, &mut headers);
+            }
+            own = Some(Box::new(headers));
+        }
+        own
+    }
+
+    /// The headers that the program adds to each answer.
+    fn headers_of_each<B>(&self, request: &mut Request<B>) -> Option<Box<HeaderMap>> {
+        let add = self.headers.as_ref()?;
+        let mut own = HeaderMap::new();
+        with_parts(request, |parts| add(parts, &mut own));
+        Some(Box::new(own))
+    }
+
+    /// The id of a new session, if the program makes them.
+    pub(super) fn new_id<B>(&self, request: &mut Request<B>) -> Result<Option<Sid>, Refusal> {
+        let Some(new_id) = &self.new_id else {
+            return Ok(None);
+        };
+        let random = Sid::random().map_err(|_| Refusal::NoRandomness)?;
+        let made = with_parts(request, |parts| {
+            catch_unwind(AssertUnwindSafe(|| new_id(parts, random.expose())))
+        });
+        let made = made.map_err(|_| Refusal::BadId(None))?;
+        // Not that of a socket, which is shorter.
+        let id = Sid::parse(&made).filter(|_| made.len() == random.expose().len());
+        id.map(Some).ok_or(Refusal::BadId(Some(made.len())))
     }
 
     /// How the answers to a request may be compressed, by the values of its `Accept-Encoding`.

@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response};
 
 use super::{
     Body, answer_body::AnswerBody, compression::AnswerCoding, connection::HttpConnection, origin,
-    response,
+    own_headers::add_own_headers, response,
 };
 use crate::{
     engine::Engine,
@@ -33,10 +33,29 @@ const LOOK_FOR_HANG_UP: Duration = Duration::from_secs(2);
 #[must_use = "the session ends if the response is dropped"]
 pub struct Responding {
     pub(super) response: PendingResponse,
-    /// The listed origin whose pages may read the response.
-    pub(super) allow_origin: Option<HeaderValue>,
+    pub(super) headers: AddedHeaders,
     /// The connection, if it is koio's own.
     pub(super) connection: Option<Arc<HttpConnection>>,
+}
+
+/// Headers that do not depend on the response.
+#[derive(Default)]
+pub(super) struct AddedHeaders {
+    /// The listed origin whose pages may read the response.
+    pub(super) allow_origin: Option<HeaderValue>,
+    /// Those of a program that has a say in them.
+    pub(super) others: Option<Box<HeaderMap>>,
+}
+
+impl AddedHeaders {
+    fn add_to(&mut self, headers: &mut HeaderMap) {
+        if let Some(origin) = self.allow_origin.take() {
+            origin::allow_in(headers, origin);
+        }
+        if let Some(others) = self.others.take() {
+            add_own_headers(&others, headers);
+        }
+    }
 }
 
 /// A response, or the future that makes it.
@@ -144,9 +163,7 @@ impl Future for Responding {
                 }
             },
         };
-        if let Some(origin) = this.allow_origin.take() {
-            origin::allow_in(response.headers_mut(), origin);
-        }
+        this.headers.add_to(response.headers_mut());
         Poll::Ready(response)
     }
 }

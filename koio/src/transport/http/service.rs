@@ -20,13 +20,14 @@ use tracing::debug;
 use super::{
     Body, Origins,
     connection::HttpConnection,
+    event_source_route::EventSourceRoute,
     origin,
     origin::OriginVerdict,
     proxies::ForwardedRequest,
     refusal::{Refusal, RefusedRequest},
     request::{self, RequestIntent, RequestUpgrade},
     request_rules::{RequestRules, with_parts},
-    responding::{PendingResponse, Responding},
+    responding::{AddedHeaders, PendingResponse, Responding},
     response, stream_requests,
 };
 use crate::{
@@ -55,6 +56,8 @@ pub(super) struct RequestFrom<'a> {
     pub(super) upgrade: RequestUpgrade,
     /// The client's address, as far as it is known.
     pub(super) client: Option<SocketAddr>,
+    /// Whether the client asked over TLS, as far as it is known.
+    pub(super) is_secure: bool,
     pub(super) forwarded: &'a ForwardedRequest,
 }
 
@@ -73,9 +76,13 @@ impl EngineService {
         }
     }
 
-    /// Whether a request for this path is the engine's: its own path, or one below it.
+    /// Whether a request for this path is the engine's: its own path, or one below it, or that of an event stream.
     #[must_use]
     pub fn is_mine(&self, path: &str) -> bool {
+        self.is_below(path) || self.rules.event_source(path).is_some()
+    }
+
+    fn is_below(&self, path: &str) -> bool {
         path.strip_prefix(&*self.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
@@ -109,6 +116,11 @@ impl EngineService {
         }
     }
 
+    /// Whether the program has a say in the answer to each request.
+    pub(crate) fn concerns_each_request(&self) -> bool {
+        self.rules.concern_each_request()
+    }
+
     /// The query of a request target, if its path is the engine's, and of no file.
     pub(crate) fn query_of<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         let rest = target.strip_prefix(self.path.as_bytes())?;
@@ -132,10 +144,10 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (response, allow_origin) = self.begin(request, None);
+        let (response, headers) = self.begin(request, None);
         Responding {
             response,
-            allow_origin,
+            headers,
             connection: None,
         }
     }
@@ -151,20 +163,20 @@ impl EngineService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (response, allow_origin) = self.begin(request, Some(connection));
+        let (response, headers) = self.begin(request, Some(connection));
         Responding {
             response,
-            allow_origin,
+            headers,
             connection: Some(Arc::clone(connection)),
         }
     }
 
-    /// Does everything that needs no waiting. Also returns the listed origin whose pages may read the response.
+    /// Does everything that needs no waiting. Also returns the headers that the response gets, whatever it is.
     fn begin<B>(
         &self,
         mut request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
-    ) -> (PendingResponse, Option<HeaderValue>)
+    ) -> (PendingResponse, AddedHeaders)
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,
@@ -179,6 +191,14 @@ impl EngineService {
         let from = RequestFrom {
             upgrade,
             client: forwarded.client.or(peer),
+            is_secure: match &forwarded.scheme {
+                Some(scheme) => scheme == "https",
+                None => {
+                    // HTTP/2 has the scheme in each request.
+                    let scheme = request.uri().scheme_str();
+                    connection.is_some_and(|it| it.is_secure) || scheme == Some("https")
+                }
+            },
             forwarded: &forwarded,
         };
         let origins = &self.rules.origins;
@@ -187,30 +207,33 @@ impl EngineService {
             let let_in = with_parts(&mut request, |parts| self.rules.lets_in(parts));
             verdict = let_in.unwrap_or(verdict);
         }
-        let file = self.client_file(&request);
-        let allow_origin = match verdict {
-            OriginVerdict::Same => None,
+        let is_foreign = verdict == OriginVerdict::Foreign;
+        let mut allow_origin = match verdict {
             OriginVerdict::Listed(origin) => Some(origin),
-            // It is no secret, and no page but those that are let in can read it.
-            OriginVerdict::Foreign if file.is_some() => None,
-            OriginVerdict::Foreign => {
-                let refused = self.refuse(Refusal::Forbidden, from, &request);
-                return (PendingResponse::Done(refused), None);
-            }
+            OriginVerdict::Same | OriginVerdict::Foreign => None,
         };
-        if let Some(file) = file {
-            return (PendingResponse::Done(file), allow_origin);
+        let is_preflight = allow_origin.is_some() && is_preflight(&request);
+        let rules = &self.rules;
+        let others = rules.added_headers(&mut request, &mut allow_origin, is_preflight);
+        let headers = AddedHeaders {
+            allow_origin,
+            others,
+        };
+        if let Some(file) = self.client_file(&request) {
+            // It is no secret, and no page but those that are let in can read it.
+            return (PendingResponse::Done(file), headers);
         }
-        if allow_origin.is_some()
-            && request.method() == Method::OPTIONS
-            && request
-                .headers()
-                .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-        {
-            return (
-                PendingResponse::Done(preflight(request.headers())),
-                allow_origin,
-            );
+        if is_foreign {
+            let refused = self.refuse(Refusal::Forbidden, from, &request);
+            return (PendingResponse::Done(refused), headers);
+        }
+        if is_preflight {
+            let answer = self.preflight(request.headers());
+            return (PendingResponse::Done(answer), headers);
+        }
+        if let Some(route) = self.rules.event_source(request.uri().path()) {
+            let stream = self.event_stream(route.clone(), from, request);
+            return (stream, headers);
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let config = self.engine.config();
@@ -235,7 +258,39 @@ impl EngineService {
             }
             Err(refusal) => PendingResponse::Done(self.refuse(refusal, from, &request)),
         };
-        (response, allow_origin)
+        (response, headers)
+    }
+
+    fn preflight(&self, request: &HeaderMap) -> Response<Body> {
+        let mut response = response::bare(StatusCode::NO_CONTENT);
+        let headers = response.headers_mut();
+        match &self.rules.cors {
+            Some(cors) => cors.allow_preflight(headers, request),
+            None => {
+                let requested = request.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+                origin::allow_preflight(headers, requested);
+            }
+        }
+        response
+    }
+
+    /// The answer to a request for an event stream.
+    fn event_stream<B>(
+        &self,
+        route: EventSourceRoute,
+        from: RequestFrom<'_>,
+        request: Request<B>,
+    ) -> PendingResponse {
+        if *request.method() != Method::GET {
+            return PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, from, &request));
+        }
+        let (parts, _) = request.into_parts();
+        let forwarded = from.forwarded.clone();
+        let opening = route.respond(self.engine.clone(), parts, forwarded, from.client);
+        PendingResponse::Opening {
+            opening: Box::pin(opening),
+            look: LazyTimer::default(),
+        }
     }
 
     /// The answer to a request for a file of the browser client.
@@ -316,6 +371,9 @@ impl EngineService {
             return refuse(Refusal::SessionUnknown(Some(sid)), &request);
         };
         if from.upgrade.is_websocket() {
+            if !self.engine.config().allow_upgrades {
+                return refuse(Refusal::UpgradesOff, &request);
+            }
             let response = self.upgrade(&mut request, from, sid);
             return PendingResponse::Done(response);
         }
@@ -374,11 +432,10 @@ impl EngineService {
     }
 }
 
-fn preflight(headers: &HeaderMap) -> Response<Body> {
-    let mut response = response::bare(StatusCode::NO_CONTENT);
-    let requested = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    origin::allow_preflight(response.headers_mut(), requested);
-    response
+/// Whether a browser asks if a page may send a request that is not simple.
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 impl<B> tower::Service<Request<B>> for EngineService

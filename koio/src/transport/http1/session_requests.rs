@@ -22,10 +22,7 @@ use crate::{
         polling::{self, PendingRequest, PollResponse, PollingTransport},
         tcp::Tcp,
     },
-    wire::{
-        Revision,
-        payload::{self, Framing},
-    },
+    wire::payload::{self, Framing},
 };
 
 /// Passes the requests of one connection to their sessions.
@@ -110,8 +107,9 @@ impl SessionRequests {
             .judge_text(request.origin, request.host, &forwarded);
         let allow_origin = match verdict {
             OriginVerdict::Same => None,
-            OriginVerdict::Listed(origin) => Some(origin),
-            OriginVerdict::Foreign => return None,
+            // Other CORS headers than the ordinary ones are hyper's way alone.
+            OriginVerdict::Listed(origin) if rules.cors.is_none() => Some(origin),
+            OriginVerdict::Listed(_) | OriginVerdict::Foreign => return None,
         };
         let method = match request.body {
             Some(_) => &Method::POST,
@@ -132,19 +130,20 @@ impl SessionRequests {
             | RequestIntent::Session(_, TransportKind::EventSource) => None,
             RequestIntent::Open(transport, revision) => {
                 let client = forwarded.client.or(Some(self.peer));
+                let opening = opening(request, client, transport)
+                    .of_revision(revision)
+                    .over_tls(forwarded.scheme.as_deref() == Some("https"));
                 let mut handshakes = self.handshakes;
                 handshakes.take(config.handshakes_per_second).ok()?;
                 let opened = match transport {
-                    TransportKind::Polling => {
-                        let opening = opening(request, client, transport).of_revision(revision);
-                        self.open_polling(opening, allow_origin)?
-                    }
-                    _ => self.open_websocket(request, client, revision)?,
+                    TransportKind::Polling => self.open_polling(opening, allow_origin)?,
+                    _ => self.open_websocket(request, opening)?,
                 };
                 // Behind every refusal: hyper, which answers it, counts the handshake then.
                 self.handshakes = handshakes;
                 Some(opened)
             }
+            RequestIntent::Session(_, TransportKind::WebSocket) if !config.allow_upgrades => None,
             RequestIntent::Session(sid, TransportKind::WebSocket) => {
                 let session = self.service.engine.get(&sid)?;
                 self.upgrade(request, || Some(UpgradedSession::Existing(session)))
@@ -221,11 +220,9 @@ impl SessionRequests {
     fn open_websocket(
         &self,
         request: &PlainRequest<'_>,
-        client: Option<SocketAddr>,
-        revision: Revision,
+        opening: Opening,
     ) -> Option<AcceptedRequest> {
         self.upgrade(request, || {
-            let opening = opening(request, client, TransportKind::WebSocket).of_revision(revision);
             let admission = self.service.engine.admit(&opening).ok()?;
             Some(UpgradedSession::New(Box::new((admission, opening))))
         })

@@ -15,6 +15,7 @@ mod limits;
 mod packed;
 mod packet;
 mod parser;
+mod plain_event;
 
 pub(crate) use ack_args::ack_args;
 pub use args::{ArgError, ArgList, ArgsReader, RawArgs};
@@ -35,3 +36,4 @@ pub(crate) use packed::PackedPacket;
 pub use packed::fuzz_packed;
 pub use packet::Packet;
 pub use parser::Parser;
+pub(crate) use plain_event::PlainEvent;

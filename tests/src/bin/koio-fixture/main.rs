@@ -4,7 +4,8 @@
 //! `--recovery` and `--recovery-without-middleware` (milliseconds), `--max-payload`, `--max-queue`, `--http-compression` (bytes), `--allow-request` (1:
 //! refuses who asks for it), `--msgpack` (1: that is the parser), `--eio3` (1: clients of
 //! Socket.IO 2 are let in); and, with any number, `--elsewhere` (another path),
-//! `--only-websocket`, `--only-polling`, `--cookie`, `--initial-headers`. With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of
+//! `--only-websocket`, `--only-polling`, `--cookie`, `--initial-headers`,
+//! `--generate-id` (ids begin with `fixture-`), `--allow-upgrades` (0: none), `--cors` (which headers pages may send and read). With `KOIO_FIXTURE_CLIENT`, a directory with the bundle of
 //! the browser client, it serves that and pages with it. With `KOIO_FIXTURE_TLS` it speaks TLS, with a certificate that it writes
 //! to that folder as `cert.pem`.
 
@@ -32,7 +33,9 @@ use koio::{Io, Namespace, handlers};
 
 #[tokio::main]
 async fn main() -> koio::Result<()> {
-    let io = Io::new().config(|config| config.engine.event_source = true);
+    let io = Io::new()
+        .config(|config| config.engine.event_source = true)
+        .event_source("/news", |_| async { Ok("news") });
     let (io, port) = with_flags(io, std::env::args().skip(1));
     let io = io
         .state(events::Typed::default())
@@ -140,6 +143,9 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
                 io
             }
             "--allow-port" => io.allow_origin(format!("http://127.0.0.1:{value}")),
+            "--generate-id" => io.generate_id(|_, random| format!("fixture-{}", &random[8..])),
+            "--allow-upgrades" => io.allow_upgrades(value == 1),
+            "--cors" => io.cors(requests::cors()).headers(requests::served_by),
             "--allow-request" => io.allow_request(requests::refuse_who_asks_for_it),
             "--ping-interval" => io.ping_interval(time),
             "--ping-timeout" => io.ping_timeout(time),
