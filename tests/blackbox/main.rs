@@ -41,6 +41,7 @@ mod record;
 mod recovery;
 mod redis;
 mod refusals;
+mod rewritten;
 mod rolling;
 mod scene;
 mod server_side;

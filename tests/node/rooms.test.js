@@ -58,6 +58,23 @@ overEachWay("rooms", ({ connect, way }) => {
     assert.deepEqual(heard, [["once"], ["once"], []]);
   });
 
+  it("takes lists of rooms, and leaves all of them", async () => {
+    const clients = await three();
+    const [ann, ben, cid] = clients;
+    const heard = listen(...clients);
+    await ask(ann, "join all", ["a", "b", "c"]);
+    await ask(ben, "join all", ["b", "d"]);
+    assert.deepEqual((await ask(ann, "rooms"))[0].sort(), ["a", "b", "c"]);
+    await ask(cid, "tell all of", ["a", "b"], [], "both");
+    await ask(cid, "tell all of", ["a", "b"], ["d", "x"], "one");
+    await ask(cid, "tell all of", [], [], "nobody");
+    await ask(ann, "leave all");
+    assert.deepEqual(await ask(ann, "rooms"), [[]]);
+    await ask(cid, "tell all of", ["a", "b"], [], "ben");
+    await settled(...clients);
+    assert.deepEqual(heard, [["both", "one"], ["both", "ben"], []]);
+  });
+
   it("leaves out the rooms and the sockets that are excepted", async () => {
     const clients = await three();
     const [ann, ben, cid] = clients;
