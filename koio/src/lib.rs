@@ -242,7 +242,10 @@ pub mod recovery {
 pub mod emit {
     //! An [`Emit`] before it is sent, and the futures of acknowledgements.
 
-    pub use crate::socket::{AckFuture, AcksFuture, Emit, ServerAcksFuture};
+    pub use crate::{
+        ids::IntoRooms,
+        socket::{AckFuture, AcksFuture, Emit, ServerAcksFuture},
+    };
 }
 
 pub mod listeners {

@@ -159,6 +159,28 @@ async fn sockets_of_all_nodes_join_leave_and_are_disconnected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sockets_of_all_nodes_join_and_leave_a_list_of_rooms() {
+    let two = pair();
+    let (_here, local) = two.socket(Transport::WebSocket).await;
+    let (_there, remote) = two.socket(Transport::WebSocket).await;
+    two.io.sockets_join(["red", "blue"]).expect("rooms");
+    settle().await;
+    for socket in [&local, &remote] {
+        assert!(socket.is_in("red") && socket.is_in("blue"));
+    }
+    two.io
+        .sockets_leave(["red", "green", "blue"])
+        .expect("a broker");
+    two.io
+        .to(Vec::<&str>::new())
+        .disconnect_sockets()
+        .expect("nobody");
+    settle().await;
+    assert_eq!((local.rooms(), remote.rooms()), (Vec::new(), Vec::new()));
+    assert!(local.is_connected() && remote.is_connected());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_leaves_is_not_waited_for() {
     let two = pair();
     let (_peer, local) = two.socket(Transport::WebSocket).await;

@@ -4,6 +4,7 @@
 mod acks;
 mod added;
 mod arguments;
+mod bad_input;
 mod behind_nginx;
 mod binary;
 mod client_files;
@@ -39,6 +40,7 @@ mod record;
 mod recovery;
 mod redis;
 mod refusals;
+mod rewritten;
 mod rolling;
 mod scene;
 mod server_side;

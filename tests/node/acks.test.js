@@ -45,6 +45,26 @@ overEachWay("acks", ({ connect, url, way }) => {
     assert.deepEqual(await ask(other, "ask-all", "nobody", 60_000), [[]]);
   });
 
+  it("gives the server all values of an answer", async () => {
+    const client = await connect();
+    client.on("question", (_, answer) => answer(1, { two: 2 }, null));
+    assert.deepEqual(await ask(client, "ask-for-values"), [[1, { two: 2 }, null]]);
+  });
+
+  it("gives the server the answers of a room one by one, as they come", async () => {
+    const [asker, first, second] = [await connect(), await connect(), await connect()];
+    for (const client of [first, second]) await ask(client, "join", "a room");
+    let late;
+    first.on("question", (_, answer) => (late = answer));
+    second.on("question", (_, answer) => answer("at once"));
+    const done = ask(asker, "ask-as-they-come", "a room");
+    assert.deepEqual(await once(asker, "answered"), ["at once"]);
+    const answered = once(asker, "answered");
+    late("in the end");
+    assert.deepEqual(await answered, ["in the end"]);
+    assert.deepEqual(await done, [2]);
+  });
+
   it("lets a handler wait for an answer of the very socket that it serves", async () => {
     const client = await connect();
     client.on("question", (_, answer) => setTimeout(() => answer("late but fine"), 50));

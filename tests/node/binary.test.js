@@ -65,6 +65,17 @@ overEachWay("binary", ({ connect }) => {
     await settled(client);
   });
 
+  it("fails it by whichever call it is sent, and nobody hears of it", async () => {
+    const [client, other] = [await connect(), await connect()];
+    await ask(other, "join", "room");
+    for (const each of [client, other]) each.on("eleven", () => assert.fail("it was sent"));
+    const [codes] = await ask(client, "eleven-anywhere");
+    assert.equal(codes.length, 8);
+    assert.deepEqual([...new Set(codes)].length, 1, codes.join());
+    assert.notEqual(codes[0], "sent");
+    await settled(client, other);
+  });
+
   it("leaves a value alone that only looks like a placeholder", async () => {
     const client = await connect();
     const trap = { _placeholder: true, num: 99 };

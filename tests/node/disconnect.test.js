@@ -5,6 +5,7 @@ import { it } from "node:test";
 
 import { ask, manager, once, report, settled, socket, until } from "./support/client.js";
 import { overEachWay } from "./support/suite.js";
+import { within } from "./support/within.js";
 
 const SHORT = { "ping-interval": 300, "ping-timeout": 200 };
 
@@ -188,6 +189,19 @@ overEachWay(
   },
   SHORT,
 );
+
+overEachWay("going away from rooms", ({ connect }) => {
+  it("knows at the end in which rooms the socket was", async () => {
+    const [watcher, client] = [await connect("/watch"), await connect()];
+    for (const room of ["a", "b"]) await ask(client, "join", room);
+    const { id } = client;
+    const told = new Promise((resolve) => {
+      watcher.on("left rooms", (who, rooms) => who === id && resolve(rooms));
+    });
+    client.disconnect();
+    assert.deepEqual((await within("the rooms", told)).toSorted(), ["a", "b"]);
+  });
+});
 
 overEachWay("going away while connecting", ({ url, way, connect }) => {
   it("leaves nothing behind", async () => {

@@ -52,6 +52,23 @@ overEachWay("events", ({ connect }) => {
     }
   });
 
+  it("lets a middleware give an event another name, or other arguments", async () => {
+    const client = await connect("/renamed");
+    const bytes = Buffer.from("x");
+    assert.deepEqual(await ask(client, "echo", 1), [1]);
+    assert.deepEqual(await ask(client, "old echo", 1, bytes), [1, bytes]);
+    assert.deepEqual(await ask(client, "shout", "koi", bytes), ["KOI", 3]);
+  });
+
+  it("pass the middleware of their own socket alone, which may refuse them", async () => {
+    const [client, other] = [await connect(), await connect()];
+    await ask(client, "mute", "echo");
+    const [{ error }] = await ask(client, "echo", 1);
+    assert.deepEqual(error, { code: "muted", message: "you may listen" });
+    assert.deepEqual(await ask(client, "one"), await ask(other, "one"));
+    assert.deepEqual(await ask(other, "echo", 1), [1]);
+  });
+
   it("can be observed, what comes and what is sent", async () => {
     const client = await connect();
     await ask(client, "observe");

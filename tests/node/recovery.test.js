@@ -68,6 +68,42 @@ for (const way of Object.keys(ALL_WAYS)) {
       });
     }
 
+    it("has data that other sockets of the server see", async () => {
+      const server = await fixture(RECOVERY);
+      const [client, other] = [
+        await connect(`${server.url}/recovery`, way, BACK),
+        await connect(`${server.url}/recovery`, "websocket"),
+      ];
+      await ask(client, "remember", { name: "Ada" });
+      const [seen] = await ask(other, "all remember");
+      assert.deepEqual(seen.filter(Boolean), [{ value: { name: "Ada" } }]);
+      await server.stop();
+    });
+
+    it("passes the middleware again, unless that is skipped", async () => {
+      for (const [recovery, refusals] of [
+        ["recovery", 1],
+        ["recovery-without-middleware", 0],
+      ]) {
+        const server = await fixture({ ...RECOVERY, recovery: 60_000, [recovery]: 60_000 });
+        const auth = { token: "secret" };
+        const client = await connect(`${server.url}/guarded`, way, { ...BACK, auth });
+        const { id } = client;
+        auth.token = "wrong";
+        let refused = 0;
+        client.on("connect_error", () => {
+          refused++;
+          auth.token = "secret";
+          client.connect();
+        });
+        const back = once(client, "connect");
+        client.io.engine.close();
+        await back;
+        assert.deepEqual([refused, client.recovered, client.id], [refusals, true, id], recovery);
+        await server.stop();
+      }
+    });
+
     it("is another socket after its time", async () => {
       const server = await fixture({ ...RECOVERY, recovery: 50 });
       const client = await connect(`${server.url}/recovery`, way, BACK);

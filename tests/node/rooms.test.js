@@ -58,6 +58,23 @@ overEachWay("rooms", ({ connect, way }) => {
     assert.deepEqual(heard, [["once"], ["once"], []]);
   });
 
+  it("takes lists of rooms, and leaves all of them", async () => {
+    const clients = await three();
+    const [ann, ben, cid] = clients;
+    const heard = listen(...clients);
+    await ask(ann, "join all", ["a", "b", "c"]);
+    await ask(ben, "join all", ["b", "d"]);
+    assert.deepEqual((await ask(ann, "rooms"))[0].sort(), ["a", "b", "c"]);
+    await ask(cid, "tell all of", ["a", "b"], [], "both");
+    await ask(cid, "tell all of", ["a", "b"], ["d", "x"], "one");
+    await ask(cid, "tell all of", [], [], "nobody");
+    await ask(ann, "leave all");
+    assert.deepEqual(await ask(ann, "rooms"), [[]]);
+    await ask(cid, "tell all of", ["a", "b"], [], "ben");
+    await settled(...clients);
+    assert.deepEqual(heard, [["both", "one"], ["both", "ben"], []]);
+  });
+
   it("leaves out the rooms and the sockets that are excepted", async () => {
     const clients = await three();
     const [ann, ben, cid] = clients;
@@ -149,6 +166,36 @@ overEachWay("rooms", ({ connect, way }) => {
       await settled(client);
     }
     assert.ok(heard > 0);
+  });
+
+  it("drops volatile events of a client that does not read, and goes on when it does", async () => {
+    const [sender, reader] = [await connect(), await connect()];
+    // What asks for what it is sent has no line to fill: see the test above.
+    if (!reader.io.engine.transport.ws) return;
+    await ask(reader, "join", "flooded");
+    const seen = [];
+    reader.on("flood", (number) => seen.push(number));
+    const line = reader.io.engine.transport.ws._socket;
+    line.pause();
+    const count = 2_000;
+    const [dropped] = await ask(sender, "flood", "flooded", count);
+    assert.ok(dropped > 0, "nothing was dropped");
+    line.resume();
+    await settled(reader);
+    assert.ok(seen.length <= count - dropped, `${seen.length} of ${count}, and ${dropped} dropped`);
+    assert.deepEqual(seen, seen.toSorted((a, b) => a - b));
+    await ask(sender, "flood", "flooded", 1);
+    await settled(reader);
+    assert.equal(seen.at(-1), 0);
+  });
+
+  it("reaches all namespaces of a pattern", async () => {
+    const [first, second, other] = [await connect("/room/1"), await connect("/room/2"), await connect()];
+    const heard = [first, second].map((client) => once(client, "said"));
+    other.on("said", () => assert.fail("it is in no room"));
+    await ask(other, "say in all", "hello");
+    assert.deepEqual(await Promise.all(heard), [["hello"], ["hello"]]);
+    await settled(other);
   });
 
   it("uses a builder twice without mixing the two up", async () => {

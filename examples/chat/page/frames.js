@@ -3,6 +3,7 @@
 import { connection, TRANSPORTS } from "/connection.js";
 import { $, arrange, element, heard, kilobytes } from "/elements.js";
 import { describe } from "/frame.js";
+import { rest } from "/ways.js";
 
 const KEPT = 200;
 const TO_THE_TENTH = { hour12: false, hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 1 };
@@ -67,7 +68,7 @@ export function toggle(isOpen = $("travel").hidden) {
   $("travel-toggle").setAttribute("aria-expanded", String(isOpen));
   document.body.classList.toggle("travelling", isOpen);
   if (isOpen) { draw(); $("frames").scrollTop = $("frames").scrollHeight; $("travel-close").focus(); }
-  else $("travel-toggle").focus();
+  else { rest(); $("travel-toggle").focus(); }
 }
 
 $("travel-toggle").addEventListener("click", () => toggle());

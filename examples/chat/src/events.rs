@@ -6,6 +6,7 @@ use crate::history::ByRoom;
 use crate::message::{Kept, Message, Sent, Tag, What};
 use crate::people::{Me, Person};
 use crate::text::{Text, is_name};
+use koio::extract::Auth;
 use koio::{Bytes, Context, Error, Handlers, Result, Room, SocketId, State, ensure, handlers, on};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 
 pub(crate) fn all() -> Handlers {
     handlers![
-        login, disconnect, send_msg, private, group, image, join, leave, typing, rtt
+        login, disconnect, send_msg, private, group, image, join, leave, typing, rtt, travel,
+        postcard
     ]
 }
 
@@ -154,3 +156,30 @@ async fn typing(me: Me, InRoom { room }: InRoom, chat: State<Chat>) -> Result<()
 /// The answer is all there is to it: the page measures the round trip.
 #[on("rtt")]
 async fn rtt() {}
+
+/// Which page it is: a random name that no other page knows.
+type Page = Text<16, 64>;
+
+#[derive(Deserialize)]
+struct Travel {
+    page: Page,
+}
+
+/// One of the sessions with which a page watches how postcards travel, each over another transport.
+#[on("connection", ns = "/travel")]
+async fn travel(ctx: Context, to: Auth<Travel>) -> Result<()> {
+    ctx.socket().join(&to.page.0)
+}
+
+#[derive(Deserialize)]
+struct Postcard {
+    page: Page,
+    text: Text<1, 200>,
+}
+
+/// Goes to all of these sessions of a page, at once.
+#[on("postcard")]
+async fn postcard(ctx: Context, card: Postcard) -> Result<()> {
+    let sessions = ctx.io().of("/travel");
+    sessions.to(&card.page.0).emit("postcard", &card.text)
+}

@@ -42,7 +42,10 @@ async fn main() -> Result<()> {
     let chat = chat::Chat::open(env::var_os("HISTORY_FILE"))?;
     let mut io = Io::new()
         .max_payload(1_300_000) // bytes of a request: an image of 900,000, as base64
-        .config(|config| config.engine.send_queue_bytes = 8_000_000) // a few images wait for a slow reader
+        .config(|config| {
+            config.engine.send_queue_bytes = 8_000_000; // a few images wait for a slow reader
+            config.engine.event_source = true;
+        })
         .state(chat.clone())
         .wrap(limit::limit)
         .handlers(events::all())

@@ -19,10 +19,10 @@ pub(crate) struct Page(Arc<HashMap<&'static str, Bytes>>);
 
 impl Page {
     pub(crate) fn load() -> Self {
-        let embedded = files!["index.html" "icon.svg" "base.css" "chat.css" "messages.css" "frames.css"
+        let embedded = files!["index.html" "icon.svg" "base.css" "chat.css" "messages.css" "frames.css" "ways.css"
             "attention.js" "chat.js" "client.js" "composer.js" "connection.js" "conversations.js"
             "elements.js" "frame.js" "frames.js" "images.js" "log.js" "message.js" "outbox.js"
-            "sidebar.js" "store.js" "windows.js"];
+            "sidebar.js" "store.js" "ways.js" "windows.js"];
         let files: HashMap<_, _> = embedded.map(|(path, text)| (path, text.into())).into();
         Self(Arc::new(files))
     }

@@ -71,17 +71,17 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// Describes each socket meant. Other nodes have `wait` to answer.
     fn fetch(&self, to: Destination<'_>, wait: Duration) -> FetchFuture;
 
-    /// Puts each socket meant into a room.
+    /// Puts each socket meant into the rooms.
     ///
     /// # Errors
     /// The first refusal of a socket of this node, after all have been tried; or the broker refused the message.
-    fn join(&self, to: Destination<'_>, room: &Room) -> Result<()>;
+    fn join(&self, to: Destination<'_>, rooms: &[Room]) -> Result<()>;
 
-    /// Takes each socket meant out of a room.
+    /// Takes each socket meant out of the rooms.
     ///
     /// # Errors
     /// The broker refused the message.
-    fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()>;
+    fn leave(&self, to: Destination<'_>, rooms: &[Room]) -> Result<()>;
 
     /// Disconnects each socket meant from the namespace; `all`: its client from all namespaces.
     ///

@@ -7,6 +7,7 @@ mod ack_collector;
 #[allow(clippy::module_inception, reason = "the file of the trait `Adapter`")]
 mod adapter;
 mod cluster;
+mod member_list;
 mod occupancy;
 mod packet;
 mod rooms;
@@ -28,9 +29,10 @@ pub use cluster::{
 };
 #[cfg(feature = "redis")]
 pub use cluster::{Redis, SubscriptionMode};
+pub(crate) use member_list::Recipient;
 pub(crate) use occupancy::OccupancyWatcher;
 pub(crate) use packet::NeutralPacket;
-pub(crate) use rooms::{NotJoined, Recipient, RoomChange, Rooms};
+pub(crate) use rooms::{NotJoined, RoomChange, Rooms};
 pub(crate) use selection::Selection;
 pub(crate) use server_side::{
     IncomingServerEvent, ServerAnswer, ServerFailure, ServerHandlers, ServerRun, named,

@@ -14,15 +14,13 @@ use std::{
 
 use foldhash::fast::RandomState;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use smallvec::SmallVec;
 
-use super::{OccupancyWatcher, Selection, Target};
+use super::{
+    OccupancyWatcher, Selection, Target,
+    member_list::{MemberList, Recipient, append, is_sparse, remove},
+};
 use crate::ids::{Room, SocketId};
-
-/// A member of rooms.
-pub(crate) trait Recipient: Clone {
-    /// The id of the member.
-    fn id(&self) -> &SocketId;
-}
 
 /// The members of one namespace and their rooms.
 ///
@@ -79,9 +77,6 @@ impl fmt::Debug for WatchedRooms {
     }
 }
 
-/// The members of a room, or of the namespace.
-type MemberList<M> = Arc<Vec<M>>;
-
 #[derive(Debug)]
 struct MemberEntry {
     /// Its index in the list of all members.
@@ -110,6 +105,9 @@ pub(crate) enum RoomChange {
     /// And it is the first, or was the last.
     OfRoom,
 }
+
+/// What has become of a member and each of a list of rooms, in the order of the list.
+pub(crate) type RoomChanges = SmallVec<[RoomChange; 4]>;
 
 /// Why a socket may not join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,63 +205,58 @@ impl<M: Recipient> Rooms<M> {
         room: Room,
         limit: usize,
     ) -> Result<RoomChange, NotJoined> {
+        let changes = self.join_all(id, &[room], limit)?;
+        Ok(changes.first().copied().unwrap_or(RoomChange::None))
+    }
+
+    /// Puts a member into each of the rooms, or into none.
+    pub(crate) fn join_all(
+        &self,
+        id: &SocketId,
+        rooms: &[Room],
+        limit: usize,
+    ) -> Result<RoomChanges, NotJoined> {
         let mut state = self.write();
-        let RoomTable {
-            members,
-            all,
-            rooms,
-        } = &mut *state;
-        let member = members.get_mut(id).ok_or(NotJoined::Gone)?;
-        if member.position(&room).is_some() {
-            return Ok(RoomChange::None);
+        if rooms.len() > 1 {
+            let member = state.members.get(id).ok_or(NotJoined::Gone)?;
+            let new = rooms.iter().filter(|room| member.position(room).is_none());
+            let new = new.collect::<HashSet<_>>().len();
+            if member.memberships().len().saturating_add(new) > limit {
+                return Err(NotJoined::TooMany);
+            }
         }
-        if member.memberships().len() >= limit {
-            return Err(NotJoined::TooMany);
-        }
-        let value = all.get(member.at).ok_or(NotJoined::Gone)?;
-        let list = rooms.entry(room.clone()).or_default();
-        let is_first = list.is_empty();
-        let at = append(list, value.clone());
-        let memberships = &mut member.rooms.get_or_insert_default().0;
-        if memberships.is_empty() {
-            // Most members are in one room; `Vec::push` alone would allocate space for four.
-            memberships.reserve_exact(1);
-        }
-        let is_new = is_first && self.watched.is_some();
-        let new = is_new.then(|| room.clone());
-        memberships.push(Membership { room, at });
+        let joined = rooms.iter().map(|room| state.join(id, room, limit));
+        let changes = joined.collect::<Result<RoomChanges, _>>()?;
         drop(state);
-        if let Some(room) = new {
-            self.changed(room.as_str());
-        }
-        Ok(match is_first {
-            true => RoomChange::OfRoom,
-            false => RoomChange::OfMember,
-        })
+        self.made_or_emptied(rooms, &changes);
+        Ok(changes)
     }
 
     /// Takes a member out of a room.
+    #[cfg(test)]
     pub(crate) fn leave(&self, id: &SocketId, room: &Room) -> RoomChange {
+        let changes = self.leave_all(id, std::slice::from_ref(room));
+        changes.first().copied().unwrap_or(RoomChange::None)
+    }
+
+    /// Takes a member out of each of the rooms.
+    pub(crate) fn leave_all(&self, id: &SocketId, rooms: &[Room]) -> RoomChanges {
         let mut state = self.write();
-        let Some(member) = state.members.get_mut(id) else {
-            return RoomChange::None;
-        };
-        let position = member.position(room);
-        let (Some(position), Some(memberships)) = (position, &mut member.rooms) else {
-            return RoomChange::None;
-        };
-        let membership = memberships.0.swap_remove(position);
-        if memberships.0.is_empty() {
-            member.rooms = None;
-        }
-        let is_emptied = state.leave(&membership);
+        let left = rooms.iter().map(|room| state.leave_room(id, room));
+        let changes: RoomChanges = left.collect();
         state.shrink();
         drop(state);
-        if !is_emptied {
-            return RoomChange::OfMember;
+        self.made_or_emptied(rooms, &changes);
+        changes
+    }
+
+    /// Tells the watcher of the rooms that were made, or have lost their last member.
+    fn made_or_emptied(&self, rooms: &[Room], changes: &[RoomChange]) {
+        for (room, change) in rooms.iter().zip(changes) {
+            if *change == RoomChange::OfRoom {
+                self.changed(room.as_str());
+            }
         }
-        self.changed(room.as_str());
-        RoomChange::OfRoom
     }
 
     /// The rooms a member is in, without that of its own id.
@@ -399,6 +392,56 @@ impl<M: Recipient> RoomTable<M> {
         }
     }
 
+    /// Puts a member into a room.
+    fn join(&mut self, id: &SocketId, room: &Room, limit: usize) -> Result<RoomChange, NotJoined> {
+        let Self {
+            members,
+            all,
+            rooms,
+        } = self;
+        let member = members.get_mut(id).ok_or(NotJoined::Gone)?;
+        if member.position(room).is_some() {
+            return Ok(RoomChange::None);
+        }
+        if member.memberships().len() >= limit {
+            return Err(NotJoined::TooMany);
+        }
+        let value = all.get(member.at).ok_or(NotJoined::Gone)?;
+        let list = rooms.entry(room.clone()).or_default();
+        let is_first = list.is_empty();
+        let at = append(list, value.clone());
+        let memberships = &mut member.rooms.get_or_insert_default().0;
+        if memberships.is_empty() {
+            // Most members are in one room; `Vec::push` alone would allocate space for four.
+            memberships.reserve_exact(1);
+        }
+        let room = room.clone();
+        memberships.push(Membership { room, at });
+        Ok(match is_first {
+            true => RoomChange::OfRoom,
+            false => RoomChange::OfMember,
+        })
+    }
+
+    /// Takes a member out of a room.
+    fn leave_room(&mut self, id: &SocketId, room: &Room) -> RoomChange {
+        let Some(member) = self.members.get_mut(id) else {
+            return RoomChange::None;
+        };
+        let position = member.position(room);
+        let (Some(position), Some(memberships)) = (position, &mut member.rooms) else {
+            return RoomChange::None;
+        };
+        let membership = memberships.0.swap_remove(position);
+        if memberships.0.is_empty() {
+            member.rooms = None;
+        }
+        match self.leave(&membership) {
+            true => RoomChange::OfRoom,
+            false => RoomChange::OfMember,
+        }
+    }
+
     /// Removes the member at this index of the list of all. The last one moves to its index.
     fn remove_from_all(&mut self, at: usize) {
         if let Some(moved) = remove(&mut self.all, at)
@@ -440,30 +483,6 @@ impl<M: Recipient> RoomTable<M> {
             self.rooms.shrink_to(2 * rooms);
         }
     }
-}
-
-fn append<M: Clone>(list: &mut MemberList<M>, member: M) -> usize {
-    let list = Arc::make_mut(list);
-    list.push(member);
-    list.len() - 1
-}
-
-/// Removes the member at an index. Returns the id of the one that has moved there.
-fn remove<M: Recipient>(list: &mut MemberList<M>, at: usize) -> Option<SocketId> {
-    let list = Arc::make_mut(list);
-    if at < list.len() {
-        list.swap_remove(at);
-    }
-    if is_sparse(list.len(), list.capacity()) {
-        list.shrink_to(2 * list.len());
-    }
-    list.get(at).map(|moved| *moved.id())
-}
-
-/// Whether a table should shrink. Up to 64 entries are not worth it, unless the table is empty. (The capacity that a
-/// hash table reports leaves out the slots of removed entries, so for an empty one it says nothing.)
-fn is_sparse(used: usize, capacity: usize) -> bool {
-    used == 0 || capacity > 64 && used < capacity / 4
 }
 
 #[cfg(test)]

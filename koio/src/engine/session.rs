@@ -249,7 +249,12 @@ impl Session {
         self.0.outbox.ready(is_over).await;
     }
 
-    /// Wakes the tasks that wait in [`ready_unless`](Self::ready_unless).
+    /// Waits until the connection has taken all that is queued now, or `is_over`: see [`Outbox::flushed`].
+    pub(crate) async fn flushed_unless(&self, is_over: impl Fn() -> bool) {
+        self.0.outbox.flushed(is_over).await;
+    }
+
+    /// Wakes the tasks that wait in [`ready_unless`](Self::ready_unless) and [`flushed_unless`](Self::flushed_unless).
     pub(crate) fn wake_waiters(&self) {
         self.0.outbox.wake_waiters();
     }

@@ -6,6 +6,7 @@
 //! With recovery a socket also has a `Pid`, the secret with which its client returns to it.
 
 mod epoch;
+mod into_rooms;
 mod pattern;
 mod pid;
 mod random;
@@ -14,6 +15,7 @@ mod sid;
 mod socket_id;
 
 pub(crate) use epoch::{EPOCH_CHARS, Epoch};
+pub use into_rooms::IntoRooms;
 pub(crate) use pattern::Pattern;
 pub(crate) use pid::Pid;
 pub(crate) use random::NoRandomness;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Result,
     adapter::{AckCollector, Adapter, AskGuard, Destination, Target},
-    ids::{Room, SocketId},
+    ids::{IntoRooms, Room, SocketId},
     observe::Observation,
     wire::{self, Draft},
 };
@@ -31,6 +31,8 @@ pub struct Emit {
     pub(super) core: Arc<ServerCore<Socket>>,
     pub(super) scope: NamespaceScope<Socket>,
     target: Target,
+    /// Whether rooms were named, if only an empty list of them: then the emit is for nobody, and not for everybody.
+    is_named: bool,
     /// The only recipient, in place of `target`. It may still be connecting.
     pub(super) only: Option<Socket>,
     /// Whether the only room is the id of a socket that was fetched. Those of Node servers don't look like ids.
@@ -56,6 +58,7 @@ impl Emit {
             core,
             scope,
             target: Target::default(),
+            is_named: false,
             only: None,
             is_fetched: false,
             local: false,
@@ -81,19 +84,35 @@ impl Emit {
         }
     }
 
-    /// Adds the sockets in this room; a socket id is the room of that socket. An emit without a room goes to all
-    /// sockets of the namespace. Behind [`Socket::only`] it goes to that socket, and to those in the room.
-    pub fn to(mut self, room: impl Into<Room>) -> Self {
+    /// Adds the sockets in this room, or in any of a list; a socket id is the room of that socket. An emit that names no room goes
+    /// to all sockets of the namespace; one that names an empty list, and nothing else, to nobody. Behind [`Socket::only`] it
+    /// goes to that socket, and to those in the rooms.
+    ///
+    /// ```
+    /// use koio::{Context, Result, on};
+    ///
+    /// #[on("goal")]
+    /// async fn goal(ctx: Context, teams: Vec<String>) -> Result<()> {
+    ///     ctx.io().to(["press", "radio"]).to(&teams).except(&teams[1..]).emit("goal", &teams)
+    /// }
+    /// ```
+    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
         self.name_only();
-        self.target.rooms.push(room.into());
+        self.is_named = true;
+        self.target.rooms.extend(rooms.into_rooms());
         self
     }
 
-    /// Leaves out the sockets in this room.
-    pub fn except(mut self, room: impl Into<Room>) -> Self {
+    /// Leaves out the sockets in this room, or in any of a list.
+    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
         self.name_only();
-        self.target.except.push(room.into());
+        self.target.except.extend(rooms.into_rooms());
         self
+    }
+
+    /// Whether an empty list of rooms is all that was named.
+    pub(super) fn is_for_nobody(&self) -> bool {
+        self.is_named && self.target.rooms.is_empty() && self.only.is_none()
     }
 
     /// The only recipient so far becomes one of those that are named: by its room, which bears its id.
@@ -165,6 +184,9 @@ impl Emit {
             _ => &self.scope.name,
         };
         let draft = wire::event_draft(namespace, None, event, &args).map_err(not_sent)?;
+        if self.is_for_nobody() {
+            return self.core.check_packet(&draft, &self.scope.name);
+        }
         match single {
             Some(SingleSocket::Here(socket)) => {
                 self.deliver(&socket, draft)?;
@@ -313,13 +335,13 @@ impl Emit {
         self.core.check_packet(&draft, name)?;
         let packet = draft.into_frame();
         let (guard, recipients) = match &self.only {
-            Some(socket) => {
+            only if only.is_some() || self.is_for_nobody() => {
                 let spoken = self.core.parser().frame(&packet, name).map_err(not_sent)?;
                 let mut asking = AskedSockets::new(ack, &packet, &spoken, answers);
-                asking.ask(socket);
+                only.iter().for_each(|socket| asking.ask(socket));
                 asking.finish()
             }
-            None => {
+            _ => {
                 let (to, wait) = (self.destination(), self.ack_time().duration());
                 self.adapter().ask(to, &packet, ack, wait, answers)
             }

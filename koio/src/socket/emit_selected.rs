@@ -5,7 +5,11 @@ use std::time::Duration;
 use super::{
     emit::Emit, local::view, partial::PartialAnswer, remote::RemoteSocket, socket::Socket,
 };
-use crate::{Result, ids::Room};
+use crate::{
+    Result,
+    adapter::{Adapter, Destination},
+    ids::{IntoRooms, Room},
+};
 
 /// How long `fetch_sockets` waits for other nodes, if the emit has no timeout of its own.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,6 +22,9 @@ impl Emit {
             return vec![socket.clone()];
         }
         let mut sockets = Vec::new();
+        if self.is_for_nobody() {
+            return sockets;
+        }
         let local = &self.core.local;
         local.for_each(self.destination(), |socket| sockets.push(socket.clone()));
         sockets
@@ -31,6 +38,9 @@ impl Emit {
             return 1;
         }
         let mut count = 0;
+        if self.is_for_nobody() {
+            return count;
+        }
         let local = &self.core.local;
         local.for_each(self.destination(), |_| count += 1);
         count
@@ -54,6 +64,9 @@ impl Emit {
         if let Some(socket) = &self.only {
             return Ok(vec![remote(view(socket))]);
         }
+        if self.is_for_nobody() {
+            return Ok(Vec::new());
+        }
         let wait = self.timeout.unwrap_or(FETCH_TIMEOUT);
         let fetched = self.adapter().fetch(self.destination(), wait).await;
         let sockets = fetched.sockets.into_iter().map(remote).collect();
@@ -64,33 +77,35 @@ impl Emit {
         Err(partial.into_error())
     }
 
-    /// Puts all sockets that are meant into a room: those of this node before it returns, those of other nodes behind
-    /// that.
+    /// Puts all sockets that are meant into a room, or into each of a list: those of this node before it returns, those of other
+    /// nodes behind that. A list is one message to them.
     ///
     /// # Errors
     /// A [namespace](crate::Error::is_no_namespace) that is not declared. The first refusal of a socket of this node,
     /// after all have been tried; see [`Socket::join`]. In a cluster also code `cluster`: the broker did not take the message to the other nodes.
-    pub fn sockets_join(&self, room: impl Into<Room>) -> Result<()> {
-        let room = room.into();
+    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Result<()> {
+        let rooms: Vec<Room> = rooms.into_rooms().collect();
         match &self.only {
-            Some(socket) => socket.join(room),
-            None => self.checked()?.join(self.destination(), &room),
+            Some(socket) => socket.join_list(&rooms),
+            None if rooms.is_empty() => self.checked().map(drop),
+            None => self.each(|adapter, to| adapter.join(to, &rooms)),
         }
     }
 
-    /// Takes all sockets that are meant out of a room: those of this node before it returns, those of other nodes
-    /// behind that.
+    /// Takes all sockets that are meant out of a room, or out of each of a list: those of this node before it returns, those of
+    /// other nodes behind that. A list is one message to them.
     ///
     /// # Errors
     /// A [namespace](crate::Error::is_no_namespace) that is not declared. In a cluster also code `cluster`, if the broker did not take the message to the other nodes.
-    pub fn sockets_leave(&self, room: impl Into<Room>) -> Result<()> {
-        let room = room.into();
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Result<()> {
+        let rooms: Vec<Room> = rooms.into_rooms().collect();
         match &self.only {
             Some(socket) => {
-                socket.leave(room);
+                socket.leave_list(&rooms);
                 Ok(())
             }
-            None => self.checked()?.leave(self.destination(), &room),
+            None if rooms.is_empty() => self.checked().map(drop),
+            None => self.each(|adapter, to| adapter.leave(to, &rooms)),
         }
     }
 
@@ -105,7 +120,7 @@ impl Emit {
                 socket.disconnect();
                 Ok(())
             }
-            None => self.checked()?.disconnect(self.destination(), false),
+            None => self.each(|adapter, to| adapter.disconnect(to, false)),
         }
     }
 
@@ -120,7 +135,16 @@ impl Emit {
                 socket.disconnect_all();
                 Ok(())
             }
-            None => self.checked()?.disconnect(self.destination(), true),
+            None => self.each(|adapter, to| adapter.disconnect(to, true)),
+        }
+    }
+
+    /// Does something to the sockets that are meant, if there can be any.
+    fn each(&self, act: impl FnOnce(&dyn Adapter, Destination<'_>) -> Result<()>) -> Result<()> {
+        let adapter = self.checked()?;
+        match self.is_for_nobody() {
+            true => Ok(()),
+            false => act(adapter, self.destination()),
         }
     }
 }

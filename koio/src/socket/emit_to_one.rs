@@ -13,7 +13,7 @@ use super::{
     scope::NamespaceScope,
     socket::Socket,
 };
-use crate::{Result, ids::Room, wire};
+use crate::{Result, ids::IntoRooms, wire};
 
 impl Socket {
     /// Sends an event to this client.
@@ -75,6 +75,49 @@ impl Socket {
         }
     }
 
+    /// Waits until the client's connection has taken all that was queued for it before this call, by any socket of the client:
+    /// over a WebSocket, until the operating system has it; over polling, until the client has polled again, which it does when
+    /// it has the whole answer. It is the counterpart of Socket.IO's callback of `send`, and of its `flush` and `drain`. That
+    /// the program of the client has handled an event is what an [answer](Self::emit_with_ack) says.
+    ///
+    /// What is queued later is not waited for, so that a busy socket does not make it wait for ever. Nothing is kept for it while nobody
+    /// waits.
+    ///
+    /// ```
+    /// use koio::{Context, Result, on};
+    /// use std::time::Duration;
+    ///
+    /// #[on("export")]
+    /// async fn export(ctx: Context, rows: u32) -> Result<()> {
+    ///     for row in 0..rows {
+    ///         ctx.emit("row", row)?;
+    ///         if row % 100 == 99 {
+    ///             ctx.socket().flushed().await?; // a hundred at a time
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [Closed](crate::Error::is_closed) if the client is gone, or its socket has closed meanwhile: then it is not known how much
+    /// has been taken. The wait ends as that of [`ready`](Self::ready) does.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn flushed(&self) -> Result<()> {
+        // A loop in which all is taken at once must let other tasks run.
+        consume_budget().await;
+        if self.is_open() {
+            self.session().flushed_unless(|| !self.is_open()).await;
+        }
+        if self.is_open() {
+            Ok(())
+        } else {
+            Err(closed())
+        }
+    }
+
     /// Sends an event to this client and waits for its answer, for at most
     /// [`ack_timeout`](crate::config::SocketConfig::ack_timeout); see [`timeout`](Self::timeout) for another time.
     ///
@@ -108,14 +151,14 @@ impl Socket {
         self.only().volatile()
     }
 
-    /// An emit to a room, or to another socket by its id, of this namespace; never to this socket itself.
-    pub fn to(&self, room: impl Into<Room>) -> Emit {
-        self.others().to(room)
+    /// An emit to a room or several, or to another socket by its id, of this namespace; never to this socket itself.
+    pub fn to(&self, rooms: impl IntoRooms) -> Emit {
+        self.others().to(rooms)
     }
 
-    /// An emit to all sockets of this namespace but this one and those in `room`.
-    pub fn except(&self, room: impl Into<Room>) -> Emit {
-        self.others().except(room)
+    /// An emit to all sockets of this namespace but this one and those in the rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Emit {
+        self.others().except(rooms)
     }
 
     /// An emit to all sockets of this namespace but this one.
@@ -178,20 +221,20 @@ impl RemoteSocket {
         self.only().emit_with_ack(event, args)
     }
 
-    /// Puts the socket into a room.
+    /// Puts the socket into a room, or into each of a list.
     ///
     /// # Errors
     /// As [`Emit::sockets_join`]. A refusal on another node is not known here.
-    pub fn join(&self, room: impl Into<Room>) -> Result<()> {
-        self.only().sockets_join(room)
+    pub fn join(&self, rooms: impl IntoRooms) -> Result<()> {
+        self.only().sockets_join(rooms)
     }
 
-    /// Takes the socket out of a room.
+    /// Takes the socket out of a room, or out of each of a list.
     ///
     /// # Errors
     /// As [`Emit::sockets_leave`].
-    pub fn leave(&self, room: impl Into<Room>) -> Result<()> {
-        self.only().sockets_leave(room)
+    pub fn leave(&self, rooms: impl IntoRooms) -> Result<()> {
+        self.only().sockets_leave(rooms)
     }
 
     /// [Disconnects](Socket::disconnect) the socket from its namespace.

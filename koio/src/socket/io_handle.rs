@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Result,
     adapter::Target,
-    ids::{Room, SocketId},
+    ids::{IntoRooms, Room, SocketId},
     observe::Counts,
 };
 
@@ -141,17 +141,17 @@ impl IoHandle {
         self.broadcast(event, args)
     }
 
-    /// An emit to a room, or to a socket by its id.
+    /// An emit to a room or several, or to a socket by its id; see [`Emit::to`].
     ///
-    /// Where the room's name is text that came from a client, the client chooses the room, another socket's own room
+    /// Where a room's name is text that came from a client, the client chooses the room, another socket's own room
     /// included: look it up first.
-    pub fn to(&self, room: impl Into<Room>) -> Emit {
-        self.all().to(room)
+    pub fn to(&self, rooms: impl IntoRooms) -> Emit {
+        self.all().to(rooms)
     }
 
-    /// An emit to all sockets but those in `room`.
-    pub fn except(&self, room: impl Into<Room>) -> Emit {
-        self.all().except(room)
+    /// An emit to all sockets but those in the rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Emit {
+        self.all().except(rooms)
     }
 
     /// An emit to all sockets that is dropped for those that can't take it at once; see [`Emit::volatile`].
@@ -189,20 +189,20 @@ impl IoHandle {
         self.all().fetch_sockets().await
     }
 
-    /// Puts all sockets of the namespace into a room.
+    /// Puts all sockets of the namespace into a room, or into each of a list.
     ///
     /// # Errors
     /// As [`Emit::sockets_join`].
-    pub fn sockets_join(&self, room: impl Into<Room>) -> Result<()> {
-        self.all().sockets_join(room)
+    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Result<()> {
+        self.all().sockets_join(rooms)
     }
 
-    /// Takes all sockets of the namespace out of a room.
+    /// Takes all sockets of the namespace out of a room, or out of each of a list.
     ///
     /// # Errors
     /// As [`Emit::sockets_leave`].
-    pub fn sockets_leave(&self, room: impl Into<Room>) -> Result<()> {
-        self.all().sockets_leave(room)
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Result<()> {
+        self.all().sockets_leave(rooms)
     }
 
     /// [Disconnects](Socket::disconnect) all sockets of the namespace.

@@ -166,10 +166,10 @@ impl Adapter for LocalNode<Socket> {
         }))
     }
 
-    fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
+    fn join(&self, to: Destination<'_>, rooms: &[Room]) -> Result<()> {
         let mut result = Ok(());
         self.for_each(to, |socket| {
-            let joined = socket.join(room);
+            let joined = socket.join_list(rooms);
             // A socket that has closed meanwhile is not the caller's fault.
             if result.is_ok() && joined.as_ref().is_err_and(|error| !error.is_closed()) {
                 result = joined;
@@ -178,8 +178,8 @@ impl Adapter for LocalNode<Socket> {
         result
     }
 
-    fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.for_each(to, |socket| socket.leave(room));
+    fn leave(&self, to: Destination<'_>, rooms: &[Room]) -> Result<()> {
+        self.for_each(to, |socket| socket.leave_list(rooms));
         Ok(())
     }
 

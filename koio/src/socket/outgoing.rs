@@ -25,15 +25,7 @@ impl OutgoingEvent {
     /// The event in a packet that was encoded for this namespace. `None` for other packets, and for values that are nested too
     /// deep to be read.
     pub(super) fn of_frame(frame: &Frame, namespace: &str) -> Option<Self> {
-        let mut parts = frame.parts();
-        let packet = JsonPacket::read(parts.next()?.payload, namespace)?;
-        if packet.kind != PacketKind::Event {
-            return None;
-        }
-        let copied = |data: &[u8]| bytes::Bytes::copy_from_slice(data);
-        let attachments = parts.map(|part| copied(part.payload)).collect();
-        let event = Event::of_list(copied(packet.data), attachments, packet.id);
-        event.ok().map(Self)
+        event_of_frame(frame, namespace).map(Self)
     }
 
     /// The event's name.
@@ -80,6 +72,19 @@ impl fmt::Debug for OutgoingEvent {
             .field("event", &self.event())
             .finish_non_exhaustive()
     }
+}
+
+/// The event in a packet that was encoded for this namespace, to be read as one that has come. `None` for other packets, and for
+/// values that are nested too deep to be read.
+pub(crate) fn event_of_frame(frame: &Frame, namespace: &str) -> Option<Event> {
+    let mut parts = frame.parts();
+    let packet = JsonPacket::read(parts.next()?.payload, namespace)?;
+    if packet.kind != PacketKind::Event {
+        return None;
+    }
+    let copied = |data: &[u8]| bytes::Bytes::copy_from_slice(data);
+    let attachments = parts.map(|part| copied(part.payload)).collect();
+    Event::of_list(copied(packet.data), attachments, packet.id).ok()
 }
 
 impl OutgoingObserver {

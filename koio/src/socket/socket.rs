@@ -15,7 +15,7 @@ use super::{
     ack::PendingAcks,
     additions::AddedKinds,
     connection::Connection,
-    error::{closed, not_joined, not_sent, refused, refused_room},
+    error::{closed, not_sent, refused},
     extras::SocketExtras,
     handshake::Handshake,
     namespace::LiveNamespace,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Result,
-    adapter::{Recipient, RoomChange},
+    adapter::Recipient,
     engine::{CloseReason, Session, TransportKind},
     ids::{Room, SocketId},
     observe::{Observation, Observers},
@@ -163,114 +163,6 @@ impl Socket {
 
     pub(super) fn live_namespace(&self) -> &Arc<LiveNamespace<Self>> {
         &self.0.namespace
-    }
-
-    /// Puts this socket into a room; being in it already is fine.
-    ///
-    /// # Errors
-    /// [Closed](crate::Error::is_closed) if the socket is gone; code `room` if the name is too long (default 255
-    /// bytes), if the socket is in too many rooms (default 1,000), or if the name has the shape of another socket's id:
-    /// such a room has that socket as its only member.
-    pub fn join(&self, room: impl Into<Room>) -> Result<()> {
-        let room = room.into();
-        let config = self.core().config();
-        let (bytes, max) = (room.as_str().len(), config.room_name);
-        if bytes > max {
-            let why = format!("the name of the room has {bytes} bytes (room_name {max})");
-            return Err(refused_room(why));
-        }
-        match SocketId::parse(room.as_str()) {
-            Some(own) if own == self.id() => return Ok(()),
-            Some(_) => return Err(refused_room("the room belongs to the socket of that id")),
-            None => {}
-        }
-        let rooms = &self.0.namespace.rooms;
-        let mut change = RoomChange::None;
-        let mut join = || {
-            change = rooms.join(&self.id(), room.clone(), config.rooms)?;
-            Ok(change != RoomChange::None)
-        };
-        match self.log() {
-            Some(log) => {
-                self.change_rooms_in_order(log, join, |stays, at| stays.enter(room.clone(), at))
-            }
-            None => join(),
-        }
-        .map_err(|why| not_joined(why, config.rooms))?;
-        self.joined(&room, change);
-        Ok(())
-    }
-
-    /// Notifies the observers if it has entered a room. No lock may be held.
-    pub(super) fn joined(&self, room: &Room, change: RoomChange) {
-        if change != RoomChange::None {
-            self.observers().notify_added(|| Observation::Joined {
-                namespace: self.namespace(),
-                socket: self.id(),
-                room,
-                first: change == RoomChange::OfRoom,
-            });
-        }
-    }
-
-    /// Takes this socket out of a room; not being in it is fine. It never leaves the room of its own id.
-    pub fn leave(&self, room: impl Into<Room>) {
-        let room = room.into();
-        let mut change = RoomChange::None;
-        let mut leave = || {
-            change = self.0.namespace.rooms.leave(&self.id(), &room);
-            change != RoomChange::None
-        };
-        let is_change = match self.log() {
-            Some(log) => self.leave_in_order(log, leave, &room),
-            None => leave(),
-        };
-        if is_change {
-            self.observers().notify_added(|| Observation::Left {
-                namespace: self.namespace(),
-                socket: self.id(),
-                room: &room,
-                last: change == RoomChange::OfRoom,
-            });
-        }
-    }
-
-    /// Whether it is in a room; it never leaves that of its own id. In the disconnect handler: whether it was.
-    ///
-    /// ```
-    /// use koio::{ensure, on, Context, Result};
-    ///
-    /// #[on("say")]
-    /// async fn say(ctx: Context, room: String, text: String) -> Result<()> {
-    ///     ensure!(ctx.socket().is_in(&room), "not_in_room", "join first");
-    ///     ctx.to(room).emit("said", text)
-    /// }
-    /// ```
-    #[must_use]
-    pub fn is_in(&self, room: impl Into<Room>) -> bool {
-        let room = room.into();
-        if room.as_str() == self.id().as_str() {
-            return true;
-        }
-        if self.is_closed() {
-            let extras = self.extras();
-            return extras
-                .as_ref()
-                .is_some_and(|extras| extras.left.contains(&room));
-        }
-        self.0.namespace.rooms.is_in(&self.id(), &room)
-    }
-
-    /// The rooms it is in, that of its own id aside. In the disconnect handler: those it was in.
-    #[must_use]
-    pub fn rooms(&self) -> Vec<Room> {
-        if self.is_closed() {
-            let extras = self.extras();
-            return extras
-                .as_ref()
-                .map_or_else(Vec::new, |extras| extras.left.clone());
-        }
-        self.0.namespace.rooms.rooms_of(&self.id())
     }
 
     /// Disconnects the client from this namespace. It gets a DISCONNECT packet (protocol section "Disconnection from a

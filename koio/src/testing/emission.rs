@@ -213,12 +213,12 @@ impl Adapter for Recorder {
         self.local.fetch(to, wait)
     }
 
-    fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.local.join(to, room)
+    fn join(&self, to: Destination<'_>, rooms: &[Room]) -> Result<()> {
+        self.local.join(to, rooms)
     }
 
-    fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.local.leave(to, room)
+    fn leave(&self, to: Destination<'_>, rooms: &[Room]) -> Result<()> {
+        self.local.leave(to, rooms)
     }
 
     fn disconnect(&self, to: Destination<'_>, all: bool) -> Result<()> {

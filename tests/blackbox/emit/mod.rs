@@ -2,6 +2,8 @@
 
 mod encoded_once;
 mod families;
+mod flushed;
+mod lists;
 mod membership;
 mod one_node;
 mod rooms;

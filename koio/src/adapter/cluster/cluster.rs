@@ -279,17 +279,17 @@ impl Adapter for Cluster {
         })
     }
 
-    fn join(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.change(self.local.join(to, room), to, |to| MessageBody::Join {
+    fn join(&self, to: Destination<'_>, rooms: &[Room]) -> Result<()> {
+        self.change(self.local.join(to, rooms), to, |to| MessageBody::Join {
             to,
-            rooms: vec![room.clone()],
+            rooms: rooms.to_vec(),
         })
     }
 
-    fn leave(&self, to: Destination<'_>, room: &Room) -> Result<()> {
-        self.change(self.local.leave(to, room), to, |to| MessageBody::Leave {
+    fn leave(&self, to: Destination<'_>, rooms: &[Room]) -> Result<()> {
+        self.change(self.local.leave(to, rooms), to, |to| MessageBody::Leave {
             to,
-            rooms: vec![room.clone()],
+            rooms: rooms.to_vec(),
         })
     }
 

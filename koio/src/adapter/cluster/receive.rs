@@ -103,17 +103,11 @@ impl Cluster {
                 self.local().broadcast(to, &frame, volatile);
             }),
             MessageBody::Join { to, rooms } => {
-                here(to, |to| {
-                    for room in rooms {
-                        self.changed(self.local().join(to, &room));
-                    }
-                });
+                here(to, |to| self.changed(self.local().join(to, &rooms)));
                 self.inbox().joined();
             }
             MessageBody::Leave { to, rooms } => here(to, |to| {
-                for room in rooms {
-                    self.changed(self.local().leave(to, &room));
-                }
+                self.changed(self.local().leave(to, &rooms));
             }),
             MessageBody::Disconnect { to, all } => {
                 here(to, |to| self.changed(self.local().disconnect(to, all)))

@@ -74,6 +74,9 @@ impl Outbox {
             state.in_turn || state.closed || state.writable || state.wakes_when_writable;
         let can_wait = !needs_task && state.queue.is_empty();
         state.writable |= can_wait;
+        if can_wait && state.pressure.is_some() {
+            self.release(state);
+        }
         can_wait
     }
 
@@ -87,7 +90,7 @@ impl Outbox {
         let waiting = state.waiting - weight;
         self.set_load(&mut state, waiting);
         if state.pressure.is_some() {
-            self.progressed(state);
+            self.progressed(state, weight);
         }
     }
 
@@ -97,14 +100,14 @@ impl Outbox {
     }
 
     #[cold]
-    fn progressed(&self, mut state: MutexGuard<'_, OutboxState>) {
-        state.progressed();
+    fn progressed(&self, mut state: MutexGuard<'_, OutboxState>, weight: usize) {
+        state.progressed(weight);
         self.release(state);
     }
 
     /// The connection has taken bytes of what the transport had taken out before.
     pub(crate) fn note_progress(&self) {
-        self.state().progressed();
+        self.state().progressed(0);
     }
 
     /// Offers what is queued to a connection that is known to be busy. Returns whether it has taken something.
@@ -141,9 +144,23 @@ impl Outbox {
             Some(old) => old.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        drop(state);
+        if state.pressure.is_some() {
+            self.turn_ended(state);
+        } else {
+            drop(state);
+        }
         self.release_buffer();
         true
+    }
+
+    /// Wakes the tasks that wait for what this turn has written.
+    #[cold]
+    fn turn_ended(&self, mut state: MutexGuard<'_, OutboxState>) {
+        let queued = state.waiting;
+        if let Some(pressure) = &mut state.pressure {
+            pressure.flushes.turn_ended(queued);
+        }
+        self.release(state);
     }
 
     pub(super) fn leave_thread(&self) {

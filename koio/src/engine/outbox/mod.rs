@@ -9,6 +9,8 @@ mod crowd;
 mod direct_writer;
 mod drain;
 mod fanout;
+mod flush_waiters;
+mod flushed;
 mod limits;
 mod load;
 mod old_form;

@@ -232,10 +232,11 @@ impl Outbox {
             taken: 0,
         };
         let flushed = state.direct.flush(&mut frames);
-        let waiting = state.waiting - frames.taken;
+        let taken = frames.taken;
+        let waiting = state.waiting - taken;
         state.writable = flushed.is_all;
         if flushed.progressed {
-            state.progressed();
+            state.progressed(taken);
         }
         self.set_load(state, waiting);
         flushed.progressed
@@ -249,7 +250,7 @@ impl Outbox {
                 DirectWritten::Nothing => state.queue.push(entry),
                 written => {
                     state.writable = written == DirectWritten::All;
-                    state.progressed();
+                    state.progressed(state.waiting);
                     self.set_load(state, 0);
                     return;
                 }
@@ -414,14 +415,22 @@ impl Outbox {
         state
     }
 
-    /// The tasks that wait for the queue to be below its first mark, if it is, or if it is closed.
+    /// The tasks that wait for the queue to be below its first mark, if it is, or if it is closed; and those that wait for what
+    /// has been taken.
     pub(super) fn take_ready(&self, state: &mut OutboxState) -> ReadyWakers {
-        match &mut state.pressure {
+        let mut ready = match &mut state.pressure {
             Some(pressure) if state.closed || !self.limits.is_above_first(state.waiting) => {
                 pressure.waiters.take_all()
             }
-            _ => ReadyWakers::default(),
+            Some(_) => ReadyWakers::default(),
+            None => return ReadyWakers::default(),
+        };
+        let is_written = state.writable && !state.in_turn;
+        if let Some(pressure) = &mut state.pressure {
+            let flushes = &mut pressure.flushes;
+            flushes.take_done(state.closed, is_written, &mut ready);
         }
+        ready
     }
 
     /// Unlocks, and then wakes the tasks that have waited for room, if there is some.

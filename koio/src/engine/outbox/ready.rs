@@ -41,11 +41,16 @@ impl Outbox {
         .await;
     }
 
-    /// Wakes the tasks that wait in [`ready`](Self::ready), to look again.
+    /// Wakes the tasks that wait in [`ready`](Self::ready) and [`flushed`](Self::flushed), to look again.
     pub(crate) fn wake_waiters(&self) {
         let mut state = self.state();
         let pressure = state.pressure.as_mut();
-        let waiting = pressure.map(|pressure| pressure.waiters.take_all());
+        let waiting = pressure.map(|pressure| {
+            let mut waiting = pressure.waiters.take_all();
+            // These stay on their list, which says what they wait for.
+            waiting.extend(pressure.flushes.wakers());
+            waiting
+        });
         drop(state);
         if let Some(waiting) = waiting {
             waiting.wake();

@@ -4,7 +4,10 @@ use std::{task::Waker, time::Instant};
 
 use parking_lot::MutexGuard;
 
-use super::{direct_writer::DirectWriter, limits::SlowCause, queue::FrameQueue, waiters::Waiters};
+use super::{
+    direct_writer::DirectWriter, flush_waiters::FlushWaiters, limits::SlowCause, queue::FrameQueue,
+    waiters::Waiters,
+};
 
 #[derive(Default)]
 pub(super) struct OutboxState {
@@ -28,7 +31,7 @@ pub(super) struct OutboxState {
     pub(super) pressure: Option<Box<Pressure>>,
 }
 
-/// What a queue needs that has reached its first mark.
+/// What a queue needs that has reached its first mark, or that a task waits for.
 #[derive(Debug, Default)]
 pub(super) struct Pressure {
     /// When the queue was first found above the mark since the client last took anything. The clock is read only there: an
@@ -36,6 +39,8 @@ pub(super) struct Pressure {
     pub(super) stalled_since: Option<Instant>,
     /// The tasks that wait until the queue is below the mark.
     pub(super) waiters: Waiters,
+    /// The tasks that wait until what is queued has been taken.
+    pub(super) flushes: FlushWaiters,
     /// Why the queue has the session cut.
     pub(super) slow: Option<SlowCause>,
 }
@@ -51,10 +56,11 @@ impl OutboxState {
         !self.closed && self.writable && self.queue.is_empty()
     }
 
-    /// The client has taken something.
-    pub(super) fn progressed(&mut self) {
+    /// The client has taken something: of the queue, frames of this weight.
+    pub(super) fn progressed(&mut self, weight: usize) {
         if let Some(pressure) = &mut self.pressure {
             pressure.stalled_since = None;
+            pressure.flushes.taken(weight);
         }
     }
 

@@ -15,6 +15,10 @@ pub(super) struct Waiters {
 pub(super) struct ReadyWakers(Vec<(u64, Waker)>);
 
 impl ReadyWakers {
+    pub(super) fn extend(&mut self, more: impl Iterator<Item = (u64, Waker)>) {
+        self.0.extend(more);
+    }
+
     pub(super) fn wake(self) {
         for (_, waker) in self.0 {
             waker.wake();

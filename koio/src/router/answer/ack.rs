@@ -143,10 +143,10 @@ impl Ack {
         async move { self.reply(guard(work).await) }.instrument(span)
     }
 
-    /// Whether the client asked for an acknowledgement.
+    /// Whether the client asked for an acknowledgement, or may still: with `once_by` another try of the event may ask.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.ctx.ack_id().is_some()
+        self.ctx.answer_id().is_some()
     }
 }
 

@@ -57,7 +57,7 @@ fn send<T: Serialize>(ctx: &Context, value: T) -> Reply {
     let Some(id) = ctx.answer_id() else {
         return Reply::none();
     };
-    if ctx.answer_state().is_taken() {
+    if ctx.own_answer_state().is_taken() {
         return Reply::none();
     }
     let answer = ctx.socket().answer(id, &value);

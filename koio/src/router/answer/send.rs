@@ -7,7 +7,7 @@ impl Context {
     /// The onion has unwound: answers with what came out of it.
     pub(crate) fn end_with(&self, result: Result<Reply>) {
         let Some(id) = self.answer_id() else { return };
-        let state = self.answer_state();
+        let state = self.own_answer_state();
         match result {
             Ok(_) if state.is_taken() => {
                 if state.end() && state.claim() {
@@ -29,7 +29,7 @@ impl Context {
 
     /// The same for an answer that is written already.
     pub(super) fn end_with_answer(&self, id: u64, answer: Result<Draft>) {
-        match self.answer_state().end_and_claim() {
+        match self.own_answer_state().end_and_claim() {
             true => self.send_answer(id, answer),
             false => self.count_second_answer(),
         }

@@ -4,7 +4,7 @@ use std::{
     any::Any,
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use super::elsewhere::EventsElsewhere;
 use crate::{
-    CloseReason, Error, Handshake, IoHandle, Result, Room, Socket,
-    ids::Pattern,
+    CloseReason, Error, Handshake, IoHandle, Result, Socket,
+    ids::{IntoRooms, Pattern},
     router::answer::state::AnswerState,
     socket::{Accept, Emit, OnceRun, SharedStates, TypeMap},
     wire::{DecodeError, Event, RawArgs},
@@ -55,6 +55,8 @@ pub(crate) type InsideLayers = Arc<dyn Any + Send + Sync>;
 pub(crate) enum Occasion {
     /// The client sent an event.
     Event(Event),
+    /// A middleware has given the event another name, or other arguments.
+    Rewritten(Box<Rewritten>),
     /// The client asked to connect to the namespace.
     Connection(Accept),
     /// The socket is closed.
@@ -63,6 +65,12 @@ pub(crate) enum Occasion {
         /// How many of the disconnect handlers have started: the others still have to run.
         started: AtomicUsize,
     },
+}
+
+/// An event as a middleware has rewritten it, and the context that it had before: its answer and its values are those of that.
+pub(crate) struct Rewritten {
+    event: Event,
+    before: Context,
 }
 
 /// What all contexts of one namespace share.
@@ -74,6 +82,8 @@ pub(crate) struct NamespaceContext {
     pub(crate) elsewhere: Arc<EventsElsewhere>,
     /// The pattern that the namespace's name matches, if it was declared as one.
     pub(crate) pattern: Option<Pattern>,
+    /// The events of the namespace, whose type is that of the pipeline, which is built on this room. They own this.
+    pub(crate) events: OnceLock<Weak<dyn Any + Send + Sync>>,
 }
 
 /// The functions given to [`Io::on_error`](crate::Io::on_error) and [`Io::map_error`](crate::Io::map_error).
@@ -105,6 +115,14 @@ impl Context {
             once: OnceLock::new(),
             locals: OnceLock::new(),
         }))
+    }
+
+    /// The context of the same event, rewritten.
+    pub(crate) fn rewritten(&self, event: Event) -> Self {
+        let before = self.clone();
+        let occasion = Occasion::Rewritten(Box::new(Rewritten { event, before }));
+        let namespace = Arc::clone(&self.0.namespace);
+        Self::new(self.0.socket.clone(), occasion, namespace, None)
     }
 
     /// Makes this the context of another event of the same socket and the same handlers. Clones of it keep the event they have.
@@ -177,6 +195,7 @@ impl Context {
     pub fn event(&self) -> &str {
         match &self.0.occasion {
             Occasion::Event(event) => event.name(),
+            Occasion::Rewritten(rewritten) => rewritten.event.name(),
             Occasion::Connection(_) => "connection",
             Occasion::Disconnect { .. } => "disconnect",
         }
@@ -199,7 +218,7 @@ impl Context {
     pub fn close_reason(&self) -> Option<CloseReason> {
         match &self.0.occasion {
             Occasion::Disconnect { reason, .. } => Some(*reason),
-            Occasion::Event(_) | Occasion::Connection(_) => None,
+            Occasion::Event(_) | Occasion::Rewritten(_) | Occasion::Connection(_) => None,
         }
     }
 
@@ -211,12 +230,12 @@ impl Context {
         self.0.socket.emit(event, args)
     }
 
-    /// An emit to the sockets in a room of this namespace, but never to this one.
+    /// An emit to the sockets in a room of this namespace, or in several, but never to this one.
     ///
     /// Every socket is in a room named after its id, so this also sends to one socket. A name that comes from the
     /// client lets the client choose whom to reach: look it up first.
-    pub fn to(&self, room: impl Into<Room>) -> Emit {
-        self.0.socket.to(room)
+    pub fn to(&self, rooms: impl IntoRooms) -> Emit {
+        self.0.socket.to(rooms)
     }
 
     /// Sends an event to all sockets of this namespace but this one.
@@ -239,32 +258,50 @@ impl Context {
         self.0.inside.as_ref()
     }
 
+    /// Who answers. A rewritten event is answered once, as what it was.
     pub(crate) fn answer_state(&self) -> &AnswerState {
+        match &self.0.occasion {
+            Occasion::Rewritten(rewritten) => rewritten.before.answer_state(),
+            _ => &self.0.answer,
+        }
+    }
+
+    /// [`answer_state`](Self::answer_state) of an event as it has come: what the session's task runs.
+    pub(crate) fn own_answer_state(&self) -> &AnswerState {
         &self.0.answer
     }
 
     pub(super) fn once(&self) -> &OnceLock<Box<OnceRun>> {
-        &self.0.once
+        match &self.0.occasion {
+            Occasion::Rewritten(rewritten) => rewritten.before.once(),
+            _ => &self.0.once,
+        }
     }
 
     pub(super) fn locals(&self) -> &OnceLock<Box<Locals>> {
-        &self.0.locals
+        match &self.0.occasion {
+            Occasion::Rewritten(rewritten) => rewritten.before.locals(),
+            _ => &self.0.locals,
+        }
+    }
+
+    /// The event that the client sent, as it was rewritten last. `None` on the life cycle.
+    pub(crate) fn received(&self) -> Option<&Event> {
+        match &self.0.occasion {
+            Occasion::Event(event) => Some(event),
+            Occasion::Rewritten(rewritten) => Some(&rewritten.event),
+            Occasion::Connection(_) | Occasion::Disconnect { .. } => None,
+        }
     }
 
     /// The id under which the client waits for an acknowledgement.
     pub(crate) fn ack_id(&self) -> Option<u64> {
-        match &self.0.occasion {
-            Occasion::Event(event) => event.ack,
-            Occasion::Connection(_) | Occasion::Disconnect { .. } => None,
-        }
+        self.received()?.ack
     }
 
     /// The arguments that the client sent; `None` on the life cycle.
     pub(crate) fn raw_args(&self) -> Option<&RawArgs> {
-        match &self.0.occasion {
-            Occasion::Event(event) => Some(&event.args),
-            Occasion::Connection(_) | Occasion::Disconnect { .. } => None,
-        }
+        Some(&self.received()?.args)
     }
 
     /// A handler starts. On a connection: answers CONNECT, the first time it is called.
@@ -273,11 +310,15 @@ impl Context {
     /// The socket closed while the middleware ran. The connection handler then must not run, and since it is no fault
     /// the error is not reported.
     pub(crate) fn accept(&self) -> Result<()> {
-        let Occasion::Connection(accept) = &self.0.occasion else {
-            if let Some(once) = self.0.once.get() {
-                once.start();
+        let accept = match &self.0.occasion {
+            Occasion::Connection(accept) => accept,
+            Occasion::Rewritten(rewritten) => return rewritten.before.accept(),
+            _ => {
+                if let Some(once) = self.0.once.get() {
+                    once.start();
+                }
+                return Ok(());
             }
-            return Ok(());
         };
         if accept.is_answered() || accept.accept() {
             return Ok(());
@@ -293,7 +334,7 @@ impl Context {
 
     /// The client sent arguments that are no JSON: closes its session. Its event is not answered.
     pub(crate) fn break_off(&self, error: DecodeError) -> Error {
-        self.0.answer.break_off();
+        self.answer_state().break_off();
         let event = self.event();
         self.0.socket.protocol_error(format_args!(
             "the arguments of `{event}` are no JSON: {error}"
@@ -305,7 +346,7 @@ impl Context {
     pub(crate) fn started_handlers(&self) -> usize {
         match &self.0.occasion {
             Occasion::Disconnect { started, .. } => started.load(Ordering::Acquire),
-            Occasion::Event(_) | Occasion::Connection(_) => 0,
+            _ => 0,
         }
     }
 

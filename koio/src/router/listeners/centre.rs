@@ -11,7 +11,7 @@ use crate::{
         context::Context,
         pipeline::{
             endpoints::{ConnectionHandlers, report, run_others},
-            event_table::{EventEntry, NamespaceEvents},
+            event_table::NamespaceEvents,
             middleware::{BoxMiddleware, BoxReply, Endpoint, Next, Onion},
         },
     },
@@ -19,14 +19,9 @@ use crate::{
 };
 
 /// The onion of an event, with what is added to its namespace and to its socket inside the middleware of the start.
-pub(crate) fn onion_around(events: &NamespaceEvents, entry: &Arc<EventEntry>) -> Arc<Onion> {
-    let middleware = events.middleware();
-    let inside = InsideNamespace {
-        added: Arc::clone(&events.added),
-        entry: Arc::clone(entry),
-        depth: middleware.len(),
-    };
-    Onion::new(Arc::clone(middleware), Arc::new(inside))
+pub(crate) fn onion_around(events: &Arc<NamespaceEvents>) -> Arc<Onion> {
+    let inside = InsideNamespace(Arc::clone(events));
+    Onion::new(Arc::clone(events.middleware()), Arc::new(inside))
 }
 
 /// The onion of a connection, with what is added to its namespace. `again`: without middleware, for a client that comes back.
@@ -64,27 +59,23 @@ pub(crate) async fn at_disconnect(ctx: &Context, added: &NamespaceAdditions) {
 }
 
 /// What is inside the middleware of the start: that of the namespace and of the socket, and the handlers.
-struct InsideNamespace {
-    added: Arc<NamespaceAdditions>,
-    entry: Arc<EventEntry>,
-    /// How many middlewares of the entry's onion are those of the namespace.
-    depth: usize,
-}
+struct InsideNamespace(Arc<NamespaceEvents>);
 
 impl Endpoint for InsideNamespace {
     fn call(&self, ctx: Context) -> BoxReply {
-        let (outside, inside) = (middleware_of(&*self.added), middleware_of(ctx.socket()));
+        let outside = middleware_of(&*self.0.added);
+        let inside = middleware_of(ctx.socket());
         let all: Arc<[BoxMiddleware]> = match (&*outside, &*inside) {
             ([], _) => inside,
             (_, []) => outside,
             _ => outside.iter().chain(inside.iter()).cloned().collect(),
         };
-        let handlers = TableAndListeners {
-            added: Arc::clone(&self.added),
-            entry: Arc::clone(&self.entry),
-            depth: self.depth,
-        };
+        let handlers = TableAndListeners(Arc::clone(&self.0));
         Onion::new(all, Arc::new(handlers)).start(ctx)
+    }
+
+    fn goes_by_name(&self) -> bool {
+        true
     }
 }
 
@@ -96,17 +87,13 @@ fn middleware_of(place: &impl ListenerPlace) -> Arc<[BoxMiddleware]> {
 }
 
 /// The handlers of the event table, and the listeners of the namespace and of the socket.
-struct TableAndListeners {
-    added: Arc<NamespaceAdditions>,
-    entry: Arc<EventEntry>,
-    depth: usize,
-}
+struct TableAndListeners(Arc<NamespaceEvents>);
 
 impl TableAndListeners {
     /// All that run, in order. `*` is for what nothing else takes, in the table and among the listeners alike.
     fn all(&self, ctx: &Context) -> Vec<Next> {
         let listeners = |event: &str| {
-            let mut listeners = take(&*self.added, event);
+            let mut listeners = take(&*self.0.added, event);
             listeners.extend(take(ctx.socket(), event));
             listeners
         };
@@ -116,14 +103,15 @@ impl TableAndListeners {
             "connection" | "disconnect" => Vec::new(),
             event => listeners(event),
         };
-        let is_named = self.entry.is_named(event.as_bytes());
+        let entry = self.0.entry(event.as_bytes());
+        let is_named = entry.is_named(event.as_bytes());
         let is_any = !is_named && listening.is_empty();
         if is_any {
             listening = listeners("*");
         }
         // An entry without handlers answers that the event has none: not if there are listeners.
-        let of_table = (is_named || is_any) && (self.entry.has_handlers() || listening.is_empty());
-        let of_table = of_table.then(|| self.entry.onion().inside(ctx.clone(), self.depth));
+        let of_table = (is_named || is_any) && (entry.has_handlers() || listening.is_empty());
+        let of_table = of_table.then(|| self.0.inside_of(entry, ctx.clone()));
         let listening = listening.iter().map(|listener| listener.next(ctx.clone()));
         of_table.into_iter().chain(listening).collect()
     }
@@ -142,6 +130,10 @@ impl Endpoint for TableAndListeners {
             }
             reply
         })
+    }
+
+    fn goes_by_name(&self) -> bool {
+        true
     }
 }
 

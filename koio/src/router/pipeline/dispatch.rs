@@ -111,7 +111,7 @@ impl SocketEvents {
         self.finished = None;
         let event = event.take()?;
         let entry = self.events.entry(event.name_bytes());
-        let onion = onion_around(&self.events, entry);
+        let onion = onion_around(&self.events);
         self.latest = Some(Arc::clone(entry));
         let ctx = self.context(socket, Occasion::Event(event), &onion);
         span(&ctx).in_scope(|| observe(&ctx, &self.events.added));

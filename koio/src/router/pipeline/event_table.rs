@@ -1,6 +1,11 @@
 //! The frozen event table: built once at the start, shared by all sockets, never changed.
 
-use std::{collections::HashMap, fmt, pin::Pin, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    pin::Pin,
+    sync::{Arc, Weak},
+};
 
 use foldhash::fast::FixedState;
 
@@ -8,7 +13,7 @@ use super::{
     endpoints::{ConnectionHandlers, DisconnectHandlers, NoHandler, SeveralHandlers},
     handler::Route,
     layer::{Pipeline, PipelineLayer},
-    middleware::{BoxMiddleware, Endpoint, Onion},
+    middleware::{BoxMiddleware, Endpoint, Next, Onion},
     run::{EventRun, HandlerFn, LayeredOnion, OnionRun, TimedHandler},
     server_route::{ServerHandler, ServerRoute},
 };
@@ -112,6 +117,9 @@ impl NamespaceTable {
     /// Adds a namespace: under this name, or, if its context has a pattern, under that.
     pub(crate) fn insert(&mut self, name: String, events: NamespaceEvents) {
         let events = Arc::new(events);
+        let weak: Weak<NamespaceEvents> = Arc::downgrade(&events);
+        // Set once, here.
+        let _ = events.context.events.set(weak);
         if events.context.pattern.is_some() {
             self.by_pattern.push(events);
         } else {
@@ -205,6 +213,11 @@ impl NamespaceEvents {
         &self.disconnect.middleware
     }
 
+    /// What is inside the middleware of the server and of the namespace for an event of this entry.
+    pub(crate) fn inside_of(&self, entry: &EventEntry, ctx: Context) -> Next {
+        entry.onion.inside(ctx, self.middleware().len())
+    }
+
     /// The event with this name, or `*`.
     pub(crate) fn entry(&self, name: &[u8]) -> &Arc<EventEntry> {
         self.by_name.get(name).unwrap_or(&self.any)
@@ -236,7 +249,7 @@ fn endpoint(route: &Route) -> Arc<dyn Endpoint> {
 
 /// A handler in its own middleware.
 pub(crate) fn onion_of(route: &Route) -> Arc<Onion> {
-    Onion::new(route.wraps.clone(), endpoint(route))
+    Onion::of_handler(route.wraps.clone(), route.wraps.len(), endpoint(route))
 }
 
 /// Each handler in its own middleware.
@@ -261,11 +274,12 @@ impl EventEntry {
         if let [route] = &mut *routes {
             let own = std::mem::take(&mut route.wraps);
             let is_bare = middleware.is_empty() && own.is_empty() && route.timeout.is_none();
+            let count = own.len();
             let all: Arc<[BoxMiddleware]> = middleware.iter().cloned().chain(own).collect();
             return Self {
                 name,
                 limit,
-                onion: Onion::new(all, endpoint(route)),
+                onion: Onion::of_handler(all, count, endpoint(route)),
                 has_handlers: true,
                 once_by,
                 bare: is_bare.then(|| Arc::clone(&route.handler)),

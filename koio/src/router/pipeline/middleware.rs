@@ -113,6 +113,8 @@ impl fmt::Debug for BoxMiddleware {
 pub(crate) struct Onion {
     /// The first is the outermost.
     pub(crate) middleware: Arc<[BoxMiddleware]>,
+    /// How many of them, the innermost, are those of the handler alone.
+    pub(super) own: usize,
     pub(crate) centre: Centre,
 }
 
@@ -127,6 +129,11 @@ pub(crate) enum Centre {
 /// The centre of an onion: one handler, several, or none.
 pub(crate) trait Endpoint: Send + Sync {
     fn call(&self, ctx: Context) -> BoxReply;
+
+    /// Whether it runs the handlers of the event that a context names, and not those of one event.
+    fn goes_by_name(&self) -> bool {
+        false
+    }
 }
 
 impl Onion {
@@ -134,8 +141,18 @@ impl Onion {
         middleware: impl Into<Arc<[BoxMiddleware]>>,
         endpoint: Arc<dyn Endpoint>,
     ) -> Arc<Self> {
+        Self::of_handler(middleware, 0, endpoint)
+    }
+
+    /// The onion of a handler: the last `own` middlewares are around it alone.
+    pub(super) fn of_handler(
+        middleware: impl Into<Arc<[BoxMiddleware]>>,
+        own: usize,
+        endpoint: Arc<dyn Endpoint>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             middleware: middleware.into(),
+            own,
             centre: Centre::Endpoint(endpoint),
         })
     }
@@ -187,10 +204,10 @@ impl Onion {
 /// does not run it answers the event in the handler's place.
 #[must_use = "a middleware that drops `next` answers the event itself: the handler does not run"]
 pub struct Next {
-    ctx: Context,
-    onion: Arc<Onion>,
+    pub(super) ctx: Context,
+    pub(super) onion: Arc<Onion>,
     /// The index of the middleware that runs next; the centre is behind the last.
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl Next {
@@ -296,6 +313,7 @@ pub fn compose(middleware: impl IntoIterator<Item = BoxMiddleware>) -> impl Midd
         let Next { ctx, onion, at } = next;
         let composed = Onion {
             middleware: Arc::clone(&middleware),
+            own: 0,
             centre: Centre::Composed { around: onion, at },
         };
         Arc::new(composed).next(ctx).run()

@@ -6,6 +6,7 @@ pub(crate) mod event_table;
 pub(crate) mod handler;
 pub(crate) mod layer;
 pub(crate) mod middleware;
+mod rewrite;
 mod run;
 mod server_dispatch;
 mod server_route;

@@ -111,7 +111,7 @@ pub(super) fn finish(ctx: &Context, result: Result<Reply>) {
         return;
     }
     let result = result.map_err(|error| ctx.mapped(error));
-    if ctx.answer_state().is_broken_off() {
+    if ctx.own_answer_state().is_broken_off() {
         return;
     }
     if let Err(error) = &result {

@@ -1,6 +1,11 @@
 //! Everything that a server is made of before it starts.
 
-use std::{error::Error as StdError, fmt, future::Future, sync::Arc};
+use std::{
+    error::Error as StdError,
+    fmt,
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use serde::Serialize;
 use tower::{Layer, Service};
@@ -233,6 +238,7 @@ impl Setup {
                 errors: Arc::clone(&errors),
                 elsewhere: Arc::clone(&elsewhere),
                 pattern: namespace.pattern,
+                events: OnceLock::new(),
             };
             let Namespace {
                 wraps,

@@ -1,6 +1,6 @@
 //! How a socket begins, is lost, returns and ends in the order of its namespace.
 
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     adapter::RoomChange,
     engine::{CloseReason, OrderedSends},
-    ids::{Pid, Room},
+    ids::Pid,
     observe::Observation,
     socket::{namespace::LiveNamespace, once::OnceMemory, socket::Socket},
     time::{after, now},
@@ -128,39 +128,23 @@ impl Socket {
         session.handlers
     }
 
-    /// Changes the rooms of the socket by `change`, which says whether it has, and notes the place of that in the order of events.
-    pub(in crate::socket) fn change_rooms_in_order<E>(
+    /// Changes the rooms of the socket by `change`, and notes the place of that in the order of events.
+    pub(in crate::socket) fn change_rooms_in_order<C, E>(
         &self,
         log: &Mutex<NamespaceLog>,
-        change: impl FnOnce() -> Result<bool, E>,
-        note: impl FnOnce(&mut Stays, u64),
-    ) -> Result<bool, E> {
+        change: impl FnOnce() -> Result<C, E>,
+        note: impl FnOnce(&C, &mut Stays, u64),
+    ) -> Result<C, E> {
         let log = log.lock();
-        let is_changed = change()?;
-        if is_changed {
-            let mut extras = self.extras();
-            let recovery = extras.as_mut().and_then(|extras| extras.recovery.as_mut());
-            // A new socket notes its rooms when it is let in.
-            if let Some(recovery) = recovery {
-                note(&mut recovery.record.stays, log.last());
-            }
+        let changed = change()?;
+        let mut extras = self.extras();
+        let recovery = extras.as_mut().and_then(|extras| extras.recovery.as_mut());
+        // A new socket notes its rooms when it is let in.
+        if let Some(recovery) = recovery {
+            note(&changed, &mut recovery.record.stays, log.last());
         }
-        Ok(is_changed)
-    }
-
-    /// [`change_rooms_in_order`](Self::change_rooms_in_order) for a room that it leaves.
-    pub(in crate::socket) fn leave_in_order(
-        &self,
-        log: &Mutex<NamespaceLog>,
-        leave: impl FnOnce() -> bool,
-        room: &Room,
-    ) -> bool {
-        let left = self.change_rooms_in_order(
-            log,
-            || Ok::<_, Infallible>(leave()),
-            |stays, at| stays.leave(room, at),
-        );
-        left.unwrap_or_default()
+        drop(extras);
+        Ok(changed)
     }
 
     /// Answers CONNECT, with what the client has missed behind it. False if it can't be let in.

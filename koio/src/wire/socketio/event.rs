@@ -55,6 +55,15 @@ impl Event {
         Self { name, args, ack }
     }
 
+    /// The same event under another name.
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        Self {
+            name: EventName::Unescaped(name.as_bytes().into()),
+            args: self.args.clone(),
+            ack: self.ack,
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

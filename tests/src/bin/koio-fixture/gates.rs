@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koio::{Context, Error, Handlers, Next, Params, Reply, Result, State, handlers, on};
+use koio::{Context, Error, Handlers, Next, Params, Reply, Result, State, args, handlers, on};
 use serde_json::{Value, json};
 
 use crate::life::Ready;
@@ -28,6 +28,19 @@ pub(crate) async fn greet(ctx: Context) -> Result<()> {
         ctx.emit("greeting", number)?;
     }
     Ok(())
+}
+
+/// Gives events other names and arguments.
+pub(crate) async fn renaming(ctx: Context, next: Next) -> Result<Reply> {
+    match ctx.event() {
+        "old echo" => next.rename("echo")?.run().await,
+        "shout" => {
+            let text: String = ctx.args()?.next()?;
+            let loud = next.with_args(args![text.to_uppercase(), text.len()])?;
+            loud.rename("echo")?.run().await
+        }
+        _ => next.run().await,
+    }
 }
 
 pub(crate) fn all_rooms() -> Handlers {

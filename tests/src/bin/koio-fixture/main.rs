@@ -53,6 +53,12 @@ async fn main() -> koio::Result<()> {
         ])
         .namespace("/custom", Namespace::new().handlers(everywhere()))
         .namespace(
+            "/renamed",
+            Namespace::new()
+                .wrap(gates::renaming)
+                .handlers(everywhere()),
+        )
+        .namespace(
             "/any",
             Namespace::new().handlers(handlers![life::left, events::any]),
         )

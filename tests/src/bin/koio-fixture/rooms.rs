@@ -7,6 +7,9 @@ pub(crate) fn all() -> Handlers {
     handlers![
         join,
         leave,
+        join_all,
+        leave_all,
+        tell_all_of,
         rooms,
         members,
         tell_all,
@@ -28,6 +31,26 @@ async fn join(ctx: Context, room: String) -> Result<()> {
 #[on("leave")]
 async fn leave(ctx: Context, room: String) {
     ctx.socket().leave(room);
+}
+
+#[on("join all")]
+async fn join_all(ctx: Context, rooms: Vec<String>) -> Result<()> {
+    ctx.socket().join(rooms)
+}
+
+#[on("leave all")]
+async fn leave_all(ctx: Context) {
+    ctx.socket().leave_all();
+}
+
+#[on("tell all of")]
+async fn tell_all_of(
+    ctx: Context,
+    to: Vec<String>,
+    except: Vec<String>,
+    text: String,
+) -> Result<()> {
+    ctx.io().to(to).except(except).emit("message", text)
 }
 
 #[on("rooms")]
