@@ -1,7 +1,5 @@
 //! Server-sent events: as a transport, and for everybody else.
 
-use axum::http;
-
 use koio::{Io, config::ClientFiles, js};
 
 // With `ClientFiles::from_dir("node_modules/socket.io/client-dist")`.
