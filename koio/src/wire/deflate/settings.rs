@@ -4,7 +4,7 @@
 ///
 /// It is negotiated with every client that offers it, as browsers do by themselves, always without context takeover: each
 /// message is compressed by itself. So **a broadcast is compressed once**, when the first client turns up that takes it, and
-/// an idle connection keeps nothing for it; a thread that compresses keeps about 300 KiB, one that inflates about 50 KiB.
+/// an idle connection keeps nothing but a word for it; a thread keeps one compressor and one decompressor.
 /// The price is that a small message, which has little to refer back to, shrinks little: that is what the threshold is for.
 ///
 /// A message that would not become smaller is sent as it is. Long-polling is not compressed by this, and neither are single
@@ -63,8 +63,7 @@ impl PerMessageDeflate {
     }
 
     /// Bytes of the longest message that is compressed. Default 1 MiB; not below the threshold, and at most 1 GiB. A longer one
-    /// is sent as it is: compressing happens in the task that emits, and holds up the other tasks of its thread for 10 to 30 ms
-    /// for each MiB at the default level.
+    /// is sent as it is: compressing happens in the task that emits, and holds up the other tasks of its thread.
     #[must_use]
     pub fn max_size(mut self, bytes: usize) -> Self {
         self.max_size = bytes;
