@@ -60,7 +60,7 @@ impl Socket {
     /// ```
     ///
     /// # Errors
-    /// [Closed](Error::is_closed) if the socket is gone. Hidden from the client, as mistakes of the program: code `setup` for a
+    /// [Closed](crate::Error::is_closed) if the socket is gone. Hidden from the client, as mistakes of the program: code `setup` for a
     /// name that is reserved, empty, `connection`, or too long for a client to send; code `listeners` above
     /// [`listeners`](crate::config::SocketConfig::listeners) of them.
     pub fn on<F, Fut, T>(&self, event: &str, handler: F) -> Result<ListenerId>
@@ -214,7 +214,7 @@ impl Socket {
     /// ```
     ///
     /// # Errors
-    /// [Closed](Error::is_closed) if the socket is gone; code `listeners`, hidden from the client, above
+    /// [Closed](crate::Error::is_closed) if the socket is gone; code `listeners`, hidden from the client, above
     /// [`listeners`](crate::config::SocketConfig::listeners) of them.
     pub fn wrap<F, Fut>(&self, middleware: F) -> Result<ListenerId>
     where
