@@ -126,7 +126,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `anyhow` | no | koio's `Error` converts into `anyhow::Error` |
-//! | `compression` | no | zlib, in Rust: `Io::http_compression` and messages over WebSocket that are sent compressed; the files of [`Io::serve_client`] are compressed |
+//! | `compression` | no | zlib, in Rust: `Io::per_message_deflate`, `Io::http_compression`; the files of [`Io::serve_client`] are compressed |
 //! | `discover` | yes | `Io::discover()`, and the warning about handlers that nothing lists; needs link-time collection |
 //! | `redis` | no | `cluster::Redis`, a broker that servers of Node may share |
 //! | `msgpack` | no | `config::Parser::Msgpack`: clients with `socket.io-msgpack-parser` |
@@ -209,6 +209,9 @@ pub mod config {
     #[cfg(feature = "compression")]
     pub use crate::transport::HttpCompression;
     pub use crate::transport::{ClientFiles, Cors, SessionCookie};
+    #[cfg(any(test, feature = "compression"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
+    pub use crate::wire::PerMessageDeflate;
     pub use crate::wire::{PacketLimits, Parser};
 }
 

@@ -9,6 +9,7 @@ mod behind_nginx;
 mod binary;
 mod client_files;
 mod cluster;
+mod compressed;
 mod connect;
 mod disconnect;
 mod documents;

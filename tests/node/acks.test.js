@@ -74,7 +74,8 @@ overEachWay("acks", ({ connect, url, way }) => {
   it("lets a handler wait for an answer that comes behind many events, or big ones", async () => {
     for (const [events, payload] of [
       [300, 1],
-      [2, "x".repeat(900_000)],
+      // Socket.IO 2 puts all that waits into one request, which has a limit.
+      [2, "x".repeat(OLD ? 400_000 : 900_000)],
     ]) {
       const client = await connect();
       client.on("question", (_, answer) => {

@@ -45,7 +45,7 @@ overEachWay("an option of the client", ({ connect, url, way }) => {
     await works(await connect("", { protocols: ["one", "two"] }));
   });
 
-  it("perMessageDeflate, which the server does not accept", async () => {
+  it("perMessageDeflate, which the server declines by default", async () => {
     await works(await connect("", { perMessageDeflate: { threshold: 1 } }));
   });
 

@@ -47,9 +47,19 @@ impl Upstream for EchoSession {
 impl EngineServer {
     /// Starts one with these heartbeats.
     pub async fn echo(ping_interval: Duration, ping_timeout: Duration) -> Self {
+        Self::with(ping_interval, ping_timeout, |_| {}).await
+    }
+
+    /// Starts one with these heartbeats, and other changes.
+    pub async fn with(
+        ping_interval: Duration,
+        ping_timeout: Duration,
+        change: impl FnOnce(&mut EngineConfig),
+    ) -> Self {
         let mut config = EngineConfig::default();
         config.ping_interval = ping_interval;
         config.ping_timeout = ping_timeout;
+        change(&mut config);
         let engine = Engine::new(config, Arc::new(Echo)).expect("limits that hold together");
         let service = EngineService::new(engine, "/engine.io", Origins::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -182,6 +182,46 @@ impl RawWebSocket {
         within("a frame", self.read_frame()).await
     }
 
+    /// Opens a connection that offers these extensions. Returns what the server says to that.
+    ///
+    /// # Panics
+    /// If it does not open.
+    pub async fn offer(target: Target, path: &str, extensions: &[&str]) -> (Self, Option<String>) {
+        let mut headers = Self::HEADERS.to_vec();
+        headers.extend(
+            extensions
+                .iter()
+                .map(|offer| ("Sec-WebSocket-Extensions", *offer)),
+        );
+        let (http, response) = Self::ask(target, path, &headers).await;
+        let response = response.expect("an answer to the upgrade");
+        assert_eq!(response.status, 101, "{}", response.text());
+        let agreed = response.header("sec-websocket-extensions");
+        let agreed = agreed.map(str::to_owned);
+        (Self::upgraded(http), agreed)
+    }
+
+    /// The next frame, which may be compressed: then inflated, and with the bytes that it had on the wire.
+    ///
+    /// # Panics
+    /// As [`next`](Self::next), and if it can't be inflated.
+    pub async fn next_inflated(&mut self) -> Option<(ServerFrame, Option<usize>)> {
+        let (mut frame, reserved) = within("a frame", self.read_any_frame()).await?;
+        if reserved == 0 {
+            return Some((frame, None));
+        }
+        assert_eq!(reserved, 0x40, "a reserved bit that means nothing");
+        assert!(frame.opcode < 8, "a control frame that is compressed");
+        let wire = frame.payload.len();
+        frame.payload.extend([0x00, 0x00, 0xff, 0xff]);
+        let mut inflated = Vec::with_capacity(64 << 20);
+        flate2::Decompress::new(false)
+            .decompress_vec(&frame.payload, &mut inflated, flate2::FlushDecompress::Sync)
+            .expect("a compressed message");
+        frame.payload = inflated;
+        Some((frame, Some(wire)))
+    }
+
     /// Expects exactly this text next.
     pub async fn expect(&mut self, text: &str) {
         let frame = self.next().await.expect("a frame");
@@ -233,8 +273,14 @@ impl RawWebSocket {
     }
 
     async fn read_frame(&mut self) -> Option<ServerFrame> {
+        let (frame, reserved) = self.read_any_frame().await?;
+        assert_eq!(reserved, 0, "a reserved bit is set");
+        Some(frame)
+    }
+
+    /// A frame, and its reserved bits.
+    async fn read_any_frame(&mut self) -> Option<(ServerFrame, u8)> {
         let [first, second] = self.array().await?;
-        assert_eq!(first & 0x70, 0, "a reserved bit is set");
         assert_eq!(first & 0x80, 0x80, "a fragment");
         assert_eq!(second & 0x80, 0, "a server must not mask");
         let length = match second {
@@ -244,10 +290,11 @@ impl RawWebSocket {
         };
         assert!(length < 64 << 20, "a frame of {length} bytes");
         let payload = self.take(length as usize).await?;
-        Some(ServerFrame {
+        let frame = ServerFrame {
             opcode: first & 0x0f,
             payload,
-        })
+        };
+        Some((frame, first & 0x70))
     }
 
     async fn array<const N: usize>(&mut self) -> Option<[u8; N]> {

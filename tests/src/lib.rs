@@ -26,7 +26,7 @@ pub use certificate::Certificate;
 pub use client::{Client, Transport};
 pub use engine::EngineServer;
 pub use events::{Event, Events};
-pub use frames::{Frame, RawWebSocket};
+pub use frames::{Frame, RawWebSocket, ServerFrame};
 pub use http::{Http, Response};
 pub use polling::Polling;
 pub use server::{Running, run, serve};

@@ -4,6 +4,7 @@
 //! Rules about the whole program (two handlers of one event, a missing state) are checked when the
 //! server starts.
 
+mod once_by;
 mod options;
 mod signature;
 
@@ -16,8 +17,8 @@ use syn::{Attribute, Expr, Generics, ItemFn, ItemImpl, LitInt, LitStr, Path, Typ
 
 use crate::diagnose::Errors;
 use crate::parse::{self, List, Method};
+pub(crate) use once_by::OnceBy;
 pub(crate) use options::Event;
-pub(crate) use options::OnceBy;
 pub(crate) use options::Place;
 use options::{Options, given};
 pub(crate) use signature::is_unnamed;
@@ -175,7 +176,13 @@ fn handler(
     let event = options.event?;
     Some(Handler {
         concurrency: options::own_concurrency(&event, options.concurrency, errors),
-        once_by: options::own_once_by(&event, options.once_by, options.also.is_some(), errors),
+        once_by: once_by::own(
+            // A constant is neither `connection` nor `disconnect`: rustc finds that.
+            &event.literal().unwrap_or_default(),
+            given(options.once_by),
+            options.also.is_some(),
+            errors,
+        ),
         event,
         namespace: given(options.namespace),
         wrap: options.wrap.unwrap_or_default(),

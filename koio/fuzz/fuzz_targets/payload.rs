@@ -1,4 +1,4 @@
-//! Engine.IO payloads: what is read can be written, and reads back the same.
+//! Engine.IO payloads: what is read can be written, and reads back the same. Those of revision 3 are read too.
 //!
 //! ```console
 //! cargo install cargo-fuzz
@@ -10,10 +10,32 @@
 #![no_main]
 
 use bytes::Bytes;
-use koio::wire::{EnginePacket, Frame, payload};
+use koio::wire::{
+    EnginePacket, Frame,
+    payload::{self, Framing},
+};
 use libfuzzer_sys::fuzz_target;
 
+/// Bodies of revision 3 are read to an end, or to their first mistake.
+fn read_revision_3(body: &[u8], framing: Framing) {
+    assert!(payload::longest_as(body, framing) <= body.len());
+    let Ok(packets) = payload::decode_as(Bytes::copy_from_slice(body), framing) else {
+        assert!(std::str::from_utf8(body).is_err());
+        return;
+    };
+    let packets: Vec<_> = packets.collect();
+    assert!(packets.len() <= body.len() + 1);
+    for (at, packet) in packets.iter().enumerate() {
+        if let Err(error) = packet {
+            assert!(error.offset() <= body.len());
+            assert_eq!(at + 1, packets.len());
+        }
+    }
+}
+
 fuzz_target!(|body: &[u8]| {
+    read_revision_3(body, Framing::Lengths);
+    read_revision_3(body, Framing::Bytes);
     let packets = match payload::decode(Bytes::copy_from_slice(body)) {
         Ok(packets) => packets,
         Err(error) => {

@@ -10,6 +10,8 @@ use crate::wire::{Frame, JsonPacket, Message};
 pub(crate) struct NeutralPacket {
     pub(crate) list: Bytes,
     pub(crate) attachments: Vec<Bytes>,
+    /// It is sent as it is, also to clients that take compressed messages.
+    pub(crate) uncompressed: bool,
 }
 
 impl NeutralPacket {
@@ -26,7 +28,17 @@ impl NeutralPacket {
         Some(Self {
             list: copied(list),
             attachments: parts.map(|part| copied(part.payload)).collect(),
+            uncompressed: frame.is_left_uncompressed(),
         })
+    }
+
+    /// Says whether it is sent as it is, also to clients that take compressed messages.
+    #[cfg(feature = "redis")]
+    pub(crate) fn leave_uncompressed(self, uncompressed: bool) -> Self {
+        Self {
+            uncompressed,
+            ..self
+        }
     }
 
     /// Encodes the event for the sockets of this node.
@@ -45,6 +57,7 @@ impl NeutralPacket {
         let mut text = text.into_bytes();
         text.extend_from_slice(&self.list);
         let frame = Frame::message(&Message::Text(text.into()));
+        let frame = frame.leave_uncompressed(self.uncompressed);
         if self.attachments.is_empty() {
             return frame;
         }

@@ -56,6 +56,7 @@ pub(crate) fn named(name: &str, args: NeutralPacket) -> NeutralPacket {
     NeutralPacket {
         list: [b"[", name.as_bytes(), comma, arguments].concat().into(),
         attachments: args.attachments,
+        uncompressed: false,
     }
 }
 
@@ -86,6 +87,7 @@ mod tests {
         NeutralPacket {
             list: Bytes::from_static(list.as_bytes()),
             attachments: Vec::new(),
+            uncompressed: false,
         }
     }
 

@@ -14,6 +14,12 @@ use crate::{
 pub(crate) enum Breach {
     /// A message has more than `max_payload` bytes.
     TooLong { bytes: u64, max: u64 },
+    /// A compressed message has more than `max_payload` bytes when it is inflated: at least so many.
+    InflatesTooLong {
+        compressed: u64,
+        bytes: u64,
+        max: u64,
+    },
     /// The body of a POST has more bytes than messages of `max_payload` need in base64.
     BodyTooLong {
         bytes: u64,
@@ -69,7 +75,9 @@ impl Breach {
     /// The name of the limit, as `Config` spells it.
     pub(crate) fn limit(&self) -> &'static str {
         match self {
-            Self::TooLong { .. } | Self::BodyTooLong { .. } => "max_payload",
+            Self::TooLong { .. } | Self::InflatesTooLong { .. } | Self::BodyTooLong { .. } => {
+                "max_payload"
+            }
             Self::TooManyFragments { .. } => "max_fragments",
             Self::TooManyControlFrames { .. } => "control frames",
             Self::Paused { .. } => "message_timeout",
@@ -84,6 +92,14 @@ impl fmt::Display for Breach {
             Self::TooLong { bytes, max } => {
                 write!(f, "message of at least {bytes} bytes (max_payload {max})")
             }
+            Self::InflatesTooLong {
+                compressed,
+                bytes,
+                max,
+            } => write!(
+                f,
+                "message of {compressed} bytes that inflates to at least {bytes} (max_payload {max})"
+            ),
             Self::BodyTooLong {
                 bytes,
                 max,

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::machine::Pace;
+use crate::wire::PerMessageDeflate;
 
 /// Bytes of a polling body beside a binary message of `max_payload`: its `b`, and small packets before it.
 const BODY_OVERHEAD: usize = 1_024;
@@ -100,6 +101,15 @@ pub struct EngineConfig {
     /// [`CloseReason::TransportClose`](crate::CloseReason::TransportClose). Inside another server connections can't be seen,
     /// and it ends with the ping timeout.
     pub poll_again_timeout: Duration,
+    /// Compression of WebSocket messages. Default `None`: a client's offer is declined. See
+    /// [`Io::per_message_deflate`](crate::Io::per_message_deflate).
+    ///
+    /// What is compressed counts as it is sent in [`send_queue_bytes`](Self::send_queue_bytes) and `send_queue_hard`. A message
+    /// of a client may have [`max_payload`](Self::max_payload) bytes compressed, and as many when it is inflated; one more
+    /// closes the WebSocket (1009).
+    #[cfg(any(test, feature = "compression"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
+    pub per_message_deflate: Option<PerMessageDeflate>,
     /// Whether sessions may be opened over HTTP long-polling. Default yes.
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
@@ -142,6 +152,8 @@ impl Default for EngineConfig {
             max_unconnected_head_bytes: 64 * 1024 * 1024,
             handshakes_per_second: 100,
             poll_again_timeout: Duration::from_secs(5),
+            #[cfg(any(test, feature = "compression"))]
+            per_message_deflate: None,
             polling: true,
             websocket: true,
             allow_upgrades: true,
@@ -153,6 +165,15 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
+    /// How messages are compressed for clients that take them so.
+    #[inline]
+    pub(crate) fn deflate(&self) -> Option<PerMessageDeflate> {
+        #[cfg(any(test, feature = "compression"))]
+        return self.per_message_deflate;
+        #[cfg(not(any(test, feature = "compression")))]
+        None
+    }
+
     /// The time from one ping of a client of revision 3 to the next.
     pub(crate) fn client_ping_time(&self) -> Duration {
         self.ping_interval + self.ping_timeout
@@ -243,6 +264,10 @@ impl EngineConfig {
                 "max_unconnected_head_bytes",
                 "is below 64 KiB, the longest head of one request",
             );
+        }
+        #[cfg(any(test, feature = "compression"))]
+        if let Some((name, why)) = self.deflate().and_then(PerMessageDeflate::contradiction) {
+            return refuse(name, why);
         }
         if !self.polling && !self.websocket && !self.event_source {
             return refuse("transports", "are all switched off");

@@ -22,6 +22,7 @@ mod missed_deadline;
 pub(crate) mod outbox;
 mod request_head;
 mod session;
+mod session_deflate;
 mod sessions;
 pub(crate) mod task;
 pub(crate) mod transport;

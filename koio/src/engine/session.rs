@@ -15,12 +15,13 @@ use super::{
     commands::{Command, CommandQueue, NotTaken},
     ending::Ending,
     outbox::{NotQueued, Outbox, SendError, SlowCause, Urgency, WriteBudget},
+    session_deflate::SessionDeflate,
     transport::Transport,
     transport_kind::TransportKind,
 };
 use crate::{
     ids::Sid,
-    wire::{Draft, Frame, Message, Revision},
+    wire::{Draft, Frame, Message, PerMessageDeflate, Revision},
 };
 
 /// A handle to one Engine.IO session: sends to its client, and ends it. Cloning costs a reference count.
@@ -37,6 +38,7 @@ pub(crate) struct SessionShared {
     transport: AtomicU8,
     /// [`SAID`], [`COUNTED`]. Here and not in the session's task, which is at its size.
     connected: AtomicU8,
+    deflate: SessionDeflate,
 }
 
 /// The layer above has said that the client is connected.
@@ -53,6 +55,16 @@ impl SessionShared {
     ) {
         self.transport.store(kind as u8, Ordering::Relaxed);
         self.commands.set_mailbox(mailbox);
+    }
+
+    /// The transport of the session takes compressed messages, if the server makes any. For clients of revision 3, whose
+    /// frames may be others, it makes none.
+    pub(crate) fn compress(&self, config: &EngineConfig) {
+        if let Some(settings) = config.deflate()
+            && self.revision == Revision::Four
+        {
+            self.deflate.set(settings);
+        }
     }
 }
 
@@ -71,6 +83,7 @@ impl Session {
             revision,
             transport: AtomicU8::new(transport as u8),
             connected: AtomicU8::new(0),
+            deflate: SessionDeflate::default(),
         }))
     }
 
@@ -166,6 +179,18 @@ impl Session {
         Some(is_said)
     }
 
+    /// How messages for the client are compressed, if it takes them so.
+    #[inline]
+    pub(crate) fn deflate(&self) -> Option<PerMessageDeflate> {
+        self.0.deflate.get()
+    }
+
+    /// The form of a frame for this client, if it is another one.
+    #[inline]
+    fn compressed(&self, frame: &Frame) -> Option<Frame> {
+        frame.compressed(self.deflate()?)
+    }
+
     /// Queues a message for the client. Never waits.
     ///
     /// # Errors
@@ -173,16 +198,24 @@ impl Session {
     /// [`SendError::Closed`] if the session is over.
     pub fn send(&self, message: &Message) -> Result<(), SendError> {
         let frame = Frame::message(message);
-        let sent = self.0.outbox.give(self.speak(frame), Urgency::Normal);
+        let frame = match self.compressed(&frame) {
+            Some(compressed) => compressed,
+            None => self.speak(frame),
+        };
+        let sent = self.0.outbox.give(frame, Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
-    /// Queues a frame that was encoded before, for one or many sessions.
+    /// Queues a frame that was encoded before, for one or many sessions. If it is to be compressed, that is done for each of
+    /// them.
     ///
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
-        let sent = self.0.outbox.push(&self.spoken(frame), Urgency::Normal);
+        let sent = match self.compressed(frame) {
+            Some(compressed) => self.0.outbox.give(compressed, Urgency::Normal),
+            None => self.0.outbox.push(&self.spoken(frame), Urgency::Normal),
+        };
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
@@ -191,12 +224,14 @@ impl Session {
         if self.differs(&draft) {
             return self.send_frame(&draft.into_frame());
         }
-        let sent = self.0.outbox.append(draft, Urgency::Normal);
+        let sent = self.append(draft, Urgency::Normal);
         sent.map_err(|why| self.0.outbox.refused(why))
     }
 
     /// Queues a frame only if it would go out at once; says whether it did.
     pub fn send_volatile(&self, frame: &Frame) -> bool {
+        let compressed = self.compressed(frame);
+        let frame = compressed.as_ref().unwrap_or(frame);
         self.0
             .outbox
             .push_volatile(&self.spoken(frame), &mut WriteBudget::up_to(1))
@@ -212,7 +247,11 @@ impl Session {
     /// Queues an answer, for which there is room up to [`EngineConfig::send_queue_hard`]: while the queue is above its first
     /// mark no event starts, so the client bounds the number. At the second mark the session is cut.
     pub(crate) fn reply(&self, frame: Frame) -> Result<(), NotQueued> {
-        self.cut_if_slow(self.0.outbox.give(self.speak(frame), Urgency::Reply))
+        let frame = match self.compressed(&frame) {
+            Some(compressed) => compressed,
+            None => self.speak(frame),
+        };
+        self.cut_if_slow(self.0.outbox.give(frame, Urgency::Reply))
     }
 
     /// [`reply`](Self::reply) for the answer to an event.
@@ -220,7 +259,17 @@ impl Session {
         if self.differs(&draft) {
             return self.reply(draft.into_frame());
         }
-        self.cut_if_slow(self.0.outbox.append(draft, Urgency::Reply))
+        self.cut_if_slow(self.append(draft, Urgency::Reply))
+    }
+
+    #[inline]
+    fn append(&self, draft: Draft, urgency: Urgency) -> Result<(), NotQueued> {
+        if let Some(settings) = self.deflate()
+            && let Some(compressed) = draft.compressed(settings)
+        {
+            return self.0.outbox.give(compressed, urgency);
+        }
+        self.0.outbox.append(draft, urgency)
     }
 
     /// Ends the session if its queue refused a frame that its client must not miss.

@@ -137,6 +137,11 @@ pub(crate) trait Transport: Send {
         let _ = words;
     }
 
+    /// Whether its client takes compressed messages.
+    fn takes_compressed(&self) -> bool {
+        false
+    }
+
     /// Starts to close the connection. Returns how far that is. With [`Ending::Flush`] all frames that are still given to
     /// [`poll_send`](Self::poll_send) are sent first. Called once; what the client sends from here on is dropped.
     fn close(&mut self, reason: CloseReason, ending: Ending) -> CloseProgress;

@@ -5,6 +5,8 @@ mod allow_request;
 mod attached;
 mod by_hyper;
 mod client_files;
+#[cfg(any(test, feature = "compression"))]
+mod compression;
 mod config;
 mod event_source;
 #[cfg(feature = "compression")]

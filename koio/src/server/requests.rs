@@ -127,7 +127,8 @@ impl Io {
     ///
     /// The function gets the head of the request, and an empty map. A header in it replaces koio's of the same name; but
     /// `Set-Cookie` and `Vary` are added, and those that say how the answer is read (`Connection`, `Content-Encoding`,
-    /// `Content-Length`, `Content-Type`, `Sec-WebSocket-Accept`, `Transfer-Encoding`, `Upgrade`) stay koio's. It must not block.
+    /// `Content-Length`, `Content-Type`, `Sec-WebSocket-Accept`, `Sec-WebSocket-Extensions`, `Transfer-Encoding`, `Upgrade`) stay
+    /// koio's. It must not block.
     ///
     /// ```
     /// use http::HeaderValue;

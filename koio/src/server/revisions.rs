@@ -31,7 +31,7 @@ impl Io {
     /// - There is no [recovery](Self::recovery), and events carry no position.
     /// - `socket.io-client` 2 keeps some names of events for itself: `error`, `ping`, `pong`, `reconnect` and the like.
     ///
-    /// JSONP (`j` in the query) is refused. With [`Parser::Msgpack`](crate::config::Parser::Msgpack) this is an error at the
+    /// JSONP (`j` in the query) is refused. With `Parser::Msgpack` this is an error at the
     /// start: those clients speak JSON.
     #[track_caller]
     pub fn allow_eio3(self, allowed: bool) -> Self {

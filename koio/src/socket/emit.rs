@@ -39,6 +39,7 @@ pub struct Emit {
     is_fetched: bool,
     local: bool,
     volatile: bool,
+    uncompressed: bool,
     pub(super) timeout: Option<Duration>,
 }
 
@@ -63,6 +64,7 @@ impl Emit {
             is_fetched: false,
             local: false,
             volatile: false,
+            uncompressed: false,
             timeout: None,
         }
     }
@@ -129,6 +131,13 @@ impl Emit {
         self
     }
 
+    /// Whether the event may be compressed, where that is switched on and the client takes it. Default yes. It is no promise:
+    /// a short event is not, nor one that would not become smaller. On the other nodes of a [cluster](crate::Io::cluster) too.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.uncompressed = !compress;
+        self
+    }
+
     /// Only the sockets of this node. Without a [cluster](crate::Io::cluster) those are all.
     pub fn local(mut self) -> Self {
         self.local = true;
@@ -183,9 +192,12 @@ impl Emit {
             Some(SingleSocket::Here(socket)) => socket.namespace(),
             _ => &self.scope.name,
         };
-        let draft = wire::event_draft(namespace, None, event, &args).map_err(not_sent)?;
+        let mut draft = wire::event_draft(namespace, None, event, &args).map_err(not_sent)?;
         if self.is_for_nobody() {
             return self.core.check_packet(&draft, &self.scope.name);
+        }
+        if self.uncompressed {
+            draft.leave_uncompressed();
         }
         match single {
             Some(SingleSocket::Here(socket)) => {
@@ -265,7 +277,7 @@ impl Emit {
         }
         match self.single() {
             Some(SingleSocket::Here(socket)) => {
-                AckFuture::send(&socket, event, &args, self.ack_time())
+                AckFuture::send(&socket, event, &args, self.uncompressed, self.ack_time())
             }
             Some(SingleSocket::Elsewhere) => {
                 let answers = Arc::new(AckCollector::new());
@@ -331,7 +343,10 @@ impl Emit {
         let name = &self.scope.name;
         // In a family each namespace has ack ids of its own, with which the event is encoded again.
         let ack = self.adapter().next_ack(name);
-        let draft = wire::event_draft(name, Some(ack), event, args).map_err(not_sent)?;
+        let mut draft = wire::event_draft(name, Some(ack), event, args).map_err(not_sent)?;
+        if self.uncompressed {
+            draft.leave_uncompressed();
+        }
         self.core.check_packet(&draft, name)?;
         let packet = draft.into_frame();
         let (guard, recipients) = match &self.only {

@@ -132,7 +132,7 @@ impl Socket {
         args: impl Serialize,
     ) -> AckFuture<T> {
         let time = AckTime::Configured(self.core().config().ack_timeout);
-        AckFuture::send(self, event, &args, time)
+        AckFuture::send(self, event, &args, false, time)
     }
 
     /// An emit to this client alone that can be [volatile](Emit::volatile) or have a
@@ -149,6 +149,11 @@ impl Socket {
     /// An emit to this client alone that is dropped if it can't go out at once.
     pub fn volatile(&self) -> Emit {
         self.only().volatile()
+    }
+
+    /// An emit to this client alone that may be compressed, or is not; see [`Emit::compress`].
+    pub fn compress(&self, compress: bool) -> Emit {
+        self.only().compress(compress)
     }
 
     /// An emit to a room or several, or to another socket by its id, of this namespace; never to this socket itself.

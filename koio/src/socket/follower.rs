@@ -7,7 +7,7 @@ use crate::{
     adapter::{Recipient, Rooms, Target},
     engine::{Fanout, OrderedSends, Session},
     ids::SocketId,
-    wire::Frame,
+    wire::{Frame, FrameForms},
 };
 
 /// A client of an event stream, among the members of its rooms.
@@ -57,11 +57,12 @@ pub(super) fn tell_in_order(
     sends: &mut OrderedSends,
 ) -> usize {
     let meant = followers.select(target);
+    let event = FrameForms::from(event.clone());
     for follower in meant.iter() {
         if volatile {
-            sends.share_volatile(&follower.session, event);
+            sends.share_volatile(&follower.session, &event);
         } else {
-            let _ = sends.share(&follower.session, event);
+            let _ = sends.share(&follower.session, &event);
         }
     }
     meant.iter().count()

@@ -159,6 +159,11 @@ impl IoHandle {
         self.all().volatile()
     }
 
+    /// An emit to all sockets that may be compressed, or is not; see [`Emit::compress`].
+    pub fn compress(&self, compress: bool) -> Emit {
+        self.all().compress(compress)
+    }
+
     /// An emit to the sockets of this node only; see [`Emit::local`].
     pub fn local(&self) -> Emit {
         self.all().local()

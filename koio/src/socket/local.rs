@@ -51,7 +51,9 @@ impl LocalNode<Socket> {
         let Some(log) = &namespace.log else {
             return 0;
         };
-        let done = broadcast_in_order(&namespace, log, to, packet, self.parser(), volatile);
+        let deflate = self.recovery.get().and_then(|recovery| recovery.deflate);
+        let parser = self.parser();
+        let done = broadcast_in_order(&namespace, log, to, packet, parser, deflate, volatile);
         done.dropped.iter().for_each(volatile_dropped);
         done.watched.tell(packet);
         done.recipients

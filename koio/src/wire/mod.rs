@@ -8,12 +8,14 @@
 //! Outward: [`event`], [`ack`] and their siblings make a [`Frame`].
 //!
 //! - `websocket_header`: the header of a WebSocket frame.
+//! - `deflate`: messages that are compressed by themselves. Knows nothing of frames.
 //! - `engineio`: Engine.IO packets, polling payloads, and the frames that go out.
 //! - `socketio`: Socket.IO packets: header, event name, attachments; `socketio/args` is the codec of arguments, and
 //!   `socketio/packed` the other parser.
 //! - `msgpack`: JSON as msgpack, for servers of Node and for clients with that parser; knows nothing of the protocols either.
 //! - `json`: JSON as text and as serde values, binary data included. Knows nothing of the protocols.
 
+mod deflate;
 mod engineio;
 mod error;
 mod json;
@@ -24,7 +26,11 @@ mod socketio;
 mod tests;
 mod websocket_header;
 
-pub(crate) use engineio::{Draft, OpenPlace};
+pub use deflate::PerMessageDeflate;
+pub(crate) use deflate::{InflateError, inflate};
+#[cfg(test)]
+pub(crate) use deflate::{compress, compressed_by_this_thread};
+pub(crate) use engineio::{Draft, FrameForms, OpenPlace};
 pub use engineio::{EnginePacket, Frame, Message, Part, Parts, Revision, payload, revision_3};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub(crate) use error::{shorten, shortened};

@@ -6,6 +6,7 @@ use koio::{CloseReason, Io, handlers};
 use koio_tests::polling::Open;
 use koio_tests::{Events, Frame, Http, Polling, RawWebSocket, Running, http, serve, until};
 
+use crate::memory::Memory;
 use crate::scene::{Scene, echo};
 
 /// A server that takes EventSource.
@@ -295,6 +296,26 @@ async fn a_poll_that_does_not_wait_is_answered_at_once() {
     session.begin_get().await;
     server.handle.emit("n", 3).expect("an emit");
     assert_eq!(session.polled().await.text(), "42[\"n\",3]");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_does_not_wait_is_answered_at_once_inside_another_server() {
+    let memory = Memory::new(io());
+    let (_, open) = memory
+        .request("GET", "/socket.io/?EIO=4&transport=polling", "")
+        .await;
+    let path = format!(
+        "/socket.io/?EIO=4&transport=polling&sid={}&wait=0",
+        Open::read(&open).sid
+    );
+    assert_eq!(memory.request("POST", &path, "40").await.0, 200);
+    assert!(memory.request("GET", &path, "").await.1.starts_with("40{"));
+    assert_eq!(
+        memory.request("GET", &path, "").await,
+        (200, "6".to_owned())
+    );
+    memory.io.emit("n", 1).expect("an emit");
+    assert_eq!(memory.request("GET", &path, "").await.1, "42[\"n\",1]");
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
-//! Every case of the two official protocol suites, by its title, with the suites' own timing.
+//! Every case of the official protocol suites, by its title, with the suites' own timing.
 //!
 //! The cases about Engine.IO are in both suites and are written once, in `cases`; the Socket.IO
 //! suite asks a little less of some of them, and gets the same.
 
 mod cases;
 mod engine;
+mod engine_3;
 mod examples;
 mod socket;
 

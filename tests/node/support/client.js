@@ -18,16 +18,22 @@ export const WAYS = {
   upgrade: { transports: ["polling", "websocket"] },
 };
 
-/** And by koio's own module, if the server takes EventSource; "moving" starts with it and has to end on WebSocket. */
-export const ALL_WAYS = {
-  ...WAYS,
-  eventsource: { transports: [EventSourceTransport] },
+/** With `KOIO_PARSER=msgpack` every client and every fixture server has that parser. */
+export const PACKED = process.env.KOIO_PARSER === "msgpack";
+
+/** What is as another way for a parser, whose suites are long enough. */
+const POLLING_AND_MOVING = {
   moving: { transports: [EventSourceTransport, NodeWebSocket] },
   short: { transports: [ShortPolling], transportOptions: { polling: { delay: 20 } } },
 };
 
-/** With `KOIO_PARSER=msgpack` every client and every fixture server has that parser. */
-export const PACKED = process.env.KOIO_PARSER === "msgpack";
+/** And by koio's own module, if the server takes EventSource; "moving" starts with it and has to end on WebSocket. */
+export const ALL_WAYS = {
+  ...WAYS,
+  eventsource: { transports: [EventSourceTransport] },
+  ...(PACKED ? {} : POLLING_AND_MOVING),
+};
+
 const PARSER = PACKED ? { parser: msgpack } : {};
 
 /** With `KOIO_CLIENT=2` every client is of Socket.IO 2, and every fixture server lets it in. */

@@ -25,6 +25,9 @@ const VERSION: u8 = 3;
 struct Head<'a> {
     from: &'a NodeId,
     message: &'a MessageBody,
+    /// Of the packet. Left out of nearly every message: a node that does not know it may compress the event.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    uncompressed: bool,
 }
 
 /// The first section, read.
@@ -32,6 +35,8 @@ struct Head<'a> {
 struct ReadHead {
     from: NodeId,
     message: MessageBody,
+    #[serde(default)]
+    uncompressed: bool,
 }
 
 /// Bytes that are no message of this version of koio.
@@ -71,6 +76,7 @@ impl ClusterMessage {
         let head = serde_json::to_vec(&Head {
             from: &self.from,
             message: &self.body,
+            uncompressed: self.body.packet().is_some_and(|packet| packet.uncompressed),
         })
         .map_err(|error| PublishError::new(error.to_string()))?;
         let packet = self.body.packet();
@@ -104,11 +110,18 @@ impl ClusterMessage {
         let Some(head) = section(&mut encoded) else {
             return Err(truncated);
         };
-        let ReadHead { from, mut message } = serde_json::from_slice(&head)
+        let ReadHead {
+            from,
+            mut message,
+            uncompressed,
+        } = serde_json::from_slice(&head)
             .map_err(|error| MalformedMessage(Malformation::Head(error)))?;
         if let Some(packet) = message.packet_mut() {
             let read = read_packet(&mut encoded).ok_or(truncated)?;
-            *packet = read;
+            *packet = NeutralPacket {
+                uncompressed,
+                ..read
+            };
         }
         Ok(Self::received(from, message, len))
     }
@@ -128,7 +141,11 @@ fn read_packet(encoded: &mut Bytes) -> Option<NeutralPacket> {
     while encoded.has_remaining() {
         attachments.push(section(encoded)?);
     }
-    Some(NeutralPacket { list, attachments })
+    Some(NeutralPacket {
+        list,
+        attachments,
+        uncompressed: false,
+    })
 }
 
 fn section(encoded: &mut Bytes) -> Option<Bytes> {

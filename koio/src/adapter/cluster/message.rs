@@ -258,6 +258,7 @@ fn packet_of(args: &RawArgs) -> NeutralPacket {
     NeutralPacket {
         list: [b"[", args.json(), b"]"].concat().into(),
         attachments: args.attachments().to_vec(),
+        uncompressed: false,
     }
 }
 

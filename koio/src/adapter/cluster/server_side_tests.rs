@@ -142,6 +142,7 @@ fn an_event_and_its_answers_are_read_as_they_were_written() {
     let packet = NeutralPacket {
         list: Bytes::from_static(br#"["e",{"_placeholder":true,"num":0}]"#),
         attachments: vec![Bytes::from_static(&[0, 255])],
+        uncompressed: false,
     };
     let id = RequestId::numbered(7);
     let through_bytes = |body| {

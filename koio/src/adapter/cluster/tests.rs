@@ -29,6 +29,7 @@ fn packet() -> NeutralPacket {
     NeutralPacket {
         list: Bytes::from_static(br#"["e",{"_placeholder":true,"num":0}]"#),
         attachments: vec![Bytes::from_static(&[0, 255]), Bytes::new()],
+        uncompressed: false,
     }
 }
 
@@ -44,6 +45,7 @@ fn holding(bytes: usize) -> ClusterMessage {
         packet: NeutralPacket {
             list: vec![b' '; bytes].into(),
             attachments: Vec::new(),
+            uncompressed: false,
         },
     })
 }

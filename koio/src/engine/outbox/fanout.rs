@@ -5,7 +5,10 @@ use tokio::{runtime::Handle, task::yield_now};
 use super::{
     direct_writer::WriteBudget, limits::NotQueued, old_form::OldForm, outbox::SendOutcome,
 };
-use crate::{engine::Session, wire::Frame};
+use crate::{
+    engine::Session,
+    wire::{Frame, PerMessageDeflate},
+};
 
 /// Direct writes in one go. Each is a system call of 2 to 6 us, so the other tasks of the thread wait about 1 ms.
 pub(super) const BATCH: usize = 256;
@@ -16,6 +19,8 @@ pub(super) const BATCH: usize = 256;
 /// others a batch at a time by a task that yields to all others in between.
 pub(crate) struct Fanout<'a> {
     frame: &'a Frame,
+    /// Its compressed form, made when the first recipient turns up that takes it. `Some(None)`: it is not smaller.
+    compressed: Option<Option<Frame>>,
     old: OldForm,
     budget: WriteBudget,
     unflushed: UnflushedSessions,
@@ -25,6 +30,7 @@ impl<'a> Fanout<'a> {
     pub(crate) fn new(frame: &'a Frame) -> Self {
         Self {
             frame,
+            compressed: None,
             old: OldForm::default(),
             budget: WriteBudget::up_to(BATCH),
             unflushed: UnflushedSessions(Vec::new()),
@@ -34,7 +40,10 @@ impl<'a> Fanout<'a> {
     /// Queues the frame for one of many. A client that has stopped reading is cut as a slow consumer.
     pub(crate) fn send(&mut self, session: &Session) -> Result<(), NotQueued> {
         let outbox = &session.shared().outbox;
-        let frame = self.old.of(self.frame, session.revision());
+        let frame = match session.deflate() {
+            Some(settings) => form(self.frame, &mut self.compressed, settings),
+            None => self.old.of(self.frame, session.revision()),
+        };
         let sent = session.cut_if_slow(outbox.share(frame, &mut self.budget))?;
         self.note(session, sent);
         Ok(())
@@ -43,7 +52,10 @@ impl<'a> Fanout<'a> {
     /// See [`Session::send_volatile`].
     pub(crate) fn send_volatile(&mut self, session: &Session) -> bool {
         let outbox = &session.shared().outbox;
-        let frame = self.old.of(self.frame, session.revision());
+        let frame = match session.deflate() {
+            Some(settings) => form(self.frame, &mut self.compressed, settings),
+            None => self.old.of(self.frame, session.revision()),
+        };
         let sent = outbox.push_volatile(frame, &mut self.budget);
         if let Some(sent) = sent {
             self.note(session, sent);
@@ -67,6 +79,17 @@ impl<'a> Fanout<'a> {
             runtime.spawn(flush(self.unflushed));
         }
     }
+}
+
+/// The compressed form, if it is smaller.
+#[cold]
+fn form<'f>(
+    frame: &'f Frame,
+    compressed: &'f mut Option<Option<Frame>>,
+    settings: PerMessageDeflate,
+) -> &'f Frame {
+    let compressed = compressed.get_or_insert_with(|| frame.compressed(settings));
+    compressed.as_ref().unwrap_or(frame)
 }
 
 /// Sessions whose queues must be flushed. Dropping it does so, since their tasks were not woken.

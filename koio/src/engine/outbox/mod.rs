@@ -5,6 +5,8 @@
 //! ([`DirectWriter`](direct_writer::DirectWriter)), and frames of the session's own turn are collected without the lock
 //! ([`TurnGuard`]).
 
+#[cfg(test)]
+mod compressed_tests;
 mod crowd;
 mod direct_writer;
 mod drain;

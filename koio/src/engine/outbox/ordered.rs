@@ -13,7 +13,10 @@ use super::{
     state::OutboxState,
     turn_buffer::HEAVY,
 };
-use crate::{engine::Session, wire::Frame};
+use crate::{
+    engine::Session,
+    wire::{Frame, FrameForms},
+};
 
 impl Outbox {
     /// Queues a frame, and makes no system call. Returns whether [`settle`](Self::settle) must be called; until then the
@@ -157,13 +160,13 @@ impl Session {
 
 impl OrderedSends {
     /// Queues a frame for one of many.
-    pub(crate) fn share(&mut self, session: &Session, frame: &Frame) -> Result<(), NotQueued> {
-        self.queue(session, frame, Urgency::Shared)
+    pub(crate) fn share(&mut self, session: &Session, forms: &FrameForms) -> Result<(), NotQueued> {
+        self.queue(session, form(forms, session), Urgency::Shared)
     }
 
     /// Queues a frame for this client alone, which is refused if its queue is at its first mark.
-    pub(crate) fn give(&mut self, session: &Session, frame: &Frame) -> Result<(), NotQueued> {
-        self.queue(session, frame, Urgency::Normal)
+    pub(crate) fn give(&mut self, session: &Session, forms: &FrameForms) -> Result<(), NotQueued> {
+        self.queue(session, form(forms, session), Urgency::Normal)
     }
 
     /// Queues an answer of several frames, which are judged as one.
@@ -182,7 +185,8 @@ impl OrderedSends {
     }
 
     /// Queues a frame only if it would go out at once; says whether it did.
-    pub(crate) fn share_volatile(&mut self, session: &Session, frame: &Frame) -> bool {
+    pub(crate) fn share_volatile(&mut self, session: &Session, forms: &FrameForms) -> bool {
+        let frame = form(forms, session);
         let queued = session.shared().outbox.queue_volatile_in_order(frame);
         if queued == Some(true) {
             self.note(session, frame, Urgency::Shared);
@@ -234,6 +238,10 @@ impl Drop for OrderedSends {
     fn drop(&mut self) {
         self.settle(usize::MAX);
     }
+}
+
+fn form<'f>(forms: &'f FrameForms, session: &Session) -> &'f Frame {
+    forms.for_recipient(session.deflate().is_some())
 }
 
 async fn settle_rest(mut sends: OrderedSends) {

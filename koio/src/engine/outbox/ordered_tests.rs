@@ -44,8 +44,8 @@ fn woken(flag: &Flag) -> usize {
 fn the_task_is_woken_when_frames_are_settled_and_not_before() {
     let (session, flag, _) = asleep();
     let mut sends = OrderedSends::default();
-    sends.share(&session, &Frame::ping()).unwrap();
-    sends.give(&session, &Frame::noop()).unwrap();
+    sends.share(&session, &Frame::ping().into()).unwrap();
+    sends.give(&session, &Frame::noop().into()).unwrap();
     assert_eq!((woken(&flag), sends.sessions.len()), (0, 1));
     sends.finish();
     assert_eq!(woken(&flag), 1);
@@ -57,13 +57,13 @@ fn the_task_is_woken_when_frames_are_settled_and_not_before() {
 fn a_frame_that_is_settled_during_a_turn_keeps_no_later_one_asleep() {
     let (session, flag, waker) = asleep();
     let mut sends = OrderedSends::default();
-    sends.share(&session, &Frame::ping()).unwrap();
+    sends.share(&session, &Frame::ping().into()).unwrap();
     let turn = TurnGuard::begin(session.clone());
     sends.finish();
     assert_eq!(session.shared().outbox.take_all().count(), 1);
     assert!(turn.try_end(&waker, true));
     let mut sends = OrderedSends::default();
-    sends.share(&session, &Frame::noop()).unwrap();
+    sends.share(&session, &Frame::noop().into()).unwrap();
     sends.finish();
     assert_eq!(woken(&flag), 1);
 }
@@ -79,20 +79,21 @@ fn a_frame_for_one_is_refused_at_the_first_mark_and_one_for_many_at_the_second()
     let (mut given, mut shared) = (0, 0);
     for _ in 0..100 {
         let mut sends = OrderedSends::default();
-        given += usize::from(session.has_room() && sends.give(&session, &Frame::noop()).is_ok());
+        given +=
+            usize::from(session.has_room() && sends.give(&session, &Frame::noop().into()).is_ok());
         sends.finish();
     }
     assert!((10..30).contains(&given), "{given}");
     while session.is_open() && shared < 100 {
         let mut sends = OrderedSends::default();
-        assert_eq!(sends.share(&session, &Frame::noop()), Ok(()));
+        assert_eq!(sends.share(&session, &Frame::noop().into()), Ok(()));
         sends.finish();
         shared += 1;
     }
     assert!((10..30).contains(&shared), "{shared}");
     let mut sends = OrderedSends::default();
     assert_eq!(
-        sends.share(&session, &Frame::noop()),
+        sends.share(&session, &Frame::noop().into()),
         Err(NotQueued::Closed)
     );
 }
@@ -118,6 +119,6 @@ fn an_answer_of_many_frames_is_judged_as_one() {
 fn a_volatile_frame_is_queued_only_where_it_would_go_out_at_once() {
     let (session, ..) = asleep();
     let mut sends = OrderedSends::default();
-    assert!(sends.share_volatile(&session, &Frame::noop()));
-    assert!(!sends.share_volatile(&session, &Frame::noop()));
+    assert!(sends.share_volatile(&session, &Frame::noop().into()));
+    assert!(!sends.share_volatile(&session, &Frame::noop().into()));
 }

@@ -87,6 +87,9 @@ impl SessionTask {
     ) -> Self {
         let outbox = &session.shared().outbox;
         outbox.open_direct_writer(transport.direct_writer());
+        if transport.takes_compressed() {
+            session.shared().compress(machine.config());
+        }
         Self {
             session,
             machine,

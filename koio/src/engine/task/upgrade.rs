@@ -119,6 +119,9 @@ impl SessionTask {
         let shared = self.session.shared();
         shared.outbox.open_direct_writer(probe.direct_writer());
         shared.set_transport(probe.kind(), probe.mailbox());
+        if probe.takes_compressed() {
+            shared.compress(self.machine.config());
+        }
         let upgraded = Observation::SessionUpgraded {
             sid: self.session.sid(),
             transport: probe.kind().as_str(),

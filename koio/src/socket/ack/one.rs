@@ -55,10 +55,20 @@ struct LocalAck {
 struct RemoteAck(AcksWait);
 
 impl LocalAck {
-    fn send(socket: &Socket, event: &str, args: &impl Serialize, time: AckTime) -> Result<Self> {
+    fn send(
+        socket: &Socket,
+        event: &str,
+        args: &impl Serialize,
+        uncompressed: bool,
+        time: AckTime,
+    ) -> Result<Self> {
         let namespace = socket.live_namespace();
         let id = namespace.next_ack();
-        let draft = wire::event_draft(&namespace.name, Some(id), event, args).map_err(not_sent)?;
+        let mut draft =
+            wire::event_draft(&namespace.name, Some(id), event, args).map_err(not_sent)?;
+        if uncompressed {
+            draft.leave_uncompressed();
+        }
         let limit = socket.core().config().pending_acks;
         // Before it is sent: another thread may resolve the answer at once.
         let answered = socket
@@ -154,9 +164,10 @@ impl<T: DeserializeOwned> AckFuture<T> {
         socket: &Socket,
         event: &str,
         args: &impl Serialize,
+        uncompressed: bool,
         time: AckTime,
     ) -> Self {
-        match LocalAck::send(socket, event, args, time) {
+        match LocalAck::send(socket, event, args, uncompressed, time) {
             Ok(ack) => Self::new(AckWait::Local(Box::new(ack))),
             Err(error) => Self::failed(error),
         }

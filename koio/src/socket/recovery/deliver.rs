@@ -14,12 +14,41 @@ use crate::{
         socket::Socket,
         watched::Watched,
     },
-    wire::{Draft, Frame, OpenPlace, Parser, Revision},
+    wire::{Draft, Frame, FrameForms, OpenPlace, Parser, PerMessageDeflate, Revision},
 };
 
-/// An event with a place for its position.
-fn with_place(frame: &Frame, parser: Parser, namespace: &str) -> Option<OpenPlace> {
-    parser.open_place(frame, namespace, POSITION_CHARS)
+/// An event with a place for its position, in both of its forms.
+struct WithPlace {
+    plain: OpenPlace,
+    compressed: Option<OpenPlace>,
+}
+
+impl WithPlace {
+    fn new(frame: &Frame, parser: Parser, namespace: &str) -> Option<Self> {
+        Some(Self {
+            plain: parser.open_place(frame, namespace, POSITION_CHARS)?,
+            compressed: None,
+        })
+    }
+
+    /// Makes the compressed form. Not to be called under a lock.
+    fn compress(&mut self, settings: PerMessageDeflate) {
+        self.compressed = self.plain.compressed(settings);
+    }
+
+    fn fill(self, position: &[u8]) -> FrameForms {
+        FrameForms {
+            plain: self.plain.fill(position),
+            compressed: self.compressed.map(|place| Box::new(place.fill(position))),
+        }
+    }
+}
+
+/// Whether one of the sockets that are meant takes compressed messages. One that joins behind this gets the event as it is.
+fn is_compressed_for_one(namespace: &LiveNamespace<Socket>, target: &Target) -> bool {
+    let selection = namespace.rooms.select(target);
+    let mut sockets = selection.iter();
+    sockets.any(|socket| socket.session().deflate().is_some())
 }
 
 /// What a broadcast has done.
@@ -38,6 +67,7 @@ pub(in crate::socket) fn broadcast_in_order(
     to: Destination<'_>,
     packet: &Frame,
     parser: Parser,
+    deflate: Option<PerMessageDeflate>,
     volatile: bool,
 ) -> Broadcasted {
     let mut done = Broadcasted {
@@ -45,7 +75,7 @@ pub(in crate::socket) fn broadcast_in_order(
         dropped: Vec::new(),
         watched: Watched::default(),
     };
-    let Some(place) = with_place(packet, parser, &namespace.name) else {
+    let Some(mut place) = WithPlace::new(packet, parser, &namespace.name) else {
         let namespace = &*namespace.name;
         tracing::warn!(
             namespace,
@@ -53,6 +83,12 @@ pub(in crate::socket) fn broadcast_in_order(
         );
         return done;
     };
+    if let Some(settings) = deflate
+        && settings.may_apply_to(packet.len())
+        && is_compressed_for_one(namespace, to.target)
+    {
+        place.compress(settings);
+    }
     let target = (!volatile).then(|| to.target.clone());
     let mut sends = OrderedSends::default();
     let mut log = log.lock();
@@ -60,24 +96,28 @@ pub(in crate::socket) fn broadcast_in_order(
         Some(_) => log.next_position(),
         None => log.position(),
     };
-    let frame = place.fill(&position);
+    let forms = place.fill(&position);
     let (mut old, mut may_come_back) = (OldForm::default(), log.is_kept());
     let selection = namespace.rooms.select(to.target);
     for socket in selection.iter().filter(|socket| socket.is_connected()) {
         done.recipients += 1;
-        let frame = match socket.session().revision() {
+        let without_position;
+        let forms = match socket.session().revision() {
             Revision::Four => {
                 may_come_back = true;
-                &frame
+                &forms
             }
-            // Without a position, which it would take for an argument.
-            three => old.of(packet, three),
+            // It would take the position for an argument.
+            three => {
+                without_position = FrameForms::from(old.of(packet, three).clone());
+                &without_position
+            }
         };
         if !volatile {
             // A connection that is lost already gets it when its client has come back.
-            let _ = sends.share(socket.session(), frame);
+            let _ = sends.share(socket.session(), forms);
             done.watched.sent_to(socket);
-        } else if sends.share_volatile(socket.session(), frame) {
+        } else if sends.share_volatile(socket.session(), forms) {
             done.watched.sent_to(socket);
         } else {
             done.dropped.push(socket.clone());
@@ -85,7 +125,7 @@ pub(in crate::socket) fn broadcast_in_order(
     }
     if let Some(followers) = namespace.followers.get() {
         let plain = match parser {
-            Parser::Json => Some(frame.clone()),
+            Parser::Json => Some(forms.plain.clone()),
             #[cfg(any(test, feature = "msgpack"))]
             Parser::Msgpack => {
                 let place = packet.with_open_place(POSITION_CHARS);
@@ -100,7 +140,7 @@ pub(in crate::socket) fn broadcast_in_order(
     if let Some(target) = target
         && may_come_back
     {
-        log.append(frame, target);
+        log.append(forms, target);
     }
     drop(log);
     // Sockets may be dropped with it, so behind the lock.
@@ -119,12 +159,15 @@ impl Socket {
     ) -> Result<bool> {
         let parser = self.core().parser();
         self.core().check_packet(&draft, self.namespace())?;
-        let Some(place) = with_place(&draft.into_frame(), parser, self.namespace()) else {
+        let Some(mut place) = WithPlace::new(&draft.into_frame(), parser, self.namespace()) else {
             return Ok(true);
         };
         let session = self.session();
         if !volatile && !self.is_closed() && !session.has_room() {
             return Err(refused(session.refused(NotQueued::Full)));
+        }
+        if let Some(settings) = session.deflate() {
+            place.compress(settings);
         }
         let target = Target {
             rooms: vec![self.id().into()],
@@ -137,16 +180,16 @@ impl Socket {
         let sent = if !is_away && self.is_closed() {
             Err(closed())
         } else if volatile {
-            let frame = place.fill(&log.position());
-            Ok(!is_away && sends.share_volatile(session, &frame))
+            let forms = place.fill(&log.position());
+            Ok(!is_away && sends.share_volatile(session, &forms))
         } else {
-            let frame = place.fill(&log.next_position());
+            let forms = place.fill(&log.next_position());
             let queued = match is_away {
                 true => Ok(()),
-                false => sends.give(session, &frame),
+                false => sends.give(session, &forms),
             };
             if queued.is_ok() {
-                log.append(frame, target);
+                log.append(forms, target);
             }
             queued
                 .map(|()| true)

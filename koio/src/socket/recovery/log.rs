@@ -17,7 +17,7 @@ use super::{
 use crate::{
     adapter::Target,
     ids::{Epoch, Room, SocketId},
-    wire::Frame,
+    wire::{Frame, FrameForms},
 };
 
 /// What an event counts beside its bytes: its entry, and its memory's own overhead.
@@ -67,6 +67,8 @@ pub(in crate::socket) struct NamespaceLog {
 #[derive(Debug, Default)]
 pub(in crate::socket) struct MissedEvents {
     pub(in crate::socket) frames: Vec<Frame>,
+    /// The client takes compressed messages.
+    pub(in crate::socket) takes_compressed: bool,
     /// The offset of the last entry that was looked at.
     upto: u64,
     /// The last offset that was given when the looking began.
@@ -77,14 +79,14 @@ pub(in crate::socket) struct MissedEvents {
 
 #[derive(Debug)]
 struct LogEntry {
-    frame: Frame,
+    forms: FrameForms,
     target: Target,
 }
 
 impl LogEntry {
     fn weight(&self) -> usize {
         let rooms = self.target.rooms.len() + self.target.except.len();
-        self.frame.len() + ENTRY_WEIGHT + rooms * ROOM_WEIGHT
+        self.forms.len() + ENTRY_WEIGHT + rooms * ROOM_WEIGHT
     }
 }
 
@@ -121,9 +123,10 @@ impl NamespaceLog {
     }
 
     /// Appends an event that carries [`next_position`](Self::next_position).
-    pub(in crate::socket) fn append(&mut self, frame: Frame, target: Target) {
+    pub(in crate::socket) fn append(&mut self, forms: impl Into<FrameForms>, target: Target) {
         self.last += 1;
-        let entry = LogEntry { frame, target };
+        let forms = forms.into();
+        let entry = LogEntry { forms, target };
         let weight = entry.weight();
         self.entries.push_back(entry);
         self.bytes += weight;
@@ -213,9 +216,9 @@ impl NamespaceLog {
         let meant = some
             .zip(upto + 1..)
             .filter(|(entry, offset)| session.was_meant(&entry.target, *offset));
-        missed
-            .frames
-            .extend(meant.map(|(entry, _)| entry.frame.clone()));
+        let takes_compressed = missed.takes_compressed;
+        let frames = meant.map(|(entry, _)| entry.forms.for_recipient(takes_compressed).clone());
+        missed.frames.extend(frames);
         missed.upto = upto + (until - from) as u64;
         missed.upto == self.last
     }
@@ -318,7 +321,7 @@ impl NamespaceLog {
         };
         let behind = self.entries.iter().zip(first..);
         let behind = behind.filter(|(entry, offset)| *offset > seen && is_meant(&entry.target));
-        Some(behind.map(|(entry, _)| entry.frame.clone()).collect())
+        Some(behind.map(|(entry, _)| entry.forms.plain.clone()).collect())
     }
 
     /// Whether there is no session, connected or away, and nobody follows.

@@ -16,12 +16,14 @@ use super::{
     log::{LogLimits, NamespaceLog},
     table::SessionTable,
 };
-use crate::{engine::EngineConfig, ids::Epoch};
+use crate::{engine::EngineConfig, ids::Epoch, wire::PerMessageDeflate};
 
 /// The sessions of one server that may be recovered, and the limits of its logs.
 #[derive(Debug)]
 pub(in crate::socket) struct ServerRecovery<S, N> {
     pub(in crate::socket) config: Recovery,
+    /// How events are compressed for clients that take them so.
+    pub(in crate::socket) deflate: Option<PerMessageDeflate>,
     pub(in crate::socket) table: Mutex<SessionTable<S, N>>,
     /// How long events are kept: the time that a session may wait, and the time until its loss is noticed.
     pub(in crate::socket) keep: Duration,
@@ -41,6 +43,7 @@ impl<S, N> ServerRecovery<S, N> {
         Self {
             keep: config.time + noticed + engine.write_timeout,
             config,
+            deflate: engine.deflate(),
             table: Mutex::default(),
             held: Arc::default(),
             sweep: Arc::default(),

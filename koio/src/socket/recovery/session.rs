@@ -154,6 +154,7 @@ impl Socket {
         };
         let mut sends = OrderedSends::default();
         let mut missed = MissedEvents::default();
+        missed.takes_compressed = self.session().deflate().is_some();
         let mut order = log.lock();
         while !self.collect_missed(&order, &mut missed) {
             // An emit meanwhile waits for a part of it at most. Its event is collected as well.

@@ -19,7 +19,7 @@ use super::{
     response,
     service::{EngineService, RequestFrom},
     stream_requests,
-    websocket_upgrade::{WebSocketFor, connect, echo_protocol, switching_protocols},
+    websocket_upgrade::{WebSocketFor, agree, connect, echo_protocol, switching_protocols},
 };
 use crate::{
     engine::{Admission, NotOpened, Opening, TransportKind},
@@ -148,12 +148,13 @@ impl EngineService {
             opening,
             upgrade,
         } = admitted;
-        let mut response = if let Some((response, upgrading)) = upgrade {
+        let mut response = if let Some((mut response, upgrading)) = upgrade {
             if self.engine.is_refusing() {
                 return self.refuse(Refusal::ShuttingDown, from, request);
             }
             let session = WebSocketFor::New(Box::new((admission, opening)));
-            tokio::spawn(connect(self.engine.clone(), upgrading, session));
+            let agreed = agree(request.headers(), response.headers_mut(), &self.engine);
+            tokio::spawn(connect(self.engine.clone(), upgrading, agreed, session));
             response
         } else {
             let sid = admission.sid();
@@ -200,13 +201,14 @@ impl EngineService {
         from: RequestFrom<'_>,
         sid: Sid,
     ) -> Response<Body> {
-        let response = match switch_protocols(request, from.upgrade) {
+        let mut response = match switch_protocols(request, from.upgrade) {
             Ok(response) => response,
             Err(refusal) => return self.refuse(refusal, from, request),
         };
         let upgrading = hyper::upgrade::on(&mut *request);
         let session = WebSocketFor::Existing(sid);
-        tokio::spawn(connect(self.engine.clone(), upgrading, session));
+        let agreed = agree(request.headers(), response.headers_mut(), &self.engine);
+        tokio::spawn(connect(self.engine.clone(), upgrading, agreed, session));
         response
     }
 

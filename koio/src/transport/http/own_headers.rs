@@ -4,7 +4,7 @@ use http::{
     HeaderMap, HeaderName,
     header::{
         CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
-        SET_COOKIE, TRANSFER_ENCODING, UPGRADE, VARY,
+        SEC_WEBSOCKET_EXTENSIONS, SET_COOKIE, TRANSFER_ENCODING, UPGRADE, VARY,
     },
 };
 
@@ -16,6 +16,7 @@ fn is_fixed(name: &HeaderName) -> bool {
         CONTENT_LENGTH,
         CONTENT_TYPE,
         SEC_WEBSOCKET_ACCEPT,
+        SEC_WEBSOCKET_EXTENSIONS,
         TRANSFER_ENCODING,
         UPGRADE,
     ]

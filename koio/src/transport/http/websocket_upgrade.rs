@@ -3,7 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response,
-    header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION},
+    header::{
+        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    },
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::{rt::TokioIo, server::conn::auto};
@@ -18,7 +20,7 @@ use crate::{
     transport::{
         AnyStream,
         tcp::{ByteStream, Tcp},
-        websocket::WebSocketTransport,
+        websocket::{Agreed, WebSocketTransport, negotiate},
     },
     wire::Revision,
 };
@@ -32,7 +34,12 @@ pub(super) enum WebSocketFor {
 
 /// Waits for the connection behind a 101 and gives it to a session. The task ends then, so nothing of the HTTP request
 /// outlives the upgrade.
-pub(super) async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSocketFor) {
+pub(super) async fn connect(
+    engine: Engine,
+    upgrading: OnUpgrade,
+    agreed: Option<Agreed>,
+    session: WebSocketFor,
+) {
     let connection = match upgrading.await {
         Ok(connection) => connection,
         Err(error) => {
@@ -43,13 +50,13 @@ pub(super) async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSo
     match session {
         WebSocketFor::New(new) => {
             let (admission, opening) = *new;
-            let websocket = websocket(connection, &engine, opening.revision);
+            let websocket = websocket(connection, agreed, &engine, opening.revision);
             // Refused only while shutting down. The client sees the connection close, and reconnects.
             let _ = engine.open_admitted(admission, opening, websocket);
         }
         WebSocketFor::Existing(sid) => {
             if let Some(session) = engine.get(&sid) {
-                let websocket = websocket(connection, &engine, session.revision());
+                let websocket = websocket(connection, agreed, &engine, session.revision());
                 let _ = session.probe(websocket);
             }
         }
@@ -58,8 +65,17 @@ pub(super) async fn connect(engine: Engine, upgrading: OnUpgrade, session: WebSo
 
 /// Finds the TCP connection within hyper's, to read and write the socket itself. Emitters can write to a bare TCP
 /// connection without waking the session's task.
-fn websocket(connection: Upgraded, engine: &Engine, revision: Revision) -> Box<dyn Transport> {
-    let config = engine.config();
+fn websocket(
+    connection: Upgraded,
+    agreed: Option<Agreed>,
+    engine: &Engine,
+    revision: Revision,
+) -> Box<dyn Transport> {
+    let over = Handshaken {
+        agreed,
+        engine,
+        revision,
+    };
     let taken = match connection.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
             let (unread, stream) = parts.io.into_inner().into_parts();
@@ -69,7 +85,7 @@ fn websocket(connection: Upgraded, engine: &Engine, revision: Revision) -> Box<d
             match stream {
                 AnyStream::Tcp(tcp) => Ok((tcp, unread)),
                 AnyStream::Other(stream) => {
-                    return speaking(WebSocketTransport::new(stream, &unread, config), revision);
+                    return over.stream(stream, &unread);
                 }
             }
         }
@@ -82,28 +98,41 @@ fn websocket(connection: Upgraded, engine: &Engine, revision: Revision) -> Box<d
         },
     };
     match taken {
-        Ok((tcp, unread)) => speaking(WebSocketTransport::new(tcp, &unread, config), revision),
+        Ok((tcp, unread)) => over.stream(tcp, &unread),
         // TLS, or another stream type.
-        Err(connection) => {
-            let stream = TokioIo::new(connection);
-            speaking(
-                WebSocketTransport::new(stream, &Bytes::new(), config),
-                revision,
-            )
-        }
+        Err(connection) => over.stream(TokioIo::new(connection), &Bytes::new()),
     }
 }
 
-/// For a client of this revision.
-fn speaking<S: ByteStream + Send + 'static>(
-    mut websocket: WebSocketTransport<S>,
+/// What is known of a WebSocket when its handshake is over.
+struct Handshaken<'a> {
+    agreed: Option<Agreed>,
+    engine: &'a Engine,
+    /// The one that the client speaks.
     revision: Revision,
-) -> Box<dyn Transport>
-where
-    WebSocketTransport<S>: Transport,
-{
-    websocket.speak(revision);
-    Box::new(websocket)
+}
+
+impl Handshaken<'_> {
+    fn stream<S: ByteStream + 'static>(self, stream: S, unread: &Bytes) -> Box<dyn Transport> {
+        let websocket = WebSocketTransport::new(stream, unread, self.engine.config());
+        let mut websocket = websocket.agreed(self.agreed);
+        websocket.speak(self.revision);
+        Box::new(websocket)
+    }
+}
+
+/// Agrees on an extension, and says so in the response to the handshake.
+pub(super) fn agree(
+    request: &HeaderMap,
+    response: &mut HeaderMap,
+    engine: &Engine,
+) -> Option<Agreed> {
+    let settings = engine.config().deflate()?;
+    let lines = request.get_all(SEC_WEBSOCKET_EXTENSIONS).into_iter();
+    let agreed = negotiate(lines.map(HeaderValue::as_bytes), settings.window())?;
+    let answer = HeaderValue::from_str(&agreed.answer()).ok()?;
+    response.insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+    Some(agreed)
 }
 
 /// The response to the handshake of a WebSocket (RFC 6455 section 4.2).

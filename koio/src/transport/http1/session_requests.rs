@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, task::Waker};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, header::SEC_WEBSOCKET_EXTENSIONS};
 
 use super::{
     plain_request::PlainRequest,
@@ -16,11 +16,13 @@ use crate::{
     transport::{
         EngineService, HandshakeRate,
         http::{
+            forwarded::HeaderLines,
             origin::OriginVerdict,
             request::{self, RequestIntent, RequestUpgrade},
         },
         polling::{self, PendingRequest, PollResponse, PollingTransport},
         tcp::Tcp,
+        websocket::negotiate,
     },
     wire::payload::{self, Framing},
 };
@@ -238,7 +240,12 @@ impl SessionRequests {
         if !is_good || self.service.engine.is_refusing() {
             return None;
         }
-        let upgrade = PendingUpgrade::new(key, session()?);
+        let deflate = self.service.engine.config().deflate();
+        let agreed = deflate.and_then(|settings| {
+            let lines = request.headers.values(SEC_WEBSOCKET_EXTENSIONS.as_str());
+            negotiate(lines, settings.window())
+        });
+        let upgrade = PendingUpgrade::new(key, agreed, session()?);
         Some(AcceptedRequest::Upgrade(upgrade))
     }
 }

@@ -5,7 +5,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
     engine::{Admission, Engine, Opening, Session},
-    transport::{tcp::Tcp, websocket::WebSocketTransport},
+    transport::{
+        tcp::Tcp,
+        websocket::{Agreed, WebSocketTransport},
+    },
 };
 
 const SWITCHING_PROTOCOLS: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
@@ -14,6 +17,7 @@ const SWITCHING_PROTOCOLS: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnect
 /// A valid handshake, whose connection has not been given to its session.
 pub(crate) struct PendingUpgrade {
     response: Vec<u8>,
+    agreed: Option<Agreed>,
     session: UpgradedSession,
 }
 
@@ -26,10 +30,18 @@ pub(super) enum UpgradedSession {
 
 impl PendingUpgrade {
     /// `key`: the value of `Sec-WebSocket-Key`.
-    pub(super) fn new(key: &[u8], session: UpgradedSession) -> Self {
+    pub(super) fn new(key: &[u8], agreed: Option<Agreed>, session: UpgradedSession) -> Self {
         let accept = derive_accept_key(key);
+        let mut response = [SWITCHING_PROTOCOLS, accept.as_bytes(), b"\r\n"].concat();
+        if let Some(agreed) = agreed {
+            response.extend_from_slice(b"sec-websocket-extensions: ");
+            response.extend_from_slice(agreed.answer().as_bytes());
+            response.extend_from_slice(b"\r\n");
+        }
+        response.extend_from_slice(b"\r\n");
         Self {
-            response: [SWITCHING_PROTOCOLS, accept.as_bytes(), b"\r\n\r\n"].concat(),
+            response,
+            agreed,
             session,
         }
     }
@@ -40,7 +52,8 @@ impl PendingUpgrade {
             UpgradedSession::New(new) => new.1.revision,
             UpgradedSession::Existing(session) => session.revision(),
         };
-        let mut websocket = WebSocketTransport::new(tcp, unread, engine.config());
+        let websocket = WebSocketTransport::new(tcp, unread, engine.config());
+        let mut websocket = websocket.agreed(self.agreed);
         websocket.speak(revision);
         match self.session {
             UpgradedSession::New(new) => {

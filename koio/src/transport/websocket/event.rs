@@ -37,6 +37,10 @@ pub(super) enum Violation {
     ExpectedContinuation,
     InvalidUtf8,
     ClosePayload,
+    /// A compressed message that can't be inflated.
+    Corrupt,
+    /// A compressed message of many bytes that is a packet of Engine.IO's own.
+    LongPacket,
     /// A limit was exceeded.
     Limit(Breach),
 }
@@ -45,15 +49,16 @@ impl Violation {
     /// The code of the close frame (RFC 6455 section 7.4.1).
     pub(super) fn close_code(self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 => CloseCode::Invalid,
-            Self::Limit(Breach::TooLong { .. }) => CloseCode::Size,
+            Self::InvalidUtf8 | Self::Corrupt => CloseCode::Invalid,
+            Self::Limit(Breach::TooLong { .. } | Breach::InflatesTooLong { .. }) => CloseCode::Size,
             Self::Limit(_) => CloseCode::Policy,
             Self::Header(_)
             | Self::Unmasked
             | Self::ReservedBits
             | Self::UnexpectedContinuation
             | Self::ExpectedContinuation
-            | Self::ClosePayload => CloseCode::Protocol,
+            | Self::ClosePayload
+            | Self::LongPacket => CloseCode::Protocol,
         }
     }
 }
@@ -69,6 +74,8 @@ impl fmt::Display for Violation {
             Self::ExpectedContinuation => "new message inside a fragmented one",
             Self::InvalidUtf8 => "text that is not UTF-8",
             Self::ClosePayload => "close frame with a payload of one byte",
+            Self::Corrupt => "compressed message that can't be inflated",
+            Self::LongPacket => "compressed Engine.IO packet of many bytes that is no message",
         })
     }
 }

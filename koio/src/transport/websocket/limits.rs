@@ -30,6 +30,10 @@ impl Limits {
         }
     }
 
+    pub(super) fn max_payload(self) -> usize {
+        self.max_payload as usize
+    }
+
     /// Checks a header. `unfinished`: how long the message is so far that the frame may continue.
     pub(super) fn check(
         self,

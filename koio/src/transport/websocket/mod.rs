@@ -6,12 +6,8 @@
 mod control;
 mod control_rate;
 mod event;
-#[cfg(any(test, feature = "compression"))]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the handshake does not use it yet")
-)]
 mod extensions;
+mod inflate;
 mod limits;
 mod mask;
 mod reader;
@@ -29,13 +25,17 @@ use std::{
 
 use bytes::Bytes;
 
-pub(super) use self::write::{Sink, WriteQueue};
 use self::{
     control::close_frame,
     control_rate::ControlRate,
     event::{ReadEvent, Violation},
+    inflate::inflate,
     limits::ReservedBits,
     reader::Reader,
+};
+pub(super) use self::{
+    extensions::{Agreed, negotiate},
+    write::{Sink, WriteQueue},
 };
 use super::{read_buffer::ReadBuffer, tcp::ByteStream};
 use crate::{
@@ -85,6 +85,10 @@ pub(super) struct WebSocketTransport<S: ByteStream> {
     flushed: bool,
     /// The client has closed the connection, or answered the close frame.
     client_closed: bool,
+    /// What was agreed on at the handshake.
+    reserved: ReservedBits,
+    /// The message that was read last is compressed.
+    compressed: bool,
     phase: ConnectionPhase,
     revision: Revision,
 }
@@ -112,9 +116,19 @@ impl<S: ByteStream> WebSocketTransport<S> {
             shut: false,
             flushed: false,
             client_closed: false,
+            reserved: ReservedBits::None,
+            compressed: false,
             phase: ConnectionPhase::Open,
             revision: Revision::Four,
         }
+    }
+
+    /// Says what was agreed on at the handshake.
+    pub(super) fn agreed(mut self, agreed: Option<Agreed>) -> Self {
+        if agreed.is_some() {
+            self.reserved = ReservedBits::Rsv1;
+        }
+        self
     }
 
     /// The client speaks this revision.
@@ -214,7 +228,7 @@ impl<S: ByteStream> WebSocketTransport<S> {
         flushed.map_err(lost)
     }
 
-    /// Puts the next message into `message`, whole, undecoded.
+    /// Puts the next message into `message`, whole, undecoded, and not inflated if it is `compressed`.
     fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
@@ -232,12 +246,9 @@ impl<S: ByteStream> WebSocketTransport<S> {
             }
         }
         for _ in 0..READS {
-            match self
-                .reader
-                .next(&mut self.buffer, ReservedBits::None, message)
-            {
+            match self.reader.next(&mut self.buffer, self.reserved, message) {
                 Some(ReadEvent::Message { compressed }) => {
-                    debug_assert!(!compressed, "no extension is negotiated");
+                    self.compressed = compressed;
                     return Poll::Ready(Ok(Received::Message));
                 }
                 Some(ReadEvent::Ping(payload)) => {
@@ -268,6 +279,18 @@ impl<S: ByteStream> WebSocketTransport<S> {
         Poll::Ready(Ok(Received::Part(READS_UNITS)))
     }
 
+    /// Inflates a message that was read, and decodes it.
+    #[cold]
+    fn inflate(&mut self, message: &mut Message) -> Result<Received, TransportLost> {
+        match inflate(message, self.reader.max_payload()) {
+            Ok(inflated) => {
+                *message = inflated;
+                Received::decode(message, self.revision)
+            }
+            Err(violation) => self.violation(violation),
+        }
+    }
+
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..DRAINED {
             match ready!(self.buffer.poll_fill(Pin::new(&mut self.io), cx)) {
@@ -294,6 +317,7 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
         message: &mut Message,
     ) -> Poll<Result<Received, TransportLost>> {
         match ready!(self.poll_message(cx, message)) {
+            Ok(Received::Message) if self.compressed => Poll::Ready(self.inflate(message)),
             Ok(Received::Message) => Poll::Ready(Received::decode(message, self.revision)),
             other => Poll::Ready(other),
         }
@@ -324,6 +348,10 @@ impl<S: ByteStream> Transport for WebSocketTransport<S> {
 
     fn has_progressed(&mut self) -> bool {
         self.queue(WriteQueue::has_progressed)
+    }
+
+    fn takes_compressed(&self) -> bool {
+        self.reserved == ReservedBits::Rsv1
     }
 
     fn explain(&mut self, words: &str) {

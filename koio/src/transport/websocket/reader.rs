@@ -40,6 +40,11 @@ impl Reader {
         }
     }
 
+    /// Bytes of one message.
+    pub(super) fn max_payload(&self) -> usize {
+        self.limits.max_payload()
+    }
+
     /// How much has arrived of a frame or a fragmented message that is incomplete.
     pub(super) fn arriving(&self) -> Option<Arriving> {
         self.unfinished.as_deref().map(Unfinished::arriving)

@@ -35,6 +35,8 @@ pub(in crate::wire) struct PacketBuffer {
     pub(in crate::wire) binaries: BinaryFrames,
     /// Where the frame header of the text begins. Set by [`seal`](Self::seal).
     begin: usize,
+    /// It is sent as it is, also to clients that take compressed messages.
+    uncompressed: bool,
 }
 
 /// Binary messages as complete frames.
@@ -65,6 +67,7 @@ impl PacketBuffer {
         buffer.text.resize(TEXT_START, 0);
         buffer.binaries.frames.clear();
         buffer.binaries.count = 0;
+        buffer.uncompressed = false;
         buffer
     }
 
@@ -121,7 +124,7 @@ pub(crate) struct Draft(Option<Box<PacketBuffer>>);
 
 impl Draft {
     /// The text with its header, and the binary frames.
-    fn pieces(&self) -> [&[u8]; 2] {
+    pub(super) fn pieces(&self) -> [&[u8]; 2] {
         match &self.0 {
             Some(buffer) => [buffer.text_frame(), &buffer.binaries.frames],
             None => [&[]; 2],
@@ -144,6 +147,17 @@ impl Draft {
             buffer.binaries.count = 0;
             buffer.write_header(TEXT_START, Opcode::Binary);
         }
+    }
+
+    /// Says that it is sent as it is, also to clients that take compressed messages.
+    pub(crate) fn leave_uncompressed(&mut self) {
+        if let Some(buffer) = &mut self.0 {
+            buffer.uncompressed = true;
+        }
+    }
+
+    pub(super) fn is_left_uncompressed(&self) -> bool {
+        self.0.as_ref().is_some_and(|buffer| buffer.uncompressed)
     }
 
     /// How many bytes a WebSocket writes.
@@ -187,7 +201,7 @@ impl Draft {
     pub(crate) fn copied(&self) -> Frame {
         let mut bytes = Vec::with_capacity(self.len());
         self.append_to(&mut bytes);
-        Frame::new(bytes, self.messages())
+        Frame::new(bytes, self.messages()).leave_uncompressed(self.is_left_uncompressed())
     }
 
     /// [`into_frame`](Self::into_frame) for a borrowed draft, which must not be used afterwards.
@@ -208,7 +222,7 @@ impl Draft {
                 exact.into()
             }
         };
-        Frame::new(bytes, messages)
+        Frame::new(bytes, messages).leave_uncompressed(self.is_left_uncompressed())
     }
 }
 

@@ -13,6 +13,8 @@ use crate::wire::{FrameHeader, Opcode};
 pub struct Frame {
     bytes: Bytes,
     messages: u16,
+    /// It is sent as it is, also to clients that take compressed messages.
+    uncompressed: bool,
 }
 
 /// One message of a [`Frame`].
@@ -30,7 +32,20 @@ impl Frame {
         Self {
             bytes: bytes.into(),
             messages,
+            uncompressed: false,
         }
+    }
+
+    /// Says that it is sent as it is, also to clients that take compressed messages.
+    pub(crate) fn leave_uncompressed(mut self, leaves: bool) -> Self {
+        self.uncompressed = leaves;
+        self
+    }
+
+    /// Whether it is sent as it is to everybody.
+    #[must_use]
+    pub fn is_left_uncompressed(&self) -> bool {
+        self.uncompressed
     }
 
     /// The frames as a WebSocket writes them.
@@ -63,6 +78,7 @@ impl Frame {
         Self {
             bytes: bytes.into(),
             messages,
+            uncompressed: self.uncompressed,
         }
     }
 
@@ -93,7 +109,6 @@ impl Frame {
     }
 
     /// The messages of complete frames.
-    #[cfg(any(test, feature = "msgpack"))]
     pub(super) fn parts_of(frames: &[u8]) -> Parts<'_> {
         Parts { frames }
     }

@@ -1,5 +1,6 @@
 //! Engine.IO packets: read from text and from polling payloads, written as WebSocket frames.
 
+mod compressed;
 mod control;
 mod draft;
 mod frame;
@@ -9,6 +10,7 @@ pub mod payload;
 mod revision;
 pub mod revision_3;
 
+pub(crate) use compressed::FrameForms;
 pub(crate) use draft::Draft;
 pub(super) use draft::{PacketBuffer, TEXT_START};
 pub use frame::{Frame, Part, Parts};

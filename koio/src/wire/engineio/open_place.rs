@@ -8,10 +8,12 @@ use crate::wire::{FrameHeader, Opcode};
 /// So the event is encoded before its place in an order is known, and the lock of that order is held for a copy of a few bytes.
 #[derive(Debug)]
 pub(crate) struct OpenPlace {
-    frames: Vec<u8>,
+    pub(super) frames: Vec<u8>,
     /// Where the text goes.
-    at: usize,
-    messages: u16,
+    pub(super) at: usize,
+    pub(super) messages: u16,
+    /// It is sent as it is, also to clients that take compressed messages.
+    pub(super) uncompressed: bool,
 }
 
 impl Frame {
@@ -37,6 +39,7 @@ impl Frame {
             frames,
             at,
             messages,
+            uncompressed: self.is_left_uncompressed(),
         })
     }
 }
@@ -51,7 +54,19 @@ impl OpenPlace {
             frames: [&*header, data].concat(),
             at,
             messages: 1,
+            uncompressed: false,
         }
+    }
+
+    /// Says that the event is sent as it is, also to clients that take compressed messages.
+    #[cfg(any(test, feature = "msgpack"))]
+    pub(in crate::wire) fn leave_uncompressed(mut self, leaves: bool) -> Self {
+        self.uncompressed = leaves;
+        self
+    }
+
+    pub(super) fn is_left_uncompressed(&self) -> bool {
+        self.uncompressed
     }
 
     /// Writes the text, which has the length that was asked for.
@@ -60,7 +75,7 @@ impl OpenPlace {
         if let Some(place) = place {
             place.copy_from_slice(text);
         }
-        Frame::new(self.frames, self.messages)
+        Frame::new(self.frames, self.messages).leave_uncompressed(self.uncompressed)
     }
 }
 

@@ -18,9 +18,10 @@ mod rooms;
 mod servers;
 mod shop;
 mod state;
+mod streams;
 mod users;
 
-use koio::{Io, Result, cluster::Memory, handlers, on};
+use koio::{Io, Result, cluster::Memory, config::ClientFiles, handlers, on};
 
 #[on("add")]
 async fn add(a: i64, b: i64) -> i64 {
@@ -54,6 +55,7 @@ async fn main() -> Result<()> {
     let io = shop::with_codes(io);
     let io = limits::limited(middleware::patient(io));
     let io = recovery::if_asked(io);
+    let io = streams::with_streams(streams::with_news(io), ClientFiles::new());
     let server = io.bind("127.0.0.1:0").await?;
     assert_eq!(nodes::online(&server.handle()).await?, 0);
     let broker = Memory::new();

@@ -102,7 +102,11 @@ impl MessageText {
         let attachments = self.attachments.clone()?;
         // Measures its depth, which serde_json does not do for text that it does not read.
         RawArgs::from_list(list.clone(), attachments.clone())?;
-        Ok(NeutralPacket { list, attachments })
+        Ok(NeutralPacket {
+            list,
+            attachments,
+            uncompressed: false,
+        })
     }
 }
 
@@ -305,6 +309,8 @@ pub(super) fn opts(value: &RawValue) -> Result<Option<NodeOpts>, NodeWireError> 
         #[serde(borrow)]
         volatile: Option<&'a RawValue>,
         #[serde(borrow)]
+        compress: Option<&'a RawValue>,
+        #[serde(borrow)]
         timeout: Option<&'a RawValue>,
         #[serde(borrow, rename = "expectSingleResponse")]
         expect_single_response: Option<&'a RawValue>,
@@ -325,6 +331,7 @@ pub(super) fn opts(value: &RawValue) -> Result<Option<NodeOpts>, NodeWireError> 
         rooms,
         except,
         volatile: flags.volatile.is_some_and(is_true),
+        uncompressed: flags.compress.is_some_and(|value| value.get() == "false"),
         // A cast to the nearest: what is negative or NaN becomes 0.
         timeout: timeout.map(|ms: f64| ms as u64),
         expect_single_response: flags.expect_single_response.is_some_and(is_true),

@@ -82,6 +82,8 @@ pub(in crate::adapter::cluster) struct NodeOpts {
     pub(in crate::adapter::cluster) rooms: Vec<Room>,
     pub(in crate::adapter::cluster) except: Vec<Room>,
     pub(in crate::adapter::cluster) volatile: bool,
+    /// `compress` is false.
+    pub(in crate::adapter::cluster) uncompressed: bool,
     /// How many milliseconds clients have to answer.
     pub(in crate::adapter::cluster) timeout: Option<u64>,
     /// One socket is asked, and its answer is not put into a list.

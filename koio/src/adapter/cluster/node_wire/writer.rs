@@ -177,6 +177,7 @@ impl NodeWriter {
         let flags = [
             opts.expect_single_response,
             opts.volatile,
+            opts.uncompressed,
             opts.timeout.is_some(),
         ];
         self.map(flags.into_iter().filter(|is_set| *is_set).count());
@@ -187,6 +188,10 @@ impl NodeWriter {
         if opts.volatile {
             self.key("volatile");
             self.bool(true);
+        }
+        if opts.uncompressed {
+            self.key("compress");
+            self.bool(false);
         }
         if let Some(timeout) = opts.timeout {
             self.key("timeout");

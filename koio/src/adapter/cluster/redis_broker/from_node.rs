@@ -36,8 +36,8 @@ pub(super) fn message(incoming: NodeIncoming, bytes: usize) -> Option<ClusterMes
         }
         NodeMessage::Broadcast { opts, packet } => MessageBody::Broadcast {
             volatile: opts.volatile,
+            packet: packet.leave_uncompressed(opts.uncompressed),
             to: to(opts),
-            packet,
         },
         NodeMessage::Join { opts, rooms } => MessageBody::Join {
             to: to(opts),
@@ -70,8 +70,8 @@ pub(super) fn message(incoming: NodeIncoming, bytes: usize) -> Option<ClusterMes
         } => MessageBody::Ask {
             request: RequestId::from(request),
             wait: opts.timeout.unwrap_or(DEFAULT_WAIT),
+            packet: packet.leave_uncompressed(opts.uncompressed),
             to: to(opts),
-            packet,
         },
         NodeMessage::AllRooms { request } => MessageBody::AllRooms {
             request: RequestId::from(request),

@@ -27,6 +27,7 @@ pub(super) fn message(body: &MessageBody, only_for_node: bool) -> Option<(&str, 
             NodeMessage::Broadcast {
                 opts: NodeOpts {
                     volatile: *volatile,
+                    uncompressed: packet.uncompressed,
                     ..opts(to)
                 },
                 packet: packet.clone(),
@@ -71,6 +72,7 @@ pub(super) fn message(body: &MessageBody, only_for_node: bool) -> Option<(&str, 
                 request: request.as_str().to_owned(),
                 opts: NodeOpts {
                     timeout: Some(*wait),
+                    uncompressed: packet.uncompressed,
                     ..opts(to)
                 },
                 packet: packet.clone(),
@@ -142,6 +144,7 @@ fn no_value() -> NeutralPacket {
     NeutralPacket {
         list: Bytes::from_static(b"[]"),
         attachments: Vec::new(),
+        uncompressed: false,
     }
 }
 

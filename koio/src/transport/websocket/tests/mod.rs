@@ -1,5 +1,6 @@
 //! Frames as clients send them, and tungstenite as the oracle.
 
+mod compressed;
 mod direct_write;
 mod interleaving;
 mod reader;

@@ -88,7 +88,8 @@ pub(in crate::wire::socketio) fn frame(
     namespace: &str,
 ) -> Result<Frame, EncodeError> {
     let packed = pack(frame.parts(), namespace).map_err(not_packed)?;
-    Ok(Frame::message(&Message::Binary(packed.bytes.into())))
+    let packed = Frame::message(&Message::Binary(packed.bytes.into()));
+    Ok(packed.leave_uncompressed(frame.is_left_uncompressed()))
 }
 
 /// A packet that must come: a refusal whose data can't be packed goes without them.
@@ -110,5 +111,6 @@ pub(in crate::wire::socketio) fn open_place(
     let filled = frame.with_open_place(len)?.fill(&[]);
     let Packed { bytes, nsp } = pack(filled.parts(), namespace).ok()?;
     // The argument ends where the list does, and that where the namespace begins.
-    Some(OpenPlace::in_binary(&bytes, nsp.checked_sub(len)?))
+    let place = OpenPlace::in_binary(&bytes, nsp.checked_sub(len)?);
+    Some(place.leave_uncompressed(frame.is_left_uncompressed()))
 }

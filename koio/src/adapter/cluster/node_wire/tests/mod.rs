@@ -65,6 +65,7 @@ fn packet(list: &'static str) -> NeutralPacket {
     NeutralPacket {
         list: Bytes::from_static(list.as_bytes()),
         attachments: Vec::new(),
+        uncompressed: false,
     }
 }
 

@@ -147,7 +147,8 @@ fn what_was_recorded_means_what_was_said() {
                         br#"["hello",{"_placeholder":true,"num":0},{"b":{"_placeholder":true,"num":1}}]"#
                     ),
                     attachments: vec![Bytes::from_static(&[1, 2, 3]), Bytes::new()],
-                },
+uncompressed: false,
+},
             }
         );
         let NodeMessage::Broadcast { opts, packet } = said("broadcast with numbers") else {

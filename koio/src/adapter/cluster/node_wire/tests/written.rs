@@ -143,6 +143,7 @@ fn binary_data_of_an_event_for_servers_is_not_lost() {
     let packet = NeutralPacket {
         list: Bytes::from_static(br#"["e",{"_placeholder":true,"num":0}]"#),
         attachments: vec![Bytes::from_static(&[1, 2])],
+        uncompressed: false,
     };
     let message = NodeMessage::ServerEmit {
         request: Some("r".to_owned()),
