@@ -135,6 +135,12 @@ impl Socket {
         &self.0.added
     }
 
+    /// Whether both are handles of one socket. Another one has the same id if its client was in the namespace before: with
+    /// recovery, and in revision 3 of the protocol.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(super) fn core(&self) -> &Arc<ServerCore<Self>> {
         &self.0.connection.core
     }

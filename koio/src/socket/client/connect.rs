@@ -174,7 +174,7 @@ impl Client {
         for (socket, reason) in requests.sockets {
             self.note_left(&socket.live_namespace().name);
             let mut drivers = self.drivers.iter_mut();
-            if let Some(driver) = drivers.find(|driver| *driver.socket() == socket) {
+            if let Some(driver) = drivers.find(|driver| driver.socket().is_same(&socket)) {
                 driver.close(reason);
             }
         }
@@ -248,13 +248,13 @@ impl Client {
         if Accept::was_answered(driver.socket()) {
             return;
         }
-        let id = driver.socket().id();
+        let socket = driver.socket().clone();
         let by = after(self.core().config().connect_timeout);
         let extras = self.extras.get_or_insert_default();
-        extras.undecided.push((id, by));
+        extras.undecided.push((socket, by));
     }
 
-    pub(super) fn undecided(&self) -> &[(SocketId, Instant)] {
+    pub(super) fn undecided(&self) -> &[(Socket, Instant)] {
         self.extras.as_ref().map_or(&[], |extras| &extras.undecided)
     }
 
@@ -284,12 +284,12 @@ impl Client {
         let Some(extras) = &mut self.extras else {
             return;
         };
-        extras.undecided.retain(|(id, by)| {
+        extras.undecided.retain(|(socket, by)| {
             let mut drivers = self.drivers.iter_mut();
             drivers
                 .find(|driver| {
                     let is_undecided = driver.is_open() && !Accept::was_answered(driver.socket());
-                    is_undecided && driver.socket().id() == *id
+                    is_undecided && driver.socket().is_same(socket)
                 })
                 .is_some_and(|driver| keep(driver, *by))
         });

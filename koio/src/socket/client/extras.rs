@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crate::ids::SocketId;
+use crate::socket::socket::Socket;
 
 /// Kept while it differs from its default. Boxed, since most clients have none: 16 bytes less for each idle connection
 /// (`counts_idle`).
@@ -12,7 +12,7 @@ pub(super) struct ClientExtras {
     /// first.
     pub(super) left: Vec<Arc<str>>,
     /// Sockets whose CONNECT is undecided, and when it is refused.
-    pub(super) undecided: Vec<(SocketId, Instant)>,
+    pub(super) undecided: Vec<(Socket, Instant)>,
     /// Reading has stopped for `read_ahead` before: that is observed once for each client.
     pub(super) has_stopped: bool,
 }

@@ -15,7 +15,10 @@ use crate::{
     observe::{Observation, Observer, Observers},
     socket::{Accept, BoxFuture, Dispatch, IncomingAdditions, IoHandle, Namespaces, SocketConfig},
     transport::polling::{self, PendingRequest, PollResponse, PollingTransport},
-    wire::payload,
+    wire::{
+        Revision,
+        payload::{self, Framing},
+    },
 };
 
 /// The router: accepts in `/` at once, in `/slow` when the gate opens; never finishes the event `stuck`.
@@ -89,14 +92,24 @@ fn scene() -> Scene {
     scene_with(SocketConfig::default())
 }
 
+/// Its client is of Socket.IO 2.
+fn scene_of_2() -> Scene {
+    scene_of(SocketConfig::default(), Revision::Three { base64: false })
+}
+
 pub(super) fn scene_with(config: SocketConfig) -> Scene {
+    scene_of(config, Revision::Four)
+}
+
+fn scene_of(config: SocketConfig, revision: Revision) -> Scene {
     let router = ScriptedRouter::default();
     let core = ServerCore::new();
     let clients = Clients::new(Arc::clone(&core), Arc::new(router.clone()), None);
     let engine = Engine::new(EngineConfig::default(), Arc::new(clients)).unwrap();
     core.start(config, &engine);
+    let transport = Box::new(PollingTransport::of_revision(revision));
     let handshake = engine
-        .open(opening(), Box::<PollingTransport>::default())
+        .open(opening().of_revision(revision), transport)
         .unwrap();
     let handshake = payload::encode([handshake]);
     let json: serde_json::Value = serde_json::from_slice(&handshake[1..]).unwrap();
@@ -122,7 +135,9 @@ pub(super) fn opening() -> Opening {
 impl Scene {
     async fn post(&self, body: &'static str) {
         polling::begin_post(&self.session).unwrap();
-        let packets = payload::decode(bytes::Bytes::from_static(body.as_bytes())).unwrap();
+        let framing = Framing::of(self.session.revision(), false);
+        let packets = payload::decode_as(bytes::Bytes::from_static(body.as_bytes()), framing);
+        let packets = packets.unwrap();
         let (request, response) = PendingRequest::with_task();
         polling::post(&self.session, packets, || request).unwrap();
         response.await.unwrap();
@@ -195,6 +210,42 @@ async fn a_client_that_connects_to_no_namespace_is_closed_at_the_deadline_and_no
     assert!(scene.session.is_open());
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!scene.session.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_socket_io_2_that_asks_again_has_the_whole_time_again() {
+    let scene = scene_of_2();
+    scene.post("8:40/slow,").await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    scene.post("8:41/slow,8:40/slow,").await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    scene.get().await;
+    // Two wait: the first one has left.
+    scene.router.gate.notify_waiters();
+    settle().await;
+    assert_eq!(scene.get().await, "8:40/slow,");
+    assert_eq!(scene.router.log(), ["connected /", "connected /slow"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_sockets_with_one_id_the_one_that_is_disconnected_ends() {
+    let scene = scene_of_2();
+    scene.post("2:40").await;
+    scene.post("11:42[\"stuck\"]").await;
+    // Its handler still runs when the client is back.
+    scene.post("2:412:40").await;
+    let sockets = scene.router.sockets.lock().unwrap().clone();
+    assert_eq!(sockets[0].id(), sockets[1].id());
+    scene.router.log();
+    sockets[1].disconnect();
+    settle().await;
+    assert_eq!(
+        scene.router.log(),
+        ["disconnected: server namespace disconnect"]
+    );
+    scene.post("2:40").await;
+    assert_eq!(scene.router.log(), ["connected /"]);
+    assert!(scene.session.is_open());
 }
 
 #[tokio::test(start_paused = true)]
