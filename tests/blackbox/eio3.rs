@@ -146,6 +146,12 @@ impl Old {
     }
 }
 
+/// The id of the socket in this namespace.
+fn id_in(namespace: &str, open: &Open) -> SocketId {
+    let id = SocketId::parse(&format!("{namespace}#{}", open.sid));
+    id.expect("an id")
+}
+
 /// The only packet of a payload.
 fn only(response: &Response) -> String {
     let (length, packet) = response.text().split_once(':').expect("a length");
@@ -385,7 +391,8 @@ async fn namespaces_are_named_with_a_query_that_becomes_auth() {
     socket.expect("40/chat,").await;
     // Older ones write it with every packet.
     socket.send(r#"42/chat?token=a,7["who"]"#).await;
-    let expected = format!(r#"43/chat,7[["{}",3,{{"token":["a b","c"]}}]]"#, open.sid);
+    let id = id_in("/chat", &open);
+    let expected = format!(r#"43/chat,7[["{id}",3,{{"token":["a b","c"]}}]]"#);
     socket.expect(&expected).await;
     socket.send(r#"428["who"]"#).await;
     socket
@@ -510,18 +517,57 @@ async fn an_id_with_its_namespace_names_the_socket() {
         .await;
     one.send(r#"42/chat,0["echo"]"#).await;
     one.expect("43/chat,0[]").await;
-    // The two sockets of a client have one id, and are two.
-    let chat = server.handle.of("/chat");
-    let socket = chat
-        .sockets()
-        .into_iter()
-        .find(|socket| socket.id() == open.sid[..]);
-    let socket = socket.expect("the socket");
+    // Each socket has an id of its own, which names it as well.
+    let (chat, short) = (server.handle.of("/chat"), id_in("/chat", &open));
+    assert_ne!(short, open.sid[..]);
+    let named = |to: &str| chat.to(to).sockets();
+    assert_eq!(named(&id), named(short.as_str()));
+    assert_eq!(named(&open.sid), []);
+    let [socket] = &named(&id)[..] else {
+        panic!("one socket");
+    };
+    assert_eq!(socket.id(), short);
     socket.disconnect();
     one.expect("41/chat,").await;
     one.send(r#"421["echo"]"#).await;
     one.expect("431[]").await;
     assert_eq!((server.handle.count(), chat.count()), (2, 1));
+}
+
+#[tokio::test]
+async fn the_sockets_of_a_client_in_a_family_of_namespaces_are_told_apart() {
+    let rooms = Namespace::new().handlers(handlers![echo]);
+    let server = serve(io().namespace("/room/{n}", rooms)).await;
+    let (mut client, open) = websocket(&server, WEBSOCKET).await;
+    for name in ["/room/1,", "/room/2,"] {
+        client.send(format!("40{name}")).await;
+        client.expect(&format!("40{name}")).await;
+    }
+    let family = server.handle.of("/room/{n}");
+    let asked = family
+        .timeout(Duration::from_secs(5))
+        .emit_with_acks::<u32>("question", ());
+    for _ in 0..2 {
+        let question = client.text().await;
+        let (event, _) = question.split_once('[').expect("an event");
+        let number = event.split(['/', ',']).nth(2).expect("a number");
+        let answer = event.replacen("42", "43", 1);
+        client.send(format!("{answer}[{number}]")).await;
+    }
+    let answers = asked.await.expect("answers");
+    let mut answers: Vec<_> = answers
+        .into_iter()
+        .map(|(id, answer)| (answer.expect("an answer"), id))
+        .collect();
+    answers.sort_unstable();
+    let [one, two] = ["/room/1", "/room/2"].map(|name| id_in(name, &open));
+    assert_eq!(answers, [(1, one), (2, two)]);
+    family.to(two).emit("you", 2).expect("sent");
+    client.expect(r#"42/room/2,["you",2]"#).await;
+    family.to(two).disconnect_sockets().expect("sockets");
+    client.expect("41/room/2,").await;
+    let left = family.sockets();
+    assert_eq!(left.iter().map(koio::Socket::id).collect::<Vec<_>>(), [one]);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ const SPREAD_BY: usize = 19;
 ///
 /// It is a bearer secret of 192 random bits: [`Debug`](fmt::Debug) shows its first four characters only, and
 /// there is no `Display`. It is never the same as the id of a socket, but for clients of
-/// [revision 3](crate::Io::allow_eio3), which take their session's id for their socket's.
+/// [revision 3](crate::Io::allow_eio3), which take their session's id for that of their socket in `/`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sid([u8; SID_CHARS]);
 

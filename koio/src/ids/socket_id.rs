@@ -2,7 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha1::{Digest as _, Sha1};
 
 use super::random::{self, NoRandomness, is_id_char};
 
@@ -40,17 +42,37 @@ impl SocketId {
         Ok(Self(chars))
     }
 
+    /// The id of a client's socket in `namespace`, where this one is that of its socket in `/`: for clients of Socket.IO 2. They
+    /// know one id, that of their session, and call their sockets `<id>`, `/chat#<id>` and so on. The id in a namespace is made
+    /// of that name, on every node the same.
+    ///
+    /// The session's id can't be told from the digest, and no client can choose a namespace in which it has the id of another.
+    /// Two texts with one digest, which can be found for SHA-1, help with neither.
+    #[must_use]
+    pub(crate) fn in_namespace(self, namespace: &str) -> Self {
+        if namespace == "/" {
+            return self;
+        }
+        let name = Sha1::new_with_prefix(namespace).chain_update("#");
+        let digest: [u8; 20] = name.chain_update(self.0).finalize().into();
+        let mut chars = [SOCKET_ID_MARK; SOCKET_ID_CHARS];
+        // Three bytes are four characters.
+        let _ = URL_SAFE_NO_PAD.encode_slice(&digest[..SOCKET_ID_RANDOM], &mut chars);
+        chars[0] = SOCKET_ID_MARK;
+        Self(chars)
+    }
+
     /// Reads an id from text; `None` if the text does not have the shape of a socket id.
     ///
-    /// The shape says nothing of whether such a socket exists. A client of [Socket.IO 2](crate::Io::allow_eio3) writes the
-    /// namespace before its id in each but `/`, as `/chat#_PXlOQPBAfo4TyTYLGQi`: that is read too.
+    /// The shape says nothing of whether such a socket exists. A client of [Socket.IO 2](crate::Io::allow_eio3) has names like
+    /// `/chat#_PXlOQPBAfo4TyTYLGQi` for its sockets in other namespaces than `/`: that is read as the id of that socket.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = match text.strip_prefix('/') {
-            Some(long) => long.rsplit_once('#')?.1,
-            None => text,
-        };
-        Self::read(text.as_bytes())
+        if !text.starts_with('/') {
+            return Self::read(text.as_bytes());
+        }
+        let (namespace, id) = text.rsplit_once('#')?;
+        Some(Self::read(id.as_bytes())?.in_namespace(namespace))
     }
 
     /// Reads the characters of an id.
@@ -144,12 +166,24 @@ mod tests {
     #[test]
     fn an_id_may_have_its_namespace_before_it() {
         let id = SocketId::random().unwrap();
+        let mut seen = std::collections::HashSet::new();
         for namespace in ["/", "/chat", "/a#b"] {
-            assert_eq!(SocketId::parse(&format!("{namespace}#{id}")), Some(id));
+            let there = id.in_namespace(namespace);
+            assert_eq!(there == id, namespace == "/");
+            assert_eq!(SocketId::parse(&format!("{namespace}#{id}")), Some(there));
+            assert_eq!(SocketId::parse(there.as_str()), Some(there));
+            assert!(seen.insert(there));
         }
         for text in [format!("chat#{id}"), format!("/chat{id}"), format!("/{id}")] {
             assert_eq!(SocketId::parse(&text), None, "{text}");
         }
+    }
+
+    /// Nodes of several versions have to agree.
+    #[test]
+    fn the_id_in_a_namespace_stays_what_it_is() {
+        let id = SocketId::parse("/chat#_PXlOQPBAfo4TyTYLGQi").unwrap();
+        assert_eq!(id.as_str(), "_EZjq1B1VO9jL5mPxfSw");
     }
 
     #[test]

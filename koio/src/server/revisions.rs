@@ -23,11 +23,13 @@ impl Io {
     /// - An error of the middleware arrives as the event `error`, with the error's [`data`](crate::Error::data) if that is text, an
     ///   object or a list, and otherwise with its message alone. A namespace that is not declared is `"Invalid namespace"`.
     /// - The client sends the pings, and has `ping_interval + ping_timeout` from one to the next.
-    /// - The client's own `socket.id` is the id of its session: so all its sockets have that [`id`](crate::Socket::id) here, each in
-    ///   its namespace. In another than `/` the client writes the namespace before it (`/chat#_PXlOQPBAfo4TyTYLGQi`), and both
-    ///   forms name the socket wherever a room is asked for. It is drawn for each session (114 random bits), but no
-    ///   secret: whoever learns the id of a client that is polling can take its place. So show the ids of such clients to nobody
-    ///   who should not have that power, or let them in over WebSocket alone.
+    /// - The client's own `socket.id` is the id of its session, and in `/` that is its [`id`](crate::Socket::id) here. In another
+    ///   namespace the client writes that before it (`/chat#_PXlOQPBAfo4TyTYLGQi`). Here its socket has an id of its own, and
+    ///   both name it wherever a room is asked for. [`SocketId::parse`](crate::SocketId::parse) makes the one of the other, and
+    ///   has to on a sharded Redis, where the long form finds no socket of another node.
+    ///   The id in `/` is drawn for each session (114 random bits), but is shown to handlers: whoever learns that of a client that
+    ///   is polling can take its place. So show the ids of such clients in `/` to nobody who should not have that power, or let
+    ///   them in over WebSocket alone.
     /// - There is no [recovery](Self::recovery), and events carry no position.
     /// - `socket.io-client` 2 keeps some names of events for itself: `error`, `ping`, `pong`, `reconnect` and the like.
     ///

@@ -374,8 +374,7 @@ impl Recipient for Socket {
 
 impl PartialEq for Socket {
     fn eq(&self, other: &Self) -> bool {
-        // The sockets of a client of Socket.IO 2 have one id.
-        self.id() == other.id() && self.namespace() == other.namespace()
+        self.id() == other.id()
     }
 }
 

@@ -108,12 +108,12 @@ impl Client {
             return Err(Some(Error::new("too_many_namespaces", message)));
         }
         let no_randomness = "the operating system has no randomness to give";
-        // A client of Socket.IO 2 takes its session's id for its sockets'.
-        let shared = self
+        // A client of Socket.IO 2 takes its session's id for that of its socket in `/`.
+        let in_root = self
             .old
             .and_then(|_| self.connection.session.sid().socket_id());
-        let id = match shared {
-            Some(id) => id,
+        let id = match in_root {
+            Some(id) => id.in_namespace(name),
             None => SocketId::random().map_err(|_| Some(Error::internal(no_randomness)))?,
         };
         Ok((dispatch, id))
