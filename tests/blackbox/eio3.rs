@@ -203,7 +203,8 @@ async fn revision_3_is_off_by_default_and_whatever_is_no_4_where_it_is_on() {
 #[tokio::test]
 async fn a_payload_has_the_length_of_each_packet_in_utf_16() {
     let server = serve(io()).await;
-    let mut session = Old::connect(&server, POLLING).await;
+    // One that takes bytes gets such text as bytes.
+    let mut session = Old::connect(&server, &format!("{POLLING}&b64=1")).await;
     let events = [
         r#"420["echo","é€"]"#,
         r#"421["echo","😀"]"#,
@@ -215,6 +216,22 @@ async fn a_payload_has_the_length_of_each_packet_in_utf_16() {
     session.expect(&payload(&answers)).await;
     // Nothing is nothing.
     session.send("0:").await;
+}
+
+/// Clients of Socket.IO 1 and 2 read it alike.
+#[tokio::test]
+async fn text_beyond_ascii_is_bytes_to_a_client_that_takes_bytes() {
+    let server = serve(io()).await;
+    let mut session = Old::connect(&server, POLLING).await;
+    session
+        .send(payload(&[r#"420["echo","é€"]"#, r#"421["echo"]"#]))
+        .await;
+    let answers = [r#"430["é€"]"#, "431[]"].map(str::as_bytes);
+    assert_eq!(answers.map(<[u8]>::len), [12, 5]);
+    let expected = [b"\x00\x01\x02\xff", answers[0], b"\x00\x05\xff", answers[1]];
+    session.expect_bytes(&expected.concat()).await;
+    session.send(payload(&[r#"420["echo"]"#])).await;
+    session.expect("5:430[]").await;
 }
 
 #[tokio::test]

@@ -26,11 +26,11 @@ pub(crate) enum PollResponse {
 impl PollResponse {
     /// To a GET of a client of this revision: these frames. Without a payload if there are none.
     pub(super) fn with_frames(frames: impl IntoIterator<Item = Frame>, revision: Revision) -> Self {
-        if revision == Revision::Four {
+        let Revision::Three { base64 } = revision else {
             return Self::Payload(payload::encode(frames));
-        }
+        };
         let frames = SmallVec::<[Frame; 2]>::from_iter(frames);
-        match revision_3::encode(&frames) {
+        match revision_3::encode(&frames, base64) {
             (payload, false) => Self::Payload(payload),
             (payload, true) => Self::BinaryPayload(payload),
         }

@@ -90,9 +90,36 @@ fn payloads_are_written_as_by_the_parser_of_revision_3() {
             // koio answers no poll with nothing.
             continue;
         }
-        let (body, _) = revision_3::encode(&frames);
+        let has_bytes = |packet: &RecordedPacket| matches!(packet, RecordedPacket::Binary { .. });
+        let is_text = !line.packets.iter().any(has_bytes);
+        let (body, is_binary) = revision_3::encode(&frames, is_text || !line.bytes);
         assert_eq!(body, bytes_of(&line.body), "{}", line.body);
+        assert_eq!(is_binary, line.bytes && !is_text);
+        // As bytes, which both parsers read, if text beyond ASCII has to go to a client that takes bytes.
+        let (body, is_binary) = revision_3::encode(&frames, !line.bytes);
+        let framing = Framing::of(Revision::Three { base64: false }, is_binary);
+        let expected: Vec<_> = line.packets.iter().map(RecordedPacket::decoded).collect();
+        assert_eq!(read(&body, framing), Ok(expected), "{}", line.body);
     }
+}
+
+/// As `encodePayload` of engine.io-parser 1.3.2 writes these packets for a client that takes bytes.
+#[test]
+fn text_beyond_ascii_is_bytes_to_a_client_that_takes_bytes() {
+    let packets = ["2é", "2😀", "a"];
+    let frame = |text: &&'static str| Frame::message(&Message::Text(text.as_bytes().into()));
+    let frames: Vec<_> = packets.iter().map(frame).collect();
+    let bytes = b"\x00\x04\xff42\xc3\xa9\x00\x06\xff42\xf0\x9f\x98\x80\x00\x02\xff4a";
+    assert_eq!(
+        revision_3::encode(&frames, false),
+        (Bytes::from_static(bytes), true)
+    );
+    let text = "3:42é4:42😀2:4a";
+    assert_eq!(revision_3::encode(&frames, true), (text.into(), false));
+    assert_eq!(
+        revision_3::encode(&frames[2..], false),
+        ("2:4a".into(), false)
+    );
 }
 
 #[test]

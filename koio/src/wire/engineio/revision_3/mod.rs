@@ -2,7 +2,7 @@
 //!
 //! - A binary message begins with a byte 4, its type; as base64 it is text, `b4` and the data.
 //! - A payload has the length of each packet before it: `<length>:<packet>` in text, where the length counts UTF-16 code
-//!   units; or, if one of its packets is binary, bytes throughout.
+//!   units; or bytes throughout, if one of its packets is binary, or is text beyond ASCII for a client that takes bytes.
 //!
 //! Text over WebSocket is the same in both.
 

@@ -5,11 +5,12 @@ use bytes::Bytes;
 use crate::wire::engineio::frame::{Frame, Part};
 
 /// Writes frames [of revision 3](crate::wire::Revision::Three) as a polling body. Says whether that is binary: it is if one of
-/// the messages is.
+/// the messages is; and if one is text beyond ASCII, unless the client reads text alone (`base64`). In bytes clients of
+/// Socket.IO 1 and 2 read the same text; in text the former expect UTF-8 in UTF-8.
 #[must_use]
-pub fn encode(frames: &[Frame]) -> (Bytes, bool) {
+pub fn encode(frames: &[Frame], base64: bool) -> (Bytes, bool) {
     let parts = || frames.iter().flat_map(Frame::parts);
-    let is_binary = parts().any(|part| !part.text);
+    let is_binary = parts().any(|part| !part.text || !base64 && !part.payload.is_ascii());
     let mut body = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 8).sum());
     for part in parts() {
         if is_binary {
