@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use koio::cluster::Memory;
+use koio::config::PerMessageDeflate;
 use koio::observe::{Observation, Observer};
 use koio::recovery::Recovery;
 use koio::testing::TestServer;
@@ -12,9 +13,12 @@ use koio::{
 };
 use koio_tests::polling::Open;
 use koio_tests::{
-    Client, Http, Received, Response, Running, Target, Transport, WebSocket, serve, until,
+    Client, Frame, Http, RawWebSocket, Received, Response, Running, Target, Transport, WebSocket,
+    serve, until,
 };
 use serde_json::{Value, json};
+
+use crate::compressed::compressed;
 
 #[on("echo")]
 async fn echo(args: Args) -> Args {
@@ -295,6 +299,41 @@ async fn a_websocket_has_a_type_before_binary_messages() {
         let (mut socket, _) = websocket(&server, WEBSOCKET).await;
         socket.send_binary(wrong).await;
         assert_eq!(socket.ended().await, Some(1002), "{wrong:?}");
+    }
+}
+
+/// Those that koio compresses for have another form of each event.
+#[tokio::test]
+async fn what_a_client_compresses_is_read_and_what_it_is_sent_is_not_compressed() {
+    let server = serve(io().per_message_deflate(PerMessageDeflate::new())).await;
+    let target = server.target();
+    let offer = |path: String| async move {
+        let offers = ["permessage-deflate"];
+        let (mut socket, agreed) = RawWebSocket::offer(target, &path, &offers).await;
+        assert!(agreed.is_some());
+        socket.next_inflated().await.expect("the handshake");
+        socket
+    };
+    let mut old = offer(target.with(WEBSOCKET)).await;
+    let mut new = offer(target.websocket()).await;
+    new.send(&Frame::text("40")).await;
+    for socket in [&mut old, &mut new] {
+        socket.next_inflated().await.expect("the answer to CONNECT");
+    }
+    let event = compressed(br#"451-["shout",{"_placeholder":true,"num":0}]"#);
+    old.send(&Frame::text(event).reserved(4)).await;
+    let data = [vec![4], vec![7; 3_000]].concat();
+    old.send(&Frame::binary(compressed(&data)).reserved(4))
+        .await;
+    for (socket, sent, is_compressed) in
+        [(&mut old, &data[..], false), (&mut new, &data[1..], true)]
+    {
+        let (text, _) = socket.next_inflated().await.expect("the event");
+        let heard = br#"451-["heard",{"_placeholder":true,"num":0}]"#;
+        assert_eq!(text.payload, heard);
+        let (binary, wire) = socket.next_inflated().await.expect("its data");
+        assert_eq!((&binary.payload[..], binary.opcode), (sent, 2));
+        assert_eq!(wire.is_some(), is_compressed);
     }
 }
 

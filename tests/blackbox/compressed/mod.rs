@@ -111,7 +111,7 @@ fn text(frame: ServerFrame) -> String {
 }
 
 /// A message, compressed as a client does it.
-fn compressed(message: &[u8]) -> Vec<u8> {
+pub(crate) fn compressed(message: &[u8]) -> Vec<u8> {
     let mut compress = flate2::Compress::new(flate2::Compression::fast(), false);
     let mut bytes = Vec::with_capacity(message.len() + 100);
     let flush = flate2::FlushCompress::Sync;
