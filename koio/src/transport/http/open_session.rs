@@ -14,7 +14,6 @@ use super::{
     proxies::ForwardedRequest,
     refusal::{Refusal, RefusedRequest},
     request::RequestUpgrade,
-    request_rules::with_parts,
     responding::PendingResponse,
     response,
     service::{EngineService, RequestFrom},
@@ -148,6 +147,10 @@ impl EngineService {
             opening,
             upgrade,
         } = admitted;
+        let own_headers = match self.rules.headers_of_handshake(request) {
+            Ok(headers) => headers,
+            Err(refusal) => return self.refuse(refusal, from, request),
+        };
         let mut response = if let Some((mut response, upgrading)) = upgrade {
             if self.engine.is_refusing() {
                 return self.refuse(Refusal::ShuttingDown, from, request);
@@ -174,12 +177,7 @@ impl EngineService {
             }
             response
         };
-        if self.rules.initial_headers.is_some() {
-            let headers = response.headers_mut();
-            with_parts(request, |parts| {
-                self.rules.add_initial_headers(parts, headers)
-            });
-        }
+        add_own_headers(&own_headers, response.headers_mut());
         response
     }
 

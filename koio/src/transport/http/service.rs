@@ -26,7 +26,7 @@ use super::{
     proxies::ForwardedRequest,
     refusal::{Refusal, RefusedRequest},
     request::{self, RequestIntent, RequestUpgrade},
-    request_rules::{RequestRules, with_parts},
+    request_rules::RequestRules,
     responding::{AddedHeaders, PendingResponse, Responding},
     response, stream_requests,
 };
@@ -59,6 +59,19 @@ pub(super) struct RequestFrom<'a> {
     /// Whether the client asked over TLS, as far as it is known.
     pub(super) is_secure: bool,
     pub(super) forwarded: &'a ForwardedRequest,
+}
+
+/// The first function of the program that has panicked about a request.
+struct FailedFunction(Option<Refusal>);
+
+impl FailedFunction {
+    /// What a function says; the default if it has panicked, which is noted.
+    fn or_default<A: Default>(&mut self, said: Result<A, Refusal>) -> A {
+        said.unwrap_or_else(|refusal| {
+            self.0.get_or_insert(refusal);
+            A::default()
+        })
+    }
 }
 
 impl EngineService {
@@ -183,9 +196,10 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = request::upgrade_of(request.method(), request.version(), request.headers());
+        let mut failed = FailedFunction(None);
         let peer = match connection {
             Some(connection) => connection.peer,
-            None => self.peer_of(&mut request),
+            None => failed.or_default(self.peer_of(&mut request)),
         };
         let forwarded = self.rules.proxies.read(peer, request.headers());
         let from = RequestFrom {
@@ -203,8 +217,8 @@ impl EngineService {
         };
         let origins = &self.rules.origins;
         let mut verdict = origins.judge(request.uri(), request.headers(), &forwarded);
-        if verdict == OriginVerdict::Foreign && self.rules.origin_predicate.is_some() {
-            let let_in = with_parts(&mut request, |parts| self.rules.lets_in(parts));
+        if verdict == OriginVerdict::Foreign {
+            let let_in = failed.or_default(self.rules.lets_in(&mut request));
             verdict = let_in.unwrap_or(verdict);
         }
         let is_foreign = verdict == OriginVerdict::Foreign;
@@ -214,11 +228,16 @@ impl EngineService {
         };
         let is_preflight = allow_origin.is_some() && is_preflight(&request);
         let rules = &self.rules;
-        let others = rules.added_headers(&mut request, &mut allow_origin, is_preflight);
+        let own = failed.or_default(rules.headers_of_each(&mut request));
+        let others = rules.added_headers(own, &mut allow_origin, is_preflight);
         let headers = AddedHeaders {
             allow_origin,
             others,
         };
+        if let Some(refusal) = failed.0 {
+            let refused = self.refuse(refusal, from, &request);
+            return (PendingResponse::Done(refused), headers);
+        }
         if let Some(file) = self.client_file(&request) {
             // It is no secret, and no page but those that are let in can read it.
             return (PendingResponse::Done(file), headers);
@@ -341,13 +360,12 @@ impl EngineService {
     }
 
     /// The address of the peer of another server's connection.
-    fn peer_of<B>(&self, request: &mut Request<B>) -> Option<SocketAddr> {
+    fn peer_of<B>(&self, request: &mut Request<B>) -> Result<Option<SocketAddr>, Refusal> {
         let told = request.extensions().get::<PeerAddr>();
-        if let Some(PeerAddr(peer)) = told {
-            return Some(*peer);
+        match told {
+            Some(PeerAddr(peer)) => Ok(Some(*peer)),
+            None => self.rules.peer_of(request),
         }
-        self.rules.peer.as_ref()?;
-        with_parts(request, |parts| self.rules.peer_of(parts))
     }
 
     /// Passes a request on to its session. `waits`: a poll for packets, if there are none.
