@@ -173,3 +173,17 @@ async fn what_a_trusted_proxy_says_tells_whether_the_client_asked_over_tls() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_a_client_writes_into_the_target_does_not_tell_whether_it_asked_over_tls() {
+    let server = serve(Io::new().handlers(handlers![secure])).await;
+    let target = server.target();
+    let absolute = format!("https://{}{}", target.addr, target.polling());
+    let opened = http::get(target.addr, &absolute).await;
+    assert_eq!(opened.status, 200);
+    let path = target.polling_of(&Open::read(opened.text()).sid);
+    http::post(target.addr, &path, "40").await;
+    http::get(target.addr, &path).await;
+    http::post(target.addr, &path, r#"421["secure"]"#).await;
+    assert_eq!(http::get(target.addr, &path).await.text(), "431[false]");
+}

@@ -205,12 +205,13 @@ impl EngineService {
         let from = RequestFrom {
             upgrade,
             client: forwarded.client.or(peer),
-            is_secure: match &forwarded.scheme {
-                Some(scheme) => scheme == "https",
-                None => {
-                    // HTTP/2 has the scheme in each request.
+            is_secure: match (&forwarded.scheme, connection) {
+                (Some(scheme), _) => scheme == "https",
+                (None, Some(connection)) => connection.is_secure,
+                // HTTP/2 has the scheme in each request. In one of HTTP/1 it is the client's own word.
+                (None, None) => {
                     let scheme = request.uri().scheme_str();
-                    connection.is_some_and(|it| it.is_secure) || scheme == Some("https")
+                    request.version() == Version::HTTP_2 && scheme == Some("https")
                 }
             },
             forwarded: &forwarded,
