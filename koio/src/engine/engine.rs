@@ -14,7 +14,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
-    ids::{Sid, SocketId},
+    ids::{NoRandomness, Sid, SocketId},
     observe::{Observation, Observers},
     time::now,
     wire::{Frame, Revision},
@@ -61,6 +61,15 @@ fn handshake_end(kind: TransportKind, config: &EngineConfig) -> String {
         config.ping_timeout.as_millis(),
         config.max_payload,
     )
+}
+
+/// The id of a session whose client speaks this revision.
+pub(crate) fn random_id(revision: Revision) -> Result<Sid, NoRandomness> {
+    match revision {
+        Revision::Four => Sid::random(),
+        // The client takes it for the id of its socket.
+        Revision::Three { .. } => SocketId::random().map(Sid::from),
+    }
 }
 
 impl Engine {
@@ -130,14 +139,7 @@ impl Engine {
                 let admitted = self.0.sessions.if_unknown(&sid, || admit(sid));
                 admitted.ok_or(NotOpened::DuplicateId(sid))?
             }
-            None => {
-                let sid = match opening.revision {
-                    Revision::Four => Sid::random(),
-                    // The client takes it for the id of its socket.
-                    Revision::Three { .. } => SocketId::random().map(Sid::from),
-                };
-                admit(sid.map_err(|_| NotOpened::NoId)?)
-            }
+            None => admit(random_id(opening.revision).map_err(|_| NotOpened::NoId)?),
         };
         admitted.map_err(NotOpened::Limit)
     }

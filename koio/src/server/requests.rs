@@ -231,15 +231,19 @@ impl Io {
     }
 
     /// Makes the ids of sessions by a function of yours: Engine.IO's `generateId`, for a balancer that reads in them which node has a
-    /// session. The function gets the head of the handshake and a random id to make one of. Ids of sockets are others, but for clients
-    /// of [revision 3](Self::allow_eio3), whose sessions are not asked for.
+    /// session. The function gets the head of the handshake and a random id to make one of. Ids of sockets are others, but for
+    /// [revision 3](Self::allow_eio3).
     ///
     /// **An id is a secret.** Whoever knows it reads and writes what its session does over polling. Leave at least 22 of the random
     /// characters in, and never make one of what a client sends, or of a number that counts.
     ///
-    /// An id has 32 characters: letters and digits of ASCII, `-` and `_`. With any other, or that of a session that is there,
-    /// the handshake is refused (400, `Bad request`), and the log says why. It must not block; if it panics, the handshake is
-    /// answered 500, and the log says so.
+    /// An id has as many characters as the random one, 32: letters and digits of ASCII, `-` and `_`. With any other, or that of a
+    /// session that is there, the handshake is refused (400, `Bad request`), and the log says why. It must not block; if
+    /// it panics, the handshake is answered 500, and the log says so.
+    ///
+    /// A client of [revision 3](Self::allow_eio3) takes its session's id for that of its socket. The random one has 19 characters
+    /// then, of which at least 13 are to be left in, and koio puts a `_` before what the function makes of it: `_node7_..`. Rooms
+    /// and other nodes know the socket by it, so make each id once.
     ///
     /// ```
     /// let io = koio::Io::new().generate_id(|_, random| format!("node7_{}", &random[6..]));

@@ -25,9 +25,9 @@ impl Io {
     /// - The client sends the pings, and has `ping_interval + ping_timeout` from one to the next.
     /// - The client's own `socket.id` is the id of its session: so all its sockets have that [`id`](crate::Socket::id) here, each in
     ///   its namespace. In another than `/` the client writes the namespace before it (`/chat#_PXlOQPBAfo4TyTYLGQi`), and both
-    ///   forms name the socket wherever a room is asked for. It is drawn for each session (114 random bits), but no
-    ///   secret: whoever learns the id of a client that is polling can take its place. So show the ids of such clients to nobody
-    ///   who should not have that power, or let them in over WebSocket alone.
+    ///   forms name the socket wherever a room is asked for. It is drawn for each session (114 random bits), or
+    ///   [made](Self::generate_id), but no secret: whoever learns the id of a client that is polling can take its place. So
+    ///   show the ids of such clients to nobody who should not have that power, or let them in over WebSocket alone.
     /// - There is no [recovery](Self::recovery), and events carry no position.
     /// - `socket.io-client` 2 keeps some names of events for itself: `error`, `ping`, `pong`, `reconnect` and the like.
     ///

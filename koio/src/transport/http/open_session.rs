@@ -90,11 +90,7 @@ impl EngineService {
             .of_revision(revision)
             .over_tls(from.is_secure)
             .with_extensions(self.rules.kept(request.extensions()));
-        let sid = match revision {
-            Revision::Four => self.rules.new_id(request)?,
-            // It is the id of the client's socket.
-            Revision::Three { .. } => None,
-        };
+        let sid = self.rules.new_id(request, revision)?;
         let admission = self.engine.admit_as(&opening, sid)?;
         Ok(AdmittedHandshake {
             admission,

@@ -39,7 +39,10 @@ pub(crate) enum Refusal {
     /// Sessions may not move to another transport.
     UpgradesOff,
     /// The program has made an id, of so many bytes, that is none.
-    BadId(usize),
+    BadId {
+        bytes: usize,
+        wanted: usize,
+    },
     /// The program has made the id of another session.
     DuplicateId(Sid),
     /// The session has moved to another transport.
@@ -99,7 +102,7 @@ impl Refusal {
             | Self::NoUpgrade
             | Self::UpgradedPoll
             | Self::UpgradesOff
-            | Self::BadId(_)
+            | Self::BadId { .. }
             | Self::DuplicateId(_)
             | Self::OtherTransport(..)
             | Self::WebSocketKey
@@ -132,7 +135,7 @@ impl Refusal {
             | Self::NoUpgrade
             | Self::UpgradedPoll
             | Self::UpgradesOff
-            | Self::BadId(_)
+            | Self::BadId { .. }
             | Self::DuplicateId(_)
             | Self::OtherTransport(..)
             | Self::WebSocketKey
@@ -173,7 +176,7 @@ impl Refusal {
             Self::Ambiguous(parameter) => parameter,
             Self::Jsonp => "j",
             Self::NoUpgrade | Self::UpgradedPoll | Self::UpgradesOff => "upgrade",
-            Self::BadId(_) | Self::DuplicateId(_) => "generate_id",
+            Self::BadId { .. } | Self::DuplicateId(_) => "generate_id",
             Self::WebSocketKey => "sec-websocket-key",
             Self::WebSocketVersion => "sec-websocket-version",
             Self::Forbidden => "origin",
@@ -352,9 +355,10 @@ impl fmt::Display for RefusalHint<'_> {
                 "`allow_upgrades(false)`: a session stays on the transport that it was opened with",
             ),
             // The id is not shown: it may be the secret of a client all the same.
-            Refusal::BadId(length) => write!(
+            Refusal::BadId { bytes, wanted } => write!(
                 f,
-                "`generate_id` has made an id of {length} bytes: one has 32, of A to Z, a to z, 0 to 9, `-` and `_`"
+                "`generate_id` has made an id of {bytes} bytes: one has {wanted}, as the random one, of A to Z, a to z, 0 to 9, \
+                 `-` and `_`"
             ),
             Refusal::DuplicateId(sid) => write!(
                 f,

@@ -21,7 +21,7 @@ use super::{
     refusal::Refusal,
     session_cookie::SessionCookie,
 };
-use crate::ids::Sid;
+use crate::{engine::random_id, ids::Sid, wire::Revision};
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
 type NewId = dyn Fn(&Parts, &str) -> String + Send + Sync;
@@ -180,17 +180,22 @@ impl RequestRules {
     }
 
     /// The id of a new session, if the program makes them.
-    pub(super) fn new_id<B>(&self, request: &mut Request<B>) -> Result<Option<Sid>, Refusal> {
+    pub(super) fn new_id<B>(
+        &self,
+        request: &mut Request<B>,
+        revision: Revision,
+    ) -> Result<Option<Sid>, Refusal> {
         let Some(new_id) = &self.new_id else {
             return Ok(None);
         };
-        let random = Sid::random().map_err(|_| Refusal::NoRandomness)?;
-        let made = ask(request, "generate_id", |parts| {
-            new_id(parts, random.expose())
-        })?;
-        // Not that of a socket, which is shorter.
-        let id = Sid::parse(&made).filter(|_| made.len() == random.expose().len());
-        id.map(Some).ok_or(Refusal::BadId(made.len()))
+        let random = random_id(revision).map_err(|_| Refusal::NoRandomness)?;
+        // That of a socket begins with a mark, which is not the program's.
+        let is_of_socket = random.socket_id().is_some();
+        let (mark, random) = random.expose().split_at(usize::from(is_of_socket));
+        let made = ask(request, "generate_id", |parts| new_id(parts, random))?;
+        let (bytes, wanted) = (made.len(), random.len());
+        let id = Sid::parse(&format!("{mark}{made}")).filter(|_| bytes == wanted);
+        id.map(Some).ok_or(Refusal::BadId { bytes, wanted })
     }
 
     /// How the answers to a request may be compressed, by the values of its `Accept-Encoding`.
