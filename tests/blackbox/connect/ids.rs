@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use koio::{Context, Io, handlers, on};
+use koio::{Context, Io, cluster, handlers, on};
 use koio_tests::polling::Open;
 use koio_tests::{Polling, RawWebSocket, Response, Target, WebSocket, http, serve};
 use tracing::Level;
@@ -171,6 +171,29 @@ async fn what_a_trusted_proxy_says_tells_whether_the_client_asked_over_tls() {
             let told = http::get(target.addr, &path).await;
             assert_eq!(told.text(), format!("431[{expected}]"), "{proto}");
         }
+    }
+}
+
+#[tokio::test]
+async fn another_node_learns_whether_the_client_of_a_socket_asked_over_tls() {
+    for proto in ["https", "http"] {
+        let broker = cluster::Memory::new();
+        let node = || {
+            let io = Io::new().trust_proxies(["127.0.0.1"]);
+            serve(io.cluster(broker.clone()))
+        };
+        let (here, there) = (node().await, node().await);
+        let headers = [("X-Forwarded-Proto", proto)];
+        let path = there.target().polling();
+        let opened = http::request(there.addr, "GET", &path, &headers).await;
+        let path = there.target().polling_of(&Open::read(opened.text()).sid);
+        assert_eq!(http::post(there.addr, &path, "40").await.text(), "ok");
+        http::get(there.addr, &path).await;
+        let fetched = here.handle.fetch_sockets().await.expect("both nodes");
+        let [socket] = &fetched[..] else {
+            panic!("{} sockets", fetched.len())
+        };
+        assert_eq!(socket.handshake().is_secure(), proto == "https");
     }
 }
 
