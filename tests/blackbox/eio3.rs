@@ -750,3 +750,31 @@ async fn msgpack_and_old_clients_contradict_each_other() {
         "{words}"
     );
 }
+
+#[tokio::test]
+async fn the_program_makes_the_ids_of_sessions_and_so_those_of_their_sockets() {
+    let server = serve(io().generate_id(|_, random| format!("n7-{}", &random[3..]))).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let mut session = Old::connect(&server, POLLING).await;
+        session.send(payload(&[r#"420["who"]"#])).await;
+        let answer = only(&session.get().await);
+        assert!(
+            answer.starts_with(&format!(r#"430[["{}",3,"#, session.open.sid)),
+            "{answer}"
+        );
+        ids.push(session.open.sid);
+        let (_socket, open) = websocket(&server, WEBSOCKET).await;
+        ids.push(open.sid);
+    }
+    for id in &ids {
+        assert!(id.starts_with("_n7-") && id.len() == 20, "{id}");
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+    // Of revision 4 all is as it was.
+    let opened = koio_tests::http::get(server.addr, &server.target().polling()).await;
+    let sid = Open::read(opened.text()).sid;
+    assert!(sid.starts_with("n7-") && sid.len() == 32, "{sid}");
+}

@@ -31,12 +31,15 @@ pub(crate) struct SocketView {
 /// What a client sent when it connected, as plain data: the [`Handshake`](crate::Handshake) of a socket that may be on
 /// another node.
 ///
-/// It serialises into an object with the keys that Node's `socket.handshake` has: `headers`, `address`, `issued`
+/// It serialises into an object with the keys that Node's `socket.handshake` has: `headers`, `address`, `secure`, `issued`
 /// (milliseconds), `url`, `query` and `auth`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct HandshakeView {
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) address: Option<SocketAddr>,
+    /// An older node does not say it.
+    #[serde(default)]
+    pub(crate) secure: bool,
     pub(crate) issued: u64,
     pub(crate) url: String,
     pub(crate) query: BTreeMap<String, String>,
@@ -61,6 +64,13 @@ impl HandshakeView {
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Whether the client asked over TLS, as far as its node knows; see
+    /// [`Handshake::is_secure`](crate::Handshake::is_secure).
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// When the connection was opened, in whole milliseconds, by the clock of its node.

@@ -114,8 +114,9 @@ pub struct EngineConfig {
     pub polling: bool,
     /// Whether WebSocket is accepted, as the first transport or as an upgrade. Default yes.
     pub websocket: bool,
-    /// Whether a session over polling may move to WebSocket. Default yes. Otherwise the handshake offers no upgrade, and one that is
-    /// asked for all the same is answered 400. A WebSocket may still open a session, if [`websocket`](Self::websocket) is on.
+    /// Whether a session over polling or EventSource may move to WebSocket. Default yes. Otherwise the handshake offers no upgrade,
+    /// and one that is asked for all the same is answered 400, where Node's server grants it; the session goes on as it is. A
+    /// WebSocket may still open a session, if [`websocket`](Self::websocket) is on.
     pub allow_upgrades: bool,
     /// Whether clients of revision 3 of the protocol (`EIO=3`: Socket.IO 1 and 2) are let in. Default no. See
     /// [`Io::allow_eio3`](crate::Io::allow_eio3).

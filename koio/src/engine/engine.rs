@@ -14,7 +14,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
-    ids::{Sid, SocketId},
+    ids::{NoRandomness, Sid, SocketId},
     observe::{Observation, Observers},
     time::now,
     wire::{Frame, Revision},
@@ -61,6 +61,15 @@ fn handshake_end(kind: TransportKind, config: &EngineConfig) -> String {
         config.ping_timeout.as_millis(),
         config.max_payload,
     )
+}
+
+/// The id of a session whose client speaks this revision.
+pub(crate) fn random_id(revision: Revision) -> Result<Sid, NoRandomness> {
+    match revision {
+        Revision::Four => Sid::random(),
+        // The client takes it for the id of its socket.
+        Revision::Three { .. } => SocketId::random().map(Sid::from),
+    }
 }
 
 impl Engine {
@@ -119,24 +128,20 @@ impl Engine {
         if self.0.sessions.is_refusing() {
             return Err(NotOpened::Refusing);
         }
-        if let Some(sid) = own.filter(|sid| self.0.sessions.is_known(sid)) {
-            return Err(NotOpened::DuplicateId(sid));
-        }
-        let random = || match opening.revision {
-            Revision::Four => Sid::random(),
-            // The client takes it for the id of its socket.
-            Revision::Three { .. } => SocketId::random().map(Sid::from),
+        let admit = |sid| {
+            let connects = self.0.acceptor.reports_connected();
+            let (config, bytes) = (&self.0.config, opening.head_bytes());
+            let admissions = self.0.sessions.admissions();
+            admissions.admit(sid, config, connects, opening.remote, bytes)
         };
-        let sid = match own {
-            Some(sid) => sid,
-            None => random().map_err(|_| NotOpened::NoId)?,
+        let admitted = match own {
+            Some(sid) => {
+                let admitted = self.0.sessions.if_unknown(&sid, || admit(sid));
+                admitted.ok_or(NotOpened::DuplicateId(sid))?
+            }
+            None => admit(random_id(opening.revision).map_err(|_| NotOpened::NoId)?),
         };
-        let connects = self.0.acceptor.reports_connected();
-        let (config, bytes) = (&self.0.config, opening.head_bytes());
-        let admissions = self.0.sessions.admissions();
-        admissions
-            .admit(sid, config, connects, opening.remote, bytes)
-            .map_err(NotOpened::Limit)
+        admitted.map_err(NotOpened::Limit)
     }
 
     /// [Admits](Self::admit) a session and opens it.

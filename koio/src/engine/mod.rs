@@ -30,7 +30,7 @@ mod transport_kind;
 mod upstream;
 
 pub use self::engine::Engine;
-pub(crate) use self::engine::NotOpened;
+pub(crate) use self::engine::{NotOpened, random_id};
 pub use crate::close_reason::CloseReason;
 pub(crate) use admission::{Admission, LimitReached};
 pub(crate) use config::between_tries;

@@ -122,9 +122,12 @@ impl Sessions {
         self.shard(sid).get(sid).map(|listed| listed.0.clone())
     }
 
-    /// Whether a session has this id, or a handshake that is about to open one.
-    pub(super) fn is_known(&self, sid: &Sid) -> bool {
-        self.shard(sid).contains(sid) || self.admissions.has(sid)
+    /// Admits a handshake whose id the program has made; `None` if a session has it, or a handshake that is about to open one.
+    /// No other handshake with the id is admitted, and no session listed, between the look and `admit`.
+    pub(super) fn if_unknown<A>(&self, sid: &Sid, admit: impl FnOnce() -> A) -> Option<A> {
+        let shard = self.shard(sid);
+        let is_known = shard.contains(sid) || self.admissions.has(sid);
+        (!is_known).then(admit)
     }
 
     /// Sessions that are open or still closing.
@@ -297,5 +300,37 @@ impl Drop for Registration {
         if self.sessions.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.sessions.drained.notify_waiters();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use super::*;
+    use crate::engine::EngineConfig;
+
+    #[test]
+    fn of_two_handshakes_at_once_with_one_id_one_is_admitted_and_nothing_stays_counted() {
+        let config = EngineConfig::default();
+        let bytes = config.max_unconnected_head_bytes;
+        let sessions = Sessions::default();
+        let sid = Sid::random().unwrap();
+        let admit = |bytes| sessions.admissions().admit(sid, &config, true, None, bytes);
+        thread::scope(|scope| {
+            let mut other = None;
+            let first = sessions.if_unknown(&sid, || {
+                other = Some(scope.spawn(|| sessions.if_unknown(&sid, || admit(1)).is_some()));
+                // Enough for the other to look, if it could.
+                thread::sleep(Duration::from_millis(50));
+                admit(1)
+            });
+            assert_eq!(other.map(|other| other.join().unwrap()), Some(false));
+            assert!(matches!(first, Some(Ok(_))));
+        });
+        assert!(matches!(
+            sessions.if_unknown(&sid, || admit(bytes)),
+            Some(Ok(_))
+        ));
     }
 }

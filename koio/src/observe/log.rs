@@ -47,6 +47,11 @@ impl RareWarnings {
     }
 }
 
+/// Whether a function of the program is why a request was refused: it is too slow, panics, or makes an id that is none.
+fn is_fault_of_program(cause: &str, status: u16) -> bool {
+    status == 500 || cause == "allow_request" && status > 500 || cause == "generate_id"
+}
+
 impl Observer for Log {
     fn observe(&self, observation: &Observation<'_>) {
         match *observation {
@@ -89,13 +94,13 @@ impl Observer for Log {
                         status, method, path, origin, host, peer, upgrade, left_out,
                         "a page was refused for its origin: {hint}"
                     );
-                } else if (cause == "allow_request" && status >= 500 || cause == "generate_id")
+                } else if is_fault_of_program(cause, status)
                     && let Some(left_out) = self.failed_functions.take(time::second())
                 {
                     warn!(
                         target: "koio::transport",
                         status, message, method, path, origin, host, peer, upgrade, left_out,
-                        "a handshake was refused: {hint}"
+                        "a request was refused: {hint}"
                     );
                 } else {
                     debug!(

@@ -95,9 +95,10 @@ pub enum Observation<'a> {
     #[non_exhaustive]
     RequestRefused {
         /// The part of the request that decided it: `origin`, `transport`, `sid`, `EIO`, `method`, `upgrade`, `body`, `head`,
-        /// `limit`, `shutdown`, `allow_request`, `generate_id`, or the name of a header or of a parameter.
+        /// `limit`, `shutdown`, the name of a header or of a parameter, or the method of [`Io`](crate::Io) whose function has
+        /// refused it or panicked: `allow_request`, `generate_id`, `headers`.
         cause: &'a str,
-        /// The status of the answer; over WebSocket it is 400 unless it is 405, 503, or that of
+        /// The status of the answer; over WebSocket it is 400 unless it is 405, 500, 503, or that of
         /// [`allow_request`](crate::Io::allow_request).
         status: u16,
         /// The request's method. Empty if the head could not be read, and so is the path.

@@ -19,8 +19,9 @@ impl Io {
     ///
     /// What it returns is kept for handlers: [`Handshake::extension`](crate::Handshake::extension) finds it by its type; `()` keeps
     /// nothing. A [`Rejection`] is the answer to the client, which sees a `connect_error`: over polling its `description` is the
-    /// status and `context.responseText` the answer (in the listener itself, behind which the client empties it). Browsers and the official client show a WebSocket that was refused no more
-    /// than that it was. Who is to learn more is refused by a middleware around `connection`, whose error has data.
+    /// status, and its `context.responseText` the answer, which the client empties when its listeners have returned. Of a WebSocket
+    /// that was refused, browsers and the official client show no more than that it was. Who is to learn more is refused by a
+    /// middleware around `connection`, whose error has data.
     ///
     /// After [`allow_request_timeout`](crate::config::Config::allow_request_timeout) the client is answered 503, and if the function
     /// panics 500; the log says why. The function is called by the task of the connection, and must not block. The last function

@@ -16,7 +16,8 @@ impl Io {
     /// An answer is compressed if it has [`threshold`](HttpCompression::threshold) bytes and gets shorter by it. Weights (`q=`) are
     /// looked at; of two codings that are wanted alike it is gzip. Errors, handshakes and the answers to POSTs are too short to gain,
     /// and stay as they are; a body that a client sends compressed is refused (415), with and without this. WebSockets have nothing
-    /// to do with it.
+    /// to do with it. An answer is compressed whole, also where the emit of an event in it said
+    /// [`compress(false)`](crate::emit::Emit::compress); Node leaves one as it is whose events all say so.
     ///
     /// Node has it on. It is off here because most clients move to a WebSocket, where it changes nothing; because a proxy in front
     /// does it as well; because compressing an answer of 4 KiB takes several times as long as all else that the poll costs; and because

@@ -52,8 +52,8 @@ impl Io {
 
     /// Where the address of a connection is, inside another server. koio's own listener knows it.
     ///
-    /// The function gets the head of a session's first request, with its extensions. It is not asked if the request has a
-    /// [`PeerAddr`](crate::engine::PeerAddr).
+    /// The function gets the head of a request, with its extensions. It is not asked if the request has a
+    /// [`PeerAddr`](crate::engine::PeerAddr). If it panics, the request is answered 500, and the log says so.
     ///
     /// ```
     /// use std::net::SocketAddr;
@@ -97,7 +97,8 @@ impl Io {
     /// Lets pages in by a function of yours: it gets the origin, as the browser has sent it, and the head of the request.
     ///
     /// It is asked for each request of a page that is neither of the same host nor
-    /// [listed](Self::allow_origin), preflights included. It must not block.
+    /// [listed](Self::allow_origin), preflights included. It must not block. If it panics, the request is answered 500, and the log
+    /// says so.
     ///
     /// ```
     /// // Previews, each on a host of its own.
@@ -128,7 +129,8 @@ impl Io {
     /// The function gets the head of the request, and an empty map. A header in it replaces koio's of the same name; but
     /// `Set-Cookie` and `Vary` are added, and those that say how the answer is read (`Connection`, `Content-Encoding`,
     /// `Content-Length`, `Content-Type`, `Sec-WebSocket-Accept`, `Sec-WebSocket-Extensions`, `Transfer-Encoding`, `Upgrade`) stay
-    /// koio's. It must not block.
+    /// koio's. It must not block. It is called ahead of the session: if it panics, none is opened, the handshake is answered 500,
+    /// and the log says so.
     ///
     /// ```
     /// use http::HeaderValue;
@@ -149,7 +151,8 @@ impl Io {
     /// of Engine.IO, which leaves refusals out.
     ///
     /// The function gets the head of the request, and an empty map, which counts as in [`initial_headers`](Self::initial_headers). It
-    /// must not block. What answers a request that can't be read, or that is longer than it may be, has none of them.
+    /// must not block; if it panics, the request is answered 500 without them, and the log says so. What answers a request that can't
+    /// be read, or that is longer than it may be, has none of them.
     ///
     /// With it, requests no longer take the short way past hyper (`koio/docs/performance.md`): long-polling costs about half as much
     /// again. A WebSocket is not slower, once it is open.
@@ -228,14 +231,19 @@ impl Io {
     }
 
     /// Makes the ids of sessions by a function of yours: Engine.IO's `generateId`, for a balancer that reads in them which node has a
-    /// session. The function gets the head of the handshake and a random id to make one of. Ids of sockets are others, but for clients
-    /// of [revision 3](Self::allow_eio3), whose sessions are not asked for.
+    /// session. The function gets the head of the handshake and a random id to make one of. Ids of sockets are others, but for
+    /// [revision 3](Self::allow_eio3).
     ///
     /// **An id is a secret.** Whoever knows it reads and writes what its session does over polling. Leave at least 22 of the random
     /// characters in, and never make one of what a client sends, or of a number that counts.
     ///
-    /// An id has 32 characters: letters and digits of ASCII, `-` and `_`. With any other, or that of a session that is there,
-    /// the handshake is refused (400, `Bad request`), and the log says why; so it is if the function panics. It must not block.
+    /// An id has as many characters as the random one, 32: letters and digits of ASCII, `-` and `_`. With any other, or that of a
+    /// session that is there, the handshake is refused (400, `Bad request`), and the log says why. It must not block; if
+    /// it panics, the handshake is answered 500, and the log says so.
+    ///
+    /// A client of [revision 3](Self::allow_eio3) takes its session's id for that of its socket. The random one has 19 characters
+    /// then, of which at least 13 are to be left in, and koio puts a `_` before what the function makes of it: `_node7_..`. Rooms
+    /// and other nodes know the socket by it, so make each id once.
     ///
     /// ```
     /// let io = koio::Io::new().generate_id(|_, random| format!("node7_{}", &random[6..]));

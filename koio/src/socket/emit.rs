@@ -131,8 +131,9 @@ impl Emit {
         self
     }
 
-    /// Whether the event may be compressed, where that is switched on and the client takes it. Default yes. It is no promise:
-    /// a short event is not, nor one that would not become smaller. On the other nodes of a [cluster](crate::Io::cluster) too.
+    /// Whether the event may be compressed over WebSocket, where that is switched on and the client takes it. Default yes. It is
+    /// no promise: a short event is not, nor one that would not become smaller. On the other nodes of a
+    /// [cluster](crate::Io::cluster) too. Answers to polls are compressed whole, if at all (`Io::http_compression`).
     pub fn compress(mut self, compress: bool) -> Self {
         self.uncompressed = !compress;
         self

@@ -177,6 +177,7 @@ impl Handshake {
         HandshakeView {
             headers,
             address: request.opening.remote,
+            secure: request.opening.secure,
             issued: u64::try_from(issued).unwrap_or(u64::MAX),
             url: request.opening.uri().to_string(),
             query: request.opening.queries().iter().cloned().collect(),

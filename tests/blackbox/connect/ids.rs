@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use koio::{Context, Io, handlers, on};
+use koio::{Context, Io, cluster, handlers, on};
 use koio_tests::polling::Open;
 use koio_tests::{Polling, RawWebSocket, Response, Target, WebSocket, http, serve};
 use tracing::Level;
@@ -56,7 +56,6 @@ async fn an_id_that_is_none_or_anothers_refuses_the_handshake_and_the_log_says_w
         Some(query) if query.contains("long") => format!("{random}-"),
         Some(query) if query.contains("strange") => format!("\r\n{}", &random[2..]),
         Some(query) if query.contains("same") => "x".repeat(32),
-        Some(query) if query.contains("panic") => panic!("as the test wants it"),
         _ => random.to_owned(),
     });
     let server = serve(io).await;
@@ -69,7 +68,6 @@ async fn an_id_that_is_none_or_anothers_refuses_the_handshake_and_the_log_says_w
         ("like-a-socket", "an id of 20 bytes"),
         ("strange", "an id of 32 bytes"),
         ("same", "the id xxxx… of another session"),
-        ("panic", "`generate_id` panicked"),
     ] {
         let refused = http::get(target.addr, &format!("{}&{name}", target.polling())).await;
         refused.assert_refused(3, "Bad request");
@@ -174,4 +172,41 @@ async fn what_a_trusted_proxy_says_tells_whether_the_client_asked_over_tls() {
             assert_eq!(told.text(), format!("431[{expected}]"), "{proto}");
         }
     }
+}
+
+#[tokio::test]
+async fn another_node_learns_whether_the_client_of_a_socket_asked_over_tls() {
+    for proto in ["https", "http"] {
+        let broker = cluster::Memory::new();
+        let node = || {
+            let io = Io::new().trust_proxies(["127.0.0.1"]);
+            serve(io.cluster(broker.clone()))
+        };
+        let (here, there) = (node().await, node().await);
+        let headers = [("X-Forwarded-Proto", proto)];
+        let path = there.target().polling();
+        let opened = http::request(there.addr, "GET", &path, &headers).await;
+        let path = there.target().polling_of(&Open::read(opened.text()).sid);
+        assert_eq!(http::post(there.addr, &path, "40").await.text(), "ok");
+        http::get(there.addr, &path).await;
+        let fetched = here.handle.fetch_sockets().await.expect("both nodes");
+        let [socket] = &fetched[..] else {
+            panic!("{} sockets", fetched.len())
+        };
+        assert_eq!(socket.handshake().is_secure(), proto == "https");
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_writes_into_the_target_does_not_tell_whether_it_asked_over_tls() {
+    let server = serve(Io::new().handlers(handlers![secure])).await;
+    let target = server.target();
+    let absolute = format!("https://{}{}", target.addr, target.polling());
+    let opened = http::get(target.addr, &absolute).await;
+    assert_eq!(opened.status, 200);
+    let path = target.polling_of(&Open::read(opened.text()).sid);
+    http::post(target.addr, &path, "40").await;
+    http::get(target.addr, &path).await;
+    http::post(target.addr, &path, r#"421["secure"]"#).await;
+    assert_eq!(http::get(target.addr, &path).await.text(), "431[false]");
 }

@@ -9,4 +9,5 @@ mod headers;
 mod ids;
 mod origin;
 mod packet;
+mod panics;
 mod undecided;

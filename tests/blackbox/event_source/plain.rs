@@ -12,7 +12,7 @@ use koio::observe::{Observation, Observer};
 use koio::recovery::Recovery;
 use koio::server::{EventSourceRooms, OpeningRequest, Rejection};
 use koio::{Io, IoHandle, Namespace, args, handlers, on};
-use koio_tests::{Client, Event, Events, Running, Transport, http, serve, until, within};
+use koio_tests::{Client, Event, Events, Http, Running, Transport, http, serve, until, within};
 use tokio::net::TcpListener;
 
 use crate::programs::Program;
@@ -371,4 +371,29 @@ async fn curl_prints_what_is_emitted() {
     drop(server);
     curl.kill().ok();
     curl.wait().expect("its end");
+}
+
+#[tokio::test]
+async fn a_connection_asks_for_no_more_streams_in_a_second_than_handshakes() {
+    let io = Io::new()
+        .event_source("/news", |_| async {
+            Err::<EventSourceRooms, _>(Rejection::new("not you"))
+        })
+        .config(|config| config.engine.handshakes_per_second = 2);
+    let server = serve(io).await;
+    let mut connection = Http::connect(server.addr).await;
+    // Twice in a second, if the third falls into the next.
+    let mut asked = 0;
+    let refused = loop {
+        let answer = connection.get("/news").await;
+        if answer.status != 403 {
+            break answer;
+        }
+        asked += 1;
+        assert!(asked < 20, "no limit");
+    };
+    assert!(asked >= 2, "{asked}");
+    assert_eq!(refused.status, 503);
+    assert!(refused.text().contains("handshakes_per_second reached"));
+    connection.ended().await;
 }

@@ -124,7 +124,8 @@ pub(super) fn compress(_: ContentCoding, _level: u32, _plain: &[u8]) -> Option<B
     None
 }
 
-#[cfg(all(test, feature = "compression"))]
+#[cfg(test)]
+#[cfg(feature = "compression")]
 mod tests {
     use std::io::Read;
 
@@ -165,7 +166,7 @@ mod tests {
         for coding in [ContentCoding::Gzip, ContentCoding::Deflate] {
             for length in [100, 5_000, 300_000, 64] {
                 for level in [LEVEL, 6, LEVEL] {
-                    let plain = format!("4{:0length$}", length);
+                    let plain = format!("4{}{length}", "0".repeat(length));
                     let compressed = compress(coding, level, plain.as_bytes()).unwrap();
                     assert!(compressed.len() < plain.len());
                     assert_eq!(inflated(coding, &compressed), plain.as_bytes());

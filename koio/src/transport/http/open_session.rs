@@ -14,7 +14,6 @@ use super::{
     proxies::ForwardedRequest,
     refusal::{Refusal, RefusedRequest},
     request::RequestUpgrade,
-    request_rules::with_parts,
     responding::PendingResponse,
     response,
     service::{EngineService, RequestFrom},
@@ -91,11 +90,7 @@ impl EngineService {
             .of_revision(revision)
             .over_tls(from.is_secure)
             .with_extensions(self.rules.kept(request.extensions()));
-        let sid = match revision {
-            Revision::Four => self.rules.new_id(request)?,
-            // It is the id of the client's socket.
-            Revision::Three { .. } => None,
-        };
+        let sid = self.rules.new_id(request, revision)?;
         let admission = self.engine.admit_as(&opening, sid)?;
         Ok(AdmittedHandshake {
             admission,
@@ -148,6 +143,10 @@ impl EngineService {
             opening,
             upgrade,
         } = admitted;
+        let own_headers = match self.rules.headers_of_handshake(request) {
+            Ok(headers) => headers,
+            Err(refusal) => return self.refuse(refusal, from, request),
+        };
         let mut response = if let Some((mut response, upgrading)) = upgrade {
             if self.engine.is_refusing() {
                 return self.refuse(Refusal::ShuttingDown, from, request);
@@ -174,12 +173,7 @@ impl EngineService {
             }
             response
         };
-        if self.rules.initial_headers.is_some() {
-            let headers = response.headers_mut();
-            with_parts(request, |parts| {
-                self.rules.add_initial_headers(parts, headers)
-            });
-        }
+        add_own_headers(&own_headers, response.headers_mut());
         response
     }
 

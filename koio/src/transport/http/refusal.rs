@@ -38,8 +38,11 @@ pub(crate) enum Refusal {
     UpgradedPoll,
     /// Sessions may not move to another transport.
     UpgradesOff,
-    /// The program has made an id, of so many characters, that is none; or has panicked.
-    BadId(Option<usize>),
+    /// The program has made an id, of so many bytes, that is none.
+    BadId {
+        bytes: usize,
+        wanted: usize,
+    },
     /// The program has made the id of another session.
     DuplicateId(Sid),
     /// The session has moved to another transport.
@@ -65,6 +68,8 @@ pub(crate) enum Refusal {
     ShuttingDown,
     /// The operating system gave no randomness for an id.
     NoRandomness,
+    /// The program's function panicked that was given to this method of `Io`.
+    Panicked(&'static str),
     /// There are too many sessions, or handshakes.
     Limit(LimitReached),
     /// The head of the request has more bytes than it may.
@@ -97,7 +102,7 @@ impl Refusal {
             | Self::NoUpgrade
             | Self::UpgradedPoll
             | Self::UpgradesOff
-            | Self::BadId(_)
+            | Self::BadId { .. }
             | Self::DuplicateId(_)
             | Self::OtherTransport(..)
             | Self::WebSocketKey
@@ -111,6 +116,7 @@ impl Refusal {
             | Self::EncodedBody
             | Self::ShuttingDown
             | Self::NoRandomness
+            | Self::Panicked(_)
             | Self::Limit(_)
             | Self::HeadTooLarge { .. } => return None,
         })
@@ -129,7 +135,7 @@ impl Refusal {
             | Self::NoUpgrade
             | Self::UpgradedPoll
             | Self::UpgradesOff
-            | Self::BadId(_)
+            | Self::BadId { .. }
             | Self::DuplicateId(_)
             | Self::OtherTransport(..)
             | Self::WebSocketKey
@@ -141,6 +147,7 @@ impl Refusal {
             Self::MethodNotAllowed | Self::UpgradeMethod => "Method not allowed",
             Self::EncodedBody => "Unsupported media type",
             Self::ShuttingDown | Self::NoRandomness => "Unavailable",
+            Self::Panicked(_) => "Internal error",
             Self::HeadTooLarge { .. } => "Request header fields too large",
             Self::Limit(limit) => return Cow::Owned(limit.to_string()),
         })
@@ -155,6 +162,7 @@ impl Refusal {
             Self::ShuttingDown | Self::NoRandomness | Self::Limit(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -168,7 +176,7 @@ impl Refusal {
             Self::Ambiguous(parameter) => parameter,
             Self::Jsonp => "j",
             Self::NoUpgrade | Self::UpgradedPoll | Self::UpgradesOff => "upgrade",
-            Self::BadId(_) | Self::DuplicateId(_) => "generate_id",
+            Self::BadId { .. } | Self::DuplicateId(_) => "generate_id",
             Self::WebSocketKey => "sec-websocket-key",
             Self::WebSocketVersion => "sec-websocket-version",
             Self::Forbidden => "origin",
@@ -177,6 +185,7 @@ impl Refusal {
             Self::BinaryBody | Self::EncodedBody => "body",
             Self::ShuttingDown => "shutdown",
             Self::NoRandomness => "randomness",
+            Self::Panicked(method) => method,
             Self::Limit(_) => "limit",
             Self::HeadTooLarge { .. } => "head",
         }
@@ -345,7 +354,12 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::UpgradesOff => f.write_str(
                 "`allow_upgrades(false)`: a session stays on the transport that it was opened with",
             ),
-            Refusal::BadId(length) => self.bad_id(f, length),
+            // The id is not shown: it may be the secret of a client all the same.
+            Refusal::BadId { bytes, wanted } => write!(
+                f,
+                "`generate_id` has made an id of {bytes} bytes: one has {wanted}, as the random one, of A to Z, a to z, 0 to 9, \
+                 `-` and `_`"
+            ),
             Refusal::DuplicateId(sid) => write!(
                 f,
                 "`generate_id` has made the id {sid:?} of another session: an id is random, and is made once"
@@ -418,6 +432,7 @@ impl fmt::Display for RefusalHint<'_> {
             Refusal::NoRandomness => {
                 f.write_str("the operating system gives no random numbers for a session's id")
             }
+            Refusal::Panicked(method) => write!(f, "the function given to `{method}` panicked"),
             Refusal::Limit(LimitReached { limit, .. }) => write!(
                 f,
                 "a flood, or more clients than the limit allows: `.config(|config| config.engine.{limit} = ..)`"

@@ -13,17 +13,6 @@ use super::{origin::Origins, refusal::RefusalHint};
 const PASS_UPGRADE: &str = "nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";`";
 
 impl RefusalHint<'_> {
-    pub(super) fn bad_id(&self, f: &mut fmt::Formatter<'_>, length: Option<usize>) -> fmt::Result {
-        match length {
-            // The id is not shown: it may be the secret of a client all the same.
-            Some(length) => write!(
-                f,
-                "`generate_id` has made an id of {length} bytes: one has 32, of A to Z, a to z, 0 to 9, `-` and `_`"
-            ),
-            None => f.write_str("`generate_id` panicked"),
-        }
-    }
-
     pub(super) fn missing_upgrade(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = self.request;
         if request.version == Version::HTTP_2 {

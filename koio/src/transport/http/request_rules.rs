@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Extensions, HeaderMap, HeaderValue, Request, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, Request, header::ORIGIN, request::Parts};
 
 use super::{
     BadCors, Cors, Origins, TrustedProxies,
@@ -21,7 +21,7 @@ use super::{
     refusal::Refusal,
     session_cookie::SessionCookie,
 };
-use crate::ids::Sid;
+use crate::{engine::random_id, ids::Sid, wire::Revision};
 
 type OriginPredicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
 type NewId = dyn Fn(&Parts, &str) -> String + Send + Sync;
@@ -63,19 +63,33 @@ impl RequestRules {
     }
 
     /// Whether a page may connect that the list of origins does not let in. Its answer is readable for it.
-    pub(super) fn lets_in(&self, parts: &Parts) -> Option<OriginVerdict> {
-        let predicate = self.origin_predicate.as_ref()?;
-        let mut origins = parts.headers.get_all(http::header::ORIGIN).iter();
-        let (Some(origin), None) = (origins.next(), origins.next()) else {
-            return None;
+    pub(super) fn lets_in<B>(
+        &self,
+        request: &mut Request<B>,
+    ) -> Result<Option<OriginVerdict>, Refusal> {
+        let Some(predicate) = &self.origin_predicate else {
+            return Ok(None);
         };
-        predicate(origin.to_str().ok()?, parts).then(|| self.origins.readable_by(origin.clone()))
+        let mut origins = request.headers().get_all(ORIGIN).iter();
+        let (Some(origin), None) = (origins.next().cloned(), origins.next()) else {
+            return Ok(None);
+        };
+        let Ok(text) = origin.to_str() else {
+            return Ok(None);
+        };
+        let lets_in = ask(request, "allow_origin_if", |parts| predicate(text, parts))?;
+        Ok(lets_in.then(|| self.origins.readable_by(origin)))
     }
 
     /// The address of the peer, as the server that has the connection passes it on.
-    pub(super) fn peer_of(&self, parts: &Parts) -> Option<SocketAddr> {
-        let peer = self.peer.as_ref()?;
-        peer(parts)
+    pub(super) fn peer_of<B>(
+        &self,
+        request: &mut Request<B>,
+    ) -> Result<Option<SocketAddr>, Refusal> {
+        match &self.peer {
+            Some(peer) => ask(request, "peer_address", |parts| peer(parts)),
+            None => Ok(None),
+        }
     }
 
     /// The program's function may take so long.
@@ -128,15 +142,14 @@ impl RequestRules {
         cors.check(&self.origins, self.origin_predicate.is_some())
     }
 
-    /// The headers that answers to this page have, if it is of another origin, and those of the program. Takes the origin if the
+    /// The headers that answers to this page have, if it is of another origin, and the program's `own`. Takes the origin if the
     /// ordinary headers are not enough for it.
-    pub(super) fn added_headers<B>(
+    pub(super) fn added_headers(
         &self,
-        request: &mut Request<B>,
+        mut own: Option<Box<HeaderMap>>,
         allow_origin: &mut Option<HeaderValue>,
         is_preflight: bool,
     ) -> Option<Box<HeaderMap>> {
-        let mut own = self.headers_of_each(request);
         if let (Some(cors), Some(origin)) =
             (&self.cors, allow_origin.take_if(|_| self.cors.is_some()))
         {
@@ -154,26 +167,35 @@ impl RequestRules {
     }
 
     /// The headers that the program adds to each answer.
-    fn headers_of_each<B>(&self, request: &mut Request<B>) -> Option<Box<HeaderMap>> {
-        let add = self.headers.as_ref()?;
+    pub(super) fn headers_of_each<B>(
+        &self,
+        request: &mut Request<B>,
+    ) -> Result<Option<Box<HeaderMap>>, Refusal> {
+        let Some(add) = &self.headers else {
+            return Ok(None);
+        };
         let mut own = HeaderMap::new();
-        with_parts(request, |parts| add(parts, &mut own));
-        Some(Box::new(own))
+        ask(request, "headers", |parts| add(parts, &mut own))?;
+        Ok(Some(Box::new(own)))
     }
 
     /// The id of a new session, if the program makes them.
-    pub(super) fn new_id<B>(&self, request: &mut Request<B>) -> Result<Option<Sid>, Refusal> {
+    pub(super) fn new_id<B>(
+        &self,
+        request: &mut Request<B>,
+        revision: Revision,
+    ) -> Result<Option<Sid>, Refusal> {
         let Some(new_id) = &self.new_id else {
             return Ok(None);
         };
-        let random = Sid::random().map_err(|_| Refusal::NoRandomness)?;
-        let made = with_parts(request, |parts| {
-            catch_unwind(AssertUnwindSafe(|| new_id(parts, random.expose())))
-        });
-        let made = made.map_err(|_| Refusal::BadId(None))?;
-        // Not that of a socket, which is shorter.
-        let id = Sid::parse(&made).filter(|_| made.len() == random.expose().len());
-        id.map(Some).ok_or(Refusal::BadId(Some(made.len())))
+        let random = random_id(revision).map_err(|_| Refusal::NoRandomness)?;
+        // That of a socket begins with a mark, which is not the program's.
+        let is_of_socket = random.socket_id().is_some();
+        let (mark, random) = random.expose().split_at(usize::from(is_of_socket));
+        let made = ask(request, "generate_id", |parts| new_id(parts, random))?;
+        let (bytes, wanted) = (made.len(), random.len());
+        let id = Sid::parse(&format!("{mark}{made}")).filter(|_| bytes == wanted);
+        id.map(Some).ok_or(Refusal::BadId { bytes, wanted })
     }
 
     /// How the answers to a request may be compressed, by the values of its `Accept-Encoding`.
@@ -184,14 +206,16 @@ impl RequestRules {
         self.compression?.answers_to(accept_encoding())
     }
 
-    /// Adds the program's headers to the answer to a handshake.
-    pub(super) fn add_initial_headers(&self, parts: &Parts, answer: &mut HeaderMap) {
-        let Some(initial_headers) = &self.initial_headers else {
-            return;
-        };
+    /// The headers that the program adds to the answer to a handshake.
+    pub(super) fn headers_of_handshake<B>(
+        &self,
+        request: &mut Request<B>,
+    ) -> Result<HeaderMap, Refusal> {
         let mut own = HeaderMap::new();
-        initial_headers(parts, &mut own);
-        add_own_headers(&own, answer);
+        if let Some(add) = &self.initial_headers {
+            ask(request, "initial_headers", |parts| add(parts, &mut own))?;
+        }
+        Ok(own)
     }
 
     /// Keeps the extension of a type for handlers.
@@ -223,8 +247,14 @@ impl fmt::Debug for RequestRules {
     }
 }
 
-/// Lends the head of a request to the program's functions.
-pub(super) fn with_parts<B, R>(request: &mut Request<B>, with: impl FnOnce(&Parts) -> R) -> R {
+/// Lends the head of a request to a function of the program: that given to this method of [`Io`](crate::Io). A panic is a refusal.
+///
+/// Unwind safety: the program's own values may be half-changed, as in a thread that panics; the head is only read.
+fn ask<B, A>(
+    request: &mut Request<B>,
+    method: &'static str,
+    function: impl FnOnce(&Parts) -> A,
+) -> Result<A, Refusal> {
     let mut head = Request::new(());
     let swap = |one: &mut Request<()>, other: &mut Request<B>| {
         std::mem::swap(one.method_mut(), other.method_mut());
@@ -235,7 +265,8 @@ pub(super) fn with_parts<B, R>(request: &mut Request<B>, with: impl FnOnce(&Part
     };
     swap(&mut head, request);
     let (parts, ()) = head.into_parts();
-    let result = with(&parts);
+    let answer = catch_unwind(AssertUnwindSafe(|| function(&parts)));
     swap(&mut Request::from_parts(parts, ()), request);
-    result
+    // The hook of panics has printed what it said, and where.
+    answer.map_err(|_| Refusal::Panicked(method))
 }

@@ -88,7 +88,7 @@ pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
             format!(r#"{{"code":{code},"message":"{}"}}"#, refusal.message()),
         ),
         // Not of the protocol: without a code.
-        None if matches!(refusal, Refusal::Limit(_)) => respond(
+        None if matches!(refusal, Refusal::Limit(_) | Refusal::Panicked(_)) => respond(
             refusal.status(),
             "application/json",
             format!(r#"{{"message":"{}"}}"#, refusal.message()),
@@ -106,14 +106,13 @@ pub(crate) fn refused_upgrade(refusal: Refusal) -> Response<Body> {
     if refusal == Refusal::UpgradeMethod {
         return bare(refusal.status());
     }
-    let is_unavailable = refusal.status() == StatusCode::SERVICE_UNAVAILABLE;
-    let status = if is_unavailable {
+    let status = if refusal.status().is_server_error() {
         refusal.status()
     } else {
         StatusCode::BAD_REQUEST
     };
     let mut response = respond(status, "text/html", refusal.message().into_owned());
-    if is_unavailable {
+    if status == StatusCode::SERVICE_UNAVAILABLE {
         retry_and_close(&mut response);
     } else {
         close(&mut response);

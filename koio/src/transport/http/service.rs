@@ -26,7 +26,7 @@ use super::{
     proxies::ForwardedRequest,
     refusal::{Refusal, RefusedRequest},
     request::{self, RequestIntent, RequestUpgrade},
-    request_rules::{RequestRules, with_parts},
+    request_rules::RequestRules,
     responding::{AddedHeaders, PendingResponse, Responding},
     response, stream_requests,
 };
@@ -59,6 +59,19 @@ pub(super) struct RequestFrom<'a> {
     /// Whether the client asked over TLS, as far as it is known.
     pub(super) is_secure: bool,
     pub(super) forwarded: &'a ForwardedRequest,
+}
+
+/// The first function of the program that has panicked about a request.
+struct FailedFunction(Option<Refusal>);
+
+impl FailedFunction {
+    /// What a function says; the default if it has panicked, which is noted.
+    fn or_default<A: Default>(&mut self, said: Result<A, Refusal>) -> A {
+        said.unwrap_or_else(|refusal| {
+            self.0.get_or_insert(refusal);
+            A::default()
+        })
+    }
 }
 
 impl EngineService {
@@ -183,28 +196,30 @@ impl EngineService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = request::upgrade_of(request.method(), request.version(), request.headers());
+        let mut failed = FailedFunction(None);
         let peer = match connection {
             Some(connection) => connection.peer,
-            None => self.peer_of(&mut request),
+            None => failed.or_default(self.peer_of(&mut request)),
         };
         let forwarded = self.rules.proxies.read(peer, request.headers());
         let from = RequestFrom {
             upgrade,
             client: forwarded.client.or(peer),
-            is_secure: match &forwarded.scheme {
-                Some(scheme) => scheme == "https",
-                None => {
-                    // HTTP/2 has the scheme in each request.
+            is_secure: match (&forwarded.scheme, connection) {
+                (Some(scheme), _) => scheme == "https",
+                (None, Some(connection)) => connection.is_secure,
+                // HTTP/2 has the scheme in each request. In one of HTTP/1 it is the client's own word.
+                (None, None) => {
                     let scheme = request.uri().scheme_str();
-                    connection.is_some_and(|it| it.is_secure) || scheme == Some("https")
+                    request.version() == Version::HTTP_2 && scheme == Some("https")
                 }
             },
             forwarded: &forwarded,
         };
         let origins = &self.rules.origins;
         let mut verdict = origins.judge(request.uri(), request.headers(), &forwarded);
-        if verdict == OriginVerdict::Foreign && self.rules.origin_predicate.is_some() {
-            let let_in = with_parts(&mut request, |parts| self.rules.lets_in(parts));
+        if verdict == OriginVerdict::Foreign {
+            let let_in = failed.or_default(self.rules.lets_in(&mut request));
             verdict = let_in.unwrap_or(verdict);
         }
         let is_foreign = verdict == OriginVerdict::Foreign;
@@ -214,11 +229,16 @@ impl EngineService {
         };
         let is_preflight = allow_origin.is_some() && is_preflight(&request);
         let rules = &self.rules;
-        let others = rules.added_headers(&mut request, &mut allow_origin, is_preflight);
+        let own = failed.or_default(rules.headers_of_each(&mut request));
+        let others = rules.added_headers(own, &mut allow_origin, is_preflight);
         let headers = AddedHeaders {
             allow_origin,
             others,
         };
+        if let Some(refusal) = failed.0 {
+            let refused = self.refuse(refusal, from, &request);
+            return (PendingResponse::Done(refused), headers);
+        }
         if let Some(file) = self.client_file(&request) {
             // It is no secret, and no page but those that are let in can read it.
             return (PendingResponse::Done(file), headers);
@@ -232,16 +252,15 @@ impl EngineService {
             return (PendingResponse::Done(answer), headers);
         }
         if let Some(route) = self.rules.event_source(request.uri().path()) {
-            let stream = self.event_stream(route.clone(), from, request);
+            let stream = self.event_stream(route.clone(), from, request, connection);
             return (stream, headers);
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let config = self.engine.config();
         let intent = request::judge(request.method(), query, upgrade, config);
         let intent = intent.and_then(|intent| {
-            if let (RequestIntent::Open(..), Some(connection)) = (&intent, connection) {
-                let taken = connection.take_handshake(config.handshakes_per_second);
-                taken.map_err(Refusal::Limit)?;
+            if matches!(intent, RequestIntent::Open(..)) {
+                self.take_handshake(connection)?;
             }
             Ok(intent)
         });
@@ -274,15 +293,27 @@ impl EngineService {
         response
     }
 
+    /// Refuses a handshake of a connection that has made too many. Another server's connections are not seen.
+    fn take_handshake(&self, connection: Option<&Arc<HttpConnection>>) -> Result<(), Refusal> {
+        let per_second = self.engine.config().handshakes_per_second;
+        let taken = connection.map_or(Ok(()), |it| it.take_handshake(per_second));
+        taken.map_err(Refusal::Limit)
+    }
+
     /// The answer to a request for an event stream.
     fn event_stream<B>(
         &self,
         route: EventSourceRoute,
         from: RequestFrom<'_>,
         request: Request<B>,
+        connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse {
-        if *request.method() != Method::GET {
-            return PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, from, &request));
+        let admitted = match *request.method() {
+            Method::GET => self.take_handshake(connection),
+            _ => Err(Refusal::MethodNotAllowed),
+        };
+        if let Err(refusal) = admitted {
+            return PendingResponse::Done(self.refuse(refusal, from, &request));
         }
         let (parts, _) = request.into_parts();
         let forwarded = from.forwarded.clone();
@@ -341,13 +372,12 @@ impl EngineService {
     }
 
     /// The address of the peer of another server's connection.
-    fn peer_of<B>(&self, request: &mut Request<B>) -> Option<SocketAddr> {
+    fn peer_of<B>(&self, request: &mut Request<B>) -> Result<Option<SocketAddr>, Refusal> {
         let told = request.extensions().get::<PeerAddr>();
-        if let Some(PeerAddr(peer)) = told {
-            return Some(*peer);
+        match told {
+            Some(PeerAddr(peer)) => Ok(Some(*peer)),
+            None => self.rules.peer_of(request),
         }
-        self.rules.peer.as_ref()?;
-        with_parts(request, |parts| self.rules.peer_of(parts))
     }
 
     /// Passes a request on to its session. `waits`: a poll for packets, if there are none.

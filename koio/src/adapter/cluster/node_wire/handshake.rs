@@ -18,6 +18,7 @@ pub(super) fn read(value: Option<&RawValue>) -> Result<HandshakeView, NodeWireEr
     struct ReadHandshake {
         headers: Value,
         address: Value,
+        secure: Value,
         issued: Value,
         url: Value,
         query: Value,
@@ -32,6 +33,7 @@ pub(super) fn read(value: Option<&RawValue>) -> Result<HandshakeView, NodeWireEr
         headers: texts(read.headers, |values| values.join(", ")),
         query: texts(read.query, |mut values| values.pop().unwrap_or_default()),
         address: read.address.as_str().and_then(address),
+        secure: read.secure.as_bool().unwrap_or_default(),
         issued: read.issued.as_u64().unwrap_or_default(),
         url: read.url.as_str().unwrap_or_default().to_owned(),
         auth: read.auth,
@@ -62,8 +64,6 @@ fn address(text: &str) -> Option<SocketAddr> {
 }
 
 /// The JSON of a handshake, with Node's keys in Node's order.
-///
-/// `secure` is false: a view does not know it.
 pub(super) fn write(view: &HandshakeView) -> Result<Vec<u8>, serde_json::Error> {
     #[derive(Serialize)]
     struct WrittenHandshake<'a> {
@@ -85,7 +85,7 @@ pub(super) fn write(view: &HandshakeView) -> Result<Vec<u8>, serde_json::Error> 
             .map(|address| address.ip().to_string())
             .unwrap_or_default(),
         xdomain: view.headers.contains_key("origin"),
-        secure: false,
+        secure: view.secure,
         issued: view.issued,
         url: &view.url,
         query: &view.query,

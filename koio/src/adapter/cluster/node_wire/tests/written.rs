@@ -119,6 +119,7 @@ fn a_socket_is_described_with_the_keys_of_node() {
             handshake: HandshakeView {
                 headers: BTreeMap::from([("origin".to_owned(), "https://a.example".to_owned())]),
                 address: Some("10.0.0.1:4711".parse().unwrap()),
+                secure: true,
                 issued: 1_700_000_000_123,
                 url: "/socket.io/?EIO=4".to_owned(),
                 query: BTreeMap::from([("EIO".to_owned(), "4".to_owned())]),
@@ -133,7 +134,7 @@ fn a_socket_is_described_with_the_keys_of_node() {
         r#"{"requestId":"r","sockets":[{"id":"_3456789012345678901","handshake":{"headers":{"origin":"https://a.example"},"#
             .to_owned()
             + r#""time":"Tue Nov 14 2023 22:13:20 GMT+0000 (Coordinated Universal Time)","address":"10.0.0.1","xdomain":true,"#
-            + r#""secure":false,"issued":1700000000123,"url":"/socket.io/?EIO=4","query":{"EIO":"4"},"auth":{}},"#
+            + r#""secure":true,"issued":1700000000123,"url":"/socket.io/?EIO=4","query":{"EIO":"4"},"auth":{}},"#
             + r#""rooms":["_3456789012345678901","a"],"data":{}}],"uid":"me"}"#
     );
 }
