@@ -39,15 +39,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Begins to connect.
+    /// Begins to connect. `headers` are further lines of its request.
     pub(crate) fn open(
         index: usize,
         address: SocketAddr,
+        headers: &str,
         source: Option<Ipv4Addr>,
         registry: &Registry,
     ) -> Result<Self, Failure> {
         let opened = Instant::now();
-        let request = upgrade_request(address, "");
+        let request = upgrade_request(address, "", headers);
         Ok(Self {
             stream: Stream::open(index, address, source, registry, request)?,
             stage: Stage::Http,
@@ -123,12 +124,12 @@ impl Stage {
     }
 }
 
-/// The request for a WebSocket; `query` is appended to the query.
-pub(crate) fn upgrade_request(address: SocketAddr, query: &str) -> String {
+/// The request for a WebSocket; `query` is appended to the query, `headers` are further lines.
+pub(crate) fn upgrade_request(address: SocketAddr, query: &str, headers: &str) -> String {
     format!(
         "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: {address}\r\n\
          Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     )
 }
 

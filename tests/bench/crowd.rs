@@ -32,6 +32,8 @@ pub(crate) type Ended<'a> = &'a mut dyn FnMut(usize, Failure) -> Result<(), Fail
 #[derive(Debug)]
 pub(crate) struct Crowd {
     address: SocketAddr,
+    /// Lines of each connection's request.
+    headers: &'static str,
     reactor: Reactor,
     block: Vec<u8>,
     connections: Vec<Connection>,
@@ -39,8 +41,14 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     pub(crate) fn new(server: &Server) -> Result<Self, Failure> {
+        Self::with(server, "")
+    }
+
+    /// `headers` are further lines of each connection's request.
+    pub(crate) fn with(server: &Server, headers: &'static str) -> Result<Self, Failure> {
         Ok(Self {
             address: server.address,
+            headers,
             reactor: Reactor::new(server)?,
             block: vec![0; BLOCK],
             connections: Vec::new(),
@@ -104,7 +112,13 @@ impl Crowd {
             Ok(0) | Err(_) => None,
             Ok(other) => Some(Ipv4Addr::new(127, 0, 1, other)),
         };
-        Connection::open(index, self.address, source, self.reactor.registry())
+        Connection::open(
+            index,
+            self.address,
+            self.headers,
+            source,
+            self.reactor.registry(),
+        )
     }
 
     /// Sends bytes on one connection.

@@ -129,7 +129,11 @@ pub(crate) const FIRST: u64 = 10_000_000;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<'a> {
     pub(crate) opcode: u8,
+    /// Whether it begins a compressed message (RSV1).
+    pub(crate) compressed: bool,
     pub(crate) payload: &'a [u8],
+    /// Bytes on the wire, the header's among them.
+    pub(crate) length: usize,
 }
 
 /// Splits the first frame off; `None` if it is not all there.
@@ -143,7 +147,9 @@ pub(crate) fn split(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     let payload = bytes.get(header..header.checked_add(length)?)?;
     let frame = Frame {
         opcode: first & 0x0f,
+        compressed: first & 0x40 != 0,
         payload,
+        length: header + length,
     };
-    Some((frame, header + length))
+    Some((frame, frame.length))
 }

@@ -1,6 +1,7 @@
 //! What is measured.
 
 pub(crate) mod cast;
+mod compressed;
 mod connect;
 pub(crate) mod echo;
 pub(crate) mod idle;
@@ -34,6 +35,8 @@ pub(crate) struct Row {
 pub(crate) enum Goal {
     /// A share of what socketioxide costs.
     Ratio { must: f64, aim: f64 },
+    /// A share of what Socket.IO on Node costs, where socketioxide does not do the same.
+    OfNode { must: f64, aim: f64 },
     /// A figure of its own, memory or time, whatever others need.
     Figure {
         must: f64,
@@ -61,6 +64,11 @@ enum Work {
         recipients: usize,
         size: usize,
     },
+    /// The same to clients that take compressed messages.
+    Compressed {
+        recipients: usize,
+        size: usize,
+    },
     /// Rooms in each of which one member broadcasts.
     Rooms {
         rooms: usize,
@@ -82,6 +90,9 @@ impl Row {
             Work::Around { .. } => echo::run(server, echo::Kind::Text, 16, 32, pace),
             Work::Overlap => overlap::run(server),
             Work::Cast { recipients, size } => cast::run(server, recipients, size, pace),
+            Work::Compressed { recipients, size } => {
+                compressed::run(server, recipients, size, pace)
+            }
             Work::Rooms { rooms, members } => rooms::run(server, rooms, members, pace),
             Work::Connect => connect::run(server, pace),
             Work::Upgrade => upgrade::run(server, pace),
@@ -92,6 +103,9 @@ impl Row {
 
     /// Whether this kind of server does that at all.
     pub(crate) fn applies(&self, kind: Kind) -> bool {
+        if matches!(self.work, Work::Compressed { .. }) {
+            return matches!(kind, Kind::Koio | Kind::Node);
+        }
         let is_http = matches!(self.work, Work::Upgrade | Work::Polling);
         let of_handlers = match self.work {
             Work::Around { .. } | Work::Overlap => true,
@@ -105,6 +119,7 @@ impl Row {
     pub(crate) fn arguments(&self, kind: Kind) -> Vec<String> {
         let arguments = match (kind, self.work) {
             (Kind::Koio, Work::Around { arguments }) => arguments,
+            (_, Work::Compressed { .. }) => &["--deflate", "1"],
             _ => &[],
         };
         arguments.iter().copied().map(str::to_owned).collect()
@@ -113,7 +128,7 @@ impl Row {
     /// What a cost is counted in.
     pub(crate) fn unit(&self) -> &'static str {
         match self.goal {
-            Goal::Ratio { .. } => "µs CPU",
+            Goal::Ratio { .. } | Goal::OfNode { .. } => "µs CPU",
             Goal::Figure { unit, .. } => unit,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! `--workers 2` has two threads, `--namespaces 100` adds `/00` to `/99`, `--wraps 3` puts so many middlewares around
 //! every event, `--layers 1` so many tower layers. `--redis redis://ADDRESS` or `--nats nats://ADDRESS` joins the cluster
-//! there. `--recovery 60` keeps what a client misses for so many seconds.
+//! there. `--deflate 1` compresses messages. `--recovery 60` keeps what a client misses for so many seconds.
 
 use std::{
     io::{Read, Write},
@@ -12,6 +12,7 @@ use std::{
 use koio::{
     Args, Bytes, Context, Io, Namespace, Next, Reply, Result,
     cluster::{Nats, Redis},
+    config::PerMessageDeflate,
     handlers, on,
     recovery::Recovery,
 };
@@ -78,6 +79,12 @@ async fn cast(ctx: Context, text: String) -> Result<()> {
     ctx.io().broadcast("news", text)
 }
 
+/// Passed on as it was received.
+#[on("cast-json")]
+async fn cast_json(ctx: Context, args: Args) -> Result<()> {
+    ctx.io().broadcast("news", args)
+}
+
 #[on("join")]
 async fn join(ctx: Context, room: String) -> Result<()> {
     ctx.socket().join(room)
@@ -134,6 +141,7 @@ struct Asked {
     redis: Option<String>,
     nats: Option<String>,
     recovery: u64,
+    deflate: bool,
 }
 
 fn main() -> Result<()> {
@@ -147,6 +155,7 @@ fn main() -> Result<()> {
             "--layers" => asked.layers = value.parse()?,
             "--redis" => asked.redis = Some(value),
             "--nats" => asked.nats = Some(value),
+            "--deflate" => asked.deflate = value == "1",
             "--recovery" => asked.recovery = value.parse()?,
             _ => return Err(koio::Error::new("usage", name)),
         }
@@ -177,7 +186,9 @@ async fn serve(asked: Asked) -> Result<()> {
             overlapping,
             pause
         ])
-        .handlers(handlers![binary, cast, join, say, join_timed, emit_timed])
+        .handlers(handlers![
+            binary, cast, cast_json, join, say, join_timed, emit_timed
+        ])
         .config(|config| config.socket.namespaces = asked.namespaces + 1);
     for _ in 0..asked.wraps {
         io = io.wrap(through);
@@ -188,6 +199,9 @@ async fn serve(asked: Asked) -> Result<()> {
     for number in 0..asked.namespaces {
         let namespace = Namespace::new().handlers(handlers![echo]);
         io = io.namespace(format!("/{number:02}"), namespace);
+    }
+    if asked.deflate {
+        io = io.per_message_deflate(PerMessageDeflate::new());
     }
     if let Some(url) = asked.redis {
         io = io.cluster(Redis::new(url));

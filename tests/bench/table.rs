@@ -22,6 +22,8 @@ pub(crate) struct Measured {
     pub(crate) cost: f64,
     /// Units in a second.
     pub(crate) rate: Option<f64>,
+    /// Bytes of a unit on the wire, where they are what the row is about.
+    pub(crate) bytes: Option<f64>,
     /// How long a unit takes.
     pub(crate) latency: Option<Percentiles>,
     /// What the server had at the end.
@@ -93,10 +95,15 @@ impl Line {
     }
 
     /// How koio does: what is compared with the goal, and what it must reach and aims at.
-    fn goal(&self, base: Option<usize>) -> Option<(f64, f64, f64)> {
+    fn goal(&self, kinds: &[Kind]) -> Option<(f64, f64, f64)> {
         let koio = 0;
+        let beside = |kind| {
+            let base = kinds.iter().position(|it| *it == kind)?;
+            Some(self.ratio(koio, base)?.median)
+        };
         match self.row.goal {
-            Goal::Ratio { must, aim } => Some((self.ratio(koio, base?)?.median, must, aim)),
+            Goal::Ratio { must, aim } => Some((beside(Kind::Socketioxide)?, must, aim)),
+            Goal::OfNode { must, aim } => Some((beside(Kind::Node)?, must, aim)),
             Goal::Figure { must, aim, .. } => Some((self.cost(koio)?.median, must, aim)),
         }
     }

@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 
 import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
+import { Adapter } from "socket.io-adapter";
 
 import { until, within } from "../node/support/within.js";
 import { closeAll, connected, got, names } from "./support/clients.js";
@@ -83,6 +84,27 @@ function oneCluster(sharded) {
         await got("volatile", mine, theirs);
         assert.deepEqual(names(mine), ["local", "end", "volatile"]);
         assert.deepEqual(names(theirs), ["end", "volatile"]);
+      });
+
+      test("an event is compressed on every server, unless its emit says no", async (t) => {
+        const sockets = await Promise.all(each().map((server) => connected(server)));
+        const broadcasts = t.mock.method(Adapter.prototype, "broadcast");
+        const text = "compressible ".repeat(1_000);
+        for (const uncompressed of [false, true]) {
+          const lines = sockets.map(({ io }) => io.engine.transport.ws._socket);
+          const before = lines.map(({ bytesRead }) => bytesRead);
+          await servers[here].emit({ uncompressed }, `plain: ${uncompressed}`, text);
+          await got(`plain: ${uncompressed}`, ...sockets);
+          for (const [at, { kind }] of each().entries()) {
+            const bytes = lines[at].bytesRead - before[at];
+            // Node's WebSocket compresses whatever the emit says.
+            const isPlain = uncompressed && kind === "koio";
+            assert.equal(bytes > text.length, isPlain, `${kind}, uncompressed: ${uncompressed}: ${bytes} bytes`);
+          }
+          const [, { flags }] = broadcasts.mock.calls.at(-1).arguments;
+          assert.equal(flags.compress, uncompressed ? false : undefined);
+        }
+        for (const { events } of sockets) assert.deepEqual(events.map(([, value]) => value), [text, text]);
       });
 
       test("a private message reaches one client by its id", async () => {

@@ -27,9 +27,9 @@ impl Io {
     ///   namespace the client writes that before it (`/chat#_PXlOQPBAfo4TyTYLGQi`). Here its socket has an id of its own, and
     ///   both name it wherever a room is asked for. [`SocketId::parse`](crate::SocketId::parse) makes the one of the other, and
     ///   has to on a sharded Redis, where the long form finds no socket of another node.
-    ///   The id in `/` is drawn for each session (114 random bits), or [made](Self::generate_id), but is shown to handlers: whoever learns that of a client that
-    ///   is polling can take its place. So show the ids of such clients in `/` to nobody who should not have that power, or let
-    ///   them in over WebSocket alone.
+    ///   The id in `/` is drawn for each session (114 random bits), or [made](Self::generate_id), but is shown to handlers: whoever
+    ///   learns that of a client that is polling can take its place. So show the ids of such clients in `/` to nobody who should
+    ///   not have that power, or let them in over WebSocket alone.
     /// - There is no [recovery](Self::recovery), and events carry no position.
     /// - `socket.io-client` 2 keeps some names of events for itself: `error`, `ping`, `pong`, `reconnect` and the like.
     ///

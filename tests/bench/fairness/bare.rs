@@ -24,7 +24,7 @@ pub(super) fn open(address: SocketAddr) -> Result<TcpStream, Failure> {
 /// A socket over WebSocket.
 pub(super) fn websocket(address: SocketAddr) -> Result<TcpStream, Failure> {
     let mut stream = open(address)?;
-    stream.write_all(upgrade_request(address, "").as_bytes())?;
+    stream.write_all(upgrade_request(address, "", "").as_bytes())?;
     let mut bytes = Vec::new();
     let head = wait_for(&mut stream, &mut bytes, upgraded)?;
     bytes.drain(..head);

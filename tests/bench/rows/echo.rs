@@ -177,9 +177,12 @@ mod tests {
         echo.stopping = true;
         let (_, mut answer) = kind.templates(32);
         for number in answers {
+            let payload = answer[0].1.with(*number);
             let frame = Frame {
                 opcode: TEXT,
-                payload: answer[0].1.with(*number),
+                compressed: false,
+                payload,
+                length: payload.len() + 2,
             };
             let mut latencies = Latencies::new();
             echo.on_frame(0, frame, Instant::now(), &mut out, &mut latencies)?;

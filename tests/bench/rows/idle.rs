@@ -17,6 +17,7 @@ pub(crate) fn run(server: &Server, connections: usize) -> Result<Measured, Failu
     Ok(Measured {
         cost: (memory.rss - before.rss) / connections as f64,
         rate: None,
+        bytes: None,
         latency: None,
         memory,
     })

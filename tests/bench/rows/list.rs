@@ -23,7 +23,7 @@ const fn cast(recipients: usize, size: usize) -> Work {
 }
 
 /// All rows.
-pub(crate) const ROWS: [Row; 22] = [
+pub(crate) const ROWS: [Row; 23] = [
     Row {
         name: "echo1",
         title: "echo with ack, 1 in flight, 32 B",
@@ -123,6 +123,18 @@ pub(crate) const ROWS: [Row; 22] = [
         title: "broadcast to 1,000, 1 KiB, per delivery",
         goal: ratio(0.78, 0.70),
         work: cast(1_000, 1024),
+    },
+    Row {
+        name: "cast-deflate",
+        title: "broadcast to 1,000 that take it compressed, 4 KiB of JSON, per delivery",
+        goal: Goal::OfNode {
+            must: 0.10,
+            aim: 0.05,
+        },
+        work: Work::Compressed {
+            recipients: 1_000,
+            size: 4 * 1024,
+        },
     },
     Row {
         name: "cast-9500",

@@ -41,6 +41,7 @@ pub(super) fn run(server: &Server) -> Result<Measured, Failure> {
     Ok(Measured {
         cost: started.elapsed().as_secs_f64() * 1000.0,
         rate: None,
+        bytes: None,
         latency: None,
         memory: server.memory()?,
     })

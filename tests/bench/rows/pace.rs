@@ -91,6 +91,7 @@ impl<'a> Clocks<'a> {
         Ok(Measured {
             cost: cpu / units,
             rate: Some(units / seconds),
+            bytes: None,
             latency: latencies.percentiles(),
             memory: self.server.memory()?,
         })

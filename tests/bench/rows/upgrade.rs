@@ -127,7 +127,7 @@ impl Client {
     }
 
     fn open_websocket(&mut self, registry: &Registry) -> Result<(), Failure> {
-        let request = upgrade_request(self.address, &format!("&sid={}", self.sid));
+        let request = upgrade_request(self.address, &format!("&sid={}", self.sid), "");
         self.websocket = Some(Stream::open(
             2 * self.index + 1,
             self.address,

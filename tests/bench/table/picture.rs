@@ -75,6 +75,7 @@ fn paint(
         // Where the first bar, koio's, has to end.
         let goal = match line.row.goal {
             Goal::Ratio { must, .. } => Some(must),
+            Goal::OfNode { .. } => None,
             Goal::Figure { must, .. } => line.cost(base).map(|cost| must / cost.median),
         };
         if let Some(goal) = goal.map(|goal| goal.min(MOST)) {
@@ -128,6 +129,7 @@ mod tests {
         Some(Measured {
             cost,
             rate: None,
+            bytes: None,
             latency: None,
             memory: Memory {
                 rss: 1.0,

@@ -41,12 +41,13 @@ impl fmt::Display for Runs {
         for (index, line) in first.lines.iter().enumerate() {
             let (must, unit) = match line.row.goal {
                 Goal::Ratio { must, .. } => (must, String::new()),
+                Goal::OfNode { must, .. } => (must, " of node".to_owned()),
                 Goal::Figure { must, unit, .. } => (must, format!(" {unit}")),
             };
             let mut cells = vec![line.row.title.to_owned(), format!("{must:.2}{unit}")];
             let mut reached = 0;
             for table in &self.0 {
-                match table.lines[index].goal(table.base()) {
+                match table.lines[index].goal(&table.kinds) {
                     None => cells.push("–".to_owned()),
                     Some((figure, must, _)) => {
                         cells.push(format!("{figure:.2}{unit}"));
@@ -85,6 +86,7 @@ mod tests {
             Some(Measured {
                 cost,
                 rate: None,
+                bytes: None,
                 latency: None,
                 memory: Memory {
                     rss: 1.0,

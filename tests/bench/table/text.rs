@@ -17,6 +17,9 @@ impl Measured {
         if let Some(rate) = self.rate {
             text += &format!(", {rate:.0}/s");
         }
+        if let Some(bytes) = self.bytes {
+            text += &format!(", {bytes:.0} B each");
+        }
         if let Some(latency) = self.latency {
             let (p50, p99, p999) = (latency.p50, latency.p99, latency.p999);
             text += &format!(", p50 {p50:.0} p99 {p99:.0} p99.9 {p999:.0} µs");
@@ -62,13 +65,16 @@ impl Table {
         let mut table = markdown(columns.into_iter().chain(names));
         let (mut must_reached, mut aim_reached) = (0, 0);
         for line in &self.lines {
-            let mut koio = cell(line.ratio(0, base));
+            let mut koio = match (line.row.goal, line.goal(&self.kinds)) {
+                (Goal::OfNode { .. }, Some((ratio, ..))) => format!("{ratio:.3} of node"),
+                _ => cell(line.ratio(0, base)),
+            };
             if let (Goal::Figure { unit, .. }, Some(cost)) = (line.row.goal, line.cost(0)) {
                 // The ratio is not what it is judged by.
                 koio += &format!(", {:.2} {unit}", cost.median);
             }
             let mut cells = vec![line.row.title.to_owned(), koio];
-            match line.goal(Some(base)) {
+            match line.goal(&self.kinds) {
                 None => cells.extend(["–"; 3].map(str::to_owned)),
                 Some((reached, must, aim)) => {
                     must_reached += usize::from(reached <= must);
@@ -80,6 +86,7 @@ impl Table {
                     };
                     let unit = match line.row.goal {
                         Goal::Ratio { .. } => String::new(),
+                        Goal::OfNode { .. } => " of node".to_owned(),
                         Goal::Figure { unit, .. } => format!(" {unit}"),
                     };
                     cells.extend([
@@ -118,6 +125,7 @@ impl Table {
             "work",
             "server",
             "per second",
+            "bytes of each",
             "p50 µs",
             "p99 µs",
             "p99.9 µs",
@@ -136,7 +144,7 @@ impl Table {
 }
 
 impl Line {
-    fn detail(&self, server: usize, kind: Kind) -> [String; 8] {
+    fn detail(&self, server: usize, kind: Kind) -> [String; 9] {
         let median = |figure: &dyn Fn(&Measured) -> Option<f64>, digits: usize| {
             let spread = self.spread(server, figure);
             spread.map_or_else(|| "–".to_owned(), |it| format!("{:.digits$}", it.median))
@@ -145,6 +153,7 @@ impl Line {
             self.row.title.to_owned(),
             kind.name().to_owned(),
             median(&|it| it.rate, 0),
+            median(&|it| it.bytes, 0),
             median(&|it| Some(it.latency?.p50), 0),
             median(&|it| Some(it.latency?.p99), 0),
             median(&|it| Some(it.latency?.p999), 0),

@@ -22,7 +22,7 @@ const VISITORS = /^\/visitors\/[^/]+$/;
  */
 export async function nodeServer(url, { client, sharded, ...options } = {}) {
   const http = createServer();
-  const io = new Server(http);
+  const io = new Server(http, { perMessageDeflate: true });
   const [pub, sub] = await redisClients(url, client);
   io.adapter(
     sharded
@@ -43,13 +43,14 @@ export async function nodeServer(url, { client, sharded, ...options } = {}) {
   await once(http, "listening");
 
   const meant = (whom) => {
-    let { timeout, namespace = "/", to = [], except = [], local, volatile } = whom;
+    let { timeout, namespace = "/", to = [], except = [], local, volatile, uncompressed } = whom;
     let emit = io.of(namespace);
     if (timeout) emit = emit.timeout(timeout);
     for (const room of to) emit = emit.to(room);
     for (const room of except) emit = emit.except(room);
     if (local) emit = emit.local;
     if (volatile) emit = emit.volatile;
+    if (uncompressed) emit = emit.compress(false);
     return emit;
   };
   const servers = () => Promise.all(NAMESPACES.map((name) => io.of(name).adapter.serverCount()));

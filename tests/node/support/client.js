@@ -21,7 +21,10 @@ export const WAYS = {
 /** With `KOIO_PARSER=msgpack` every client and every fixture server has that parser. */
 export const PACKED = process.env.KOIO_PARSER === "msgpack";
 
-/** What is as another way for a parser, whose suites are long enough. */
+/** With `KOIO_COMPRESSED` every client and every fixture server compress every message that becomes smaller. */
+export const COMPRESSED = "KOIO_COMPRESSED" in process.env;
+
+/** What is left out of the suites that are run once more with another parser or with compression. */
 const POLLING_AND_MOVING = {
   moving: { transports: [EventSourceTransport, NodeWebSocket] },
   short: { transports: [ShortPolling], transportOptions: { polling: { delay: 20 } } },
@@ -31,10 +34,11 @@ const POLLING_AND_MOVING = {
 export const ALL_WAYS = {
   ...WAYS,
   eventsource: { transports: [EventSourceTransport] },
-  ...(PACKED ? {} : POLLING_AND_MOVING),
+  ...(PACKED || COMPRESSED ? {} : POLLING_AND_MOVING),
 };
 
 const PARSER = PACKED ? { parser: msgpack } : {};
+const DEFLATE = COMPRESSED ? { perMessageDeflate: { threshold: 0 } } : {};
 
 /** With `KOIO_CLIENT=2` every client is of Socket.IO 2, and every fixture server lets it in. */
 export const OLD = process.env.KOIO_CLIENT === "2";
@@ -44,7 +48,7 @@ const open = new Set();
 
 /** A client socket that is not connected yet. */
 export function socket(url, way, options = {}) {
-  const made = io(url, { ...ALL_WAYS[way], forceNew: true, reconnection: false, ...PARSER, ...options });
+  const made = io(url, { ...ALL_WAYS[way], forceNew: true, reconnection: false, ...PARSER, ...DEFLATE, ...options });
   open.add(made);
   return made;
 }
@@ -69,7 +73,7 @@ export async function upgraded(client) {
 
 /** A manager, for several namespaces over one connection. */
 export function manager(url, way, options = {}) {
-  const made = new Manager(url, { ...ALL_WAYS[way], reconnection: false, ...PARSER, ...options });
+  const made = new Manager(url, { ...ALL_WAYS[way], reconnection: false, ...PARSER, ...DEFLATE, ...options });
   open.add({ disconnect: () => (OLD ? made.close() : made._close()) });
   return made;
 }

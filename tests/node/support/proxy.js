@@ -9,6 +9,7 @@ import { once } from "node:events";
 export async function proxy(port) {
   const open = new Set();
   let isMute = false;
+  let sent = 0;
   const server = createServer((client) => {
     const upstream = createConnection({ host: "127.0.0.1", port, noDelay: true });
     client.setNoDelay(true);
@@ -24,12 +25,17 @@ export async function proxy(port) {
       side.on("error", end).on("close", end);
     }
     client.pipe(upstream);
-    upstream.on("data", (data) => isMute || client.write(data));
+    upstream.on("data", (data) => {
+      sent += data.length;
+      if (!isMute) client.write(data);
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
+    /** The bytes that the server has sent to all. */
+    sent: () => sent,
     mute(is) {
       isMute = is;
     },

@@ -90,12 +90,14 @@ function launch(binary, args, env = {}) {
 
 /**
  * Starts the fixture server (src/bin/koio-fixture). `options` become its flags:
- * { "ping-interval": 300 } is `--ping-interval 300`.
+ * { "ping-interval": 300 } is `--ping-interval 300`. `undefined` leaves a flag out.
  */
 export async function fixture(options = {}, env = {}) {
   const parser = process.env.KOIO_PARSER === "msgpack" ? { msgpack: 1 } : {};
   const old = process.env.KOIO_CLIENT === "2" ? { eio3: 1 } : {};
-  const args = Object.entries({ ...parser, ...old, ...options }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const compressed = "KOIO_COMPRESSED" in process.env ? { "per-message-deflate": 0 } : {};
+  const flags = Object.entries({ ...parser, ...old, ...compressed, ...options }).filter(([, value]) => value !== undefined);
+  const args = flags.flatMap(([name, value]) => [`--${name}`, String(value)]);
   const server = await start("koio-fixture", args, /^listening on (https?:.*:(\d+))$/, env);
   return { ...server, url: server.match[1], port: Number(server.match[2]) };
 }

@@ -1,6 +1,6 @@
 // The events of the bench on Socket.IO. It prints `listening on ADDRESS` and ends with its standard input.
 //
-// `--redis redis://ADDRESS` joins the cluster there.
+// `--redis redis://ADDRESS` joins the cluster there. `--deflate 1` compresses messages.
 
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -8,9 +8,9 @@ import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 
-const { values: asked } = parseArgs({ options: { redis: { type: "string" } } });
+const { values: asked } = parseArgs({ options: { redis: { type: "string" }, deflate: { type: "string" } } });
 const http = createServer();
-const io = new Server(http, { serveClient: false });
+const io = new Server(http, { serveClient: false, perMessageDeflate: asked.deflate === "1" });
 
 if (asked.redis) {
   const publishes = createClient({ url: asked.redis });
@@ -31,6 +31,7 @@ io.on("connection", (socket) => {
   }
   socket.on("pause", (text, ack) => setTimeout(ack, 20, text));
   socket.on("cast", (text) => io.emit("news", text));
+  socket.on("cast-json", (value) => io.emit("news", value));
   socket.on("join", (room, ack) => {
     socket.join(room);
     ack();

@@ -8,6 +8,7 @@ mod server_side;
 use std::time::Duration;
 
 use koio::cluster::{PartialAnswer, Redis, RemoteSocket, SubscriptionMode};
+use koio::config::PerMessageDeflate;
 use koio::emit::Emit;
 use koio::{Auth, Bytes, Context, Error, Io, Namespace, Result, Socket, handlers, on};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ struct Whom {
     except: Vec<String>,
     local: bool,
     volatile: bool,
+    uncompressed: bool,
     /// Milliseconds.
     timeout: u64,
 }
@@ -34,6 +36,7 @@ impl Default for Whom {
             except: Vec::new(),
             local: false,
             volatile: false,
+            uncompressed: false,
             timeout: 5_000,
         }
     }
@@ -55,7 +58,7 @@ impl Whom {
         if self.volatile {
             emit = emit.volatile();
         }
-        emit
+        emit.compress(!self.uncompressed)
     }
 }
 
@@ -266,6 +269,7 @@ async fn main() -> Result<()> {
         .namespace("/a[1]*#b", plain())
         .namespace("/a", plain())
         .namespace("/a#b", plain())
+        .per_message_deflate(PerMessageDeflate::new())
         .cluster(redis)
         .listen("127.0.0.1:0")
         .await

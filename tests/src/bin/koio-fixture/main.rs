@@ -1,7 +1,8 @@
 //! The server that the tests with the official client talk to. koio says where it listens.
 //!
 //! Flags, each with a number: `--port`, `--allow-port` (of an origin on this machine), `--ping-interval`, `--ping-timeout`, `--connect-timeout`,
-//! `--recovery` and `--recovery-without-middleware` (milliseconds), `--max-payload`, `--max-queue`, `--http-compression` (bytes), `--allow-request` (1:
+//! `--recovery` and `--recovery-without-middleware` (milliseconds), `--max-payload`, `--max-queue`, `--http-compression` and
+//! `--per-message-deflate` (bytes, the threshold), `--allow-request` (1:
 //! refuses who asks for it), `--msgpack` (1: that is the parser), `--eio3` (1: clients of
 //! Socket.IO 2 are let in); and, with any number, `--elsewhere` (another path),
 //! `--only-websocket`, `--only-polling`, `--cookie`, `--initial-headers`,
@@ -26,7 +27,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response};
-use koio::config::{HttpCompression, Parser};
+use koio::config::{HttpCompression, Parser, PerMessageDeflate};
 use koio::recovery::Recovery;
 use koio::server::Tls;
 use koio::{Io, Namespace, handlers};
@@ -159,6 +160,9 @@ fn with_flags(mut io: Io, mut args: impl Iterator<Item = String>) -> (Io, u16) {
                 headers.insert("x-served-by", HeaderValue::from_static("the fixture"));
             }),
             "--http-compression" => io.http_compression(HttpCompression::new().threshold(bytes)),
+            "--per-message-deflate" => {
+                io.per_message_deflate(PerMessageDeflate::new().threshold(bytes))
+            }
             "--recovery" => io.recovery(Recovery::new(time)),
             "--max-payload" => io.max_payload(bytes),
             "--msgpack" if value == 1 => io.parser(Parser::Msgpack),

@@ -93,6 +93,7 @@ struct Whom {
     to: Vec<String>,
     except: Vec<String>,
     volatile: bool,
+    uncompressed: bool,
 }
 
 #[on("tell")]
@@ -107,7 +108,7 @@ async fn tell(ctx: Context, whom: Whom, text: String) -> Result<()> {
     if whom.volatile {
         emit = emit.volatile();
     }
-    emit.emit("message", text)
+    emit.compress(!whom.uncompressed).emit("message", text)
 }
 
 #[on("tell-room-mates")]
@@ -129,7 +130,7 @@ async fn tell_a_then_b(ctx: Context, text: String) -> Result<()> {
     b.emit("message", format!("{text} to b"))
 }
 
-/// Sends volatile events of 16 KiB to a room, and answers how many were dropped.
+/// Sends volatile events of 16 KiB to a room, and answers how many were dropped. Compressed, they would be too small to be.
 #[on("flood", concurrency = 2)]
 async fn flood(ctx: Context, room: String, count: u64) -> Result<u64> {
     let before = ctx.io().counts().volatile_dropped;
@@ -137,6 +138,7 @@ async fn flood(ctx: Context, room: String, count: u64) -> Result<u64> {
     for number in 0..count {
         ctx.to(room.clone())
             .volatile()
+            .compress(false)
             .emit("flood", args![number, &text])?;
         tokio::task::yield_now().await;
     }
