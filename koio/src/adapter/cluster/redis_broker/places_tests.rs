@@ -79,10 +79,10 @@ impl Adapter for Sockets {
     fn fetch(&self, _: Destination<'_>, _: Duration) -> FetchFuture {
         unreachable!()
     }
-    fn join(&self, _: Destination<'_>, _: &Room) -> Result<()> {
+    fn join(&self, _: Destination<'_>, _: &[Room]) -> Result<()> {
         unreachable!()
     }
-    fn leave(&self, _: Destination<'_>, _: &Room) -> Result<()> {
+    fn leave(&self, _: Destination<'_>, _: &[Room]) -> Result<()> {
         unreachable!()
     }
     fn disconnect(&self, _: Destination<'_>, _: bool) -> Result<()> {
