@@ -166,9 +166,24 @@ impl Remembered {
         there.is_some_and(|there| Arc::ptr_eq(there, tries))
     }
 
-    fn remove(&mut self, tries: &Tries) {
-        let at = self.order.iter().position(|key| *key == tries.key);
-        at.and_then(|at| self.remove_at(at));
+    /// These tries have their answer, of this weight. One that is too long by itself is forgotten, and no other in its place.
+    fn keep(&mut self, tries: &Tries, answer: usize, limits: OnceLimits) -> Forgotten {
+        self.bytes += answer;
+        if tries.key.len() + answer <= limits.bytes {
+            return self.forget(limits);
+        }
+        let (keys, bytes) = (self.order.len(), self.bytes);
+        Forgotten {
+            tries: self.remove(tries).into_iter().collect(),
+            keys,
+            bytes,
+        }
+    }
+
+    fn remove(&mut self, tries: &Tries) -> Option<Arc<Tries>> {
+        // From the newest: those that end without an answer have just begun, most of them.
+        let at = self.order.iter().rposition(|key| *key == tries.key)?;
+        self.remove_at(at)
     }
 }
 
@@ -232,11 +247,10 @@ impl Tries {
             && remembered.has(self)
         {
             match kept {
-                Some(answer) => {
-                    remembered.bytes += answer.weight();
-                    forgotten = remembered.forget(limits);
+                Some(answer) => forgotten = remembered.keep(self, answer.weight(), limits),
+                None => {
+                    remembered.remove(self);
                 }
-                None => remembered.remove(self),
             }
         }
         (waiting, forgotten)
