@@ -564,6 +564,30 @@ async fn with_recovery_a_try_waits_for_a_handler_that_has_outlived_its_connectio
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_cannot_be_written_is_unanswered_for_every_try() {
+    struct Panics;
+    impl serde::Serialize for Panics {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+            panic!("as the test wants it")
+        }
+    }
+    let shared = Shared::default();
+    let (_memory, mut peer) = shared.client().await;
+    peer.send(r#"421["later",1]"#).await;
+    let ack = shared.ack(1).await;
+    peer.send(r#"422["later",1]"#).await;
+    peer.send(r#"423["quick"]"#).await;
+    peer.expect(r#"433["quick"]"#).await;
+    let sending = tokio::spawn(async move { ack.send(Panics) });
+    assert!(sending.await.is_err());
+    for id in 1..=2 {
+        let answer = peer.text().await;
+        let expected = format!(r#"43{id}[{{"error":{{"code":"unanswered""#);
+        assert!(answer.starts_with(&expected), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_whose_handler_was_dropped_at_the_end_of_its_grace_runs_again() {
     let shared = Shared::default();
     let io = Io::new()
