@@ -588,6 +588,47 @@ async fn an_answer_that_cannot_be_written_is_unanswered_for_every_try() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renamed_event_has_the_key_that_its_client_sent_and_its_new_handlers_answer_is_kept() {
+    let shared = Shared::default();
+    let record = shared.record.clone();
+    let io = shared
+        .io()
+        .on("bought", move |ctx: Context| {
+            let record = record.clone();
+            async move {
+                let article: String = ctx.args()?.next()?;
+                record.push(format!("bought {article}"));
+                Ok(record.lines().len())
+            }
+        })
+        .wrap(|ctx: Context, next: Next| async move {
+            match ctx.event() {
+                "order" => {
+                    let next = next.rename("bought")?.with_args("tea")?;
+                    next.run().await
+                }
+                // Whether an event is handled once is decided by the name that its client says.
+                "old" => next.rename("order")?.run().await,
+                _ => next.run().await,
+            }
+        });
+    let memory = Memory::new(io);
+    let mut peer = memory.client(Transport::WebSocket).await;
+    for (id, key, number) in [(1, "a", 1), (2, "a", 1), (3, "b", 2)] {
+        peer.send(&format!(r#"42{id}["order",{{"id":"{key}"}}]"#))
+            .await;
+        peer.expect(&format!("43{id}[{number}]")).await;
+    }
+    for (id, number) in [(4, 3), (5, 4)] {
+        peer.send(&format!(r#"42{id}["old",{{"id":"c","article":"tea"}}]"#))
+            .await;
+        peer.expect(&format!(r#"43{id}["number {number}"]"#)).await;
+    }
+    let ran = ["bought tea", "bought tea", "order tea", "order tea"];
+    assert_eq!(shared.record.take(), ran);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_whose_handler_was_dropped_at_the_end_of_its_grace_runs_again() {
     let shared = Shared::default();
     let io = Io::new()
