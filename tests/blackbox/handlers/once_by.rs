@@ -564,6 +564,58 @@ async fn with_recovery_a_try_waits_for_a_handler_that_has_outlived_its_connectio
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_clients_that_are_away_have_been_answered_is_bounded_the_oldest_first() {
+    let shared = Shared::default();
+    let causes = Record::default();
+    let recovery = Recovery::new(Duration::from_secs(60))
+        .namespace_bytes(4_096)
+        .server_bytes(8_192);
+    let io = Io::new()
+        .recovery(recovery)
+        .observe(Forgotten(causes.clone()));
+    let memory = Memory::new(shared.of(io));
+    let mut client = Client::new(&memory, Transport::WebSocket).await;
+    for id in 1..=100 {
+        client
+            .peer
+            .send(&format!(r#"42{id}["order",{{"id":{id},"article":"tea"}}]"#))
+            .await;
+        client
+            .peer
+            .expect(&format!(r#"43{id}["number {id}"]"#))
+            .await;
+    }
+    assert_eq!(causes.lines(), [""; 0]);
+    let kept = client.lose(&memory).await;
+    let mut client = Client::returning(&memory, Transport::WebSocket, kept).await;
+    let told = causes.take();
+    assert!(
+        told.len() == 1 && told[0].ends_with("(recovery.server_bytes 8192)"),
+        "{told:?}"
+    );
+    for (id, number) in [(100, 100), (1, 101), (99, 99)] {
+        client
+            .peer
+            .send(&format!(r#"42{id}["order",{{"id":{id},"article":"tea"}}]"#))
+            .await;
+        client
+            .peer
+            .expect(&format!(r#"43{id}["number {number}"]"#))
+            .await;
+    }
+    // Whoever is back counts for nothing there.
+    let mut other = Client::new(&memory, Transport::WebSocket).await;
+    let order = r#"421["order",{"id":"a","article":"tea"}]"#;
+    other.peer.send(order).await;
+    other.peer.expect(r#"431["number 102"]"#).await;
+    let kept = other.lose(&memory).await;
+    let mut other = Client::returning(&memory, Transport::WebSocket, kept).await;
+    other.peer.send(order).await;
+    other.peer.expect(r#"431["number 102"]"#).await;
+    assert_eq!(causes.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_cannot_be_written_is_unanswered_for_every_try() {
     struct Panics;
     impl serde::Serialize for Panics {
