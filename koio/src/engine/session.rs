@@ -298,9 +298,10 @@ impl Session {
         self.0.outbox.ready(is_over).await;
     }
 
-    /// Waits until the connection has taken all that is queued now, or `is_over`: see [`Outbox::flushed`].
-    pub(crate) async fn flushed_unless(&self, is_over: impl Fn() -> bool) {
-        self.0.outbox.flushed(is_over).await;
+    /// Waits until the connection has taken all that is queued now. False if the session ends ahead of that, or `is_over`: see
+    /// [`Outbox::flushed`].
+    pub(crate) async fn flushed_unless(&self, is_over: impl Fn() -> bool) -> bool {
+        self.0.outbox.flushed(is_over).await
     }
 
     /// Wakes the tasks that wait in [`ready_unless`](Self::ready_unless) and [`flushed_unless`](Self::flushed_unless).

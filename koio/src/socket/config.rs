@@ -60,7 +60,8 @@ pub struct SocketConfig {
     /// forgotten only where all run.
     pub once_keys: usize,
     /// Bytes of the answers to those events, and of their keys. Default 256 KiB. Above it the oldest are forgotten as above
-    /// [`once_keys`](Self::once_keys); an answer that is longer by itself is not kept.
+    /// [`once_keys`](Self::once_keys); an answer that is longer by itself is not kept. Sessions that wait for their clients have a
+    /// limit [together](crate::recovery::Recovery::server_bytes).
     pub once_bytes: usize,
     /// What packets look like on the wire. Default [`Parser::Json`]. See [`Io::parser`](crate::Io::parser).
     pub parser: Parser,

@@ -108,10 +108,9 @@ impl Socket {
     pub async fn flushed(&self) -> Result<()> {
         // A loop in which all is taken at once must let other tasks run.
         consume_budget().await;
-        if self.is_open() {
-            self.session().flushed_unless(|| !self.is_open()).await;
-        }
-        if self.is_open() {
+        // The session may be over while the socket does not know it yet.
+        let is_flushed = self.is_open() && self.session().flushed_unless(|| !self.is_open()).await;
+        if is_flushed && self.is_open() {
             Ok(())
         } else {
             Err(closed())

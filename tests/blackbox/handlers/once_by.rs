@@ -564,6 +564,123 @@ async fn with_recovery_a_try_waits_for_a_handler_that_has_outlived_its_connectio
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_clients_that_are_away_have_been_answered_is_bounded_the_oldest_first() {
+    let shared = Shared::default();
+    let causes = Record::default();
+    let recovery = Recovery::new(Duration::from_secs(60))
+        .namespace_bytes(4_096)
+        .server_bytes(8_192);
+    let io = Io::new()
+        .recovery(recovery)
+        .observe(Forgotten(causes.clone()));
+    let memory = Memory::new(shared.of(io));
+    let mut client = Client::new(&memory, Transport::WebSocket).await;
+    for id in 1..=100 {
+        client
+            .peer
+            .send(&format!(r#"42{id}["order",{{"id":{id},"article":"tea"}}]"#))
+            .await;
+        client
+            .peer
+            .expect(&format!(r#"43{id}["number {id}"]"#))
+            .await;
+    }
+    assert_eq!(causes.lines(), [""; 0]);
+    let kept = client.lose(&memory).await;
+    let mut client = Client::returning(&memory, Transport::WebSocket, kept).await;
+    let told = causes.take();
+    assert!(
+        told.len() == 1 && told[0].ends_with("(recovery.server_bytes 8192)"),
+        "{told:?}"
+    );
+    for (id, number) in [(100, 100), (1, 101), (99, 99)] {
+        client
+            .peer
+            .send(&format!(r#"42{id}["order",{{"id":{id},"article":"tea"}}]"#))
+            .await;
+        client
+            .peer
+            .expect(&format!(r#"43{id}["number {number}"]"#))
+            .await;
+    }
+    // Whoever is back counts for nothing there.
+    let mut other = Client::new(&memory, Transport::WebSocket).await;
+    let order = r#"421["order",{"id":"a","article":"tea"}]"#;
+    other.peer.send(order).await;
+    other.peer.expect(r#"431["number 102"]"#).await;
+    let kept = other.lose(&memory).await;
+    let mut other = Client::returning(&memory, Transport::WebSocket, kept).await;
+    other.peer.send(order).await;
+    other.peer.expect(r#"431["number 102"]"#).await;
+    assert_eq!(causes.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_cannot_be_written_is_unanswered_for_every_try() {
+    struct Panics;
+    impl serde::Serialize for Panics {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+            panic!("as the test wants it")
+        }
+    }
+    let shared = Shared::default();
+    let (_memory, mut peer) = shared.client().await;
+    peer.send(r#"421["later",1]"#).await;
+    let ack = shared.ack(1).await;
+    peer.send(r#"422["later",1]"#).await;
+    peer.send(r#"423["quick"]"#).await;
+    peer.expect(r#"433["quick"]"#).await;
+    let sending = tokio::spawn(async move { ack.send(Panics) });
+    assert!(sending.await.is_err());
+    for id in 1..=2 {
+        let answer = peer.text().await;
+        let expected = format!(r#"43{id}[{{"error":{{"code":"unanswered""#);
+        assert!(answer.starts_with(&expected), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_event_has_the_key_that_its_client_sent_and_its_new_handlers_answer_is_kept() {
+    let shared = Shared::default();
+    let record = shared.record.clone();
+    let io = shared
+        .io()
+        .on("bought", move |ctx: Context| {
+            let record = record.clone();
+            async move {
+                let article: String = ctx.args()?.next()?;
+                record.push(format!("bought {article}"));
+                Ok(record.lines().len())
+            }
+        })
+        .wrap(|ctx: Context, next: Next| async move {
+            match ctx.event() {
+                "order" => {
+                    let next = next.rename("bought")?.with_args("tea")?;
+                    next.run().await
+                }
+                // Whether an event is handled once is decided by the name that its client says.
+                "old" => next.rename("order")?.run().await,
+                _ => next.run().await,
+            }
+        });
+    let memory = Memory::new(io);
+    let mut peer = memory.client(Transport::WebSocket).await;
+    for (id, key, number) in [(1, "a", 1), (2, "a", 1), (3, "b", 2)] {
+        peer.send(&format!(r#"42{id}["order",{{"id":"{key}"}}]"#))
+            .await;
+        peer.expect(&format!("43{id}[{number}]")).await;
+    }
+    for (id, number) in [(4, 3), (5, 4)] {
+        peer.send(&format!(r#"42{id}["old",{{"id":"c","article":"tea"}}]"#))
+            .await;
+        peer.expect(&format!(r#"43{id}["number {number}"]"#)).await;
+    }
+    let ran = ["bought tea", "bought tea", "order tea", "order tea"];
+    assert_eq!(shared.record.take(), ran);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_whose_handler_was_dropped_at_the_end_of_its_grace_runs_again() {
     let shared = Shared::default();
     let io = Io::new()

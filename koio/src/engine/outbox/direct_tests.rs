@@ -100,6 +100,25 @@ fn the_rest_of_a_partial_write_is_left_to_the_task() {
     assert_eq!(takes.lock().taken, Frame::ping().bytes()[..2]);
 }
 
+#[cfg(not(koio_slow_twins))]
+#[test]
+fn a_wait_ends_for_frames_that_the_connection_took_long_before_it_wrote_any() {
+    let (outbox, takes, _, waker) = idle(0);
+    outbox.push(&Frame::ping(), Urgency::Normal).unwrap();
+    let mut flushed = std::pin::pin!(outbox.flushed(|| false));
+    let mut is_flushed = || flushed.as_mut().poll(&mut Context::from_waker(&waker));
+    assert_eq!(is_flushed(), Poll::Pending);
+    assert!(!outbox.retry(), "nothing is written");
+    assert!(outbox.is_empty());
+    assert_eq!(takes.lock().begun, *Frame::ping().bytes());
+    assert_eq!(is_flushed(), Poll::Pending);
+    begin(&outbox);
+    takes.lock().room = 1_000;
+    takes.lock().take_begun();
+    assert!(outbox.end_turn(&waker, true));
+    assert_eq!(is_flushed(), Poll::Ready(true));
+}
+
 #[test]
 fn no_frame_is_written_directly_during_a_turn_or_while_the_transport_is_not_writable() {
     let (outbox, takes, _, waker) = idle(1_000);

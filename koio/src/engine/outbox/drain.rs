@@ -4,16 +4,24 @@ use std::{sync::atomic::Ordering, task::Waker};
 
 use parking_lot::MutexGuard;
 
-use super::{limits, load::Load, outbox::Outbox, state::OutboxState, turn_buffer};
+use super::{
+    flush_waiters::Taking, limits, load::Load, outbox::Outbox, state::OutboxState, turn_buffer,
+};
 use crate::wire::Frame;
 
 impl Outbox {
     /// Takes the oldest frame.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn pop(&self) -> Option<Frame> {
+        self.take_next(Taking::More)
+    }
+
+    /// Takes the oldest frame, for a transport.
+    pub(crate) fn take_next(&self, taking: Taking) -> Option<Frame> {
         let mut state = self.state_with_turn();
         let frame = state.queue.pop()?;
         let weight = limits::weight(frame.len(), frame.messages());
-        self.took(state, weight);
+        self.took(state, weight, taking);
         Some(frame)
     }
 
@@ -28,7 +36,13 @@ impl Outbox {
 
     /// Moves the oldest frames to the end of `buffer` as far as they are small, at most `left` of them, until `buffer` holds
     /// `enough` bytes. Returns whether there are more.
-    pub(crate) fn gather(&self, buffer: &mut Vec<u8>, enough: usize, left: &mut usize) -> bool {
+    pub(crate) fn gather(
+        &self,
+        buffer: &mut Vec<u8>,
+        enough: usize,
+        left: &mut usize,
+        taking: Taking,
+    ) -> bool {
         if self.is_in_turn_of_this_thread() {
             turn_buffer::gather(buffer);
         }
@@ -40,7 +54,7 @@ impl Outbox {
         let gathered = state.queue.gather(buffer, enough, left);
         let weight = limits::weight(gathered.bytes, gathered.messages);
         let more = !state.queue.is_empty();
-        self.took(state, weight);
+        self.took(state, weight, taking);
         more
     }
 
@@ -86,28 +100,29 @@ impl Outbox {
     }
 
     /// The transport has taken frames of this weight.
-    fn took(&self, mut state: MutexGuard<'_, OutboxState>, weight: usize) {
+    fn took(&self, mut state: MutexGuard<'_, OutboxState>, weight: usize, taking: Taking) {
         let waiting = state.waiting - weight;
         self.set_load(&mut state, waiting);
         if state.pressure.is_some() {
-            self.progressed(state, weight);
+            self.progressed(state, weight, taking);
         }
     }
 
     fn took_all(&self, state: MutexGuard<'_, OutboxState>) {
         let weight = state.waiting;
-        self.took(state, weight);
+        self.took(state, weight, Taking::First);
     }
 
     #[cold]
-    fn progressed(&self, mut state: MutexGuard<'_, OutboxState>, weight: usize) {
-        state.progressed(weight);
+    fn progressed(&self, mut state: MutexGuard<'_, OutboxState>, weight: usize, taking: Taking) {
+        state.took(weight, taking);
+        state.progressed();
         self.release(state);
     }
 
     /// The connection has taken bytes of what the transport had taken out before.
     pub(crate) fn note_progress(&self) {
-        self.state().progressed(0);
+        self.state().progressed();
     }
 
     /// Offers what is queued to a connection that is known to be busy. Returns whether it has taken something.

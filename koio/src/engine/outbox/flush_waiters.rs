@@ -18,12 +18,23 @@ pub(super) struct FlushWaiter {
     /// What the frames that it waits for count in the queue still. `None` until the end of the turn in which it came: the
     /// frames in the turn's buffer, and those that the transport has and has not written, are known then.
     ahead: Option<usize>,
+    /// The transport has taken all of them, and then has come for more.
+    is_done: bool,
+}
+
+/// Where frames come in what a transport takes at once. It comes for more when what it took before is written, or, over polling,
+/// has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taking {
+    First,
+    More,
 }
 
 impl FlushWaiters {
     /// The transport has taken frames of this weight, the oldest ones.
-    pub(super) fn taken(&mut self, weight: usize) {
+    pub(super) fn taken(&mut self, weight: usize, taking: Taking) {
         for waiter in &mut self.waiting {
+            waiter.is_done |= taking == Taking::First && waiter.ahead == Some(0);
             waiter.ahead = waiter.ahead.map(|ahead| ahead.saturating_sub(weight));
         }
     }
@@ -37,10 +48,12 @@ impl FlushWaiters {
 
     /// Takes those off the list that wait for nothing more. `is_written`: the transport has written all that it has taken.
     pub(super) fn take_done(&mut self, closed: bool, is_written: bool, done: &mut ReadyWakers) {
-        if self.waiting.is_empty() || !(closed || is_written) {
+        if self.waiting.is_empty() {
             return;
         }
-        let is_done = |waiter: &mut FlushWaiter| closed || waiter.ahead == Some(0);
+        let is_done = |waiter: &mut FlushWaiter| {
+            closed || waiter.is_done || is_written && waiter.ahead == Some(0)
+        };
         let ended = self.waiting.extract_if(.., is_done);
         done.extend(ended.map(|waiter| (waiter.number, waiter.waker)));
         if self.waiting.is_empty() {
@@ -60,6 +73,7 @@ impl FlushWaiters {
             number: self.last,
             waker: waker.clone(),
             ahead,
+            is_done: false,
         });
         self.last
     }

@@ -26,9 +26,9 @@ impl Drop for Flushing<'_> {
 }
 
 impl Outbox {
-    /// Waits until the connection has taken all that is queued now, or the queue is closed, or `is_over`. After a change of
-    /// that, [`wake_waiters`](Self::wake_waiters) must be called.
-    pub(crate) async fn flushed(&self, is_over: impl Fn() -> bool) {
+    /// Waits until the connection has taken all that is queued now, or the queue is closed, or `is_over`: false if it is not
+    /// known to have taken all. After a change of `is_over`, [`wake_waiters`](Self::wake_waiters) must be called.
+    pub(crate) async fn flushed(&self, is_over: impl Fn() -> bool) -> bool {
         let mut flushing = Flushing {
             outbox: self,
             number: None,
@@ -36,15 +36,19 @@ impl Outbox {
         poll_fn(|cx| {
             let polled = self.poll_flushed(&mut flushing.number, cx);
             // Behind the poll: the task is on the list when this is asked, so no change is missed.
-            if is_over() { Poll::Ready(()) } else { polled }
+            if is_over() {
+                Poll::Ready(false)
+            } else {
+                polled
+            }
         })
-        .await;
+        .await
     }
 
-    fn poll_flushed(&self, waiter: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+    fn poll_flushed(&self, waiter: &mut Option<u64>, cx: &Context<'_>) -> Poll<bool> {
         let mut state = self.state_with_turn();
         let is_flushed = match *waiter {
-            _ if state.closed => true,
+            _ if state.closed => return Poll::Ready(false),
             Some(number) => {
                 let pressure = state.pressure.get_or_insert_default();
                 !pressure.flushes.is_waiting(number, cx.waker())
@@ -52,7 +56,7 @@ impl Outbox {
             None => !state.in_turn && state.is_clear(),
         };
         if is_flushed {
-            return Poll::Ready(());
+            return Poll::Ready(true);
         }
         if waiter.is_none() {
             let ahead = (!state.in_turn).then_some(state.waiting);
@@ -69,7 +73,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::{Ending, EngineConfig, outbox::Urgency},
+        engine::{
+            Ending, EngineConfig,
+            outbox::{Taking, Urgency},
+        },
         wire::{Draft, Frame},
     };
 
@@ -83,9 +90,16 @@ mod tests {
         crate::wire::event_draft("/", None, text, &()).unwrap()
     }
 
-    fn is_done(flushed: Pin<&mut impl Future<Output = ()>>) -> bool {
+    fn is_done(flushed: Pin<&mut impl Future<Output = bool>>) -> bool {
+        ends_with(flushed).is_some()
+    }
+
+    fn ends_with(flushed: Pin<&mut impl Future<Output = bool>>) -> Option<bool> {
         let mut cx = Context::from_waker(Waker::noop());
-        flushed.poll(&mut cx).is_ready()
+        match flushed.poll(&mut cx) {
+            Poll::Ready(is_flushed) => Some(is_flushed),
+            Poll::Pending => None,
+        }
     }
 
     /// A turn that writes nothing, after which the transport would take a frame, or not.
@@ -99,7 +113,8 @@ mod tests {
     fn an_idle_queue_is_flushed_and_keeps_nothing() {
         let outbox = Outbox::new(&EngineConfig::default());
         turn(&outbox, true);
-        assert!(is_done(std::pin::pin!(outbox.flushed(|| false))));
+        let flushed = std::pin::pin!(outbox.flushed(|| false));
+        assert_eq!(ends_with(flushed), Some(true));
         assert!(outbox.state().pressure.is_none());
     }
 
@@ -160,6 +175,34 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_that_is_never_empty_does_not_make_it_wait_for_what_comes_later() {
+        let polling = Outbox::new(&EngineConfig::default());
+        turn(&polling, false);
+        polling.push(&frame("one"), Urgency::Normal).unwrap();
+        let mut flushed = std::pin::pin!(polling.flushed(|| false));
+        for poll in 1..=2 {
+            assert!(!is_done(flushed.as_mut()), "poll {poll}");
+            assert!(polling.take_queued(|| true).is_some());
+            polling.push(&frame("more"), Urgency::Normal).unwrap();
+        }
+        assert!(is_done(flushed.as_mut()), "the client has polled again");
+        // A connection that never takes all of what is queued.
+        let busy = Outbox::new(&EngineConfig::default());
+        turn(&busy, false);
+        busy.push(&frame("one"), Urgency::Normal).unwrap();
+        let mut flushed = std::pin::pin!(busy.flushed(|| false));
+        for write in 1..=2 {
+            assert!(!is_done(flushed.as_mut()), "write {write}");
+            busy.begin_turn();
+            busy.push(&frame("more"), Urgency::Normal).unwrap();
+            assert!(busy.gather(&mut Vec::new(), usize::MAX, &mut 1, Taking::First));
+            assert!(busy.end_turn(Waker::noop(), false));
+        }
+        busy.leave_thread();
+        assert!(is_done(flushed.as_mut()));
+    }
+
+    #[test]
     fn a_closed_queue_and_something_that_is_over_end_the_wait_and_a_dropped_one_leaves_the_list() {
         let outbox = Outbox::new(&EngineConfig::default());
         turn(&outbox, false);
@@ -173,10 +216,10 @@ mod tests {
             drop(dropped);
             is_over.set(true);
             outbox.wake_waiters();
-            assert!(is_done(other.as_mut()));
+            assert_eq!(ends_with(other.as_mut()), Some(false));
             assert!(!is_done(flushed.as_mut()), "it waits for its frames still");
-            outbox.close(Ending::Cut);
-            assert!(is_done(flushed.as_mut()));
+            outbox.close(Ending::Flush);
+            assert_eq!(ends_with(flushed.as_mut()), Some(false), "it is not known");
         }
         let state = outbox.state();
         assert!(state.pressure.as_ref().unwrap().flushes.waiting.is_empty());

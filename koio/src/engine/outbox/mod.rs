@@ -31,6 +31,7 @@ pub use self::limits::SendError;
 pub(crate) use self::{
     direct_writer::WriteBudget,
     fanout::Fanout,
+    flush_waiters::Taking,
     limits::{NotQueued, SlowCause, Urgency},
     old_form::OldForm,
     ordered::OrderedSends,

@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{
     crowd,
     direct_writer::{DirectChance, WriteBudget},
+    flush_waiters::Taking,
     limits::{self, NotQueued, Overfull, QueueLimits, SendError, SlowCause, Urgency},
     load::{AtomicLoad, Load},
     queue::{FrameQueue, OfferedFrames, QueueEntry},
@@ -230,13 +231,17 @@ impl Outbox {
         let mut frames = OfferedFrames {
             queue: &mut state.queue,
             taken: 0,
+            is_asked: false,
         };
         let flushed = state.direct.flush(&mut frames);
-        let taken = frames.taken;
+        let (taken, is_asked) = (frames.taken, frames.is_asked);
         let waiting = state.waiting - taken;
         state.writable = flushed.is_all;
+        if is_asked {
+            state.took(taken, Taking::First);
+        }
         if flushed.progressed {
-            state.progressed(taken);
+            state.progressed();
         }
         self.set_load(state, waiting);
         flushed.progressed
@@ -250,7 +255,8 @@ impl Outbox {
                 DirectWritten::Nothing => state.queue.push(entry),
                 written => {
                     state.writable = written == DirectWritten::All;
-                    state.progressed(state.waiting);
+                    state.took(state.waiting, Taking::First);
+                    state.progressed();
                     self.set_load(state, 0);
                     return;
                 }

@@ -3,7 +3,12 @@
 //! The tests of direct writes alone are not for `koio_slow_twins`, where there are none.
 
 #[cfg(not(koio_slow_twins))]
-use std::{pin::pin, task::Context, thread};
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll},
+    thread,
+};
 use std::{
     sync::{
         Arc,

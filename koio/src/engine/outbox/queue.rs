@@ -95,10 +95,13 @@ pub(super) struct OfferedFrames<'a> {
     pub(super) queue: &'a mut FrameQueue,
     /// What the frames that were taken counted.
     pub(super) taken: usize,
+    /// Whether the connection has asked for some: what it had before is written.
+    pub(super) is_asked: bool,
 }
 
 impl FrameSource for OfferedFrames<'_> {
     fn gather(&mut self, buffer: &mut Vec<u8>, enough: usize) -> bool {
+        self.is_asked = true;
         let mut left = usize::MAX;
         let gathered = self.queue.gather(buffer, enough, &mut left);
         self.taken += weight(gathered.bytes, gathered.messages);

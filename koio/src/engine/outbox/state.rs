@@ -5,7 +5,10 @@ use std::{task::Waker, time::Instant};
 use parking_lot::MutexGuard;
 
 use super::{
-    direct_writer::DirectWriter, flush_waiters::FlushWaiters, limits::SlowCause, queue::FrameQueue,
+    direct_writer::DirectWriter,
+    flush_waiters::{FlushWaiters, Taking},
+    limits::SlowCause,
+    queue::FrameQueue,
     waiters::Waiters,
 };
 
@@ -56,11 +59,17 @@ impl OutboxState {
         !self.closed && self.writable && self.queue.is_empty()
     }
 
-    /// The client has taken something: of the queue, frames of this weight.
-    pub(super) fn progressed(&mut self, weight: usize) {
+    /// The client has taken something.
+    pub(super) fn progressed(&mut self) {
         if let Some(pressure) = &mut self.pressure {
             pressure.stalled_since = None;
-            pressure.flushes.taken(weight);
+        }
+    }
+
+    /// The transport has taken frames of this weight out of the queue. It may have written none of them.
+    pub(super) fn took(&mut self, weight: usize, taking: Taking) {
+        if let Some(pressure) = &mut self.pressure {
+            pressure.flushes.taken(weight, taking);
         }
     }
 

@@ -8,7 +8,7 @@ use super::*;
 fn written(outbox: &Outbox) -> Vec<u8> {
     let mut written = Vec::new();
     let mut left = usize::MAX;
-    while outbox.gather(&mut written, usize::MAX, &mut left) {
+    while outbox.gather(&mut written, usize::MAX, &mut left, Taking::First) {
         written.extend_from_slice(&bytes(outbox.pop()));
     }
     written

@@ -13,7 +13,7 @@ use crate::{
         CloseReason, Session, Upstream,
         ending::Ending,
         machine::{Input, Machine, Output},
-        outbox::{Outbox, Urgency},
+        outbox::{Outbox, Taking, Urgency},
         sessions::{Registration, SessionOutcome},
         transport::{CloseProgress, FrameSource, Received, Transport, TransportLost},
         transport_kind::TransportKind,
@@ -179,11 +179,16 @@ impl Drop for SessionTask {
 pub(super) struct TurnFrames<'a> {
     outbox: &'a Outbox,
     left: usize,
+    taking: Taking,
 }
 
 impl<'a> TurnFrames<'a> {
     pub(super) fn up_to(outbox: &'a Outbox, left: usize) -> Self {
-        Self { outbox, left }
+        Self {
+            outbox,
+            left,
+            taking: Taking::First,
+        }
     }
 
     pub(super) fn all(outbox: &'a Outbox) -> Self {
@@ -193,12 +198,14 @@ impl<'a> TurnFrames<'a> {
 
 impl FrameSource for TurnFrames<'_> {
     fn gather(&mut self, buffer: &mut Vec<u8>, enough: usize) -> bool {
-        self.outbox.gather(buffer, enough, &mut self.left)
+        let taking = std::mem::replace(&mut self.taking, Taking::More);
+        self.outbox.gather(buffer, enough, &mut self.left, taking)
     }
 
     fn next(&mut self) -> Option<Frame> {
         self.left = self.left.checked_sub(1)?;
-        self.outbox.pop()
+        let taking = std::mem::replace(&mut self.taking, Taking::More);
+        self.outbox.take_next(taking)
     }
 }
 

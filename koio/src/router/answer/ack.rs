@@ -49,7 +49,12 @@ impl Ack {
     where
         T: Serialize + Send + 'static,
     {
-        self.answer_once(|ctx, id| ctx.send_answer(id, ctx.socket().answer(id, &value)));
+        let Some(id) = self.ctx.answer_id() else {
+            return;
+        };
+        // Written before it is claimed: if that panics, the event can still be answered.
+        let answer = self.ctx.socket().answer(id, &value);
+        self.answer_once(|ctx, id| ctx.send_answer(id, answer));
     }
 
     /// Answers, if the client wants an answer and has none. A second answer is counted.

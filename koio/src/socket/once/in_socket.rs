@@ -15,14 +15,29 @@ impl Socket {
         Arc::clone(extras.get_or_insert_default().once.get_or_insert_default())
     }
 
+    fn once_limits(&self) -> OnceLimits {
+        let config = self.core().config();
+        OnceLimits {
+            keys: config.once_keys,
+            bytes: config.once_bytes,
+        }
+    }
+
+    /// Its session may wait for its client from here on: forgets what is too much for that. No lock may be held.
+    pub(in crate::socket) fn trim_once_memory(&self) {
+        let memory = self
+            .extras()
+            .as_ref()
+            .and_then(|extras| extras.once.clone());
+        if let Some(memory) = memory {
+            tell_forgotten(self, &memory.trim(), self.once_limits());
+        }
+    }
+
     /// An event has come that is handled once for each key. The first try of a key is to run; `None` if this is another one,
     /// which is answered, or will be.
     pub(crate) fn begin_once(&self, event: &str, key: &str, ack: Option<u64>) -> Option<OnceRun> {
-        let config = self.core().config();
-        let limits = OnceLimits {
-            keys: config.once_keys,
-            bytes: config.once_bytes,
-        };
+        let limits = self.once_limits();
         let memory = self.once_memory();
         // The length keeps the two apart, whatever is in them.
         let key = format!("{}:{event}{key}", event.len());

@@ -3,7 +3,10 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -12,6 +15,10 @@ use crate::{Error, wire::RawArgs};
 
 /// How many tries of one event may wait for its answer.
 const MAX_WAITING: usize = 16;
+
+/// What an event counts beside its key and its answer while its session waits for its client: its entries, and their memory's own
+/// overhead.
+const ENTRY_WEIGHT: usize = 256;
 
 /// How much a session remembers: [`once_keys`](crate::config::SocketConfig::once_keys) and
 /// [`once_bytes`](crate::config::SocketConfig::once_bytes).
@@ -40,7 +47,26 @@ struct Remembered {
     order: VecDeque<Arc<str>>,
     /// Of the answers and their keys.
     bytes: usize,
+    /// While its session waits for its client.
+    away: Option<Away>,
 }
+
+/// What sessions remember that wait for their clients, all those of a server together.
+#[derive(Debug)]
+pub(in crate::socket) struct AwayBytes {
+    held: AtomicUsize,
+    limit: usize,
+}
+
+/// The part of one session in that.
+struct Away {
+    all: Arc<AwayBytes>,
+    counted: usize,
+}
+
+/// What a session remembers that waits for its client. Dropping it ends the wait.
+#[derive(Debug, Default)]
+pub(in crate::socket) struct AwayMemory(Arc<OnceMemory>);
 
 /// The tries of one event.
 pub(in crate::socket) struct Tries {
@@ -75,6 +101,8 @@ pub(in crate::socket) struct Forgotten {
     tries: Vec<Arc<Tries>>,
     keys: usize,
     bytes: usize,
+    /// What the sessions that wait for their clients had, and the limit, if it is because of that.
+    away: Option<(usize, usize)>,
 }
 
 impl Default for OnceMemory {
@@ -83,16 +111,78 @@ impl Default for OnceMemory {
             by_key: HashMap::new(),
             order: VecDeque::new(),
             bytes: 0,
+            away: None,
         }))
     }
 }
 
-impl OnceMemory {
-    /// A memory that may be found to remember something; `None` of one that nobody has used.
-    pub(in crate::socket) fn in_use(self: Arc<Self>) -> Option<Arc<Self>> {
+impl AwayBytes {
+    pub(in crate::socket) fn up_to(limit: usize) -> Self {
+        Self {
+            held: AtomicUsize::new(0),
+            limit,
+        }
+    }
+}
+
+impl Away {
+    /// The session has this much.
+    fn count(&mut self, weight: usize) {
+        let held = &self.all.held;
+        held.fetch_add(weight, Ordering::Relaxed);
+        held.fetch_sub(
+            std::mem::replace(&mut self.counted, weight),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// How much all of them have, if that is too much.
+    fn excess(&self) -> Option<(usize, usize)> {
+        let (held, limit) = (self.all.held.load(Ordering::Relaxed), self.all.limit);
+        (held > limit).then_some((held, limit))
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        self.count(0);
+    }
+}
+
+impl AwayMemory {
+    /// The session waits for its client from here on. What is too much is forgotten by [`OnceMemory::trim`].
+    pub(in crate::socket) fn new(memory: Arc<OnceMemory>, all: &Arc<AwayBytes>) -> Self {
+        let mut remembered = memory.0.lock();
+        let mut away = Away {
+            all: Arc::clone(all),
+            counted: 0,
+        };
+        away.count(remembered.weight());
+        remembered.away = Some(away);
+        drop(remembered);
+        Self(memory)
+    }
+
+    /// The memory, if it may be found to remember something; `None` of one that nobody has used.
+    pub(in crate::socket) fn in_use(&self) -> Option<Arc<OnceMemory>> {
         // A handler of the socket that was lost may hold it, and is about to begin.
-        let is_used = Arc::strong_count(&self) > 1 || !self.0.lock().order.is_empty();
-        is_used.then_some(self)
+        let is_used = Arc::strong_count(&self.0) > 1 || !self.0.0.lock().order.is_empty();
+        is_used.then(|| Arc::clone(&self.0))
+    }
+}
+
+impl Drop for AwayMemory {
+    fn drop(&mut self) {
+        self.0.0.lock().away = None;
+    }
+}
+
+impl OnceMemory {
+    /// Forgets the oldest while the sessions that wait for their clients remember too much, if this one waits.
+    pub(in crate::socket) fn trim(&self) -> Forgotten {
+        let mut forgotten = Forgotten::nothing();
+        self.0.lock().trim(&mut forgotten);
+        forgotten
     }
 
     /// An event with this key has come. `waiting` makes the try that is answered, if its client wants an answer, unless it is the
@@ -121,7 +211,8 @@ impl OnceMemory {
             .by_key
             .insert(Arc::clone(&key), Arc::clone(&tries));
         remembered.order.push_back(key);
-        let forgotten = remembered.forget(limits);
+        let mut forgotten = remembered.forget(limits);
+        remembered.trim(&mut forgotten);
         (Begin::Run(tries), forgotten)
     }
 
@@ -140,17 +231,46 @@ impl Remembered {
         while self.order.len() > limits.keys || self.bytes > limits.bytes {
             forgotten.keys = forgotten.keys.max(self.order.len());
             forgotten.bytes = forgotten.bytes.max(self.bytes);
-            let is_answered = |key: &Arc<str>| {
-                let tries = self.by_key.get(key);
-                tries.is_none_or(|tries| !tries.is_running())
-            };
-            let oldest = self.order.iter().position(is_answered).unwrap_or(0);
-            let Some(tries) = self.remove_at(oldest) else {
+            let Some(tries) = self.remove_oldest() else {
                 break;
             };
             forgotten.tries.push(tries);
         }
         forgotten
+    }
+
+    /// Counts what there is, and forgets the oldest while the sessions that wait for their clients have too much.
+    fn trim(&mut self, forgotten: &mut Forgotten) {
+        loop {
+            let weight = self.weight();
+            let Some(away) = &mut self.away else {
+                return;
+            };
+            away.count(weight);
+            let Some(excess) = away.excess() else {
+                return;
+            };
+            let Some(tries) = self.remove_oldest() else {
+                return;
+            };
+            forgotten.away.get_or_insert(excess);
+            forgotten.tries.push(tries);
+        }
+    }
+
+    /// What it counts while its session waits.
+    fn weight(&self) -> usize {
+        self.bytes + self.order.len() * ENTRY_WEIGHT
+    }
+
+    /// Those that are answered come ahead of those that run.
+    fn remove_oldest(&mut self) -> Option<Arc<Tries>> {
+        let is_answered = |key: &Arc<str>| {
+            let tries = self.by_key.get(key);
+            tries.is_none_or(|tries| !tries.is_running())
+        };
+        let oldest = self.order.iter().position(is_answered).unwrap_or(0);
+        self.remove_at(oldest)
     }
 
     fn remove_at(&mut self, index: usize) -> Option<Arc<Tries>> {
@@ -166,9 +286,25 @@ impl Remembered {
         there.is_some_and(|there| Arc::ptr_eq(there, tries))
     }
 
-    fn remove(&mut self, tries: &Tries) {
-        let at = self.order.iter().position(|key| *key == tries.key);
-        at.and_then(|at| self.remove_at(at));
+    /// These tries have their answer, of this weight. One that is too long by itself is forgotten, and no other in its place.
+    fn keep(&mut self, tries: &Tries, answer: usize, limits: OnceLimits) -> Forgotten {
+        self.bytes += answer;
+        if tries.key.len() + answer <= limits.bytes {
+            return self.forget(limits);
+        }
+        let (keys, bytes) = (self.order.len(), self.bytes);
+        Forgotten {
+            tries: self.remove(tries).into_iter().collect(),
+            keys,
+            bytes,
+            away: None,
+        }
+    }
+
+    fn remove(&mut self, tries: &Tries) -> Option<Arc<Tries>> {
+        // From the newest: those that end without an answer have just begun, most of them.
+        let at = self.order.iter().rposition(|key| *key == tries.key)?;
+        self.remove_at(at)
     }
 }
 
@@ -232,12 +368,12 @@ impl Tries {
             && remembered.has(self)
         {
             match kept {
-                Some(answer) => {
-                    remembered.bytes += answer.weight();
-                    forgotten = remembered.forget(limits);
+                Some(answer) => forgotten = remembered.keep(self, answer.weight(), limits),
+                None => {
+                    remembered.remove(self);
                 }
-                None => remembered.remove(self),
             }
+            remembered.trim(&mut forgotten);
         }
         (waiting, forgotten)
     }
@@ -249,6 +385,7 @@ impl Forgotten {
             tries: Vec::new(),
             keys: 0,
             bytes: 0,
+            away: None,
         }
     }
 
@@ -256,6 +393,11 @@ impl Forgotten {
     pub(in crate::socket) fn what(&self) -> Option<(usize, usize, usize)> {
         let count = self.tries.len();
         (count > 0).then_some((count, self.keys, self.bytes))
+    }
+
+    /// What the sessions that wait for their clients had, and the limit, if it is because of that.
+    pub(in crate::socket) fn away(&self) -> Option<(usize, usize)> {
+        self.away
     }
 }
 

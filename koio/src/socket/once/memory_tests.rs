@@ -155,8 +155,8 @@ fn above_a_number_of_bytes_the_oldest_answers_are_forgotten_and_one_that_is_long
     assert_eq!(session.held(), (2, 2 * (1 + 44)));
     assert_eq!(session.run("c", &"x".repeat(40)), 1);
     assert!(session.repeated("b").is_some());
-    assert_eq!(session.run("d", &"x".repeat(200)), 3);
-    assert_eq!(session.held(), (0, 0));
+    assert_eq!(session.run("d", &"x".repeat(200)), 1);
+    assert_eq!(session.held(), (2, 2 * (1 + 44)));
 }
 
 #[test]
@@ -173,4 +173,13 @@ fn of_many_tries_that_wait_the_oldest_gives_way() {
     assert_eq!(*session.answered.lock(), [1]);
     session.end(&tries, None);
     assert_eq!(session.answered.lock().len(), 17);
+}
+
+#[test]
+fn an_answer_that_is_longer_by_itself_makes_nothing_else_forgotten() {
+    let session = Session::default();
+    assert_eq!(session.run("a", "short"), 0);
+    assert_eq!(session.run("b", &"x".repeat(200)), 1);
+    assert!(session.repeated("a").is_some());
+    assert_eq!(session.repeated("b"), None, "it is not kept");
 }

@@ -4,5 +4,5 @@ mod in_socket;
 mod memory;
 mod tries;
 
-pub(in crate::socket) use memory::OnceMemory;
+pub(in crate::socket) use memory::{AwayBytes, AwayMemory, OnceMemory};
 pub(crate) use tries::OnceRun;

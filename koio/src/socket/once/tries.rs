@@ -119,6 +119,11 @@ pub(super) fn tell_forgotten(socket: &Socket, forgotten: &Forgotten, limits: Onc
             cause,
         });
     };
+    if let Some((held, limit)) = forgotten.away() {
+        return notify(format_args!(
+            "{held} bytes of sessions that wait for their clients (recovery.server_bytes {limit})"
+        ));
+    }
     match (keys > max_keys, bytes > max_bytes) {
         (true, false) => notify(format_args!("{keys} keys (once_keys {max_keys})")),
         (false, _) => notify(format_args!(

@@ -67,6 +67,10 @@ impl Recovery {
 
     /// Bytes of the events that are kept for all namespaces together. Default 64 MiB; at least `namespace_bytes`. At the limit
     /// each event drops the oldest ones of its own namespace.
+    ///
+    /// The answers to [events that are handled once](macro@crate::on#handled-once) have as many beside them, of all sessions that
+    /// wait for their clients: each counts its key, its answer, and about 250 bytes. At the limit a session that begins to wait
+    /// forgets the oldest of its own, which is [counted](crate::observe::Counts::once_forgotten).
     #[must_use]
     pub fn server_bytes(mut self, bytes: usize) -> Self {
         self.server_bytes = bytes;

@@ -16,7 +16,7 @@ use super::{
     log::{LogLimits, NamespaceLog},
     table::SessionTable,
 };
-use crate::{engine::EngineConfig, ids::Epoch, wire::PerMessageDeflate};
+use crate::{engine::EngineConfig, ids::Epoch, socket::once::AwayBytes, wire::PerMessageDeflate};
 
 /// The sessions of one server that may be recovered, and the limits of its logs.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(in crate::socket) struct ServerRecovery<S, N> {
     pub(in crate::socket) keep: Duration,
     /// The bytes that all logs hold.
     held: Arc<AtomicUsize>,
+    /// What the sessions that wait remember of events that are handled once.
+    pub(in crate::socket) once: Arc<AwayBytes>,
     /// Wakes the task that lets sessions expire.
     pub(in crate::socket) sweep: Arc<Notify>,
     /// The server has shut down: no session waits any more.
@@ -42,6 +44,7 @@ impl<S, N> ServerRecovery<S, N> {
         let noticed = engine.ping_interval + engine.ping_timeout;
         Self {
             keep: config.time + noticed + engine.write_timeout,
+            once: Arc::new(AwayBytes::up_to(config.server_bytes)),
             config,
             deflate: engine.deflate(),
             table: Mutex::default(),

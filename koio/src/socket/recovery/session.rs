@@ -17,7 +17,7 @@ use crate::{
     engine::{CloseReason, OrderedSends},
     ids::Pid,
     observe::Observation,
-    socket::{namespace::LiveNamespace, once::OnceMemory, socket::Socket},
+    socket::{namespace::LiveNamespace, once::AwayMemory, socket::Socket},
     time::{after, now},
     wire,
 };
@@ -110,7 +110,7 @@ impl Socket {
         let mut locked = self.extras();
         let extras = locked.get_or_insert_default();
         extras.data.clone_from(&session.data);
-        extras.once = OnceMemory::in_use(session.once);
+        extras.once = session.once.in_use();
         extras.recovered = true;
         extras.recovery = Some(Box::new(SocketRecovery {
             returning: Some(Box::new(Returning {
@@ -278,7 +278,7 @@ impl Socket {
     ) -> Option<Self> {
         let recovery = self.core().local.recovery.get()?;
         // Also if there is none yet: an event that waits for its handler may be the first one.
-        let once = self.once_memory();
+        let once = AwayMemory::new(self.once_memory(), &recovery.once);
         let session = Box::new(WaitingSession {
             record,
             namespace: Arc::clone(self.live_namespace()),
@@ -359,6 +359,7 @@ impl Socket {
         };
         drop(order);
         drop(before);
+        self.trim_once_memory();
         self.closed(rooms);
         true
     }

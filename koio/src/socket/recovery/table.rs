@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::record::SessionRecord;
-use crate::{ids::Pid, socket::once::OnceMemory};
+use crate::{ids::Pid, socket::once::AwayMemory};
 
 /// How long a socket is connected before its secret may take it over: of two connections that come with one secret at the same
 /// time, one gets the session. The official client waits for at least twice as long before it comes back.
@@ -24,7 +24,7 @@ pub(in crate::socket) struct WaitingSession<N> {
     /// The text of the socket's data.
     pub(in crate::socket) data: Option<Arc<str>>,
     /// Its events that are handled once for each key.
-    pub(in crate::socket) once: Arc<OnceMemory>,
+    pub(in crate::socket) once: AwayMemory,
     /// When it expires.
     pub(in crate::socket) until: Instant,
     /// Ends when the handlers have ended that ran when the connection was lost.
@@ -199,7 +199,7 @@ mod tests {
             },
             namespace: Arc::new(()),
             data: None,
-            once: Arc::default(),
+            once: AwayMemory::default(),
             until,
             handlers: None,
         })
