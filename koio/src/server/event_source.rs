@@ -96,7 +96,7 @@ impl Io {
     /// - `id:`, with [recovery](Self::recovery) only. A client whose stream has ended comes back with the last one
     ///   (`Last-Event-ID`, or `last_event_id` in the query) and gets what it has missed, in order and once. If that is not kept
     ///   any more, or the server was started again, an event `koio.gap` comes first. With [`Parser::Msgpack`](crate::config::Parser)
-    ///   nothing is kept for streams.
+    ///   nothing is kept for streams: whoever has missed something gets `koio.gap`.
     ///
     /// Events that ask for an answer, and those for a single socket, are not streamed. `except` means these clients by their rooms.
     /// Events of other nodes of a [cluster](Self::cluster) come as for sockets.
