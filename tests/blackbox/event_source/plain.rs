@@ -328,6 +328,26 @@ async fn with_msgpack_a_client_that_has_missed_anything_is_told() {
 }
 
 #[tokio::test]
+async fn a_client_that_hangs_up_with_a_long_queue_is_no_slow_consumer() {
+    let open = Open::default();
+    let io = io().observe(open.clone()).config(|config| {
+        config.engine.send_queue_bytes = 64 * 1024;
+        config.engine.send_queue_hard = 64 * 1024 * 1024;
+        config.engine.write_timeout = Duration::from_secs(60);
+    });
+    let server = serve(io).await;
+    let stream = follow(&server, "/all").await;
+    let text = "x".repeat(100_000);
+    for _ in 0..200 {
+        server.handle.emit("noise", &text).expect("an emit");
+        tokio::task::yield_now().await;
+    }
+    drop(stream);
+    open.until(0).await;
+    assert_eq!(server.handle.counts().slow_consumers, 0);
+}
+
+#[tokio::test]
 async fn a_client_that_reads_no_more_is_cut_and_counted() {
     let open = Open::default();
     let io = io().observe(open.clone()).config(|config| {
