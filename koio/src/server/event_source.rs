@@ -103,7 +103,7 @@ impl Io {
     ///
     /// The clients are **no sockets**: handlers, `sockets`, `fetch_sockets`, rooms and their sizes, and `disconnect_sockets` know
     /// nothing of them. They are sessions: the limits of [`EngineConfig`](crate::engine::EngineConfig) hold
-    /// (`max_sessions`, and `max_unconnected` while the function decides), a client that does not read ends as a slow consumer
+    /// (`max_sessions`, `handshakes_per_second`, and `max_unconnected` while the function decides), a client that does not read ends as a slow consumer
     /// at the marks of its queue and is counted
     /// ([`slow_consumers`](crate::observe::Counts::slow_consumers)), observers see a session over `eventsource`, and a shutdown
     /// ends the streams. A comment goes out each [`ping_interval`](Self::ping_interval), for proxies that close quiet

@@ -13,7 +13,7 @@ use koio::observe::{Observation, Observer};
 use koio::recovery::Recovery;
 use koio::server::{EventSourceRooms, OpeningRequest, Rejection};
 use koio::{Io, IoHandle, Namespace, args, handlers, on};
-use koio_tests::{Client, Event, Events, Running, Transport, http, serve, until, within};
+use koio_tests::{Client, Event, Events, Http, Running, Transport, http, serve, until, within};
 use tokio::net::TcpListener;
 
 use crate::programs::Program;
@@ -345,6 +345,21 @@ async fn a_client_that_hangs_up_with_a_long_queue_is_no_slow_consumer() {
     drop(stream);
     open.until(0).await;
     assert_eq!(server.handle.counts().slow_consumers, 0);
+}
+
+#[tokio::test]
+async fn the_streams_that_a_connection_asks_for_are_limited() {
+    let io = io()
+        .event_source("/refused", |_| async {
+            Err::<&str, _>(Rejection::new("no").status(StatusCode::UNAUTHORIZED))
+        })
+        .config(|config| config.engine.handshakes_per_second = 2);
+    let server = serve(io).await;
+    let mut connection = Http::connect(server.addr).await;
+    assert_eq!(connection.get("/refused").await.status, 401);
+    assert_eq!(connection.get("/refused").await.status, 401);
+    assert_eq!(connection.get("/refused").await.status, 503);
+    assert_eq!(http::get(server.addr, "/refused").await.status, 401);
 }
 
 #[tokio::test]

@@ -232,16 +232,15 @@ impl EngineService {
             return (PendingResponse::Done(answer), headers);
         }
         if let Some(route) = self.rules.event_source(request.uri().path()) {
-            let stream = self.event_stream(route.clone(), from, request);
+            let stream = self.event_stream(route.clone(), from, request, connection);
             return (stream, headers);
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
         let config = self.engine.config();
         let intent = request::judge(request.method(), query, upgrade, config);
         let intent = intent.and_then(|intent| {
-            if let (RequestIntent::Open(..), Some(connection)) = (&intent, connection) {
-                let taken = connection.take_handshake(config.handshakes_per_second);
-                taken.map_err(Refusal::Limit)?;
+            if matches!(intent, RequestIntent::Open(..)) {
+                self.take_handshake(connection)?;
             }
             Ok(intent)
         });
@@ -274,15 +273,27 @@ impl EngineService {
         response
     }
 
+    /// Counts a handshake of a connection of koio's own listener, or refuses it.
+    fn take_handshake(&self, connection: Option<&Arc<HttpConnection>>) -> Result<(), Refusal> {
+        let most = self.engine.config().handshakes_per_second;
+        let taken = connection.map_or(Ok(()), |connection| connection.take_handshake(most));
+        taken.map_err(Refusal::Limit)
+    }
+
     /// The answer to a request for an event stream.
     fn event_stream<B>(
         &self,
         route: EventSourceRoute,
         from: RequestFrom<'_>,
         request: Request<B>,
+        connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse {
-        if *request.method() != Method::GET {
-            return PendingResponse::Done(self.refuse(Refusal::MethodNotAllowed, from, &request));
+        let taken = match *request.method() {
+            Method::GET => self.take_handshake(connection),
+            _ => Err(Refusal::MethodNotAllowed),
+        };
+        if let Err(refusal) = taken {
+            return PendingResponse::Done(self.refuse(refusal, from, &request));
         }
         let (parts, _) = request.into_parts();
         let forwarded = from.forwarded.clone();
