@@ -186,7 +186,7 @@ impl Transport for EventSourceTransport {
         let Ok(connection) = connection.downcast::<StreamConnection>() else {
             return Ok(());
         };
-        let StreamConnection { pipe, received } = *connection;
+        let (pipe, received) = connection.accept();
         let missed = self.window.since(received);
         let written = pipe.write(|bytes| {
             bytes.extend_from_slice(PRELUDE);
