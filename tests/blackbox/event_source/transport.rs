@@ -254,6 +254,34 @@ async fn a_session_moves_to_a_websocket_behind_what_its_stream_has() {
 }
 
 #[tokio::test]
+async fn a_session_whose_client_moves_ahead_of_its_noop_ends() {
+    let session = Session::of(io()).await;
+    let addr = session.server.target();
+    let target = addr.websocket_of(&session.open.sid);
+    let mut probe = RawWebSocket::open(addr, &target).await;
+    session.emit(0);
+    probe.send(&Frame::text("5")).await;
+    session.ended().await;
+    assert_eq!(session.server.handle.counts().answers_cut, 1);
+}
+
+#[tokio::test]
+async fn a_session_whose_client_moves_without_its_stream_ends() {
+    let mut session = Session::of(io()).await;
+    session.stream = Events::open(session.server.addr, "/", &[]).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    session.emit(0);
+    let addr = session.server.target();
+    let target = addr.websocket_of(&session.open.sid);
+    let mut probe = RawWebSocket::open(addr, &target).await;
+    probe.send(&Frame::text("2probe")).await;
+    assert_eq!(probe.next().await.expect("a frame").payload, b"3probe");
+    probe.send(&Frame::text("5")).await;
+    session.ended().await;
+    assert_eq!(session.server.handle.counts().answers_cut, 1);
+}
+
+#[tokio::test]
 async fn a_session_whose_upgrade_fails_stays_on_its_stream() {
     let mut session = Session::of(io()).await;
     let addr = session.server.target();

@@ -159,8 +159,8 @@ impl Transport for EventSourceTransport {
     }
 
     fn overtakes_answer(&mut self) -> bool {
-        // A client that has not asked for the noop may have packets under way.
-        !self.held
+        // A client that does not wait for its noop may have packets under way.
+        !self.held || !self.stream.is_taken()
     }
 
     fn release(&mut self, frames: &mut dyn FrameSource) {
