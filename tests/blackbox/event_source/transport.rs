@@ -1,6 +1,6 @@
 //! EventSource as a transport of a session, and polls that do not wait.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use koio::{CloseReason, Io, handlers};
 use koio_tests::polling::Open;
@@ -324,6 +324,18 @@ async fn a_poll_that_does_not_wait_is_answered_at_once() {
     session.begin_get().await;
     server.handle.emit("n", 3).expect("an emit");
     assert_eq!(session.polled().await.text(), "42[\"n\",3]");
+}
+
+#[tokio::test]
+async fn a_shutdown_is_not_held_up_by_a_client_that_has_lost_its_stream() {
+    let io = io().config(|config| config.engine.poll_again_timeout = Duration::from_secs(1));
+    let Session { server, stream, .. } = Session::of(io).await;
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.handle.emit("last", 1).expect("an emit");
+    let begun = Instant::now();
+    server.handle.shutdown(Duration::from_secs(60)).await;
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test(start_paused = true)]
