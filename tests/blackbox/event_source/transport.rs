@@ -327,6 +327,22 @@ async fn a_poll_that_does_not_wait_is_answered_at_once() {
 }
 
 #[tokio::test]
+async fn polls_that_wait_and_polls_that_do_not_may_share_a_connection() {
+    let server = serve(io()).await;
+    let session = Polling::connect(server.target()).await;
+    let at_once = format!("{}&wait=0", session.path());
+    let mut http = Http::connect(server.addr).await;
+    for round in 0..3 {
+        for _ in 0..3 {
+            assert_eq!(http.get(&at_once).await.text(), "6");
+        }
+        server.handle.emit("n", round).expect("an emit");
+        let waited = http.get(&session.path()).await;
+        assert_eq!(waited.text(), format!("42[\"n\",{round}]"));
+    }
+}
+
+#[tokio::test]
 async fn a_shutdown_is_not_held_up_by_a_client_that_has_lost_its_stream() {
     let io = io().config(|config| config.engine.poll_again_timeout = Duration::from_secs(1));
     let Session { server, stream, .. } = Session::of(io).await;
