@@ -9,7 +9,7 @@
 // The session, acks, binary, rooms, reconnecting and the upgrade to WebSocket are the client's own. The server allows
 // EventSource by `config.engine.event_source = true`. Short polling needs nothing.
 
-/** How often, and after how many milliseconds, a lost stream is asked for again. */
+/** How often, and after how many milliseconds, a lost stream is asked for again. One that has lasted for longer begins anew. */
 const TRIES = [0, 250, 1_000];
 
 /** Milliseconds from an answer of the server to the next poll. */
@@ -38,8 +38,8 @@ export function transports({ Fetch }) {
 
     /** Asks for the stream: the first one, or another behind what was received. */
     listen() {
+      this.begun = Date.now();
       const events = {
-        open: () => {},
         data: (data) => this.onEvent(data),
         // The server's answer can't be read: it refuses, or is no server of koio's.
         refused: (error) => this.onError("eventsource error", error),
@@ -79,6 +79,8 @@ export function transports({ Fetch }) {
 
     /** The stream has ended: a proxy does so, or a line breaks. */
     onLost(error) {
+      // A proxy may end each stream between two packets.
+      if (Date.now() - this.begun > TRIES.at(-1)) this.tries = 0;
       const delay = TRIES[this.tries++];
       const goesOn = this.readyState === "open" || this.readyState === "pausing";
       if (!goesOn || delay === undefined) return this.onError("eventsource error", error);

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 
 import { OLD, ask, once, settled } from "./support/client.js";
-import { overEachWay } from "./support/suite.js";
+import { overAllWays } from "./support/suite.js";
 
-overEachWay("acks", ({ connect, url, way }) => {
+overAllWays("acks", ({ connect, url, way }) => {
   it("answers emitWithAck and timeout().emit of the client", { skip: OLD }, async () => {
     const client = await connect();
     assert.equal(await client.emitWithAck("echo", "x"), "x");

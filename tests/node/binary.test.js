@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 
 import { PACKED, ask, once, settled } from "./support/client.js";
-import { overEachWay } from "./support/suite.js";
+import { overAllWays } from "./support/suite.js";
 
-overEachWay("binary", ({ connect }) => {
+overAllWays("binary", ({ connect }) => {
   it("passes bytes at any depth there and back", async () => {
     const client = await connect();
     const values = [

@@ -4,12 +4,12 @@ import { Agent } from "node:http";
 import { it } from "node:test";
 
 import { ask, manager, once, report, settled, socket, until } from "./support/client.js";
-import { overEachWay } from "./support/suite.js";
+import { overAllWays, overEachWay } from "./support/suite.js";
 import { within } from "./support/within.js";
 
 const SHORT = { "ping-interval": 300, "ping-timeout": 200 };
 
-overEachWay("disconnecting", ({ connect, url, way }) => {
+overAllWays("disconnecting", ({ connect, url, way }) => {
   const onWebSocket = way !== "polling";
 
   it("says io client disconnect, and client namespace disconnect on the server", async () => {

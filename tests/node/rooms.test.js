@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 
 import { ask, once, report, settled } from "./support/client.js";
-import { overEachWay } from "./support/suite.js";
+import { overAllWays } from "./support/suite.js";
 
 /** Records what each client hears as "message". */
 function listen(...clients) {
@@ -14,7 +14,7 @@ function listen(...clients) {
   });
 }
 
-overEachWay("rooms", ({ connect, way }) => {
+overAllWays("rooms", ({ connect, way }) => {
   const three = () => Promise.all([connect(), connect(), connect()]);
 
   it("tells everybody, the sender too", async () => {

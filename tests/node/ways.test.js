@@ -34,6 +34,19 @@ describe("server-sent events", () => {
     line.close();
   });
 
+  it("keeps its session when each of its streams ends between two packets", async () => {
+    const line = await proxy(server.port);
+    const client = await connect(line.url, "eventsource");
+    const { id } = client;
+    for (let n = 0; n < 5; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      line.cut();
+    }
+    assert.deepEqual(await ask(client, "echo", 1), [1]);
+    assert.equal(client.id, id);
+    line.close();
+  });
+
   it("sends what was buffered in bodies that the server takes", async () => {
     const client = socket(server.url, "eventsource");
     const texts = Array.from({ length: 20 }, (_, n) => `${n}${"é".repeat(3_000)}`);

@@ -103,8 +103,8 @@ pub(crate) trait Transport: Send {
         true
     }
 
-    /// The client moves to another transport. Whether it does so before it can have the last answer. Always false unless the
-    /// transport waits for requests.
+    /// The client moves to another transport. Whether it does so before it can have what was sent last: the answer to a
+    /// request, or the noop of a [release](Self::release).
     fn overtakes_answer(&mut self) -> bool {
         false
     }
@@ -120,7 +120,7 @@ pub(crate) trait Transport: Send {
     fn resume(&mut self) {}
 
     /// Whether no packet can leave for now and the client is not to blame for it: it has no connection and may come back with
-    /// another, or it moves to another transport.
+    /// another, or it moves to another transport. Asked while the session is open.
     fn awaits_client(&mut self) -> bool {
         false
     }

@@ -96,18 +96,19 @@ impl Io {
     /// - `id:`, with [recovery](Self::recovery) only. A client whose stream has ended comes back with the last one
     ///   (`Last-Event-ID`, or `last_event_id` in the query) and gets what it has missed, in order and once. If that is not kept
     ///   any more, or the server was started again, an event `koio.gap` comes first. With [`Parser::Msgpack`](crate::config::Parser)
-    ///   nothing is kept for streams.
+    ///   nothing is kept for streams: whoever has missed something gets `koio.gap`.
     ///
     /// Events that ask for an answer, and those for a single socket, are not streamed. `except` means these clients by their rooms.
     /// Events of other nodes of a [cluster](Self::cluster) come as for sockets.
     ///
     /// The clients are **no sockets**: handlers, `sockets`, `fetch_sockets`, rooms and their sizes, and `disconnect_sockets` know
-    /// nothing of them. They are sessions: the limits of [`EngineConfig`](crate::engine::EngineConfig) hold
-    /// (`max_sessions`, `handshakes_per_second`, and `max_unconnected` while the function decides), a client that does not read
-    /// ends as a slow consumer at the marks of its queue and is counted
-    /// ([`slow_consumers`](crate::observe::Counts::slow_consumers)), observers see a session over `eventsource`, and a shutdown
-    /// ends the streams. A comment goes out each [`ping_interval`](Self::ping_interval), for proxies that close quiet
-    /// connections.
+    /// nothing of them. They are sessions: the limits of [`EngineConfig`](crate::engine::EngineConfig) hold (`max_sessions`,
+    /// `handshakes_per_second`, and `max_unconnected` while the function decides), a client that does not read ends as a slow
+    /// consumer at the marks of its queue and is counted ([`slow_consumers`](crate::observe::Counts::slow_consumers)), observers
+    /// see a session over `eventsource`, and a shutdown ends the streams. A comment goes out each
+    /// [`ping_interval`](Self::ping_interval), for proxies that close quiet connections.
+    ///
+    /// With recovery a namespace is there for as long as a client that has followed it may come back.
     ///
     /// The function is asked for each stream, and may wait. Its [`Rejection`] is answered with its status and its text; for the rest
     /// it is as that of [`allow_request`](Self::allow_request), which is not asked. Pages of other origins must be

@@ -2,15 +2,22 @@
 
 use std::{sync::Arc, task::Context};
 
+use parking_lot::MutexGuard;
+
 use super::{
-    follower::Follower, namespace::LiveNamespace, server_core::ServerCore, socket::Socket,
+    follower::Follower,
+    namespace::LiveNamespace,
+    recovery::{MissedEvents, NamespaceLog, ensure_trimmed},
+    server_core::ServerCore,
+    socket::Socket,
 };
 use crate::{
     adapter::Rooms,
     engine::{CloseReason, Session, Upstream},
     ids::{Room, SocketId},
     observe::Observation,
-    wire::{self, Frame, Message},
+    time::now,
+    wire::{self, Frame, Message, Parser},
 };
 
 /// The name of the event that says that something is missed.
@@ -40,27 +47,25 @@ impl Following {
         };
         let watcher = core.local.watcher.get();
         let namespace = core.local.enter(namespace, |namespace| {
-            let followers = namespace.followers.get_or_init(|| {
+            namespace.followers.get_or_init(|| {
                 Box::new(match watcher {
                     Some(watcher) => Rooms::watched(&namespace.name, watcher),
                     None => Rooms::default(),
                 })
             });
-            let add = || {
-                followers.add(follower.clone());
-                for room in rooms {
-                    let _ = followers.join(&id, room.clone(), usize::MAX);
-                }
-            };
-            let Some(log) = &namespace.log else {
-                add();
-                return namespace;
-            };
+            match &namespace.log {
+                // It keeps the namespace until the follower is in it.
+                Some(log) => log.lock().follow(),
+                None => enter(&namespace, &follower, rooms),
+            }
+            namespace
+        });
+        if let Some(log) = &namespace.log {
             let mut log = log.lock();
-            log.follow();
+            let last_event = last_event.map(|last| missed(&mut log, last, rooms, core));
             let position = log.position();
             let position = str::from_utf8(&position).unwrap_or_default();
-            match last_event.map(|last| log.since(last, rooms)) {
+            match last_event {
                 Some(Some(missed)) => {
                     for frame in missed {
                         let _ = session.reply(frame);
@@ -74,10 +79,10 @@ impl Following {
                     let _ = session.reply(Frame::open(&[position]));
                 }
             }
-            add();
+            enter(&namespace, &follower, rooms);
             drop(log);
-            namespace
-        });
+            ensure_trimmed(core);
+        }
         // It waits for no CONNECT.
         session.set_connected(true);
         Self {
@@ -88,6 +93,37 @@ impl Following {
     }
 }
 
+/// The follower is in these rooms of the namespace from here on.
+fn enter(namespace: &LiveNamespace<Socket>, follower: &Follower, rooms: &[Room]) {
+    if let Some(followers) = namespace.followers.get() {
+        followers.add(follower.clone());
+        for room in rooms {
+            let _ = followers.join(&follower.id, room.clone(), usize::MAX);
+        }
+    }
+}
+
+/// What came behind this event for somebody in these rooms, oldest first. `None` if the event is none of this log, or something
+/// behind it is gone.
+fn missed(
+    log: &mut MutexGuard<'_, NamespaceLog>,
+    last_event: &str,
+    rooms: &[Room],
+    core: &ServerCore<Socket>,
+) -> Option<Vec<Frame>> {
+    let seen = log.offset_of(last_event)?;
+    if core.local.parser() != Parser::Json {
+        // The log has its events in the form of the sockets' parser alone.
+        return (seen == log.last()).then(Vec::new);
+    }
+    let mut missed = MissedEvents::default();
+    while !log.collect_for_stream(seen, rooms, &mut missed) {
+        // An emit meanwhile waits for a part of it at most. Its event is collected as well.
+        MutexGuard::bump(log);
+    }
+    (!missed.has_gap).then_some(missed.frames)
+}
+
 impl Upstream for Following {
     fn on_message(&mut self, _: Message, _: &mut Context<'_>) {}
 
@@ -95,6 +131,9 @@ impl Upstream for Following {
         let Follower { id, session } = &self.follower;
         if let Some(followers) = self.namespace.followers.get() {
             followers.remove(id);
+        }
+        if let Some(log) = &self.namespace.log {
+            log.lock().unfollow(now());
         }
         self.core.local.leave(&self.namespace);
         if reason == CloseReason::SlowConsumer {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use koio::cluster::Memory;
+use koio::config::Parser;
 use koio::observe::{Observation, Observer};
 use koio::recovery::Recovery;
 use koio::server::{EventSourceRooms, OpeningRequest, Rejection};
@@ -242,6 +243,123 @@ async fn a_client_that_has_missed_what_is_not_kept_is_told() {
         server.handle.emit("next", 1).expect("an emit");
         assert_eq!(stream.data().await, "1");
     }
+}
+
+/// Events are kept for 300 ms.
+fn brief() -> Io {
+    let io = io().recovery(Recovery::new(Duration::from_millis(100)));
+    let io = io.ping_interval(Duration::from_millis(50));
+    io.ping_timeout(Duration::from_millis(50))
+        .config(|config| config.engine.write_timeout = Duration::from_millis(100))
+}
+
+#[tokio::test]
+async fn what_is_older_than_a_client_may_be_away_is_not_kept_where_there_are_no_sockets() {
+    let server = serve(brief()).await;
+    let first = first_id(&server, "/all").await;
+    let _other = follow(&server, "/all").await;
+    server.handle.emit("n", 1).expect("an emit");
+    within("the event to be gone", async {
+        loop {
+            let header = [("Last-Event-ID", first.as_str())];
+            let mut stream = Events::open(server.addr, "/all", &header).await;
+            let next = stream.next().await.expect("an event");
+            if next.name.as_deref() == Some("koio.gap") {
+                break;
+            }
+            assert_eq!((next.name.as_deref(), &*next.data), (Some("n"), "1"));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_was_followed_goes_when_its_clients_may_come_back_no_more() {
+    let open = Namespaces::default();
+    let io = brief().namespace("/room-{id}", Namespace::new());
+    let server = serve(io.observe(open.clone())).await;
+    for id in 0..3 {
+        let target = format!("/news?namespace=/room-{id}");
+        let first = first_id(&server, &target).await;
+        // It waits for its clients: nothing of the last one was missed.
+        let header = [("Last-Event-ID", first.as_str())];
+        let mut stream = Events::open(server.addr, &target, &header).await;
+        let name = format!("/room-{id}");
+        server.handle.of(&name).emit("n", id).expect("an emit");
+        assert_eq!(stream.data().await, id.to_string());
+    }
+    assert_eq!(open.0.lock().unwrap().len(), 3);
+    until("the last to go", || open.0.lock().unwrap().is_empty()).await;
+}
+
+/// The namespaces that are there.
+#[derive(Clone, Default)]
+struct Namespaces(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Namespaces {
+    fn observe(&self, observation: &Observation<'_>) {
+        let mut names = self.0.lock().unwrap();
+        match observation {
+            Observation::NamespaceCreated { namespace, .. } => names.push(namespace.to_string()),
+            Observation::NamespaceRemoved { namespace, .. } => {
+                names.retain(|name| name != namespace);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_msgpack_a_client_that_has_missed_anything_is_told() {
+    let io = io().parser(Parser::Msgpack);
+    let server = serve(io.recovery(Recovery::new(Duration::from_secs(60)))).await;
+    let first = first_id(&server, "/all").await;
+    server.handle.emit("missed", 1).expect("an emit");
+    let header = [("Last-Event-ID", first.as_str())];
+    let mut stream = Events::open(server.addr, "/all", &header).await;
+    let gap = stream.next().await.expect("an event");
+    assert_eq!(gap.name.as_deref(), Some("koio.gap"));
+    let seen = gap.id.expect("an id");
+    let header = [("Last-Event-ID", seen.as_str())];
+    let mut stream = Events::open(server.addr, "/all", &header).await;
+    server.handle.emit("next", 2).expect("an emit");
+    assert_eq!(stream.data().await, "2");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_with_a_long_queue_is_no_slow_consumer() {
+    let open = Open::default();
+    let io = io().observe(open.clone()).config(|config| {
+        config.engine.send_queue_bytes = 64 * 1024;
+        config.engine.send_queue_hard = 64 * 1024 * 1024;
+        config.engine.write_timeout = Duration::from_secs(60);
+    });
+    let server = serve(io).await;
+    let stream = follow(&server, "/all").await;
+    let text = "x".repeat(100_000);
+    for _ in 0..200 {
+        server.handle.emit("noise", &text).expect("an emit");
+        tokio::task::yield_now().await;
+    }
+    drop(stream);
+    open.until(0).await;
+    assert_eq!(server.handle.counts().slow_consumers, 0);
+}
+
+#[tokio::test]
+async fn the_streams_that_a_connection_asks_for_are_limited() {
+    let io = io()
+        .event_source("/refused", |_| async {
+            Err::<&str, _>(Rejection::new("no").status(StatusCode::UNAUTHORIZED))
+        })
+        .config(|config| config.engine.handshakes_per_second = 2);
+    let server = serve(io).await;
+    let mut connection = Http::connect(server.addr).await;
+    assert_eq!(connection.get("/refused").await.status, 401);
+    assert_eq!(connection.get("/refused").await.status, 401);
+    assert_eq!(connection.get("/refused").await.status, 503);
+    assert_eq!(http::get(server.addr, "/refused").await.status, 401);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! EventSource as a transport of a session, and polls that do not wait.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use koio::{CloseReason, Io, handlers};
 use koio_tests::polling::Open;
@@ -254,6 +254,34 @@ async fn a_session_moves_to_a_websocket_behind_what_its_stream_has() {
 }
 
 #[tokio::test]
+async fn a_session_whose_client_moves_ahead_of_its_noop_ends() {
+    let session = Session::of(io()).await;
+    let addr = session.server.target();
+    let target = addr.websocket_of(&session.open.sid);
+    let mut probe = RawWebSocket::open(addr, &target).await;
+    session.emit(0);
+    probe.send(&Frame::text("5")).await;
+    session.ended().await;
+    assert_eq!(session.server.handle.counts().answers_cut, 1);
+}
+
+#[tokio::test]
+async fn a_session_whose_client_moves_without_its_stream_ends() {
+    let mut session = Session::of(io()).await;
+    session.stream = Events::open(session.server.addr, "/", &[]).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    session.emit(0);
+    let addr = session.server.target();
+    let target = addr.websocket_of(&session.open.sid);
+    let mut probe = RawWebSocket::open(addr, &target).await;
+    probe.send(&Frame::text("2probe")).await;
+    assert_eq!(probe.next().await.expect("a frame").payload, b"3probe");
+    probe.send(&Frame::text("5")).await;
+    session.ended().await;
+    assert_eq!(session.server.handle.counts().answers_cut, 1);
+}
+
+#[tokio::test]
 async fn a_session_whose_upgrade_fails_stays_on_its_stream() {
     let mut session = Session::of(io()).await;
     let addr = session.server.target();
@@ -296,6 +324,34 @@ async fn a_poll_that_does_not_wait_is_answered_at_once() {
     session.begin_get().await;
     server.handle.emit("n", 3).expect("an emit");
     assert_eq!(session.polled().await.text(), "42[\"n\",3]");
+}
+
+#[tokio::test]
+async fn polls_that_wait_and_polls_that_do_not_may_share_a_connection() {
+    let server = serve(io()).await;
+    let session = Polling::connect(server.target()).await;
+    let at_once = format!("{}&wait=0", session.path());
+    let mut http = Http::connect(server.addr).await;
+    for round in 0..3 {
+        for _ in 0..3 {
+            assert_eq!(http.get(&at_once).await.text(), "6");
+        }
+        server.handle.emit("n", round).expect("an emit");
+        let waited = http.get(&session.path()).await;
+        assert_eq!(waited.text(), format!("42[\"n\",{round}]"));
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_is_not_held_up_by_a_client_that_has_lost_its_stream() {
+    let io = io().config(|config| config.engine.poll_again_timeout = Duration::from_secs(1));
+    let Session { server, stream, .. } = Session::of(io).await;
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.handle.emit("last", 1).expect("an emit");
+    let begun = Instant::now();
+    server.handle.shutdown(Duration::from_secs(60)).await;
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test(start_paused = true)]

@@ -276,3 +276,48 @@ async fn a_refusal_over_http_2_is_one_streams_and_the_connection_goes_on() {
         http.open().await;
     }
 }
+
+/// Reads a stream of events until it has this line.
+async fn read_until(body: &mut Incoming, text: &mut String, line: &str) {
+    while !text.contains(line) {
+        let frame = within("bytes of a stream", body.frame()).await;
+        let data = frame.expect("more").expect("a stream").into_data();
+        text.push_str(str::from_utf8(&data.expect("bytes")).expect("UTF-8"));
+    }
+}
+
+#[tokio::test]
+async fn event_streams_are_streams_of_one_connection() {
+    let io = Io::new()
+        .config(|config| config.engine.event_source = true)
+        .event_source("/news", |_| async { Ok("news") });
+    let handle = io.handle();
+    let mut client = Http2::connect(auto_server(io).await).await;
+    let opening = "/socket.io/?EIO=4&transport=eventsource";
+    let request = client.request(Method::GET, opening);
+    let mut session = client.answer(request, "").await.into_body();
+    let mut packets = String::new();
+    read_until(&mut session, &mut packets, "}\n\n").await;
+    let open = Open::read(packets.trim_start_matches(":\n\ndata: ").trim_end());
+    client
+        .post(&format!("{opening}&sid={}&received=1", open.sid), "40")
+        .await;
+    read_until(&mut session, &mut packets, "data: 40{").await;
+    let request = client.request(Method::GET, "/news");
+    let mut plain = client.answer(request, "").await.into_body();
+    let mut events = String::new();
+    read_until(&mut plain, &mut events, "retry").await;
+    handle.emit("n", 1).expect("an emit");
+    read_until(&mut session, &mut packets, "data: 42[\"n\",1]\n\n").await;
+    read_until(&mut plain, &mut events, "event: n\ndata: 1\n\n").await;
+    // One stream is reset, and the connection stays.
+    drop(session);
+    let request = client.request(
+        Method::GET,
+        &format!("{opening}&sid={}&received=3", open.sid),
+    );
+    let mut session = client.answer(request, "").await.into_body();
+    handle.emit("n", 2).expect("an emit");
+    read_until(&mut session, &mut String::new(), "data: 42[\"n\",2]\n\n").await;
+    read_until(&mut plain, &mut events, "event: n\ndata: 2\n\n").await;
+}

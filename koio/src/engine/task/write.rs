@@ -42,7 +42,8 @@ impl SessionTask {
             }
             Poll::Pending => {
                 // A polling client that makes no request runs into the ping timeout, not into the write timeout.
-                if self.transport.awaits_client() {
+                // A session that closes waits for its client no longer than for one that takes nothing.
+                if self.machine.is_open() && self.transport.awaits_client() {
                     if self.machine.is_stalled() {
                         self.machine.wrote(now());
                     }

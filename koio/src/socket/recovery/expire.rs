@@ -155,10 +155,13 @@ fn next_sweep(core: &ServerCore<Socket>) -> Option<(Instant, OwnedNotified)> {
 
 /// Whether a session is connected, away, or about to come back.
 fn is_needed(core: &ServerCore<Socket>) -> bool {
-    let is_deserted = |log: &Mutex<NamespaceLog>| log.lock().is_deserted();
+    any_log(core, NamespaceLog::has_sessions)
+}
+
+fn any_log(core: &ServerCore<Socket>, is: impl Fn(&NamespaceLog) -> bool) -> bool {
     let logs = core.local.all();
     let mut logs = logs.iter().filter_map(|namespace| namespace.log.as_deref());
-    logs.any(|log| !is_deserted(log))
+    logs.any(|log| is(&log.lock()))
 }
 
 fn sweep_once(core: &ServerCore<Socket>, hook: Option<&ExpiredHook>) {
@@ -187,9 +190,60 @@ fn sweep_once(core: &ServerCore<Socket>, hook: Option<&ExpiredHook>) {
     if has_ended {
         recovery.ended.notify_waiters();
     }
+    trim_logs(core);
+}
+
+fn trim_logs(core: &ServerCore<Socket>) {
+    let Some(recovery) = core.local.recovery.get() else {
+        return;
+    };
     for namespace in core.local.all() {
         if let Some(log) = &namespace.log {
             log.lock().trim_older(now(), recovery.keep);
+        }
+    }
+}
+
+/// Makes sure that a task trims the logs, and lets namespaces go that are followed no more. A task of its own, because nobody who
+/// follows has the program's function for sessions that expire. It ends when nothing is followed.
+pub(in crate::socket) fn ensure_trimmed(core: &Arc<ServerCore<Socket>>) {
+    let Some(recovery) = core.local.recovery.get() else {
+        return;
+    };
+    if !recovery.is_trimmed.swap(true, Ordering::AcqRel) {
+        tokio::spawn(trim_followed(Arc::downgrade(core)));
+    }
+}
+
+async fn trim_followed(core: Weak<ServerCore<Socket>>) {
+    let interval = |server: Arc<ServerCore<Socket>>| {
+        let recovery = server.local.recovery.get()?;
+        Some(recovery.config.time.min(TRIM_INTERVAL))
+    };
+    while let Some(interval) = core.upgrade().and_then(interval) {
+        // Without the server, which may be dropped meanwhile.
+        tokio::time::sleep(interval).await;
+        let Some(server) = core.upgrade() else {
+            return;
+        };
+        let Some(recovery) = server.local.recovery.get() else {
+            return;
+        };
+        trim_logs(&server);
+        for namespace in server.local.all() {
+            let lapses = |log: &Mutex<NamespaceLog>| log.lock().lapse(now(), recovery.keep);
+            if namespace.log.as_deref().is_some_and(lapses) {
+                server.local.leave(&namespace);
+            }
+        }
+        if !any_log(&server, NamespaceLog::is_followed) {
+            recovery.is_trimmed.store(false, Ordering::Release);
+            // Somebody may have followed meanwhile who saw this task at work.
+            let again = any_log(&server, NamespaceLog::is_followed)
+                && !recovery.is_trimmed.swap(true, Ordering::AcqRel);
+            if !again {
+                return;
+            }
         }
     }
 }

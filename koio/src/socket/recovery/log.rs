@@ -53,8 +53,10 @@ pub(in crate::socket) struct NamespaceLog {
     trimmed: Trimmed,
     /// The last offset at certain times, oldest first.
     marks: VecDeque<(Instant, u64)>,
-    /// Whether event streams follow the namespace, or did: their clients come back for what they have missed.
-    followed: bool,
+    /// The event streams that follow the namespace.
+    streams: usize,
+    /// When the last of them has ended: its client may come back for what it has missed.
+    unfollowed: Option<Instant>,
     /// The sessions that are connected.
     connected: usize,
     /// The sessions that are not, and may be recovered, each with those of its rooms that others ask for.
@@ -100,7 +102,8 @@ impl NamespaceLog {
             bytes: 0,
             trimmed: Trimmed::default(),
             marks: VecDeque::new(),
-            followed: false,
+            streams: 0,
+            unfollowed: None,
             connected: 0,
             away: HashMap::new(),
             away_in: HashMap::new(),
@@ -197,12 +200,40 @@ impl NamespaceLog {
         session: &SessionRecord,
         missed: &mut MissedEvents,
     ) -> bool {
-        let begun = *missed.begun.get_or_insert(self.last);
         let upto = missed.upto.max(session.since);
         missed.has_gap = self.is_gap_behind(session, upto);
-        if missed.has_gap {
-            return true;
-        }
+        missed.has_gap
+            || self.collect_some(upto, missed, |target, offset| {
+                session.was_meant(target, offset)
+            })
+    }
+
+    /// As [`collect`](Self::collect), for the client of an event stream in these rooms that has seen everything up to `seen`.
+    /// Whom a trimmed event was for is not asked: one that it has not seen is a gap.
+    pub(in crate::socket) fn collect_for_stream(
+        &self,
+        seen: u64,
+        rooms: &[Room],
+        missed: &mut MissedEvents,
+    ) -> bool {
+        let upto = missed.upto.max(seen);
+        missed.has_gap = upto + 1 < self.first();
+        let is_in = |room: &Room| rooms.contains(room);
+        missed.has_gap
+            || self.collect_some(upto, missed, |target, _| {
+                (target.rooms.is_empty() || target.rooms.iter().any(is_in))
+                    && !target.except.iter().any(is_in)
+            })
+    }
+
+    /// Collects what is meant of some of the entries behind `upto`.
+    fn collect_some(
+        &self,
+        upto: u64,
+        missed: &mut MissedEvents,
+        is_meant: impl Fn(&Target, u64) -> bool,
+    ) -> bool {
+        let begun = *missed.begun.get_or_insert(self.last);
         let first = self.first();
         // Behind what was trimmed, if that is more.
         let upto = upto.max(first - 1);
@@ -215,7 +246,7 @@ impl NamespaceLog {
         let some = self.entries.range(from..until);
         let meant = some
             .zip(upto + 1..)
-            .filter(|(entry, offset)| session.was_meant(&entry.target, *offset));
+            .filter(|(entry, offset)| is_meant(&entry.target, *offset));
         let takes_compressed = missed.takes_compressed;
         let frames = meant.map(|(entry, _)| entry.forms.for_recipient(takes_compressed).clone());
         missed.frames.extend(frames);
@@ -226,10 +257,13 @@ impl NamespaceLog {
     /// The offset up to which a client has everything that says it has seen `seen` last. An offset of another epoch is from an
     /// earlier session of the client: it has seen no event of this one.
     pub(in crate::socket) fn seen(&self, since: u64, seen: Option<&str>) -> u64 {
-        let seen = seen.and_then(|seen| position::of_epoch(seen, self.epoch));
-        // One that was never given proves nothing.
-        let seen = seen.filter(|seen| *seen <= self.last);
+        let seen = seen.and_then(|seen| self.offset_of(seen));
         since.max(seen.unwrap_or_default())
+    }
+
+    /// The offset of a position that a client says it has seen. `None` if it is of another log, or was never given.
+    pub(in crate::socket) fn offset_of(&self, position: &str) -> Option<u64> {
+        position::of_epoch(position, self.epoch).filter(|offset| *offset <= self.last)
     }
 
     /// A session is connected that was not, or only now exists.
@@ -277,7 +311,7 @@ impl NamespaceLog {
 
     fn forget(&mut self, id: SocketId) {
         self.trimmed.forget(id);
-        if self.is_deserted() {
+        if !self.has_sessions() && !self.is_followed() {
             self.clear();
         }
     }
@@ -297,39 +331,50 @@ impl NamespaceLog {
         !self.away.is_empty()
     }
 
-    /// An event stream follows the namespace, and others will.
+    /// An event stream follows the namespace.
     pub(in crate::socket) fn follow(&mut self) {
-        self.followed = true;
+        self.streams += 1;
+        self.unfollowed = None;
+    }
+
+    /// An event stream has ended.
+    pub(in crate::socket) fn unfollow(&mut self, now: Instant) {
+        self.streams = self.streams.saturating_sub(1);
+        if self.streams == 0 {
+            self.unfollowed = Some(now);
+        }
+    }
+
+    /// Whether an event stream follows the namespace, or one has that its client may come back for.
+    pub(in crate::socket) fn is_followed(&self) -> bool {
+        self.streams > 0 || self.unfollowed.is_some()
+    }
+
+    /// Forgets that the namespace was followed, if nobody has followed it for so long and no session is left. Then nothing need be
+    /// kept for it.
+    pub(in crate::socket) fn lapse(&mut self, now: Instant, keep: Duration) -> bool {
+        let is_over = |at: Instant| now.saturating_duration_since(at) >= keep;
+        if self.streams > 0 || self.has_sessions() || !self.unfollowed.is_some_and(is_over) {
+            return false;
+        }
+        self.unfollowed = None;
+        self.clear();
+        // From here on events may pass that get no offset: whoever has seen the last one has a gap all the same.
+        self.last += 1;
+        true
     }
 
     /// Whether somebody may come back for what is appended now.
     pub(in crate::socket) fn is_kept(&self) -> bool {
-        self.followed || self.has_away()
+        self.is_followed() || self.has_away()
     }
 
-    /// What came behind this position for somebody in these rooms, oldest first. `None` if the position is none of this log, or
-    /// something behind it is gone.
-    pub(in crate::socket) fn since(&self, position: &str, rooms: &[Room]) -> Option<Vec<Frame>> {
-        let seen = position::of_epoch(position, self.epoch).filter(|seen| *seen <= self.last)?;
-        let first = self.first();
-        if seen + 1 < first {
-            return None;
-        }
-        let is_meant = |target: &Target| {
-            (target.rooms.is_empty() || target.rooms.iter().any(|room| rooms.contains(room)))
-                && !target.except.iter().any(|room| rooms.contains(room))
-        };
-        let behind = self.entries.iter().zip(first..);
-        let behind = behind.filter(|(entry, offset)| *offset > seen && is_meant(&entry.target));
-        Some(behind.map(|(entry, _)| entry.forms.plain.clone()).collect())
+    /// Whether there is a session, connected or away.
+    pub(in crate::socket) fn has_sessions(&self) -> bool {
+        self.connected > 0 || !self.away.is_empty()
     }
 
-    /// Whether there is no session, connected or away, and nobody follows.
-    pub(in crate::socket) fn is_deserted(&self) -> bool {
-        self.connected == 0 && self.away.is_empty() && !self.followed
-    }
-
-    /// No session is left that could be recovered.
+    /// Nobody is left who could come back.
     fn clear(&mut self) {
         self.release(self.bytes);
         self.entries = VecDeque::new();

@@ -252,6 +252,59 @@ fn what_is_emitted_between_two_slices_is_collected_too() {
 }
 
 #[test]
+fn what_a_stream_has_missed_is_collected_in_slices_too() {
+    let mut log = new_log(usize::MAX);
+    log.follow();
+    let slice = SLICE as u64;
+    for number in 0..3 * slice {
+        let (rooms, except): (&[&str], &[&str]) = match number % 3 {
+            0 => (&["a", "b"], &[]),
+            1 => (&["b"], &[]),
+            _ => (&[], &["a"]),
+        };
+        append(&mut log, target(rooms, except));
+    }
+    let rooms = [Room::from("a")];
+    let mut collected = MissedEvents::default();
+    let mut slices = 1;
+    while !log.collect_for_stream(0, &rooms, &mut collected) {
+        append(&mut log, target(&["a"], &[]));
+        slices += 1;
+    }
+    assert_eq!(slices, 4, "each adds one event behind the others");
+    assert_eq!(collected.frames.len() as u64, slice + 3);
+    log.trim_first();
+    for (seen, is_gap) in [(1, false), (0, true)] {
+        let mut missed = MissedEvents::default();
+        log.collect_for_stream(seen, &rooms, &mut missed);
+        assert_eq!(missed.has_gap, is_gap);
+    }
+}
+
+#[test]
+fn a_namespace_that_was_followed_is_kept_for_as_long_as_its_clients_may_come_back() {
+    let mut log = new_log(usize::MAX);
+    let (begun, keep) = (Instant::now(), Duration::from_secs(60));
+    log.follow();
+    log.follow();
+    append(&mut log, target(&[], &[]));
+    log.unfollow(begun);
+    assert!(!log.lapse(begun + keep, keep), "one is left");
+    log.unfollow(begun + keep);
+    assert!(!log.lapse(begun + keep, keep) && log.is_kept());
+    let seen = log.last();
+    let of_socket = session(&mut log, &["a"]);
+    assert!(!log.lapse(begun + 2 * keep, keep), "a socket is connected");
+    log.end(of_socket.id);
+    assert!(log.bytes > 0);
+    assert!(log.lapse(begun + 2 * keep, keep));
+    assert!(!log.is_kept() && log.bytes == 0);
+    assert!(!log.lapse(begun + 2 * keep, keep), "once");
+    let mut late = MissedEvents::default();
+    assert!(log.collect_for_stream(seen, &[], &mut late) && late.has_gap);
+}
+
+#[test]
 fn what_others_emit_does_not_keep_a_client_from_coming_back() {
     let mut log = new_log(usize::MAX);
     let away = session(&mut log, &["a"]);

@@ -33,6 +33,8 @@ pub(in crate::socket) struct ServerRecovery<S, N> {
     pub(in crate::socket) once: Arc<AwayBytes>,
     /// Wakes the task that lets sessions expire.
     pub(in crate::socket) sweep: Arc<Notify>,
+    /// Whether a task trims the logs of namespaces that are followed.
+    pub(in crate::socket) is_trimmed: AtomicBool,
     /// The server has shut down: no session waits any more.
     pub(in crate::socket) has_ended: AtomicBool,
     /// Notified when the sessions that waited then have expired.
@@ -50,6 +52,7 @@ impl<S, N> ServerRecovery<S, N> {
             table: Mutex::default(),
             held: Arc::default(),
             sweep: Arc::default(),
+            is_trimmed: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
             ended: Notify::new(),
         }

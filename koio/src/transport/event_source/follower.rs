@@ -131,6 +131,10 @@ impl Transport for FollowerTransport {
         if self.state == FollowerState::Ended {
             return Poll::Pending;
         }
+        if self.stream.is_dropped() {
+            // Its session does not read while much is queued.
+            return Poll::Ready(Err(TransportLost::gone(CloseReason::TransportClose)));
+        }
         loop {
             if !self.stream.has_room(cx) {
                 return Poll::Pending;

@@ -26,6 +26,8 @@ struct PipeState {
     ended: bool,
     /// Nothing is taken any more: the connection has ended.
     dropped: bool,
+    /// Something was put in, or was to be, that the server has not taken.
+    lost: bool,
     /// Whether bytes were taken since that was asked.
     progressed: bool,
     /// Waits for bytes.
@@ -39,6 +41,7 @@ impl StreamPipe {
     pub(crate) fn write<T>(&self, write: impl FnOnce(&mut BytesMut) -> T) -> Option<T> {
         let mut state = self.0.lock();
         if state.ended || state.dropped {
+            state.lost = true;
             return None;
         }
         let written = write(&mut state.bytes);
@@ -88,6 +91,12 @@ impl StreamPipe {
         is_finished
     }
 
+    /// Whether the server has taken everything that was put in, or was to be.
+    pub(crate) fn is_taken(&self) -> bool {
+        let state = self.0.lock();
+        state.bytes.is_empty() && !state.lost
+    }
+
     /// Whether the connection has ended.
     pub(crate) fn is_dropped(&self) -> bool {
         self.0.lock().dropped
@@ -126,6 +135,7 @@ impl StreamPipe {
     pub(super) fn drop_rest(&self) {
         let mut state = self.0.lock();
         state.dropped = true;
+        state.lost |= !state.bytes.is_empty();
         state.bytes = BytesMut::new();
         let writer = state.writer.take();
         drop(state);

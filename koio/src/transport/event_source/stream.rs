@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    mem::take,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -48,17 +49,67 @@ impl fmt::Debug for EventStream {
     }
 }
 
-/// Another stream for a session, whose client says that it has so many packets.
+/// Another stream for a session, whose client says that it has so many packets. It ends if the session does not take it.
 pub(crate) struct StreamConnection {
-    pub(crate) pipe: Arc<StreamPipe>,
-    pub(super) received: u64,
+    pipe: Arc<StreamPipe>,
+    received: u64,
 }
 
 impl StreamConnection {
-    pub(crate) fn new(received: u64) -> Self {
-        Self {
-            pipe: Arc::default(),
-            received,
-        }
+    /// The connection, for the session; the body of the answer, for its client.
+    pub(crate) fn new(session: &Session, received: u64) -> (Self, EventStream) {
+        let pipe = Arc::default();
+        let body = EventStream::new(&pipe, session.clone());
+        (Self { pipe, received }, body)
+    }
+
+    /// The session goes on with this stream: its pipe, and how many packets the client has.
+    pub(super) fn accept(mut self) -> (Arc<StreamPipe>, u64) {
+        (take(&mut self.pipe), self.received)
+    }
+}
+
+impl Drop for StreamConnection {
+    fn drop(&mut self) {
+        self.pipe.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::{
+        engine::{EngineConfig, TransportKind},
+        ids::Sid,
+        wire::Revision,
+    };
+
+    fn connection() -> (StreamConnection, EventStream) {
+        let (sid, config) = (Sid::random().unwrap(), EngineConfig::default());
+        let kind = TransportKind::EventSource;
+        let session = Session::new(sid, &config, kind, Revision::Four, None);
+        StreamConnection::new(&session, 7)
+    }
+
+    #[test]
+    fn a_stream_that_its_session_does_not_take_ends() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (connection, body) = connection();
+        assert_eq!(body.poll_next(&mut cx), Poll::Pending);
+        drop(connection);
+        assert_eq!(body.poll_next(&mut cx), Poll::Ready(None));
+    }
+
+    #[test]
+    fn a_stream_that_its_session_takes_goes_on() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (connection, body) = connection();
+        let (pipe, received) = connection.accept();
+        assert_eq!((body.poll_next(&mut cx), received), (Poll::Pending, 7));
+        pipe.write(|bytes| bytes.extend_from_slice(b"a"));
+        let next = body.poll_next(&mut cx);
+        assert_eq!(next, Poll::Ready(Some(Bytes::from_static(b"a"))));
     }
 }

@@ -159,8 +159,8 @@ impl Transport for EventSourceTransport {
     }
 
     fn overtakes_answer(&mut self) -> bool {
-        // A client that has not asked for the noop may have packets under way.
-        !self.held
+        // A client that does not wait for its noop may have packets under way.
+        !self.held || !self.stream.is_taken()
     }
 
     fn release(&mut self, frames: &mut dyn FrameSource) {
@@ -186,7 +186,7 @@ impl Transport for EventSourceTransport {
         let Ok(connection) = connection.downcast::<StreamConnection>() else {
             return Ok(());
         };
-        let StreamConnection { pipe, received } = *connection;
+        let (pipe, received) = connection.accept();
         let missed = self.window.since(received);
         let written = pipe.write(|bytes| {
             bytes.extend_from_slice(PRELUDE);

@@ -293,10 +293,10 @@ impl EngineService {
         response
     }
 
-    /// Refuses a handshake of a connection that has made too many. Another server's connections are not seen.
+    /// Counts a handshake of a connection of koio's own listener, or refuses it.
     fn take_handshake(&self, connection: Option<&Arc<HttpConnection>>) -> Result<(), Refusal> {
-        let per_second = self.engine.config().handshakes_per_second;
-        let taken = connection.map_or(Ok(()), |it| it.take_handshake(per_second));
+        let most = self.engine.config().handshakes_per_second;
+        let taken = connection.map_or(Ok(()), |connection| connection.take_handshake(most));
         taken.map_err(Refusal::Limit)
     }
 
@@ -308,11 +308,11 @@ impl EngineService {
         request: Request<B>,
         connection: Option<&Arc<HttpConnection>>,
     ) -> PendingResponse {
-        let admitted = match *request.method() {
+        let taken = match *request.method() {
             Method::GET => self.take_handshake(connection),
             _ => Err(Refusal::MethodNotAllowed),
         };
-        if let Err(refusal) = admitted {
+        if let Err(refusal) = taken {
             return PendingResponse::Done(self.refuse(refusal, from, &request));
         }
         let (parts, _) = request.into_parts();

@@ -32,10 +32,9 @@ pub(super) fn open(
 
 /// Another stream for a session.
 pub(super) fn go_on(session: &Session, uri: &Uri) -> Result<Response<Body>, Refusal> {
-    let stream = StreamConnection::new(received(uri));
-    let body = EventStream::new(&stream.pipe, session.clone());
+    let (connection, body) = StreamConnection::new(session, received(uri));
     // A session that can't go on ends, and its stream with it.
-    let taken = session.reconnect(Box::new(stream));
+    let taken = session.reconnect(Box::new(connection));
     taken.map_err(|_| Refusal::SessionUnknown(Some(session.sid())))?;
     Ok(response::event_stream(Body::stream(body)))
 }

@@ -263,7 +263,9 @@ fn repeated_heads_are_read_like_any_other() {
     let mut hits = 0;
     for _ in 0..REQUESTS {
         let first = generator.request();
-        let Some(head) = read(&first, |request| RepeatedHead::new(request, None, None)) else {
+        let Some(head) = read(&first, |request| {
+            RepeatedHead::new(request, true, None, None)
+        }) else {
             continue;
         };
         let mut second = first.clone();

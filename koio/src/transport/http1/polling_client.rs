@@ -39,8 +39,6 @@ pub(super) struct PollingClient {
     observers: Observers,
     /// The number of the last request, if it was a poll.
     pub(super) last_poll: Option<u32>,
-    /// Whether the last poll waits for packets.
-    pub(super) waits: bool,
     /// The head of the last request, if that was parsed.
     pub(super) repeated_head: Option<Box<RepeatedHead>>,
 }
@@ -137,7 +135,6 @@ impl PollingClient {
             }),
             observers,
             last_poll: None,
-            waits: true,
             repeated_head: None,
         }
     }

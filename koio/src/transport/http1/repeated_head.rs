@@ -23,6 +23,8 @@ pub(super) struct RepeatedHead {
     /// The digits of the content length. Without a body an empty range, at the end.
     length: Range<usize>,
     is_post: bool,
+    /// Whether a poll with this target waits for packets.
+    pub(super) waits: bool,
     /// The listed origin whose pages may read the response. It is the head's, so it need not be judged again.
     pub(super) allow_origin: Option<HeaderValue>,
     /// How the answers may be compressed, by the same head.
@@ -44,6 +46,7 @@ impl RepeatedHead {
     /// Keeps the head of a request, unless it is too long or a WebSocket handshake.
     pub(super) fn new(
         request: &PlainRequest<'_>,
+        waits: bool,
         allow_origin: Option<HeaderValue>,
         coding: Option<AnswerCoding>,
     ) -> Option<Self> {
@@ -59,6 +62,7 @@ impl RepeatedHead {
             },
             head: head.into(),
             is_post: request.body.is_some(),
+            waits,
             allow_origin,
             coding,
         })
@@ -116,7 +120,7 @@ mod tests {
 
     fn head_of(bytes: &str) -> Option<RepeatedHead> {
         plain_request::read(bytes.as_bytes(), |request| {
-            RepeatedHead::new(request, None, None)
+            RepeatedHead::new(request, true, None, None)
         })
     }
 

@@ -155,7 +155,7 @@ impl SessionRequests {
                 let client = match self.client.take().filter(|client| client.is(&sid)) {
                     // The second request of this session: a third is likely.
                     Some(mut client) => {
-                        let head = RepeatedHead::new(request, allow_origin.clone(), coding);
+                        let head = RepeatedHead::new(request, waits, allow_origin.clone(), coding);
                         client.repeated_head = head.map(Box::new);
                         client
                     }
@@ -166,8 +166,7 @@ impl SessionRequests {
                     }
                 };
                 let mut client = client;
-                client.waits = waits;
-                client.last_poll = pass_on(&client, config, request.body, || {
+                client.last_poll = pass_on(&client, config, request.body, waits, || {
                     client.begin_request(allow_origin.as_ref(), coding, wake, waker)
                 })?;
                 self.client = Some(client);
@@ -190,18 +189,19 @@ impl SessionRequests {
     ) -> Option<AcceptedRequest> {
         let client = self.client.as_mut()?;
         let head = client.repeated_head.as_ref()?;
+        let mut waits = head.waits;
         if let Some(target) = request.target {
             let query = self.service.query_of(target)?;
             let config = self.service.engine.config();
             let intent = request::judge(&Method::GET, query, RequestUpgrade::None, config);
-            client.waits = match intent {
+            waits = match intent {
                 Ok(RequestIntent::Session(sid, TransportKind::Polling)) if client.is(&sid) => true,
                 Ok(RequestIntent::ShortPoll(sid)) if client.is(&sid) => false,
                 _ => return None,
             };
         }
         let config = self.service.engine.config();
-        client.last_poll = pass_on(client, config, request.body, || {
+        client.last_poll = pass_on(client, config, request.body, waits, || {
             client.begin_request(head.allow_origin.as_ref(), head.coding, wake, waker)
         })?;
         Some(AcceptedRequest::SessionResponds)
@@ -261,12 +261,13 @@ fn opening(
     Opening::of_text(request.target, headers, client, transport)
 }
 
-/// Passes a poll, or a POST with its body, on to the session. Returns the number of a poll, or `None` if the request is
+/// Passes a poll, which `waits` for packets or does not, or a POST with its body, on to the session. Returns the number of a poll, or `None` if the request is
 /// refused.
 fn pass_on(
     client: &PollingClient,
     config: &EngineConfig,
     body: Option<&[u8]>,
+    waits: bool,
     request: impl FnOnce() -> PendingRequest,
 ) -> Option<Option<u32>> {
     let session = client.session();
@@ -287,7 +288,7 @@ fn pass_on(
             Some(None)
         }
         // Not `in_order`: this connection reads no request before the answer to the last one is written.
-        None => polling::poll(session, client.observers(), false, client.waits, request)
+        None => polling::poll(session, client.observers(), false, waits, request)
             .ok()
             .map(Some),
     }

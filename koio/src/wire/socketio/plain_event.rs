@@ -59,7 +59,7 @@ impl PlainEvent {
 fn one_line(name: &RawValue) -> Option<String> {
     let text: String = serde_json::from_str(name.get()).ok()?;
     if text.contains(['\r', '\n', '\0']) {
-        return Some(name.get().trim_matches('"').to_owned());
+        return Some(name.get().strip_prefix('"')?.strip_suffix('"')?.to_owned());
     }
     Some(text)
 }
@@ -120,6 +120,7 @@ mod tests {
     #[test]
     fn a_name_that_no_line_can_hold_is_as_json_has_it() {
         assert_eq!(event("a\nb\"c", 1).name, r#"a\nb\"c"#);
+        assert_eq!(event("\"\n\"", 1).name, r#"\"\n\""#);
         assert_eq!(event("\"\u{e9}\"", 1).name, "\"é\"");
     }
 
