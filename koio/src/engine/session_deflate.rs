@@ -18,11 +18,12 @@ pub(super) struct SessionDeflate {
 impl SessionDeflate {
     #[inline]
     pub(super) fn get(&self) -> Option<PerMessageDeflate> {
-        PerMessageDeflate::from_word(self.word.load(Ordering::Relaxed))
+        PerMessageDeflate::from_word(self.word.load(Ordering::Acquire))
     }
 
+    /// Who sees the settings sees the transport that was set before: a poll of the old one can't take a compressed frame.
     pub(super) fn set(&self, settings: PerMessageDeflate) {
-        self.word.store(settings.to_word(), Ordering::Relaxed);
+        self.word.store(settings.to_word(), Ordering::Release);
     }
 }
 

@@ -60,7 +60,8 @@ pub(crate) enum Urgency {
 pub(super) struct QueueLimits {
     first_mark: usize,
     second_mark: usize,
-    write_timeout: Duration,
+    /// Nanoseconds, up to 584 years: a session has one of these, and a `Duration` is twice as long.
+    write_timeout: u64,
 }
 
 /// Why a session is cut as a slow consumer: the limit by its name, and both numbers.
@@ -106,13 +107,17 @@ impl QueueLimits {
         Self {
             first_mark: config.send_queue_bytes,
             second_mark: config.send_queue_hard.max(config.send_queue_bytes),
-            write_timeout: config.write_timeout,
+            write_timeout: u64::try_from(config.write_timeout.as_nanos()).unwrap_or(u64::MAX),
         }
+    }
+
+    fn write_timeout(&self) -> Duration {
+        Duration::from_nanos(self.write_timeout)
     }
 
     /// The cause of a session that ends for want of progress in writing.
     pub(super) fn write_timeout_cause(&self) -> SlowCause {
-        SlowCause::WriteTimeout(self.write_timeout)
+        SlowCause::WriteTimeout(self.write_timeout())
     }
 
     /// What the sender is told whose frame found so much waiting.
@@ -149,7 +154,7 @@ impl QueueLimits {
                 limit: self.second_mark,
             }));
         }
-        let timeout = self.write_timeout;
+        let timeout = self.write_timeout();
         if urgency == Urgency::Shared && now.saturating_duration_since(since) >= timeout {
             return Err(Overfull::Slow(SlowCause::NoProgress { waiting, timeout }));
         }

@@ -107,12 +107,16 @@ pub(super) fn compress(coding: ContentCoding, level: u32, plain: &[u8]) -> Optio
             };
             (level, compressor)
         });
-        // What does not fit is not shorter.
-        let mut compressed = Vec::with_capacity(plain.len());
+        // Room in which every body is finished, also one that becomes longer. A compressor that ran out of it can't be used
+        // again: `reset` leaves it with what it could not write, and it panics when that has filled its buffer.
+        let mut compressed = Vec::with_capacity(plain.len() + plain.len() / 8 + 64);
         let status = compressor.compress_vec(plain, &mut compressed, FlushCompress::Finish);
-        compressor.reset();
-        kept.set(Some((level, compressor)));
-        let is_shorter = matches!(status, Ok(Status::StreamEnd)) && compressed.len() < plain.len();
+        let is_finished = matches!(status, Ok(Status::StreamEnd));
+        if is_finished {
+            compressor.reset();
+            kept.set(Some((level, compressor)));
+        }
+        let is_shorter = is_finished && compressed.len() < plain.len();
         compressed.shrink_to_fit();
         is_shorter.then(|| compressed.into())
     })
@@ -184,6 +188,20 @@ mod tests {
                 let compressed = compress(coding, LEVEL, other.as_bytes()).unwrap();
                 assert_eq!(inflated(coding, &compressed), other.as_bytes());
             }
+        }
+    }
+
+    #[test]
+    fn many_bodies_that_can_not_be_compressed_leave_nothing_behind() {
+        for coding in [ContentCoding::Gzip, ContentCoding::Deflate] {
+            for length in [2_000, 5_000] {
+                for _ in 0..100 {
+                    assert_eq!(compress(coding, LEVEL, &noise(length)), None);
+                }
+            }
+            let plain = "4".repeat(1_000);
+            let compressed = compress(coding, LEVEL, plain.as_bytes()).unwrap();
+            assert_eq!(inflated(coding, &compressed), plain.as_bytes());
         }
     }
 

@@ -39,13 +39,11 @@ impl MessageCompressor {
         }
     }
 
-    /// Puts the compressed message into `output`. False if it is not smaller.
+    /// Puts the compressed message into `output`. False if it was not finished: then this can't be used again.
     fn run(&mut self, message: &[u8]) -> bool {
         self.zlib.reset();
         self.output.clear();
-        // With room for no more than the message itself, a message that can't be compressed is given up when its output has
-        // become as long.
-        self.output.reserve_exact(message.len() + TAIL.len());
+        self.output.reserve_exact(room(message.len()));
         let flushed = self
             .zlib
             .compress_vec(message, &mut self.output, FlushCompress::Sync);
@@ -57,8 +55,15 @@ impl MessageCompressor {
             return false;
         }
         self.output.truncate(self.output.len() - TAIL.len());
-        self.output.len() < message.len()
+        true
     }
+}
+
+/// Room in which every message is finished, also one that becomes longer: at level 1 a byte takes 9 bits at most, at the others a
+/// block that can't be compressed is stored. A compressor that ran out of room would not do: `reset` leaves it with what it could not
+/// write, and it panics when that has filled its buffer.
+fn room(message: usize) -> usize {
+    message + message / 8 + 64
 }
 
 /// Compresses a message (section 7.2.1) and gives it to `take`. `None` if it would not be smaller.
@@ -75,7 +80,11 @@ pub(crate) fn compress<T>(
     let mut compressor = kept
         .filter(|kept| kept.strength == strength)
         .unwrap_or_else(|| Box::new(MessageCompressor::new(strength)));
-    let taken = compressor.run(message).then(|| take(&compressor.output));
+    if !compressor.run(message) {
+        return None;
+    }
+    let is_smaller = compressor.output.len() < message.len();
+    let taken = is_smaller.then(|| take(&compressor.output));
     if compressor.output.capacity() > MAX_KEPT {
         compressor.output = Vec::new();
     }

@@ -7,6 +7,10 @@
 /// an idle connection keeps nothing but a word for it; a thread keeps one compressor and one decompressor.
 /// The price is that a small message, which has little to refer back to, shrinks little: that is what the threshold is for.
 ///
+/// At the default level, one core takes about 0.03 ms to compress 4 KiB of JSON, 0.9 ms for 64 KiB, and 16 ms for 1 MiB, the default
+/// of [`max_size`](Self::max_size); at level 1 a third of that. The task that emits does it, and the other tasks of its thread
+/// wait meanwhile.
+///
 /// A message that would not become smaller is sent as it is. Long-polling is not compressed by this, and neither are single
 /// emits that [say so](crate::emit::Emit::compress).
 ///
@@ -54,8 +58,8 @@ impl PerMessageDeflate {
         Self::default()
     }
 
-    /// Bytes of the shortest message that is compressed. Default 1,024, as in Socket.IO. A packet's text and each of its
-    /// attachments are messages of their own.
+    /// Bytes of the shortest message that is compressed. Default 1,024, as in Socket.IO; below 64 MiB. A packet's text and
+    /// each of its attachments are messages of their own.
     #[must_use]
     pub fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = bytes;
@@ -121,6 +125,9 @@ impl PerMessageDeflate {
                 "is below the threshold: nothing would be compressed",
             ));
         }
+        if self.threshold as u64 > THRESHOLD {
+            return Some(("per_message_deflate.threshold", "is not below 64 MiB"));
+        }
         if self.max_size > 1 << 30 {
             return Some(("per_message_deflate.max_size", "is above 1 GiB"));
         }
@@ -129,12 +136,9 @@ impl PerMessageDeflate {
 
     /// All of it in one word, which a session keeps. Never 0.
     pub(crate) fn to_word(self) -> u64 {
-        // At most 1 GiB each, which takes 31 bits; the level 4, and the window, from 9 to 15, 3.
-        let size = |bytes: usize| (bytes as u64).min(SIZE);
-        // A threshold above any message is as good as one of 512 MiB.
-        let threshold = size(self.threshold).min(THRESHOLD);
-        threshold << 38
-            | size(self.max_size) << 7
+        // The threshold takes 26 bits, the size 31, the level 4, and the window, from 9 to 15, 3: `contradiction` keeps to that.
+        (self.threshold as u64).min(THRESHOLD) << 38
+            | (self.max_size as u64).min(SIZE) << 7
             | u64::from(self.level & 0xf) << 3
             | u64::from(self.window_bits.saturating_sub(8) & 7)
     }
@@ -155,7 +159,7 @@ impl PerMessageDeflate {
 #[cfg(any(test, feature = "compression"))]
 const SIZE: u64 = (1 << 31) - 1;
 
-/// The most of the 26 bits that are left.
+/// The most of 26 bits.
 #[cfg(any(test, feature = "compression"))]
 const THRESHOLD: u64 = (1 << 26) - 1;
 
@@ -169,7 +173,7 @@ mod tests {
         for settings in [
             settings,
             settings.threshold(0),
-            settings.threshold(60_000_000).max_size(1 << 30),
+            settings.threshold((1 << 26) - 1).max_size(1 << 30),
             settings.level(1).window_bits(9),
             settings.level(9).threshold(1).max_size(1),
         ] {
@@ -192,6 +196,7 @@ mod tests {
             (settings.window_bits(16), "window_bits"),
             (settings.max_size(1023), "max_size"),
             (settings.max_size(usize::MAX), "max_size"),
+            (settings.threshold(1 << 26).max_size(1 << 30), "threshold"),
         ] {
             let (named, _) = wrong.contradiction().unwrap();
             assert_eq!(named, format!("per_message_deflate.{name}"));

@@ -194,3 +194,22 @@ fn every_damaged_message_is_inflated_within_the_limit_or_is_an_error() {
         );
     }
 }
+
+#[test]
+fn messages_that_can_not_be_compressed_leave_nothing_behind() {
+    let mut random = fastrand::Rng::with_seed(11);
+    for (level, window_bits) in [(1, 15), (6, 15), (9, 9)] {
+        let settings = PerMessageDeflate::new()
+            .level(level)
+            .window_bits(window_bits);
+        for len in [2_000, 5_000] {
+            for _ in 0..100 {
+                let noise: Vec<u8> = (0..len).map(|_| random.u8(..)).collect();
+                assert_eq!(compressed(&noise, settings), None, "{level} {len}");
+            }
+            let message = text(len);
+            let small = compressed(&message, settings).unwrap();
+            assert_eq!(inflate(&small, MAX).as_deref(), Ok(&*message));
+        }
+    }
+}
