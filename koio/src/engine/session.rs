@@ -273,6 +273,7 @@ impl Session {
     }
 
     /// Ends the session if its queue refused a frame that its client must not miss.
+    #[inline]
     pub(crate) fn cut_if_slow<T>(&self, sent: Result<T, NotQueued>) -> Result<T, NotQueued> {
         if matches!(sent, Err(NotQueued::SlowConsumer)) {
             self.cut(CloseReason::SlowConsumer);

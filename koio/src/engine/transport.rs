@@ -198,6 +198,7 @@ pub(crate) enum Received {
 impl Received {
     /// Decodes a whole message of a transport that keeps text and binary apart: a text with its Engine.IO type, or a
     /// binary message.
+    #[inline]
     pub(crate) fn decode(message: &mut Message, revision: Revision) -> Result<Self, TransportLost> {
         match message {
             Message::Binary(data) if revision.is_three() => {

@@ -423,19 +423,26 @@ impl Outbox {
 
     /// The tasks that wait for the queue to be below its first mark, if it is, or if it is closed; and those that wait for what
     /// has been taken.
+    #[inline]
     pub(super) fn take_ready(&self, state: &mut OutboxState) -> ReadyWakers {
-        let mut ready = match &mut state.pressure {
-            Some(pressure) if state.closed || !self.limits.is_above_first(state.waiting) => {
-                pressure.waiters.take_all()
-            }
-            Some(_) => ReadyWakers::default(),
-            None => return ReadyWakers::default(),
+        match &state.pressure {
+            None => ReadyWakers::default(),
+            Some(_) => self.take_ready_under_pressure(state),
+        }
+    }
+
+    #[cold]
+    fn take_ready_under_pressure(&self, state: &mut OutboxState) -> ReadyWakers {
+        let Some(pressure) = &mut state.pressure else {
+            return ReadyWakers::default();
+        };
+        let mut ready = match state.closed || !self.limits.is_above_first(state.waiting) {
+            true => pressure.waiters.take_all(),
+            false => ReadyWakers::default(),
         };
         let is_written = state.writable && !state.in_turn;
-        if let Some(pressure) = &mut state.pressure {
-            let flushes = &mut pressure.flushes;
-            flushes.take_done(state.closed, is_written, &mut ready);
-        }
+        let flushes = &mut pressure.flushes;
+        flushes.take_done(state.closed, is_written, &mut ready);
         ready
     }
 

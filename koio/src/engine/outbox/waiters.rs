@@ -19,7 +19,15 @@ impl ReadyWakers {
         self.0.extend(more);
     }
 
+    #[inline]
     pub(super) fn wake(self) {
+        if !self.0.is_empty() {
+            self.wake_all();
+        }
+    }
+
+    #[cold]
+    fn wake_all(self) {
         for (_, waker) in self.0 {
             waker.wake();
         }

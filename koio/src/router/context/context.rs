@@ -126,14 +126,19 @@ impl Context {
     }
 
     /// Makes this the context of another event of the same socket and the same handlers. Clones of it keep the event they have.
+    #[inline]
     pub(crate) fn restart(&mut self, event: Event) {
-        let occasion = Occasion::Event(event);
         match Arc::get_mut(&mut self.0) {
             Some(data) => {
-                data.occasion = occasion;
+                // Dropping an `Occasion` asks which one it is; that of a context that starts again is an event.
+                match &mut data.occasion {
+                    Occasion::Event(last) => *last = event,
+                    other => *other = Occasion::Event(event),
+                }
                 data.answer = AnswerState::default();
             }
             None => {
+                let occasion = Occasion::Event(event);
                 let namespace = Arc::clone(&self.0.namespace);
                 let inside = self.0.inside.clone();
                 *self = Self::new(self.0.socket.clone(), occasion, namespace, inside);
@@ -286,6 +291,7 @@ impl Context {
     }
 
     /// The event that the client sent, as it was rewritten last. `None` on the life cycle.
+    #[inline]
     pub(crate) fn received(&self) -> Option<&Event> {
         match &self.0.occasion {
             Occasion::Event(event) => Some(event),
@@ -295,11 +301,13 @@ impl Context {
     }
 
     /// The id under which the client waits for an acknowledgement.
+    #[inline]
     pub(crate) fn ack_id(&self) -> Option<u64> {
         self.received()?.ack
     }
 
     /// The arguments that the client sent; `None` on the life cycle.
+    #[inline]
     pub(crate) fn raw_args(&self) -> Option<&RawArgs> {
         Some(&self.received()?.args)
     }
@@ -309,7 +317,16 @@ impl Context {
     /// # Errors
     /// The socket closed while the middleware ran. The connection handler then must not run, and since it is no fault
     /// the error is not reported.
+    #[inline]
     pub(crate) fn accept(&self) -> Result<()> {
+        match (&self.0.occasion, self.0.once.get()) {
+            (Occasion::Event(_), None) => Ok(()),
+            _ => self.accept_or_start(),
+        }
+    }
+
+    #[cold]
+    fn accept_or_start(&self) -> Result<()> {
         let accept = match &self.0.occasion {
             Occasion::Connection(accept) => accept,
             Occasion::Rewritten(rewritten) => return rewritten.before.accept(),

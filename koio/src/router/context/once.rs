@@ -10,6 +10,7 @@ impl Context {
     }
 
     /// The id under which the answer is written; `None` if nobody wants one. An answer that is kept is written in any case.
+    #[inline]
     pub(crate) fn answer_id(&self) -> Option<u64> {
         self.ack_id().or_else(|| self.once().get().map(|_| 0))
     }

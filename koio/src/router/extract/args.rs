@@ -54,6 +54,7 @@ struct EventArgs(Context);
 impl Deref for EventArgs {
     type Target = RawArgs;
 
+    #[inline]
     fn deref(&self) -> &RawArgs {
         static NONE: RawArgs = RawArgs::empty();
         self.0.raw_args().unwrap_or(&NONE)

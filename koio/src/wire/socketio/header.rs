@@ -86,6 +86,7 @@ impl PacketHeader {
 }
 
 /// A namespace that was cut out of a packet, as text.
+#[inline]
 pub(crate) fn namespace_str(name: &[u8]) -> &str {
     match name {
         // The most common one.
