@@ -21,14 +21,21 @@ use crate::{
     wire::Frame,
 };
 
+impl LiveNamespace<Socket> {
+    /// Calls `each` with every connected socket that is meant.
+    fn for_each(&self, target: &Target, mut each: impl FnMut(&Socket)) {
+        let selection: Selection<Socket> = self.rooms.select(target);
+        for socket in selection.iter().filter(|socket| socket.is_connected()) {
+            each(socket);
+        }
+    }
+}
+
 impl LocalNode<Socket> {
     /// Calls `each` with every connected socket that is meant.
     pub(super) fn for_each(&self, to: Destination<'_>, mut each: impl FnMut(&Socket)) {
         for namespace in self.meant(to) {
-            let selection: Selection<Socket> = namespace.rooms.select(to.target);
-            for socket in selection.iter().filter(|socket| socket.is_connected()) {
-                each(socket);
-            }
+            namespace.for_each(to.target, &mut each);
         }
     }
 
@@ -104,12 +111,15 @@ impl Adapter for LocalNode<Socket> {
         if self.recovery.get().is_some() {
             return self.broadcast_in_order(to, packet, volatile);
         }
+        let Some(namespace) = self.find(to.namespace) else {
+            return 0;
+        };
         let Some(spoken) = self.spoken(packet, to.namespace) else {
             return 0;
         };
         let (mut fanout, mut recipients) = (Fanout::new(&spoken), 0);
         let mut watched = Watched::default();
-        self.for_each(to, |socket| {
+        namespace.for_each(to.target, |socket| {
             recipients += 1;
             if !volatile {
                 // A socket that has closed since it was selected could not have received it anyway.
@@ -124,10 +134,8 @@ impl Adapter for LocalNode<Socket> {
         });
         fanout.finish();
         watched.tell(packet);
-        for namespace in self.meant(to) {
-            if let Some(followers) = namespace.followers.get() {
-                recipients += follower::tell(followers, to.target, packet, volatile);
-            }
+        if let Some(followers) = namespace.followers.get() {
+            recipients += follower::tell(followers, to.target, packet, volatile);
         }
         recipients
     }
