@@ -80,8 +80,8 @@ async fn connections(ctx: Context, online: State<Online>) -> i64 {
 pub(crate) async fn left(ctx: Context, reason: CloseReason) -> Result<()> {
     let (id, watchers) = (ctx.socket().id(), ctx.io().of("/watch"));
     let rooms: Vec<_> = ctx.socket().rooms().iter().map(Room::to_string).collect();
-    watchers.emit("left rooms", args![id, rooms])?;
-    watchers.emit("disconnected", args![id, ctx.namespace(), reason.as_str()])
+    watchers.emit("disconnected", args![id, ctx.namespace(), reason.as_str()])?;
+    watchers.emit("left rooms", args![id, rooms])
 }
 
 #[on("kick-me")]
