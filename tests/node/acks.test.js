@@ -6,7 +6,7 @@ import { OLD, ask, once, settled } from "./support/client.js";
 import { overAllWays } from "./support/suite.js";
 
 overAllWays("acks", ({ connect, url, way }) => {
-  it("answers emitWithAck and timeout().emit of the client", { skip: OLD }, async () => {
+  if (!OLD) it("answers emitWithAck and timeout().emit of the client", async () => {
     const client = await connect();
     assert.equal(await client.emitWithAck("echo", "x"), "x");
     assert.equal(await client.timeout(5000).emitWithAck("echo", "y"), "y");
@@ -132,7 +132,7 @@ overAllWays("acks", ({ connect, url, way }) => {
     await settled(client, custom);
   });
 
-  it("acks the implicit acks of a client that retries", { skip: OLD }, async () => {
+  if (!OLD) it("acks the implicit acks of a client that retries", async () => {
     const client = await connect("", { retries: 3, ackTimeout: 5000 });
     for (let n = 0; n < 5; n++) client.emit("nothing");
     assert.equal(await client.emitWithAck("one").then((answer) => answer.value), 1);
